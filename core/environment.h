@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What every ported function may reach: the services that are global in the kernel and belong to
+// one running system here. The composition owns it; everything else holds a reference.
+#pragma once
+
+#include <string>
+
+#include "core/clock.h"
+#include "core/printk.h"
+#include "core/trace.h"
+
+namespace iommulab {
+
+/// The kernel's system_state.
+enum class system_state { booting, running };
+
+/// What dmi_get_system_info() answers: the three strings that the "Your BIOS is broken" messages
+/// of the driver print.
+struct dmi_strings {
+  std::string bios_vendor;
+  std::string bios_version;
+  std::string product_version;
+};
+
+struct environment {
+  environment() : log(clock, trace) {}
+  environment(const environment&) = delete;
+  environment& operator=(const environment&) = delete;
+
+  virtual_clock clock;
+  tracer trace;
+  printk_log log;
+  system_state state = system_state::booting;
+  dmi_strings dmi;
+};
+
+}  // namespace iommulab

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/printk.h"
+
+#include <utility>
+
+namespace iommulab {
+
+std::string to_string(const log_line& line) {
+  constexpr uint64_t ns_per_s = 1'000'000'000;
+  return absl::StrFormat("[%5d.%06d] %s", line.time_ns / ns_per_s, line.time_ns % ns_per_s / 1000,
+                         line.text);
+}
+
+void printk_log::print(log_level level, std::string_view text) {
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    std::string line(text.substr(0, end));
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+    if (trace_.on(trace_class::log)) {
+      trace_event event;
+      event.kind = trace_kind::log;
+      event.value = static_cast<uint64_t>(level);
+      event.text = line;
+      trace_.emit(std::move(event));
+    }
+    lines_.push_back({level, clock_.now_ns(), std::move(line)});
+  }
+}
+
+void printk_log::warn(std::string_view text) {
+  print(log_level::warning, "------------[ cut here ]------------");
+  print(log_level::warning, text);
+  print(log_level::warning, "---[ end trace ]---");
+}
+
+}  // namespace iommulab

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "platform/memory/physical_memory.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_format.h"
+
+namespace iommulab {
+
+struct physical_memory::mapping {
+  uint64_t start = 0;  // page aligned
+  uint64_t end = 0;    // exclusive, page aligned
+  std::byte* base = nullptr;
+};
+
+namespace {
+
+absl::Status check_ranges(std::vector<memory_range>& ranges) {
+  std::sort(ranges.begin(), ranges.end(),
+            [](const auto& a, const auto& b) { return a.start < b.start; });
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    const memory_range& r = ranges[i];
+    if (r.length == 0 || r.end() < r.start.value()) {
+      return errno_status(EINVAL,
+                          absl::StrFormat("memory range at 0x%x has the impossible length 0x%x",
+                                          r.start.value(), r.length));
+    }
+    if (i > 0 && ranges[i - 1].end() > r.start.value()) {
+      return errno_status(EINVAL, absl::StrFormat("memory range at 0x%x overlaps the one at 0x%x",
+                                                  r.start.value(), ranges[i - 1].start.value()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<physical_memory>> physical_memory::create(
+    absl::Span<const memory_range> ranges) {
+  return map(ranges, -1);
+}
+
+absl::StatusOr<std::unique_ptr<physical_memory>> physical_memory::create_shared(
+    const std::string& path, absl::Span<const memory_range> ranges) {
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    return errno_status(errno, absl::StrFormat("%s: cannot be opened: %s", path, strerror(errno)));
+  }
+  auto memory = map(ranges, fd);
+  close(fd);
+  return memory;
+}
+
+absl::StatusOr<std::unique_ptr<physical_memory>> physical_memory::map(
+    absl::Span<const memory_range> ranges, int fd) {
+  std::unique_ptr<physical_memory> memory(new physical_memory);
+  memory->ranges_.assign(ranges.begin(), ranges.end());
+  if (absl::Status status = check_ranges(memory->ranges_); !status.ok()) return status;
+
+  // Neighbours share a page when a range ends inside one, so mappings are unions of whole pages.
+  for (const memory_range& r : memory->ranges_) {
+    const uint64_t start = r.start.value() & page_mask;
+    const uint64_t end = (r.end() + page_size - 1) & page_mask;
+    if (!memory->mappings_.empty() && memory->mappings_.back().end >= start) {
+      memory->mappings_.back().end = std::max(memory->mappings_.back().end, end);
+    } else {
+      memory->mappings_.push_back({start, end, nullptr});
+    }
+  }
+  if (fd >= 0 && !memory->mappings_.empty()) {
+    const auto length = static_cast<off_t>(memory->mappings_.back().end);
+    if (lseek(fd, 0, SEEK_END) < length && ftruncate(fd, length) != 0) {
+      return errno_status(errno, absl::StrFormat("the memory file cannot grow to 0x%x bytes: %s",
+                                                 length, strerror(errno)));
+    }
+  }
+  for (mapping& m : memory->mappings_) {
+    const int flags = fd >= 0 ? MAP_SHARED : (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+    const off_t offset = fd >= 0 ? static_cast<off_t>(m.start) : 0;
+    void* base = mmap(nullptr, m.end - m.start, PROT_READ | PROT_WRITE, flags, fd, offset);
+    if (base == MAP_FAILED) {
+      return errno_status(errno, absl::StrFormat("0x%x bytes of memory at 0x%x cannot be mapped: %s",
+                                                 m.end - m.start, m.start, strerror(errno)));
+    }
+    m.base = static_cast<std::byte*>(base);
+  }
+  return memory;
+}
+
+physical_memory::~physical_memory() {
+  for (const mapping& m : mappings_) {
+    if (m.base != nullptr) munmap(m.base, m.end - m.start);
+  }
+}
+
+std::byte* physical_memory::at(phys_addr address, uint64_t length) const {
+  const uint64_t start = address.value();
+  for (const mapping& m : mappings_) {
+    if (start >= m.start && start < m.end) {
+      return length <= m.end - start ? m.base + (start - m.start) : nullptr;
+    }
+  }
+  return nullptr;
+}
+
+bool physical_memory::address_of(const void* pointer, phys_addr& out) const {
+  const auto* p = static_cast<const std::byte*>(pointer);
+  for (const mapping& m : mappings_) {
+    if (p >= m.base && p < m.base + (m.end - m.start)) {
+      out = phys_addr(m.start + static_cast<uint64_t>(p - m.base));
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace iommulab

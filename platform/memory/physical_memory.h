@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Physical memory: ranges as an e820 map lists them, backed by sparse host memory or by a shared
+// file in which the offset is the physical address. The driver and every device see the same
+// bytes.
+//
+// Pointers stay valid for the life of the object. Access to RAM is as unsynchronised as on
+// hardware: whoever shares a word uses an atomic.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "core/status.h"
+#include "core/types.h"
+
+namespace iommulab {
+
+/// One line of the e820 map.
+struct memory_range {
+  enum class kind : uint8_t { ram, reserved };
+  phys_addr start;
+  uint64_t length = 0;  ///< bytes
+  kind type = kind::ram;
+
+  [[nodiscard]] uint64_t end() const { return start.value() + length; }  ///< exclusive
+};
+
+class physical_memory {
+ public:
+  /// Sparse anonymous memory: untouched pages cost nothing. Reserved ranges hold bytes too (the
+  /// firmware tables lie there); only `ram` is the page allocator's to give. Ranges must not
+  /// overlap (EINVAL).
+  static absl::StatusOr<std::unique_ptr<physical_memory>> create(
+      absl::Span<const memory_range> ranges);
+  /// The same over the file at `path`, made if it is not there and shared with whoever maps it.
+  static absl::StatusOr<std::unique_ptr<physical_memory>> create_shared(
+      const std::string& path, absl::Span<const memory_range> ranges);
+
+  ~physical_memory();
+  physical_memory(const physical_memory&) = delete;
+  physical_memory& operator=(const physical_memory&) = delete;
+
+  [[nodiscard]] const std::vector<memory_range>& ranges() const { return ranges_; }
+
+  /// Host pointer to `length` bytes at `address`, or null when any of them is outside the ranges.
+  [[nodiscard]] std::byte* at(phys_addr address, uint64_t length) const;
+
+  /// phys_to_virt() for a table: null when the `count` entries are not all in memory.
+  template <typename T>
+  [[nodiscard]] T* object_at(phys_addr address, size_t count = 1) const {
+    // Bytes of simulated RAM are the one place where a type is imposed on storage.
+    return reinterpret_cast<T*>(at(address, sizeof(T) * count));
+  }
+
+  /// virt_to_phys(): the address of a host pointer that at() gave out (or one inside its range).
+  /// Returns false when the pointer is none of ours.
+  [[nodiscard]] bool address_of(const void* pointer, phys_addr& out) const;
+
+ private:
+  struct mapping;
+  physical_memory() = default;
+  static absl::StatusOr<std::unique_ptr<physical_memory>> map(
+      absl::Span<const memory_range> ranges, int fd);
+
+  std::vector<memory_range> ranges_;
+  std::vector<mapping> mappings_;
+};
+
+}  // namespace iommulab

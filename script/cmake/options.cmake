@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+option(IOMMULAB_TESTS "Build the tests" ON)
+option(IOMMULAB_BENCH "Build the benchmarks" OFF)
+option(IOMMULAB_FUZZ "Build the libFuzzer targets (clang only)" OFF)
+option(IOMMULAB_COVERAGE "Instrument for line coverage" OFF)
+option(IOMMULAB_NO_TRACE "Compile every trace point out" OFF)
+set(IOMMULAB_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+# Warnings are errors, in our own code only.
+add_library(iommulab_build_flags INTERFACE)
+target_compile_options(iommulab_build_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Woverloaded-virtual -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(iommulab_build_flags INTERFACE -Wthread-safety)
+endif()
+if(IOMMULAB_SANITIZE)
+  add_compile_options(-fsanitize=${IOMMULAB_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${IOMMULAB_SANITIZE})
+endif()
+if(IOMMULAB_COVERAGE)
+  add_compile_options(--coverage -O0)
+  add_link_options(--coverage)
+endif()

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A room is one folder, one library. Its sources can include "core/trace.h" only when the room
+# depends on core: every room's headers are reached through a directory of their own that holds
+# nothing but a link to that room, and this directory comes with linking the room. An include
+# against the grain therefore does not find its file.
+function(iommulab_room name)
+  cmake_parse_arguments(room "" "" "SOURCES;DEPENDS;LIBRARIES" ${ARGN})
+  set(staging ${CMAKE_BINARY_DIR}/rooms/${name})
+  file(MAKE_DIRECTORY ${staging})
+  file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${name} ${staging}/${name} SYMBOLIC)
+
+  add_library(iommulab_${name} STATIC ${room_SOURCES})
+  add_library(iommulab::${name} ALIAS iommulab_${name})
+  set_target_properties(iommulab_${name} PROPERTIES EXPORT_NAME ${name})
+  target_include_directories(iommulab_${name} PUBLIC
+    $<BUILD_INTERFACE:${staging}> $<INSTALL_INTERFACE:include/iommulab>)
+  target_link_libraries(iommulab_${name} PRIVATE $<BUILD_INTERFACE:iommulab_build_flags>)
+  foreach(dependency IN LISTS room_DEPENDS)
+    target_link_libraries(iommulab_${name} PUBLIC iommulab_${dependency})
+  endforeach()
+  target_link_libraries(iommulab_${name} PUBLIC ${room_LIBRARIES})
+  target_compile_features(iommulab_${name} PUBLIC cxx_std_20)
+  if(IOMMULAB_NO_TRACE)
+    target_compile_definitions(iommulab_${name} PUBLIC IOMMULAB_NO_TRACE)
+  endif()
+endfunction()

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/trace.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_format.h"
+#include "core/environment.h"
+
+namespace iommulab {
+namespace {
+
+int inner(tracer& t, int value) {
+  IOMMULAB_CALL(t, "__inner");
+  IOMMULAB_NOTE(t, "value=%d", value);
+  return value;
+}
+
+void outer(tracer& t) {
+  IOMMULAB_CALL(t, "outer");
+  inner(t, 7);
+}
+
+TEST(tracer, records_nesting_with_the_kernels_names) {
+  tracer t;
+  trace_recorder recorder;
+  t.attach(&recorder);
+  outer(t);
+  const auto& e = recorder.events();
+  ASSERT_EQ(e.size(), 5u);
+  EXPECT_EQ(e[0].kind, trace_kind::call_enter);
+  EXPECT_EQ(e[0].name, "outer");
+  EXPECT_EQ(e[0].depth, 0);
+  EXPECT_EQ(e[1].name, "__inner");
+  EXPECT_EQ(e[1].depth, 1);
+  EXPECT_EQ(e[2].kind, trace_kind::note);
+  EXPECT_EQ(e[2].text, "value=7");
+  EXPECT_EQ(e[2].depth, 2);
+  EXPECT_EQ(e[3].kind, trace_kind::call_exit);
+  EXPECT_EQ(e[3].depth, 1);
+  EXPECT_EQ(e[4].name, "outer");
+  EXPECT_EQ(e[4].depth, 0);
+}
+
+TEST(tracer, formats_nothing_when_the_class_is_off) {
+  tracer t;
+  trace_recorder recorder;
+  t.attach(&recorder, trace_class::regs);
+  int evaluated = 0;
+  IOMMULAB_NOTE(t, "%d", ++evaluated);
+  outer(t);
+  EXPECT_EQ(evaluated, 0);
+  EXPECT_TRUE(recorder.events().empty());
+}
+
+TEST(printk, stamps_virtual_time_and_splits_lines) {
+  environment env;
+  trace_recorder recorder;
+  env.trace.attach(&recorder, trace_class::log);
+  env.clock.advance(56'064'123);
+  const pr_prefix pr(env.log, "DMAR: ");
+  pr.info("Host address width %d\n", 39);
+  pr.err("two\nlines");
+  ASSERT_EQ(env.log.lines().size(), 3u);
+  EXPECT_EQ(to_string(env.log.lines()[0]), "[    0.056064] DMAR: Host address width 39");
+  EXPECT_EQ(env.log.lines()[2].text, "lines");
+  EXPECT_EQ(env.log.lines()[2].level, log_level::err);
+  EXPECT_EQ(recorder.events().size(), 3u);
+}
+
+}  // namespace
+}  // namespace iommulab
