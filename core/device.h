@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Devices and buses, as far as the IOMMU code looks at them.
+//
+// A bus keeps its devices in the order in which they were added: every walk over them
+// (for_each_pci_dev, bus_for_each_dev) is in that order, hot-added devices last. A device that
+// was removed stays allocated for the life of the machine, because the kernel's references (a
+// group that was never left, a link in sysfs) may still name it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/environment.h"
+#include "core/notifier.h"
+#include "core/types.h"
+
+namespace iommulab {
+
+struct bus_type;
+struct pci_dev;
+struct iommu_ops;
+struct iommu_group;
+struct device_domain_info;  // the driver's; only its address passes through here
+class iommu_core;
+class sysfs_tree;
+
+/// The device core's BUS_NOTIFY_* actions.
+enum class bus_notify : uint8_t {
+  add_device,
+  del_device,
+  removed_device,
+  bind_driver,
+  bound_driver,
+  unbind_driver,
+  unbound_driver,
+};
+
+struct device {
+  std::string name;           ///< dev_name(): "0000:00:1f.2"
+  std::string sysfs_path;     ///< "devices/pci0000:00/0000:00:1f.2", from the root of sysfs
+  bus_type* bus = nullptr;
+  device* parent = nullptr;
+  pci_dev* pci = nullptr;     ///< to_pci_dev(); null when dev_is_pci() is false
+  uint64_t dma_mask = 0xffffffff;
+  uint64_t coherent_dma_mask = 0xffffffff;
+  iommu_group* group = nullptr;                    ///< dev->iommu_group
+  device_domain_info* archdata_iommu = nullptr;    ///< dev->archdata.iommu
+  std::string driver;         ///< name of the bound driver, empty when unbound
+};
+
+inline bool dev_is_pci(const device& dev) { return dev.pci != nullptr; }
+
+using bus_notifier_block = notifier_block<bus_notify, device>;
+
+struct bus_type {
+  bus_type(environment& environment_, sysfs_tree& sysfs_, iommu_core& iommu_, std::string name_)
+      : env(environment_), sysfs(sysfs_), iommu(iommu_), name(std::move(name_)) {}
+  bus_type(const bus_type&) = delete;
+  bus_type& operator=(const bus_type&) = delete;
+
+  environment& env;
+  sysfs_tree& sysfs;
+  iommu_core& iommu;
+  std::string name;
+  std::vector<device*> devices;  ///< in order of addition
+  notifier_chain<bus_notify, device> notifier;
+  const iommu_ops* ops = nullptr;  ///< bus->iommu_ops
+};
+
+}  // namespace iommulab

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// PCI functions and buses as the kernel's PCI core represents them. The objects are built from
+// config space by the kernel's own probing order (pci_scan_child_bus: all functions of a bus,
+// then its bridges, depth first).
+//
+// Ownership: the pci_core owns root buses, a bus owns its functions and child buses. A removed
+// function moves to the core's list of removed ones and stays allocated.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/device.h"
+#include "core/types.h"
+
+namespace iommulab {
+
+struct pci_bus;
+class pci_core;
+
+/// PCIe capability's device/port type (PCI Express Base 7.5.3.2).
+enum class pci_exp_type : uint8_t {
+  endpoint = 0,
+  legacy_endpoint = 1,
+  root_port = 4,
+  upstream = 5,
+  downstream = 6,
+  pci_bridge = 7,    ///< PCI Express to PCI/PCI-X bridge
+  pcie_bridge = 8,   ///< PCI/PCI-X to PCI Express bridge
+  rc_endpoint = 9,
+  rc_event_collector = 10,
+};
+
+enum class pci_header_type : uint8_t { normal = 0, bridge = 1, cardbus = 2 };
+
+/// Where config space bytes live: the platform's function model. Offsets in bytes, below 4096.
+/// A read of a function that does not answer gives all ones.
+class pci_config_space {
+ public:
+  virtual ~pci_config_space() = default;
+  /// 256 for a conventional function, 4096 with extended config space.
+  [[nodiscard]] virtual uint16_t size() const = 0;
+  [[nodiscard]] virtual uint8_t read8(uint16_t offset) const = 0;
+  virtual void write8(uint16_t offset, uint8_t value) = 0;
+
+  [[nodiscard]] uint16_t read16(uint16_t offset) const;
+  [[nodiscard]] uint32_t read32(uint16_t offset) const;
+  void write16(uint16_t offset, uint16_t value);
+};
+
+/// One of the kernel's pci_dev::resource entries; flags are the kernel's IORESOURCE_* bits.
+struct pci_resource {
+  uint64_t start = 0;
+  uint64_t end = 0;  ///< inclusive
+  uint64_t flags = 0;
+};
+inline constexpr uint64_t ioresource_io = 0x100;
+inline constexpr uint64_t ioresource_mem = 0x200;
+/// 6 BARs, the ROM, 6 SR-IOV BARs (CONFIG_PCI_IOV), 4 bridge windows. A kernel without SR-IOV has
+/// 11; unused entries are zero either way.
+inline constexpr size_t pci_num_resources = 17;
+
+// pci_dev::dev_flags
+inline constexpr uint16_t pci_dev_flags_dma_alias_devfn = 1u << 4;
+inline constexpr uint16_t pci_dev_flag_pcie_bridge_alias = 1u << 5;
+inline constexpr uint16_t pci_dev_flags_acs_enabled_quirk = 1u << 3;
+
+struct pci_dev {
+  device dev;
+  pci_bus* bus = nullptr;          ///< the bus it sits on
+  pci_bus* subordinate = nullptr;  ///< the bus behind it, when it is a bridge
+  uint8_t devfn = 0;
+  uint16_t vendor = 0;
+  uint16_t device_id = 0;
+  uint32_t class_code = 0;  ///< base class, sub-class, programming interface: 0xBBSSPP
+  uint8_t revision = 0;
+  pci_header_type hdr_type = pci_header_type::normal;
+  bool multifunction = false;
+  bool is_virtfn = false;
+  pci_dev* physfn = nullptr;      ///< of a virtual function
+  uint16_t pcie_cap = 0;          ///< offset of the PCIe capability, 0 when conventional
+  pci_exp_type pcie_type = pci_exp_type::endpoint;
+  uint16_t dev_flags = 0;
+  uint8_t dma_alias_devfn = 0;
+  std::array<pci_resource, pci_num_resources> resource{};
+  pci_config_space* config = nullptr;
+
+  [[nodiscard]] uint8_t slot() const { return devfn >> 3; }
+  [[nodiscard]] uint8_t func() const { return devfn & 7; }
+};
+
+struct pci_bus {
+  pci_core* core = nullptr;
+  uint16_t segment = 0;
+  uint8_t number = 0;       ///< secondary bus number
+  uint8_t busn_end = 0xff;  ///< busn_res.end: subordinate bus number
+  pci_bus* parent = nullptr;  ///< null on a root bus
+  pci_dev* self = nullptr;    ///< the bridge above; null on a root bus and on a virtual bus
+  std::vector<std::unique_ptr<pci_dev>> devices;
+  std::vector<std::unique_ptr<pci_bus>> children;
+};
+
+inline bool pci_is_root_bus(const pci_bus& bus) { return bus.parent == nullptr; }
+inline uint16_t pci_domain_nr(const pci_bus& bus) { return bus.segment; }
+inline bool pci_is_pcie(const pci_dev& pdev) { return pdev.pcie_cap != 0; }
+inline const std::string& pci_name(const pci_dev& pdev) { return pdev.dev.name; }
+inline pci_dev& pci_physfn(pci_dev& pdev) { return pdev.is_virtfn ? *pdev.physfn : pdev; }
+inline source_id pci_source_id(const pci_dev& pdev) {
+  return {pdev.bus->segment, pdev.bus->number, pdev.devfn};
+}
+
+// Extended capability ids (PCI Express Base 7.6 and after)
+inline constexpr uint16_t pci_ext_cap_id_acs = 0x0d;
+inline constexpr uint16_t pci_ext_cap_id_ats = 0x0f;
+inline constexpr uint16_t pci_ext_cap_id_sriov = 0x10;
+inline constexpr uint16_t pci_ext_cap_id_pri = 0x13;
+inline constexpr uint16_t pci_ext_cap_id_pasid = 0x1b;
+
+/// Offset of a capability (0 when absent). A chain that loops or leaves config space ends the
+/// search. Linux v4.4 drivers/pci/pci.c
+uint16_t pci_find_capability(const pci_dev& pdev, uint8_t id);
+uint16_t pci_find_ext_capability(const pci_dev& pdev, uint16_t id);
+
+/// Finds config space by address. The platform's machine implements it.
+class pci_config_access {
+ public:
+  virtual ~pci_config_access() = default;
+  /// Null where no function answers.
+  virtual pci_config_space* config(source_id id) = 0;
+  /// The kernel's resource table of a function, where the machine was captured with one (they
+  /// differ from the raw BARs only in flags and ROM); false lets the core read the BARs.
+  virtual bool recorded_resources(source_id id, std::array<pci_resource, pci_num_resources>& out) {
+    (void)id;
+    (void)out;
+    return false;
+  }
+};
+
+/// The PCI core of one system: scanning, removal, rescan, and the walks over all functions.
+class pci_core {
+ public:
+  pci_core(bus_type& bus, pci_config_access& access) : bus_(bus), access_(access) {}
+  pci_core(const pci_core&) = delete;
+  pci_core& operator=(const pci_core&) = delete;
+
+  [[nodiscard]] bus_type& bus() const { return bus_; }
+
+  /// Scans a host bridge's hierarchy. A bridge loop (a secondary bus that is already known, or not
+  /// above its primary) ends the descent with a log line, as the kernel's does.
+  pci_bus& scan_root_bus(uint16_t segment, uint8_t number, uint8_t busn_end = 0xff);
+
+  /// pci_stop_and_remove_bus_device(): the function and everything behind it leave, children
+  /// first, with DEL_DEVICE and REMOVED_DEVICE notifications.
+  void remove(pci_dev& pdev);
+  /// pci_rescan_bus() on every root bus: adds what answers and is not there yet.
+  void rescan();
+
+  [[nodiscard]] const std::vector<std::unique_ptr<pci_bus>>& root_buses() const { return roots_; }
+  [[nodiscard]] pci_dev* find(source_id id) const;
+  /// pci_get_device(): the first function with these ids, or null.
+  [[nodiscard]] pci_dev* get_device(uint16_t vendor, uint16_t device_id) const;
+  /// pci_get_class(): the first function of this class code, or null.
+  [[nodiscard]] pci_dev* get_class(uint32_t class_code) const;
+  /// for_each_pci_dev(), in order of addition. `fn` returns true to stop; the walk's result is
+  /// whether it was stopped.
+  template <typename F>
+  bool for_each_pci_dev(F&& fn) const {
+    for (size_t i = 0; i < bus_.devices.size(); ++i) {
+      if (bus_.devices[i]->pci != nullptr && fn(*bus_.devices[i]->pci)) return true;
+    }
+    return false;
+  }
+
+  /// A quirk of DECLARE_PCI_FIXUP_HEADER: runs on each function right after its header was read.
+  using header_fixup = std::function<void(pci_dev&)>;
+  void add_header_fixup(header_fixup fixup) { fixups_.push_back(std::move(fixup)); }
+
+  /// pci_request_acs(): functions found from now on get ACS enabled.
+  void request_acs() { acs_enable_ = true; }
+  [[nodiscard]] bool acs_requested() const { return acs_enable_; }
+
+ private:
+  void scan_child_bus(pci_bus& bus);
+  void scan_slot(pci_bus& bus, uint8_t device);
+  void scan_bridge(pci_bus& bus, pci_dev& bridge);
+  pci_dev* scan_device(pci_bus& bus, uint8_t devfn);
+  void device_add(pci_dev& pdev);
+  [[nodiscard]] bool bus_known(uint16_t segment, uint8_t number) const;
+
+  bus_type& bus_;
+  pci_config_access& access_;
+  std::vector<std::unique_ptr<pci_bus>> roots_;
+  std::vector<std::unique_ptr<pci_dev>> removed_devices_;
+  std::vector<std::unique_ptr<pci_bus>> removed_buses_;
+  std::vector<header_fixup> fixups_;
+  bool acs_enable_ = false;
+};
+
+}  // namespace iommulab

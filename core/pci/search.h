@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// DMA aliases: the requester ids under which a function's requests can arrive at the root bus.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/functional/function_ref.h"
+#include "core/pci/pci.h"
+
+namespace iommulab {
+
+/// Calls `fn` for each alias of `pdev`, from the function's own id upwards (PCIe-to-PCI Bridge
+/// specification 2.3). A nonzero result of `fn` ends the walk and is returned.
+/// Linux v4.4 drivers/pci/search.c: pci_for_each_dma_alias()
+int pci_for_each_dma_alias(pci_dev& pdev,
+                           absl::FunctionRef<int(pci_dev& pdev, uint16_t alias)> fn);
+
+}  // namespace iommulab
