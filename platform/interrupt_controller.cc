@@ -58,6 +58,23 @@ msi_message interrupt_controller::message_of(int irq) const {
 }
 
 void interrupt_controller::deliver(msi_message message) {
+  if (disabled_.load(std::memory_order_relaxed) > 0) {
+    pending_.push_back(message);
+    waiting_.store(true, std::memory_order_release);
+    return;
+  }
+  handle(message);
+}
+
+void interrupt_controller::local_irq_restore() {
+  if (disabled_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (!waiting_.load(std::memory_order_acquire)) return;
+  waiting_.store(false, std::memory_order_relaxed);
+  const std::vector<msi_message> messages = std::exchange(pending_, {});
+  for (const msi_message& message : messages) deliver(message);
+}
+
+void interrupt_controller::handle(msi_message message) {
   delivered_.push_back(message);
   for (auto& [irq, entry] : lines_) {
     if (entry.vector != (message.data & vector_mask) || !entry.action) continue;

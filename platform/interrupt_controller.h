@@ -3,8 +3,12 @@
 // The machine's interrupt side: vectors of one processor and the messages that raise them.
 // Vectors are given out as Linux 4.4 on x86 does after the legacy interrupts took 30h to 3Fh:
 // 41h, 51h, … E1h, then 42h and so on, in logical lowest-priority mode.
+//
+// While local interrupts are disabled (as inside spin_lock_irqsave()) messages wait; they are
+// handled, in order of arrival, when the last disable is undone.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -33,6 +37,10 @@ class interrupt_controller : public interrupt_sink {
   /// Runs the handler of the message's vector. A message for no vector counts as spurious.
   void deliver(msi_message message) override;
 
+  /// local_irq_save() and local_irq_restore(); they nest.
+  void local_irq_save() { disabled_.fetch_add(1, std::memory_order_relaxed); }
+  void local_irq_restore();
+
   [[nodiscard]] const std::vector<msi_message>& delivered() const { return delivered_; }
   [[nodiscard]] uint64_t spurious() const { return spurious_; }
   /// For tests: no more than `n` interrupts can be in use from now on.
@@ -44,8 +52,12 @@ class interrupt_controller : public interrupt_sink {
     handler action;
   };
   [[nodiscard]] uint8_t free_vector() const;
+  void handle(msi_message message);
 
   std::map<int, line> lines_;
+  std::atomic<int> disabled_ = 0;
+  std::atomic<bool> waiting_ = false;
+  std::vector<msi_message> pending_;
   std::vector<msi_message> delivered_;
   uint64_t spurious_ = 0;
   size_t limit_ = SIZE_MAX;

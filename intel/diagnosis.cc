@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "intel/diagnosis.h"
+
+#include "absl/strings/str_format.h"
+
+namespace iommulab {
+
+std::string_view to_string(table_refusal what) {
+  switch (what) {
+    case table_refusal::structure_passes_table_end:
+      return "structure_passes_table_end";
+    case table_refusal::structure_shorter_than_its_type:
+      return "structure_shorter_than_its_type";
+    case table_refusal::structure_length_zero:
+      return "structure_length_zero";
+    case table_refusal::structure_header_cut:
+      return "structure_header_cut";
+    case table_refusal::scope_length_below_minimum:
+      return "scope_length_below_minimum";
+    case table_refusal::scope_path_passes_structure_end:
+      return "scope_path_passes_structure_end";
+    case table_refusal::host_address_width_too_small:
+      return "host_address_width_too_small";
+    case table_refusal::no_drhd:
+      return "no_drhd";
+    case table_refusal::drhd_base_zero:
+      return "drhd_base_zero";
+    case table_refusal::drhd_reads_all_ones:
+      return "drhd_reads_all_ones";
+    case table_refusal::drhd_window_taken:
+      return "drhd_window_taken";
+    case table_refusal::drhd_without_address_width:
+      return "drhd_without_address_width";
+    case table_refusal::andd_name_unterminated:
+      return "andd_name_unterminated";
+    case table_refusal::scope_type_mismatch:
+      return "scope_type_mismatch";
+  }
+  return "unknown";
+}
+
+std::string_view linux_4_4_behaviour(table_refusal what) {
+  switch (what) {
+    case table_refusal::structure_shorter_than_its_type:
+      return "reads the missing fields from whatever follows";
+    case table_refusal::structure_length_zero:
+      return "ends the parse there, then hangs looking for ANDD structures";
+    case table_refusal::structure_header_cut:
+      return "reads the header past the table's end, then hangs looking for ANDD structures";
+    case table_refusal::scope_length_below_minimum:
+      return "hangs counting the scopes";
+    case table_refusal::scope_path_passes_structure_end:
+      return "accepts the scope and compares its path with whatever follows the structure";
+    default:
+      return {};
+  }
+}
+
+std::string to_string(const table_diagnosis& d) {
+  std::string line =
+      absl::StrFormat("%s: offset 0x%x: %s", to_string(d.what), d.offset, d.sentence);
+  if (const std::string_view kernel = linux_4_4_behaviour(d.what); !kernel.empty()) {
+    absl::StrAppendFormat(&line, " (Linux 4.4 %s)", kernel);
+  }
+  return line;
+}
+
+}  // namespace iommulab
