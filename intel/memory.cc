@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "intel/memory.h"
+
+#include "absl/strings/str_format.h"
+#include "core/panic.h"
+
+namespace iommulab {
+
+table_page alloc_pgtable_page(intel_driver& drv, int node) {
+  const auto page = drv.host.pages.alloc_pages(0, zone::normal, node, {.zero = true});
+  if (!page) return {};
+  IOMMULAB_NOTE(drv.trace, "alloc_pgtable_page node=%d -> 0x%x", node, page->value());
+  return {drv.host.memory.at(*page, page_size), *page};
+}
+
+void free_pgtable_page(intel_driver& drv, phys_addr page) { drv.host.pages.free_pages(page, 0); }
+
+void trace_table_write(intel_driver& drv, std::string_view table, phys_addr entry, uint64_t lo,
+                       uint64_t hi) {
+  if (!drv.trace.on(trace_class::tables)) return;
+  trace_event event;
+  event.kind = trace_kind::table_write;
+  event.name = table;
+  event.address = entry.value();
+  event.value = lo;
+  event.value2 = hi;
+  drv.trace.emit(std::move(event));
+}
+
+void iommu_flush_cache(intel_driver& drv, const intel_iommu& iommu, const void* address,
+                       uint64_t size) {
+  // Simulated memory is coherent; the call marks where clflush stands.
+  (void)drv;
+  (void)iommu;
+  (void)address;
+  (void)size;
+}
+
+}  // namespace iommulab

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The driver's allocations: table pages in simulated memory, and kernel objects.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "intel/driver.h"
+
+namespace iommulab {
+
+/// A zeroed page for a hardware table.
+struct table_page {
+  std::byte* address = nullptr;  ///< null when none could be had
+  phys_addr phys;
+  explicit operator bool() const { return address != nullptr; }
+};
+
+/// Linux v4.4 drivers/iommu/intel-iommu.c: alloc_pgtable_page(), free_pgtable_page()
+table_page alloc_pgtable_page(intel_driver& drv, int node);
+void free_pgtable_page(intel_driver& drv, phys_addr page);
+
+/// phys_to_virt() of a table: throws kernel_bug when it is not in memory.
+template <typename T>
+T* table_at(const intel_driver& drv, phys_addr address) {
+  T* table = drv.host.memory.object_at<T>(address, page_size / sizeof(T));
+  bug_on(table == nullptr, "a table pointer leads outside of memory");
+  return table;
+}
+
+/// kzalloc() of an object: null when the injector says so.
+template <typename T, typename... Args>
+T* kernel_new(intel_driver& drv, Args&&... args) {
+  if (drv.host.slab.should_fail()) return nullptr;
+  return new T(std::forward<Args>(args)...);
+}
+/// kfree()
+template <typename T>
+void kernel_delete(intel_driver& drv, T* object) {
+  if (object == nullptr) return;
+  drv.host.slab.freed();
+  delete object;
+}
+
+/// Trace event of a table entry that was written.
+void trace_table_write(intel_driver& drv, std::string_view table, phys_addr entry, uint64_t lo,
+                       uint64_t hi);
+
+/// __iommu_flush_cache(): what the CPU wrote becomes visible to a unit that does not snoop.
+void iommu_flush_cache(intel_driver& drv, const intel_iommu& iommu, const void* address,
+                       uint64_t size);
+
+}  // namespace iommulab

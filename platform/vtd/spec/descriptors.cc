@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "platform/vtd/spec/descriptors.h"
+
+#include <string>
+#include <string_view>
+
+#include "absl/strings/str_format.h"
+
+namespace iommulab::vtd {
+namespace {
+
+constexpr std::string_view context_granularity_names[] = {"reserved", "global", "domain", "device"};
+constexpr std::string_view iotlb_granularity_names[] = {"reserved", "global", "domain", "page"};
+
+std::string say(const context_cache_descriptor& d) {
+  return absl::StrFormat("context_cache %s domain %u source 0x%04x function mask %u",
+                         context_granularity_names[static_cast<unsigned>(d.granularity)],
+                         d.domain.value(), d.source, d.function_mask);
+}
+
+std::string say(const iotlb_descriptor& d) {
+  return absl::StrFormat("iotlb %s domain %u address 0x%x mask %u%s%s%s",
+                         iotlb_granularity_names[static_cast<unsigned>(d.granularity)],
+                         d.domain.value(), d.address, d.address_mask,
+                         d.leaf_hint ? " leaf hint" : "", d.drain_reads ? " drain reads" : "",
+                         d.drain_writes ? " drain writes" : "");
+}
+
+std::string say(const device_tlb_descriptor& d) {
+  return absl::StrFormat("device_tlb source 0x%04x depth %u address 0x%x%s", d.source,
+                         d.max_pending, d.address, d.size ? " range" : "");
+}
+
+std::string say(const interrupt_entry_descriptor& d) {
+  if (!d.selective) return "interrupt_entry global";
+  return absl::StrFormat("interrupt_entry index %u mask %u", d.index, d.index_mask);
+}
+
+std::string say(const wait_descriptor& d) {
+  std::string text = "wait";
+  if (d.status_write) {
+    text += absl::StrFormat(" status 0x%x at 0x%x", d.status_data, d.status_address.value());
+  }
+  if (d.interrupt) text += " interrupt";
+  if (d.fence) text += " fence";
+  return text;
+}
+
+}  // namespace
+
+std::string to_string(descriptor d) {
+  switch (d.type()) {
+    case descriptor_type::context_cache:
+      return say(context_cache_descriptor::decode(d));
+    case descriptor_type::iotlb:
+      return say(iotlb_descriptor::decode(d));
+    case descriptor_type::device_tlb:
+      return say(device_tlb_descriptor::decode(d));
+    case descriptor_type::interrupt_entry:
+      return say(interrupt_entry_descriptor::decode(d));
+    case descriptor_type::wait:
+      return say(wait_descriptor::decode(d));
+  }
+  return absl::StrFormat("unknown type 0x%x", static_cast<unsigned>(d.type()));
+}
+
+}  // namespace iommulab::vtd
