@@ -319,7 +319,7 @@ int dmar_parse_one_drhd(intel_driver& drv, const dmar_structure& header) {
   if (drv.host.slab.should_fail()) return -ENOMEM;
 
   const byte_cursor c = cursor_of(header);
-  auto dmaru = std::make_unique<dmar_drhd_unit>();
+  std::unique_ptr<dmar_drhd_unit> dmaru(new dmar_drhd_unit);
   dmaru->hdr = header;
   dmaru->reg_base_addr = phys_addr(*c.read(dmar_layout::drhd::register_base));
   dmaru->segment = *c.read(dmar_layout::drhd::segment);

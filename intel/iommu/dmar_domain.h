@@ -17,7 +17,10 @@ namespace iommulab {
 struct dmar_domain;
 struct intel_iommu;
 
-inline constexpr unsigned default_domain_address_width = 48;
+inline constexpr int default_domain_address_width = 48;
+
+/// The kernel's name for a second-level entry.
+using dma_pte = vtd::second_level_entry;
 
 struct domain_link_tag;
 struct global_link_tag;

@@ -21,6 +21,7 @@
 #include "platform/vtd/spec/capability.h"
 #include "platform/vtd/spec/descriptors.h"
 #include "platform/vtd/spec/entries.h"
+#include "platform/vtd/spec/registers.h"
 
 namespace iommulab {
 
@@ -37,7 +38,7 @@ enum class qi_status : uint32_t { free = 0, in_use = 1, done = 2, abort = 3 };
 /// Linux v4.4 include/linux/intel-iommu.h: struct q_inval
 struct q_inval {
   spinlock q_lock;
-  qi_desc* desc = nullptr;        ///< the queue, one page in simulated memory
+  vtd::descriptor* desc = nullptr;        ///< the queue, one page in simulated memory
   phys_addr desc_phys;
   uint32_t* desc_status = nullptr;  ///< a status word a slot, in simulated memory: the unit writes
   phys_addr desc_status_phys;
@@ -46,18 +47,12 @@ struct q_inval {
   int free_cnt = 0;
 };
 
-/// Granularity of an invalidation; the numbers are those of CCMD.CIRG and the context-cache
-/// descriptor (VT-d specification 6.5.1.1, 6.5.2.1).
-enum class context_inval : uint8_t { global = 1, domain = 2, device = 3 };
-/// … and of IOTLB.IIRG and the IOTLB descriptor (6.5.1.2, 6.5.2.3).
-enum class iotlb_inval : uint8_t { global = 1, domain = 2, page = 3 };
-
 /// struct iommu_flush: how this unit is told to invalidate, by queue or by register.
 struct iommu_flush {
   void (*flush_context)(intel_driver&, intel_iommu&, domain_id did, uint16_t sid, uint8_t fm,
-                        context_inval type) = nullptr;
+                        vtd::context_granularity type) = nullptr;
   void (*flush_iotlb)(intel_driver&, intel_iommu&, domain_id did, uint64_t addr,
-                      unsigned size_order, iotlb_inval type) = nullptr;
+                      unsigned size_order, vtd::iotlb_granularity type) = nullptr;
 };
 
 /// What iommu_suspend() saves.
@@ -76,8 +71,8 @@ struct intel_iommu {
   iomem reg;
   phys_addr reg_phys;
   uint64_t reg_size = 0;
-  cap_register cap;
-  ecap_register ecap;
+  vtd::cap_register cap;
+  vtd::ecap_register ecap;
   uint32_t gcmd = 0;  ///< the bits of GCMD that stay set
   spinlock register_lock;
   int seq_id = -1;
@@ -90,7 +85,7 @@ struct intel_iommu {
   std::vector<uint64_t> domain_ids;                     ///< bitmap of ids in use
   std::vector<std::unique_ptr<domain_table>> domains;
   spinlock lock;
-  root_entry* root_entry_table = nullptr;
+  vtd::root_entry* root_entry_table = nullptr;
   phys_addr root_entry_phys;
   iommu_flush flush;
   std::unique_ptr<q_inval> qi;

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The fault event: its interrupt, reading and clearing the fault records, and the log lines.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "intel/driver.h"
+
+namespace iommulab {
+
+enum class fault_type : uint8_t { dma_remap, intr_remap, unknown };
+
+// Linux v4.4 drivers/iommu/dmar.c, by name.
+
+/// The sentence for a reason code and which half of the unit it belongs to.
+std::string_view dmar_get_fault_reason(intel_driver& drv, uint8_t fault_reason, fault_type& type);
+/// The interrupt handler: logs and clears every pending record, then PFO and PPF.
+void dmar_fault(intel_driver& drv, intel_iommu& iommu);
+/// Allocates and requests the fault interrupt. 0, or -EINVAL when no vector is free.
+int dmar_set_interrupt(intel_driver& drv, intel_iommu& iommu);
+/// Fault interrupts for every unit (before interrupt remapping); -1 when one fails.
+int enable_drhd_fault_handling(intel_driver& drv);
+void dmar_msi_mask(intel_driver& drv, intel_iommu& iommu);
+void dmar_msi_unmask(intel_driver& drv, intel_iommu& iommu);
+
+}  // namespace iommulab

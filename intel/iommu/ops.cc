@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "intel/iommu/ops.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "absl/strings/str_format.h"
+#include "core/iommu/iommu_sysfs.h"
+#include "intel/iommu/context.h"
+#include "intel/iommu/device.h"
+#include "intel/iommu/domain.h"
+#include "intel/iommu/flush.h"
+#include "intel/iommu/page_table.h"
+#include "intel/iommu/rmrr.h"
+#include "intel/memory.h"
+
+namespace iommulab {
+namespace {
+
+// Every size that is a multiple of 4 KiB (INTEL_IOMMU_PGSIZES).
+constexpr uint64_t intel_iommu_pgsizes = page_mask;
+
+bool intel_iommu_capable(intel_driver& drv, iommu_cap cap) {
+  IOMMULAB_CALL(drv.trace, "intel_iommu_capable");
+  if (cap == iommu_cap::cache_coherency) return domain_update_iommu_snooping(drv, nullptr);
+  return false;  // interrupt remapping is not there
+}
+
+iommu_domain* intel_iommu_domain_alloc(intel_driver& drv, iommu_domain_type type) {
+  IOMMULAB_CALL(drv.trace, "intel_iommu_domain_alloc");
+  if (type != iommu_domain_type::unmanaged) return nullptr;
+  dmar_domain* domain = alloc_domain(drv, dmar_domain::flag_virtual_machine);
+  if (domain == nullptr) {
+    drv.pr.err("Can't allocate dmar_domain");
+    return nullptr;
+  }
+  if (md_domain_init(drv, *domain, default_domain_address_width) != 0) {
+    drv.pr.err("Domain initialization failed");
+    domain_exit(drv, domain);
+    return nullptr;
+  }
+  domain_update_iommu_cap(drv, *domain);
+  domain->domain.geometry = {
+      dma_addr(0), dma_addr((uint64_t{1} << domain->gaw) - 1), true};
+  return &domain->domain;
+}
+
+int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& dev) {
+  IOMMULAB_CALL(drv.trace, "intel_iommu_attach_device");
+  dmar_domain& domain = to_dmar_domain(generic);
+  if (device_is_rmrr_locked(drv, dev)) {
+    drv.env.log.print(
+        log_level::warning,
+        absl::StrFormat("%s: Device is ineligible for IOMMU domain attach due to platform RMRR "
+                        "requirement.  Contact your platform vendor.",
+                        dev.name));
+    return -EPERM;
+  }
+  if (domain_context_mapped(drv, dev)) {
+    dmar_domain* old_domain = find_domain(drv, dev);
+    if (old_domain != nullptr) {
+      dmar_remove_one_dev_info(drv, dev);
+      if (!domain_type_is_vm_or_si(*old_domain) && old_domain->devices.empty()) {
+        domain_exit(drv, old_domain);
+      }
+    }
+  }
+  source_id id;
+  intel_iommu* iommu = device_to_iommu(drv, dev, id);
+  if (iommu == nullptr) return -ENODEV;
+
+  const int addr_width = std::min(agaw_to_width(iommu->agaw),
+                                  static_cast<int>(iommu->cap.max_guest_address_width()));
+  if (domain.max_addr > uint64_t{1} << addr_width) {
+    drv.pr.err(
+        "intel_iommu_attach_device: iommu width (%d) is not sufficient for the mapped address (%x)",
+        addr_width, domain.max_addr);
+    return -EFAULT;
+  }
+  domain.gaw = addr_width;
+  // A unit with fewer levels: the top tables that it does not walk go.
+  while (iommu->agaw < domain.agaw) {
+    dma_pte* top = domain.pgd;
+    if (top->present()) {
+      phys_addr page;
+      drv.host.memory.address_of(top, page);
+      domain.pgd = table_at<dma_pte>(drv, top->address());
+      free_pgtable_page(drv, page);
+    }
+    --domain.agaw;
+  }
+  return domain_add_dev_info(drv, domain, dev);
+}
+
+int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phys_addr hpa,
+                    uint64_t size, int iommu_prot) {
+  IOMMULAB_CALL(drv.trace, "intel_iommu_map");
+  dmar_domain& domain = to_dmar_domain(generic);
+  uint64_t prot = 0;
+  if ((iommu_prot & iommu_read) != 0) prot |= dma_pte_read;
+  if ((iommu_prot & iommu_write) != 0) prot |= dma_pte_write;
+  if ((iommu_prot & iommu_cache) != 0 && domain.iommu_snooping) prot |= dma_pte_snp;
+  const uint64_t max_addr = iova.value() + size;
+  if (domain.max_addr < max_addr) {
+    if (uint64_t{1} << domain.gaw < max_addr) {
+      drv.pr.err(
+          "intel_iommu_map: iommu width (%d) is not sufficient for the mapped address (%x)",
+          domain.gaw, max_addr);
+      return -EFAULT;
+    }
+    domain.max_addr = max_addr;
+  }
+  const uint64_t pages = (hpa.page_offset() + size + page_size - 1) >> page_shift;
+  return domain_pfn_mapping(drv, domain, iova.value() >> page_shift, hpa.value() >> page_shift,
+                            pages, prot);
+}
+
+uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr iova,
+                           uint64_t size) {
+  IOMMULAB_CALL(drv.trace, "intel_iommu_unmap");
+  dmar_domain& domain = to_dmar_domain(generic);
+  // A superpage can only go as a whole.
+  int level = 0;
+  const uint64_t start_pfn = iova.value() >> page_shift;
+  if (pfn_to_dma_pte(drv, domain, start_pfn, level) == nullptr) return 0;
+  size = std::max(size, page_size << level_to_offset_bits(level));
+  const uint64_t last_pfn = (iova.value() + size - 1) >> page_shift;
+
+  page_freelist freelist = domain_unmap(drv, domain, start_pfn, last_pfn);
+  for_each_domain_iommu(drv, domain, [&](size_t id) {
+    iommu_flush_iotlb_psi(drv, *drv.g_iommus[id], domain, start_pfn, last_pfn - start_pfn + 1,
+                          freelist.empty(), false);
+  });
+  dma_free_pagelist(drv, freelist);
+  if (domain.max_addr == iova.value() + size) domain.max_addr = iova.value();
+  return size;
+}
+
+phys_addr intel_iommu_iova_to_phys(intel_driver& drv, iommu_domain& generic, dma_addr iova) {
+  IOMMULAB_CALL(drv.trace, "intel_iommu_iova_to_phys");
+  int level = 0;
+  const dma_pte* pte =
+      pfn_to_dma_pte(drv, to_dmar_domain(generic), iova.value() >> page_shift, level);
+  return pte == nullptr ? phys_addr() : pte->address();
+}
+
+int intel_iommu_add_device(intel_driver& drv, device& dev) {
+  IOMMULAB_CALL(drv.trace, "intel_iommu_add_device");
+  source_id id;
+  intel_iommu* iommu = device_to_iommu(drv, dev, id);
+  if (iommu == nullptr) return -ENODEV;
+  iommu_device_link(drv.host.iommu, iommu->iommu_dev.get(), dev);
+  int error = 0;
+  iommu_group* group = iommu_group_get_for_dev(dev, error);
+  if (group == nullptr) return error;
+  iommu_group_put(group);
+  return 0;
+}
+
+void intel_iommu_remove_device(intel_driver& drv, device& dev) {
+  IOMMULAB_CALL(drv.trace, "intel_iommu_remove_device");
+  source_id id;
+  intel_iommu* iommu = device_to_iommu(drv, dev, id);
+  if (iommu == nullptr) return;
+  iommu_group_remove_device(dev);
+  iommu_device_unlink(drv.host.iommu, iommu->iommu_dev.get(), dev);
+}
+
+}  // namespace
+
+iommu_ops make_intel_iommu_ops(intel_driver& drv) {
+  iommu_ops ops;
+  ops.capable = [&drv](iommu_cap cap) { return intel_iommu_capable(drv, cap); };
+  ops.domain_alloc = [&drv](iommu_domain_type type) { return intel_iommu_domain_alloc(drv, type); };
+  ops.domain_free = [&drv](iommu_domain& d) {
+    IOMMULAB_CALL(drv.trace, "intel_iommu_domain_free");
+    domain_exit(drv, &to_dmar_domain(d));
+  };
+  ops.attach_dev = [&drv](iommu_domain& d, device& dev) {
+    return intel_iommu_attach_device(drv, d, dev);
+  };
+  ops.detach_dev = [&drv](iommu_domain&, device& dev) {
+    IOMMULAB_CALL(drv.trace, "intel_iommu_detach_device");
+    dmar_remove_one_dev_info(drv, dev);
+  };
+  ops.map = [&drv](iommu_domain& d, dma_addr iova, phys_addr hpa, uint64_t size, int prot) {
+    return intel_iommu_map(drv, d, iova, hpa, size, prot);
+  };
+  ops.unmap = [&drv](iommu_domain& d, dma_addr iova, uint64_t size) {
+    return intel_iommu_unmap(drv, d, iova, size);
+  };
+  ops.iova_to_phys = [&drv](iommu_domain& d, dma_addr iova) {
+    return intel_iommu_iova_to_phys(drv, d, iova);
+  };
+  ops.add_device = [&drv](device& dev) { return intel_iommu_add_device(drv, dev); };
+  ops.remove_device = [&drv](device& dev) { intel_iommu_remove_device(drv, dev); };
+  ops.device_group = [](device& dev) { return pci_device_group(dev); };
+  ops.pgsize_bitmap = intel_iommu_pgsizes;
+  return ops;
+}
+
+}  // namespace iommulab

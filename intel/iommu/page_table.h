@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Second-level page tables: walking, mapping, clearing.
+//
+// Numbers of pages and page frames here are VT-d's, 4 KiB each. Ranges are inclusive. No lock is
+// taken: nobody else touches the range of I/O virtual addresses that a caller owns, and tables on
+// the way are linked by compare-and-exchange.
+//
+// Where 4.4 loses mappings or frees tables in use, this code does what later stable kernels do or
+// what is sound: see the README of this folder.
+#pragma once
+
+#include <cstdint>
+
+#include "intel/driver.h"
+
+namespace iommulab {
+
+// VT-d levels count from 1 (4 KiB pages) upwards.
+inline constexpr int level_stride = 9;
+
+constexpr int agaw_to_level(int agaw) { return agaw + 2; }
+constexpr int agaw_to_width(int agaw) { return agaw >= 4 ? 64 : 30 + agaw * level_stride; }
+constexpr int width_to_agaw(int width) { return (width - 30 + level_stride - 1) / level_stride; }
+constexpr unsigned level_to_offset_bits(int level) {
+  return static_cast<unsigned>((level - 1) * level_stride);
+}
+constexpr uint64_t level_size(int level) { return uint64_t{1} << level_to_offset_bits(level); }
+constexpr uint64_t level_mask(int level) { return ~(level_size(level) - 1); }
+constexpr uint64_t align_to_level(uint64_t pfn, int level) {
+  return (pfn + level_size(level) - 1) & level_mask(level);
+}
+constexpr unsigned pfn_level_offset(uint64_t pfn, int level) {
+  return static_cast<unsigned>(pfn >> level_to_offset_bits(level)) &
+         (vtd::paging_entries_per_table - 1);
+}
+/// DOMAIN_MAX_PFN: the last page of a guest address width in bits.
+constexpr uint64_t domain_max_pfn(int gaw) { return (uint64_t{1} << (gaw - 12)) - 1; }
+
+/// Protection bits of a mapping: the entry's own.
+inline constexpr uint64_t dma_pte_read = vtd::second_level_entry::r.mask();
+inline constexpr uint64_t dma_pte_write = vtd::second_level_entry::w.mask();
+inline constexpr uint64_t dma_pte_snp = vtd::second_level_entry::snp.mask();
+
+// Linux v4.4 drivers/iommu/intel-iommu.c, by name.
+
+bool domain_pfn_supported(const dmar_domain& domain, uint64_t pfn);
+void domain_flush_cache(intel_driver& drv, const dmar_domain& domain, const void* addr,
+                        uint64_t size);
+/// The entry for `pfn` at `target_level`, missing tables made on the way. With target level 0 it
+/// only looks: the entry at which the walk ends, and its level in `target_level`. Null when the
+/// domain is too narrow or no page could be had.
+dma_pte* pfn_to_dma_pte(intel_driver& drv, dmar_domain& domain, uint64_t pfn, int& target_level);
+/// Clears the leaf entries of a range; an invalidation should follow.
+void dma_pte_clear_range(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
+                         uint64_t last_pfn);
+/// Clears a range and frees the tables below `retain_level` that it covers whole.
+void dma_pte_free_pagetable(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
+                            uint64_t last_pfn, int retain_level);
+/// Unlinks a range and returns the tables that fell out: free them after the invalidation.
+page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
+                           uint64_t last_pfn);
+void dma_free_pagelist(intel_driver& drv, page_freelist& freelist);
+
+/// Maps `nr_pages` from `phys_pfn` at `iov_pfn`, with superpages where they fit. 0, -EINVAL for
+/// no permission, -ENOMEM. __domain_mapping() without a scatter list.
+int domain_pfn_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn, uint64_t phys_pfn,
+                       uint64_t nr_pages, uint64_t prot);
+
+}  // namespace iommulab
