@@ -24,6 +24,7 @@ enum class fault_reason : uint8_t {
   context_entry_reserved = 0x0b,     ///< LCT.3
   paging_entry_reserved = 0x0c,      ///< LSL.2
   translation_type_blocks = 0x0d,    ///< LCT.5: ATS request while TT does not allow it
+  interrupt_range_output = 0x0e,     ///< LGN.4: tables lead into FEEx_xxxxh (revision 3.0 on)
 
   interrupt_request_reserved = 0x20,  ///< reserved field in a remappable request
   interrupt_index_out_of_table = 0x21,
@@ -69,6 +70,8 @@ constexpr std::string_view name(fault_reason reason) {
       return "paging_entry_reserved";
     case fault_reason::translation_type_blocks:
       return "translation_type_blocks";
+    case fault_reason::interrupt_range_output:
+      return "interrupt_range_output";
     case fault_reason::interrupt_request_reserved:
       return "interrupt_request_reserved";
     case fault_reason::interrupt_index_out_of_table:
@@ -119,6 +122,8 @@ constexpr std::string_view mnemonic(fault_reason reason) {
       return "LSL.2";
     case fault_reason::translation_type_blocks:
       return "LCT.5";
+    case fault_reason::interrupt_range_output:
+      return "LGN.4";
     case fault_reason::interrupt_request_reserved:
       return "20h";
     case fault_reason::interrupt_index_out_of_table:
@@ -150,6 +155,7 @@ constexpr bool is_qualified(fault_reason reason) {
     case fault_reason::context_entry_reserved:
     case fault_reason::paging_entry_reserved:
     case fault_reason::translation_type_blocks:
+    case fault_reason::interrupt_range_output:
     case fault_reason::irte_not_present:
     case fault_reason::irte_reserved:
     case fault_reason::interrupt_source_validation:

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "platform/vtd/page_walk.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+
+#include "absl/strings/str_format.h"
+#include "platform/vtd/spec/entries.h"
+
+namespace iommulab {
+namespace {
+
+using vtd::context_entry;
+using vtd::fault_reason;
+using vtd::root_entry;
+using vtd::second_level_entry;
+using vtd::translation_type;
+
+/// One 8-byte read of memory, whole even when software writes the word meanwhile.
+bool read_word(const physical_memory& memory, uint64_t address, uint64_t& out) {
+  auto* word = memory.object_at<uint64_t>(phys_addr(address));
+  if (word == nullptr) return false;
+  out = std::atomic_ref<uint64_t>(*word).load(std::memory_order_acquire);
+  return true;
+}
+
+/// Two words of a 16-byte entry; the one with the present bit first.
+template <typename Entry>
+bool read_entry(const physical_memory& memory, uint64_t table, unsigned index, Entry& out) {
+  const uint64_t address = table + index * sizeof(Entry);
+  return read_word(memory, address, out.lo) && read_word(memory, address + 8, out.hi);
+}
+
+constexpr uint64_t last_address(unsigned width) {
+  return width >= 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1;
+}
+
+bool allows(dma_access access, bool readable, bool writable) {
+  return access == dma_access::read ? readable : writable;
+}
+
+fault_reason permission_fault(dma_access access) {
+  return access == dma_access::read ? fault_reason::read_not_permitted
+                                    : fault_reason::write_not_permitted;
+}
+
+iotlb_entry failed_walk(fault_reason reason) {
+  iotlb_entry entry;
+  entry.reason = reason;
+  return entry;
+}
+
+/// The entries are there, but do not grant `access`.
+iotlb_entry refused_walk(dma_access access) {
+  iotlb_entry entry = failed_walk(permission_fault(access));
+  entry.access_refused = true;
+  return entry;
+}
+
+}  // namespace
+
+page_walker::page_walker(const vtd_config& config, const physical_memory& memory,
+                         paging_structure_cache& structures, diagnosis_log& diagnoses)
+    : config_(config), memory_(memory), structures_(structures), diagnoses_(diagnoses) {
+  for (unsigned level = 1; level < level_slots; ++level) {
+    const auto reserved = [&](bool leaf) {
+      return second_level_entry::reserved(level, leaf, config.host_address_width,
+                                          config.ecap.snoop_control(), config.ecap.device_tlb(),
+                                          config.cap.supports_leaf_at(level));
+    };
+    reserved_leaf_[level] = reserved(true);
+    reserved_table_[level] = reserved(false);
+  }
+}
+
+context page_walker::failed_context(fault_reason reason, bool fpd) const {
+  context ctx;
+  ctx.reason = reason;
+  ctx.fault_processing_disabled = fpd;
+  return ctx;
+}
+
+context page_walker::load_context(uint64_t root_table, uint16_t source) const {
+  // 1. Read the root entry of the bus (9.1). LRT.1: the table is not there.
+  root_entry root;
+  if (!read_entry(memory_, root_table, source >> 8, root)) {
+    return failed_context(fault_reason::root_table_access, false);
+  }
+  // 2. LRT.2: not present; nothing else of it counts then.
+  if (!root.present()) return failed_context(fault_reason::root_entry_not_present, false);
+  // 3. LRT.3: reserved bits.
+  if ((root.lo & root_entry::reserved_lo(config_.host_address_width)) != 0 ||
+      (root.hi & root_entry::reserved_hi()) != 0) {
+    return failed_context(fault_reason::root_entry_reserved, false);
+  }
+  // 4. Read the context entry of device and function (9.3). LCT.1: the table is not there.
+  context_entry entry;
+  if (!read_entry(memory_, root.context_table().value(), source & 0xff, entry)) {
+    return failed_context(fault_reason::context_table_access, false);
+  }
+  // 5. LCT.2: not present. FPD counts from here on, present or not.
+  const bool fpd = entry.fault_processing_disabled();
+  if (!entry.present()) return failed_context(fault_reason::context_entry_not_present, fpd);
+  // 6. LCT.3: reserved bits; domain id bits that the unit does not have are among them.
+  if ((entry.lo & context_entry::reserved_lo(config_.host_address_width)) != 0 ||
+      (entry.hi & context_entry::reserved_hi()) != 0 ||
+      entry.domain().value() >= config_.cap.number_of_domains()) {
+    return failed_context(fault_reason::context_entry_reserved, fpd);
+  }
+
+  context ctx;
+  ctx.fault_processing_disabled = fpd;
+  ctx.type = entry.type();
+  ctx.domain = entry.domain();
+  ctx.table = entry.address_root().value();
+  check_programming(entry, ctx);
+  return ctx;
+}
+
+void page_walker::check_programming(const context_entry& entry, context& ctx) const {
+  // 7. LCT.4: a width that the unit does not have, or a type whose capability it lacks.
+  const unsigned code = entry.address_width();
+  const bool type_supported =
+      ctx.type == translation_type::untranslated_only ||
+      (ctx.type == translation_type::device_tlb && config_.ecap.device_tlb()) ||
+      (ctx.type == translation_type::pass_through && config_.ecap.pass_through());
+  if (!config_.cap.supports_width_code(code) || !type_supported) {
+    ctx.reason = fault_reason::invalid_context_entry;
+    return;
+  }
+  ctx.levels = static_cast<uint8_t>(vtd::levels_of(code));
+  // 8. How far addresses go: the table's width or MGAW, whichever is less; pass-through has
+  //    physical addresses and goes as far as these do.
+  const unsigned width = ctx.type == translation_type::pass_through
+                             ? config_.host_address_width
+                             : std::min(vtd::width_of(code), config_.cap.max_guest_address_width());
+  ctx.address_limit = last_address(width);
+
+  if (ctx.type == translation_type::pass_through &&
+      code + 1u != static_cast<unsigned>(std::bit_width(unsigned{config_.cap.sagaw()}))) {
+    diagnoses_.add(vtd_diagnosis::pass_through_width_not_largest, code, entry.lo,
+                   absl::StrFormat("pass-through context entry has AW %u", code));
+  }
+  if (config_.cap.caching_mode() && ctx.domain.value() == 0) {
+    diagnoses_.add(vtd_diagnosis::domain_zero_with_caching_mode, 0, entry.lo,
+                   "present context entry with domain id 0");
+  }
+}
+
+iotlb_entry page_walker::walk(const context& ctx, uint64_t address, dma_access access,
+                              bool check_access) {
+  // 1. Start at the deepest table that the paging-structure caches know.
+  unsigned level = ctx.levels;
+  uint64_t table = ctx.table;
+  bool readable = true;
+  bool writable = true;
+  if (const auto cached = structures_.find(ctx.domain, address, ctx.levels)) {
+    level = cached->level - 1;
+    table = cached->address;
+    readable = cached->readable;
+    writable = cached->writable;
+    if (check_access && !allows(access, readable, writable)) return refused_walk(access);
+  }
+
+  for (;; --level) {
+    // 2. Read the entry. LSL.1: the table is not there; for the top one it is the context
+    //    entry that is wrong (LCT.4).
+    second_level_entry entry;
+    const uint64_t at =
+        table + second_level_entry::index_of(address, level) * sizeof(second_level_entry);
+    if (!read_word(memory_, at, entry.value)) {
+      return failed_walk(level == ctx.levels ? fault_reason::invalid_context_entry
+                                             : fault_reason::paging_entry_access);
+    }
+    // 3. Not present: no permission of either kind (LGN.2, LGN.3); the rest is software's.
+    if (!entry.present()) return failed_walk(permission_fault(access));
+    // 4. LSL.2: reserved bits, a large page where there is none, or a misaligned one.
+    const bool leaf = entry.is_leaf(level);
+    const uint64_t reserved = leaf ? reserved_leaf_[level] : reserved_table_[level];
+    if ((entry.value & reserved) != 0) return failed_walk(fault_reason::paging_entry_reserved);
+    // 5. LGN.2, LGN.3: permissions hold only where every level grants them.
+    readable = readable && entry.readable();
+    writable = writable && entry.writable();
+    if (check_access && !allows(access, readable, writable)) return refused_walk(access);
+    // 6. A leaf ends it; anything else leads one level down.
+    if (leaf) {
+      iotlb_entry found;
+      found.page = entry.address().value();
+      found.level = static_cast<uint8_t>(level);
+      found.readable = readable;
+      found.writable = writable;
+      found.snoop = config_.ecap.snoop_control() && entry.snoop();
+      return found;
+    }
+    table = entry.address().value();
+    structures_.insert(ctx.domain, address, {table, level, readable, writable});
+  }
+}
+
+}  // namespace iommulab

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The paging-structure caches (VT-d specification 6.2.5): where a lower table is, without reading
+// the entries above it. Tagged with the domain like the IOTLB; one entry stands for one non-leaf
+// entry at level 2 or above, with the permissions accumulated down to it.
+//
+// Page-selective invalidation spares them when its hint (IH) says that only leaves changed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/types.h"
+#include "platform/vtd/tagged_cache.h"
+
+namespace iommulab {
+
+struct cached_table {
+  uint64_t address = 0;  ///< of the table one level below
+  unsigned level = 0;    ///< of the entry that points to it
+  bool readable = false;
+  bool writable = false;
+};
+
+class paging_structure_cache {
+ public:
+  /// The deepest known table on the way to `address`, for tables of `levels` levels.
+  [[nodiscard]] std::optional<cached_table> find(domain_id domain, uint64_t address,
+                                                 unsigned levels) const {
+    for (unsigned level = first_level; level <= levels; ++level) {
+      if (!entries_.holds_level(level)) continue;
+      if (const uint64_t* data = entries_.find(domain, level, address)) {
+        return cached_table{*data & page_mask, level, (*data & readable_bit) != 0,
+                            (*data & writable_bit) != 0};
+      }
+    }
+    return std::nullopt;
+  }
+  void insert(domain_id domain, uint64_t address, const cached_table& table) {
+    entries_.insert(
+        domain, table.level, address,
+        table.address | (table.readable ? readable_bit : 0) | (table.writable ? writable_bit : 0));
+  }
+  [[nodiscard]] size_t size() const { return entries_.size(); }
+
+  void invalidate_all() { entries_.clear(); }
+  void invalidate_domain(domain_id domain) { entries_.erase_domain(domain); }
+  void invalidate_pages(domain_id domain, uint64_t address, unsigned mask) {
+    const uint64_t below = mask >= 52 ? ~uint64_t{0} : (uint64_t{1} << (page_shift + mask)) - 1;
+    entries_.erase_range(domain, address & ~below, address | below);
+  }
+
+ private:
+  static constexpr unsigned first_level = 2;
+  static constexpr size_t sets = 32;
+  static constexpr uint64_t readable_bit = 1;
+  static constexpr uint64_t writable_bit = 2;
+
+  tagged_cache<first_level, sets> entries_;
+};
+
+}  // namespace iommulab

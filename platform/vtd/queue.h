@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The invalidation queue (VT-d specification 6.5.2): fetches descriptors from where IQA pointed
+// when QIE was set, and does them one after the other, all inside the register write that made
+// them due.
+//
+// Invariants: while the queue is off IQH is zero. On an error IQH stays on the bad descriptor, IQE
+// is set, and nothing is fetched until software clears it; the same holds for ITE, except that
+// the descriptors that timed out are past. A handler that writes IQT from within an interrupt
+// finds the queue already running: the outer run picks its descriptors up.
+#pragma once
+
+#include <cstdint>
+
+#include "core/trace.h"
+#include "platform/memory/physical_memory.h"
+#include "platform/vtd/diagnosis.h"
+#include "platform/vtd/event_message.h"
+#include "platform/vtd/fault_log.h"
+#include "platform/vtd/invalidation.h"
+#include "platform/vtd/register_file.h"
+#include "platform/vtd/spec/descriptors.h"
+
+namespace iommulab {
+
+class invalidation_queue {
+ public:
+  invalidation_queue(const vtd_config& config, const physical_memory& memory,
+                     register_file& registers, vtd_caches& caches, fault_log& faults,
+                     event_message& completion, diagnosis_log& diagnoses, tracer& trace)
+      : config_(config),
+        memory_(memory),
+        registers_(registers),
+        caches_(caches),
+        faults_(faults),
+        completion_(completion),
+        diagnoses_(diagnoses),
+        trace_(trace) {}
+
+  [[nodiscard]] bool enabled() const { return enabled_; }
+  /// QIE 0 -> 1: latches IQA.
+  void enable();
+  /// QIE 1 -> 0.
+  void disable();
+  /// Does what is due: after a write of IQT, or of FSTS.
+  void run();
+  /// IQA was written; it takes effect at the next enable().
+  void address_written(uint64_t value);
+  /// ICS was written.
+  void completion_status_written();
+  void reset();
+
+  void set_device_tlbs(device_tlb_sink* sink) { device_tlbs_ = sink; }
+
+ private:
+  // Each advances the head, or leaves it on a bad descriptor and sets IQE.
+  void execute(vtd::descriptor d, uint32_t index);
+  void bad(vtd_diagnosis why, uint32_t index, vtd::descriptor d);
+  void do_context(vtd::descriptor d, uint32_t index);
+  void do_iotlb(vtd::descriptor d, uint32_t index);
+  void do_device_tlb(vtd::descriptor d, uint32_t index);
+  void do_interrupt_entry(vtd::descriptor d, uint32_t index);
+  void do_wait(vtd::descriptor d, uint32_t index);
+  [[nodiscard]] bool supported(vtd::descriptor_type type) const;
+  [[nodiscard]] bool fetch(uint32_t index, vtd::descriptor& out) const;
+  void trace_descriptor(vtd::descriptor d, uint32_t index) const;
+  [[nodiscard]] uint32_t head() const;
+  [[nodiscard]] uint32_t tail() const;
+  void set_head(uint32_t index);
+
+  const vtd_config& config_;
+  const physical_memory& memory_;
+  register_file& registers_;
+  vtd_caches& caches_;
+  fault_log& faults_;
+  event_message& completion_;
+  diagnosis_log& diagnoses_;
+  tracer& trace_;
+  device_tlb_sink* device_tlbs_ = nullptr;
+
+  // Latched at QIE.
+  bool enabled_ = false;
+  uint64_t base_ = 0;
+  uint32_t entries_ = 0;
+
+  bool running_ = false;
+  bool device_tlb_timed_out_ = false;  ///< since the last wait descriptor
+};
+
+}  // namespace iommulab

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Translation of one request, in the order of the VT-d specification's chapter 3. The common
+// case, an untranslated request that hits both caches, comes straight through.
+#include <algorithm>
+
+#include "platform/vtd/spec/registers.h"
+#include "platform/vtd/unit.h"
+
+namespace iommulab {
+namespace {
+
+using vtd::fault_reason;
+using vtd::translation_type;
+
+constexpr uint64_t interrupt_base = 0xfee00000;  // FEEx_xxxxh (3.14)
+constexpr uint64_t interrupt_end = 0xfef00000;
+constexpr uint64_t interrupt_write_bytes = 4;
+
+constexpr bool in_interrupt_range(uint64_t address) {
+  return address >= interrupt_base && address < interrupt_end;
+}
+
+/// Bytes from `address` to the end of the space it lies in, below or above the interrupt range.
+constexpr uint64_t clip_at_interrupt_range(uint64_t address, uint64_t length) {
+  return address < interrupt_base ? std::min(length, interrupt_base - address) : length;
+}
+
+constexpr uint64_t mask_below(unsigned bits) {
+  return (uint64_t{1} << bits) - 1;
+}
+
+}  // namespace
+
+dma_translation vtd_unit::translate(const dma_request& request) {
+  // 1. The interrupt address range is never remapped as memory, whatever the tables say (3.14).
+  if (in_interrupt_range(request.address)) return interrupt_range(request);
+  // 2. Translation is off (10.4.4, TE).
+  if (!translation_enabled_) return translation_disabled(request);
+  // 3. Root and context entry, or what the context-cache says of them (3.4).
+  const context& ctx = context_of(request.source.requester_id());
+  if (ctx.failed()) return block(request, ctx.reason, ctx.fault_processing_disabled);
+  // 4. LCT.5: requests of a device-TLB need TT = 01b (7.1).
+  if (request.type != address_type::untranslated && ctx.type != translation_type::device_tlb) {
+    return block(request, fault_reason::translation_type_blocks, ctx.fault_processing_disabled);
+  }
+  // 5. A translated request carries a host address already.
+  if (request.type == address_type::translated) {
+    if (request.address > mask_below(config_.host_address_width)) {
+      return block(request, fault_reason::address_beyond_width, ctx.fault_processing_disabled);
+    }
+    return is_protected(request) ? dma_translation{} : pass(request);
+  }
+  // 6. LGN.1: beyond what the tables can hold.
+  if (request.address > ctx.address_limit) {
+    return block(request, fault_reason::address_beyond_width, ctx.fault_processing_disabled);
+  }
+  // 7. Pass-through: the address is the host's. Protected memory stays closed (10.4.16).
+  if (ctx.type == translation_type::pass_through) {
+    return is_protected(request) ? dma_translation{} : pass(request);
+  }
+  return translate_untranslated(request, ctx);
+}
+
+const context& vtd_unit::context_of(uint16_t source) {
+  if (const context* cached = caches_.contexts.find(source)) return *cached;
+  const context loaded = walker_.load_context(root_table_, source);
+  // A failed lookup is cached with caching mode only, under the domain id 0 that it has (6.1).
+  if (!loaded.failed() || config_.cap.caching_mode()) {
+    return *caches_.contexts.insert(source, loaded);
+  }
+  uncached_context_ = loaded;
+  return uncached_context_;
+}
+
+dma_translation vtd_unit::translate_untranslated(const dma_request& request, const context& ctx) {
+  // 8. The IOTLB.
+  if (const auto hit = caches_.iotlb.find(ctx.domain, request.address)) {
+    return complete(request, ctx, *hit);
+  }
+  // 9. The tables. A zero-length read may hit a write-only page when CAP.ZLR says so, and a
+  //    translation request takes whatever permissions there are: both look at the result.
+  const bool zero_length_read =
+      request.length == 0 && request.access == dma_access::read && config_.cap.zero_length_read();
+  const bool check_access = request.type == address_type::untranslated && !zero_length_read;
+  const iotlb_entry found = walker_.walk(ctx, request.address, request.access, check_access);
+  // 10. Cache it. A failed walk is cached with caching mode only (6.1), unless it is this access
+  //     alone that failed.
+  const bool failed = found.reason != fault_reason::none;
+  if (!failed || (config_.cap.caching_mode() && !found.access_refused)) {
+    caches_.iotlb.insert(ctx.domain, request.address, found);
+  }
+  return complete(request, ctx, found);
+}
+
+dma_translation vtd_unit::complete(const dma_request& request, const context& ctx,
+                                   const iotlb_entry& entry) {
+  const bool fpd = ctx.fault_processing_disabled;
+  const bool read = request.access == dma_access::read;
+  const bool ats = request.type == address_type::translation_request;
+  const fault_reason denied =
+      read ? fault_reason::read_not_permitted : fault_reason::write_not_permitted;
+
+  // 11. The walk failed, now or when it was cached. Missing permission is named after the access
+  //     at hand; to a translation request it is an answer, not a fault (7.1).
+  if (entry.reason != fault_reason::none) {
+    const bool permission = entry.reason == fault_reason::read_not_permitted ||
+                            entry.reason == fault_reason::write_not_permitted;
+    if (permission && ats) {
+      dma_translation empty;
+      empty.outcome = dma_outcome::translated;
+      return empty;
+    }
+    return block(request, permission ? denied : entry.reason, fpd);
+  }
+  // 12. Permission, cached or fresh (LGN.2, LGN.3).
+  const bool zero_length_read = request.length == 0 && read && config_.cap.zero_length_read();
+  const bool allowed =
+      ats || (read ? entry.readable || (zero_length_read && entry.writable) : entry.writable);
+  if (!allowed) return block(request, denied, fpd);
+
+  // 13. Put the address together; the rest of the page comes with it.
+  const unsigned page_bits = entry.page_bits();
+  const uint64_t offset = request.address & mask_below(page_bits);
+  dma_translation result;
+  result.address = entry.page + offset;
+  // 14. LGN.4: tables may not lead into the interrupt range.
+  if (in_interrupt_range(result.address)) {
+    return block(request, fault_reason::interrupt_range_output, fpd);
+  }
+  result.outcome = dma_outcome::translated;
+  result.length = clip_at_interrupt_range(
+      request.address,
+      clip_at_interrupt_range(result.address,
+                              std::min(request.length, (uint64_t{1} << page_bits) - offset)));
+  result.readable = entry.readable;
+  result.writable = entry.writable;
+  result.snoop = entry.snoop;
+  result.page_bits = static_cast<uint8_t>(page_bits);
+  return result;
+}
+
+dma_translation vtd_unit::pass(const dma_request& request) const {
+  dma_translation result;
+  result.outcome = dma_outcome::passed;
+  result.address = request.address;
+  result.length = clip_at_interrupt_range(request.address, request.length);
+  result.readable = true;
+  result.writable = true;
+  return result;
+}
+
+dma_translation vtd_unit::block(const dma_request& request, fault_reason reason, bool fpd) {
+  dma_translation result;
+  result.reason = reason;
+  if (fpd && vtd::is_qualified(reason)) return result;
+  vtd_fault fault;
+  fault.reason = reason;
+  fault.source = request.source.requester_id();
+  fault.address = request.address;
+  fault.read = request.access == dma_access::read;
+  fault.address_type = static_cast<uint8_t>(request.type);
+  faults_.record(fault);
+  return result;
+}
+
+dma_translation vtd_unit::translation_disabled(const dma_request& request) const {
+  // Only plain requests are known while translation is off; those of a device-TLB are
+  // unsupported requests, which are not faults of this unit (4.2.3).
+  if (request.type != address_type::untranslated || is_protected(request)) return {};
+  return pass(request);
+}
+
+dma_translation vtd_unit::interrupt_range(const dma_request& request) const {
+  dma_translation result;
+  if (request.type == address_type::translation_request) {
+    // Writable, but only as untranslated requests: the device must not cache it (3.14).
+    if (!translation_enabled_) return {};
+    result.outcome = dma_outcome::translated;
+    result.address = request.address;
+    result.length = std::min(request.length, interrupt_end - request.address);
+    result.writable = true;
+    result.untranslated_only = true;
+    result.page_bits = page_shift;
+    return result;
+  }
+  // A 4-byte write is an interrupt; anything else is dropped without a record.
+  if (request.type == address_type::untranslated && request.access == dma_access::write &&
+      request.length == interrupt_write_bytes) {
+    result.outcome = dma_outcome::interrupt;
+    result.address = request.address;
+    result.length = request.length;
+    result.writable = true;
+  }
+  return result;
+}
+
+bool vtd_unit::is_protected(const dma_request& request) const {
+  if (!vtd::pmen::prs.test(registers_.get32(vtd_register::pmen))) return false;
+  const uint64_t granule = config_.protected_alignment - 1;
+  const uint64_t more = std::max<uint64_t>(request.length, 1) - 1;
+  const uint64_t last = request.address + std::min(more, ~request.address);  // does not wrap
+  const auto inside = [&](vtd_register base, vtd_register limit) {
+    const uint64_t first = registers_.get(base);
+    const uint64_t end = registers_.get(limit) | granule;
+    return first <= end && request.address <= end && last >= first;
+  };
+  return (config_.cap.protected_low_memory() &&
+          inside(vtd_register::plmbase, vtd_register::plmlimit)) ||
+         (config_.cap.protected_high_memory() &&
+          inside(vtd_register::phmbase, vtd_register::phmlimit));
+}
+
+}  // namespace iommulab
