@@ -13,20 +13,30 @@
 
 namespace iommulab {
 
+// What the host maps: whole pages.
 struct physical_memory::mapping {
-  uint64_t start = 0;  // page aligned
-  uint64_t end = 0;    // exclusive, page aligned
+  uint64_t start = 0;
+  uint64_t end = 0;  // exclusive
+  std::byte* base = nullptr;
+};
+
+// What may be reached: ranges that touch are one span, to the byte.
+struct physical_memory::span {
+  uint64_t start = 0;
+  uint64_t length = 0;
   std::byte* base = nullptr;
 };
 
 namespace {
+
+constexpr uint64_t address_limit = uint64_t{1} << 52;  // the widest physical address of x86
 
 absl::Status check_ranges(std::vector<memory_range>& ranges) {
   std::sort(ranges.begin(), ranges.end(),
             [](const auto& a, const auto& b) { return a.start < b.start; });
   for (size_t i = 0; i < ranges.size(); ++i) {
     const memory_range& r = ranges[i];
-    if (r.length == 0 || r.end() < r.start.value()) {
+    if (r.length == 0 || r.end() < r.start.value() || r.end() > address_limit) {
       return errno_status(EINVAL,
                           absl::StrFormat("memory range at 0x%x has the impossible length 0x%x",
                                           r.start.value(), r.length));
@@ -85,12 +95,29 @@ absl::StatusOr<std::unique_ptr<physical_memory>> physical_memory::map(
     const off_t offset = fd >= 0 ? static_cast<off_t>(m.start) : 0;
     void* base = mmap(nullptr, m.end - m.start, PROT_READ | PROT_WRITE, flags, fd, offset);
     if (base == MAP_FAILED) {
-      return errno_status(errno, absl::StrFormat("0x%x bytes of memory at 0x%x cannot be mapped: %s",
-                                                 m.end - m.start, m.start, strerror(errno)));
+      return errno_status(errno,
+                          absl::StrFormat("0x%x bytes of memory at 0x%x cannot be mapped: %s",
+                                          m.end - m.start, m.start, strerror(errno)));
     }
     m.base = static_cast<std::byte*>(base);
   }
+  memory->build_spans();
   return memory;
+}
+
+void physical_memory::build_spans() {
+  for (const memory_range& r : ranges_) {
+    if (!spans_.empty() && spans_.back().start + spans_.back().length == r.start.value()) {
+      spans_.back().length += r.length;
+      continue;
+    }
+    const auto m = std::find_if(mappings_.begin(), mappings_.end(),
+                                [&](const mapping& c) { return r.start.value() < c.end; });
+    spans_.push_back({r.start.value(), r.length, m->base + (r.start.value() - m->start)});
+  }
+  // Nearly every access goes to the largest span, so the search begins there.
+  std::stable_sort(spans_.begin(), spans_.end(),
+                   [](const span& a, const span& b) { return a.length > b.length; });
 }
 
 physical_memory::~physical_memory() {
@@ -100,20 +127,19 @@ physical_memory::~physical_memory() {
 }
 
 std::byte* physical_memory::at(phys_addr address, uint64_t length) const {
-  const uint64_t start = address.value();
-  for (const mapping& m : mappings_) {
-    if (start >= m.start && start < m.end) {
-      return length <= m.end - start ? m.base + (start - m.start) : nullptr;
-    }
+  for (const span& s : spans_) {
+    const uint64_t offset = address.value() - s.start;  // huge when the address lies below
+    if (offset < s.length) return length <= s.length - offset ? s.base + offset : nullptr;
   }
   return nullptr;
 }
 
 bool physical_memory::address_of(const void* pointer, phys_addr& out) const {
-  const auto* p = static_cast<const std::byte*>(pointer);
-  for (const mapping& m : mappings_) {
-    if (p >= m.base && p < m.base + (m.end - m.start)) {
-      out = phys_addr(m.start + static_cast<uint64_t>(p - m.base));
+  const auto value = reinterpret_cast<uintptr_t>(pointer);
+  for (const span& s : spans_) {
+    const uint64_t offset = value - reinterpret_cast<uintptr_t>(s.base);
+    if (offset < s.length) {
+      out = phys_addr(s.start + offset);
       return true;
     }
   }

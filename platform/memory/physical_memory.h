@@ -54,6 +54,7 @@ class physical_memory {
   template <typename T>
   [[nodiscard]] T* object_at(phys_addr address, size_t count = 1) const {
     // Bytes of simulated RAM are the one place where a type is imposed on storage.
+    if (count > SIZE_MAX / sizeof(T)) return nullptr;
     return reinterpret_cast<T*>(at(address, sizeof(T) * count));
   }
 
@@ -63,12 +64,15 @@ class physical_memory {
 
  private:
   struct mapping;
+  struct span;
   physical_memory() = default;
-  static absl::StatusOr<std::unique_ptr<physical_memory>> map(
-      absl::Span<const memory_range> ranges, int fd);
+  static absl::StatusOr<std::unique_ptr<physical_memory>> map(absl::Span<const memory_range> ranges,
+                                                              int fd);
+  void build_spans();
 
   std::vector<memory_range> ranges_;
   std::vector<mapping> mappings_;
+  std::vector<span> spans_;  // largest first
 };
 
 }  // namespace iommulab

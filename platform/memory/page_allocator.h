@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The page allocator over the `ram` ranges of a physical memory: zones, a buddy system in each,
+// small objects with a physical address, counters for leak checks, injected failures, and the
+// replay of a recorded sequence of addresses.
+//
+// Invariants: a page is free in the buddy of its zone, or live in one block, or outside the
+// allocator's reach (partial pages of a range, page 0, reserve()d). A misuse never corrupts this
+// state: it is recorded as a diagnosis and otherwise has no effect.
+//
+// Any thread may call any function; one mutex stands where the kernel has its zone locks.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "core/slab.h"
+#include "core/status.h"
+#include "core/trace.h"
+#include "core/types.h"
+#include "platform/memory/buddy.h"
+#include "platform/memory/physical_memory.h"
+
+namespace iommulab {
+
+/// ZONE_DMA below 16 MiB, ZONE_DMA32 below 4 GiB, ZONE_NORMAL above. An allocation falls back to
+/// lower zones, never to higher ones.
+enum class zone : uint8_t { dma, dma32, normal };
+inline constexpr unsigned zone_count = 3;
+
+/// The flags of an allocation that matter here.
+struct gfp {
+  bool zero = false;  ///< __GFP_ZERO
+};
+
+/// What can be wrong with a call, or with a replay.
+enum class page_diagnosis_kind : uint8_t {
+  double_free,       ///< the block is free already
+  foreign_free,      ///< the address is none that was given out
+  wrong_order_free,  ///< freed with another order or size than it was allocated with
+  replay_exhausted,  ///< more allocations than recorded addresses
+  replay_misplaced,  ///< the recorded address does not suit the request, or is no RAM
+  replay_in_use,     ///< the recorded address is live
+};
+/// Stable name: "double-free", "replay-exhausted" …
+std::string_view to_string(page_diagnosis_kind kind);
+
+struct page_diagnosis {
+  page_diagnosis_kind kind;
+  phys_addr address;
+  std::string sentence;
+};
+
+class page_allocator {
+ public:
+  /// Takes the whole pages of every `ram` range; page 0 is never given out.
+  page_allocator(physical_memory& memory, tracer& trace);
+  page_allocator(const page_allocator&) = delete;
+  page_allocator& operator=(const page_allocator&) = delete;
+
+  /// alloc_pages_node(): 2^order pages, aligned to their size, from `highest` or a lower zone.
+  /// The machine has one memory node: any `node` is served from it. Nothing when memory has run
+  /// out, a failure was injected, order > buddy::max_order, or the replay refuses.
+  std::optional<phys_addr> alloc_pages(unsigned order, zone highest, int node, gfp flags = {});
+  /// free_pages(). Misuse is a diagnosis.
+  void free_pages(phys_addr address, unsigned order);
+
+  /// kmalloc() of `size` bytes (1 up to 4 MiB), aligned to the next power of two (at least 8).
+  /// Up to half a page, objects of one size share pages; from there on it is whole pages.
+  std::optional<phys_addr> kmalloc_phys(uint64_t size, zone highest = zone::normal, int node = -1,
+                                        gfp flags = {});
+  /// kfree(). Misuse is a diagnosis.
+  void kfree_phys(phys_addr address);
+
+  /// Takes the pages that [start, start + length) touches out of reach: the kernel's image,
+  /// tables of the firmware in RAM. EBUSY when one of them is live; pages that are no free RAM
+  /// are passed over.
+  absl::Status reserve(phys_addr start, uint64_t length);
+
+  /// From now on the n-th successful request (pages and small objects alike) gets the n-th of
+  /// `addresses`; past the last one every request fails with a diagnosis.
+  void replay(std::vector<phys_addr> addresses);
+  /// Recorded addresses not yet used.
+  [[nodiscard]] size_t replay_left() const;
+
+  /// Injected failures; a request counts once, whatever it needs inside.
+  [[nodiscard]] slab_failures& failures() { return failures_; }
+  void fail_at(uint64_t n) { failures_.fail_at(n); }
+  void fail_from(uint64_t n) { failures_.fail_from(n); }
+
+  /// Fills what is given out unzeroed, and what is freed, with the kernel's slab poison 6Bh, so
+  /// that nothing relies on fresh memory being zero. Off at first.
+  void set_poison(bool on);
+
+  // Pages in live blocks, those that hold small objects included.
+  [[nodiscard]] uint64_t live_pages() const;
+  [[nodiscard]] uint64_t peak_pages() const;
+  /// Live small objects.
+  [[nodiscard]] uint64_t live_objects() const;
+  [[nodiscard]] uint64_t free_pages_in(zone z) const;
+  /// Free blocks of one order, /proc/buddyinfo's number.
+  [[nodiscard]] uint64_t free_blocks_in(zone z, unsigned order) const;
+  /// Whether `address` lies in a live block.
+  [[nodiscard]] bool is_live(phys_addr address) const;
+  /// All that was diagnosed, oldest first.
+  [[nodiscard]] std::vector<page_diagnosis> diagnoses() const;
+
+  [[nodiscard]] physical_memory& memory() const { return memory_; }
+
+ private:
+  /// A page cut into objects of one size.
+  struct slab_page {
+    uint64_t object_size = 0;
+    zone highest = zone::normal;
+    std::vector<bool> used;
+    size_t used_count = 0;
+  };
+  using slab_key = std::pair<uint64_t, zone>;
+
+  std::optional<phys_addr> take_block(unsigned order, zone highest)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  std::optional<phys_addr> take_object(uint64_t size, zone highest)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  std::optional<phys_addr> next_recorded(uint64_t alignment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  std::optional<phys_addr> replay_block(unsigned order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  std::optional<phys_addr> replay_object(uint64_t size, zone highest)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void open_slab(uint64_t page, uint64_t size, zone highest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void use_object(uint64_t page, slab_page& slab, size_t index)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void free_object(phys_addr address, uint64_t page) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void mark_live(uint64_t frame, unsigned order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void release(uint64_t frame, unsigned order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void diagnose_free(phys_addr address) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void diagnose(page_diagnosis_kind kind, phys_addr address, std::string sentence)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void fill(phys_addr address, uint64_t length, gfp flags) const;
+  void trace_page(std::string_view name, uint64_t frame, unsigned order) const;
+  static zone zone_of(uint64_t frame);
+  buddy& zone_at(uint64_t frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+
+  physical_memory& memory_;
+  tracer& trace_;
+  slab_failures failures_;
+
+  mutable absl::Mutex lock_;
+  std::array<buddy, zone_count> zones_ ABSL_GUARDED_BY(lock_);
+  absl::flat_hash_map<uint64_t, unsigned> live_ ABSL_GUARDED_BY(lock_);  // first frame -> order
+  absl::flat_hash_map<uint64_t, slab_page> slabs_ ABSL_GUARDED_BY(lock_);
+  std::map<slab_key, std::vector<uint64_t>> partial_ ABSL_GUARDED_BY(lock_);  // with free objects
+  std::optional<std::vector<phys_addr>> recorded_ ABSL_GUARDED_BY(lock_);
+  size_t next_recorded_ ABSL_GUARDED_BY(lock_) = 0;
+  std::vector<page_diagnosis> diagnoses_ ABSL_GUARDED_BY(lock_);
+  uint64_t live_pages_ ABSL_GUARDED_BY(lock_) = 0;
+  uint64_t peak_pages_ ABSL_GUARDED_BY(lock_) = 0;
+  uint64_t live_objects_ ABSL_GUARDED_BY(lock_) = 0;
+  bool poison_ ABSL_GUARDED_BY(lock_) = false;
+};
+
+}  // namespace iommulab
