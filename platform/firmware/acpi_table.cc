@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "platform/firmware/acpi_table.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "absl/strings/str_format.h"
+#include "core/status.h"
+
+namespace iommulab {
+
+std::optional<std::string> read_text(byte_cursor at, bytes_field field) {
+  const std::optional<byte_cursor> text = at.sub(field.offset, field.size);
+  if (!text) return std::nullopt;
+  return std::string(text->bytes().begin(), text->bytes().end());
+}
+
+std::optional<acpi_header> read_acpi_header(byte_cursor table) {
+  const std::optional<byte_cursor> head = table.sub(0, acpi_layout::header_size);
+  if (!head) return std::nullopt;
+  acpi_header header;
+  header.signature = *read_text(*head, acpi_layout::signature);
+  header.length = *head->read(acpi_layout::length);
+  header.revision = *head->read(acpi_layout::revision);
+  header.checksum = *head->read(acpi_layout::checksum);
+  header.oem_id = *read_text(*head, acpi_layout::oem_id);
+  header.oem_table_id = *read_text(*head, acpi_layout::oem_table_id);
+  header.oem_revision = *head->read(acpi_layout::oem_revision);
+  header.creator_id = *read_text(*head, acpi_layout::creator_id);
+  header.creator_revision = *head->read(acpi_layout::creator_revision);
+  return header;
+}
+
+uint8_t acpi_sum(absl::Span<const uint8_t> bytes) {
+  unsigned sum = 0;
+  for (const uint8_t byte : bytes) sum += byte;
+  return static_cast<uint8_t>(sum);
+}
+
+uint8_t acpi_checksum(absl::Span<const uint8_t> table) {
+  const unsigned present =
+      table.size() > acpi_layout::checksum.offset ? table[acpi_layout::checksum.offset] : 0U;
+  return static_cast<uint8_t>(present - acpi_sum(table));
+}
+
+void finish_acpi_table(std::vector<uint8_t>& table) {
+  assert(table.size() >= acpi_layout::header_size);
+  const uint64_t length = table.size();
+  for (std::size_t i = 0; i < acpi_layout::length.size; ++i) {
+    table[acpi_layout::length.offset + i] = static_cast<uint8_t>(length >> (8 * i));
+  }
+  table[acpi_layout::checksum.offset] = acpi_checksum(table);
+}
+
+std::string printable(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= ' ' && byte <= '~') {
+      result.push_back(c);
+    } else {
+      result += absl::StrFormat("\\x%02x", byte);
+    }
+  }
+  return result;
+}
+
+absl::StatusOr<std::vector<uint8_t>> read_table_file(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    return errno_status(error && error.value() != 0 ? error.value() : ENOENT,
+                        absl::StrFormat("%s: cannot be read: %s", path,
+                                        error ? error.message() : std::strerror(ENOENT)));
+  }
+  if (std::filesystem::is_directory(status)) {
+    return errno_status(EISDIR, absl::StrFormat("%s: is a directory, not a table", path));
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return errno_status(EACCES,
+                        absl::StrFormat("%s: cannot be opened: %s", path, std::strerror(errno)));
+  }
+  std::vector<uint8_t> bytes;
+  char chunk[4096];
+  while (file.read(chunk, sizeof(chunk)) || file.gcount() > 0) {
+    bytes.insert(bytes.end(), chunk, chunk + file.gcount());
+    if (bytes.size() > max_table_file_size) {
+      return errno_status(EFBIG,
+                          absl::StrFormat("%s: has more than %d bytes: too large for a table", path,
+                                          max_table_file_size));
+    }
+  }
+  if (file.bad()) return errno_status(EIO, absl::StrFormat("%s: cannot be read", path));
+  if (bytes.empty()) return errno_status(EINVAL, absl::StrFormat("%s: is empty", path));
+  return bytes;
+}
+
+}  // namespace iommulab

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What can be wrong with a DMAR table. Each refusal and each oddity has an enumerator and a name
+// that stays the same, so that tests, scripts and lists of known differences can refer to it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/types/span.h"
+
+namespace iommulab {
+
+enum class dmar_diagnosis {
+  // The table as a whole.
+  bad_signature,
+  table_header_truncated,
+  table_length_too_short,
+  table_truncated,
+  bytes_behind_table,
+  bad_checksum,
+  host_address_width_invalid,
+  no_drhd,
+  trailing_bytes,
+  reserved_not_zero,
+  // Remapping structures.
+  unknown_structure_type,
+  structure_length_zero,
+  structure_too_short,
+  structure_overruns_table,
+  structures_out_of_order,
+  drhd_base_zero,
+  drhd_base_unaligned,
+  duplicate_drhd,
+  drhd_base_in_two_segments,
+  drhd_without_scope,
+  include_all_not_last,
+  include_all_twice,
+  include_all_names_pci_device,
+  rmrr_end_below_base,
+  rmrr_unaligned,
+  rmrr_base_zero,
+  rmrr_beyond_host_address_width,
+  rmrr_without_scope,
+  rhsa_refers_to_no_unit,
+  andd_name_unterminated,
+  andd_without_scope,
+  // Device scopes.
+  unknown_scope_type,
+  scope_length_zero,
+  scope_too_short,
+  scope_overruns_structure,
+  scope_without_path,
+  scope_path_odd,
+  scope_path_out_of_range,
+  scope_refers_to_no_andd,
+  scope_trailing_byte,
+};
+
+enum class dmar_severity {
+  note,     ///< Unusual or reserved; nothing depends on it.
+  warning,  ///< Breaks a rule of the specification, and can be lived with.
+  error,    ///< Something cannot be decoded, or no driver can use it as it stands.
+};
+
+/// What is known about a diagnosis before it is met in a table.
+struct dmar_diagnosis_info {
+  dmar_diagnosis diagnosis;
+  std::string_view name;  ///< Stable, snake_case: the enumerator's own.
+  dmar_severity severity;
+  /// What Linux 4.4 does about it, one sentence, where that is remarkable; else empty.
+  std::string_view linux_4_4;
+};
+
+/// All diagnoses, in the order of the enumeration.
+absl::Span<const dmar_diagnosis_info> all_dmar_diagnoses();
+const dmar_diagnosis_info& describe(dmar_diagnosis diagnosis);
+
+std::string_view name(dmar_diagnosis diagnosis);
+std::string_view name(dmar_severity severity);
+
+/// One thing found in one table.
+struct dmar_finding {
+  dmar_diagnosis diagnosis{};
+  dmar_severity severity{};
+  std::size_t offset = 0;  ///< Of the field complained of, within the table.
+  std::string field;       ///< Its name: "rmrr.limit_address".
+  uint64_t value = 0;      ///< What it holds.
+  std::string sentence;    ///< What is wrong with that.
+  std::string linux_4_4;   ///< What Linux 4.4 does about it; may be empty.
+};
+
+}  // namespace iommulab
