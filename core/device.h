@@ -9,9 +9,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "core/environment.h"
 #include "core/notifier.h"
 #include "core/types.h"
@@ -38,19 +41,22 @@ enum class bus_notify : uint8_t {
 };
 
 struct device {
-  std::string name;           ///< dev_name(): "0000:00:1f.2"
-  std::string sysfs_path;     ///< "devices/pci0000:00/0000:00:1f.2", from the root of sysfs
+  std::string name;        ///< dev_name(): "0000:00:1f.2"
+  std::string sysfs_path;  ///< "devices/pci0000:00/0000:00:1f.2", from the root of sysfs
   bus_type* bus = nullptr;
   device* parent = nullptr;
-  pci_dev* pci = nullptr;     ///< to_pci_dev(); null when dev_is_pci() is false
+  pci_dev* pci = nullptr;  ///< to_pci_dev(); null when dev_is_pci() is false
   uint64_t dma_mask = 0xffffffff;
   uint64_t coherent_dma_mask = 0xffffffff;
-  iommu_group* group = nullptr;                    ///< dev->iommu_group
-  device_domain_info* archdata_iommu = nullptr;    ///< dev->archdata.iommu
-  std::string driver;         ///< name of the bound driver, empty when unbound
+  iommu_group* group = nullptr;                  ///< dev->iommu_group
+  device_domain_info* archdata_iommu = nullptr;  ///< dev->archdata.iommu
+  std::string driver;                            ///< name of the bound driver, empty when unbound
+  std::function<void(device&)> driver_remove;    ///< the bound driver's remove(), may be null
 };
 
-inline bool dev_is_pci(const device& dev) { return dev.pci != nullptr; }
+inline bool dev_is_pci(const device& dev) {
+  return dev.pci != nullptr;
+}
 
 using bus_notifier_block = notifier_block<bus_notify, device>;
 
@@ -68,5 +74,18 @@ struct bus_type {
   notifier_chain<bus_notify, device> notifier;
   const iommu_ops* ops = nullptr;  ///< bus->iommu_ops
 };
+
+/// Binds `driver` to an unbound device: BIND_DRIVER, the driver's probe(), and when that returned 0
+/// BOUND_DRIVER. A negative result of `probe` leaves the device unbound and is returned; -EBUSY
+/// when a driver is bound already. Linux v4.4 drivers/base/dd.c: really_probe(), driver_bound()
+int device_bind_driver(device& dev, std::string driver, absl::FunctionRef<int(device&)> probe,
+                       std::function<void(device&)> remove = {});
+/// Unbinds the device from its driver, if it has one: UNBIND_DRIVER, the driver's remove(),
+/// UNBOUND_DRIVER. Linux v4.4 drivers/base/dd.c: __device_release_driver()
+void device_release_driver(device& dev);
+
+/// Calls `fn` for each device in order of addition until one call returns nonzero, which is
+/// returned. Linux v4.4 drivers/base/bus.c: bus_for_each_dev()
+int bus_for_each_dev(bus_type& bus, absl::FunctionRef<int(device&)> fn);
 
 }  // namespace iommulab

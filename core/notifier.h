@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Notifier chains: blocks in descending priority, first registered first among equals.
+//
+// A block that answers `bad` ends the call: the blocks after it do not hear of the action. A
+// negative errno handed back by a notifier has the kernel's NOTIFY_STOP_MASK bit set, so it counts
+// as `bad`: a device that the IOMMU driver refuses (-ENODEV) stays unknown to the later blocks.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +14,7 @@
 
 namespace iommulab {
 
-/// What a notifier answers. The kernel folds an errno into `bad`; no chain here looks at it.
+/// What a notifier answers; `bad` stops the chain.
 enum class notify_result { done, ok, bad };
 
 template <typename Action, typename Data>
@@ -32,10 +36,12 @@ class notifier_chain {
   void unregister_block(const block& nb) {
     blocks_.erase(std::remove(blocks_.begin(), blocks_.end(), &nb), blocks_.end());
   }
-  /// Calls every block; a block may unregister itself meanwhile.
+  /// Calls the blocks in order until one answers `bad`; a block may unregister itself meanwhile.
   void call(Action action, Data& data) const {
     const std::vector<block*> snapshot = blocks_;
-    for (const block* nb : snapshot) nb->notifier_call(action, data);
+    for (const block* nb : snapshot) {
+      if (nb->notifier_call(action, data) == notify_result::bad) return;
+    }
   }
   [[nodiscard]] bool empty() const { return blocks_.empty(); }
 

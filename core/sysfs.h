@@ -52,6 +52,12 @@ class sysfs_tree {
 
  private:
   struct node;
+  /// Null where nothing is; links on the way are followed, the last one when `follow_last`.
+  [[nodiscard]] node* find(std::string_view path, bool follow_last) const;
+  absl::StatusOr<node*> add(std::string_view path);
+  [[nodiscard]] absl::Status write_node(const node& n, const std::string& path,
+                                        const std::string& directory) const;
+
   std::unique_ptr<node> root_;
 };
 

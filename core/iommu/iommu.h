@@ -30,7 +30,12 @@ inline constexpr int iommu_noexec = 1 << 3;
 enum class iommu_cap : uint8_t { cache_coherency, intr_remap, noexec };
 
 /// The types of 4.4; the numbers are the kernel's.
-enum class iommu_domain_type : uint32_t { blocked = 0, identity = 1, unmanaged = 2 | 1, dma = 4 | 2 | 1 };
+enum class iommu_domain_type : uint32_t {
+  blocked = 0,
+  identity = 1,
+  unmanaged = 2 | 1,
+  dma = 4 | 2 | 1
+};
 
 struct iommu_domain_geometry {
   dma_addr aperture_start;
@@ -46,6 +51,7 @@ struct iommu_domain {
   virtual ~iommu_domain() = default;
   iommu_domain_type type = iommu_domain_type::blocked;
   const iommu_ops* ops = nullptr;
+  environment* env = nullptr;  ///< of the system whose bus allocated it
   iommu_fault_handler handler;
   iommu_domain_geometry geometry;
 };
@@ -75,6 +81,8 @@ enum class iommu_group_notify : uint8_t {
   unbound_driver,
 };
 
+using iommu_group_notifier_block = notifier_block<iommu_group_notify, device>;
+
 struct iommu_group {
   int id = 0;
   int references = 0;
@@ -102,9 +110,10 @@ class iommu_core {
   [[nodiscard]] environment& env() const { return env_; }
   [[nodiscard]] sysfs_tree& sysfs() const { return sysfs_; }
 
-  /// iommu_group_alloc(): null when sysfs refuses the name.
+  /// iommu_group_alloc(): null when sysfs refuses the name (before iommu_init()).
   iommu_group* group_alloc();
   [[nodiscard]] const std::vector<std::unique_ptr<iommu_group>>& groups() const { return groups_; }
+  /// iommu_group_release(): what the last put does.
   void release(iommu_group& group);
 
   /// Keeps the notifier block of bus_set_iommu() alive.
@@ -117,7 +126,7 @@ class iommu_core {
 };
 
 // Linux v4.4 drivers/iommu/iommu.c, by the kernel's names. Errors are negative errnos.
-void iommu_init(iommu_core& core);      ///< core_initcall: the iommu_groups directory
+void iommu_init(iommu_core& core);  ///< core_initcall: the iommu_groups directory
 int bus_set_iommu(bus_type& bus, const iommu_ops& ops);
 bool iommu_present(const bus_type& bus);
 bool iommu_capable(const bus_type& bus, iommu_cap cap);
@@ -130,10 +139,25 @@ iommu_group* iommu_group_get_for_dev(device& dev, int& error);
 int iommu_group_for_each_dev(iommu_group& group, absl::FunctionRef<int(device&)> fn);
 /// Null when the device is not PCI (-EINVAL in the kernel) or no group can be made.
 iommu_group* pci_device_group(device& dev);
+int iommu_group_id(const iommu_group& group);
+void iommu_group_register_notifier(iommu_group& group, iommu_group_notifier_block& nb);
+void iommu_group_unregister_notifier(iommu_group& group, iommu_group_notifier_block& nb);
+
+/// Null when the bus has no IOMMU or the driver refuses the type.
 iommu_domain* iommu_domain_alloc(bus_type& bus);
 void iommu_domain_free(iommu_domain& domain);
+/// -EINVAL when the device's group has other members, -EBUSY when the group is taken.
 int iommu_attach_device(iommu_domain& domain, device& dev);
 void iommu_detach_device(iommu_domain& domain, device& dev);
+int iommu_attach_group(iommu_domain& domain, iommu_group& group);
+void iommu_detach_group(iommu_domain& domain, iommu_group& group);
 iommu_domain* iommu_get_domain_for_dev(device& dev);
+/// Maps in pieces of the largest page sizes that address and length allow; what was mapped is
+/// taken back when a piece fails. -ENODEV, -EINVAL for anything unaligned, or the driver's errno.
+int iommu_map(iommu_domain& domain, dma_addr iova, phys_addr paddr, uint64_t size, int prot);
+/// Bytes unmapped: more than `size` where a larger page lay; a negative errno in 64 bits, as in the
+/// kernel, when it could not begin.
+uint64_t iommu_unmap(iommu_domain& domain, dma_addr iova, uint64_t size);
+phys_addr iommu_iova_to_phys(iommu_domain& domain, dma_addr iova);
 
 }  // namespace iommulab

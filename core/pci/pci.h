@@ -30,8 +30,8 @@ enum class pci_exp_type : uint8_t {
   root_port = 4,
   upstream = 5,
   downstream = 6,
-  pci_bridge = 7,    ///< PCI Express to PCI/PCI-X bridge
-  pcie_bridge = 8,   ///< PCI/PCI-X to PCI Express bridge
+  pci_bridge = 7,   ///< PCI Express to PCI/PCI-X bridge
+  pcie_bridge = 8,  ///< PCI/PCI-X to PCI Express bridge
   rc_endpoint = 9,
   rc_event_collector = 10,
 };
@@ -51,6 +51,7 @@ class pci_config_space {
   [[nodiscard]] uint16_t read16(uint16_t offset) const;
   [[nodiscard]] uint32_t read32(uint16_t offset) const;
   void write16(uint16_t offset, uint16_t value);
+  void write32(uint16_t offset, uint32_t value);
 };
 
 /// One of the kernel's pci_dev::resource entries; flags are the kernel's IORESOURCE_* bits.
@@ -74,6 +75,7 @@ struct pci_dev {
   device dev;
   pci_bus* bus = nullptr;          ///< the bus it sits on
   pci_bus* subordinate = nullptr;  ///< the bus behind it, when it is a bridge
+  bool ari_enabled = false;        ///< of a port: functions behind it are found by ARI
   uint8_t devfn = 0;
   uint16_t vendor = 0;
   uint16_t device_id = 0;
@@ -82,8 +84,8 @@ struct pci_dev {
   pci_header_type hdr_type = pci_header_type::normal;
   bool multifunction = false;
   bool is_virtfn = false;
-  pci_dev* physfn = nullptr;      ///< of a virtual function
-  uint16_t pcie_cap = 0;          ///< offset of the PCIe capability, 0 when conventional
+  pci_dev* physfn = nullptr;  ///< of a virtual function
+  uint16_t pcie_cap = 0;      ///< offset of the PCIe capability, 0 when conventional
   pci_exp_type pcie_type = pci_exp_type::endpoint;
   uint16_t dev_flags = 0;
   uint8_t dma_alias_devfn = 0;
@@ -97,25 +99,36 @@ struct pci_dev {
 struct pci_bus {
   pci_core* core = nullptr;
   uint16_t segment = 0;
-  uint8_t number = 0;       ///< secondary bus number
-  uint8_t busn_end = 0xff;  ///< busn_res.end: subordinate bus number
+  uint8_t number = 0;         ///< secondary bus number
+  uint8_t busn_end = 0xff;    ///< busn_res.end: subordinate bus number
   pci_bus* parent = nullptr;  ///< null on a root bus
   pci_dev* self = nullptr;    ///< the bridge above; null on a root bus and on a virtual bus
   std::vector<std::unique_ptr<pci_dev>> devices;
   std::vector<std::unique_ptr<pci_bus>> children;
 };
 
-inline bool pci_is_root_bus(const pci_bus& bus) { return bus.parent == nullptr; }
-inline uint16_t pci_domain_nr(const pci_bus& bus) { return bus.segment; }
-inline bool pci_is_pcie(const pci_dev& pdev) { return pdev.pcie_cap != 0; }
-inline const std::string& pci_name(const pci_dev& pdev) { return pdev.dev.name; }
-inline pci_dev& pci_physfn(pci_dev& pdev) { return pdev.is_virtfn ? *pdev.physfn : pdev; }
+inline bool pci_is_root_bus(const pci_bus& bus) {
+  return bus.parent == nullptr;
+}
+inline uint16_t pci_domain_nr(const pci_bus& bus) {
+  return bus.segment;
+}
+inline bool pci_is_pcie(const pci_dev& pdev) {
+  return pdev.pcie_cap != 0;
+}
+inline const std::string& pci_name(const pci_dev& pdev) {
+  return pdev.dev.name;
+}
+inline pci_dev& pci_physfn(pci_dev& pdev) {
+  return pdev.is_virtfn ? *pdev.physfn : pdev;
+}
 inline source_id pci_source_id(const pci_dev& pdev) {
   return {pdev.bus->segment, pdev.bus->number, pdev.devfn};
 }
 
 // Extended capability ids (PCI Express Base 7.6 and after)
 inline constexpr uint16_t pci_ext_cap_id_acs = 0x0d;
+inline constexpr uint16_t pci_ext_cap_id_ari = 0x0e;
 inline constexpr uint16_t pci_ext_cap_id_ats = 0x0f;
 inline constexpr uint16_t pci_ext_cap_id_sriov = 0x10;
 inline constexpr uint16_t pci_ext_cap_id_pri = 0x13;
@@ -139,6 +152,16 @@ class pci_config_access {
     (void)out;
     return false;
   }
+  /// Memory-mapped chipset registers that a quirk of the PCI core reaches (readl, writel of an
+  /// ioremap()ed address). All ones and no effect where nothing is modelled.
+  virtual uint32_t read_memory32(uint64_t address) {
+    (void)address;
+    return 0xffffffff;
+  }
+  virtual void write_memory32(uint64_t address, uint32_t value) {
+    (void)address;
+    (void)value;
+  }
 };
 
 /// The PCI core of one system: scanning, removal, rescan, and the walks over all functions.
@@ -150,8 +173,9 @@ class pci_core {
 
   [[nodiscard]] bus_type& bus() const { return bus_; }
 
-  /// Scans a host bridge's hierarchy. A bridge loop (a secondary bus that is already known, or not
-  /// above its primary) ends the descent with a log line, as the kernel's does.
+  /// Scans a host bridge's hierarchy. A bridge whose bus numbers make no sense (a primary that is
+  /// not its bus, a secondary not above it) is given new ones, as the kernel does; a bus that two
+  /// bridges claim is scanned once. No wiring of bridges makes the scan endless.
   pci_bus& scan_root_bus(uint16_t segment, uint8_t number, uint8_t busn_end = 0xff);
 
   /// pci_stop_and_remove_bus_device(): the function and everything behind it leave, children
@@ -184,13 +208,21 @@ class pci_core {
   void request_acs() { acs_enable_ = true; }
   [[nodiscard]] bool acs_requested() const { return acs_enable_; }
 
+  /// Where config space is, for the quirks that look at another function's.
+  [[nodiscard]] pci_config_access& access() const { return access_; }
+
  private:
-  void scan_child_bus(pci_bus& bus);
-  void scan_slot(pci_bus& bus, uint8_t device);
-  void scan_bridge(pci_bus& bus, pci_dev& bridge);
-  pci_dev* scan_device(pci_bus& bus, uint8_t devfn);
+  /// Each of the scanning functions returns the highest bus number that it saw or was given.
+  unsigned scan_child_bus(pci_bus& bus);
+  unsigned scan_bridge(pci_bus& bus, pci_dev& bridge, unsigned max, int pass);
+  void scan_slot(pci_bus& bus, uint8_t devfn);
+  pci_dev* scan_single_device(pci_bus& bus, unsigned devfn);
+  std::unique_ptr<pci_dev> setup_device(pci_bus& bus, uint8_t devfn);
+  pci_bus& add_child_bus(pci_bus& parent, pci_dev& bridge, uint8_t number, uint8_t busn_end);
   void device_add(pci_dev& pdev);
-  [[nodiscard]] bool bus_known(uint16_t segment, uint8_t number) const;
+  void stop_device(pci_dev& pdev);
+  void remove_device(pci_dev& pdev);
+  [[nodiscard]] pci_bus* find_bus(uint16_t segment, unsigned number) const;
 
   bus_type& bus_;
   pci_config_access& access_;
@@ -198,6 +230,7 @@ class pci_core {
   std::vector<std::unique_ptr<pci_dev>> removed_devices_;
   std::vector<std::unique_ptr<pci_bus>> removed_buses_;
   std::vector<header_fixup> fixups_;
+  std::vector<const pci_bus*> scanned_;  ///< buses that the scan under way has been on
   bool acs_enable_ = false;
 };
 

@@ -13,7 +13,6 @@ namespace iommulab {
 /// Calls `fn` for each alias of `pdev`, from the function's own id upwards (PCIe-to-PCI Bridge
 /// specification 2.3). A nonzero result of `fn` ends the walk and is returned.
 /// Linux v4.4 drivers/pci/search.c: pci_for_each_dma_alias()
-int pci_for_each_dma_alias(pci_dev& pdev,
-                           absl::FunctionRef<int(pci_dev& pdev, uint16_t alias)> fn);
+int pci_for_each_dma_alias(pci_dev& pdev, absl::FunctionRef<int(pci_dev& pdev, uint16_t alias)> fn);
 
 }  // namespace iommulab

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/iommu/iommu_sysfs.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/sysfs.h"
+
+namespace iommulab {
+namespace {
+
+constexpr char class_directory[] = "class/iommu";
+constexpr char devices_directory[] = "devices/virtual/iommu";
+
+}  // namespace
+
+void iommu_dev_init(iommu_core& core) {
+  IOMMULAB_CALL(core.env().trace, "iommu_dev_init");
+  core.sysfs().create_directory(class_directory).IgnoreError();
+}
+
+std::unique_ptr<iommu_class_device> iommu_device_create(
+    iommu_core& core, std::string_view name, std::string_view group_name,
+    const std::vector<iommu_attribute>& attributes) {
+  IOMMULAB_CALL(core.env().trace, "iommu_device_create");
+  sysfs_tree& sysfs = core.sysfs();
+  const std::string path = absl::StrFormat("%s/%s", devices_directory, name);
+  const std::string class_link = absl::StrFormat("%s/%s", class_directory, name);
+  const std::string group = absl::StrFormat("%s/%s", path, group_name);
+  if (!sysfs.exists(class_directory) || !sysfs.create_directory(path).ok()) return nullptr;
+  sysfs.create_directory(absl::StrCat(path, "/devices")).IgnoreError();
+  sysfs.create_directory(group).IgnoreError();
+  for (const iommu_attribute& attribute : attributes) {
+    sysfs.create_file(absl::StrCat(group, "/", attribute.name), attribute.show).IgnoreError();
+  }
+  sysfs.create_link(absl::StrCat(path, "/subsystem"), class_directory).IgnoreError();
+  sysfs.create_link(class_link, path).IgnoreError();
+  return std::unique_ptr<iommu_class_device>(new iommu_class_device(core, path, class_link));
+}
+
+iommu_class_device::~iommu_class_device() {
+  IOMMULAB_CALL(core_.env().trace, "iommu_device_destroy");
+  core_.sysfs().remove(class_link_).IgnoreError();
+  core_.sysfs().remove(path_).IgnoreError();
+}
+
+int iommu_device_link(iommu_core& core, iommu_class_device* unit, device& link) {
+  IOMMULAB_CALL(core.env().trace, "iommu_device_link");
+  if (unit == nullptr) return -ENODEV;
+  sysfs_tree& sysfs = core.sysfs();
+  const std::string forward = absl::StrCat(unit->sysfs_path(), "/devices/", link.name);
+  absl::Status status = sysfs.create_link(forward, link.sysfs_path);
+  if (!status.ok()) {
+    if (status_errno(status) == EEXIST) {
+      core.env().log.warn(
+          absl::StrFormat("sysfs: cannot create duplicate filename '/%s'", forward));
+    }
+    return -status_errno(status);
+  }
+  status = sysfs.create_link(absl::StrCat(link.sysfs_path, "/iommu"), unit->sysfs_path());
+  if (status.ok()) return 0;
+  sysfs.remove(forward).IgnoreError();
+  return -status_errno(status);
+}
+
+void iommu_device_unlink(iommu_core& core, iommu_class_device* unit, device& link) {
+  IOMMULAB_CALL(core.env().trace, "iommu_device_unlink");
+  if (unit == nullptr) return;
+  core.sysfs().remove(absl::StrCat(link.sysfs_path, "/iommu")).IgnoreError();
+  core.sysfs().remove(absl::StrCat(unit->sysfs_path(), "/devices/", link.name)).IgnoreError();
+}
+
+}  // namespace iommulab

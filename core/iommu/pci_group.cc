@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Which group a PCI function belongs to: what its requests can be confused with, and what they can
+// reach without passing the IOMMU. Linux v4.4 drivers/iommu/iommu.c.
+#include <bitset>
+#include <cerrno>
+
+#include "core/iommu/iommu.h"
+#include "core/iommu/iommu_internal.h"
+#include "core/pci/acs.h"
+#include "core/pci/pci.h"
+#include "core/pci/search.h"
+
+namespace iommulab {
+namespace {
+
+/// Isolation means that a function cannot forge its id, and that neither its requests nor its
+/// completions turn back before they are upstream.
+constexpr uint16_t required_acs_flags = pci_acs_sv | pci_acs_rr | pci_acs_cr | pci_acs_uf;
+
+/// Functions of one bus that the search has been at: two that alias each other end it.
+using visited_devfns = std::bitset<256>;
+
+iommu_group* get_pci_alias_group(pci_dev& pdev, visited_devfns& visited);
+
+bool same_slot(const pci_dev& a, const pci_dev& b) {
+  return a.bus == b.bus && a.slot() == b.slot();
+}
+
+bool aliases_to(const pci_dev& pdev, const pci_dev& other) {
+  return (pdev.dev_flags & pci_dev_flags_dma_alias_devfn) != 0 &&
+         pdev.dma_alias_devfn == other.devfn;
+}
+
+/// A group that exists on another function of the slot which is as little isolated as this one.
+iommu_group* get_pci_function_alias_group(pci_dev& pdev, visited_devfns& visited) {
+  IOMMULAB_CALL(pdev.dev.bus->env.trace, "get_pci_function_alias_group");
+  if (!pdev.multifunction || pci_acs_enabled(pdev, required_acs_flags)) return nullptr;
+  iommu_group* group = nullptr;
+  pdev.bus->core->for_each_pci_dev([&](pci_dev& other) {
+    if (&other == &pdev || !same_slot(other, pdev) || pci_acs_enabled(other, required_acs_flags)) {
+      return false;
+    }
+    group = get_pci_alias_group(other, visited);
+    return group != nullptr;
+  });
+  return group;
+}
+
+/// A group that exists on the function, or on one of its bus that shares a requester id with it.
+iommu_group* get_pci_alias_group(pci_dev& pdev, visited_devfns& visited) {
+  IOMMULAB_CALL(pdev.dev.bus->env.trace, "get_pci_alias_group");
+  if (visited.test(pdev.devfn)) return nullptr;
+  visited.set(pdev.devfn);
+  iommu_group* group = iommu_group_get(pdev.dev);
+  if (group != nullptr) return group;
+  pdev.bus->core->for_each_pci_dev([&](pci_dev& other) {
+    if (&other == &pdev || other.bus != pdev.bus) return false;
+    if (!aliases_to(pdev, other) && !aliases_to(other, pdev)) return false;
+    group = get_pci_alias_group(other, visited);
+    if (group == nullptr) group = get_pci_function_alias_group(other, visited);
+    return group != nullptr;
+  });
+  return group;
+}
+
+/// The group of an alias, if it has one; `last` becomes the alias.
+iommu_group* get_pci_alias_or_group(pci_dev& alias, pci_dev*& last) {
+  IOMMULAB_CALL(alias.dev.bus->env.trace, "get_pci_alias_or_group");
+  last = &alias;
+  return iommu_group_get(alias.dev);
+}
+
+}  // namespace
+
+iommu_group* pci_device_group(device& dev) {
+  environment& env = dev.bus->env;
+  IOMMULAB_CALL(env.trace, "pci_device_group");
+  if (!dev_is_pci(dev)) {
+    env.log.warn("iommu: pci_device_group() of a device that is not PCI");
+    return nullptr;
+  }
+
+  // The last alias is where requests become indistinguishable.
+  pci_dev* pdev = dev.pci;
+  iommu_group* group = nullptr;
+  pci_for_each_dma_alias(*dev.pci, [&](pci_dev& alias, uint16_t /*id*/) {
+    group = get_pci_alias_or_group(alias, pdev);
+    return group != nullptr ? 1 : 0;
+  });
+  if (group != nullptr) return group;
+
+  // From there upwards as far as requests might be turned back.
+  for (pci_bus* bus = pdev->bus; !pci_is_root_bus(*bus); bus = bus->parent) {
+    if (bus->self == nullptr) continue;
+    if (pci_acs_path_enabled(*bus->self, nullptr, required_acs_flags)) break;
+    pdev = bus->self;
+    group = iommu_group_get(pdev->dev);
+    if (group != nullptr) return group;
+  }
+
+  visited_devfns visited;
+  group = get_pci_alias_group(*pdev, visited);
+  if (group != nullptr) return group;
+  group = get_pci_function_alias_group(*pdev, visited);
+  if (group != nullptr) return group;
+  return dev.bus->iommu.group_alloc();
+}
+
+}  // namespace iommulab

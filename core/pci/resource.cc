@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/pci/resource.h"
+
+#include "core/pci/registers.h"
+
+namespace iommulab {
+namespace {
+
+// IORESOURCE_* of include/linux/ioport.h
+constexpr uint64_t ioresource_prefetch = 0x2000;
+constexpr uint64_t ioresource_readonly = 0x4000;
+constexpr uint64_t ioresource_sizealign = 0x40000;
+constexpr uint64_t ioresource_mem_64 = 0x100000;
+
+// Base address register fields (PCI Local Bus 3.0, 6.2.5.1)
+constexpr uint32_t bar_is_io = 1u << 0;
+constexpr uint32_t bar_type_mask = 3u << 1;
+constexpr uint32_t bar_type_64 = 2u << 1;
+constexpr uint32_t bar_prefetchable = 1u << 3;
+constexpr uint32_t bar_io_flags = 3u;
+constexpr uint32_t bar_memory_flags = 0xfu;
+constexpr uint32_t rom_address_mask = 0xfffff800u;
+constexpr uint32_t rom_enable = 1u;
+
+// Bridge window fields (PCI-to-PCI Bridge 1.2, 3.2.5.6 to 3.2.5.10)
+constexpr uint16_t window_type_mask = 0xf;
+constexpr uint16_t window_type_wide = 0x1;  ///< 32-bit I/O, 64-bit memory
+constexpr uint64_t io_window_size = 0x1000;
+constexpr uint64_t memory_window_size = 0x100000;
+
+constexpr size_t rom_resource = 6;
+constexpr size_t bridge_resources = 13;
+
+struct probed {
+  uint32_t value;  ///< what was programmed
+  uint32_t size;   ///< what reads back after ones were written
+};
+
+probed probe(pci_config_space& config, uint16_t offset, uint32_t ones) {
+  const uint32_t value = config.read32(offset);
+  config.write32(offset, value | ones);
+  const uint32_t size = config.read32(offset);
+  config.write32(offset, value);
+  // All ones is what an absent register reads: no size, no address.
+  return {value == 0xffffffff ? 0 : value, size == 0xffffffff ? 0 : size};
+}
+
+/// Length minus one of the range whose address bits `sized` reports, 0 when there is none.
+uint64_t extent(uint64_t base, uint64_t sized, uint64_t mask) {
+  const uint64_t bits = sized & mask;
+  if (bits == 0) return 0;
+  const uint64_t last = (bits & ~(bits - 1)) - 1;
+  // A read-only "register" reads back its own value instead of a size.
+  if (base == sized && ((base | last) & mask) != mask) return 0;
+  return last;
+}
+
+/// Returns how many registers the range took: 1, or 2 for a 64-bit one.
+size_t read_base(pci_config_space& config, uint16_t offset, pci_resource& res) {
+  const probed low = probe(config, offset, 0xffffffff);
+  if ((low.value & bar_is_io) != 0) {
+    const uint64_t mask = 0xfffc;
+    const uint64_t last = extent(low.value & mask, low.size & mask, mask);
+    if (last == 0) return 1;
+    const uint64_t start = low.value & ~bar_io_flags;
+    res = {start, start + last, (low.value & bar_io_flags) | ioresource_io | ioresource_sizealign};
+    return 1;
+  }
+  const bool wide = (low.value & bar_type_mask) == bar_type_64;
+  uint64_t start = low.value & ~bar_memory_flags;
+  uint64_t sized = low.size & ~bar_memory_flags;
+  uint64_t mask = 0xffffffff & ~uint64_t{bar_memory_flags};
+  if (wide) {
+    const probed high = probe(config, static_cast<uint16_t>(offset + 4), 0xffffffff);
+    start |= uint64_t{high.value} << 32;
+    // The upper half of a large range reads back all ones, which is a size here.
+    const uint32_t high_size = low.size == 0 || high.size != 0 ? high.size : 0xffffffff;
+    sized |= uint64_t{high_size} << 32;
+    mask |= uint64_t{0xffffffff} << 32;
+  }
+  const uint64_t last = extent(start, sized, mask);
+  if (last == 0) return wide ? 2 : 1;
+  uint64_t flags = (low.value & bar_memory_flags) | ioresource_mem | ioresource_sizealign;
+  if ((low.value & bar_prefetchable) != 0) flags |= ioresource_prefetch;
+  if (wide) flags |= ioresource_mem_64;
+  res = {start, start + last, flags};
+  return wide ? 2 : 1;
+}
+
+void read_rom(pci_config_space& config, uint16_t offset, pci_resource& res) {
+  const probed rom = probe(config, offset, rom_address_mask);
+  const uint64_t mask = rom_address_mask;
+  const uint64_t start = rom.value & mask;
+  const uint64_t last = extent(start, rom.size & mask, mask);
+  if (last == 0) return;
+  res = {start, start + last,
+         (rom.value & rom_enable) | ioresource_mem | ioresource_prefetch | ioresource_readonly |
+             ioresource_sizealign};
+}
+
+void read_bridge_windows(const pci_config_space& config, pci_resource* res) {
+  const uint8_t io_low = config.read8(pci_reg::io_base);
+  uint64_t base = uint64_t{static_cast<uint8_t>(io_low & ~window_type_mask)} << 8;
+  uint64_t limit =
+      uint64_t{static_cast<uint8_t>(config.read8(pci_reg::io_limit) & ~window_type_mask)} << 8;
+  if ((io_low & window_type_mask) == window_type_wide) {
+    base |= uint64_t{config.read16(pci_reg::io_base_upper16)} << 16;
+    limit |= uint64_t{config.read16(pci_reg::io_limit_upper16)} << 16;
+  }
+  // A bridge without an I/O window has the register hardwired to zero.
+  if (base <= limit && (base | limit) != 0) {
+    res[0] = {base, limit + io_window_size - 1,
+              uint64_t{static_cast<uint8_t>(io_low & window_type_mask)} | ioresource_io};
+  }
+
+  const auto address = [](uint16_t reg) {
+    return uint64_t{static_cast<uint16_t>(reg & ~window_type_mask)} << 16;
+  };
+  const uint16_t mem_low = config.read16(pci_reg::memory_base);
+  base = address(mem_low);
+  limit = address(config.read16(pci_reg::memory_limit));
+  if (base <= limit && (base | limit) != 0) {
+    res[1] = {base, limit + memory_window_size - 1,
+              uint64_t{static_cast<uint16_t>(mem_low & window_type_mask)} | ioresource_mem};
+  }
+
+  const uint16_t pref_low = config.read16(pci_reg::pref_memory_base);
+  const bool wide = (pref_low & window_type_mask) == window_type_wide;
+  base = address(pref_low);
+  limit = address(config.read16(pci_reg::pref_memory_limit));
+  if (wide) {
+    base |= uint64_t{config.read32(pci_reg::pref_base_upper32)} << 32;
+    limit |= uint64_t{config.read32(pci_reg::pref_limit_upper32)} << 32;
+  }
+  if (base <= limit && (base | limit) != 0) {
+    res[2] = {base, limit + memory_window_size - 1,
+              uint64_t{static_cast<uint16_t>(pref_low & window_type_mask)} | ioresource_mem |
+                  ioresource_prefetch | (wide ? ioresource_mem_64 : 0)};
+  }
+}
+
+}  // namespace
+
+void pci_read_resources(pci_dev& pdev) {
+  pci_config_space& config = *pdev.config;
+  const bool bridge = pdev.hdr_type == pci_header_type::bridge;
+  const size_t count = bridge ? 2 : pdev.hdr_type == pci_header_type::normal ? 6 : 1;
+
+  const uint16_t command = config.read16(pci_reg::command);
+  const auto decoding = static_cast<uint16_t>(pci_reg::command_io | pci_reg::command_memory);
+  if ((command & decoding) != 0) {
+    config.write16(pci_reg::command, static_cast<uint16_t>(command & ~decoding));
+  }
+  for (size_t i = 0; i < count;) {
+    i +=
+        read_base(config, static_cast<uint16_t>(pci_reg::base_address_0 + 4 * i), pdev.resource[i]);
+  }
+  if (pdev.hdr_type != pci_header_type::cardbus) {
+    read_rom(config, bridge ? pci_reg::rom_address_bridge : pci_reg::rom_address,
+             pdev.resource[rom_resource]);
+  }
+  if ((command & decoding) != 0) config.write16(pci_reg::command, command);
+  if (bridge) read_bridge_windows(config, &pdev.resource[bridge_resources]);
+}
+
+}  // namespace iommulab
