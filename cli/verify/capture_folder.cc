@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/verify/capture_folder.h"
+
+#include <lzma.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "core/status.h"
+
+namespace iommulab::verify {
+namespace {
+
+constexpr std::string_view xz_suffix = ".xz";
+
+/// What every capture has at least one of; anything else is some other directory.
+constexpr std::array<std::string_view, 4> capture_files = {"vtd-trace.txt", "dmesg.txt",
+                                                           "dmesg-key.txt", "hot.txt"};
+
+std::string without_xz(std::string name) {
+  if (name.ends_with(xz_suffix)) name.resize(name.size() - xz_suffix.size());
+  return name;
+}
+
+absl::StatusOr<std::string> decompress(const std::string& path, const std::string& packed) {
+  lzma_stream stream = LZMA_STREAM_INIT;
+  if (lzma_stream_decoder(&stream, UINT64_MAX, LZMA_CONCATENATED) != LZMA_OK) {
+    return errno_status(ENOMEM, absl::StrFormat("%s: no memory for the xz decoder", path));
+  }
+  std::vector<uint8_t> input(packed.begin(), packed.end());
+  std::vector<uint8_t> chunk(size_t{1} << 16);
+  std::string text;
+  stream.next_in = input.data();
+  stream.avail_in = input.size();
+  lzma_ret result = LZMA_OK;
+  while (result == LZMA_OK) {
+    stream.next_out = chunk.data();
+    stream.avail_out = chunk.size();
+    result = lzma_code(&stream, LZMA_FINISH);
+    text.append(chunk.begin(), chunk.end() - static_cast<std::ptrdiff_t>(stream.avail_out));
+  }
+  lzma_end(&stream);
+  if (result != LZMA_STREAM_END) {
+    return errno_status(EINVAL, absl::StrFormat("%s: damaged xz data (liblzma says %d)", path,
+                                                static_cast<int>(result)));
+  }
+  return text;
+}
+
+}  // namespace
+
+absl::Status line_error(std::string_view path, size_t line, std::string_view why) {
+  return errno_status(EINVAL, absl::StrFormat("%s: line %d: %s", path, line, why));
+}
+
+absl::StatusOr<std::string> read_file(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) return errno_status(ENOENT, absl::StrFormat("%s: cannot be opened", path));
+  std::string content{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  if (stream.bad()) return errno_status(EIO, absl::StrFormat("%s: cannot be read", path));
+  if (!path.ends_with(xz_suffix)) return content;
+  return decompress(path, content);
+}
+
+absl::StatusOr<capture_folder> capture_folder::open(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  capture_folder folder;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+    if (entry.is_regular_file()) {
+      folder.files_.push_back(without_xz(entry.path().filename().string()));
+    }
+  }
+  if (error) {
+    return errno_status(ENOENT,
+                        absl::StrFormat("%s: not a capture folder (%s)", path, error.message()));
+  }
+  std::sort(folder.files_.begin(), folder.files_.end());
+  const std::filesystem::path full = std::filesystem::absolute(path).lexically_normal();
+  folder.name_ = full.parent_path().filename().string() + "/" + full.filename().string();
+  folder.path_ = std::move(path);
+  const bool known = std::any_of(capture_files.begin(), capture_files.end(),
+                                 [&](std::string_view name) { return folder.has(name); });
+  if (!known) {
+    return errno_status(
+        EINVAL, absl::StrFormat("%s: not a capture folder: no vtd-trace.txt and no log in it",
+                                folder.path_));
+  }
+  return folder;
+}
+
+bool capture_folder::has_recorded_calls() const {
+  return name_.ends_with(".calls");
+}
+
+bool capture_folder::has(std::string_view name) const {
+  return std::binary_search(files_.begin(), files_.end(), name);
+}
+
+std::string capture_folder::file_path(std::string_view name) const {
+  const std::string plain = path_ + "/" + std::string(name);
+  std::error_code error;
+  if (std::filesystem::exists(plain, error)) return plain;
+  const std::string packed = plain + std::string(xz_suffix);
+  return std::filesystem::exists(packed, error) ? packed : plain;
+}
+
+absl::StatusOr<std::string> capture_folder::read_text(std::string_view name) const {
+  return read_file(file_path(name));
+}
+
+absl::StatusOr<numbered_lines> capture_folder::read_lines(std::string_view name) const {
+  absl::StatusOr<std::string> text = read_text(name);
+  if (!text.ok()) return text.status();
+  numbered_lines lines;
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const size_t end = rest.find('\n');
+    std::string_view line = rest.substr(0, end);
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    lines.push_back({lines.size() + 1, std::string(line)});
+  }
+  return lines;
+}
+
+}  // namespace iommulab::verify

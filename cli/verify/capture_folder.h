@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A folder that holds what one run of a real kernel left behind: its command line, PCI tree,
+// register trace, tables, call tree, log and sysfs listing. Large files are stored as NAME.xz;
+// readers ask for NAME and do not care.
+//
+// Immutable after open(); the files themselves are read anew at every call.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/verify/numbered_line.h"
+
+namespace iommulab::verify {
+
+class capture_folder {
+ public:
+  /// Opens the directory at `path`; NOT_FOUND (ENOENT) when there is none, and EINVAL when it
+  /// holds none of the files that a capture has.
+  static absl::StatusOr<capture_folder> open(std::string path);
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  /// The last two parts of the path, "boot/default.calls": what known differences are keyed by.
+  [[nodiscard]] const std::string& name() const { return name_; }
+  /// True for the runs whose kernel recorded its call tree (".calls"): their page addresses are
+  /// known in allocation order.
+  [[nodiscard]] bool has_recorded_calls() const;
+
+  /// Names of the files, without ".xz", sorted.
+  [[nodiscard]] const std::vector<std::string>& files() const { return files_; }
+  [[nodiscard]] bool has(std::string_view name) const;
+
+  /// The content of NAME or NAME.xz. ENOENT when there is neither; EINVAL when the compressed
+  /// data is damaged. The sentence names the file.
+  [[nodiscard]] absl::StatusOr<std::string> read_text(std::string_view name) const;
+  /// The same, cut into lines; a last line without a newline counts, an empty one does not.
+  [[nodiscard]] absl::StatusOr<numbered_lines> read_lines(std::string_view name) const;
+
+  /// The path of NAME as messages print it.
+  [[nodiscard]] std::string file_path(std::string_view name) const;
+
+ private:
+  capture_folder() = default;
+
+  std::string path_;
+  std::string name_;
+  std::vector<std::string> files_;
+};
+
+/// Content of the file at `path`, decompressed when its name ends in ".xz".
+absl::StatusOr<std::string> read_file(const std::string& path);
+
+/// EINVAL with "PATH: line LINE: WHY".
+absl::Status line_error(std::string_view path, size_t line, std::string_view why);
+
+}  // namespace iommulab::verify

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/verify/comparison.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "cli/verify/call_listing.h"
+#include "cli/verify/hardware_trace.h"
+#include "cli/verify/log_listing.h"
+#include "cli/verify/page_names.h"
+#include "cli/verify/sysfs_listing.h"
+#include "cli/verify/table_dump.h"
+
+namespace iommulab::verify {
+namespace {
+
+using outcome = class_result::outcome;
+
+constexpr size_t lines_before = 4;
+constexpr size_t lines_after = 4;
+
+constexpr const char* trace_file = "vtd-trace.txt";
+constexpr const char* calls_file = "fgraph-boot.txt";
+constexpr const char* tables_file = "pt-boot.txt";
+constexpr const char* sysfs_file = "sysfs-iommu.txt";
+
+class_result not_compared(std::string_view name, std::string_view file) {
+  return {std::string(name), outcome::not_compared, 0, absl::StrFormat("no %s", file)};
+}
+
+class_result unreadable(std::string_view name, const absl::Status& status) {
+  return {std::string(name), outcome::unreadable, 0, std::string(status.message())};
+}
+
+void show(std::string& report, char mark, absl::Span<const numbered_line> lines, size_t first,
+          size_t last) {
+  for (size_t i = first; i < std::min(last, lines.size()); ++i) {
+    report += absl::StrFormat("  %c %6d  %s\n", mark, lines[i].line, lines[i].text);
+  }
+  if (last > lines.size()) report += absl::StrFormat("  %c %6s  (end)\n", mark, "");
+}
+
+std::string difference_report(std::string_view file, absl::Span<const numbered_line> captured,
+                              absl::Span<const numbered_line> ours, size_t at) {
+  std::string report;
+  if (at < captured.size()) {
+    report = absl::StrFormat("%s line %d differs", file, captured[at].line);
+  } else {
+    report = absl::StrFormat("%s has no more lines", file);
+  }
+  report += absl::StrFormat(" (line %d of the comparison)\n", at + 1);
+  show(report, ' ', captured, at - std::min(at, lines_before), at);
+  report += "  capture:\n";
+  show(report, '-', captured, at, std::min(at + lines_after, captured.size() + 1));
+  report += "  this run:\n";
+  show(report, '+', ours, at, std::min(at + lines_after, ours.size() + 1));
+  return report;
+}
+
+/// The two sides' ways to call pages, and what both need of the capture's trace.
+class run_comparison {
+ public:
+  run_comparison(const capture_folder& folder, const run_result& run)
+      : folder_(folder), run_(run), our_trace_(trace_of_run(run.events, other_units(run))) {
+    if (!folder.has(trace_file)) return;
+    absl::StatusOr<hardware_trace> trace = read_start_up_trace(folder);
+    trace_status_ = trace.status();
+    if (trace.ok()) captured_trace_ = *std::move(trace);
+  }
+
+  std::vector<class_result> compare() const {
+    return {registers(), queue(), calls(), tables(), log(), sysfs(false), sysfs(true)};
+  }
+
+ private:
+  static std::vector<std::string> other_units(const run_result& run) {
+    std::vector<std::string> names;
+    for (const unit_result& unit : run.units) {
+      if (!unit.in_capture) names.push_back(unit.name);
+    }
+    return names;
+  }
+
+  page_names names(const hardware_trace& trace) const {
+    if (folder_.has_recorded_calls() && run_.pages_replayed) return page_names::exact();
+    return page_names::by_appearance(roles_of(trace));
+  }
+
+  class_result registers() const {
+    if (!folder_.has(trace_file)) return not_compared("registers", trace_file);
+    if (!trace_status_.ok()) return unreadable("registers", trace_status_);
+    return compare_lines("registers", trace_file,
+                         register_lines(captured_trace_, names(captured_trace_)),
+                         register_lines(our_trace_, names(our_trace_)));
+  }
+
+  class_result queue() const {
+    if (!folder_.has(trace_file)) return not_compared("queue", trace_file);
+    if (!trace_status_.ok()) return unreadable("queue", trace_status_);
+    return compare_lines("queue", trace_file, queue_lines(captured_trace_, names(captured_trace_)),
+                         queue_lines(our_trace_, names(our_trace_)));
+  }
+
+  class_result calls() const {
+    if (!folder_.has(calls_file)) return not_compared("calls", calls_file);
+    absl::StatusOr<std::vector<call_event>> captured = read_call_graph(folder_, calls_file);
+    if (!captured.ok()) return unreadable("calls", captured.status());
+    absl::StatusOr<function_names> traced = read_traced_functions(folder_);
+    if (!traced.ok()) return unreadable("calls", traced.status());
+    const std::vector<call_event> ours =
+        keep_start_up(keep_traced(calls_of_run(run_.events), *traced));
+    return compare_lines("calls", calls_file,
+                         call_lines(keep_start_up(*captured), names(captured_trace_)),
+                         call_lines(ours, names(our_trace_)));
+  }
+
+  class_result tables() const {
+    if (!folder_.has(tables_file)) return not_compared("tables", tables_file);
+    absl::StatusOr<dumped_tables> captured = dumped_tables::read(folder_, tables_file);
+    if (!captured.ok()) return unreadable("tables", captured.status());
+    captured->keep_start_up();
+    return compare_lines("tables", tables_file,
+                         table_lines(*captured, captured->root(), names(captured_trace_)),
+                         our_tables());
+  }
+
+  numbered_lines our_tables() const {
+    std::optional<uint64_t> root;
+    for (const unit_result& unit : run_.units) {
+      if (unit.in_capture && unit.root_table) root = unit.root_table->value();
+    }
+    if (root && run_.memory == nullptr) return {{1, "the run has a root table and no memory"}};
+    if (!root) return {{1, "no root table programmed"}};
+    return table_lines(memory_tables(*run_.memory), root, names(our_trace_));
+  }
+
+  class_result log() const {
+    const std::string file = log_file(folder_);
+    if (file.empty()) return not_compared("log", "dmesg.txt");
+    absl::StatusOr<numbered_lines> captured = read_start_up_log(folder_);
+    if (!captured.ok()) return unreadable("log", captured.status());
+    return compare_lines("log", file, *captured, log_of_run(run_.log));
+  }
+
+  class_result sysfs(bool groups) const {
+    const std::string_view name = groups ? "groups" : "sysfs";
+    if (!folder_.has(sysfs_file)) return not_compared(name, sysfs_file);
+    absl::StatusOr<sysfs_listing> captured = read_sysfs_listing(folder_);
+    if (!captured.ok()) return unreadable(name, captured.status());
+    sysfs_listing ours;
+    if (run_.sysfs != nullptr) ours = list_sysfs(*run_.sysfs);
+    return compare_lines(name, sysfs_file, groups ? captured->groups : captured->sysfs,
+                         groups ? ours.groups : ours.sysfs);
+  }
+
+  const capture_folder& folder_;
+  const run_result& run_;
+  hardware_trace our_trace_;
+  hardware_trace captured_trace_;
+  absl::Status trace_status_;
+};
+
+void apply_known(const capture_folder& folder, absl::Span<const known_difference> known,
+                 class_result& result) {
+  const known_difference* entry = find_known_difference(known, folder.name(), result.name);
+  if (entry == nullptr) return;
+  if (result.status == outcome::different) {
+    result.status = outcome::known;
+    result.report = absl::StrFormat("%s\n%s", entry->reason, result.report);
+  } else if (result.status == outcome::equal) {
+    result.status = outcome::stale;
+    result.report =
+        absl::StrFormat("on the list of known differences (%s): %s", entry->capture, entry->reason);
+  }
+}
+
+std::string_view word_for(outcome status) {
+  switch (status) {
+    case outcome::equal:
+      return "equal";
+    case outcome::different:
+      return "DIFFERENT";
+    case outcome::not_compared:
+      return "not compared";
+    case outcome::known:
+      return "known difference";
+    case outcome::stale:
+      return "NO LONGER DIFFERENT";
+    case outcome::unreadable:
+      return "UNREADABLE";
+  }
+  return "";
+}
+
+}  // namespace
+
+bool class_result::passes() const {
+  return status == outcome::equal || status == outcome::not_compared || status == outcome::known;
+}
+
+class_result compare_lines(std::string_view name, std::string_view file,
+                           absl::Span<const numbered_line> captured,
+                           absl::Span<const numbered_line> ours) {
+  class_result result;
+  result.name = std::string(name);
+  const size_t longer = std::max(captured.size(), ours.size());
+  size_t at = 0;
+  while (at < captured.size() && at < ours.size() && captured[at].text == ours[at].text) {
+    ++at;
+  }
+  result.lines = captured.size();
+  result.status = at == longer ? outcome::equal : outcome::different;
+  if (at < longer) result.report = difference_report(file, captured, ours, at);
+  return result;
+}
+
+std::vector<class_result> compare_run(const capture_folder& folder, const run_result& run,
+                                      absl::Span<const known_difference> known) {
+  std::vector<class_result> results = run_comparison(folder, run).compare();
+  for (class_result& result : results) apply_known(folder, known, result);
+  return results;
+}
+
+std::string to_string(const class_result& result) {
+  std::string text = absl::StrFormat("%-10s %s", result.name, word_for(result.status));
+  switch (result.status) {
+    case outcome::equal:
+      return absl::StrFormat("%s, %d lines\n", text, result.lines);
+    case outcome::not_compared:
+      return absl::StrFormat("%s (%s)\n", text, result.report);
+    default:
+      return absl::StrFormat("%s: %s%s", text, result.report,
+                             result.report.ends_with('\n') ? "" : "\n");
+  }
+}
+
+}  // namespace iommulab::verify

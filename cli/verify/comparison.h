@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What a run of the port did, held against what a real kernel did on the same machine with the
+// same command line: line by line, one class of effects after the other.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "cli/verify/capture_folder.h"
+#include "cli/verify/known_differences.h"
+#include "core/sysfs.h"
+#include "core/trace.h"
+#include "core/types.h"
+#include "platform/memory/physical_memory.h"
+
+namespace iommulab::verify {
+
+struct unit_result {
+  std::string name;  ///< "dmar0", the `unit` of its events
+  /// Whether the unit stands for the one whose accesses the capture recorded. Further units of a
+  /// broken table, which hardware did not have, do not.
+  bool in_capture = true;
+  std::optional<phys_addr> root_table;  ///< as latched by hardware; none when never programmed
+};
+
+/// A run of the port, as it stood when intel_iommu_init() had returned (or start-up had ended
+/// without it). Whoever filled it keeps what the views in `events` point at.
+struct run_result {
+  std::vector<trace_event> events;  ///< calls, regs and queue at least, from detection on
+  std::vector<std::string> log;     ///< every log line, with prefix, without time stamp
+  const sysfs_tree* sysfs = nullptr;
+  const physical_memory* memory = nullptr;
+  std::vector<unit_result> units;
+  /// The run's page allocator handed out recorded_pages(): compare by address.
+  bool pages_replayed = false;
+  absl::Status status;  ///< what start-up returned
+};
+
+struct class_result {
+  enum class outcome : uint8_t {
+    equal,
+    different,
+    not_compared,  ///< the capture has no file for the class
+    known,         ///< different, and on the list of known differences
+    stale,         ///< equal, but on that list: an error
+    unreadable,    ///< the capture's file could not be read: an error
+  };
+  std::string name;
+  outcome status = outcome::not_compared;
+  size_t lines = 0;    ///< of the capture that were compared
+  std::string report;  ///< the first difference with its surroundings, or the reason
+
+  /// Whether a regression run should succeed in spite of this result.
+  [[nodiscard]] bool passes() const;
+};
+
+/// Compares the texts of two listings. `file` names the capture's side in the report, which shows
+/// the first difference, some lines before it and some lines after it on both sides.
+class_result compare_lines(std::string_view name, std::string_view file,
+                           absl::Span<const numbered_line> captured,
+                           absl::Span<const numbered_line> ours);
+
+/// All classes, in the order registers, queue, calls, tables, log, sysfs, groups.
+std::vector<class_result> compare_run(
+    const capture_folder& folder, const run_result& run,
+    absl::Span<const known_difference> known = known_differences());
+
+/// "registers   equal         41 lines", and the reports indented below.
+std::string to_string(const class_result& result);
+
+}  // namespace iommulab::verify
