@@ -140,7 +140,9 @@ class call_scope {
 
 /// Opens the trace scope of a ported function, by the kernel's exact name.
 #define IOMMULAB_CALL(tracer_, kernel_name) \
-  ::iommulab::call_scope iommulab_call_scope_((tracer_), (kernel_name))
+  const ::iommulab::call_scope IOMMULAB_UNIQUE(iommulab_call_scope_, __LINE__)((tracer_), (kernel_name))
+#define IOMMULAB_UNIQUE(prefix, line) IOMMULAB_PASTE(prefix, line)
+#define IOMMULAB_PASTE(a, b) a##b
 
 /// A note of the innermost open function; the text is formatted only when calls are traced.
 #define IOMMULAB_NOTE(tracer_, ...)                                                            \

@@ -64,7 +64,7 @@ using phys_addr = strong_address<struct phys_addr_tag>;
 /// An address as a device puts it on the bus: I/O virtual with translation, physical without.
 using dma_addr = strong_address<struct dma_addr_tag>;
 /// A 4 KiB page frame number; which space it counts is the owner's to say.
-using pfn = strong_number<struct pfn_tag, uint64_t>;
+using pfn_t = strong_number<struct pfn_tag, uint64_t>;
 /// A VT-d domain id (VT-d specification 3.4.3, 9.3), 16 bits.
 using domain_id = strong_number<struct domain_id_tag, uint16_t>;
 

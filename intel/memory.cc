@@ -15,6 +15,12 @@ table_page alloc_pgtable_page(intel_driver& drv, int node) {
 
 void free_pgtable_page(intel_driver& drv, phys_addr page) { drv.host.pages.free_pages(page, 0); }
 
+phys_addr virt_to_phys(const intel_driver& drv, const void* pointer) {
+  phys_addr address;
+  bug_on(!drv.host.memory.address_of(pointer, address), "virt_to_phys: not a pointer into memory");
+  return address;
+}
+
 void trace_table_write(intel_driver& drv, std::string_view table, phys_addr entry, uint64_t lo,
                        uint64_t hi) {
   if (!drv.trace.on(trace_class::tables)) return;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/panic.h"
 #include "intel/driver.h"
 
 namespace iommulab {
@@ -28,6 +29,9 @@ T* table_at(const intel_driver& drv, phys_addr address) {
   bug_on(table == nullptr, "a table pointer leads outside of memory");
   return table;
 }
+
+/// virt_to_phys(): throws kernel_bug for a pointer that is not into memory.
+phys_addr virt_to_phys(const intel_driver& drv, const void* pointer);
 
 /// kzalloc() of an object: null when the injector says so.
 template <typename T, typename... Args>

@@ -41,9 +41,13 @@ std::unique_ptr<iommu_class_device> iommu_device_create(
 }
 
 iommu_class_device::~iommu_class_device() {
-  IOMMULAB_CALL(core_.env().trace, "iommu_device_destroy");
   core_.sysfs().remove(class_link_).IgnoreError();
   core_.sysfs().remove(path_).IgnoreError();
+}
+
+void iommu_device_destroy(iommu_core& core, std::unique_ptr<iommu_class_device>& unit) {
+  IOMMULAB_CALL(core.env().trace, "iommu_device_destroy");
+  unit.reset();
 }
 
 int iommu_device_link(iommu_core& core, iommu_class_device* unit, device& link) {

@@ -21,8 +21,7 @@ struct iommu_attribute {
   std::function<std::string()> show;
 };
 
-/// What iommu_device_create() makes: devices/virtual/iommu/NAME. Destroying it is
-/// iommu_device_destroy().
+/// What iommu_device_create() makes: devices/virtual/iommu/NAME, gone with the object.
 class iommu_class_device {
  public:
   ~iommu_class_device();
@@ -47,6 +46,8 @@ void iommu_dev_init(iommu_core& core);  ///< postcore_initcall: the class
 std::unique_ptr<iommu_class_device> iommu_device_create(
     iommu_core& core, std::string_view name, std::string_view group_name,
     const std::vector<iommu_attribute>& attributes);
+/// Does nothing when `unit` is null.
+void iommu_device_destroy(iommu_core& core, std::unique_ptr<iommu_class_device>& unit);
 /// 0, or -ENODEV when `unit` is null, or -EEXIST.
 int iommu_device_link(iommu_core& core, iommu_class_device* unit, device& link);
 void iommu_device_unlink(iommu_core& core, iommu_class_device* unit, device& link);

@@ -243,6 +243,7 @@ int dmar_alloc_dev_scope(intel_driver& drv, const dmar_structure& hdr, size_t fi
 
 void dmar_free_dev_scope(intel_driver& drv, std::vector<dmar_dev_scope>& devices) {
   IOMMULAB_CALL(drv.trace, "dmar_free_dev_scope");
+  if (!devices.empty()) drv.host.slab.freed();
   devices.clear();
 }
 

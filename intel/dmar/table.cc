@@ -9,6 +9,7 @@
 #include "intel/dmar/scope.h"
 #include "intel/dmar/unit.h"
 #include "intel/iommu/rmrr.h"
+#include "intel/memory.h"
 #include "platform/firmware/byte_cursor.h"
 #include "platform/firmware/dmar_layout.h"
 #include "platform/vtd/spec/registers.h"
@@ -316,26 +317,28 @@ dmar_drhd_unit* dmar_find_dmaru(intel_driver& drv, const dmar_structure& drhd) {
 int dmar_parse_one_drhd(intel_driver& drv, const dmar_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_drhd");
   if (dmar_find_dmaru(drv, header) != nullptr) return 0;
-  if (drv.host.slab.should_fail()) return -ENOMEM;
+  auto* dmaru = kernel_new<dmar_drhd_unit>(drv);
+  if (dmaru == nullptr) return -ENOMEM;
 
   const byte_cursor c = cursor_of(header);
-  std::unique_ptr<dmar_drhd_unit> dmaru(new dmar_drhd_unit);
   dmaru->hdr = header;
   dmaru->reg_base_addr = phys_addr(*c.read(dmar_layout::drhd::register_base));
   dmaru->segment = *c.read(dmar_layout::drhd::segment);
   dmaru->include_all = dmar_layout::drhd::include_pci_all.in(*c.read(dmar_layout::drhd::flags));
   int ret = dmar_alloc_dev_scope(drv, dmaru->hdr, dmar_layout::drhd::fixed_size, dmaru->devices);
-  if (ret != 0) return ret;
-  ret = alloc_iommu(drv, *dmaru);
+  if (ret == 0) {
+    ret = alloc_iommu(drv, *dmaru);
+    if (ret != 0) dmar_free_dev_scope(drv, dmaru->devices);
+  }
   if (ret != 0) {
-    dmar_free_dev_scope(drv, dmaru->devices);
+    kernel_delete(drv, dmaru);
     return ret;
   }
   // dmar_register_drhd_unit(): INCLUDE_ALL at the tail, so that a walk meets it last.
   if (dmaru->include_all) {
-    drv.dmar_drhd_units.push_back(*dmaru.release());
+    drv.dmar_drhd_units.push_back(*dmaru);
   } else {
-    drv.dmar_drhd_units.push_front(*dmaru.release());
+    drv.dmar_drhd_units.push_front(*dmaru);
   }
   return 0;
 }
@@ -364,7 +367,7 @@ void dmar_free_drhd(intel_driver& drv, dmar_drhd_unit* dmaru) {
   IOMMULAB_CALL(drv.trace, "dmar_free_drhd");
   if (!dmaru->devices.empty()) dmar_free_dev_scope(drv, dmaru->devices);
   if (dmaru->iommu != nullptr) free_iommu(drv, dmaru->iommu);
-  delete dmaru;
+  kernel_delete(drv, dmaru);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_free_unused_resources()

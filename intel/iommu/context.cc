@@ -51,9 +51,7 @@ vtd::context_entry* iommu_context_addr(intel_driver& drv, intel_iommu& iommu, ui
 
 void trace_context(intel_driver& drv, const vtd::context_entry* context) {
   if (!drv.trace.on(trace_class::tables)) return;
-  phys_addr address;
-  drv.host.memory.address_of(context, address);
-  trace_table_write(drv, "context", address, context->lo, context->hi);
+  trace_table_write(drv, "context", virt_to_phys(drv, context), context->lo, context->hi);
 }
 
 // The top table as a unit with fewer levels than the domain sees it. Null when a level is missing.
@@ -93,11 +91,10 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
     entry.set_type(vtd::translation_type::pass_through);
   } else {
     const dma_pte* pgd = pgd_for_width(drv, domain, iommu);
-    phys_addr root;
-    if (pgd == nullptr || !drv.host.memory.address_of(pgd, root)) return 0;
+    if (pgd == nullptr) return 0;
     info = iommu_support_dev_iotlb(drv, domain, iommu, bus, devfn);
     const bool device_tlb = info != nullptr && info->ats_supported;
-    entry.set_address_root(root);
+    entry.set_address_root(virt_to_phys(drv, pgd));
     entry.set_address_width(static_cast<unsigned>(iommu.agaw));
     entry.set_type(device_tlb ? vtd::translation_type::device_tlb
                               : vtd::translation_type::untranslated_only);

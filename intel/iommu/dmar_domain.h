@@ -53,7 +53,9 @@ using page_freelist = absl::InlinedVector<phys_addr, 8>;
 
 /// Linux v4.4 drivers/iommu/intel-iommu.c: struct dmar_domain
 struct dmar_domain {
-  explicit dmar_domain(int flags_) : flags(flags_) { domain.owner = this; }
+  dmar_domain(iova_cache& iova_mem, int flags_) : iovad(iova_mem), flags(flags_) {
+    domain.owner = this;
+  }
 
   static constexpr int flag_virtual_machine = 1 << 0;
   static constexpr int flag_static_identity = 1 << 1;

@@ -23,9 +23,6 @@ constexpr uint64_t ioapic_range_end = 0xfeefffff;
 
 constexpr int bits_per_word = 64;
 
-bool test_bit(const std::vector<uint64_t>& map, uint32_t bit) {
-  return ((map[bit / bits_per_word] >> (bit % bits_per_word)) & 1) != 0;
-}
 void set_bit(std::vector<uint64_t>& map, uint32_t bit) {
   map[bit / bits_per_word] |= uint64_t{1} << (bit % bits_per_word);
 }
@@ -118,6 +115,18 @@ int iommu_init_domains(intel_driver& drv, intel_iommu& iommu) {
   return 0;
 }
 
+void iommu_free_domains(intel_driver& drv, intel_iommu& iommu) {
+  if (iommu.domains.empty()) return;
+  // One allocation for the bitmap, one for the first level with its first table, one for each
+  // table that came later.
+  drv.host.slab.freed();
+  for (const auto& second : iommu.domains) {
+    if (second != nullptr) drv.host.slab.freed();
+  }
+  iommu.domains.clear();
+  iommu.domain_ids.clear();
+}
+
 dmar_domain* get_iommu_domain(intel_driver& drv, intel_iommu& iommu, uint16_t did) {
   IOMMULAB_CALL(drv.trace, "get_iommu_domain");
   const auto& second = iommu.domains[did >> 8];
@@ -158,7 +167,7 @@ int domain_init(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu, int 
   domain.iommu_coherency = iommu.ecap.page_walk_coherency();
   domain.iommu_snooping = iommu.ecap.snoop_control();
   domain.iommu_superpage =
-      drv.options.intel_iommu_superpage ? std::bit_width(iommu.cap.super_pages()) : 0;
+      drv.options.intel_iommu_superpage ? static_cast<int>(std::bit_width(iommu.cap.super_pages())) : 0;
   domain.nid = iommu.node;
   if (!alloc_pgd(drv, domain)) return -ENOMEM;
   iommu_flush_cache(drv, iommu, domain.pgd, page_size);
@@ -256,7 +265,7 @@ int domain_update_iommu_superpage(intel_driver& drv, const intel_iommu* skip) {
     if (&iommu != skip) mask &= iommu.cap.super_pages();
     return mask == 0;
   });
-  return std::bit_width(mask);
+  return static_cast<int>(std::bit_width(mask));
 }
 
 void domain_update_iommu_cap(intel_driver& drv, dmar_domain& domain) {

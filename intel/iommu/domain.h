@@ -12,6 +12,8 @@ namespace iommulab {
 
 /// The domain-id bitmap and the first of the id tables; id 0 is never given out. 0 or -ENOMEM.
 int iommu_init_domains(intel_driver& drv, intel_iommu& iommu);
+/// Frees what iommu_init_domains() and later attachments allocated.
+void iommu_free_domains(intel_driver& drv, intel_iommu& iommu);
 dmar_domain* get_iommu_domain(intel_driver& drv, intel_iommu& iommu, uint16_t did);
 
 /// Null when no memory could be had.

@@ -93,12 +93,7 @@ void disable_dmar_iommu(intel_driver& drv, intel_iommu& iommu) {
 // Linux v4.4 drivers/iommu/intel-iommu.c: free_dmar_iommu()
 void free_dmar_iommu(intel_driver& drv, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "free_dmar_iommu");
-  if (!iommu.domains.empty() && !iommu.domain_ids.empty()) {
-    iommu.domains.clear();
-    iommu.domain_ids.clear();
-    drv.host.slab.freed();
-    drv.host.slab.freed();
-  }
+  iommu_free_domains(drv, iommu);
   drv.g_iommus[static_cast<size_t>(iommu.seq_id)] = nullptr;
   free_context_table(drv, iommu);
 }

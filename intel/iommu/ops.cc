@@ -82,10 +82,8 @@ int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& 
   while (iommu->agaw < domain.agaw) {
     dma_pte* top = domain.pgd;
     if (top->present()) {
-      phys_addr page;
-      drv.host.memory.address_of(top, page);
       domain.pgd = table_at<dma_pte>(drv, top->address());
-      free_pgtable_page(drv, page);
+      free_pgtable_page(drv, virt_to_phys(drv, top));
     }
     --domain.agaw;
   }

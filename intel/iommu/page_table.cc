@@ -22,15 +22,9 @@ dma_pte* table_below(const intel_driver& drv, const dma_pte& pte) {
   return table_at<dma_pte>(drv, pte.address());
 }
 
-phys_addr address_of(const intel_driver& drv, const dma_pte* pte) {
-  phys_addr address;
-  bug_on(!drv.host.memory.address_of(pte, address), "page-table entry outside of memory");
-  return address;
-}
-
 void trace_pte(intel_driver& drv, const dma_pte* pte) {
   if (drv.trace.on(trace_class::tables)) {
-    trace_table_write(drv, "pte", address_of(drv, pte), pte->value, 0);
+    trace_table_write(drv, "pte", virt_to_phys(drv, pte), pte->value, 0);
   }
 }
 
@@ -264,7 +258,7 @@ void dma_pte_free_pagetable(intel_driver& drv, dmar_domain& domain, uint64_t sta
   dma_pte_free_level(drv, domain, agaw_to_level(domain.agaw), retain_level, domain.pgd, 0,
                      start_pfn, last_pfn);
   if (start_pfn == 0 && last_pfn == domain_max_pfn(domain.gaw)) {
-    free_pgtable_page(drv, address_of(drv, domain.pgd));
+    free_pgtable_page(drv, virt_to_phys(drv, domain.pgd));
     domain.pgd = nullptr;
   }
 }
@@ -278,7 +272,7 @@ page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t star
   dma_pte_clear_level(drv, domain, agaw_to_level(domain.agaw), domain.pgd, 0, start_pfn, last_pfn,
                       freelist);
   if (start_pfn == 0 && last_pfn == domain_max_pfn(domain.gaw)) {
-    freelist.push_back(address_of(drv, domain.pgd));
+    freelist.push_back(virt_to_phys(drv, domain.pgd));
     domain.pgd = nullptr;
   }
   return freelist;
