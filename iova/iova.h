@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The I/O virtual address allocator of Linux 4.4 (drivers/iommu/iova.c, include/linux/iova.h):
+// a red-black tree of the ranges in use, searched from the top down, with one cached node.
+//
+// All page frame numbers are in units of the domain's granule; ranges and limits are inclusive.
+// Invariant: nodes of the tree are ordered by pfn_lo. `cached32_node` is null or in the tree; it
+// is the range allocated last for the limit dma_32bit_pfn, and the next search for exactly that
+// limit begins below it. Any other limit searches from the last node.
+//
+// Locking: `iova_rbtree_lock` guards tree and cached node. A `struct iova` that was handed out
+// belongs to its caller until it is freed; find_iova() therefore returns it without the lock.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "boost/intrusive/rbtree.hpp"
+#include "core/types.h"
+#include "iova/iova_cache.h"
+
+namespace iommulab {
+
+/// One range in use, pfn_lo to pfn_hi inclusive.
+struct iova : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
+  uint64_t pfn_hi = 0;
+  uint64_t pfn_lo = 0;
+};
+
+struct iova_key {
+  using type = uint64_t;
+  type operator()(const iova& i) const { return i.pfn_lo; }
+};
+using iova_rbroot = boost::intrusive::rbtree<iova, boost::intrusive::key_of_value<iova_key>,
+                                             boost::intrusive::constant_time_size<false>>;
+
+/// The ranges in use of one address space. `cache` provides the nodes; it must outlive them.
+struct iova_domain {
+  explicit iova_domain(iova_cache& node_cache) : cache(node_cache) {}
+  iova_domain(const iova_domain&) = delete;
+  iova_domain& operator=(const iova_domain&) = delete;
+
+  iova_cache& cache;
+  mutable absl::Mutex iova_rbtree_lock;
+  iova_rbroot rbroot ABSL_GUARDED_BY(iova_rbtree_lock);
+  iova* cached32_node ABSL_GUARDED_BY(iova_rbtree_lock) = nullptr;
+  uint64_t granule = page_size;  ///< bytes
+  uint64_t start_pfn = 0;        ///< the search ends here; this very frame is never given out
+  uint64_t dma_32bit_pfn = 0;    ///< last frame below 4 GiB: the limit that the cache serves
+};
+
+inline uint64_t iova_size(const iova& i) {
+  return i.pfn_hi - i.pfn_lo + 1;
+}
+inline unsigned iova_shift(const iova_domain& iovad) {
+  return static_cast<unsigned>(std::countr_zero(iovad.granule));
+}
+inline uint64_t iova_mask(const iova_domain& iovad) {
+  return iovad.granule - 1;
+}
+inline uint64_t iova_offset(const iova_domain& iovad, dma_addr address) {
+  return address.value() & iova_mask(iovad);
+}
+inline uint64_t iova_align(const iova_domain& iovad, uint64_t size) {
+  return (size + iova_mask(iovad)) & ~iova_mask(iovad);
+}
+inline dma_addr iova_dma_addr(const iova_domain& iovad, const iova& i) {
+  return dma_addr(i.pfn_lo << iova_shift(iovad));
+}
+inline uint64_t iova_pfn(const iova_domain& iovad, dma_addr address) {
+  return address.value() >> iova_shift(iovad);
+}
+
+/// Linux v4.4 drivers/iommu/iova.c: init_iova_domain(). An empty domain. `granule` is a power of
+/// two in bytes, at most the page size (the kernel BUGs otherwise; here it is an assertion).
+void init_iova_domain(iova_domain& iovad, uint64_t granule, uint64_t start_pfn, uint64_t pfn_32bit);
+
+/// Linux v4.4 drivers/iommu/iova.c: alloc_iova(). The highest free range of `size` frames that
+/// ends at or below `limit_pfn`; with `size_aligned` it begins at a multiple of the next power of
+/// two. Null when there is none or no memory, and for a `size` of 0.
+iova* alloc_iova(iova_domain& iovad, uint64_t size, uint64_t limit_pfn, bool size_aligned);
+
+/// Linux v4.4 drivers/iommu/iova.c: find_iova(). The range that covers `frame`, or null.
+iova* find_iova(const iova_domain& iovad, uint64_t frame);
+
+/// Linux v4.4 drivers/iommu/iova.c: __free_iova(). Removes and frees a range of the domain.
+void free_iova(iova_domain& iovad, iova* range);
+
+/// Linux v4.4 drivers/iommu/iova.c: free_iova(). Frees the range that covers `frame`, if any.
+void free_iova(iova_domain& iovad, uint64_t frame);
+
+/// Linux v4.4 drivers/iommu/iova.c: reserve_iova(). Keeps pfn_lo to pfn_hi from being allocated.
+/// Returns a node that ends up covering part of it: a new one, or an older one that was widened
+/// or covered it already. Null when there is no memory.
+iova* reserve_iova(iova_domain& iovad, uint64_t pfn_lo, uint64_t pfn_hi);
+
+/// Linux v4.4 drivers/iommu/iova.c: copy_reserved_iova(). Reserves every range of `from` in `to`,
+/// another domain; what cannot be reserved is reported in the log.
+void copy_reserved_iova(iova_domain& from, iova_domain& to);
+
+/// Linux v4.4 drivers/iommu/iova.c: split_and_remove_iova(). Cuts pfn_lo to pfn_hi, which lie in
+/// `range`, out of the tree; what is left on either side stays as a node of its own. Returns
+/// `range`, shrunk and the caller's to free with free_iova_mem(); null, and nothing changed,
+/// when there is no memory.
+iova* split_and_remove_iova(iova_domain& iovad, iova* range, uint64_t pfn_lo, uint64_t pfn_hi);
+
+/// Linux v4.4 drivers/iommu/iova.c: put_iova_domain(). Frees every range.
+void put_iova_domain(iova_domain& iovad);
+
+}  // namespace iommulab

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "iova/iova_cache.h"
+
+#include <cerrno>
+#include <new>
+
+#include "iova/iova.h"
+
+namespace iommulab {
+
+// Linux v4.4 drivers/iommu/iova.c: iova_cache_get()
+int iova_cache_get(iova_cache& cache) {
+  IOMMULAB_CALL(cache.trace, "iova_cache_get");
+  const absl::MutexLock guard(&cache.iova_cache_mutex);
+  if (cache.iova_cache_users == 0 && cache.slab.should_fail()) {
+    cache.log.print(log_level::err, "Couldn't create iova cache\n");
+    return -ENOMEM;
+  }
+  ++cache.iova_cache_users;
+  return 0;
+}
+
+// Linux v4.4 drivers/iommu/iova.c: iova_cache_put()
+void iova_cache_put(iova_cache& cache) {
+  IOMMULAB_CALL(cache.trace, "iova_cache_put");
+  const absl::MutexLock guard(&cache.iova_cache_mutex);
+  if (cache.iova_cache_users == 0) {
+    cache.log.warn("iova_cache_put: the cache has no users");
+    return;
+  }
+  if (--cache.iova_cache_users == 0) cache.slab.freed();
+}
+
+// Linux v4.4 drivers/iommu/iova.c: alloc_iova_mem()
+iova* alloc_iova_mem(iova_cache& cache) {
+  IOMMULAB_CALL(cache.trace, "alloc_iova_mem");
+  if (cache.slab.should_fail()) return nullptr;
+  return new iova;
+}
+
+// Linux v4.4 drivers/iommu/iova.c: free_iova_mem()
+void free_iova_mem(iova_cache& cache, iova* node) {
+  IOMMULAB_CALL(cache.trace, "free_iova_mem");
+  cache.slab.freed();
+  delete node;
+}
+
+}  // namespace iommulab
