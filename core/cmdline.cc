@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/cmdline.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+
+namespace iommulab {
+namespace {
+
+bool is_blank(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+// Linux v4.4 kernel/params.c: parameq()
+bool same_name(std::string_view a, std::string_view b) {
+  const auto dashed = [](char c) { return c == '-' ? '_' : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [&](char x, char y) { return dashed(x) == dashed(y); });
+}
+
+bool begins_with_name(std::string_view text, std::string_view prefix) {
+  return text.size() >= prefix.size() && same_name(text.substr(0, prefix.size()), prefix);
+}
+
+// Takes the next word, quotes and all, off the front of `line`, which begins with no blank.
+std::string_view take_word(std::string_view& line) {
+  bool quoted = false;
+  size_t end = 0;
+  for (; end < line.size() && (quoted || !is_blank(line[end])); ++end) {
+    if (line[end] == '"') quoted = !quoted;
+  }
+  const std::string_view word = line.substr(0, end);
+  line.remove_prefix(end);
+  return word;
+}
+
+command_line_word parse_word(std::string_view word) {
+  const bool whole_quoted = word.starts_with('"');
+  if (whole_quoted) word.remove_prefix(1);
+  // An '=' in front leaves no name: the kernel then takes the word as it is.
+  const size_t equals = word.find('=', 1);
+  const bool value_quoted =
+      equals != std::string_view::npos && equals + 1 < word.size() && word[equals + 1] == '"';
+  if ((whole_quoted || value_quoted) && word.ends_with('"')) word.remove_suffix(1);
+  if (equals == std::string_view::npos) return {std::string(word), std::nullopt};
+  std::string_view value = word.substr(std::min(equals + 1, word.size()));
+  if (value_quoted && value.starts_with('"')) value.remove_prefix(1);
+  return {std::string(word.substr(0, equals)), std::string(value)};
+}
+
+}  // namespace
+
+std::vector<command_line_word> parse_command_line(std::string_view line) {
+  std::vector<command_line_word> words;
+  while (true) {
+    while (!line.empty() && is_blank(line.front())) line.remove_prefix(1);
+    if (line.empty()) return words;
+    command_line_word word = parse_word(take_word(line));
+    if (word.name == "--" && !word.value) return words;
+    words.push_back(std::move(word));
+  }
+}
+
+void command_line::early_param(std::string name, early_handler handler) {
+  early_.push_back({std::move(name), std::move(handler)});
+}
+
+void command_line::setup(std::string prefix, setup_handler handler) {
+  setup_.push_back({std::move(prefix), std::move(handler)});
+}
+
+bool command_line::is_early(std::string_view name) const {
+  return std::any_of(early_.begin(), early_.end(),
+                     [&](const early_entry& e) { return same_name(e.name, name); });
+}
+
+void command_line::dispatch(std::string_view line, printk_log& log) const {
+  const std::vector<command_line_word> words = parse_command_line(line);
+  for (const command_line_word& word : words) {
+    for (const early_entry& e : early_) {
+      if (!same_name(e.name, word.name)) continue;
+      if (e.handler(word.value) != 0) {
+        log.print(log_level::warning, absl::StrFormat("Malformed early option '%s'\n", word.name));
+      }
+    }
+  }
+  for (const command_line_word& word : words) {
+    if (is_early(word.name)) continue;
+    const std::string whole = word.value ? word.name + "=" + *word.value : word.name;
+    for (const setup_entry& s : setup_) {
+      if (begins_with_name(whole, s.prefix) &&
+          s.handler(std::string_view(whole).substr(s.prefix.size())) != 0) {
+        break;
+      }
+    }
+  }
+}
+
+int iommu_setup(iommu_parameters& parameters, std::optional<std::string_view> value) {
+  parameters.iommu_merge = true;
+  if (!value) return -EINVAL;
+  for (std::string_view rest = *value; !rest.empty();) {
+    const auto is = [&](std::string_view option) { return rest.starts_with(option); };
+    if (is("off")) parameters.no_iommu = true;
+    if (is("force")) parameters.force_iommu = true;  // "forcesac" too, as in the kernel
+    if (is("noforce")) parameters.iommu_merge = parameters.force_iommu = false;
+    if (is("biomerge") || is("merge")) parameters.iommu_merge = parameters.force_iommu = true;
+    if (is("panic")) parameters.panic_on_overflow = true;
+    if (is("nopanic")) parameters.panic_on_overflow = false;
+    if (is("nomerge")) parameters.iommu_merge = false;
+    if (is("forcesac")) parameters.iommu_sac_force = true;
+    if (is("allowdac")) parameters.forbid_dac = 0;
+    if (is("nodac")) parameters.forbid_dac = 1;
+    if (is("usedac")) {
+      parameters.forbid_dac = -1;
+      return 1;
+    }
+    if (is("soft")) parameters.swiotlb = true;
+    if (is("pt")) parameters.iommu_pass_through = true;
+    const size_t comma = rest.find(',');
+    rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+  }
+  return 0;
+}
+
+}  // namespace iommulab
