@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What a kernel's log and its list of physical resources say about the machine.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "core/environment.h"
+#include "core/status.h"
+#include "platform/machine/machine.h"
+#include "platform/machine/text_source.h"
+
+namespace iommulab {
+
+/// A log line without "[    0.000000] ".
+std::string_view without_time_stamp(std::string_view line);
+
+/// The "BIOS-e820:" lines, in order. EINVAL when one does not read, or when there is none.
+absl::StatusOr<std::vector<memory_range>> parse_e820(const text_source& log);
+
+/// What of the firmware's map holds bytes: RAM, and reservations inside the installed memory.
+std::vector<memory_range> backed_memory(const std::vector<memory_range>& map, uint64_t installed);
+
+/// The strings that the driver's complaints about the BIOS print. The log names the BIOS version;
+/// the others only where a complaint was printed, and are otherwise those of QEMU's q35 machine.
+dmi_strings parse_dmi(const text_source& log);
+
+/// Where the kernel found its DMAR table, from the "ACPI: DMAR 0x…" line: 0 when there is none. A
+/// table that was put in place of the firmware's is the one that counts.
+phys_addr parse_dmar_address(const text_source& log);
+
+/// The configuration windows of /proc/iomem ("PCI MMCONFIG"): what no function owns there reads all
+/// ones.
+absl::StatusOr<std::vector<address_hole>> parse_mmconfig(const text_source& iomem);
+
+}  // namespace iommulab

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A machine as plain data: what the loaders and the built-in models produce, and what the
+// composition turns into a running system. State is that of the moment when the kernel starts:
+// devices unbound, DMA masks 32 bits, ACS and ATS off.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/environment.h"
+#include "core/types.h"
+#include "platform/memory/physical_memory.h"
+#include "platform/pci/pci_function.h"
+#include "platform/pci/pci_machine.h"
+
+namespace iommulab {
+
+/// One remapping unit's hardware. The capability registers are the specification's
+/// (10.4.2, 10.4.3).
+struct remapping_unit_config {
+  phys_addr base;
+  uint64_t size = 0x1000;   ///< bytes of its register window
+  uint32_t version = 0x10;  ///< the version register: major 7:4, minor 3:0
+  uint64_t cap = 0;
+  uint64_t ecap = 0;
+};
+
+/// Physical addresses that no device and no memory owns, and that read all ones instead of zero.
+struct address_hole {
+  phys_addr start;
+  uint64_t length = 0;  ///< bytes
+
+  [[nodiscard]] bool contains(phys_addr address) const {
+    return address >= start && address - start < length;
+  }
+};
+
+struct machine_config {
+  std::string name;
+  /// What holds bytes: RAM, and what the firmware reserved within it. Ascending.
+  std::vector<memory_range> memory;
+  /// The firmware's whole map (e820), reserved device space included. Ascending.
+  std::vector<memory_range> firmware_map;
+  std::vector<remapping_unit_config> units;
+  /// The ACPI table that the firmware offers as DMAR, byte for byte; empty when it offers none.
+  std::vector<uint8_t> dmar_table;
+  phys_addr dmar_address;  ///< where the kernel saw it, 0 when unknown
+  dmi_strings dmi;
+  std::string command_line;  ///< the kernel's, of a capture
+  std::vector<pci_root> pci_roots;
+  std::vector<pci_function_config> pci_functions;
+  /// Unowned addresses that read all ones; every other unowned address reads zero.
+  std::vector<address_hole> reads_all_ones;
+};
+
+}  // namespace iommulab
