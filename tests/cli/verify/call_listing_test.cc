@@ -115,6 +115,18 @@ TEST(call_listing_test, what_is_left_open_is_closed) {
                                       "    /* qi low=0x11 high=0x0 */", "  }", "}"}));
 }
 
+TEST(call_listing_test, the_start_up_part_of_a_run_ends_with_intel_iommu_init) {
+  std::vector<trace_event> events(4);
+  events[0].kind = trace_kind::call_enter;
+  events[0].name = "intel_iommu_init";
+  events[1].kind = trace_kind::reg_read;
+  events[2].kind = trace_kind::call_exit;
+  events[2].name = "intel_iommu_init";
+  events[3].kind = trace_kind::reg_read;
+  EXPECT_EQ(start_up_part(events).size(), 3u);
+  EXPECT_EQ(start_up_part(absl::MakeConstSpan(events).first(2)).size(), 2u);
+}
+
 TEST(recorded_pages_test, a_capture_gives_queue_status_words_and_every_table_in_order) {
   const std::vector<std::string> paths = capture_paths();
   if (paths.empty()) GTEST_SKIP() << "no captures of Linux 4.4; set IOMMULAB_GOLDEN";

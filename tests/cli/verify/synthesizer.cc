@@ -3,8 +3,11 @@
 
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <regex>
 #include <set>
+#include <sstream>
+#include <stdexcept>
 
 #include "absl/strings/str_format.h"
 #include "cli/verify/captures.h"
@@ -39,12 +42,14 @@ synthesizer::synthesizer(std::string capture, page_map pages)
   const memory_range ram{phys_addr(0), gib, memory_range::kind::ram};
   memory_ = physical_memory::create({ram}).value();
   run_.memory = memory_.get();
+  run_.sysfs = &sysfs_;
   run_.units.push_back({"dmar0", true, std::nullopt});
   run_.units.push_back({"dmar1", false, phys_addr(0)});
   add_trace();
   add_calls();
   add_log();
   add_tables();
+  add_sysfs();
 }
 
 std::string_view synthesizer::keep(std::string text) {
@@ -249,6 +254,56 @@ void synthesizer::add_tables() {
   for (const dump_entry& entry : entries) {
     if (entry.kind != 'R' || used_context_tables.count(entry.low & ~low_12_bits) == 0) continue;
     poke(moved(entry.table) + entry.index * 16, moved(entry.low));
+  }
+}
+
+void synthesizer::add_sysfs() {
+  const std::string unit = "devices/virtual/iommu/dmar0";
+  const auto must = [](const absl::Status& status) {
+    if (!status.ok()) throw std::logic_error(std::string(status.message()));
+  };
+  const auto file = [&](const std::string& path, const std::string& value) {
+    must(sysfs_.create_file(path, [value] { return value + "\n"; }));
+  };
+  const std::vector<std::string> lines = scan(capture_, "sysfs-iommu.txt");
+  std::map<std::string, std::string> paths;  // of devices, by name
+  const std::string link = "/iommu";
+  for (const std::string& line : lines) {
+    if (line == "/sys/class/iommu") must(sysfs_.create_directory("class/iommu"));
+    if (line.rfind("/sys/devices/pci", 0) != 0) continue;
+    const std::string path = line.substr(5, line.size() - 5 - link.size());
+    paths[path.substr(path.rfind('/') + 1)] = path;
+    if (!sysfs_.exists(path)) must(sysfs_.create_directory(path));
+    must(sysfs_.create_directory(path + "/power"));
+  }
+  if (!paths.empty()) {
+    must(sysfs_.create_directory(unit + "/intel-iommu"));
+    must(sysfs_.create_directory(unit + "/devices"));
+    must(sysfs_.create_link("class/iommu/dmar0", unit));
+    file(unit + "/uevent", "");
+  }
+  for (const auto& [name, path] : paths) {
+    must(sysfs_.create_link(path + "/iommu", unit));
+    must(sysfs_.create_link(unit + "/devices/" + name, path));
+  }
+  for (const std::string& line : lines) {
+    char name[64];
+    char value[64];
+    if (paths.empty()) break;
+    if (std::sscanf(line.c_str(), "  %63s = %63s", name, value) == 2) {
+      const bool counts_domains = std::string(name) == "domains_used";
+      file(unit + "/intel-iommu/" + name, counts_domains ? "77" : value);
+    }
+    if (line.rfind("group ", 0) != 0) continue;
+    std::istringstream words(line.substr(6));
+    std::string group;
+    std::getline(words, group, ':');
+    const std::string directory = "kernel/iommu_groups/" + group;
+    must(sysfs_.create_directory(directory + "/devices"));
+    for (std::string device; words >> device;) {
+      must(sysfs_.create_link(directory + "/devices/" + device, paths.at(device)));
+      must(sysfs_.create_link(paths.at(device) + "/iommu_group", directory));
+    }
   }
 }
 

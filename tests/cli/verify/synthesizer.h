@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "cli/verify/comparison.h"
+#include "core/sysfs.h"
 #include "platform/memory/physical_memory.h"
 
 namespace iommulab::verify {
@@ -30,6 +31,7 @@ class synthesizer {
 
   [[nodiscard]] run_result& run() { return run_; }
   [[nodiscard]] physical_memory& memory() { return *memory_; }
+  [[nodiscard]] sysfs_tree& sysfs() { return sysfs_; }
 
  private:
   void add_trace();
@@ -37,6 +39,7 @@ class synthesizer {
   void add_calls();
   void add_log();
   void add_tables();
+  void add_sysfs();
   void poke(uint64_t address, uint64_t value);
   uint64_t moved(uint64_t address) const;
   std::string_view keep(std::string text);
@@ -48,6 +51,7 @@ class synthesizer {
   std::deque<std::string> names_;
   std::vector<std::string_view> open_;
   std::unique_ptr<physical_memory> memory_;
+  sysfs_tree sysfs_;
   run_result run_;
 };
 

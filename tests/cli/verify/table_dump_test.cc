@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "cli/verify/call_listing.h"
@@ -108,6 +110,28 @@ TEST(table_dump_test, a_dump_put_into_memory_is_walked_as_the_dump_is) {
     const class_result result = compare_lines("tables", "pt-boot.txt", expected, ours);
     EXPECT_EQ(result.status, class_result::outcome::equal) << name << "\n" << result.report;
   }
+}
+
+TEST(table_dump_test, a_dump_that_was_cut_short_is_refused) {
+  namespace fs = std::filesystem;
+  if (golden_root().empty()) GTEST_SKIP() << "no captures of Linux 4.4; set IOMMULAB_GOLDEN";
+  const fs::path copy = fs::path(testing::TempDir()) / "iommulab-cut/boot/default";
+  fs::remove_all(copy);
+  fs::create_directories(copy);
+  std::ofstream(copy / "vtd-trace.txt") << "";
+  const std::vector<std::string> lines = scan(capture_path("boot/default"), "pt-boot.txt");
+  size_t leaf = 0;
+  while (leaf < lines.size() && lines[leaf].rfind("1 ", 0) != 0) ++leaf;
+  std::ofstream short_dump(copy / "pt-boot.txt");
+  for (size_t i = 0; i < leaf; ++i) short_dump << lines[i] << "\n";
+  short_dump.close();
+  const auto folder = capture_folder::open(copy.string());
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  const auto dump = dumped_tables::read(*folder, "pt-boot.txt");
+  ASSERT_FALSE(dump.ok());
+  EXPECT_NE(dump.status().message().find("pt-boot.txt: line " + std::to_string(leaf)),
+            std::string::npos)
+      << dump.status();
 }
 
 TEST(table_dump_test, a_table_outside_memory_is_said_to_be_so) {
