@@ -148,10 +148,11 @@ absl::StatusOr<std::vector<call_event>> read_call_graph(const capture_folder& fo
 
 absl::StatusOr<function_names> read_traced_functions(const capture_folder& folder) {
   for (const std::filesystem::path& place : traced_functions_places(folder)) {
-    const std::filesystem::path path = place / traced_functions_file;
+    std::string path = (place / traced_functions_file).string();
     std::error_code error;
+    if (!std::filesystem::exists(path, error)) path += ".xz";
     if (!std::filesystem::exists(path, error)) continue;
-    absl::StatusOr<std::string> text = read_file(path.string());
+    absl::StatusOr<std::string> text = read_file(path);
     if (!text.ok()) return text.status();
     function_names names;
     for (std::string_view rest = *text; !rest.empty();) {
@@ -164,6 +165,16 @@ absl::StatusOr<function_names> read_traced_functions(const capture_folder& folde
   }
   return errno_status(ENOENT, absl::StrFormat("%s: no %s in it, above it or below tests/golden",
                                               folder.path(), traced_functions_file));
+}
+
+absl::Span<const trace_event> start_up_part(absl::Span<const trace_event> events) {
+  constexpr std::string_view last_call = "intel_iommu_init";
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (events[i].kind == trace_kind::call_exit && events[i].name == last_call) {
+      return events.first(i + 1);
+    }
+  }
+  return events;
 }
 
 std::vector<call_event> calls_of_run(absl::Span<const trace_event> events) {

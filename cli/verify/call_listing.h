@@ -42,9 +42,13 @@ using function_names = absl::flat_hash_set<std::string>;
 absl::StatusOr<std::vector<call_event>> read_call_graph(const capture_folder& folder,
                                                         std::string_view file);
 
-/// traced-functions.txt, looked for beside the capture and in every folder above it, then below
-/// $IOMMULAB_GOLDEN and below tests/golden. ENOENT when it is in none of these.
+/// traced-functions.txt (or .txt.xz), looked for beside the capture and in every folder above it,
+/// then below $IOMMULAB_GOLDEN and below tests/golden. ENOENT when it is in none of these.
 absl::StatusOr<function_names> read_traced_functions(const capture_folder& folder);
+
+/// The events up to the return of intel_iommu_init(), for a run that went on after it; all of
+/// them when it was not called.
+absl::Span<const trace_event> start_up_part(absl::Span<const trace_event> events);
 
 /// The calls and notes among `events`.
 std::vector<call_event> calls_of_run(absl::Span<const trace_event> events);

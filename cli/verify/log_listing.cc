@@ -2,7 +2,6 @@
 #include "cli/verify/log_listing.h"
 
 #include <cctype>
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -14,40 +13,45 @@ constexpr std::string_view added = "iommu: Adding device ";
 
 /// Length of the time stamp "[    0.056064] " at the start of `text`; 0 when there is none.
 size_t stamp_length(std::string_view text) {
+  constexpr size_t microsecond_digits = 6;
   if (!text.starts_with('[')) return 0;
   const size_t end = text.find("] ");
-  if (end == std::string_view::npos) return 0;
-  for (const char c : text.substr(1, end - 1)) {
-    if (c != ' ' && c != '.' && std::isdigit(static_cast<unsigned char>(c)) == 0) return 0;
-  }
+  const size_t dot = text.find('.');
+  if (end == std::string_view::npos || end != dot + 1 + microsecond_digits) return 0;
+  if (text.substr(1, end - 1).find_first_not_of(" .0123456789") != std::string_view::npos) return 0;
   return end + 2;
 }
 
-/// Offset of a glued record "<6>[    0.000000] " in `text`, and of its stamp.
-std::optional<size_t> glued_stamp(std::string_view text, size_t from) {
-  constexpr size_t level_length = 3;  // "<6>"
-  for (size_t at = text.find('<', from); at != std::string_view::npos;
-       at = text.find('<', at + 1)) {
-    const std::string_view level = text.substr(at, level_length);
-    if (level.size() < level_length || level[2] != '>') continue;
-    if (std::isdigit(static_cast<unsigned char>(level[1])) == 0) continue;
-    if (stamp_length(text.substr(at + level_length)) != 0) return at;
+/// Offset of a further record's stamp in `text`, behind the record's own.
+size_t glued_stamp(std::string_view text) {
+  size_t at = text.find('[', 1);
+  while (at != std::string_view::npos && stamp_length(text.substr(at)) == 0) {
+    at = text.find('[', at + 1);
   }
-  return std::nullopt;
+  return at;
+}
+
+/// A record without the level "<6>" of the one that was glued to it.
+std::string_view without_level(std::string_view record) {
+  constexpr size_t level_length = 3;
+  if (record.size() < level_length || !record.ends_with('>')) return record;
+  const std::string_view level = record.substr(record.size() - level_length);
+  if (level[0] != '<' || std::isdigit(static_cast<unsigned char>(level[1])) == 0) return record;
+  return record.substr(0, record.size() - level_length);
 }
 
 /// Every record of a line, without stamps.
 numbered_lines records(const numbered_line& line) {
-  constexpr size_t level_length = 3;
   numbered_lines found;
   std::string_view rest = line.text;
   while (true) {
-    const std::optional<size_t> next = glued_stamp(rest, 0);
-    std::string_view record = rest.substr(0, next.value_or(rest.size()));
+    const size_t next = glued_stamp(rest);
+    const bool last = next == std::string_view::npos;
+    std::string_view record = last ? rest : without_level(rest.substr(0, next));
     record.remove_prefix(stamp_length(record));
     found.push_back({line.line, std::string(record)});
-    if (!next) return found;
-    rest.remove_prefix(*next + level_length);
+    if (last) return found;
+    rest.remove_prefix(next);
   }
 }
 

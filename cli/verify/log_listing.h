@@ -11,8 +11,10 @@
 // plugging. In a log without the registration line translation is off, nothing calls the driver,
 // and all lines are the start-up's.
 //
-// A recorder's long command line overflowed a log record, so that the next line is glued to it,
-// with its level: "…hardwa<6>[    0.000000] DMAR: IOMMU enabled". Such lines are cut apart.
+// The long command line of a tracing kernel overflows a log record, so that the next one is glued
+// to it, with its level in dmesg and without it on a console:
+//   …hardwa<6>[    0.000000] DMAR: IOMMU enabled
+// Such lines are cut apart.
 #pragma once
 
 #include <string>

@@ -133,6 +133,15 @@ std::optional<table_level> parse_level(std::string_view word) {
   return std::nullopt;
 }
 
+/// "# count level=1 leaf=1 lowbits=0x3 : 138": how many second-level entries are of one sort.
+bool take_count(const std::string& text, size_t& total) {
+  const size_t colon = text.rfind(": ");
+  size_t count = 0;
+  if (colon == std::string::npos || !absl::SimpleAtoi(text.substr(colon + 2), &count)) return false;
+  total += count;
+  return true;
+}
+
 struct dump_line {
   table_level level = 0;
   uint64_t table = 0;
@@ -187,8 +196,14 @@ absl::StatusOr<dumped_tables> dumped_tables::read(const capture_folder& folder,
   absl::StatusOr<numbered_lines> lines = folder.read_lines(file);
   if (!lines.ok()) return lines.status();
   constexpr std::string_view root_comment = "# root table ";
+  constexpr std::string_view count_comment = "# count ";
   dumped_tables dump;
+  size_t second_level = 0;
+  size_t counted = 0;
   for (const numbered_line& line : *lines) {
+    if (line.text.starts_with(count_comment) && !take_count(line.text, counted)) {
+      return line_error(folder.file_path(file), line.line, "a count without a number");
+    }
     if (line.text.starts_with(root_comment)) {
       uint64_t root = 0;
       if (!absl::SimpleHexAtoi(line.text.substr(root_comment.size()), &root)) {
@@ -201,6 +216,13 @@ absl::StatusOr<dumped_tables> dumped_tables::read(const capture_folder& folder,
     std::optional<dump_line> parsed = parse_dump_line(line);
     if (!parsed) return line_error(folder.file_path(file), line.line, "not a table entry");
     dump.tables_[{parsed->level, parsed->table}].push_back(parsed->entry);
+    if (!is_wide(parsed->level)) ++second_level;
+  }
+  if (second_level != counted) {
+    return line_error(folder.file_path(file), lines->size(),
+                      absl::StrFormat("the counts at the end say %d second-level entries, %d are "
+                                      "there: the file is cut short",
+                                      counted, second_level));
   }
   return dump;
 }

@@ -62,7 +62,8 @@ class memory_tables : public table_source {
   const physical_memory& memory_;
 };
 
-/// A dump "pt-MARK.txt".
+/// A dump "pt-MARK.txt". Its last lines count the second-level entries by sort; a file in which
+/// they do not add up is refused (EINVAL).
 class dumped_tables : public table_source {
  public:
   static absl::StatusOr<dumped_tables> read(const capture_folder& folder, std::string_view file);
