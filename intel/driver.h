@@ -51,7 +51,8 @@ struct driver_host {
   /// acpi_get_handle() and acpi_bus_get_device() for an ANDD name: null when the namespace has no
   /// such object.
   std::function<device*(std::string_view)> acpi_device;
-  /// acpi_map_pxm_to_node() with node_online(): -1 for a node that is not there.
+  /// acpi_map_pxm_to_node() with node_online(): -1 for a node that is not there. Empty in a kernel
+  /// without NUMA, which passes RHSA structures over.
   std::function<int(uint32_t)> node_of_proximity_domain;
   /// for_each_mem_pfn_range(): usable memory as the kernel numbers it, first and one-past-last pfn.
   std::vector<std::pair<uint64_t, uint64_t>> memory_pfn_ranges;

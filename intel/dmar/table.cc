@@ -345,15 +345,14 @@ int dmar_parse_one_drhd(intel_driver& drv, const dmar_structure& header) {
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_parse_one_rhsa()
 int dmar_parse_one_rhsa(intel_driver& drv, const dmar_structure& header) {
+  if (!drv.host.node_of_proximity_domain) return 0;  // a kernel without CONFIG_ACPI_NUMA
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_rhsa");
   const byte_cursor c = cursor_of(header);
   const uint64_t base = *c.read(dmar_layout::rhsa::register_base);
   const uint32_t proximity_domain = *c.read(dmar_layout::rhsa::proximity_domain);
   for (dmar_drhd_unit& drhd : drv.dmar_drhd_units) {
     if (drhd.reg_base_addr.value() != base) continue;
-    drhd.iommu->node = drv.host.node_of_proximity_domain
-                           ? drv.host.node_of_proximity_domain(proximity_domain)
-                           : -1;
+    drhd.iommu->node = drv.host.node_of_proximity_domain(proximity_domain);
     return 0;
   }
   // The kernel prints the base of the list's head here, which is no unit; ours is the RHSA's.

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/kernel/kernel.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "core/iommu/iommu_sysfs.h"
+#include "core/panic.h"
+#include "intel/dmar/table.h"
+#include "intel/iommu/init.h"
+#include "intel/iommu/quirks.h"
+#include "platform/firmware/acpi_layout.h"
+#include "platform/firmware/byte_cursor.h"
+#include "platform/firmware/dmar_layout.h"
+
+namespace iommulab {
+namespace {
+
+// The pages that the kernel counts as memory: whole ones of each range, without page 0.
+std::vector<std::pair<uint64_t, uint64_t>> memory_pfn_ranges(const machine_config& config) {
+  std::vector<std::pair<uint64_t, uint64_t>> ranges;
+  for (const memory_range& r : config.firmware_map) {
+    if (r.type != memory_range::kind::ram) continue;
+    const uint64_t first =
+        std::max<uint64_t>(1, (r.start.value() + page_size - 1) >> page_shift);
+    const uint64_t end = r.end() >> page_shift;
+    if (first < end) ranges.emplace_back(first, end);
+  }
+  return ranges;
+}
+
+vtd_config unit_config(const remapping_unit_config& unit, size_t index) {
+  vtd_config config;
+  config.name = absl::StrFormat("dmar%d", index);
+  config.cap = vtd::cap_register(unit.cap);
+  config.ecap = vtd::ecap_register(unit.ecap);
+  config.version_major = static_cast<uint8_t>(unit.version >> 4);
+  config.version_minor = static_cast<uint8_t>(unit.version & 0xf);
+  config.host_address_width = config.cap.max_guest_address_width();
+  config.register_window = unit.size;
+  return config;
+}
+
+}  // namespace
+
+kernel::kernel(machine_config config, kernel_options options)
+    : config_(std::move(config)), options_(std::move(options)) {}
+
+kernel::~kernel() { env_.trace.attach(nullptr); }
+
+absl::StatusOr<std::unique_ptr<kernel>> kernel::create(const machine_config& config,
+                                                       kernel_options options) {
+  std::unique_ptr<kernel> system(new kernel(config, std::move(options)));
+  if (absl::Status status = system->build(); !status.ok()) return status;
+  return system;
+}
+
+absl::Status kernel::build() {
+  env_.dmi = config_.dmi;
+  env_.trace.attach(options_.sink, options_.classes);
+  auto memory = physical_memory::create(config_.memory);
+  if (!memory.ok()) return memory.status();
+  memory_ = std::move(*memory);
+  pages_ = std::make_unique<page_allocator>(*memory_, env_.trace);
+  if (!options_.recorded_pages.empty()) pages_->replay(options_.recorded_pages);
+
+  for (const remapping_unit_config& unit : config_.units) {
+    vtd_config cfg = unit_config(unit, units_.size());
+    if (absl::Status status = check(cfg); !status.ok()) return status;
+    units_.push_back(std::make_unique<vtd_unit>(cfg, *memory_, interrupts_, env_.trace));
+    mmio_.attach(unit.base, cfg.name, *units_.back());
+  }
+  constexpr uint8_t all_ones = 0xff;
+  for (const address_hole& hole : config_.reads_all_ones) {
+    mmio_.set_idle(hole.start, hole.length, all_ones);
+  }
+  auto pci_hardware = pci_machine::create(config_.pci_roots, config_.pci_functions);
+  if (!pci_hardware.ok()) return pci_hardware.status();
+  pci_hardware_ = std::move(*pci_hardware);
+  iommu_ = std::make_unique<iommu_core>(env_, sysfs_);
+  pci_bus_ = std::make_unique<bus_type>(env_, sysfs_, *iommu_, "pci");
+  pci_ = std::make_unique<pci_core>(*pci_bus_, *pci_hardware_);
+  return absl::OkStatus();
+}
+
+void kernel::parse_parameters() {
+  intel_iommu_options options;
+  iommu_parameters iommu;
+  const pr_prefix pr(env_.log, "DMAR: ");
+  command_line line;
+  line.early_param("iommu", [&](std::optional<std::string_view> value) {
+    return iommu_setup(iommu, value);
+  });
+  line.early_param("elfcorehdr", [&](std::optional<std::string_view> value) {
+    options.is_kdump_kernel = value.has_value();
+    return 0;
+  });
+  line.setup("intel_iommu=", [&](std::string_view value) {
+    intel_iommu_setup(value, pr, env_.log, options);
+    return 0;
+  });
+  line.dispatch(options_.command_line, env_.log);
+  options.no_iommu = iommu.no_iommu;
+  options.iommu_pass_through = iommu.iommu_pass_through;
+
+  driver_ = std::make_unique<intel_driver>(
+      driver_host{.env = env_,
+                  .memory = *memory_,
+                  .pages = *pages_,
+                  .slab = slab_,
+                  .mmio = mmio_,
+                  .iomem = iomem_,
+                  .interrupts = interrupts_,
+                  .iommu = *iommu_,
+                  .pci = *pci_,
+                  .acpi_dmar_table = [this] { return dmar_table(); },
+                  .acpi_device = {},
+                  .node_of_proximity_domain = {},
+                  .memory_pfn_ranges = memory_pfn_ranges(config_),
+                  .install_dma_ops = {}},
+      options);
+}
+
+// ACPICA finds a table by its signature and maps as many bytes as its header says. A table in
+// firmware memory is not checked further: 4.4 accepts one with a bad checksum.
+std::optional<absl::Span<const uint8_t>> kernel::dmar_table() const {
+  const absl::Span<const uint8_t> bytes = config_.dmar_table;
+  const byte_cursor cursor(bytes);
+  const std::string_view signature = dmar_layout::signature;
+  if (bytes.size() < acpi_layout::header_size ||
+      !std::equal(signature.begin(), signature.end(), bytes.begin())) {
+    return std::nullopt;
+  }
+  const size_t length = *cursor.read(acpi_layout::length);
+  return bytes.subspan(0, std::min(length, bytes.size()));
+}
+
+boot_outcome kernel::start_up() {
+  try {
+    return run_phases();
+  } catch (const kernel_panic& panic) {
+    boot_outcome outcome;
+    outcome.panic = panic.what();
+    env_.log.print(log_level::emerg,
+                   absl::StrFormat("Kernel panic - not syncing: %s", panic.what()));
+    return outcome;
+  }
+}
+
+boot_outcome kernel::run_phases() {
+  boot_outcome outcome;
+  parse_parameters();
+  outcome.table_detected = detect_intel_iommu(*driver_) > 0;
+  // Preparing interrupt remapping parses the table, whatever comes of it.
+  dmar_table_init(*driver_);
+  iommu_init(*iommu_);
+  iommu_dev_init(*iommu_);
+  register_intel_iommu_quirks(*driver_);
+  for (const pci_root& root : pci_hardware_->roots()) pci_->scan_root_bus(root.segment, root.bus);
+
+  constexpr int enodev = 19;
+  outcome.intel_iommu_init = outcome.table_detected ? intel_iommu_init(*driver_) : -enodev;
+  return outcome;
+}
+
+void kernel::finish_boot() {
+  dmar_free_unused_resources(*driver_);
+  env_.state = system_state::running;
+}
+
+}  // namespace iommulab

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// One running system: a machine, the kernel's services on it, and the driver. This is where the
+// rooms are put together; nothing here is global, so several systems can run side by side.
+//
+// start_up() goes through the kernel's phases in their order:
+//
+//   parameters       early parameters, then __setup() handlers      intel_iommu=, iommu=
+//   mem_init()       pci_iommu_alloc()                              detect_intel_iommu()
+//   smp_prepare_cpus irq_remapping_prepare()                        dmar_table_init()
+//   initcalls        core, postcore                                 iommu_init(), iommu_dev_init()
+//                    subsys                                         the PCI buses are scanned
+//                    rootfs: pci_iommu_init()                       intel_iommu_init()
+//   finish_boot()    late                                           dmar_free_unused_resources()
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/cmdline.h"
+#include "core/device.h"
+#include "core/environment.h"
+#include "core/io_resource.h"
+#include "core/iommu/iommu.h"
+#include "core/pci/pci.h"
+#include "core/slab.h"
+#include "core/status.h"
+#include "core/sysfs.h"
+#include "intel/driver.h"
+#include "platform/interrupt_controller.h"
+#include "platform/machine/machine.h"
+#include "platform/memory/page_allocator.h"
+#include "platform/memory/physical_memory.h"
+#include "platform/mmio_space.h"
+#include "platform/pci/pci_machine.h"
+#include "platform/vtd/unit.h"
+
+namespace iommulab {
+
+struct kernel_options {
+  std::string command_line;
+  /// Who sees the events, from the first phase on; null for nobody.
+  trace_sink* sink = nullptr;
+  trace_class classes = trace_class::all;
+  /// Page addresses to hand out, in order; empty for the allocator's own choice.
+  std::vector<phys_addr> recorded_pages;
+};
+
+/// What start_up() came to.
+struct boot_outcome {
+  bool table_detected = false;   ///< detect_intel_iommu() found units it can use
+  int intel_iommu_init = 0;      ///< the initcall's result, 0 or a negative errno
+  std::string panic;             ///< the message when the kernel stopped, else empty
+};
+
+class kernel {
+ public:
+  /// Builds the system of `config`; nothing runs yet. EINVAL, naming the thing, when the machine
+  /// cannot be.
+  static absl::StatusOr<std::unique_ptr<kernel>> create(const machine_config& config,
+                                                        kernel_options options);
+  ~kernel();
+  kernel(const kernel&) = delete;
+  kernel& operator=(const kernel&) = delete;
+
+  /// Runs the phases up to and including intel_iommu_init().
+  boot_outcome start_up();
+  /// The rest of the boot; the system counts as running afterwards.
+  void finish_boot();
+
+  [[nodiscard]] const machine_config& machine() const { return config_; }
+  environment& env() { return env_; }
+  physical_memory& memory() { return *memory_; }
+  page_allocator& pages() { return *pages_; }
+  slab_failures& slab() { return slab_; }
+  sysfs_tree& sysfs() { return sysfs_; }
+  iommu_core& iommu() { return *iommu_; }
+  pci_core& pci() { return *pci_; }
+  pci_machine& pci_hardware() { return *pci_hardware_; }
+  interrupt_controller& interrupts() { return interrupts_; }
+  intel_driver& driver() { return *driver_; }
+  std::vector<std::unique_ptr<vtd_unit>>& units() { return units_; }
+
+ private:
+  kernel(machine_config config, kernel_options options);
+  absl::Status build();
+  void parse_parameters();
+  boot_outcome run_phases();
+  [[nodiscard]] std::optional<absl::Span<const uint8_t>> dmar_table() const;
+
+  machine_config config_;
+  kernel_options options_;
+  environment env_;
+  slab_failures slab_;
+  sysfs_tree sysfs_;
+  interrupt_controller interrupts_;
+  io_resource iomem_;
+  mmio_space mmio_;
+  std::unique_ptr<physical_memory> memory_;
+  std::unique_ptr<page_allocator> pages_;
+  std::vector<std::unique_ptr<vtd_unit>> units_;
+  std::unique_ptr<pci_machine> pci_hardware_;
+  std::unique_ptr<iommu_core> iommu_;
+  std::unique_ptr<bus_type> pci_bus_;
+  std::unique_ptr<pci_core> pci_;
+  std::unique_ptr<intel_driver> driver_;
+};
+
+}  // namespace iommulab
