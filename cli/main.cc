@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// iommulab: one binary, a subcommand a task. Exit status 0 good, 1 a finding, 2 bad use or input.
+#include <cstdio>
+#include <exception>
+
+#include "CLI/CLI.hpp"
+#include "cli/dmar/dmar_command.h"
+#include "cli/verify/verify_command.h"
+
+int main(int argc, char** argv) {
+  CLI::App app("The Linux intel-iommu driver stack in user space, on a simulated VT-d", "iommulab");
+  app.set_version_flag("--version", std::string("iommulab ") + IOMMULAB_VERSION);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::simple);
+  int exit_status = 0;
+  iommulab::add_dmar_command(app, exit_status);
+  iommulab::add_verify_command(app, exit_status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    constexpr int bad_use = 2;
+    return app.exit(error) == 0 ? 0 : bad_use;
+  }
+  return exit_status;
+}

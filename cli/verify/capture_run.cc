@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/verify/capture_run.h"
+
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "cli/verify/recorded_pages.h"
+#include "platform/machine/capture_loader.h"
+#include "platform/vtd/spec/registers.h"
+
+namespace iommulab::verify {
+
+std::optional<phys_addr> latched_root_table(const vtd_unit& unit) {
+  const auto status = static_cast<uint32_t>(unit.peek(vtd_register::gsts));
+  if (!vtd::gsts::rtps.test(status)) return std::nullopt;
+  return phys_addr(unit.peek(vtd_register::rtaddr) & vtd::rtaddr::rta.mask());
+}
+
+absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& folder) {
+  auto config = load_capture(folder.path());
+  if (!config.ok()) return config.status();
+
+  auto run = std::make_unique<capture_run>();
+  kernel_options options;
+  options.command_line = config->command_line;
+  options.sink = &run->recorder;
+  options.classes = trace_class::calls | trace_class::regs | trace_class::queue;
+  if (folder.has_recorded_calls()) {
+    auto pages = recorded_pages(folder);
+    if (!pages.ok()) return pages.status();
+    for (const recorded_page& page : *pages) {
+      if (!page.after_start_up) options.recorded_pages.emplace_back(page.address);
+    }
+    run->result.pages_replayed = !options.recorded_pages.empty();
+  }
+  auto system = kernel::create(*config, std::move(options));
+  if (!system.ok()) return system.status();
+  run->system = std::move(*system);
+  run->outcome = run->system->start_up();
+  run->system->env().trace.attach(nullptr);
+
+  run_result& result = run->result;
+  result.events = run->recorder.events();
+  for (const log_line& line : run->system->env().log.lines()) {
+    if (line.level != log_level::debug) result.log.push_back(line.text);
+  }
+  result.sysfs = &run->system->sysfs();
+  result.memory = &run->system->memory();
+  for (const auto& unit : run->system->units()) {
+    result.units.push_back({unit->config().name, true, latched_root_table(*unit)});
+  }
+  if (!run->outcome.panic.empty()) {
+    result.status = errno_status(EIO, run->outcome.panic);
+  } else if (run->outcome.intel_iommu_init != 0) {
+    result.status = errno_status(-run->outcome.intel_iommu_init, "intel_iommu_init() failed");
+  }
+  return run;
+}
+
+}  // namespace iommulab::verify

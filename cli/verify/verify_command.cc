@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/verify/verify_command.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/verify/capture_run.h"
+#include "cli/verify/comparison.h"
+
+namespace iommulab {
+namespace {
+
+constexpr int all_equal = 0;
+constexpr int found_difference = 1;
+constexpr int cannot_run = 2;
+
+int complain(const absl::Status& status) {
+  std::fprintf(stderr, "iommulab: %s\n", std::string(status.message()).c_str());
+  return cannot_run;
+}
+
+int verify_folder(const std::string& path) {
+  const auto folder = verify::capture_folder::open(path);
+  if (!folder.ok()) return complain(folder.status());
+  const auto run = verify::run_capture(*folder);
+  if (!run.ok()) return complain(run.status());
+  std::printf("%s\n", folder->path().c_str());
+  bool passes = true;
+  for (const verify::class_result& result : verify::compare_run(*folder, (*run)->result)) {
+    std::printf("%s\n", to_string(result).c_str());
+    passes = passes && result.passes();
+  }
+  return passes ? all_equal : found_difference;
+}
+
+}  // namespace
+
+void add_verify_command(CLI::App& app, int& exit_status) {
+  auto* command = app.add_subcommand(
+      "verify", "Run what a capture of a real kernel holds and compare class by class");
+  const auto folders = std::make_shared<std::vector<std::string>>();
+  command->add_option("DIR", *folders, "Capture folders")->required();
+  command->callback([folders, &exit_status] {
+    for (const std::string& path : *folders) {
+      exit_status = std::max(exit_status, verify_folder(path));
+    }
+  });
+}
+
+}  // namespace iommulab

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// iommulab verify DIR…: a maintainer's regression run against captures of real kernels.
+#pragma once
+
+#include "CLI/CLI.hpp"
+
+namespace iommulab {
+
+/// Adds the subcommand; `exit_status` is set when it ran: 0 all equal, 1 a difference, 2 a folder
+/// that cannot be run.
+void add_verify_command(CLI::App& app, int& exit_status);
+
+}  // namespace iommulab
