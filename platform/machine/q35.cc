@@ -19,7 +19,6 @@ constexpr uint64_t firmware_tables = 0x20000;
 constexpr uint64_t dmar_offset = 0x2304;
 
 constexpr uint16_t command_io_memory_serr = 0x0103;
-constexpr uint16_t status_medium_devsel = 0x0200;
 
 function_builder at(unsigned device, unsigned function, uint16_t vendor, uint16_t id,
                     uint32_t class_code) {
@@ -69,7 +68,6 @@ std::vector<pci_function_config> functions() {
   list.push_back(at(0x1f, 0, intel, 0x2918, 0x060100)
                      .multifunction()
                      .revision(2)
-                     .status(status_medium_devsel)
                      // PMBASE, ACPI control, and the root complex registers' address
                      .device_register(0x40, 4, 0x00000601)
                      .device_register(0x44, 1, 0x80)

@@ -21,6 +21,7 @@ constexpr uint32_t class_accelerator = 0x120000;
 constexpr uint32_t class_usb_ehci = 0x0c0320;
 constexpr uint32_t class_usb_ohci = 0x0c0310;
 
+constexpr uint16_t error_reporting = 0x0001;
 constexpr uint16_t port_acs =
     pci_acs_sv | pci_acs_tb | pci_acs_rr | pci_acs_cr | pci_acs_uf | pci_acs_dt;
 
@@ -47,7 +48,8 @@ pci_function_config root_port(source_id where, uint16_t device, uint8_t secondar
       .bridge(where.bus, secondary, subordinate)
       .memory_window(window, window + windows * mib - 1)
       .express(pci_exp_type::root_port, 0x90, true)
-      .acs(0x110, port_acs)
+      .extended_capability(error_reporting, 1, 0x100)
+      .acs(0x150, port_acs)
       .build();
 }
 
@@ -130,6 +132,7 @@ void add_behind_first_bus(std::vector<pci_function_config>& list) {
                        .bridge(3, behind, behind)
                        .memory_window(window, window + mib - 1)
                        .express(pci_exp_type::downstream, 0x68, true)
+                       .extended_capability(error_reporting, 1, 0x100)
                        .acs(0xf24, port_acs)
                        .build());
     list.push_back(nvme(id(behind, 0, 0), window));

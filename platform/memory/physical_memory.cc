@@ -85,8 +85,9 @@ absl::StatusOr<std::unique_ptr<physical_memory>> physical_memory::map(
     const off_t offset = fd >= 0 ? static_cast<off_t>(m.start) : 0;
     void* base = mmap(nullptr, m.end - m.start, PROT_READ | PROT_WRITE, flags, fd, offset);
     if (base == MAP_FAILED) {
-      return errno_status(errno, absl::StrFormat("0x%x bytes of memory at 0x%x cannot be mapped: %s",
-                                                 m.end - m.start, m.start, strerror(errno)));
+      return errno_status(errno,
+                          absl::StrFormat("0x%x bytes of memory at 0x%x cannot be mapped: %s",
+                                          m.end - m.start, m.start, strerror(errno)));
     }
     m.base = static_cast<std::byte*>(base);
   }

@@ -44,6 +44,7 @@ class function_builder {
   /// A capability of `length` bytes at `at` (all but its two header bytes zero).
   function_builder& capability(uint8_t id, uint8_t at, unsigned length = 4);
   function_builder& express(pci_exp_type type, uint8_t at, bool ari_forwarding = false);
+  /// The first one has to lie at 100h, where software begins to look.
   function_builder& extended_capability(uint16_t id, uint8_t version, uint16_t at);
   /// ACS with the given capability bits, control 0.
   function_builder& acs(uint16_t at, uint16_t capabilities);
