@@ -8,43 +8,15 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "platform/machine/parse.h"
+#include "platform/machine/unit_capabilities.h"
 
 namespace iommulab {
 namespace {
 
 constexpr uint64_t unit_base = 0xfed90000;
 
-constexpr uint64_t field(uint64_t value, unsigned shift) {
-  return value << shift;
-}
-constexpr uint64_t flag(bool on, unsigned shift) {
-  return field(on ? 1 : 0, shift);
-}
-
-/// Capability register (VT-d 3.0, 10.4.2)
-uint64_t cap_of(const qemu_unit_options& o) {
-  constexpr uint64_t domains_65536 = 6;            // ND
-  constexpr uint64_t sagaw_39 = 1u << 1;           // SAGAW: three levels
-  constexpr uint64_t sagaw_48 = 1u << 2;           // SAGAW: four levels
-  constexpr uint64_t fault_record_offset = 0x220;  // FRO, in units of 16 bytes
-  constexpr uint64_t fault_records = 1;            // NFR, less one
-  constexpr uint64_t large_pages_2m_1g = 0b0011;   // SLLPS
-  constexpr uint64_t max_address_mask = 18;        // MAMV
-  return field(domains_65536, 0) | flag(o.caching_mode, 7) |
-         field(sagaw_39 | (o.aw_bits == 48 ? sagaw_48 : 0), 8) | field(o.aw_bits - 1, 16) |
-         field(fault_record_offset / 16, 24) | field(large_pages_2m_1g, 34) | flag(true, 39) |
-         field(fault_records - 1, 40) | field(max_address_mask, 48) | flag(o.dma_drain, 54) |
-         flag(o.dma_drain, 55);
-}
-
-/// Extended capability register (VT-d 3.0, 10.4.3)
-uint64_t ecap_of(const qemu_unit_options& o) {
-  constexpr uint64_t iotlb_register_offset = 0xf0;  // IRO, in units of 16 bytes
-  constexpr uint64_t max_handle_mask = 15;          // MHMV, with interrupt remapping
-  return flag(true, 1) /* QI */ | flag(o.device_iotlb, 2) | flag(o.interrupt_remapping, 3) |
-         flag(o.pass_through, 6) | flag(o.snoop_control, 7) | field(iotlb_register_offset / 16, 8) |
-         field(o.interrupt_remapping ? max_handle_mask : 0, 20);
-}
+/// With interrupt remapping the unit can invalidate 2^15 entries at once.
+constexpr unsigned handle_mask = 15;
 
 }  // namespace
 
@@ -88,8 +60,19 @@ absl::StatusOr<qemu_unit_options> parse_qemu_unit(std::string_view device) {
 remapping_unit_config qemu_unit(const qemu_unit_options& options) {
   remapping_unit_config unit;
   unit.base = phys_addr(unit_base);
-  unit.cap = cap_of(options);
-  unit.ecap = ecap_of(options);
+  unit_capabilities c;
+  c.caching_mode = options.caching_mode;
+  c.width_48 = options.aw_bits == 48;
+  c.guest_width = options.aw_bits;
+  c.write_drain = options.dma_drain;
+  c.read_drain = options.dma_drain;
+  c.device_iotlb = options.device_iotlb;
+  c.interrupt_remapping = options.interrupt_remapping;
+  c.pass_through = options.pass_through;
+  c.snoop_control = options.snoop_control;
+  c.max_handle_mask = options.interrupt_remapping ? handle_mask : 0;
+  unit.cap = c.cap();
+  unit.ecap = c.ecap();
   return unit;
 }
 

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What a machine's firmware says of its remapping hardware, before it is a table of bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/types.h"
+
+namespace iommulab {
+
+/// VT-d specification 8.3.1
+enum class dmar_scope_type : uint8_t { endpoint = 1, bridge = 2, ioapic = 3, hpet = 4 };
+
+struct dmar_scope {
+  dmar_scope_type type = dmar_scope_type::endpoint;
+  uint8_t enumeration_id = 0;  ///< of an I/O APIC or HPET
+  uint8_t start_bus = 0;
+  std::vector<std::pair<uint8_t, uint8_t>> path;  ///< device and function, one pair a hop
+};
+
+struct dmar_unit {
+  uint16_t segment = 0;
+  phys_addr base;
+  bool include_all = false;
+  std::vector<dmar_scope> scopes;
+};
+
+struct dmar_reserved_region {
+  uint16_t segment = 0;
+  phys_addr first;
+  phys_addr last;  ///< the last byte
+  std::vector<dmar_scope> scopes;
+};
+
+struct dmar_ats_ports {
+  uint16_t segment = 0;
+  bool all_ports = false;
+  std::vector<dmar_scope> scopes;
+};
+
+struct dmar_affinity {
+  phys_addr base;  ///< the unit's
+  uint32_t proximity_domain = 0;
+};
+
+struct dmar_description {
+  unsigned host_address_width = 39;  ///< bits
+  bool interrupt_remapping = false;
+  std::string oem_id;        ///< 6 characters, padded
+  std::string oem_table_id;  ///< 8 characters, padded
+  std::string creator_id;    ///< 4 characters
+  std::vector<dmar_unit> units;
+  std::vector<dmar_reserved_region> regions;
+  std::vector<dmar_ats_ports> ats;
+  std::vector<dmar_affinity> affinities;
+};
+
+/// The ACPI table, checksum included (VT-d specification chapter 8). Structures come in the order
+/// units, regions, ATS ports, affinities.
+std::vector<uint8_t> serialise(const dmar_description& description);
+
+}  // namespace iommulab

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gtest/gtest.h>
+
+#include "core/pci/search.h"
+#include "test_system.h"
+
+namespace iommulab {
+namespace {
+
+/// "FUNCTION as ID" for each alias.
+std::vector<std::string> aliases(pci_dev& pdev) {
+  std::vector<std::string> list;
+  pci_for_each_dma_alias(pdev, [&](pci_dev& by, uint16_t alias) {
+    list.push_back(by.dev.name.substr(5) + " as " +
+                   to_short_string(source_id::from_requester_id(0, alias)));
+    return 0;
+  });
+  return list;
+}
+
+using list = std::vector<std::string>;
+
+TEST(dma_alias, ports_and_switches_pass_ids_through) {
+  const test_system sys({bridge(at(0, 1), 1, 3).express(pci_exp_type::root_port, 0x40).build(),
+                         bridge(at(1, 0), 2, 3).express(pci_exp_type::upstream, 0x40).build(),
+                         bridge(at(2, 0), 3, 3).express(pci_exp_type::downstream, 0x40).build(),
+                         endpoint(at(3, 0)).express(pci_exp_type::endpoint, 0x40).build()});
+  EXPECT_EQ(aliases(sys.dev(at(3, 0))), list{"03:00.0 as 03:00.0"});
+}
+
+TEST(dma_alias, a_pcie_to_pci_bridge_takes_the_first_id_of_the_bus_behind_it) {
+  const test_system sys({bridge(at(0, 1), 1, 2).express(pci_exp_type::root_port, 0x40).build(),
+                         bridge(at(1, 0), 2, 2).express(pci_exp_type::pci_bridge, 0x40).build(),
+                         endpoint(at(2, 3)).build()});
+  EXPECT_EQ(aliases(sys.dev(at(2, 3))), (list{"02:03.0 as 02:03.0", "01:00.0 as 02:00.0"}));
+}
+
+TEST(dma_alias, a_conventional_bridge_uses_its_own_id_and_aliases_add_up) {
+  const test_system sys(
+      {bridge(at(0, 5), 1, 2).build(), bridge(at(1, 2), 2, 2).build(), endpoint(at(2, 3)).build()});
+  EXPECT_EQ(aliases(sys.dev(at(2, 3))),
+            (list{"02:03.0 as 02:03.0", "01:02.0 as 01:02.0", "00:05.0 as 00:05.0"}));
+}
+
+TEST(dma_alias, a_pci_to_pcie_bridge_uses_its_own_id) {
+  const test_system sys({bridge(at(0, 5), 1, 1).express(pci_exp_type::pcie_bridge, 0x40).build(),
+                         endpoint(at(1, 0)).build()});
+  EXPECT_EQ(aliases(sys.dev(at(1, 0))), (list{"01:00.0 as 01:00.0", "00:05.0 as 00:05.0"}));
+}
+
+TEST(dma_alias, a_result_ends_the_walk) {
+  const test_system sys({bridge(at(0, 5), 1, 1).build(), endpoint(at(1, 0)).build()});
+  int calls = 0;
+  EXPECT_EQ(pci_for_each_dma_alias(sys.dev(at(1, 0)),
+                                   [&](pci_dev&, uint16_t) {
+                                     ++calls;
+                                     return 7;
+                                   }),
+            7);
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(dma_alias_quirk, marvell_controllers_use_function_1) {
+  const test_system sys({endpoint(at(0, 1), 0x1b4b, 0x9123).build(),
+                         endpoint(at(0, 2), 0x197b, 0x2392).build(),
+                         endpoint(at(0, 3), 0x1b4b, 0x9124).build()});
+  EXPECT_EQ(aliases(sys.dev(at(0, 1))), (list{"00:01.0 as 00:01.0", "00:01.0 as 00:01.1"}));
+  EXPECT_EQ(aliases(sys.dev(at(0, 2))), (list{"00:02.0 as 00:02.0", "00:02.0 as 00:02.1"}));
+  EXPECT_EQ(aliases(sys.dev(at(0, 3))), list{"00:03.0 as 00:03.0"}) << "not in the table";
+}
+
+TEST(dma_alias_quirk, ricoh_controllers_use_function_0) {
+  const test_system sys({endpoint(at(0, 1, 0), 0x1180, 0xe476).multifunction().build(),
+                         endpoint(at(0, 1, 2), 0x1180, 0xe832).build()});
+  EXPECT_EQ(aliases(sys.dev(at(0, 1, 0))), list{"00:01.0 as 00:01.0"});
+  EXPECT_EQ(aliases(sys.dev(at(0, 1, 2))), (list{"00:01.2 as 00:01.2", "00:01.2 as 00:01.0"}));
+}
+
+TEST(dma_alias_quirk, one_adaptec_board_uses_a_hidden_device) {
+  const test_system sys({endpoint(at(0, 14), 0x9005, 0x0285).subsystem(0x9005, 0x02bb).build(),
+                         endpoint(at(0, 15), 0x9005, 0x0285).subsystem(0x9005, 0x0286).build()});
+  EXPECT_EQ(aliases(sys.dev(at(0, 14))), (list{"00:0e.0 as 00:0e.0", "00:0e.0 as 00:01.0"}));
+  EXPECT_EQ(aliases(sys.dev(at(0, 15))), list{"00:0f.0 as 00:0f.0"});
+  EXPECT_TRUE(sys.logged("pci 0000:00:0e.0: Enabling fixed DMA alias to 01.0"));
+}
+
+TEST(dma_alias_quirk, a_bridge_without_pcie_capability_right_below_a_port_is_a_pcie_bridge) {
+  const test_system sys({bridge(at(0, 1), 1, 2).express(pci_exp_type::root_port, 0x40).build(),
+                         bridge(at(1, 0), 2, 2, 0x1b21, 0x1080).build(), endpoint(at(2, 3)).build(),
+                         // The same bridge on the root bus is an ordinary one.
+                         bridge(at(0, 2), 3, 3, 0x1b21, 0x1080).build(),
+                         endpoint(at(3, 3)).build()});
+  EXPECT_EQ(aliases(sys.dev(at(2, 3))), (list{"02:03.0 as 02:03.0", "01:00.0 as 02:00.0"}));
+  EXPECT_EQ(aliases(sys.dev(at(3, 3))), (list{"03:03.0 as 03:03.0", "00:02.0 as 00:02.0"}));
+}
+
+}  // namespace
+}  // namespace iommulab

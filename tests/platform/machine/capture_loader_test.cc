@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "platform/machine/capture_loader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/pci/registers.h"
+#include "core/pci/resource.h"
+#include "golden_folder.h"
+#include "platform/machine/kernel_log.h"
+#include "platform/machine/pci_listing.h"
+#include "platform/pci/config_bytes.h"
+
+namespace iommulab {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+// ---- Captures put together by hand
+// ---------------------------------------------------------------
+
+std::string config_rows(unsigned rows, std::string_view first) {
+  std::string text(first);
+  for (unsigned i = 1; i < rows; ++i) {
+    text += "00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n";
+  }
+  return text;
+}
+
+std::string one_function() {
+  std::string text =
+      "# 0000:00:04.0 vendor=0x1234 device=0x11e8 class=0x00ff00 irq=10 "
+      "path=../../../devices/pci0000:00/0000:00:04.0 driver=edu iommu_group=1 dma_mask_bits=28 "
+      "consistent=28\nresource:\n0x00000000fea00000 0x00000000feafffff 0x0000000000040200\n";
+  for (int i = 1; i < 13; ++i) {
+    text += "0x0000000000000000 0x0000000000000000 0x0000000000000000\n";
+  }
+  return text + "config:\n" + config_rows(16, "34 12 e8 11 03 01 00 00 10 00 ff 00 00 00 00 00\n");
+}
+
+class capture_folder : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / absl::StrCat("iommulab_capture_", ::getpid());
+    fs::create_directories(folder_);
+    write("qemu.args", "qemu-system-x86_64 -machine q35 -m 1G -device intel-iommu,intremap=off\n");
+    write("cmdline", "console=ttyS0 intel_iommu=on\n");
+    write("iomem",
+          "00001000-0009fbff : System RAM\nb0000000-bfffffff : PCI MMCONFIG 0000 [bus 00-ff]\n");
+    write("dmesg.txt",
+          "[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable\n"
+          "[    0.000000] BIOS-e820: [mem 0x0000000000100000-0x000000003ffdffff] usable\n"
+          "[    0.000000] BIOS-e820: [mem 0x000000003ffe0000-0x000000003fffffff] reserved\n"
+          "[    0.000000] BIOS-e820: [mem 0x00000000b0000000-0x00000000bfffffff] reserved\n"
+          "[    0.000000] DMI: QEMU Standard PC (Q35 + ICH9, 2009), BIOS 1.16.2-x 04/01/2014\n"
+          "[    0.000000] ACPI: DMAR 0x000000003FFE2304 000078 (v01 BOCHS  BXPC)\n");
+    write("pci.txt", one_function());
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void write(const std::string& name, std::string_view text) {
+    std::ofstream(folder_ / name, std::ios::binary) << text;
+  }
+  [[nodiscard]] std::string complaint() const {
+    const absl::StatusOr<machine_config> machine = load_capture(folder_.string());
+    return machine.ok() ? "it loaded" : std::string(machine.status().message());
+  }
+  [[nodiscard]] std::string path(const std::string& name) const {
+    return (folder_ / name).string();
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(capture_folder, becomes_a_machine) {
+  const absl::StatusOr<machine_config> machine = load_capture(folder_.string());
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  EXPECT_EQ(machine->command_line, "console=ttyS0 intel_iommu=on");
+  EXPECT_EQ(machine->dmi.bios_version, "1.16.2-x");
+  EXPECT_EQ(machine->dmar_address, phys_addr(0x3ffe2304));
+  EXPECT_TRUE(machine->dmar_table.empty());
+  EXPECT_EQ(machine->firmware_map.size(), 4u);
+  ASSERT_EQ(machine->memory.size(), 3u) << "the configuration window is no memory";
+  EXPECT_EQ(machine->memory.back().end(), 0x40000000u);
+  ASSERT_EQ(machine->reads_all_ones.size(), 1u);
+  EXPECT_TRUE(machine->reads_all_ones[0].contains(phys_addr(0xbfffffff)));
+  EXPECT_FALSE(machine->reads_all_ones[0].contains(phys_addr(0xc0000000)));
+  ASSERT_EQ(machine->pci_functions.size(), 1u);
+  EXPECT_EQ(machine->pci_functions[0].captured_driver, "edu");
+  EXPECT_EQ(machine->pci_functions[0].captured_dma_mask_bits, 28u);
+}
+
+TEST_F(capture_folder, names_a_missing_file) {
+  for (const char* name : {"qemu.args", "cmdline", "pci.txt", "dmesg.txt", "iomem"}) {
+    SetUp();
+    fs::remove(folder_ / name);
+    EXPECT_EQ(complaint(), path(name) + ": no such file, nor with .xz");
+  }
+  EXPECT_EQ(status_errno(load_capture("/nowhere/at/all").status()), ENOENT);
+}
+
+TEST_F(capture_folder, names_the_line_where_a_listing_is_cut) {
+  const std::string whole = one_function();
+  write("pci.txt", whole.substr(0, whole.size() - 3 * 48));
+  EXPECT_EQ(complaint(),
+            path("pci.txt") +
+                ": line 30: config is \"208 bytes\": 256 or 4096 belong here: the listing is cut");
+  write("pci.txt", whole.substr(0, whole.size() - 10));
+  EXPECT_THAT(complaint(), HasSubstr("pci.txt: line 32: config is \"00 00 00"));
+  write("pci.txt", whole.substr(0, whole.find("config:")));
+  EXPECT_THAT(complaint(), HasSubstr("line 16: section is \"\": \"config:\" belongs here"));
+  write("pci.txt", "");
+  EXPECT_THAT(complaint(), HasSubstr("it holds no function"));
+}
+
+TEST_F(capture_folder, a_cut_at_any_byte_of_the_listing_is_refused) {
+  const std::string whole = one_function();
+  for (size_t length = 0; length + 1 < whole.size(); ++length) {
+    write("pci.txt", whole.substr(0, length));
+    const absl::StatusOr<machine_config> machine = load_capture(folder_.string());
+    ASSERT_FALSE(machine.ok()) << length;
+    ASSERT_EQ(status_errno(machine.status()), EINVAL) << length;
+  }
+}
+
+TEST_F(capture_folder, names_a_bad_field) {
+  const auto with = [this](std::string_view from, std::string_view to) {
+    std::string text = one_function();
+    const size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    text.replace(at, from.size(), to);
+    write("pci.txt", text);
+    return complaint();
+  };
+  EXPECT_EQ(with("e8 11 03", "e8 zz 03"),
+            path("pci.txt") + ": line 17: config is \"zz\": not a byte in hex");
+  EXPECT_EQ(with("vendor=0x1234", "vendor=0x1235"),
+            path("pci.txt") + ": line 1: vendor is \"0x1235\": the config bytes say 0x1234");
+  EXPECT_THAT(with("device=0x11e8 ", ""), HasSubstr("line 1: device is \"\": not a number"));
+  EXPECT_THAT(with("0000:00:04.0 vendor", "0000:00:4.0 vendor"),
+              HasSubstr("line 1: address is \"0000:00:4.0\""));
+  EXPECT_THAT(with("dma_mask_bits=28", "dma_mask_bits=65"),
+              HasSubstr("line 1: dma_mask_bits is \"65\""));
+  EXPECT_THAT(with("pci0000:00", "pci0001:00"), HasSubstr("line 1: path is"));
+  EXPECT_THAT(with("0x00000000feafffff", "0x00000000fe9fffff"),
+              HasSubstr("it ends before it starts"));
+  EXPECT_THAT(with("0x00000000fea00000", "fea00000"), HasSubstr("line 3: resource is"));
+}
+
+TEST_F(capture_folder, names_bad_lines_of_the_other_files) {
+  write("dmesg.txt", "[    0.0] BIOS-e820: [mem 0x0-0xfff usable\n");
+  EXPECT_THAT(complaint(), HasSubstr("dmesg.txt: line 1: BIOS-e820 is \"[mem 0x0-0xfff usable\""));
+  write("dmesg.txt", "nothing of the kind\n");
+  EXPECT_THAT(complaint(), HasSubstr("BIOS-e820 is \"\": there is no such line"));
+  SetUp();
+  write("qemu.args", "qemu -m lots\n");
+  EXPECT_THAT(complaint(), HasSubstr("qemu.args: line 1: -m is \"lots\": not a memory size"));
+  write("qemu.args", "qemu -m 1G -device intel-iommu,caching-mode=perhaps\n");
+  EXPECT_THAT(complaint(), HasSubstr("caching-mode is \"perhaps\": not on or off"));
+  write("qemu.args", "qemu -m 1G -device intel-iommu,warp=on\n");
+  EXPECT_THAT(complaint(), HasSubstr("warp is \"on\": no such option is modelled"));
+  SetUp();
+  write("iomem", "b0000000:bfffffff : PCI MMCONFIG 0000\n");
+  EXPECT_THAT(complaint(), HasSubstr("iomem: line 1: range is"));
+}
+
+TEST_F(capture_folder, refuses_a_broken_archive) {
+  fs::remove(folder_ / "pci.txt");
+  write("pci.txt.xz", "this is no archive");
+  EXPECT_THAT(complaint(), HasSubstr("pci.txt.xz: not a sound xz archive"));
+}
+
+TEST_F(capture_folder, takes_the_table_that_was_offered_where_the_kernel_showed_none) {
+  write("DMAR-given.bin", "DMARgiven");
+  EXPECT_EQ(load_capture_dmar(folder_.string()).value().size(), 9u);
+  write("DMAR.bin", "DMAR");
+  EXPECT_EQ(load_capture_dmar(folder_.string()).value().size(), 4u);
+}
+
+// ---- Golden captures
+// -----------------------------------------------------------------------------
+
+class golden_capture : public testing::TestWithParam<std::string> {};
+
+/// "dmar0: reg_base_addr fed90000 ver 1:0 cap d2008c22260206 ecap f42"
+TEST_P(golden_capture, has_the_units_capabilities_that_its_kernel_read) {
+  const absl::StatusOr<machine_config> machine = load_capture(GetParam());
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  ASSERT_EQ(machine->units.size(), 1u);
+  const remapping_unit_config& unit = machine->units[0];
+  const std::string expected =
+      absl::StrFormat("reg_base_addr %x ver %d:%d cap %x ecap %x", unit.base.value(),
+                      unit.version >> 4, unit.version & 0xf, unit.cap, unit.ecap);
+  const absl::StatusOr<text_source> log = read_source(GetParam() + "/dmesg.txt");
+  ASSERT_TRUE(log.ok());
+  for (const std::string_view line : log->lines()) {
+    if (line.find("reg_base_addr fed90000") == std::string_view::npos) continue;
+    EXPECT_THAT(std::string(line), HasSubstr(expected));
+  }
+}
+
+/// The kernel's table of resources follows from the registers alone.
+TEST_P(golden_capture, sizes_its_base_address_registers_as_its_kernel_did) {
+  const absl::StatusOr<machine_config> machine = load_capture(GetParam());
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  for (const pci_function_config& f : machine->pci_functions) {
+    pci_function live(f);
+    const std::vector<uint8_t> before = live.description().config;
+    pci_dev pdev;
+    pdev.config = &live;
+    pdev.hdr_type =
+        static_cast<pci_header_type>(live.read8(pci_reg::header_type) & pci_reg::header_type_mask);
+    pci_read_resources(pdev);
+    for (size_t i = 0; i < pdev.resource.size(); ++i) {
+      const pci_resource& recorded = (*f.resources)[i];
+      EXPECT_EQ(pdev.resource[i].start, recorded.start) << to_string(f.id) << " resource " << i;
+      EXPECT_EQ(pdev.resource[i].end, recorded.end) << to_string(f.id) << " resource " << i;
+      EXPECT_EQ(pdev.resource[i].flags, recorded.flags) << to_string(f.id) << " resource " << i;
+    }
+    for (uint16_t at = 0; at < live.size(); ++at) {
+      ASSERT_EQ(live.read8(at), before[at]) << to_string(f.id) << " byte " << at;
+    }
+  }
+}
+
+TEST_P(golden_capture, starts_with_acs_off) {
+  const absl::StatusOr<machine_config> machine = load_capture(GetParam());
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  for (const pci_function_config& f : machine->pci_functions) {
+    for_each_extended_capability(f.config, [&](uint16_t id, uint16_t at) {
+      if (id != pci_ext_cap_id_acs) return;
+      EXPECT_EQ(config_get(f.config, static_cast<uint16_t>(at + 6), 2), 0u) << to_string(f.id);
+    });
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(golden, golden_capture, testing::ValuesIn(golden_captures()),
+                         [](const auto& param) { return golden_test_name(param.param); });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(golden_capture);
+
+TEST(golden_hang, has_the_machine_of_its_control_and_the_table_that_it_was_given) {
+  const fs::path firmware = golden_root() / "kernel/v4_4/firmware";
+  size_t seen = 0;
+  for (const char* name : {"x2", "x4c", "x6", "x6b"}) {
+    const fs::path folder = firmware / name;
+    if (!fs::is_directory(folder) || !fs::is_directory(firmware / "r0")) continue;
+    ++seen;
+    const absl::StatusOr<machine_config> machine = load_capture(folder.string());
+    const absl::StatusOr<machine_config> control = load_capture((firmware / "r0").string());
+    ASSERT_TRUE(machine.ok()) << machine.status();
+    ASSERT_TRUE(control.ok()) << control.status();
+    EXPECT_EQ(machine->pci_functions.size(), control->pci_functions.size());
+    EXPECT_EQ(machine->memory.size(), control->memory.size());
+    EXPECT_EQ(machine->dmar_table.size(), fs::file_size(folder / "DMAR-given.bin"));
+    EXPECT_NE(machine->dmar_table, control->dmar_table);
+    EXPECT_NE(machine->dmar_address, phys_addr(0));
+  }
+  if (seen == 0) GTEST_SKIP() << "no captures below " << firmware;
+}
+
+}  // namespace
+}  // namespace iommulab
