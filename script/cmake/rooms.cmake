@@ -12,7 +12,8 @@ function(iommulab_room name)
 
   add_library(iommulab_${name} STATIC ${room_SOURCES})
   add_library(iommulab::${name} ALIAS iommulab_${name})
-  set_target_properties(iommulab_${name} PROPERTIES EXPORT_NAME ${name})
+  iommulab_install_library(iommulab_${name} ${name})
+  iommulab_install_headers(${name})
   target_include_directories(iommulab_${name} PUBLIC
     $<BUILD_INTERFACE:${staging}> $<INSTALL_INTERFACE:include/iommulab>)
   target_link_libraries(iommulab_${name} PRIVATE $<BUILD_INTERFACE:iommulab_build_flags>)
