@@ -105,10 +105,10 @@ bool capture_folder::has(std::string_view name) const {
 }
 
 std::string capture_folder::file_path(std::string_view name) const {
-  const std::string plain = path_ + "/" + std::string(name);
+  std::string plain = path_ + "/" + std::string(name);
   std::error_code error;
   if (std::filesystem::exists(plain, error)) return plain;
-  const std::string packed = plain + std::string(xz_suffix);
+  std::string packed = plain + std::string(xz_suffix);
   return std::filesystem::exists(packed, error) ? packed : plain;
 }
 

@@ -40,7 +40,7 @@ std::vector<std::string> names_in(const sysfs_tree& tree, const std::string& pat
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
-  for (const std::string& word : words) text += word + " ";
+  for (const std::string& word : words) text.append(word).append(" ");
   return text;
 }
 
@@ -60,7 +60,7 @@ bool has_kind(const sysfs_tree& tree, const std::string& path, sysfs_tree::node_
 void list_class(const sysfs_tree& tree, numbered_lines& lines) {
   const std::string directory(class_directory);
   for (const std::string& unit : names_in(tree, directory)) {
-    const std::string path = directory + "/" + unit;
+    const std::string path = absl::StrFormat("%s/%s", directory, unit);
     const absl::StatusOr<std::string> target = tree.read_link(path);
     add(lines, absl::StrFormat("iommu %s -> %s", unit, target.ok() ? *target : ""));
     // The class entry is a link: what is below it is read where it points.
@@ -83,7 +83,7 @@ struct found_nodes {
 
 void find_nodes(const sysfs_tree& tree, const std::string& directory, found_nodes& found) {
   for (const std::string& name : names_in(tree, directory)) {
-    const std::string path = directory.empty() ? name : directory + "/" + name;
+    const std::string path = directory.empty() ? name : absl::StrFormat("%s/%s", directory, name);
     if (is_iommu_name(name)) found.paths.push_back("/sys/" + path);
     if (name == link_name && has_kind(tree, path, sysfs_tree::node_kind::link)) {
       const std::string device = directory.substr(directory.rfind('/') + 1);

@@ -20,6 +20,7 @@
 #include <map>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -78,11 +79,7 @@ class dumped_tables : public table_source {
   void keep_start_up();
 
  private:
-  struct key {
-    table_level level;
-    uint64_t table;
-    auto operator<=>(const key&) const = default;
-  };
+  using key = std::pair<table_level, uint64_t>;
   bool prune_second_level(table_level level, uint64_t table, uint64_t iova);
   bool prune_context(uint64_t table);
 
