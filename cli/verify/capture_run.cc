@@ -40,7 +40,12 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
   run->system->env().trace.attach(nullptr);
 
   run_result& result = run->result;
-  result.events = run->recorder.events();
+  for (const trace_event& event : run->recorder.events()) {
+    // The captures recorded the unit's accesses: reads of an address where none answers are not
+    // among them.
+    const bool access = event.kind == trace_kind::reg_read || event.kind == trace_kind::reg_write;
+    if (!access || !event.unit.empty()) result.events.push_back(event);
+  }
   for (const log_line& line : run->system->env().log.lines()) {
     if (line.level != log_level::debug) result.log.push_back(line.text);
   }

@@ -267,6 +267,7 @@ void dma_pte_free_pagetable(intel_driver& drv, dmar_domain& domain, uint64_t sta
 page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
                            uint64_t last_pfn) {
   IOMMULAB_CALL(drv.trace, "domain_unmap");
+  IOMMULAB_NOTE(drv.trace, "domain_unmap start=0x%x last=0x%x", start_pfn, last_pfn);
   check_range(domain, start_pfn, last_pfn, "domain_unmap: range not supported");
   page_freelist freelist;
   dma_pte_clear_level(drv, domain, agaw_to_level(domain.agaw), domain.pgd, 0, start_pfn, last_pfn,
