@@ -384,12 +384,4 @@ int dmar_free_unused_resources(intel_driver& drv) {
   return 0;
 }
 
-// Linux v4.4 drivers/iommu/dmar.c: dmar_ir_support()
-bool dmar_ir_support(const intel_driver& drv) {
-  if (!drv.dmar_tbl) return false;
-  const byte_cursor table(*drv.dmar_tbl);
-  const auto flags = table.read(dmar_layout::header::flags);
-  return flags && dmar_layout::header::intr_remap.in(*flags);
-}
-
 }  // namespace iommulab

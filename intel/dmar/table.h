@@ -48,8 +48,6 @@ int dmar_table_init(intel_driver& drv);
 /// Walks the structures that follow each other in `bytes`, whose first byte is at `table_offset`.
 int dmar_walk_remapping_entries(intel_driver& drv, absl::Span<const uint8_t> bytes,
                                 size_t table_offset, const dmar_res_callback& cb);
-/// Whether the table says that interrupt remapping is supported.
-bool dmar_ir_support(const intel_driver& drv);
 void warn_invalid_dmar(intel_driver& drv, uint64_t addr, std::string_view message);
 /// Frees every unit when neither DMA nor interrupt remapping is in use (late_initcall).
 int dmar_free_unused_resources(intel_driver& drv);
