@@ -50,9 +50,9 @@ struct kernel_options {
 
 /// What start_up() came to.
 struct boot_outcome {
-  bool table_detected = false;   ///< detect_intel_iommu() found units it can use
-  int intel_iommu_init = 0;      ///< the initcall's result, 0 or a negative errno
-  std::string panic;             ///< the message when the kernel stopped, else empty
+  bool table_detected = false;  ///< detect_intel_iommu() found units it can use
+  int intel_iommu_init = 0;     ///< the initcall's result, 0 or a negative errno
+  std::string panic;            ///< the message when the kernel stopped, else empty
 };
 
 class kernel {

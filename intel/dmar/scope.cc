@@ -260,10 +260,10 @@ int dmar_insert_dev_scope(intel_driver& drv, const dmar_pci_notify_info& info,
     const bool scope_is_endpoint = scope.type == static_cast<uint8_t>(scope_type::pci_endpoint);
     if (scope_is_endpoint != (info.dev->hdr_type == pci_header_type::normal)) {
       drv.pr.warn("Device scope type does not match for %s", pci_name(*info.dev));
-      dmar_report(drv, table_refusal::scope_type_mismatch, scope.table_offset, scope.type,
-                  absl::StrFormat("device scope type %d does not fit %s, which %s a bridge",
-                                  scope.type, pci_name(*info.dev),
-                                  scope_is_endpoint ? "is" : "is not"));
+      dmar_report(
+          drv, table_refusal::scope_type_mismatch, scope.table_offset, scope.type,
+          absl::StrFormat("device scope type %d does not fit %s, which %s a bridge", scope.type,
+                          pci_name(*info.dev), scope_is_endpoint ? "is" : "is not"));
       return -EINVAL;
     }
     dmar_dev_scope* slot = free_slot(devices);

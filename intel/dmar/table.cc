@@ -19,14 +19,18 @@ namespace {
 
 using dmar_layout::structure_type;
 
-constexpr size_t index_of(structure_type type) { return static_cast<size_t>(type); }
+constexpr size_t index_of(structure_type type) {
+  return static_cast<size_t>(type);
+}
 
 // Fixed part of each known structure, by type.
 constexpr std::array<size_t, dmar_type_reserved> fixed_sizes = {
     dmar_layout::drhd::fixed_size, dmar_layout::rmrr::fixed_size, dmar_layout::atsr::fixed_size,
     dmar_layout::rhsa::fixed_size, dmar_layout::andd::fixed_size};
 
-byte_cursor cursor_of(const dmar_structure& s) { return byte_cursor(s.bytes, s.table_offset); }
+byte_cursor cursor_of(const dmar_structure& s) {
+  return byte_cursor(s.bytes, s.table_offset);
+}
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_table_print_dmar_entry()
 void dmar_table_print_dmar_entry(intel_driver& drv, const dmar_structure& s, uint16_t type) {
@@ -97,10 +101,10 @@ int parse_dmar_table(intel_driver& drv) {
   const uint8_t width = table.read(dmar_layout::header::host_address_width).value_or(0);
   if (width < page_shift - 1) {
     drv.pr.warn("Invalid DMAR haw");
-    dmar_report(drv, table_refusal::host_address_width_too_small,
-                dmar_layout::header::host_address_width.offset, width,
-                absl::StrFormat("host address width field is %d, less than %d", width,
-                                page_shift - 1));
+    dmar_report(
+        drv, table_refusal::host_address_width_too_small,
+        dmar_layout::header::host_address_width.offset, width,
+        absl::StrFormat("host address width field is %d, less than %d", width, page_shift - 1));
     return -EINVAL;
   }
   drv.pr.info("Host address width %d", width + 1);
@@ -130,9 +134,9 @@ int parse_dmar_table(intel_driver& drv) {
 }  // namespace
 
 std::string broken_bios(const intel_driver& drv, std::string_view sentence) {
-  return absl::StrFormat(
-      "Your BIOS is broken; %s\nBIOS vendor: %s; Ver: %s; Product Version: %s", sentence,
-      drv.env.dmi.bios_vendor, drv.env.dmi.bios_version, drv.env.dmi.product_version);
+  return absl::StrFormat("Your BIOS is broken; %s\nBIOS vendor: %s; Ver: %s; Product Version: %s",
+                         sentence, drv.env.dmi.bios_vendor, drv.env.dmi.bios_version,
+                         drv.env.dmi.product_version);
 }
 
 void dmar_report(intel_driver& drv, table_refusal what, size_t offset, uint64_t value,
@@ -170,13 +174,14 @@ int dmar_for_each_structure(intel_driver& drv, absl::Span<const uint8_t> table,
     const auto type = rest.read(layout::type);
     const auto length = rest.read(layout::length);
     if (!type || !length) {
-      dmar_refuse(drv, table_refusal::structure_header_cut, rest.origin(), rest.size(),
-                  absl::StrFormat("%d bytes follow the last structure, no header fits", rest.size()));
+      dmar_refuse(
+          drv, table_refusal::structure_header_cut, rest.origin(), rest.size(),
+          absl::StrFormat("%d bytes follow the last structure, no header fits", rest.size()));
       return -EINVAL;
     }
     if (*length == 0) {
-      dmar_refuse(drv, table_refusal::structure_length_zero,
-                  rest.origin() + layout::length.offset, 0, "structure length is 0");
+      dmar_refuse(drv, table_refusal::structure_length_zero, rest.origin() + layout::length.offset,
+                  0, "structure length is 0");
       return -EINVAL;
     }
     const size_t inside = std::min<size_t>(*length, rest.size());
@@ -224,8 +229,8 @@ int dmar_walk_remapping_entries(intel_driver& drv, absl::Span<const uint8_t> byt
     if (s.bytes.size() < fixed_sizes[*type]) {
       dmar_refuse(drv, table_refusal::structure_shorter_than_its_type,
                   s.table_offset + layout::length.offset, *length,
-                  absl::StrFormat("structure of type %d is %d bytes long, its fields take %d", *type,
-                                  *length, fixed_sizes[*type]));
+                  absl::StrFormat("structure of type %d is %d bytes long, its fields take %d",
+                                  *type, *length, fixed_sizes[*type]));
       return -EINVAL;
     }
     if (cb.print_entry) dmar_table_print_dmar_entry(drv, s, *type);
@@ -356,8 +361,8 @@ int dmar_parse_one_rhsa(intel_driver& drv, const dmar_structure& header) {
     return 0;
   }
   // The kernel prints the base of the list's head here, which is no unit; ours is the RHSA's.
-  drv.env.log.warn(broken_bios(
-      drv, absl::StrFormat("RHSA refers to non-existent DMAR unit at %x", base)));
+  drv.env.log.warn(
+      broken_bios(drv, absl::StrFormat("RHSA refers to non-existent DMAR unit at %x", base)));
   return 0;
 }
 

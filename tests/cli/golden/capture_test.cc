@@ -51,7 +51,9 @@ TEST_P(capture, equals_the_real_kernels_run_in_every_class) {
 
 INSTANTIATE_TEST_SUITE_P(golden, capture, testing::ValuesIn(captures()), test_name);
 
-TEST(captures, are_found) { EXPECT_FALSE(captures().empty()); }
+TEST(captures, are_found) {
+  EXPECT_FALSE(captures().empty());
+}
 
 }  // namespace
 }  // namespace iommulab

@@ -10,8 +10,8 @@
 #include <regex>
 #include <string>
 
-#include "support/golden.h"
 #include "platform/vtd/config.h"
+#include "support/golden.h"
 
 namespace iommulab {
 namespace {

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "support/golden.h"
 #include "machine.h"
+#include "support/golden.h"
 
 namespace iommulab::vtd_test {
 namespace {
