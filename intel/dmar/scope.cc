@@ -139,7 +139,7 @@ void dmar_acpi_insert_dev_scope(intel_driver& drv, uint8_t device_number, device
       drv.pr.info("ACPI device \"%s\" under DMAR at %x as %02x:%02x.%d", adev.name,
                   dmaru.reg_base_addr.value(), scope.start_bus, hop.device, hop.function);
       dmar_dev_scope* slot = free_slot(dmaru.devices);
-      bug_on(slot == nullptr, "dmar_acpi_insert_dev_scope: more devices than scopes");
+      if (slot == nullptr) throw kernel_bug("dmar_acpi_insert_dev_scope: more devices than scopes");
       *slot = {&adev, scope.start_bus, pci_devfn(hop.device, hop.function)};
       return;
     }
@@ -267,7 +267,7 @@ int dmar_insert_dev_scope(intel_driver& drv, const dmar_pci_notify_info& info,
       return -EINVAL;
     }
     dmar_dev_scope* slot = free_slot(devices);
-    bug_on(slot == nullptr, "dmar_insert_dev_scope: more devices than scopes");
+    if (slot == nullptr) throw kernel_bug("dmar_insert_dev_scope: more devices than scopes");
     *slot = {&info.dev->dev, info.dev->bus->number, info.dev->devfn};
     return 1;
   }

@@ -115,20 +115,20 @@ int dmar_iommu_notify_scope_dev(intel_driver& drv, const dmar_pci_notify_info& i
 bool dmar_find_matched_atsr_unit(intel_driver& drv, pci_dev& dev) {
   IOMMULAB_CALL(drv.trace, "dmar_find_matched_atsr_unit");
   const pci_dev& physical = pci_physfn(dev);
-  const pci_dev* root_port = nullptr;
+  const device* root_port = nullptr;
   for (const pci_bus* bus = physical.bus; bus != nullptr; bus = bus->parent) {
     const pci_dev* bridge = bus->self;
     if (bridge == nullptr) return true;  // integrated in the root complex
     if (!pci_is_pcie(*bridge) || bridge->pcie_type == pci_exp_type::pci_bridge) return false;
     if (bridge->pcie_type == pci_exp_type::root_port) {
-      root_port = bridge;
+      root_port = &bridge->dev;
       break;
     }
   }
   for (const dmar_atsr_unit& atsru : drv.dmar_atsr_units) {
     if (atsru.segment != pci_domain_nr(*physical.bus)) continue;
     for (const dmar_dev_scope& s : atsru.devices) {
-      if (root_port != nullptr && s.dev == &root_port->dev) return true;
+      if (s.dev != nullptr && s.dev == root_port) return true;
     }
     if (atsru.include_all) return true;
   }
