@@ -28,12 +28,16 @@ constexpr std::array<size_t, dmar_type_reserved> fixed_sizes = {
     dmar_layout::drhd::fixed_size, dmar_layout::rmrr::fixed_size, dmar_layout::atsr::fixed_size,
     dmar_layout::rhsa::fixed_size, dmar_layout::andd::fixed_size};
 
+<<<<<<< .merge_file_K6YObh
 byte_cursor cursor_of(const dmar_structure& s) {
   return byte_cursor(s.bytes, s.table_offset);
 }
+=======
+byte_cursor cursor_of(const remapping_structure& s) { return byte_cursor(s.bytes, s.table_offset); }
+>>>>>>> .merge_file_OrTjEo
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_table_print_dmar_entry()
-void dmar_table_print_dmar_entry(intel_driver& drv, const dmar_structure& s, uint16_t type) {
+void dmar_table_print_dmar_entry(intel_driver& drv, const remapping_structure& s, uint16_t type) {
   const byte_cursor c = cursor_of(s);
   switch (static_cast<structure_type>(type)) {
     case structure_type::drhd:
@@ -75,7 +79,7 @@ int dmar_walk_dmar_table(intel_driver& drv, const dmar_res_callback& cb) {
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_parse_one_andd()
-int dmar_parse_one_andd(intel_driver& drv, const dmar_structure& s) {
+int dmar_parse_one_andd(intel_driver& drv, const remapping_structure& s) {
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_andd");
   const auto name_begin = s.bytes.begin() + dmar_layout::andd::name_offset;
   if (std::find(name_begin, s.bytes.end(), uint8_t{0}) == s.bytes.end()) {
@@ -113,7 +117,7 @@ int parse_dmar_table(intel_driver& drv) {
   dmar_res_callback cb;
   cb.print_entry = true;
   cb.ignore_unhandled = true;
-  cb.cb[index_of(structure_type::drhd)] = [&](intel_driver& d, const dmar_structure& s) {
+  cb.cb[index_of(structure_type::drhd)] = [&](intel_driver& d, const remapping_structure& s) {
     const int ret = dmar_parse_one_drhd(d, s);
     if (ret == 0) ++drhd_count;
     return ret;
@@ -158,14 +162,14 @@ void dmar_refuse(intel_driver& drv, table_refusal what, size_t offset, uint64_t 
   drv.pr.warn("[Firmware Bug]: %s", to_string(drv.diagnoses.back()));
 }
 
-std::string dmar_andd_name(const dmar_structure& andd) {
+std::string dmar_andd_name(const remapping_structure& andd) {
   const auto begin = andd.bytes.begin() + static_cast<std::ptrdiff_t>(std::min(
                                               andd.bytes.size(), dmar_layout::andd::name_offset));
   return std::string(begin, std::find(begin, andd.bytes.end(), uint8_t{0}));
 }
 
 int dmar_for_each_structure(intel_driver& drv, absl::Span<const uint8_t> table,
-                            absl::FunctionRef<int(const dmar_structure&, uint16_t type)> fn) {
+                            absl::FunctionRef<int(const remapping_structure&, uint16_t type)> fn) {
   namespace layout = dmar_layout::structure;
   const byte_cursor cursor(structures_of(table), dmar_layout::header::size);
   size_t at = 0;
@@ -219,7 +223,7 @@ int dmar_walk_remapping_entries(intel_driver& drv, absl::Span<const uint8_t> byt
       return -EINVAL;
     }
     const auto span = rest.bytes().subspan(0, *length);
-    const dmar_structure s{{span.begin(), span.end()}, rest.origin()};
+    const remapping_structure s{{span.begin(), span.end()}, rest.origin()};
     at += *length;
 
     if (*type >= dmar_type_reserved) {
@@ -268,7 +272,7 @@ void warn_invalid_dmar(intel_driver& drv, uint64_t addr, std::string_view messag
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_validate_one_drhd()
-int dmar_validate_one_drhd(intel_driver& drv, const dmar_structure& entry) {
+int dmar_validate_one_drhd(intel_driver& drv, const remapping_structure& entry) {
   IOMMULAB_CALL(drv.trace, "dmar_validate_one_drhd");
   const uint64_t address = *cursor_of(entry).read(dmar_layout::drhd::register_base);
   const size_t offset = entry.table_offset + dmar_layout::drhd::register_base.offset;
@@ -308,7 +312,7 @@ int detect_intel_iommu(intel_driver& drv) {
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_find_dmaru()
-dmar_drhd_unit* dmar_find_dmaru(intel_driver& drv, const dmar_structure& drhd) {
+dmar_drhd_unit* dmar_find_dmaru(intel_driver& drv, const remapping_structure& drhd) {
   const byte_cursor c = cursor_of(drhd);
   const uint16_t segment = *c.read(dmar_layout::drhd::segment);
   const phys_addr base(*c.read(dmar_layout::drhd::register_base));
@@ -319,7 +323,7 @@ dmar_drhd_unit* dmar_find_dmaru(intel_driver& drv, const dmar_structure& drhd) {
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_parse_one_drhd()
-int dmar_parse_one_drhd(intel_driver& drv, const dmar_structure& header) {
+int dmar_parse_one_drhd(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_drhd");
   if (dmar_find_dmaru(drv, header) != nullptr) return 0;
   auto* dmaru = kernel_new<dmar_drhd_unit>(drv);
@@ -349,7 +353,7 @@ int dmar_parse_one_drhd(intel_driver& drv, const dmar_structure& header) {
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_parse_one_rhsa()
-int dmar_parse_one_rhsa(intel_driver& drv, const dmar_structure& header) {
+int dmar_parse_one_rhsa(intel_driver& drv, const remapping_structure& header) {
   if (!drv.host.node_of_proximity_domain) return 0;  // a kernel without CONFIG_ACPI_NUMA
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_rhsa");
   const byte_cursor c = cursor_of(header);

@@ -145,6 +145,11 @@ int prepare_domains(intel_driver& drv, bool copied_tables) {
     if (const int ret = si_domain_init(drv, drv.hw_pass_through); ret != 0) return ret;
   }
   check_tylersburg_isoch(drv);
+  // 4.4 has no identity domain when the check alone asks for one, and follows a null pointer. Later
+  // kernels check first; making it up here leaves the order of everything else.
+  if (drv.iommu_identity_mapping != 0 && drv.si_domain == nullptr) {
+    if (const int ret = si_domain_init(drv, drv.hw_pass_through); ret != 0) return ret;
+  }
   // Assigning devices now would cut their old mappings: that waits for their drivers.
   if (copied_tables) return 0;
 
