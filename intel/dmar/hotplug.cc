@@ -39,14 +39,14 @@ int dmar_walk_dsm_resource(intel_driver& drv, const dmar_dsm& dsm, dmar_dsm_func
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_hp_add_drhd(). Interrupt remapping would come first.
-int dmar_hp_add_drhd(intel_driver& drv, const dmar_structure& header) {
+int dmar_hp_add_drhd(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_hp_add_drhd");
   dmar_drhd_unit* dmaru = dmar_find_dmaru(drv, header);
   return dmaru == nullptr ? -ENODEV : dmar_iommu_hotplug(drv, *dmaru, true);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_hp_remove_drhd()
-int dmar_hp_remove_drhd(intel_driver& drv, const dmar_structure& header) {
+int dmar_hp_remove_drhd(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_hp_remove_drhd");
   dmar_drhd_unit* dmaru = dmar_find_dmaru(drv, header);
   if (dmaru == nullptr) return 0;
@@ -57,7 +57,7 @@ int dmar_hp_remove_drhd(intel_driver& drv, const dmar_structure& header) {
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_hp_release_drhd()
-int dmar_hp_release_drhd(intel_driver& drv, const dmar_structure& header) {
+int dmar_hp_release_drhd(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_hp_release_drhd");
   dmar_drhd_unit* dmaru = dmar_find_dmaru(drv, header);
   if (dmaru == nullptr) return 0;
@@ -80,7 +80,7 @@ int dmar_hotplug_insert(intel_driver& drv, const dmar_dsm& dsm) {
   if (ret != 0) return ret;
   int drhd_count = 0;
   ret = dmar_walk_dsm_resource(drv, dsm, dmar_dsm_function::drhd,
-                               [&](intel_driver& d, const dmar_structure& s) {
+                               [&](intel_driver& d, const remapping_structure& s) {
                                  const int parsed = dmar_parse_one_drhd(d, s);
                                  if (parsed == 0) ++drhd_count;
                                  return parsed;

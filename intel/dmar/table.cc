@@ -28,13 +28,9 @@ constexpr std::array<size_t, dmar_type_reserved> fixed_sizes = {
     dmar_layout::drhd::fixed_size, dmar_layout::rmrr::fixed_size, dmar_layout::atsr::fixed_size,
     dmar_layout::rhsa::fixed_size, dmar_layout::andd::fixed_size};
 
-<<<<<<< .merge_file_K6YObh
-byte_cursor cursor_of(const dmar_structure& s) {
+byte_cursor cursor_of(const remapping_structure& s) {
   return byte_cursor(s.bytes, s.table_offset);
 }
-=======
-byte_cursor cursor_of(const remapping_structure& s) { return byte_cursor(s.bytes, s.table_offset); }
->>>>>>> .merge_file_OrTjEo
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_table_print_dmar_entry()
 void dmar_table_print_dmar_entry(intel_driver& drv, const remapping_structure& s, uint16_t type) {
