@@ -200,6 +200,7 @@ dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
       domain = info->domain;
     }
   }
+  bool made_here = false;
   if (domain == nullptr) {
     domain = alloc_domain(drv, 0);
     if (domain == nullptr) return nullptr;
@@ -207,20 +208,20 @@ dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
       domain_exit(drv, domain);
       return nullptr;
     }
+    made_here = true;
     if (alias.requester_id() != id.requester_id()) {
       dmar_domain* registered =
           dmar_insert_one_dev_info(drv, *iommu, alias.bus, alias.devfn, nullptr, domain);
-      if (registered != domain) {
-        domain_exit(drv, domain);
-        domain = registered;
-      }
-      if (domain == nullptr) return nullptr;
+      made_here = registered == domain;
+      if (!made_here) domain_exit(drv, domain);
+      if (registered == nullptr) return nullptr;
+      domain = registered;
     }
   }
   dmar_domain* joined = dmar_insert_one_dev_info(drv, *iommu, id.bus, id.devfn, &dev, domain);
   if (joined == domain) return domain;
-  // 4.4 takes the domain down here even when other devices are in it.
-  if (domain->devices.empty()) domain_exit(drv, domain);
+  // 4.4 takes the domain down here even when it is another device's, found through the alias.
+  if (made_here) domain_exit(drv, domain);
   return joined;
 }
 

@@ -49,7 +49,8 @@ int iommu_prepare_identity_map(intel_driver& drv, device& dev, uint64_t start, u
   dmar_domain* domain = get_domain_for_dev(drv, dev, default_domain_address_width);
   if (domain == nullptr) return -ENOMEM;
   const int ret = domain_prepare_identity_map(drv, dev, *domain, start, end);
-  if (ret != 0) domain_exit(drv, domain);
+  // 4.4 takes even the identity domain down, with every device in it, and goes on using it.
+  if (ret != 0 && domain != drv.si_domain) domain_exit(drv, domain);
   return ret;
 }
 

@@ -282,7 +282,10 @@ int set_up(intel_driver& drv) {
 
 int intel_iommu_init(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_init");
-  if (iommu_init_mempool(drv) != 0) return -ENOMEM;
+  if (iommu_init_mempool(drv) != 0) {
+    intel_iommu_free_dmars(drv);  // 4.4 leaves the regions and root ports of the table behind
+    return -ENOMEM;
+  }
   if (const int ret = set_up(drv); ret != 0) {
     intel_iommu_free_dmars(drv);
     iommu_exit_mempool(drv);
