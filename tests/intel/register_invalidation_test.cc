@@ -180,12 +180,14 @@ TEST(register_invalidation, leaving_a_domain_flushes_globally) {
   m.set_ecap(no_queue());
   system s(m.build());
   ASSERT_EQ(s.boot().intel_iommu_init, 0);
-  ASSERT_NE(get_domain_for_dev(s.driver(), s.function(nic).dev, 48), nullptr);
+  dmar_domain* domain = get_domain_for_dev(s.driver(), s.function(nic).dev, 48);
+  ASSERT_NE(domain, nullptr);
   const sequence seen =
       accesses_of(s, [&] { dmar_remove_one_dev_info(s.driver(), s.function(nic).dev); });
   EXPECT_EQ(seen, chain({flush_context(context_request(1)),
                          flush_iotlb(iotlb_request(1, 0) | drain_writes)}));
   EXPECT_FALSE(s.context_of(nic).present());
+  domain_exit(s.driver(), domain);
 }
 
 }  // namespace

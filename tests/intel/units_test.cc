@@ -313,10 +313,12 @@ TEST(ats, is_disabled_when_the_device_leaves) {
   system s(server_machine());
   ASSERT_EQ(s.boot().intel_iommu_init, 0);
   device& dev = s.function(accelerator_1).dev;
-  ASSERT_NE(get_domain_for_dev(s.driver(), dev, 48), nullptr);
+  dmar_domain* domain = get_domain_for_dev(s.driver(), dev, 48);
+  ASSERT_NE(domain, nullptr);
   dmar_remove_one_dev_info(s.driver(), dev);
   EXPECT_FALSE(pci_ats_enabled(s.function(accelerator_1)));
   EXPECT_FALSE(s.context_of(accelerator_1, bus_80).present());
+  domain_exit(s.driver(), domain);
 }
 
 // Without a queue device-TLBs cannot be invalidated, so they are not allowed to fill
