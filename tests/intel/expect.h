@@ -48,7 +48,7 @@ inline sequence set_root(uint64_t root, uint64_t held) {
 
 /// The n-th qi_submit_sync(), counted from 1: two descriptors each.
 inline std::string submit(unsigned n) {
-  return write4(r_iqt, n * 2 * descriptor_bytes);
+  return write4(r_iqt, uint64_t{2} * n * descriptor_bytes);
 }
 
 /// dmar_set_interrupt(): message, unmask with a read back, message again for the affinity.

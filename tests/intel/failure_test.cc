@@ -21,6 +21,7 @@ struct scenario {
   const char* command_line;
 };
 
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest looks for it
 void PrintTo(const scenario& s, std::ostream* out) {
   *out << s.name;
 }
@@ -117,6 +118,7 @@ const injection injections[] = {
     {"one_object", object_failures, &slab_failures::fail_at},
     {"all_objects_from_then_on", object_failures, &slab_failures::fail_from},
 };
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest looks for it
 void PrintTo(const injection& i, std::ostream* out) {
   *out << i.name;
 }
