@@ -82,6 +82,7 @@ absl::Status kernel::build() {
   iommu_ = std::make_unique<iommu_core>(env_, sysfs_);
   pci_bus_ = std::make_unique<bus_type>(env_, sysfs_, *iommu_, "pci");
   pci_ = std::make_unique<pci_core>(*pci_bus_, *pci_hardware_);
+  drivers_ = std::make_unique<pci_drivers>(config_, *pci_, sysfs_);
   return absl::OkStatus();
 }
 

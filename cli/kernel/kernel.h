@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/kernel/pci_drivers.h"
 #include "core/cmdline.h"
 #include "core/device.h"
 #include "core/environment.h"
@@ -70,6 +71,9 @@ class kernel {
   /// The rest of the boot; the system counts as running afterwards.
   void finish_boot();
 
+  /// The machine's device drivers take their functions (see pci_drivers).
+  void load_drivers() { drivers_->load(); }
+
   [[nodiscard]] const machine_config& machine() const { return config_; }
   environment& env() { return env_; }
   physical_memory& memory() { return *memory_; }
@@ -105,6 +109,7 @@ class kernel {
   std::unique_ptr<iommu_core> iommu_;
   std::unique_ptr<bus_type> pci_bus_;
   std::unique_ptr<pci_core> pci_;
+  std::unique_ptr<pci_drivers> drivers_;
   std::unique_ptr<intel_driver> driver_;
 };
 

@@ -57,6 +57,7 @@ struct pci_dev {
   pci_header_type hdr_type = pci_header_type::normal;
   bool multifunction = false;
   bool is_virtfn = false;
+  bool is_added = false;      ///< it was offered to the drivers
   pci_dev* physfn = nullptr;  ///< of a virtual function
   uint16_t pcie_cap = 0;      ///< offset of the PCIe capability, 0 when conventional
   pci_exp_type pcie_type = pci_exp_type::endpoint;
@@ -129,8 +130,13 @@ class pci_core {
   /// pci_stop_and_remove_bus_device(): the function and everything behind it leave, children
   /// first, with DEL_DEVICE and REMOVED_DEVICE notifications.
   void remove(pci_dev& pdev);
-  /// pci_rescan_bus() on every root bus: adds what answers and is not there yet.
+  /// pci_rescan_bus() on every root bus: adds what answers and is not there yet, then offers what
+  /// was added to the drivers.
   void rescan();
+  /// Who looks for a driver of a function (device_attach()). The core asks once a scan is through,
+  /// for each function that it found, by buses: a bridge's whole bus before what is behind it.
+  /// Empty as long as no driver is there.
+  void set_device_attach(std::function<void(pci_dev&)> attach) { attach_ = std::move(attach); }
 
   [[nodiscard]] const std::vector<std::unique_ptr<pci_bus>>& root_buses() const { return roots_; }
   [[nodiscard]] pci_dev* find(source_id id) const;
@@ -168,6 +174,8 @@ class pci_core {
   std::unique_ptr<pci_dev> setup_device(pci_bus& bus, uint8_t devfn);
   pci_bus& add_child_bus(pci_bus& parent, pci_dev& bridge, uint8_t number, uint8_t busn_end);
   void device_add(pci_dev& pdev);
+  void create_rescan_file();
+  void bus_add_devices(pci_bus& bus);
   void stop_device(pci_dev& pdev);
   void remove_device(pci_dev& pdev);
   [[nodiscard]] pci_bus* find_bus(uint16_t segment, unsigned number) const;
@@ -178,6 +186,7 @@ class pci_core {
   std::vector<std::unique_ptr<pci_dev>> removed_devices_;
   std::vector<std::unique_ptr<pci_bus>> removed_buses_;
   std::vector<header_fixup> fixups_;
+  std::function<void(pci_dev&)> attach_;
   std::vector<const pci_bus*> scanned_;  ///< buses that the scan under way has been on
   bool acs_enable_ = false;
 };
