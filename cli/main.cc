@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "CLI/CLI.hpp"
+#include "cli/boot/boot_command.h"
 #include "cli/dmar/dmar_command.h"
 #include "cli/verify/verify_command.h"
 
@@ -14,8 +15,12 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::simple);
   int exit_status = 0;
+  iommulab::add_boot_command(app, exit_status);
   iommulab::add_dmar_command(app, exit_status);
   iommulab::add_verify_command(app, exit_status);
+  for (CLI::App* command : app.get_subcommands({})) {
+    command->set_version_flag("--version", std::string("iommulab ") + IOMMULAB_VERSION);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/boot/boot_diff.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "cli/boot/boot_report.h"
+#include "cli/boot/boot_text.h"
+#include "cli/boot/event_words.h"
+#include "cli/boot/trace_choice.h"
+#include "cli/boot/trace_text.h"
+#include "nlohmann/json.hpp"
+
+namespace iommulab {
+namespace {
+
+using lines = std::vector<std::string>;
+
+std::string title_of(const boot_run& run) {
+  return absl::StrFormat("%s, %s", run.system->machine().name, run.command_line);
+}
+
+lines log_of(const boot_run& run) {
+  lines result;
+  for (const log_line& line : run.log) result.push_back(line.text);
+  return result;
+}
+
+lines accesses_of(const boot_run& run) {
+  lines result;
+  event_words words(run.system->units());
+  for (const timed_event& e : run.sink.events()) {
+    if (class_of(e.event.kind) == trace_class::regs) result.push_back(words.describe(e.event));
+  }
+  return result;
+}
+
+lines groups_of(const boot_report& report) {
+  lines result;
+  for (const group_state& group : report.groups) {
+    result.push_back(absl::StrFormat("%d: %s", group.id, absl::StrJoin(group.devices, " ")));
+  }
+  return result;
+}
+
+lines outcome_of(const boot_report& report) {
+  const std::string summary = outcome_text(report);
+  return absl::StrSplit(summary, '\n', absl::SkipEmpty());
+}
+
+lines diagnoses_of(const boot_report& report) {
+  lines result;
+  for (const reported_diagnosis& d : report.diagnoses) {
+    result.push_back(absl::StrFormat("%s: %s: %s", d.source, d.name, d.sentence));
+  }
+  return result;
+}
+
+lines trace_of(const boot_run& run) {
+  event_words words(run.system->units());
+  return trace_lines(run.sink.events(), words);
+}
+
+}  // namespace
+
+bool difference_section::equal() const {
+  return std::all_of(lines.begin(), lines.end(),
+                     [](const diff_line& line) { return line.where == diff_line::side::both; });
+}
+
+bool boot_difference::equal() const {
+  return std::all_of(sections.begin(), sections.end(),
+                     [](const difference_section& section) { return section.equal(); });
+}
+
+boot_difference compare_boots(boot_run& left, boot_run& right, bool traced) {
+  const boot_report a = report_of(left);
+  const boot_report b = report_of(right);
+  boot_difference result{title_of(left), title_of(right), {}};
+  const auto add = [&](const char* title, const lines& l, const lines& r) {
+    result.sections.push_back({title, diff_lines(l, r)});
+  };
+  add("log", log_of(left), log_of(right));
+  add("registers", accesses_of(left), accesses_of(right));
+  add("outcome", outcome_of(a), outcome_of(b));
+  add("groups", groups_of(a), groups_of(b));
+  add("diagnoses", diagnoses_of(a), diagnoses_of(b));
+  if (traced) add("trace", trace_of(left), trace_of(right));
+  return result;
+}
+
+std::string difference_to_text(const boot_difference& difference) {
+  std::string text = absl::StrFormat("--- %s\n+++ %s\n", difference.left, difference.right);
+  for (const difference_section& section : difference.sections) {
+    if (section.equal()) {
+      text += absl::StrFormat("\n%s: equal, %d lines\n", section.title, section.lines.size());
+    } else {
+      text += absl::StrFormat("\n%s:\n%s", section.title, diff_to_text(section.lines));
+    }
+  }
+  return text;
+}
+
+std::string difference_to_json(const boot_difference& difference) {
+  using json = nlohmann::ordered_json;
+  json sections = json::object();
+  for (const difference_section& section : difference.sections) {
+    json differing = json::array();
+    for (const diff_line& line : section.lines) {
+      if (line.where == diff_line::side::both) continue;
+      const char* side = line.where == diff_line::side::left ? "left" : "right";
+      differing.push_back({{"side", side}, {"text", line.text}});
+    }
+    sections[section.title] = std::move(differing);
+  }
+  const json result = {{"left", difference.left},
+                       {"right", difference.right},
+                       {"equal", difference.equal()},
+                       {"sections", std::move(sections)}};
+  constexpr int indent = 2;
+  return result.dump(indent, ' ', false, json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace iommulab

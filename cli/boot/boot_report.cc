@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/boot/boot_report.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "cli/boot/register_words.h"
+#include "platform/vtd/spec/registers.h"
+
+namespace iommulab {
+namespace {
+
+std::string_view name_of(boot_ending ending) {
+  switch (ending) {
+    case boot_ending::complete:
+      return "complete";
+    case boot_ending::stopped:
+      return "stopped";
+    case boot_ending::panicked:
+      return "panic";
+  }
+  return "";
+}
+
+unit_state state_of(const vtd_unit& unit, phys_addr base) {
+  unit_state state;
+  state.name = unit.config().name;
+  state.base = base;
+  const auto status = static_cast<uint32_t>(unit.peek(vtd_register::gsts));
+  state.translation = vtd::gsts::tes.test(status);
+  state.queue = vtd::gsts::qies.test(status);
+  state.interrupt_remapping = vtd::gsts::ires.test(status);
+  if (vtd::gsts::rtps.test(status)) {
+    state.root_table = phys_addr(unit.peek(vtd_register::rtaddr) & vtd::rtaddr::rta.mask());
+  }
+  const std::vector<register_row> rows = register_rows(unit.config());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const register_row& row = rows[i];
+    if (!row.implemented) continue;
+    const uint64_t value = unit.peek(static_cast<vtd_register>(i));
+    state.registers.push_back(
+        {std::string(row.name), row.offset, value, row.size, register_fields(row.name, value)});
+  }
+  return state;
+}
+
+}  // namespace
+
+bool boot_report::finding() const {
+  const bool missing = ending != "stopped" && translation_asked_for && !translation_on;
+  return ending == "panic" || missing || !diagnoses.empty();
+}
+
+boot_report report_of(boot_run& run) {
+  kernel& system = *run.system;
+  boot_report report;
+  report.machine = system.machine().name;
+  report.command_line = run.command_line;
+  report.ending = name_of(run.ending);
+  report.panic = run.outcome.panic;
+  if (run.ending == boot_ending::stopped) report.stopped_behind = run.sink.until();
+  report.table_detected = run.outcome.table_detected;
+  report.intel_iommu_init = run.outcome.intel_iommu_init;
+  report.translation_asked_for = translation_asked_for(run.command_line);
+  report.translation_on = translation_on(system);
+
+  for (size_t i = 0; i < system.units().size(); ++i) {
+    report.units.push_back(state_of(*system.units()[i], system.machine().units[i].base));
+  }
+  for (const auto& group : system.iommu().groups()) {
+    group_state state{group->id, {}};
+    for (const iommu_group::member& member : group->devices) {
+      state.devices.push_back(member.dev->name);
+    }
+    report.groups.push_back(std::move(state));
+  }
+  std::sort(report.groups.begin(), report.groups.end(),
+            [](const group_state& a, const group_state& b) { return a.id < b.id; });
+
+  for (const table_diagnosis& d : system.driver().diagnoses) {
+    report.diagnoses.push_back({"DMAR table", std::string(to_string(d.what)), to_string(d)});
+  }
+  for (const auto& unit : system.units()) {
+    const diagnosis_log& log = unit->diagnoses();
+    for (const diagnosis_entry& d : log.entries()) {
+      report.diagnoses.push_back({unit->config().name, std::string(name(d.what)), d.sentence});
+    }
+    report.diagnoses_beyond_capacity += log.total() - log.entries().size();
+  }
+  return report;
+}
+
+}  // namespace iommulab

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The state in which a run left its system, as plain data for whoever shows it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/boot/boot_run.h"
+#include "core/types.h"
+
+namespace iommulab {
+
+struct register_state {
+  std::string name;     ///< "GSTS"
+  uint32_t offset = 0;  ///< bytes from the unit's base
+  uint64_t value = 0;
+  unsigned size = 4;   ///< bytes
+  std::string fields;  ///< in words, may be empty
+};
+
+struct unit_state {
+  std::string name;  ///< "dmar0"
+  phys_addr base;
+  bool translation = false;
+  bool queue = false;
+  bool interrupt_remapping = false;
+  std::optional<phys_addr> root_table;  ///< nothing before one was set
+  std::vector<register_state> registers;
+};
+
+struct group_state {
+  int id = 0;
+  std::vector<std::string> devices;  ///< in order of joining
+};
+
+struct reported_diagnosis {
+  std::string source;  ///< "dmar0", or "DMAR table"
+  std::string name;    ///< stable
+  std::string sentence;
+};
+
+struct boot_report {
+  std::string machine;
+  std::string command_line;
+  std::string ending;  ///< "complete", "stopped" or "panic"
+  std::string panic;   ///< its message
+  std::string stopped_behind;
+  bool table_detected = false;
+  int intel_iommu_init = 0;  ///< of a complete run
+  bool translation_asked_for = false;
+  bool translation_on = false;
+  std::vector<unit_state> units;
+  std::vector<group_state> groups;            ///< by number
+  std::vector<reported_diagnosis> diagnoses;  ///< the table's first
+  uint64_t diagnoses_beyond_capacity = 0;     ///< counted but not kept
+
+  /// What an exit status of 1 says: the kernel stopped, translation is missing, or hardware or
+  /// table have something to complain of.
+  [[nodiscard]] bool finding() const;
+};
+
+boot_report report_of(boot_run& run);
+
+}  // namespace iommulab

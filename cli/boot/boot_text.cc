@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/boot/boot_text.h"
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "cli/boot/event_words.h"
+#include "cli/boot/trace_text.h"
+
+namespace iommulab {
+namespace {
+
+const char* on_off(bool on) {
+  return on ? "on" : "off";
+}
+
+std::string ending_text(const boot_report& report) {
+  if (report.ending == "panic") return absl::StrFormat("Kernel stopped: %s\n", report.panic);
+  if (report.ending == "stopped") {
+    return absl::StrFormat("Stopped behind %s()\n", report.stopped_behind);
+  }
+  if (!report.table_detected) {
+    return "No DMAR table to work with: intel_iommu_init() was not called\n";
+  }
+  return absl::StrFormat("intel_iommu_init() returned %d\n", report.intel_iommu_init);
+}
+
+std::string units_text(const boot_report& report) {
+  std::string text =
+      absl::StrFormat("DMA remapping: asked for: %s; %s\n",
+                      report.translation_asked_for ? "yes" : "no", on_off(report.translation_on));
+  for (const unit_state& unit : report.units) {
+    text +=
+        absl::StrFormat("  %s at 0x%x: translation %s, queued invalidation %s, root table %s\n",
+                        unit.name, unit.base.value(), on_off(unit.translation), on_off(unit.queue),
+                        unit.root_table ? absl::StrFormat("0x%x", unit.root_table->value())
+                                        : std::string("not set"));
+  }
+  return text;
+}
+
+std::string groups_text(const boot_report& report) {
+  if (report.groups.empty()) return "Groups: none\n";
+  std::string text = absl::StrFormat("Groups: %d\n", report.groups.size());
+  for (const group_state& group : report.groups) {
+    text += absl::StrFormat("  %3d  %s\n", group.id, absl::StrJoin(group.devices, " "));
+  }
+  return text;
+}
+
+std::string diagnoses_text(const boot_report& report) {
+  if (report.diagnoses.empty()) return "Diagnoses: none\n";
+  std::string text = absl::StrFormat("Diagnoses: %d\n",
+                                     report.diagnoses.size() + report.diagnoses_beyond_capacity);
+  for (const reported_diagnosis& d : report.diagnoses) {
+    text += absl::StrFormat("  %s: %s: %s\n", d.source, d.name, d.sentence);
+  }
+  if (report.diagnoses_beyond_capacity > 0) {
+    text += absl::StrFormat("  and %d more\n", report.diagnoses_beyond_capacity);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string outcome_text(const boot_report& report) {
+  return ending_text(report) + units_text(report);
+}
+
+std::string boot_summary(const boot_report& report) {
+  return absl::StrFormat("Machine: %s\nCommand line: %s\n", report.machine, report.command_line) +
+         outcome_text(report) + groups_text(report) + diagnoses_text(report);
+}
+
+std::string boot_to_text(boot_run& run, const boot_report& report, bool traced) {
+  std::string text;
+  if (traced) {
+    event_words words(run.system->units());
+    for (const std::string& line : trace_lines(run.sink.events(), words)) text += line + '\n';
+  } else {
+    for (const log_line& line : run.log) text += to_string(line) + '\n';
+  }
+  return text + '\n' + boot_summary(report);
+}
+
+}  // namespace iommulab

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// One event in words, decoded by the specification's formats.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/trace.h"
+#include "platform/vtd/unit.h"
+
+namespace iommulab {
+
+/// Decodes the events of one run in their order: entries that lead to context tables are
+/// remembered, so that an entry of such a table can be called by its device.
+class event_words {
+ public:
+  /// `units` outlive the object.
+  explicit event_words(const std::vector<std::unique_ptr<vtd_unit>>& units) : units_(units) {}
+
+  /// "write32 dmar0 GCMD 0x18 = 0x84000000 TE|QIE"; for calls the function's name alone. One line,
+  /// no indentation.
+  std::string describe(const trace_event& event);
+  /// The decoded part alone: "TE|QIE". Empty where nothing is encoded.
+  std::string decode(const trace_event& event);
+
+ private:
+  [[nodiscard]] const vtd_unit* unit_named(std::string_view name) const;
+  [[nodiscard]] std::string access(const trace_event& event) const;
+  [[nodiscard]] std::string fields(const trace_event& event) const;
+  std::string table_place(const trace_event& event);
+  [[nodiscard]] static std::string table_meaning(const trace_event& event);
+
+  const std::vector<std::unique_ptr<vtd_unit>>& units_;
+  std::map<uint64_t, uint8_t> context_tables_;  ///< bus by physical address
+};
+
+}  // namespace iommulab

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The words of --trace.
+#pragma once
+
+#include <string_view>
+
+#include "core/status.h"
+#include "core/trace.h"
+
+namespace iommulab {
+
+/// "calls,regs" as classes; "all" is every one. Log lines and faults (with diagnoses and
+/// interrupts) come with any choice. EINVAL, listing the words, for one that is not known.
+absl::StatusOr<trace_class> parse_trace_classes(std::string_view words);
+
+/// The class to which an event belongs; diagnoses count as faults.
+trace_class class_of(trace_kind kind);
+
+}  // namespace iommulab

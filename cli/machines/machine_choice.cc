@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/machines/machine_choice.h"
+
+#include <cerrno>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include "absl/strings/str_format.h"
+#include "platform/machine/builtin.h"
+#include "platform/machine/capture_loader.h"
+
+namespace iommulab {
+namespace {
+
+std::string names() {
+  std::string list;
+  for (const std::string_view name : builtin_machine_names()) {
+    if (!list.empty()) list += ", ";
+    list += name;
+  }
+  return list;
+}
+
+}  // namespace
+
+absl::StatusOr<machine_config> choose_machine(const std::string& name_or_folder) {
+  if (std::optional<machine_config> machine = builtin_machine(name_or_folder)) {
+    machine->command_line = default_command_line;
+    return *std::move(machine);
+  }
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(name_or_folder, ignored)) {
+    return errno_status(
+        ENOENT, absl::StrFormat("machine '%s': neither a capture's folder nor a built-in machine; "
+                                "the built-in machines are %s",
+                                name_or_folder, names()));
+  }
+  return load_capture(name_or_folder);
+}
+
+}  // namespace iommulab
