@@ -179,7 +179,7 @@ dma_translation vtd_unit::interrupt_range(const dma_request& request) const {
     if (!translation_enabled_) return {};
     result.outcome = dma_outcome::translated;
     result.address = request.address;
-    result.length = std::min(request.length, interrupt_end - request.address);
+    result.length = std::min(request.length, page_size - (request.address & ~page_mask));
     result.writable = true;
     result.untranslated_only = true;
     result.page_bits = page_shift;

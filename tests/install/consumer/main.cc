@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Another project's program: an IOVA allocator and a machine's memory, from installed rooms.
+// Another project's program: an IOVA allocator alone, and a whole system that boots.
 #include <cstdio>
-#include <vector>
 
+#include "cli/kernel/kernel.h"
 #include "core/environment.h"
 #include "iova/iova_v4_4.h"
-#include "platform/memory/page_allocator.h"
+#include "platform/machine/builtin.h"
 
 int main() {
   iommulab::environment env;
@@ -15,13 +15,10 @@ int main() {
   const auto allocator = iommulab::make_iova_allocator_v4_4(cache, {});
   const auto range = allocator->alloc(0x20, 0xfffff);
 
-  const std::vector<iommulab::memory_range> ranges = {
-      {iommulab::phys_addr(0x100000), 0x100000, iommulab::memory_range::kind::ram}};
-  const auto memory = iommulab::physical_memory::create(ranges);
-  if (!range || !memory.ok()) return 1;
-  const iommulab::page_allocator pages(**memory, env.trace);
-  std::printf("0x%llx-0x%llx in %llu pages\n", static_cast<unsigned long long>(range->lo),
-              static_cast<unsigned long long>(range->hi),
-              static_cast<unsigned long long>(pages.free_pages_in(iommulab::zone::dma)));
+  if (!range || range->lo != 0xfffe0) return 1;
+
+  auto system = iommulab::kernel::create(iommulab::q35_machine(), {"intel_iommu=on"});
+  if (!system.ok() || (*system)->start_up().intel_iommu_init != 0) return 1;
+  std::printf("%zu groups\n", (*system)->iommu().groups().size());
   return 0;
 }

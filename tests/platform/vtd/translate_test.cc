@@ -348,6 +348,16 @@ TEST_F(vtd_ats, translations_come_with_their_permissions) {
   EXPECT_TRUE(interrupt.untranslated_only && interrupt.writable && !interrupt.readable);
 }
 
+// Found by fuzzing: the answer spoke of one page and held for the whole range.
+TEST_F(vtd_ats, an_answer_about_the_interrupt_range_ends_with_its_page) {
+  m.attach(nic, m.page(), 1, 3, 1);
+  m.start();
+  const dma_translation t =
+      m.ask(nic, 0xfee00ff8, dma_access::read, 0x2000, address_type::translation_request);
+  EXPECT_EQ(t.page_bits, 12);
+  EXPECT_EQ(t.length, 8u);
+}
+
 TEST_F(vtd_ats, translated_requests_pass) {
   m.attach(nic, m.page(), 1, 3, 1);
   m.start();
