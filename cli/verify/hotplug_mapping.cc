@@ -69,6 +69,7 @@ absl::StatusOr<std::vector<std::string>> functions_mapped_at_boot(const capture_
     if (!start_up.contains(id)) by_domain[{entry.domain(), id}] = to_string(id);
   }
   std::vector<std::string> names;
+  names.reserve(by_domain.size());
   for (auto& [key, name] : by_domain) names.push_back(std::move(name));
   return names;
 }
