@@ -5,7 +5,9 @@
 
 namespace iommulab {
 
-virtual_timer::~virtual_timer() { cancel(); }
+virtual_timer::~virtual_timer() {
+  cancel();
+}
 
 void virtual_timer::arm(uint64_t expires_ns) {
   cancel();

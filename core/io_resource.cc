@@ -9,9 +9,8 @@ namespace iommulab {
 bool io_resource::request(phys_addr start, uint64_t size, std::string name) {
   const uint64_t first = start.value();
   const uint64_t last = first + size - 1;
-  const bool taken = std::any_of(claims_.begin(), claims_.end(), [&](const claim& c) {
-    return first <= c.end && last >= c.start;
-  });
+  const bool taken = std::any_of(claims_.begin(), claims_.end(),
+                                 [&](const claim& c) { return first <= c.end && last >= c.start; });
   if (taken) return false;
   claims_.push_back({first, last, std::move(name)});
   return true;

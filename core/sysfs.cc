@@ -223,7 +223,7 @@ absl::Status sysfs_tree::write_node(const node& n, const std::string& path,
       case node_kind::directory: {
         fs::create_directory(host, error);
         if (error) break;
-        const absl::Status status = write_node(*child, child_path, directory);
+        absl::Status status = write_node(*child, child_path, directory);
         if (!status.ok()) return status;
         break;
       }

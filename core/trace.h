@@ -110,7 +110,9 @@ class tracer {
   void note(std::string text);
 
   /// Kernel names of the functions now open, outermost first (for findings' call stacks).
-  [[nodiscard]] const std::vector<std::string_view>& open_calls() const { return open_; }
+  [[nodiscard]] const std::vector<std::string_view>& open_calls() const {
+    return open_;
+  }
 
  private:
   trace_sink* sink_ = nullptr;
@@ -139,15 +141,17 @@ class call_scope {
 };
 
 /// Opens the trace scope of a ported function, by the kernel's exact name.
-#define IOMMULAB_CALL(tracer_, kernel_name) \
-  const ::iommulab::call_scope IOMMULAB_UNIQUE(iommulab_call_scope_, __LINE__)((tracer_), (kernel_name))
+#define IOMMULAB_CALL(tracer_, kernel_name)                                               \
+  const ::iommulab::call_scope IOMMULAB_UNIQUE(iommulab_call_scope_, __LINE__)((tracer_), \
+                                                                               (kernel_name))
 #define IOMMULAB_UNIQUE(prefix, line) IOMMULAB_PASTE(prefix, line)
 #define IOMMULAB_PASTE(a, b) a##b
 
 /// A note of the innermost open function; the text is formatted only when calls are traced.
-#define IOMMULAB_NOTE(tracer_, ...)                                                            \
-  do {                                                                                         \
-    if ((tracer_).on(::iommulab::trace_class::calls)) (tracer_).note(absl::StrFormat(__VA_ARGS__)); \
+#define IOMMULAB_NOTE(tracer_, ...)                   \
+  do {                                                \
+    if ((tracer_).on(::iommulab::trace_class::calls)) \
+      (tracer_).note(absl::StrFormat(__VA_ARGS__));   \
   } while (false)
 
 }  // namespace iommulab

@@ -26,10 +26,10 @@ class strong_number {
   constexpr explicit strong_number(Rep value) : value_(value) {}
 
   [[nodiscard]] constexpr Rep value() const { return value_; }
-  constexpr auto operator<=>(const strong_number&) const = default;
+  constexpr auto operator<=>(const strong_number&) const = default;  // NOLINT(modernize-use-nullptr)
 
   template <typename H>
-  friend H AbslHashValue(H h, strong_number n) {
+  friend H AbslHashValue(H h, strong_number n) {  // NOLINT(readability-identifier-naming): Abseil's
     return H::combine(std::move(h), n.value_);
   }
 
@@ -87,7 +87,7 @@ struct source_id {
   constexpr auto operator<=>(const source_id&) const = default;
 
   template <typename H>
-  friend H AbslHashValue(H h, source_id s) {
+  friend H AbslHashValue(H h, source_id s) {  // NOLINT(readability-identifier-naming): Abseil's
     return H::combine(std::move(h), s.segment, s.bus, s.devfn);
   }
 };

@@ -123,7 +123,9 @@ struct intel_driver {
 
 /// The marker of a device that the driver does not translate (DUMMY_DEVICE_DOMAIN_INFO).
 device_domain_info* dummy_device_domain_info();
-inline bool is_dummy(const device& dev) { return dev.archdata_iommu == dummy_device_domain_info(); }
+inline bool is_dummy(const device& dev) {
+  return dev.archdata_iommu == dummy_device_domain_info();
+}
 
 /// for_each_active_iommu(): units that are not ignored. `fn` returns true to stop.
 template <typename F>

@@ -13,7 +13,9 @@ table_page alloc_pgtable_page(intel_driver& drv, int node) {
   return {drv.host.memory.at(*page, page_size), *page};
 }
 
-void free_pgtable_page(intel_driver& drv, phys_addr page) { drv.host.pages.free_pages(page, 0); }
+void free_pgtable_page(intel_driver& drv, phys_addr page) {
+  drv.host.pages.free_pages(page, 0);
+}
 
 phys_addr virt_to_phys(const intel_driver& drv, const void* pointer) {
   phys_addr address;

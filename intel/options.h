@@ -12,17 +12,17 @@ namespace iommulab {
 
 /// The variables that intel_iommu_setup() sets, and the few that x86 sets for the driver.
 struct intel_iommu_options {
-  bool dmar_disabled = true;           ///< CONFIG_INTEL_IOMMU_DEFAULT_ON is off
-  bool dmar_map_gfx = true;            ///< false: igfx_off, or a chipset quirk
+  bool dmar_disabled = true;  ///< CONFIG_INTEL_IOMMU_DEFAULT_ON is off
+  bool dmar_map_gfx = true;   ///< false: igfx_off, or a chipset quirk
   bool dmar_forcedac = false;
   bool intel_iommu_strict = false;
   bool intel_iommu_superpage = true;
   bool intel_iommu_ecs = true;
   bool intel_iommu_pasid28 = false;
-  bool no_iommu = false;               ///< iommu=off
-  bool iommu_pass_through = false;     ///< iommu=pt
-  bool iommu_detected = false;         ///< another IOMMU was found first
-  bool is_kdump_kernel = false;        ///< elfcorehdr= was given
+  bool no_iommu = false;            ///< iommu=off
+  bool iommu_pass_through = false;  ///< iommu=pt
+  bool iommu_detected = false;      ///< another IOMMU was found first
+  bool is_kdump_kernel = false;     ///< elfcorehdr= was given
 };
 
 /// Parses the comma-separated value of `intel_iommu=`. Unknown words are passed over, a word that

@@ -29,7 +29,7 @@ struct search_start {
   uint64_t limit_pfn;
 };
 
-iova_rbroot::iterator previous(iova_rbroot& root, iova_rbroot::iterator i) {
+iova_rbroot::iterator previous(iova_rbroot& root, const iova_rbroot::iterator& i) {
   return i == root.begin() ? root.end() : std::prev(i);
 }
 
@@ -85,7 +85,9 @@ int alloc_and_insert_iova_range(iova_domain& iovad, uint64_t size, uint64_t limi
   tracer& trace = iovad.cache.trace;
   IOMMULAB_CALL(trace, "__alloc_and_insert_iova_range");
   const absl::MutexLock guard(&iovad.iova_rbtree_lock);
-  auto [at, limit] = get_cached_rbnode(iovad, limit_pfn);
+  const search_start start = get_cached_rbnode(iovad, limit_pfn);
+  auto at = start.at;
+  uint64_t limit = start.limit_pfn;
   uint64_t pad = 0;
   const auto fits_above = [&](uint64_t last_used) {
     if (size_aligned) pad = iova_get_pad_size(trace, size, limit);
@@ -179,14 +181,13 @@ iova* alloc_iova(iova_domain& iovad, uint64_t size, uint64_t limit_pfn, bool siz
   return range;
 }
 
-iova* find_iova(const iova_domain& iovad, uint64_t frame) {
+iova* find_iova(iova_domain& iovad, uint64_t frame) {
   IOMMULAB_CALL(iovad.cache.trace, "find_iova");
   const absl::MutexLock guard(&iovad.iova_rbtree_lock);
   // Reservations may overlap, so the first hit on the way down counts, as in the kernel.
-  auto* root = const_cast<iova_rbroot*>(&iovad.rbroot);
   using traits = iova_rbroot::value_traits;
   using nodes = iova_rbroot::node_traits;
-  nodes::node_ptr node = nodes::get_parent(root->end().pointed_node());
+  nodes::node_ptr node = nodes::get_parent(iovad.rbroot.end().pointed_node());
   while (node) {
     iova* range = traits::to_value_ptr(node);
     if (frame >= range->pfn_lo && frame <= range->pfn_hi) return range;

@@ -44,7 +44,7 @@ struct iova_domain {
   iova_domain& operator=(const iova_domain&) = delete;
 
   iova_cache& cache;
-  mutable absl::Mutex iova_rbtree_lock;
+  absl::Mutex iova_rbtree_lock;
   iova_rbroot rbroot ABSL_GUARDED_BY(iova_rbtree_lock);
   iova* cached32_node ABSL_GUARDED_BY(iova_rbtree_lock) = nullptr;
   uint64_t granule = page_size;  ///< bytes
@@ -84,7 +84,7 @@ void init_iova_domain(iova_domain& iovad, uint64_t granule, uint64_t start_pfn, 
 iova* alloc_iova(iova_domain& iovad, uint64_t size, uint64_t limit_pfn, bool size_aligned);
 
 /// Linux v4.4 drivers/iommu/iova.c: find_iova(). The range that covers `frame`, or null.
-iova* find_iova(const iova_domain& iovad, uint64_t frame);
+iova* find_iova(iova_domain& iovad, uint64_t frame);
 
 /// Linux v4.4 drivers/iommu/iova.c: __free_iova(). Removes and frees a range of the domain.
 void free_iova(iova_domain& iovad, iova* range);

@@ -41,7 +41,7 @@ class iova_allocator_v4_4 final : public iova_allocator {
     return iova_range{i->pfn_lo, i->pfn_hi};
   }
 
-  iova_domain domain_;
+  mutable iova_domain domain_;  // looking something up takes its lock
 };
 
 }  // namespace

@@ -48,7 +48,9 @@ void interrupt_controller::set_handler(int irq, handler h) {
   if (const auto it = lines_.find(irq); it != lines_.end()) it->second.action = std::move(h);
 }
 
-void interrupt_controller::free_irq(int irq) { lines_.erase(irq); }
+void interrupt_controller::free_irq(int irq) {
+  lines_.erase(irq);
+}
 
 msi_message interrupt_controller::message_of(int irq) const {
   const auto it = lines_.find(irq);

@@ -6,7 +6,9 @@
 namespace iommulab {
 namespace {
 
-constexpr uint64_t repeat(uint8_t byte) { return uint64_t{byte} * 0x0101010101010101ull; }
+constexpr uint64_t repeat(uint8_t byte) {
+  return uint64_t{byte} * 0x0101010101010101ull;
+}
 
 }  // namespace
 
@@ -34,8 +36,7 @@ void mmio_window::write64(uint64_t offset, uint64_t value) {
 }
 
 void mmio_space::attach(phys_addr base, std::string name, mmio_region& device) {
-  devices_.push_back(
-      {base.value(), std::make_unique<const std::string>(std::move(name)), &device});
+  devices_.push_back({base.value(), std::make_unique<const std::string>(std::move(name)), &device});
 }
 
 void mmio_space::set_idle(phys_addr base, uint64_t length, uint8_t byte) {

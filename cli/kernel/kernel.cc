@@ -22,8 +22,7 @@ std::vector<std::pair<uint64_t, uint64_t>> memory_pfn_ranges(const machine_confi
   std::vector<std::pair<uint64_t, uint64_t>> ranges;
   for (const memory_range& r : config.firmware_map) {
     if (r.type != memory_range::kind::ram) continue;
-    const uint64_t first =
-        std::max<uint64_t>(1, (r.start.value() + page_size - 1) >> page_shift);
+    const uint64_t first = std::max<uint64_t>(1, (r.start.value() + page_size - 1) >> page_shift);
     const uint64_t end = r.end() >> page_shift;
     if (first < end) ranges.emplace_back(first, end);
   }
@@ -47,7 +46,9 @@ vtd_config unit_config(const remapping_unit_config& unit, size_t index) {
 kernel::kernel(machine_config config, kernel_options options)
     : config_(std::move(config)), options_(std::move(options)) {}
 
-kernel::~kernel() { env_.trace.attach(nullptr); }
+kernel::~kernel() {
+  env_.trace.attach(nullptr);
+}
 
 absl::StatusOr<std::unique_ptr<kernel>> kernel::create(const machine_config& config,
                                                        kernel_options options) {
@@ -81,6 +82,7 @@ absl::Status kernel::build() {
   iommu_ = std::make_unique<iommu_core>(env_, sysfs_);
   pci_bus_ = std::make_unique<bus_type>(env_, sysfs_, *iommu_, "pci");
   pci_ = std::make_unique<pci_core>(*pci_bus_, *pci_hardware_);
+  drivers_ = std::make_unique<pci_drivers>(config_, *pci_, sysfs_);
   return absl::OkStatus();
 }
 
@@ -89,9 +91,8 @@ void kernel::parse_parameters() {
   iommu_parameters iommu;
   const pr_prefix pr(env_.log, "DMAR: ");
   command_line line;
-  line.early_param("iommu", [&](std::optional<std::string_view> value) {
-    return iommu_setup(iommu, value);
-  });
+  line.early_param(
+      "iommu", [&](std::optional<std::string_view> value) { return iommu_setup(iommu, value); });
   line.early_param("elfcorehdr", [&](std::optional<std::string_view> value) {
     options.is_kdump_kernel = value.has_value();
     return 0;
@@ -104,22 +105,22 @@ void kernel::parse_parameters() {
   options.no_iommu = iommu.no_iommu;
   options.iommu_pass_through = iommu.iommu_pass_through;
 
-  driver_ = std::make_unique<intel_driver>(
-      driver_host{.env = env_,
-                  .memory = *memory_,
-                  .pages = *pages_,
-                  .slab = slab_,
-                  .mmio = mmio_,
-                  .iomem = iomem_,
-                  .interrupts = interrupts_,
-                  .iommu = *iommu_,
-                  .pci = *pci_,
-                  .acpi_dmar_table = [this] { return dmar_table(); },
-                  .acpi_device = {},
-                  .node_of_proximity_domain = {},
-                  .memory_pfn_ranges = memory_pfn_ranges(config_),
-                  .install_dma_ops = {}},
-      options);
+  driver_ =
+      std::make_unique<intel_driver>(driver_host{.env = env_,
+                                                 .memory = *memory_,
+                                                 .pages = *pages_,
+                                                 .slab = slab_,
+                                                 .mmio = mmio_,
+                                                 .iomem = iomem_,
+                                                 .interrupts = interrupts_,
+                                                 .iommu = *iommu_,
+                                                 .pci = *pci_,
+                                                 .acpi_dmar_table = [this] { return dmar_table(); },
+                                                 .acpi_device = {},
+                                                 .node_of_proximity_domain = {},
+                                                 .memory_pfn_ranges = memory_pfn_ranges(config_),
+                                                 .install_dma_ops = {}},
+                                     options);
 }
 
 // ACPICA finds a table by its signature and maps as many bytes as its header says. A table in

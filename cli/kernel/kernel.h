@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/kernel/pci_drivers.h"
 #include "core/cmdline.h"
 #include "core/device.h"
 #include "core/environment.h"
@@ -50,9 +51,9 @@ struct kernel_options {
 
 /// What start_up() came to.
 struct boot_outcome {
-  bool table_detected = false;   ///< detect_intel_iommu() found units it can use
-  int intel_iommu_init = 0;      ///< the initcall's result, 0 or a negative errno
-  std::string panic;             ///< the message when the kernel stopped, else empty
+  bool table_detected = false;  ///< detect_intel_iommu() found units it can use
+  int intel_iommu_init = 0;     ///< the initcall's result, 0 or a negative errno
+  std::string panic;            ///< the message when the kernel stopped, else empty
 };
 
 class kernel {
@@ -69,6 +70,9 @@ class kernel {
   boot_outcome start_up();
   /// The rest of the boot; the system counts as running afterwards.
   void finish_boot();
+
+  /// The machine's device drivers take their functions (see pci_drivers).
+  void load_drivers() { drivers_->load(); }
 
   [[nodiscard]] const machine_config& machine() const { return config_; }
   environment& env() { return env_; }
@@ -105,6 +109,7 @@ class kernel {
   std::unique_ptr<iommu_core> iommu_;
   std::unique_ptr<bus_type> pci_bus_;
   std::unique_ptr<pci_core> pci_;
+  std::unique_ptr<pci_drivers> drivers_;
   std::unique_ptr<intel_driver> driver_;
 };
 

@@ -110,6 +110,17 @@ absl::StatusOr<sysfs_listing> read_sysfs_listing(const capture_folder& folder) {
   return listing;
 }
 
+numbered_lines list_groups(const sysfs_tree& tree) {
+  numbered_lines lines;
+  const std::string groups(groups_directory);
+  for (const std::string& group : names_in(tree, groups)) {
+    const std::vector<std::string> devices =
+        names_in(tree, absl::StrFormat("%s/%s/devices", groups, group));
+    add(lines, absl::StrFormat("%s%s: %s", group_prefix, group, joined(devices)));
+  }
+  return lines;
+}
+
 sysfs_listing list_sysfs(const sysfs_tree& tree) {
   sysfs_listing listing;
   list_class(tree, listing.sysfs);
@@ -120,12 +131,7 @@ sysfs_listing list_sysfs(const sysfs_tree& tree) {
   std::sort(found.links.begin(), found.links.end());
   for (const auto& [device, line] : found.links) add(listing.sysfs, line);
 
-  const std::string groups(groups_directory);
-  for (const std::string& group : names_in(tree, groups)) {
-    const std::vector<std::string> devices =
-        names_in(tree, absl::StrFormat("%s/%s/devices", groups, group));
-    add(listing.groups, absl::StrFormat("%s%s: %s", group_prefix, group, joined(devices)));
-  }
+  listing.groups = list_groups(tree);
   return listing;
 }
 

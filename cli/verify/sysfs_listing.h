@@ -26,6 +26,9 @@ struct sysfs_listing {
 
 absl::StatusOr<sysfs_listing> read_sysfs_listing(const capture_folder& folder);
 
+/// The groups of a run alone.
+numbered_lines list_groups(const sysfs_tree& tree);
+
 /// The same of a run. A tree without an IOMMU class or without groups gives no such lines.
 sysfs_listing list_sysfs(const sysfs_tree& tree);
 

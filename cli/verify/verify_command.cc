@@ -9,6 +9,7 @@
 
 #include "cli/verify/capture_run.h"
 #include "cli/verify/comparison.h"
+#include "cli/verify/hotplug_run.h"
 
 namespace iommulab {
 namespace {
@@ -28,8 +29,14 @@ int verify_folder(const std::string& path) {
   const auto run = verify::run_capture(*folder);
   if (!run.ok()) return complain(run.status());
   std::printf("%s\n", folder->path().c_str());
+  std::vector<verify::class_result> results = verify::compare_run(*folder, (*run)->result);
+  if (verify::has_hotplug_steps(*folder)) {
+    const auto hotplug = verify::verify_hotplug(*folder);
+    if (!hotplug.ok()) return complain(hotplug.status());
+    results.insert(results.end(), hotplug->begin(), hotplug->end());
+  }
   bool passes = true;
-  for (const verify::class_result& result : verify::compare_run(*folder, (*run)->result)) {
+  for (const verify::class_result& result : results) {
     std::printf("%s\n", to_string(result).c_str());
     passes = passes && result.passes();
   }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/device.h"
+#include "core/pci/config_space.h"
 #include "core/types.h"
 
 namespace iommulab {
@@ -38,34 +39,6 @@ enum class pci_exp_type : uint8_t {
 
 enum class pci_header_type : uint8_t { normal = 0, bridge = 1, cardbus = 2 };
 
-/// Where config space bytes live: the platform's function model. Offsets in bytes, below 4096.
-/// A read of a function that does not answer gives all ones.
-class pci_config_space {
- public:
-  virtual ~pci_config_space() = default;
-  /// 256 for a conventional function, 4096 with extended config space.
-  [[nodiscard]] virtual uint16_t size() const = 0;
-  [[nodiscard]] virtual uint8_t read8(uint16_t offset) const = 0;
-  virtual void write8(uint16_t offset, uint8_t value) = 0;
-
-  [[nodiscard]] uint16_t read16(uint16_t offset) const;
-  [[nodiscard]] uint32_t read32(uint16_t offset) const;
-  void write16(uint16_t offset, uint16_t value);
-  void write32(uint16_t offset, uint32_t value);
-};
-
-/// One of the kernel's pci_dev::resource entries; flags are the kernel's IORESOURCE_* bits.
-struct pci_resource {
-  uint64_t start = 0;
-  uint64_t end = 0;  ///< inclusive
-  uint64_t flags = 0;
-};
-inline constexpr uint64_t ioresource_io = 0x100;
-inline constexpr uint64_t ioresource_mem = 0x200;
-/// 6 BARs, the ROM, 6 SR-IOV BARs (CONFIG_PCI_IOV), 4 bridge windows. A kernel without SR-IOV has
-/// 11; unused entries are zero either way.
-inline constexpr size_t pci_num_resources = 17;
-
 // pci_dev::dev_flags
 inline constexpr uint16_t pci_dev_flags_dma_alias_devfn = 1u << 4;
 inline constexpr uint16_t pci_dev_flag_pcie_bridge_alias = 1u << 5;
@@ -84,6 +57,7 @@ struct pci_dev {
   pci_header_type hdr_type = pci_header_type::normal;
   bool multifunction = false;
   bool is_virtfn = false;
+  bool is_added = false;      ///< it was offered to the drivers
   pci_dev* physfn = nullptr;  ///< of a virtual function
   uint16_t pcie_cap = 0;      ///< offset of the PCIe capability, 0 when conventional
   pci_exp_type pcie_type = pci_exp_type::endpoint;
@@ -139,31 +113,6 @@ inline constexpr uint16_t pci_ext_cap_id_pasid = 0x1b;
 uint16_t pci_find_capability(const pci_dev& pdev, uint8_t id);
 uint16_t pci_find_ext_capability(const pci_dev& pdev, uint16_t id);
 
-/// Finds config space by address. The platform's machine implements it.
-class pci_config_access {
- public:
-  virtual ~pci_config_access() = default;
-  /// Null where no function answers.
-  virtual pci_config_space* config(source_id id) = 0;
-  /// The kernel's resource table of a function, where the machine was captured with one (they
-  /// differ from the raw BARs only in flags and ROM); false lets the core read the BARs.
-  virtual bool recorded_resources(source_id id, std::array<pci_resource, pci_num_resources>& out) {
-    (void)id;
-    (void)out;
-    return false;
-  }
-  /// Memory-mapped chipset registers that a quirk of the PCI core reaches (readl, writel of an
-  /// ioremap()ed address). All ones and no effect where nothing is modelled.
-  virtual uint32_t read_memory32(uint64_t address) {
-    (void)address;
-    return 0xffffffff;
-  }
-  virtual void write_memory32(uint64_t address, uint32_t value) {
-    (void)address;
-    (void)value;
-  }
-};
-
 /// The PCI core of one system: scanning, removal, rescan, and the walks over all functions.
 class pci_core {
  public:
@@ -181,8 +130,13 @@ class pci_core {
   /// pci_stop_and_remove_bus_device(): the function and everything behind it leave, children
   /// first, with DEL_DEVICE and REMOVED_DEVICE notifications.
   void remove(pci_dev& pdev);
-  /// pci_rescan_bus() on every root bus: adds what answers and is not there yet.
+  /// pci_rescan_bus() on every root bus: adds what answers and is not there yet, then offers what
+  /// was added to the drivers.
   void rescan();
+  /// Who looks for a driver of a function (device_attach()). The core asks once a scan is through,
+  /// for each function that it found, by buses: a bridge's whole bus before what is behind it.
+  /// Empty as long as no driver is there.
+  void set_device_attach(std::function<void(pci_dev&)> attach) { attach_ = std::move(attach); }
 
   [[nodiscard]] const std::vector<std::unique_ptr<pci_bus>>& root_buses() const { return roots_; }
   [[nodiscard]] pci_dev* find(source_id id) const;
@@ -220,6 +174,8 @@ class pci_core {
   std::unique_ptr<pci_dev> setup_device(pci_bus& bus, uint8_t devfn);
   pci_bus& add_child_bus(pci_bus& parent, pci_dev& bridge, uint8_t number, uint8_t busn_end);
   void device_add(pci_dev& pdev);
+  void create_rescan_file();
+  void bus_add_devices(pci_bus& bus);
   void stop_device(pci_dev& pdev);
   void remove_device(pci_dev& pdev);
   [[nodiscard]] pci_bus* find_bus(uint16_t segment, unsigned number) const;
@@ -230,6 +186,7 @@ class pci_core {
   std::vector<std::unique_ptr<pci_dev>> removed_devices_;
   std::vector<std::unique_ptr<pci_bus>> removed_buses_;
   std::vector<header_fixup> fixups_;
+  std::function<void(pci_dev&)> attach_;
   std::vector<const pci_bus*> scanned_;  ///< buses that the scan under way has been on
   bool acs_enable_ = false;
 };

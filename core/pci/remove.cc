@@ -32,6 +32,7 @@ void pci_core::stop_device(pci_dev& pdev) {
     for (auto it = functions.rbegin(); it != functions.rend(); ++it) stop_device(**it);
   }
   device_release_driver(pdev.dev);
+  pdev.is_added = false;
 }
 
 /// Linux v4.4: pci_remove_bus_device(), pci_destroy_dev(), device_del()

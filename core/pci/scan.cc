@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/pci/acs.h"
@@ -12,6 +11,7 @@
 #include "core/pci/quirks.h"
 #include "core/pci/registers.h"
 #include "core/pci/resource.h"
+#include "core/pci/sysfs_switch.h"
 #include "core/sysfs.h"
 
 namespace iommulab {
@@ -125,13 +125,10 @@ pci_bus& pci_core::scan_root_bus(uint16_t segment, uint8_t number, uint8_t busn_
     bus_.sysfs.create_directory(bus_directory(*bus)).IgnoreError();
   }
   scanned_.clear();
+  create_rescan_file();
   scan_child_bus(*bus);
+  bus_add_devices(*bus);
   return *bus;
-}
-
-void pci_core::rescan() {
-  scanned_.clear();
-  for (const auto& root : roots_) scan_child_bus(*root);
 }
 
 unsigned pci_core::scan_child_bus(pci_bus& bus) {
@@ -320,14 +317,7 @@ void pci_core::device_add(pci_dev& pdev) {
   });
   sysfs
       .create_file(absl::StrCat(dev.sysfs_path, "/remove"), {},
-                   [this, &pdev](std::string_view content) {
-                     int value = 0;
-                     if (!absl::SimpleAtoi(std::string(content), &value)) {
-                       return errno_status(EINVAL, "remove: the content is not a number");
-                     }
-                     if (value != 0) remove(pdev);
-                     return absl::OkStatus();
-                   })
+                   when_set("remove", [this, &pdev] { remove(pdev); }))
       .IgnoreError();
 
   const std::string devices = absl::StrCat("bus/", bus_.name, "/devices");

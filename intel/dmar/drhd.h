@@ -31,7 +31,7 @@ struct dmar_dev_scope {
 };
 
 /// A copy of one remapping structure of the table and where it stood there (for diagnoses).
-struct dmar_structure {
+struct remapping_structure {
   std::vector<uint8_t> bytes;
   size_t table_offset = 0;
 };
@@ -40,7 +40,7 @@ using dmar_list_hook = boost::intrusive::list_base_hook<>;
 
 /// Linux v4.4 include/linux/dmar.h: struct dmar_drhd_unit
 struct dmar_drhd_unit : dmar_list_hook {
-  dmar_structure hdr;
+  remapping_structure hdr;
   phys_addr reg_base_addr;
   std::vector<dmar_dev_scope> devices;
   uint16_t segment = 0;
@@ -51,7 +51,7 @@ struct dmar_drhd_unit : dmar_list_hook {
 
 /// Linux v4.4 drivers/iommu/intel-iommu.c: struct dmar_rmrr_unit
 struct dmar_rmrr_unit : dmar_list_hook {
-  dmar_structure hdr;
+  remapping_structure hdr;
   uint64_t base_address = 0;
   uint64_t end_address = 0;  ///< inclusive
   uint16_t segment = 0;
@@ -60,7 +60,7 @@ struct dmar_rmrr_unit : dmar_list_hook {
 
 /// Linux v4.4 drivers/iommu/intel-iommu.c: struct dmar_atsr_unit
 struct dmar_atsr_unit : dmar_list_hook {
-  dmar_structure hdr;
+  remapping_structure hdr;
   uint16_t segment = 0;
   std::vector<dmar_dev_scope> devices;
   bool include_all = false;

@@ -56,8 +56,12 @@ void dmar_msi_write_msg(intel_driver& drv, intel_iommu& iommu) {
 
 // Linux v4.4 arch/x86/kernel/apic/msi.c: the interrupt domain's operations. The number within the
 // domain is the unit's, and the handler data its pointer: both are known here.
-void dmar_msi_get_hwirq(intel_driver& drv) { IOMMULAB_CALL(drv.trace, "dmar_msi_get_hwirq"); }
-void dmar_msi_init(intel_driver& drv) { IOMMULAB_CALL(drv.trace, "dmar_msi_init"); }
+void dmar_msi_get_hwirq(intel_driver& drv) {
+  IOMMULAB_CALL(drv.trace, "dmar_msi_get_hwirq");
+}
+void dmar_msi_init(intel_driver& drv) {
+  IOMMULAB_CALL(drv.trace, "dmar_msi_init");
+}
 
 // Linux v4.4 arch/x86/kernel/apic/msi.c: dmar_alloc_hwirq()
 int dmar_alloc_hwirq(intel_driver& drv) {

@@ -93,8 +93,7 @@ int submit_once(intel_driver& drv, intel_iommu& iommu, const vtd::descriptor& de
   vtd::wait_descriptor wait;
   wait.status_write = true;
   wait.status_data = static_cast<uint32_t>(qi_status::done);
-  wait.status_address =
-      qi.desc_status_phys + static_cast<uint64_t>(wait_index) * sizeof(uint32_t);
+  wait.status_address = qi.desc_status_phys + static_cast<uint64_t>(wait_index) * sizeof(uint32_t);
   qi.desc[wait_index] = wait.encode();
   iommu_flush_cache(drv, iommu, &qi.desc[index], sizeof(vtd::descriptor));
   iommu_flush_cache(drv, iommu, &qi.desc[wait_index], sizeof(vtd::descriptor));

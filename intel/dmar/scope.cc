@@ -139,7 +139,7 @@ void dmar_acpi_insert_dev_scope(intel_driver& drv, uint8_t device_number, device
       drv.pr.info("ACPI device \"%s\" under DMAR at %x as %02x:%02x.%d", adev.name,
                   dmaru.reg_base_addr.value(), scope.start_bus, hop.device, hop.function);
       dmar_dev_scope* slot = free_slot(dmaru.devices);
-      bug_on(slot == nullptr, "dmar_acpi_insert_dev_scope: more devices than scopes");
+      if (slot == nullptr) throw kernel_bug("dmar_acpi_insert_dev_scope: more devices than scopes");
       *slot = {&adev, scope.start_bus, pci_devfn(hop.device, hop.function)};
       return;
     }
@@ -152,7 +152,7 @@ void dmar_acpi_insert_dev_scope(intel_driver& drv, uint8_t device_number, device
 int dmar_acpi_dev_scope_init(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "dmar_acpi_dev_scope_init");
   if (!drv.dmar_tbl) return -ENODEV;
-  return dmar_for_each_structure(drv, *drv.dmar_tbl, [&](const dmar_structure& s, uint16_t type) {
+  return dmar_for_each_structure(drv, *drv.dmar_tbl, [&](const remapping_structure& s, uint16_t type) {
     if (type != static_cast<uint16_t>(dmar_layout::structure_type::andd)) return 0;
     const byte_cursor cursor(s.bytes, s.table_offset);
     const std::string name = dmar_andd_name(s);
@@ -180,7 +180,7 @@ bool dmar_pci_device_match(intel_driver& drv, const std::vector<dmar_dev_scope>&
 
 }  // namespace
 
-int dmar_read_scopes(intel_driver& drv, const dmar_structure& hdr, size_t fixed_size,
+int dmar_read_scopes(intel_driver& drv, const remapping_structure& hdr, size_t fixed_size,
                      std::vector<device_scope_entry>& out) {
   namespace layout = dmar_layout::scope;
   const byte_cursor cursor(hdr.bytes, hdr.table_offset);
@@ -215,7 +215,7 @@ int dmar_read_scopes(intel_driver& drv, const dmar_structure& hdr, size_t fixed_
   return 0;
 }
 
-int dmar_alloc_dev_scope(intel_driver& drv, const dmar_structure& hdr, size_t fixed_size,
+int dmar_alloc_dev_scope(intel_driver& drv, const remapping_structure& hdr, size_t fixed_size,
                          std::vector<dmar_dev_scope>& devices) {
   IOMMULAB_CALL(drv.trace, "dmar_alloc_dev_scope");
   std::vector<device_scope_entry> scopes;
@@ -248,7 +248,7 @@ void dmar_free_dev_scope(intel_driver& drv, std::vector<dmar_dev_scope>& devices
 }
 
 int dmar_insert_dev_scope(intel_driver& drv, const dmar_pci_notify_info& info,
-                          const dmar_structure& hdr, size_t fixed_size, uint16_t segment,
+                          const remapping_structure& hdr, size_t fixed_size, uint16_t segment,
                           std::vector<dmar_dev_scope>& devices) {
   IOMMULAB_CALL(drv.trace, "dmar_insert_dev_scope");
   if (segment != info.seg) return 0;
@@ -260,14 +260,14 @@ int dmar_insert_dev_scope(intel_driver& drv, const dmar_pci_notify_info& info,
     const bool scope_is_endpoint = scope.type == static_cast<uint8_t>(scope_type::pci_endpoint);
     if (scope_is_endpoint != (info.dev->hdr_type == pci_header_type::normal)) {
       drv.pr.warn("Device scope type does not match for %s", pci_name(*info.dev));
-      dmar_report(drv, table_refusal::scope_type_mismatch, scope.table_offset, scope.type,
-                  absl::StrFormat("device scope type %d does not fit %s, which %s a bridge",
-                                  scope.type, pci_name(*info.dev),
-                                  scope_is_endpoint ? "is" : "is not"));
+      dmar_report(
+          drv, table_refusal::scope_type_mismatch, scope.table_offset, scope.type,
+          absl::StrFormat("device scope type %d does not fit %s, which %s a bridge", scope.type,
+                          pci_name(*info.dev), scope_is_endpoint ? "is" : "is not"));
       return -EINVAL;
     }
     dmar_dev_scope* slot = free_slot(devices);
-    bug_on(slot == nullptr, "dmar_insert_dev_scope: more devices than scopes");
+    if (slot == nullptr) throw kernel_bug("dmar_insert_dev_scope: more devices than scopes");
     *slot = {&info.dev->dev, info.dev->bus->number, info.dev->devfn};
     return 1;
   }

@@ -19,17 +19,21 @@ namespace {
 
 using dmar_layout::structure_type;
 
-constexpr size_t index_of(structure_type type) { return static_cast<size_t>(type); }
+constexpr size_t index_of(structure_type type) {
+  return static_cast<size_t>(type);
+}
 
 // Fixed part of each known structure, by type.
 constexpr std::array<size_t, dmar_type_reserved> fixed_sizes = {
     dmar_layout::drhd::fixed_size, dmar_layout::rmrr::fixed_size, dmar_layout::atsr::fixed_size,
     dmar_layout::rhsa::fixed_size, dmar_layout::andd::fixed_size};
 
-byte_cursor cursor_of(const dmar_structure& s) { return byte_cursor(s.bytes, s.table_offset); }
+byte_cursor cursor_of(const remapping_structure& s) {
+  return byte_cursor(s.bytes, s.table_offset);
+}
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_table_print_dmar_entry()
-void dmar_table_print_dmar_entry(intel_driver& drv, const dmar_structure& s, uint16_t type) {
+void dmar_table_print_dmar_entry(intel_driver& drv, const remapping_structure& s, uint16_t type) {
   const byte_cursor c = cursor_of(s);
   switch (static_cast<structure_type>(type)) {
     case structure_type::drhd:
@@ -71,7 +75,7 @@ int dmar_walk_dmar_table(intel_driver& drv, const dmar_res_callback& cb) {
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_parse_one_andd()
-int dmar_parse_one_andd(intel_driver& drv, const dmar_structure& s) {
+int dmar_parse_one_andd(intel_driver& drv, const remapping_structure& s) {
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_andd");
   const auto name_begin = s.bytes.begin() + dmar_layout::andd::name_offset;
   if (std::find(name_begin, s.bytes.end(), uint8_t{0}) == s.bytes.end()) {
@@ -97,10 +101,10 @@ int parse_dmar_table(intel_driver& drv) {
   const uint8_t width = table.read(dmar_layout::header::host_address_width).value_or(0);
   if (width < page_shift - 1) {
     drv.pr.warn("Invalid DMAR haw");
-    dmar_report(drv, table_refusal::host_address_width_too_small,
-                dmar_layout::header::host_address_width.offset, width,
-                absl::StrFormat("host address width field is %d, less than %d", width,
-                                page_shift - 1));
+    dmar_report(
+        drv, table_refusal::host_address_width_too_small,
+        dmar_layout::header::host_address_width.offset, width,
+        absl::StrFormat("host address width field is %d, less than %d", width, page_shift - 1));
     return -EINVAL;
   }
   drv.pr.info("Host address width %d", width + 1);
@@ -109,7 +113,7 @@ int parse_dmar_table(intel_driver& drv) {
   dmar_res_callback cb;
   cb.print_entry = true;
   cb.ignore_unhandled = true;
-  cb.cb[index_of(structure_type::drhd)] = [&](intel_driver& d, const dmar_structure& s) {
+  cb.cb[index_of(structure_type::drhd)] = [&](intel_driver& d, const remapping_structure& s) {
     const int ret = dmar_parse_one_drhd(d, s);
     if (ret == 0) ++drhd_count;
     return ret;
@@ -130,9 +134,9 @@ int parse_dmar_table(intel_driver& drv) {
 }  // namespace
 
 std::string broken_bios(const intel_driver& drv, std::string_view sentence) {
-  return absl::StrFormat(
-      "Your BIOS is broken; %s\nBIOS vendor: %s; Ver: %s; Product Version: %s", sentence,
-      drv.env.dmi.bios_vendor, drv.env.dmi.bios_version, drv.env.dmi.product_version);
+  return absl::StrFormat("Your BIOS is broken; %s\nBIOS vendor: %s; Ver: %s; Product Version: %s",
+                         sentence, drv.env.dmi.bios_vendor, drv.env.dmi.bios_version,
+                         drv.env.dmi.product_version);
 }
 
 void dmar_report(intel_driver& drv, table_refusal what, size_t offset, uint64_t value,
@@ -154,14 +158,14 @@ void dmar_refuse(intel_driver& drv, table_refusal what, size_t offset, uint64_t 
   drv.pr.warn("[Firmware Bug]: %s", to_string(drv.diagnoses.back()));
 }
 
-std::string dmar_andd_name(const dmar_structure& andd) {
+std::string dmar_andd_name(const remapping_structure& andd) {
   const auto begin = andd.bytes.begin() + static_cast<std::ptrdiff_t>(std::min(
                                               andd.bytes.size(), dmar_layout::andd::name_offset));
   return std::string(begin, std::find(begin, andd.bytes.end(), uint8_t{0}));
 }
 
 int dmar_for_each_structure(intel_driver& drv, absl::Span<const uint8_t> table,
-                            absl::FunctionRef<int(const dmar_structure&, uint16_t type)> fn) {
+                            absl::FunctionRef<int(const remapping_structure&, uint16_t type)> fn) {
   namespace layout = dmar_layout::structure;
   const byte_cursor cursor(structures_of(table), dmar_layout::header::size);
   size_t at = 0;
@@ -170,13 +174,14 @@ int dmar_for_each_structure(intel_driver& drv, absl::Span<const uint8_t> table,
     const auto type = rest.read(layout::type);
     const auto length = rest.read(layout::length);
     if (!type || !length) {
-      dmar_refuse(drv, table_refusal::structure_header_cut, rest.origin(), rest.size(),
-                  absl::StrFormat("%d bytes follow the last structure, no header fits", rest.size()));
+      dmar_refuse(
+          drv, table_refusal::structure_header_cut, rest.origin(), rest.size(),
+          absl::StrFormat("%d bytes follow the last structure, no header fits", rest.size()));
       return -EINVAL;
     }
     if (*length == 0) {
-      dmar_refuse(drv, table_refusal::structure_length_zero,
-                  rest.origin() + layout::length.offset, 0, "structure length is 0");
+      dmar_refuse(drv, table_refusal::structure_length_zero, rest.origin() + layout::length.offset,
+                  0, "structure length is 0");
       return -EINVAL;
     }
     const size_t inside = std::min<size_t>(*length, rest.size());
@@ -214,7 +219,7 @@ int dmar_walk_remapping_entries(intel_driver& drv, absl::Span<const uint8_t> byt
       return -EINVAL;
     }
     const auto span = rest.bytes().subspan(0, *length);
-    const dmar_structure s{{span.begin(), span.end()}, rest.origin()};
+    const remapping_structure s{{span.begin(), span.end()}, rest.origin()};
     at += *length;
 
     if (*type >= dmar_type_reserved) {
@@ -224,8 +229,8 @@ int dmar_walk_remapping_entries(intel_driver& drv, absl::Span<const uint8_t> byt
     if (s.bytes.size() < fixed_sizes[*type]) {
       dmar_refuse(drv, table_refusal::structure_shorter_than_its_type,
                   s.table_offset + layout::length.offset, *length,
-                  absl::StrFormat("structure of type %d is %d bytes long, its fields take %d", *type,
-                                  *length, fixed_sizes[*type]));
+                  absl::StrFormat("structure of type %d is %d bytes long, its fields take %d",
+                                  *type, *length, fixed_sizes[*type]));
       return -EINVAL;
     }
     if (cb.print_entry) dmar_table_print_dmar_entry(drv, s, *type);
@@ -263,7 +268,7 @@ void warn_invalid_dmar(intel_driver& drv, uint64_t addr, std::string_view messag
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_validate_one_drhd()
-int dmar_validate_one_drhd(intel_driver& drv, const dmar_structure& entry) {
+int dmar_validate_one_drhd(intel_driver& drv, const remapping_structure& entry) {
   IOMMULAB_CALL(drv.trace, "dmar_validate_one_drhd");
   const uint64_t address = *cursor_of(entry).read(dmar_layout::drhd::register_base);
   const size_t offset = entry.table_offset + dmar_layout::drhd::register_base.offset;
@@ -303,7 +308,7 @@ int detect_intel_iommu(intel_driver& drv) {
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_find_dmaru()
-dmar_drhd_unit* dmar_find_dmaru(intel_driver& drv, const dmar_structure& drhd) {
+dmar_drhd_unit* dmar_find_dmaru(intel_driver& drv, const remapping_structure& drhd) {
   const byte_cursor c = cursor_of(drhd);
   const uint16_t segment = *c.read(dmar_layout::drhd::segment);
   const phys_addr base(*c.read(dmar_layout::drhd::register_base));
@@ -314,7 +319,7 @@ dmar_drhd_unit* dmar_find_dmaru(intel_driver& drv, const dmar_structure& drhd) {
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_parse_one_drhd()
-int dmar_parse_one_drhd(intel_driver& drv, const dmar_structure& header) {
+int dmar_parse_one_drhd(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_drhd");
   if (dmar_find_dmaru(drv, header) != nullptr) return 0;
   auto* dmaru = kernel_new<dmar_drhd_unit>(drv);
@@ -344,7 +349,7 @@ int dmar_parse_one_drhd(intel_driver& drv, const dmar_structure& header) {
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_parse_one_rhsa()
-int dmar_parse_one_rhsa(intel_driver& drv, const dmar_structure& header) {
+int dmar_parse_one_rhsa(intel_driver& drv, const remapping_structure& header) {
   if (!drv.host.node_of_proximity_domain) return 0;  // a kernel without CONFIG_ACPI_NUMA
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_rhsa");
   const byte_cursor c = cursor_of(header);
@@ -356,8 +361,8 @@ int dmar_parse_one_rhsa(intel_driver& drv, const dmar_structure& header) {
     return 0;
   }
   // The kernel prints the base of the list's head here, which is no unit; ours is the RHSA's.
-  drv.env.log.warn(broken_bios(
-      drv, absl::StrFormat("RHSA refers to non-existent DMAR unit at %x", base)));
+  drv.env.log.warn(
+      broken_bios(drv, absl::StrFormat("RHSA refers to non-existent DMAR unit at %x", base)));
   return 0;
 }
 
@@ -382,14 +387,6 @@ int dmar_free_unused_resources(intel_driver& drv) {
     dmar_free_drhd(drv, &dmaru);
   }
   return 0;
-}
-
-// Linux v4.4 drivers/iommu/dmar.c: dmar_ir_support()
-bool dmar_ir_support(const intel_driver& drv) {
-  if (!drv.dmar_tbl) return false;
-  const byte_cursor table(*drv.dmar_tbl);
-  const auto flags = table.read(dmar_layout::header::flags);
-  return flags && dmar_layout::header::intr_remap.in(*flags);
 }
 
 }  // namespace iommulab

@@ -85,10 +85,10 @@ int map_iommu(intel_driver& drv, intel_iommu& iommu, phys_addr base, size_t tabl
 
   // The registers may take more than one page.
   constexpr uint64_t iotlb_registers_size = 16;
-  const uint64_t needed = std::max<uint64_t>(
-      iommu.ecap.iotlb_offset() + iotlb_registers_size,
-      iommu.cap.fault_recording_offset() +
-          uint64_t{iommu.cap.number_of_fault_records()} * vtd::frcd_size);
+  const uint64_t needed =
+      std::max<uint64_t>(iommu.ecap.iotlb_offset() + iotlb_registers_size,
+                         iommu.cap.fault_recording_offset() +
+                             uint64_t{iommu.cap.number_of_fault_records()} * vtd::frcd_size);
   const uint64_t map_size = (needed + page_size - 1) & page_mask;
   if (map_size <= iommu.reg_size) return 0;
   unmap_iommu(drv, iommu);
@@ -142,8 +142,7 @@ int alloc_iommu(intel_driver& drv, dmar_drhd_unit& drhd) {
   iommu->msagaw = iommu_calculate_max_sagaw(*iommu);
   if (iommu->agaw < 0) {
     drv.pr.err("Cannot get a valid agaw for iommu (seq_id = %d)", iommu->seq_id);
-    dmar_report(drv, table_refusal::drhd_without_address_width, offset,
-                drhd.reg_base_addr.value(),
+    dmar_report(drv, table_refusal::drhd_without_address_width, offset, drhd.reg_base_addr.value(),
                 absl::StrFormat("the unit at register base address 0x%x supports no address width "
                                 "up to 48 bits: CAP is 0x%x",
                                 drhd.reg_base_addr.value(), iommu->cap.value()));

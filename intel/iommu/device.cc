@@ -19,13 +19,12 @@ namespace {
 bool is_behind(const pci_dev& dev, const device& scope_device) {
   if (!dev_is_pci(scope_device)) return false;
   const pci_bus* below = scope_device.pci->subordinate;
-  return below != nullptr && below->number <= dev.bus->number &&
-         below->busn_end >= dev.bus->number;
+  return below != nullptr && below->number <= dev.bus->number && below->busn_end >= dev.bus->number;
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: dmar_search_domain_by_dev_info()
-device_domain_info* dmar_search_domain_by_dev_info(intel_driver& drv, uint16_t segment,
-                                                   uint8_t bus, uint8_t devfn)
+device_domain_info* dmar_search_domain_by_dev_info(intel_driver& drv, uint16_t segment, uint8_t bus,
+                                                   uint8_t devfn)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(drv.device_domain_lock) {
   for (device_domain_info& info : drv.device_domains) {
     if (info.iommu->segment == segment && info.bus == bus && info.devfn == devfn) return &info;
@@ -151,8 +150,7 @@ dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uin
     spin_lock_irqsave domain_lock(drv.host.interrupts, drv.device_domain_lock);
     dmar_domain* found = dev != nullptr ? find_domain(drv, *dev) : nullptr;
     if (found == nullptr) {
-      device_domain_info* other =
-          dmar_search_domain_by_dev_info(drv, iommu.segment, bus, devfn);
+      device_domain_info* other = dmar_search_domain_by_dev_info(drv, iommu.segment, bus, devfn);
       if (other != nullptr) {
         found = other->domain;
         other->dev = dev;
@@ -195,13 +193,14 @@ dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
   if (dev_is_pci(dev)) {
     alias = source_id::from_requester_id(id.segment, last_alias(drv, *dev.pci));
     spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);
-    const device_domain_info* info = dmar_search_domain_by_dev_info(
-        drv, pci_domain_nr(*dev.pci->bus), alias.bus, alias.devfn);
+    const device_domain_info* info =
+        dmar_search_domain_by_dev_info(drv, pci_domain_nr(*dev.pci->bus), alias.bus, alias.devfn);
     if (info != nullptr) {
       iommu = info->iommu;
       domain = info->domain;
     }
   }
+  bool made_here = false;
   if (domain == nullptr) {
     domain = alloc_domain(drv, 0);
     if (domain == nullptr) return nullptr;
@@ -209,20 +208,20 @@ dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
       domain_exit(drv, domain);
       return nullptr;
     }
+    made_here = true;
     if (alias.requester_id() != id.requester_id()) {
       dmar_domain* registered =
           dmar_insert_one_dev_info(drv, *iommu, alias.bus, alias.devfn, nullptr, domain);
-      if (registered != domain) {
-        domain_exit(drv, domain);
-        domain = registered;
-      }
-      if (domain == nullptr) return nullptr;
+      made_here = registered == domain;
+      if (!made_here) domain_exit(drv, domain);
+      if (registered == nullptr) return nullptr;
+      domain = registered;
     }
   }
   dmar_domain* joined = dmar_insert_one_dev_info(drv, *iommu, id.bus, id.devfn, &dev, domain);
   if (joined == domain) return domain;
-  // 4.4 takes the domain down here even when other devices are in it.
-  if (domain->devices.empty()) domain_exit(drv, domain);
+  // 4.4 takes the domain down here even when it is another device's, found through the alias.
+  if (made_here) domain_exit(drv, domain);
   return joined;
 }
 
@@ -231,9 +230,8 @@ int domain_add_dev_info(intel_driver& drv, dmar_domain& domain, device& dev) {
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
   if (iommu == nullptr) return -ENODEV;
-  return dmar_insert_one_dev_info(drv, *iommu, id.bus, id.devfn, &dev, &domain) == &domain
-             ? 0
-             : -EBUSY;
+  return dmar_insert_one_dev_info(drv, *iommu, id.bus, id.devfn, &dev, &domain) == &domain ? 0
+                                                                                           : -EBUSY;
 }
 
 void dmar_remove_one_dev_info(intel_driver& drv, device& dev) {

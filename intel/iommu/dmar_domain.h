@@ -24,10 +24,8 @@ using dma_pte = vtd::second_level_entry;
 
 struct domain_link_tag;
 struct global_link_tag;
-using domain_link =
-    boost::intrusive::list_base_hook<boost::intrusive::tag<domain_link_tag>>;
-using global_link =
-    boost::intrusive::list_base_hook<boost::intrusive::tag<global_link_tag>>;
+using domain_link = boost::intrusive::list_base_hook<boost::intrusive::tag<domain_link_tag>>;
+using global_link = boost::intrusive::list_base_hook<boost::intrusive::tag<global_link_tag>>;
 
 /// A device's membership in a domain. `dev` is null for an alias that is no device of its own
 /// (the secondary bus of a PCIe-to-PCI bridge).
@@ -60,7 +58,7 @@ struct dmar_domain {
   static constexpr int flag_virtual_machine = 1 << 0;
   static constexpr int flag_static_identity = 1 << 1;
 
-  int nid = -1;  ///< NUMA node
+  int nid = -1;                                      ///< NUMA node
   unsigned iommu_refcnt[dmar_units_supported] = {};  ///< devices per unit
   uint16_t iommu_did[dmar_units_supported] = {};     ///< domain id per unit, 0 when not attached
 

@@ -166,8 +166,9 @@ int domain_init(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu, int 
   domain.agaw = agaw;
   domain.iommu_coherency = iommu.ecap.page_walk_coherency();
   domain.iommu_snooping = iommu.ecap.snoop_control();
-  domain.iommu_superpage =
-      drv.options.intel_iommu_superpage ? static_cast<int>(std::bit_width(iommu.cap.super_pages())) : 0;
+  domain.iommu_superpage = drv.options.intel_iommu_superpage
+                               ? static_cast<int>(std::bit_width(iommu.cap.super_pages()))
+                               : 0;
   domain.nid = iommu.node;
   if (!alloc_pgd(drv, domain)) return -ENOMEM;
   iommu_flush_cache(drv, iommu, domain.pgd, page_size);

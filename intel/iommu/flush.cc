@@ -64,8 +64,8 @@ void iommu_flush_dev_iotlb(intel_driver& drv, dmar_domain& domain, uint64_t addr
   }
 }
 
-void iommu_flush_iotlb_psi(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain,
-                           uint64_t pfn, uint64_t pages, bool ih, bool map) {
+void iommu_flush_iotlb_psi(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain, uint64_t pfn,
+                           uint64_t pages, bool ih, bool map) {
   IOMMULAB_CALL(drv.trace, "iommu_flush_iotlb_psi");
   IOMMULAB_NOTE(drv.trace, "iommu_flush_iotlb_psi pfn=0x%x pages=%d ih=%d map=%d", pfn, pages, ih,
                 map);

@@ -12,8 +12,8 @@ namespace iommulab {
 
 /// Flushes `pages` pages at `pfn` of the domain from one unit. `ih`: only leaves changed. `map`:
 /// entries became present (caching mode), so device caches hold nothing of them.
-void iommu_flush_iotlb_psi(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain,
-                           uint64_t pfn, uint64_t pages, bool ih, bool map);
+void iommu_flush_iotlb_psi(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain, uint64_t pfn,
+                           uint64_t pages, bool ih, bool map);
 void iommu_flush_dev_iotlb(intel_driver& drv, dmar_domain& domain, uint64_t addr, unsigned mask);
 /// The timer's function: flushes everything that was put off.
 void flush_unmaps_timeout(intel_driver& drv);

@@ -17,14 +17,14 @@ namespace iommulab {
 namespace {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: domain_prepare_identity_map()
-int domain_prepare_identity_map(intel_driver& drv, device& dev, dmar_domain& domain,
-                                uint64_t start, uint64_t end) {
+int domain_prepare_identity_map(intel_driver& drv, device& dev, dmar_domain& domain, uint64_t start,
+                                uint64_t end) {
   IOMMULAB_CALL(drv.trace, "domain_prepare_identity_map");
   // With software pass-through the region is mapped all the same: it may lie outside of what
   // firmware calls memory.
   if (&domain == drv.si_domain && drv.hw_pass_through) {
-    drv.pr.warn("Ignoring identity map for HW passthrough device %s [0x%x - 0x%x]", dev.name,
-                start, end);
+    drv.pr.warn("Ignoring identity map for HW passthrough device %s [0x%x - 0x%x]", dev.name, start,
+                end);
     return 0;
   }
   drv.pr.info("Setting identity map for device %s [0x%x - 0x%x]", dev.name, start, end);
@@ -34,8 +34,8 @@ int domain_prepare_identity_map(intel_driver& drv, device& dev, dmar_domain& dom
   }
   const int width = agaw_to_width(domain.agaw);
   if (width < 64 && (end >> width) != 0) {
-    drv.env.log.warn(broken_bios(
-        drv, absl::StrFormat("RMRR exceeds permitted address width (%d bits)", width)));
+    drv.env.log.warn(
+        broken_bios(drv, absl::StrFormat("RMRR exceeds permitted address width (%d bits)", width)));
     return -EIO;
   }
   return iommu_domain_identity_map(drv, domain, start, end);
@@ -49,7 +49,8 @@ int iommu_prepare_identity_map(intel_driver& drv, device& dev, uint64_t start, u
   dmar_domain* domain = get_domain_for_dev(drv, dev, default_domain_address_width);
   if (domain == nullptr) return -ENOMEM;
   const int ret = domain_prepare_identity_map(drv, dev, *domain, start, end);
-  if (ret != 0) domain_exit(drv, domain);
+  // 4.4 takes even the identity domain down, with every device in it, and goes on using it.
+  if (ret != 0 && domain != drv.si_domain) domain_exit(drv, domain);
   return ret;
 }
 

@@ -145,6 +145,11 @@ int prepare_domains(intel_driver& drv, bool copied_tables) {
     if (const int ret = si_domain_init(drv, drv.hw_pass_through); ret != 0) return ret;
   }
   check_tylersburg_isoch(drv);
+  // 4.4 has no identity domain when the check alone asks for one, and follows a null pointer. Later
+  // kernels check first; making it up here leaves the order of everything else.
+  if (drv.iommu_identity_mapping != 0 && drv.si_domain == nullptr) {
+    if (const int ret = si_domain_init(drv, drv.hw_pass_through); ret != 0) return ret;
+  }
   // Assigning devices now would cut their old mappings: that waits for their drivers.
   if (copied_tables) return 0;
 
@@ -277,7 +282,10 @@ int set_up(intel_driver& drv) {
 
 int intel_iommu_init(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_init");
-  if (iommu_init_mempool(drv) != 0) return -ENOMEM;
+  if (iommu_init_mempool(drv) != 0) {
+    intel_iommu_free_dmars(drv);  // 4.4 leaves the regions and root ports of the table behind
+    return -ENOMEM;
+  }
   if (const int ret = set_up(drv); ret != 0) {
     intel_iommu_free_dmars(drv);
     iommu_exit_mempool(drv);

@@ -38,7 +38,7 @@ enum class qi_status : uint32_t { free = 0, in_use = 1, done = 2, abort = 3 };
 /// Linux v4.4 include/linux/intel-iommu.h: struct q_inval
 struct q_inval {
   spinlock q_lock;
-  vtd::descriptor* desc = nullptr;        ///< the queue, one page in simulated memory
+  vtd::descriptor* desc = nullptr;  ///< the queue, one page in simulated memory
   phys_addr desc_phys;
   uint32_t* desc_status = nullptr;  ///< a status word a slot, in simulated memory: the unit writes
   phys_addr desc_status_phys;
@@ -82,7 +82,7 @@ struct intel_iommu {
   uint16_t segment = 0;
   std::string name;  ///< "dmar0"
 
-  std::vector<uint64_t> domain_ids;                     ///< bitmap of ids in use
+  std::vector<uint64_t> domain_ids;  ///< bitmap of ids in use
   std::vector<std::unique_ptr<domain_table>> domains;
   spinlock lock;
   vtd::root_entry* root_entry_table = nullptr;

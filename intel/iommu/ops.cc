@@ -40,8 +40,7 @@ iommu_domain* intel_iommu_domain_alloc(intel_driver& drv, iommu_domain_type type
     return nullptr;
   }
   domain_update_iommu_cap(drv, *domain);
-  domain->domain.geometry = {
-      dma_addr(0), dma_addr((uint64_t{1} << domain->gaw) - 1), true};
+  domain->domain.geometry = {dma_addr(0), dma_addr((uint64_t{1} << domain->gaw) - 1), true};
   return &domain->domain;
 }
 
@@ -69,8 +68,8 @@ int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& 
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
   if (iommu == nullptr) return -ENODEV;
 
-  const int addr_width = std::min(agaw_to_width(iommu->agaw),
-                                  static_cast<int>(iommu->cap.max_guest_address_width()));
+  const int addr_width =
+      std::min(agaw_to_width(iommu->agaw), static_cast<int>(iommu->cap.max_guest_address_width()));
   if (domain.max_addr > uint64_t{1} << addr_width) {
     drv.pr.err(
         "intel_iommu_attach_device: iommu width (%d) is not sufficient for the mapped address (%x)",
@@ -101,9 +100,8 @@ int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phy
   const uint64_t max_addr = iova.value() + size;
   if (domain.max_addr < max_addr) {
     if (uint64_t{1} << domain.gaw < max_addr) {
-      drv.pr.err(
-          "intel_iommu_map: iommu width (%d) is not sufficient for the mapped address (%x)",
-          domain.gaw, max_addr);
+      drv.pr.err("intel_iommu_map: iommu width (%d) is not sufficient for the mapped address (%x)",
+                 domain.gaw, max_addr);
       return -EFAULT;
     }
     domain.max_addr = max_addr;
@@ -113,8 +111,7 @@ int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phy
                             pages, prot);
 }
 
-uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr iova,
-                           uint64_t size) {
+uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr iova, uint64_t size) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_unmap");
   dmar_domain& domain = to_dmar_domain(generic);
   // A superpage can only go as a whole.

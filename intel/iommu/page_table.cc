@@ -93,8 +93,7 @@ void dma_pte_free_level(intel_driver& drv, dmar_domain& domain, int level, int r
         dma_pte_free_level(drv, domain, level - 1, retain_level, table_below(drv, *pte), level_pfn,
                            start_pfn, last_pfn);
       }
-      const bool whole =
-          start_pfn <= level_pfn && last_pfn >= level_pfn + level_size(level) - 1;
+      const bool whole = start_pfn <= level_pfn && last_pfn >= level_pfn + level_size(level) - 1;
       if (level < retain_level && whole) {
         clear_pte(drv, pte);
         domain_flush_cache(drv, domain, pte, sizeof(*pte));
@@ -132,8 +131,7 @@ void dma_pte_clear_level(intel_driver& drv, dmar_domain& domain, int level, dma_
   do {
     const uint64_t level_pfn = pfn & level_mask(level);
     if (pte->present()) {
-      const bool whole =
-          start_pfn <= level_pfn && last_pfn >= level_pfn + level_size(level) - 1;
+      const bool whole = start_pfn <= level_pfn && last_pfn >= level_pfn + level_size(level) - 1;
       if (whole) {
         if (level > 1 && !pte->super_page()) {
           dma_pte_list_pagetables(drv, level - 1, *pte, freelist);

@@ -19,14 +19,24 @@ namespace iommulab {
 // VT-d levels count from 1 (4 KiB pages) upwards.
 inline constexpr int level_stride = 9;
 
-constexpr int agaw_to_level(int agaw) { return agaw + 2; }
-constexpr int agaw_to_width(int agaw) { return agaw >= 4 ? 64 : 30 + agaw * level_stride; }
-constexpr int width_to_agaw(int width) { return (width - 30 + level_stride - 1) / level_stride; }
+constexpr int agaw_to_level(int agaw) {
+  return agaw + 2;
+}
+constexpr int agaw_to_width(int agaw) {
+  return agaw >= 4 ? 64 : 30 + agaw * level_stride;
+}
+constexpr int width_to_agaw(int width) {
+  return (width - 30 + level_stride - 1) / level_stride;
+}
 constexpr unsigned level_to_offset_bits(int level) {
   return static_cast<unsigned>((level - 1) * level_stride);
 }
-constexpr uint64_t level_size(int level) { return uint64_t{1} << level_to_offset_bits(level); }
-constexpr uint64_t level_mask(int level) { return ~(level_size(level) - 1); }
+constexpr uint64_t level_size(int level) {
+  return uint64_t{1} << level_to_offset_bits(level);
+}
+constexpr uint64_t level_mask(int level) {
+  return ~(level_size(level) - 1);
+}
 constexpr uint64_t align_to_level(uint64_t pfn, int level) {
   return (pfn + level_size(level) - 1) & level_mask(level);
 }
@@ -35,7 +45,9 @@ constexpr unsigned pfn_level_offset(uint64_t pfn, int level) {
          (vtd::paging_entries_per_table - 1);
 }
 /// DOMAIN_MAX_PFN: the last page of a guest address width in bits.
-constexpr uint64_t domain_max_pfn(int gaw) { return (uint64_t{1} << (gaw - 12)) - 1; }
+constexpr uint64_t domain_max_pfn(int gaw) {
+  return (uint64_t{1} << (gaw - 12)) - 1;
+}
 
 /// Protection bits of a mapping: the entry's own.
 inline constexpr uint64_t dma_pte_read = vtd::second_level_entry::r.mask();

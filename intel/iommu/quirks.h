@@ -10,8 +10,12 @@
 namespace iommulab {
 
 // IS_GFX_DEVICE, IS_USB_DEVICE, IS_AZALIA
-inline bool is_gfx_device(const pci_dev& pdev) { return (pdev.class_code >> 16) == 0x03; }
-inline bool is_usb_device(const pci_dev& pdev) { return (pdev.class_code >> 8) == 0x0c03; }
+inline bool is_gfx_device(const pci_dev& pdev) {
+  return (pdev.class_code >> 16) == 0x03;
+}
+inline bool is_usb_device(const pci_dev& pdev) {
+  return (pdev.class_code >> 8) == 0x0c03;
+}
 inline bool is_azalia(const pci_dev& pdev) {
   return pdev.vendor == 0x8086 && pdev.device_id == 0x3a3e;
 }

@@ -12,7 +12,7 @@ namespace iommulab {
 namespace {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: dmar_find_atsr()
-dmar_atsr_unit* dmar_find_atsr(intel_driver& drv, const dmar_structure& atsr) {
+dmar_atsr_unit* dmar_find_atsr(intel_driver& drv, const remapping_structure& atsr) {
   for (dmar_atsr_unit& unit : drv.dmar_atsr_units) {
     if (unit.hdr.bytes == atsr.bytes) return &unit;
   }
@@ -27,7 +27,7 @@ void intel_iommu_free_atsr(intel_driver& drv, dmar_atsr_unit& atsru) {
 
 }  // namespace
 
-int dmar_parse_one_rmrr(intel_driver& drv, const dmar_structure& header) {
+int dmar_parse_one_rmrr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_rmrr");
   auto* rmrru = kernel_new<dmar_rmrr_unit>(drv);
   if (rmrru == nullptr) return -ENOMEM;
@@ -46,7 +46,7 @@ int dmar_parse_one_rmrr(intel_driver& drv, const dmar_structure& header) {
   return 0;
 }
 
-int dmar_parse_one_atsr(intel_driver& drv, const dmar_structure& header) {
+int dmar_parse_one_atsr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_atsr");
   if (drv.env.state != system_state::booting && !drv.intel_iommu_enabled) return 0;
   if (dmar_find_atsr(drv, header) != nullptr) return 0;
@@ -68,7 +68,7 @@ int dmar_parse_one_atsr(intel_driver& drv, const dmar_structure& header) {
   return 0;
 }
 
-int dmar_release_one_atsr(intel_driver& drv, const dmar_structure& header) {
+int dmar_release_one_atsr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_release_one_atsr");
   dmar_atsr_unit* atsru = dmar_find_atsr(drv, header);
   if (atsru == nullptr) return 0;
@@ -77,7 +77,7 @@ int dmar_release_one_atsr(intel_driver& drv, const dmar_structure& header) {
   return 0;
 }
 
-int dmar_check_one_atsr(intel_driver& drv, const dmar_structure& header) {
+int dmar_check_one_atsr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_check_one_atsr");
   const dmar_atsr_unit* atsru = dmar_find_atsr(drv, header);
   if (atsru == nullptr || atsru->include_all) return 0;
@@ -115,20 +115,20 @@ int dmar_iommu_notify_scope_dev(intel_driver& drv, const dmar_pci_notify_info& i
 bool dmar_find_matched_atsr_unit(intel_driver& drv, pci_dev& dev) {
   IOMMULAB_CALL(drv.trace, "dmar_find_matched_atsr_unit");
   const pci_dev& physical = pci_physfn(dev);
-  const pci_dev* root_port = nullptr;
+  const device* root_port = nullptr;
   for (const pci_bus* bus = physical.bus; bus != nullptr; bus = bus->parent) {
     const pci_dev* bridge = bus->self;
     if (bridge == nullptr) return true;  // integrated in the root complex
     if (!pci_is_pcie(*bridge) || bridge->pcie_type == pci_exp_type::pci_bridge) return false;
     if (bridge->pcie_type == pci_exp_type::root_port) {
-      root_port = bridge;
+      root_port = &bridge->dev;
       break;
     }
   }
   for (const dmar_atsr_unit& atsru : drv.dmar_atsr_units) {
     if (atsru.segment != pci_domain_nr(*physical.bus)) continue;
     for (const dmar_dev_scope& s : atsru.devices) {
-      if (root_port != nullptr && s.dev == &root_port->dev) return true;
+      if (s.dev != nullptr && s.dev == root_port) return true;
     }
     if (atsru.include_all) return true;
   }

@@ -10,11 +10,11 @@
 namespace iommulab {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c, by name.
-int dmar_parse_one_rmrr(intel_driver& drv, const dmar_structure& header);
-int dmar_parse_one_atsr(intel_driver& drv, const dmar_structure& header);
-int dmar_release_one_atsr(intel_driver& drv, const dmar_structure& header);
+int dmar_parse_one_rmrr(intel_driver& drv, const remapping_structure& header);
+int dmar_parse_one_atsr(intel_driver& drv, const remapping_structure& header);
+int dmar_release_one_atsr(intel_driver& drv, const remapping_structure& header);
 /// -EBUSY while a device of the ATSR is present.
-int dmar_check_one_atsr(intel_driver& drv, const dmar_structure& header);
+int dmar_check_one_atsr(intel_driver& drv, const remapping_structure& header);
 /// A device came or went: the RMRRs and ATSRs that name it are told.
 int dmar_iommu_notify_scope_dev(intel_driver& drv, const dmar_pci_notify_info& info);
 /// Whether the root port above the device may use ATS.

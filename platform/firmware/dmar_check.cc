@@ -286,9 +286,9 @@ void dmar_checker::check_reserved(const dmar_structure& structure) {
   if (const auto* drhd = std::get_if<dmar_drhd>(&structure.body)) {
     reserved(at + layout::drhd::flags.offset, "drhd.flags",
              without(drhd->flags, layout::drhd::include_pci_all));
-    reserved(at + layout::drhd::size.offset, "drhd.size",
-             static_cast<uint64_t>(drhd->size >> layout::drhd::size_order_bits
-                                                     << layout::drhd::size_order_bits));
+    reserved(
+        at + layout::drhd::size.offset, "drhd.size",
+        uint64_t{drhd->size} >> layout::drhd::size_order_bits << layout::drhd::size_order_bits);
   } else if (const auto* rmrr = std::get_if<dmar_rmrr>(&structure.body)) {
     reserved(at + layout::rmrr::reserved.offset, "rmrr.reserved", rmrr->reserved);
   } else if (const auto* atsr = std::get_if<dmar_atsr>(&structure.body)) {

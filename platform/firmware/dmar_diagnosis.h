@@ -68,8 +68,8 @@ enum class dmar_severity {
 /// What is known about a diagnosis before it is met in a table.
 struct dmar_diagnosis_info {
   dmar_diagnosis diagnosis;
-  std::string_view name;  ///< Stable, snake_case: the enumerator's own.
   dmar_severity severity;
+  std::string_view name;  ///< Stable, snake_case: the enumerator's own.
   /// What Linux 4.4 does about it, one sentence, where that is remarkable; else empty.
   std::string_view linux_4_4;
 };

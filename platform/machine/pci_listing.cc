@@ -144,7 +144,7 @@ class listing_parser {
       return error("config", absl::StrFormat("%d bytes", f.config.size()),
                    "256 or 4096 belong here: the listing is cut");
     }
-    const absl::Status status = compare(f);
+    absl::Status status = compare(f);
     reset_controls(absl::MakeSpan(f.config));
     return status;
   }

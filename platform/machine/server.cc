@@ -46,7 +46,7 @@ pci_function_config root_port(source_id where, uint16_t device, uint8_t secondar
   return function_builder(where, intel, device, class_pci_bridge)
       .command(0x0106)
       .bridge(where.bus, secondary, subordinate)
-      .memory_window(window, window + windows * mib - 1)
+      .memory_window(window, window + (windows * mib - 1))
       .express(pci_exp_type::root_port, 0x90, true)
       .extended_capability(error_reporting, 1, 0x100)
       .acs(0x150, port_acs)
@@ -80,8 +80,8 @@ void add_first_bus(std::vector<pci_function_config>& list) {
   list.push_back(root_port(id(0, 3, 0), 0x3c08, 0x06, 0x07, 0x90600000, 2));
   list.push_back(function_builder(id(0, 4, 0), intel, 0x0102, 0x030000)
                      .command(0x0107)
-                     .memory_bar_64(0, 0x90800000, 4 * mib)
-                     .memory_bar_64(2, 0x380000000000, 256ull * mib, true)
+                     .memory_bar_64(0, 0x90800000, uint64_t{4} * mib)
+                     .memory_bar_64(2, 0x380000000000, uint64_t{256} * mib, true)
                      .build());
   list.push_back(function_builder(id(0, 0x1a, 0), intel, 0x1d2d, class_usb_ehci)
                      .command(0x0106)

@@ -82,6 +82,7 @@ void invalidation_queue::reset() {
 void invalidation_queue::run() {
   if (running_) return;
   running_ = true;
+  unsigned errors = 0;
   while (enabled_ && (faults_.status() & error_bits) == 0 && head() != tail()) {
     if (tail() >= entries_) {
       diagnoses_.add(vtd_diagnosis::queue_tail_invalid, vtd::iqt_reg,
@@ -102,6 +103,9 @@ void invalidation_queue::run() {
     // The head moves on once the descriptor is known to be good; a wait descriptor's interrupt
     // comes after that, so that its handler sees the queue past it.
     execute(d, index);
+    // A handler that clears IQE and leaves the descriptor as it is would meet it for ever, and
+    // here without any time passing: the second refusal ends the run.
+    if (head() == index && ++errors > 1) break;
   }
   running_ = false;
 }

@@ -7,7 +7,8 @@
 // Invariants: while the queue is off IQH is zero. On an error IQH stays on the bad descriptor, IQE
 // is set, and nothing is fetched until software clears it; the same holds for ITE, except that
 // the descriptors that timed out are past. A handler that writes IQT from within an interrupt
-// finds the queue already running: the outer run picks its descriptors up.
+// finds the queue already running: the outer run picks its descriptors up. A run ends at the second
+// refusal of one descriptor, whatever handlers do about it.
 #pragma once
 
 #include <cstdint>

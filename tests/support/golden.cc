@@ -18,7 +18,7 @@ namespace {
 
 fs::path from_environment(const char* variable, const char* fallback) {
   const char* value = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe)
-  if (value != nullptr && *value != '\0') return value;
+  if (value != nullptr && *value != '\0') return fs::absolute(value);
   return fs::path(IOMMULAB_SOURCE_DIR) / fallback;
 }
 

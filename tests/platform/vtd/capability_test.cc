@@ -10,8 +10,8 @@
 #include <regex>
 #include <string>
 
-#include "golden.h"
 #include "platform/vtd/config.h"
+#include "support/golden.h"
 
 namespace iommulab {
 namespace {
@@ -174,28 +174,24 @@ TEST(config, refuses_units_that_cannot_be) {
 }
 
 TEST(config, reproduces_the_registers_that_real_kernels_printed) {
-  const std::filesystem::path boots = golden_folder() / "kernel/v4_4/boot";
-  if (!std::filesystem::is_directory(boots)) {
-    GTEST_SKIP() << "no golden boots at " << boots;
-  }
+  const std::filesystem::path boots = golden::root() / "kernel/v4_4/boot";
   const std::regex printed("cap ([0-9a-f]+) ecap ([0-9a-f]+)");
   unsigned seen = 0;
-  for (const auto& scenario : std::filesystem::directory_iterator(boots)) {
-    std::ifstream args(scenario.path() / "qemu.args");
-    std::ifstream log(scenario.path() / "dmesg.txt");
-    if (!args || !log) continue;
-    const std::string options((std::istreambuf_iterator<char>(args)), {});
-    const std::string dmesg((std::istreambuf_iterator<char>(log)), {});
+  for (const std::string& name : golden::cases(boots)) {
+    SCOPED_TRACE(name);
+    const auto options = golden::read_text(boots / name / "qemu.args");
+    const auto dmesg = golden::read_text(boots / name / "dmesg.txt");
+    ASSERT_TRUE(options.ok() && dmesg.ok());
     std::smatch match;
-    if (!std::regex_search(dmesg, match, printed)) continue;
+    if (!std::regex_search(*dmesg, match, printed)) continue;
 
-    const auto has = [&options](const char* o) { return options.find(o) != std::string::npos; };
+    const auto has = [&options](const char* o) { return options->find(o) != std::string::npos; };
     vtd_config config;
     if (has("caching-mode=on")) config.cap.set_caching_mode(true);
     if (has("pt=off")) config.ecap.set_pass_through(false);
     if (has("aw-bits=48")) config.add_table_width(48);
-    EXPECT_EQ(config.cap.value(), std::stoull(match[1], nullptr, 16)) << scenario.path();
-    EXPECT_EQ(config.ecap.value(), std::stoull(match[2], nullptr, 16)) << scenario.path();
+    EXPECT_EQ(config.cap.value(), std::stoull(match[1], nullptr, 16));
+    EXPECT_EQ(config.ecap.value(), std::stoull(match[2], nullptr, 16));
     ++seen;
   }
   EXPECT_GT(seen, 0u);

@@ -203,6 +203,30 @@ TEST_F(vtd_queue, an_error_raises_the_fault_event) {
   EXPECT_EQ(m.sink.messages[0], (msi_message{0xfee00000, 0x55}));
 }
 
+TEST_F(vtd_queue, a_handler_that_only_clears_the_error_does_not_hang_it) {
+  m.unit.write32(0x38, 0);
+  m.sink.handler = [this](msi_message) { m.unit.write32(0x34, 0x10); };
+  const uint64_t bad = tail;
+  submit(0xf);
+  EXPECT_EQ(head(), bad);
+  EXPECT_EQ(m.sink.messages.size(), 2u);
+  m.word(base + bad * 16) = 0x12;
+  ring();
+  EXPECT_EQ(head(), tail) << "repaired, it goes on with the next tail";
+}
+
+TEST_F(vtd_queue, a_handler_may_repair_the_descriptor_from_within) {
+  m.unit.write32(0x38, 0);
+  const uint64_t bad = tail;
+  m.sink.handler = [this, bad](msi_message) {
+    m.word(base + bad * 16) = 0x12;
+    m.unit.write32(0x34, 0x10);
+  };
+  submit(0xf);
+  EXPECT_EQ(head(), tail);
+  EXPECT_EQ(m.sink.messages.size(), 1u);
+}
+
 TEST_F(vtd_queue, wraps_at_its_end) {
   for (int i = 0; i < 1000; ++i) {
     put((1u << 4) | 2);

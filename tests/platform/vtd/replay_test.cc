@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "golden.h"
 #include "machine.h"
+#include "support/golden.h"
 
 namespace iommulab::vtd_test {
 namespace {
@@ -147,22 +147,21 @@ class replay {
 };
 
 TEST(vtd_replay, what_real_kernels_did_to_the_registers) {
-  const std::filesystem::path boots = golden_folder() / "kernel/v4_4/boot";
-  if (!std::filesystem::is_directory(boots)) GTEST_SKIP() << "no golden boots at " << boots;
+  const std::filesystem::path boots = golden::root() / "kernel/v4_4/boot";
   unsigned scenarios = 0;
   unsigned descriptors = 0;
-  for (const auto& scenario : std::filesystem::directory_iterator(boots)) {
-    std::ifstream file(scenario.path() / "vtd-trace.txt");
-    if (!file) continue;
-    SCOPED_TRACE(scenario.path().string());
+  for (const std::string& name : golden::cases(boots)) {
+    SCOPED_TRACE(name);
+    const auto trace = golden::read_text(boots / name / "vtd-trace.txt");
+    const auto options = golden::read_text(boots / name / "qemu.args");
+    ASSERT_TRUE(trace.ok() && options.ok());
     std::vector<line> lines;
-    for (std::string text; std::getline(file, text);) lines.push_back(parse(text));
-
-    std::ifstream args(scenario.path() / "qemu.args");
-    const std::string options((std::istreambuf_iterator<char>(args)), {});
+    for (const std::string_view text : golden::lines(*trace)) {
+      lines.push_back(parse(std::string(text)));
+    }
     vtd_config config;
-    if (options.find("caching-mode=on") != std::string::npos) config.cap.set_caching_mode(true);
-    if (options.find("pt=off") != std::string::npos) config.ecap.set_pass_through(false);
+    if (options->find("caching-mode=on") != std::string::npos) config.cap.set_caching_mode(true);
+    if (options->find("pt=off") != std::string::npos) config.ecap.set_pass_through(false);
     replay r(config);
     r.run(lines);
     EXPECT_GT(r.accesses, 0u);

@@ -2,42 +2,30 @@
 #include "platform/firmware/support/table_files.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 
 #include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
+#include "support/golden.h"
 
 namespace iommulab::testing {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// The first of the folders that exists with `below` in it. A folder named by the environment is
-/// the only one looked at.
-std::optional<fs::path> choose(const char* variable, const std::vector<fs::path>& defaults,
-                               const fs::path& below) {
-  std::vector<fs::path> candidates = defaults;
-  if (const char* const given = std::getenv(variable)) candidates = {given};
-  for (const fs::path& candidate : candidates) {
-    if (fs::is_directory(candidate / below)) return candidate / below;
-  }
-  return std::nullopt;
+std::optional<fs::path> if_there(const fs::path& folder) {
+  return fs::is_directory(folder) ? std::optional(folder) : std::nullopt;
 }
-
-const fs::path source_folder = IOMMULAB_SOURCE_DIR;
 
 }  // namespace
 
 std::optional<fs::path> golden_kernel_folder() {
-  return choose("IOMMULAB_GOLDEN",
-                {source_folder / "tests/golden", source_folder / "../shared/golden"},
-                "kernel/v4_4");
+  return if_there(golden::root() / "kernel/v4_4");
 }
 
 std::optional<fs::path> corpus_dmar_folder() {
-  return choose("IOMMULAB_CORPUS", {source_folder / "../shared/corpus"}, "dmar");
+  return if_there(golden::corpus_root() / "dmar");
 }
 
 std::vector<fs::path> files_named(const fs::path& folder, const std::vector<std::string>& names) {
@@ -58,11 +46,11 @@ std::vector<uint8_t> bytes_of(const fs::path& file) {
 }
 
 std::vector<std::string> lines_of(const fs::path& file) {
-  std::ifstream stream(file);
-  EXPECT_TRUE(stream) << file;
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
+  const auto text = golden::read_text(file);
+  EXPECT_TRUE(text.ok()) << text.status();
+  if (!text.ok()) return {};
+  const auto views = golden::lines(*text);
+  return {views.begin(), views.end()};
 }
 
 tsv_table::tsv_table(const fs::path& file) {

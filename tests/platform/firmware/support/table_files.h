@@ -11,7 +11,7 @@
 
 namespace iommulab::testing {
 
-/// The folder golden/kernel/v4_4: from IOMMULAB_GOLDEN, else tests/golden, else ../shared/golden;
+/// The folder golden/kernel/v4_4: from IOMMULAB_GOLDEN, else tests/golden;
 /// nothing when none of them has it.
 std::optional<std::filesystem::path> golden_kernel_folder();
 

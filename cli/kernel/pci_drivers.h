@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Device drivers, as far as the bus and the IOMMU see them: who takes which function, and with
+// which DMA masks. They drive nothing.
+//
+// A driver takes the functions that it had taken when the machine was recorded, and takes them
+// again when they come back. One more rule is the kernel's: its port driver matches every PCI
+// bridge by class, so that it is bound to each for a moment, and its probe() then refuses what is
+// no port of PCI Express (Linux v4.4 drivers/pci/pcie/portdrv_pci.c). Listeners hear of that.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "core/pci/pci.h"
+#include "core/sysfs.h"
+#include "platform/machine/machine.h"
+
+namespace iommulab {
+
+class pci_drivers {
+ public:
+  /// The drivers of `machine`'s functions; none is bound. `pci` and `sysfs` outlive this.
+  pci_drivers(const machine_config& machine, pci_core& pci, sysfs_tree& sysfs);
+  ~pci_drivers();
+  pci_drivers(const pci_drivers&) = delete;
+  pci_drivers& operator=(const pci_drivers&) = delete;
+
+  /// The drivers come: they take what is there, in order of addition, and from now on what a scan
+  /// finds. Makes bus/pci/drivers/NAME/bind and unbind, which take the name of a function (ENODEV
+  /// for one that is not there, is not the driver's, or is in the wrong state).
+  void load();
+
+ private:
+  struct claim {
+    std::string driver;
+    uint64_t dma_mask = 0;
+    uint64_t coherent_dma_mask = 0;
+  };
+  void attach(pci_dev& pdev);
+  void create_files(const std::string& driver);
+  absl::Status bind(const std::string& driver, std::string_view name);
+  absl::Status unbind(const std::string& driver, std::string_view name);
+  [[nodiscard]] device* find(std::string_view name) const;
+
+  pci_core& pci_;
+  sysfs_tree& sysfs_;
+  std::map<std::string, claim, std::less<>> claims_;  ///< by the function's name
+  bool has_port_driver_ = false;
+};
+
+}  // namespace iommulab

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "support/system.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+
+namespace iommulab::test {
+namespace {
+
+constexpr uint64_t frame_mask = 0x000ffffffffff000;
+constexpr uint64_t nowhere = ~uint64_t{0};
+
+std::string access(char direction, unsigned bytes, uint64_t offset) {
+  return absl::StrFormat("%c%u %x", direction, bytes, offset);
+}
+
+std::string to_access(const trace_event& e) {
+  if (e.kind == trace_kind::reg_read) return access('R', e.size, e.address);
+  return absl::StrFormat("%s %x", access('W', e.size, e.address), e.value);
+}
+
+/// Calls `fn` with each event that happened while the function `within` was open (all when empty).
+template <typename F>
+void for_each_within(const std::vector<trace_event>& events, std::string_view within, F&& fn) {
+  int open = 0;
+  for (const trace_event& e : events) {
+    if (e.kind == trace_kind::call_enter && e.name == within) ++open;
+    if (e.kind == trace_kind::call_exit && e.name == within) --open;
+    if (within.empty() || open > 0) fn(e);
+  }
+}
+
+bool is_access_of(const trace_event& e, std::string_view unit) {
+  return (e.kind == trace_kind::reg_read || e.kind == trace_kind::reg_write) && e.unit == unit;
+}
+
+}  // namespace
+
+std::string write4(uint64_t offset, uint64_t value) {
+  return absl::StrFormat("%s %x", access('W', 4, offset), value);
+}
+std::string write8(uint64_t offset, uint64_t value) {
+  return absl::StrFormat("%s %x", access('W', 8, offset), value);
+}
+std::string read4(uint64_t offset) {
+  return access('R', 4, offset);
+}
+std::string read8(uint64_t offset) {
+  return access('R', 8, offset);
+}
+
+std::vector<std::string> chain(std::initializer_list<std::vector<std::string>> parts) {
+  std::vector<std::string> all;
+  for (const auto& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+system::system(const machine_config& machine, std::string command_line, trace_class classes) {
+  kernel_options options;
+  options.command_line = std::move(command_line);
+  options.sink = &events_;
+  options.classes = classes;
+  auto made = kernel::create(machine, std::move(options));
+  if (!made.ok()) throw std::runtime_error(std::string(made.status().message()));
+  kernel_ = std::move(*made);
+}
+
+system::~system() = default;
+
+boot_outcome& system::boot() {
+  outcome = kernel_->start_up();
+  return outcome;
+}
+
+pci_dev& system::function(source_id id) {
+  pci_dev* found = kernel_->pci().find(id);
+  if (found == nullptr) throw std::runtime_error("no function " + to_short_string(id));
+  return *found;
+}
+
+std::vector<std::string> system::log() const {
+  std::vector<std::string> texts;
+  for (const log_line& line : kernel_->env().log.lines()) texts.push_back(line.text);
+  return texts;
+}
+
+int system::logged(std::string_view line) const {
+  const auto& lines = kernel_->env().log.lines();
+  return static_cast<int>(
+      std::count_if(lines.begin(), lines.end(), [&](const log_line& l) { return l.text == line; }));
+}
+
+bool system::log_contains(std::string_view part) const {
+  return log_text().find(part) != std::string::npos;
+}
+
+std::string system::log_text() const {
+  std::string all;
+  for (const std::string& line : log()) all += line + "\n";
+  return all;
+}
+
+std::vector<std::string> system::accesses(std::string_view unit, std::string_view within) const {
+  std::vector<std::string> list;
+  for_each_within(events_.events(), within, [&](const trace_event& e) {
+    if (is_access_of(e, unit)) list.push_back(to_access(e));
+  });
+  return list;
+}
+
+std::vector<uint64_t> system::written(uint64_t offset, std::string_view unit,
+                                      std::string_view within) const {
+  std::vector<uint64_t> values;
+  for_each_within(events_.events(), within, [&](const trace_event& e) {
+    if (is_access_of(e, unit) && e.kind == trace_kind::reg_write && e.address == offset) {
+      values.push_back(e.value);
+    }
+  });
+  return values;
+}
+
+std::vector<std::pair<uint64_t, uint64_t>> system::descriptors(std::string_view unit) const {
+  constexpr uint64_t type_mask = 0xf;
+  constexpr uint64_t wait = 5;
+  std::vector<std::pair<uint64_t, uint64_t>> list;
+  for (const trace_event& e : events_.events()) {
+    if (e.kind != trace_kind::descriptor || e.unit != unit) continue;
+    if ((e.value & type_mask) != wait) list.emplace_back(e.value, e.value2);
+  }
+  return list;
+}
+
+uint64_t& system::word(uint64_t address) {
+  auto* p = kernel_->memory().object_at<uint64_t>(phys_addr(address));
+  if (p != nullptr) return *p;
+  ADD_FAILURE() << "no memory at " << std::hex << address;
+  return no_word_;
+}
+
+uint64_t system::root_table(size_t unit_index) {
+  return unit(unit_index).peek(vtd_register::rtaddr) & frame_mask;
+}
+
+system::context system::context_of(source_id id, size_t unit_index) {
+  const uint64_t root = root_table(unit_index);
+  if (root == 0) return {};
+  const uint64_t entry = word(root + id.bus * uint64_t{16});
+  if ((entry & 1) == 0) return {};
+  const uint64_t at = (entry & frame_mask) + id.devfn * uint64_t{16};
+  return {word(at), word(at + 8)};
+}
+
+uint64_t system::walk(uint64_t table, unsigned levels, uint64_t address) {
+  for (unsigned level = levels;; --level) {
+    const unsigned shift = 12 + 9 * (level - 1);
+    const uint64_t entry = word(table + (address >> shift & 0x1ff) * 8);
+    if ((entry & 3) == 0) return nowhere;
+    const uint64_t offset_mask = (uint64_t{1} << shift) - 1;
+    constexpr uint64_t large = 0x80;
+    if (level == 1 || (entry & large) != 0) {
+      return (entry & frame_mask & ~offset_mask) | (address & offset_mask);
+    }
+    table = entry & frame_mask;
+  }
+}
+
+dma_translation system::dma(source_id source, uint64_t address, dma_access access,
+                            size_t unit_index) {
+  dma_request request;
+  request.source = source;
+  request.address = address;
+  request.length = 8;
+  request.access = access;
+  return unit(unit_index).translate(request);
+}
+
+void system::add_tables(uint64_t table, unsigned levels, std::set<uint64_t>& pages) {
+  EXPECT_TRUE(pages.insert(table).second) << "table reached twice: " << std::hex << table;
+  if (levels == 1) return;
+  for (unsigned i = 0; i < 512; ++i) {
+    const uint64_t entry = word(table + i * uint64_t{8});
+    constexpr uint64_t large = 0x80;
+    if ((entry & 3) == 0 || (entry & large) != 0) continue;
+    add_tables(entry & frame_mask, levels - 1, pages);
+  }
+}
+
+std::set<dmar_domain*> system::domains() {
+  std::set<dmar_domain*> found;
+  const absl::MutexLock lock(&driver().device_domain_lock);
+  for (const device_domain_info& info : driver().device_domains) found.insert(info.domain);
+  if (driver().si_domain != nullptr) found.insert(driver().si_domain);
+  return found;
+}
+
+uint64_t system::reachable_pages() {
+  std::set<uint64_t> pages;
+  uint64_t status_words = 0;
+  for (const dmar_drhd_unit& drhd : driver().dmar_drhd_units) {
+    const intel_iommu& iommu = *drhd.iommu;
+    if (iommu.qi != nullptr) {
+      EXPECT_TRUE(pages.insert(iommu.qi->desc_phys.value()).second);
+      ++status_words;
+    }
+    const uint64_t root = iommu.root_entry_phys.value();
+    if (root == 0) continue;
+    EXPECT_TRUE(pages.insert(root).second);
+    for (uint64_t bus = 0; bus < 256; ++bus) {
+      const uint64_t entry = word(root + bus * 16);
+      if ((entry & 1) == 0) continue;
+      EXPECT_TRUE(pages.insert(entry & frame_mask).second);
+    }
+  }
+  for (dmar_domain* domain : domains()) {
+    if (domain->pgd == nullptr) continue;
+    phys_addr top;
+    EXPECT_TRUE(kernel_->memory().address_of(domain->pgd, top));
+    add_tables(top.value(), static_cast<unsigned>(domain->agaw) + 2, pages);
+  }
+  // 256 status words of 4 bytes: four arrays share a page.
+  return pages.size() + (status_words + 3) / 4;
+}
+
+int64_t system::reachable_objects() {
+  int64_t count = 0;
+  const auto nodes = [](iova_domain& d) {
+    const absl::MutexLock lock(&d.iova_rbtree_lock);
+    return std::distance(d.rbroot.begin(), d.rbroot.end());
+  };
+  intel_driver& drv = driver();
+  for (const dmar_drhd_unit& drhd : drv.dmar_drhd_units) {
+    count += drhd.devices.empty() ? 1 : 2;
+    if (drhd.iommu == nullptr) continue;
+    ++count;
+    if (drhd.iommu->qi != nullptr) ++count;
+    if (drhd.iommu->domains.empty()) continue;
+    ++count;  // the bitmap
+    for (const auto& second : drhd.iommu->domains) count += second != nullptr ? 1 : 0;
+  }
+  for (const dmar_rmrr_unit& rmrr : drv.dmar_rmrr_units) count += rmrr.devices.empty() ? 1 : 2;
+  for (const dmar_atsr_unit& atsr : drv.dmar_atsr_units) count += atsr.devices.empty() ? 1 : 2;
+  if (!drv.g_iommus.empty()) count += 2;  // with the deferred flushes
+  {
+    const absl::MutexLock lock(&drv.iova_mem.iova_cache_mutex);
+    if (drv.iova_mem.iova_cache_users != 0) ++count;
+  }
+  count += nodes(*drv.reserved_iova_list);
+  for (dmar_domain* domain : domains()) count += 1 + nodes(domain->iovad);
+  const absl::MutexLock lock(&drv.device_domain_lock);
+  return count + static_cast<int64_t>(drv.device_domains.size());
+}
+
+}  // namespace iommulab::test
