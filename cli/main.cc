@@ -7,6 +7,7 @@
 #include "CLI/CLI.hpp"
 #include "cli/boot/boot_command.h"
 #include "cli/dmar/dmar_command.h"
+#include "cli/machines/machines_command.h"
 #include "cli/verify/verify_command.h"
 
 int main(int argc, char** argv) {
@@ -17,6 +18,7 @@ int main(int argc, char** argv) {
   int exit_status = 0;
   iommulab::add_boot_command(app, exit_status);
   iommulab::add_dmar_command(app, exit_status);
+  iommulab::add_machines_command(app, exit_status);
   iommulab::add_verify_command(app, exit_status);
   for (CLI::App* command : app.get_subcommands({})) {
     command->set_version_flag("--version", std::string("iommulab ") + IOMMULAB_VERSION);

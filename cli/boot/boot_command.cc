@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/boot/boot_command.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <iostream>
 #include <memory>
@@ -141,10 +142,8 @@ void add_boot_command(CLI::App& app, int& exit_status) {
   command->add_flag("--diff", a->diff, "Run two boots and show what differs");
   command->footer(
       "Exit status: 0 good; 1 the kernel stopped, DMA remapping was asked for and is not on, a "
-      "unit "
-      "or the table's parser left a diagnosis, the function of --until did not run, or --diff "
-      "found "
-      "a difference; 2 bad use or input.");
+      "diagnosis is an error, the function of --until did not run, or --diff found a difference; "
+      "2 bad use or input.");
   command->callback(
       [a, &exit_status] { exit_status = run_boot_command(*a, std::cout, std::cerr); });
 }

@@ -141,7 +141,8 @@ std::string boot_to_json(boot_run& run, const boot_report& report, bool traced) 
   }
   json diagnoses = json::array();
   for (const reported_diagnosis& d : report.diagnoses) {
-    diagnoses.push_back({{"source", d.source}, {"name", d.name}, {"sentence", d.sentence}});
+    diagnoses.push_back(
+        {{"source", d.source}, {"name", d.name}, {"sentence", d.sentence}, {"error", d.error}});
   }
   json result = {{"machine", report.machine},
                  {"command_line", report.command_line},

@@ -22,6 +22,25 @@ std::string_view name_of(boot_ending ending) {
   return "";
 }
 
+std::string without_prefix(std::string_view text, std::string_view prefix) {
+  return std::string(text.starts_with(prefix) ? text.substr(prefix.size()) : text);
+}
+
+bool is_access_rule(vtd_diagnosis what) {
+  switch (what) {
+    case vtd_diagnosis::outside_window:
+    case vtd_diagnosis::unaligned_access:
+    case vtd_diagnosis::access_too_wide:
+    case vtd_diagnosis::write_to_read_only:
+    case vtd_diagnosis::reserved_offset:
+    case vtd_diagnosis::register_not_implemented:
+    case vtd_diagnosis::reserved_bits_set:
+      return true;
+    default:
+      return false;
+  }
+}
+
 unit_state state_of(const vtd_unit& unit, phys_addr base) {
   unit_state state;
   state.name = unit.config().name;
@@ -48,7 +67,9 @@ unit_state state_of(const vtd_unit& unit, phys_addr base) {
 
 bool boot_report::finding() const {
   const bool missing = ending != "stopped" && translation_asked_for && !translation_on;
-  return ending == "panic" || missing || !diagnoses.empty();
+  const bool error = std::any_of(diagnoses.begin(), diagnoses.end(),
+                                 [](const reported_diagnosis& d) { return d.error; });
+  return ending == "panic" || missing || error;
 }
 
 boot_report report_of(boot_run& run) {
@@ -78,12 +99,16 @@ boot_report report_of(boot_run& run) {
             [](const group_state& a, const group_state& b) { return a.id < b.id; });
 
   for (const table_diagnosis& d : system.driver().diagnoses) {
-    report.diagnoses.push_back({"DMAR table", std::string(to_string(d.what)), to_string(d)});
+    report.diagnoses.push_back({"DMAR table", std::string(to_string(d.what)),
+                                without_prefix(to_string(d), std::string(to_string(d.what)) + ": "),
+                                true});
   }
   for (const auto& unit : system.units()) {
     const diagnosis_log& log = unit->diagnoses();
     for (const diagnosis_entry& d : log.entries()) {
-      report.diagnoses.push_back({unit->config().name, std::string(name(d.what)), d.sentence});
+      report.diagnoses.push_back({unit->config().name, std::string(name(d.what)),
+                                  without_prefix(d.sentence, unit->config().name + ": "),
+                                  !is_access_rule(d.what)});
     }
     report.diagnoses_beyond_capacity += log.total() - log.entries().size();
   }

@@ -52,7 +52,8 @@ std::string diagnoses_text(const boot_report& report) {
   std::string text = absl::StrFormat("Diagnoses: %d\n",
                                      report.diagnoses.size() + report.diagnoses_beyond_capacity);
   for (const reported_diagnosis& d : report.diagnoses) {
-    text += absl::StrFormat("  %s: %s: %s\n", d.source, d.name, d.sentence);
+    text += absl::StrFormat("  %s%s: %s: %s\n", d.error ? "" : "(no error) ", d.source, d.name,
+                            d.sentence);
   }
   if (report.diagnoses_beyond_capacity > 0) {
     text += absl::StrFormat("  and %d more\n", report.diagnoses_beyond_capacity);

@@ -11,7 +11,7 @@
 namespace iommulab {
 
 inline constexpr const char* default_machine = "q35";
-/// A built-in machine says nothing of a command line; one that only lists its hardware is no use.
+/// A built-in machine's: to look at a driver that does nothing, nobody boots one.
 inline constexpr const char* default_command_line = "intel_iommu=on";
 
 /// A built-in name goes before a folder of that name ("./q35" is the folder). A built-in machine

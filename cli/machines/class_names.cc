@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/machines/class_names.h"
+
+#include <array>
+#include <string_view>
+
+#include "absl/strings/str_format.h"
+
+namespace iommulab {
+namespace {
+
+struct class_word {
+  uint16_t class_code;  ///< base class and sub-class
+  std::string_view name;
+};
+
+// PCI Code and ID Assignment Specification 1.11, chapter 1
+constexpr std::array<class_word, 36> class_words = {{
+    {0x0000, "unclassified device"},
+    {0x0001, "VGA-compatible unclassified device"},
+    {0x00ff, "unclassified device"},
+    {0x0100, "SCSI controller"},
+    {0x0101, "IDE controller"},
+    {0x0104, "RAID controller"},
+    {0x0106, "SATA controller"},
+    {0x0107, "SAS controller"},
+    {0x0108, "NVM controller"},
+    {0x0180, "mass storage controller"},
+    {0x0200, "Ethernet controller"},
+    {0x0207, "InfiniBand controller"},
+    {0x0280, "network controller"},
+    {0x0300, "VGA controller"},
+    {0x0302, "3D controller"},
+    {0x0380, "display controller"},
+    {0x0401, "audio device"},
+    {0x0403, "HD audio device"},
+    {0x0500, "RAM controller"},
+    {0x0580, "memory controller"},
+    {0x0600, "host bridge"},
+    {0x0601, "ISA bridge"},
+    {0x0604, "PCI bridge"},
+    {0x0607, "CardBus bridge"},
+    {0x0680, "bridge"},
+    {0x0700, "serial controller"},
+    {0x0780, "communication controller"},
+    {0x0800, "interrupt controller"},
+    {0x0806, "IOMMU"},
+    {0x0807, "root complex event collector"},
+    {0x0880, "system peripheral"},
+    {0x0b40, "co-processor"},
+    {0x0c00, "FireWire controller"},
+    {0x0c03, "USB controller"},
+    {0x0c05, "SMBus"},
+    {0x1200, "processing accelerator"},
+}};
+
+}  // namespace
+
+std::string pci_class_name(uint32_t class_code) {
+  const auto wanted = static_cast<uint16_t>(class_code >> 8);
+  for (const class_word& word : class_words) {
+    if (word.class_code == wanted) return std::string(word.name);
+  }
+  return absl::StrFormat("class %04x", wanted);
+}
+
+std::string pci_port_type(const pci_dev& pdev) {
+  if (!pci_is_pcie(pdev)) return "conventional";
+  switch (pdev.pcie_type) {
+    case pci_exp_type::endpoint:
+      return "endpoint";
+    case pci_exp_type::legacy_endpoint:
+      return "legacy endpoint";
+    case pci_exp_type::root_port:
+      return "root port";
+    case pci_exp_type::upstream:
+      return "switch upstream port";
+    case pci_exp_type::downstream:
+      return "switch downstream port";
+    case pci_exp_type::pci_bridge:
+      return "PCIe-to-PCI bridge";
+    case pci_exp_type::pcie_bridge:
+      return "PCI-to-PCIe bridge";
+    case pci_exp_type::rc_endpoint:
+      return "root complex integrated endpoint";
+    case pci_exp_type::rc_event_collector:
+      return "root complex event collector";
+  }
+  return absl::StrFormat("PCI Express type %d", static_cast<int>(pdev.pcie_type));
+}
+
+}  // namespace iommulab

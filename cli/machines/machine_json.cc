@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "absl/strings/str_format.h"
+#include "cli/machines/machine_text.h"
+#include "nlohmann/json.hpp"
+#include "platform/vtd/spec/capability.h"
+
+namespace iommulab {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+std::string dumped(const json& document) {
+  constexpr int indent = 2;
+  return document.dump(indent, ' ', false, json::error_handler_t::replace) + '\n';
+}
+
+std::string hex(uint64_t value) {
+  return absl::StrFormat("0x%x", value);
+}
+
+json functions_json(const std::vector<function_report>& functions) {
+  json list = json::array();
+  for (const function_report& f : functions) {
+    json j = {{"name", f.name}, {"present", f.present}};
+    if (f.present) {
+      j["vendor"] = absl::StrFormat("%04x", f.vendor);
+      j["device"] = absl::StrFormat("%04x", f.device);
+      j["class"] = absl::StrFormat("%06x", f.class_code);
+      j["class_name"] = f.class_name;
+      j["type"] = f.port_type;
+      j["acs"] = f.acs;
+      j["ats"] = f.ats;
+    }
+    if (!f.children.empty()) j["children"] = functions_json(f.children);
+    list.push_back(std::move(j));
+  }
+  return list;
+}
+
+json table_json(const table_report& table) {
+  if (!table.present) return nullptr;
+  json structures = json::array();
+  for (const structure_report& s : table.structures) {
+    structures.push_back({{"name", s.name}, {"words", s.words}, {"scopes", s.scopes}});
+  }
+  return {{"decodable", table.decodable},
+          {"host_address_bits", table.host_address_bits},
+          {"structures", std::move(structures)},
+          {"findings", table.findings}};
+}
+
+json unit_json(const unit_report& unit) {
+  return {{"name", unit.name},
+          {"base", hex(unit.base.value())},
+          {"version", hex(unit.version)},
+          {"cap", hex(unit.cap)},
+          {"cap_words", vtd::to_string(vtd::cap_register(unit.cap))},
+          {"ecap", hex(unit.ecap)},
+          {"ecap_words", vtd::to_string(vtd::ecap_register(unit.ecap))}};
+}
+
+}  // namespace
+
+std::string machine_list_json(const std::vector<machine_report>& machines) {
+  json list = json::array();
+  for (const machine_report& machine : machines) {
+    list.push_back({{"name", machine.name},
+                    {"units", machine.units.size()},
+                    {"functions", machine.function_count},
+                    {"memory_bytes", machine.ram}});
+  }
+  return dumped(list);
+}
+
+std::string machine_json(const machine_report& machine) {
+  json buses = json::array();
+  for (const bus_report& bus : machine.buses) {
+    buses.push_back({{"segment", bus.segment},
+                     {"number", bus.number},
+                     {"functions", functions_json(bus.functions)}});
+  }
+  json units = json::array();
+  for (const unit_report& unit : machine.units) units.push_back(unit_json(unit));
+  json memory = json::array();
+  for (const memory_range& range : machine.memory) {
+    const bool ram = range.type == memory_range::kind::ram;
+    memory.push_back({{"start", hex(range.start.value())},
+                      {"end", hex(range.end() - 1)},
+                      {"kind", ram ? "usable" : "reserved"}});
+  }
+  return dumped({{"name", machine.name},
+                 {"command_line", machine.command_line},
+                 {"memory_bytes", machine.ram},
+                 {"buses", std::move(buses)},
+                 {"units", std::move(units)},
+                 {"dmar", table_json(machine.table)},
+                 {"memory", std::move(memory)}});
+}
+
+}  // namespace iommulab

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/machines/machine_report.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "cli/kernel/kernel.h"
+#include "cli/machines/class_names.h"
+#include "core/pci/registers.h"
+
+namespace iommulab {
+namespace {
+
+function_report report_function(const pci_dev& pdev) {
+  function_report report;
+  report.name = pci_name(pdev);
+  report.vendor = pdev.vendor;
+  report.device = pdev.device_id;
+  report.class_code = pdev.class_code;
+  report.class_name = pci_class_name(pdev.class_code);
+  report.port_type = pci_port_type(pdev);
+  report.acs = pci_find_ext_capability(pdev, pci_ext_cap_id_acs) != 0;
+  report.ats = pci_find_ext_capability(pdev, pci_ext_cap_id_ats) != 0;
+  return report;
+}
+
+/// Slots of `config` on this bus in which nothing sits.
+void add_empty_slots(const machine_config& config, const pci_bus& bus,
+                     std::vector<function_report>& functions) {
+  for (const pci_function_config& f : config.pci_functions) {
+    if (f.present || f.id.segment != bus.segment || f.id.bus != bus.number) continue;
+    function_report empty;
+    empty.name = to_string(f.id);
+    empty.present = false;
+    functions.push_back(std::move(empty));
+  }
+}
+
+std::vector<function_report> report_bus(const machine_config& config, const pci_bus& bus,
+                                        size_t& count) {
+  std::vector<function_report> functions;
+  for (const auto& pdev : bus.devices) {
+    function_report report = report_function(*pdev);
+    ++count;
+    if (pdev->subordinate != nullptr) {
+      report.children = report_bus(config, *pdev->subordinate, count);
+    }
+    functions.push_back(std::move(report));
+  }
+  add_empty_slots(config, bus, functions);
+  return functions;
+}
+
+}  // namespace
+
+absl::StatusOr<machine_report> report_machine(const machine_config& machine) {
+  auto system = kernel::create(machine, {});
+  if (!system.ok()) return system.status();
+  machine_report report;
+  report.name = machine.name;
+  report.command_line = machine.command_line;
+  for (const pci_root& root : (*system)->pci_hardware().roots()) {
+    const pci_bus& bus = (*system)->pci().scan_root_bus(root.segment, root.bus);
+    report.buses.push_back(
+        {root.segment, root.bus, report_bus(machine, bus, report.function_count)});
+  }
+  for (size_t i = 0; i < machine.units.size(); ++i) {
+    const remapping_unit_config& unit = machine.units[i];
+    report.units.push_back(
+        {absl::StrFormat("dmar%d", i), unit.base, unit.version, unit.cap, unit.ecap});
+  }
+  report.table = report_table(machine.dmar_table);
+  report.memory = machine.firmware_map;
+  for (const memory_range& range : report.memory) {
+    if (range.type == memory_range::kind::ram) report.ram += range.length;
+  }
+  return report;
+}
+
+}  // namespace iommulab

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What hardware a machine has, as plain data for whoever shows it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/status.h"
+#include "core/types.h"
+#include "platform/machine/machine.h"
+
+namespace iommulab {
+
+struct function_report {
+  std::string name;  ///< "0000:00:1f.2"
+  uint16_t vendor = 0;
+  uint16_t device = 0;
+  uint32_t class_code = 0;  ///< 0xBBSSPP
+  std::string class_name;
+  std::string port_type;
+  bool acs = false;  ///< has the capability
+  bool ats = false;
+  bool present = true;                    ///< false: an empty slot
+  std::vector<function_report> children;  ///< behind a bridge, in the kernel's order
+};
+
+struct bus_report {
+  uint16_t segment = 0;
+  uint8_t number = 0;
+  std::vector<function_report> functions;
+};
+
+struct unit_report {
+  std::string name;  ///< "dmar0"
+  phys_addr base;
+  uint32_t version = 0;
+  uint64_t cap = 0;
+  uint64_t ecap = 0;
+};
+
+struct structure_report {
+  std::string name;  ///< "DRHD"
+  std::string words;
+  std::vector<std::string> scopes;  ///< "PCI endpoint 00:1f.0"
+};
+
+struct table_report {
+  bool present = false;
+  bool decodable = false;
+  unsigned host_address_bits = 0;
+  std::vector<structure_report> structures;
+  size_t findings = 0;
+};
+
+struct machine_report {
+  std::string name;
+  std::string command_line;
+  uint64_t ram = 0;           ///< bytes of usable memory
+  size_t function_count = 0;  ///< that answer
+  std::vector<bus_report> buses;
+  std::vector<unit_report> units;
+  table_report table;
+  std::vector<memory_range> memory;  ///< the firmware's map
+};
+
+/// Scans the machine's buses as the kernel would and reads its table. EINVAL when the machine
+/// cannot be built.
+absl::StatusOr<machine_report> report_machine(const machine_config& machine);
+
+/// The table's part of the report. Apart from the rest, which works on the running system.
+table_report report_table(const std::vector<uint8_t>& bytes);
+
+}  // namespace iommulab

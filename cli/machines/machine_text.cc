@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/machines/machine_text.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "platform/vtd/spec/capability.h"
+#include "platform/vtd/spec/registers.h"
+
+namespace iommulab {
+namespace {
+
+std::string counted(size_t count, std::string_view thing) {
+  return absl::StrFormat("%d %s%s", count, thing, count == 1 ? "" : "s");
+}
+
+std::string summary(const machine_report& machine) {
+  constexpr unsigned mib_shift = 20;
+  return absl::StrFormat("%s, %s, %d MiB of memory",
+                         counted(machine.units.size(), "remapping unit"),
+                         counted(machine.function_count, "PCI function"), machine.ram >> mib_shift);
+}
+
+std::string function_line(const function_report& f) {
+  if (!f.present) return f.name + "  (empty slot)";
+  std::string line = absl::StrFormat("%s  %s, %s [%04x:%04x]", f.name, f.class_name, f.port_type,
+                                     f.vendor, f.device);
+  if (f.acs) line += " ACS";
+  if (f.ats) line += " ATS";
+  return line;
+}
+
+void tree(const std::vector<function_report>& functions, const std::string& indent,
+          std::string& text) {
+  for (size_t i = 0; i < functions.size(); ++i) {
+    const bool last = i + 1 == functions.size();
+    text += indent + (last ? "`-- " : "|-- ") + function_line(functions[i]) + '\n';
+    tree(functions[i].children, indent + (last ? "    " : "|   "), text);
+  }
+}
+
+std::string unit_text(const unit_report& unit) {
+  return absl::StrFormat(
+      "  %s at 0x%x, version %d.%d\n    CAP  0x%016x  %s\n    ECAP 0x%016x  %s\n", unit.name,
+      unit.base.value(), vtd::ver::max.get(unit.version), vtd::ver::min.get(unit.version), unit.cap,
+      vtd::to_string(vtd::cap_register(unit.cap)), unit.ecap,
+      vtd::to_string(vtd::ecap_register(unit.ecap)));
+}
+
+std::string table_text(const table_report& table) {
+  if (!table.present) return "\nDMAR table: none\n";
+  if (!table.decodable) return "\nDMAR table: not decodable\n";
+  std::string text = absl::StrFormat("\nDMAR table: %d address bits, %s\n", table.host_address_bits,
+                                     counted(table.findings, "finding"));
+  for (const structure_report& s : table.structures) {
+    text += absl::StrFormat("  %s  %s\n", s.name, s.words);
+    for (const std::string& scope : s.scopes) text += "        " + scope + '\n';
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string machine_list_text(const std::vector<machine_report>& machines) {
+  size_t width = 0;
+  for (const machine_report& machine : machines) width = std::max(width, machine.name.size());
+  std::string text;
+  for (const machine_report& machine : machines) {
+    text += absl::StrFormat("%-*s  %s\n", static_cast<int>(width), machine.name, summary(machine));
+  }
+  return text;
+}
+
+std::string machine_text(const machine_report& machine) {
+  std::string text = absl::StrFormat("%s: %s\nCommand line: %s\n\nPCI\n", machine.name,
+                                     summary(machine), machine.command_line);
+  for (const bus_report& bus : machine.buses) {
+    text += absl::StrFormat("  root bus %04x:%02x\n", bus.segment, bus.number);
+    tree(bus.functions, "  ", text);
+  }
+  text += "\nRemapping units\n";
+  for (const unit_report& unit : machine.units) text += unit_text(unit);
+  text += table_text(machine.table);
+  text += "\nMemory map\n";
+  for (const memory_range& range : machine.memory) {
+    text += absl::StrFormat("  0x%012x-0x%012x  %s\n", range.start.value(), range.end() - 1,
+                            range.type == memory_range::kind::ram ? "usable" : "reserved");
+  }
+  return text;
+}
+
+}  // namespace iommulab
