@@ -29,6 +29,15 @@ std::vector<std::pair<uint64_t, uint64_t>> memory_pfn_ranges(const machine_confi
   return ranges;
 }
 
+// acpi_map_pxm_to_node() with node_online().
+std::function<int(uint32_t)> nodes_of(const machine_config& config) {
+  if (config.proximity_domains.empty()) return {};
+  return [domains = config.proximity_domains](uint32_t domain) {
+    const auto it = std::find(domains.begin(), domains.end(), domain);
+    return it == domains.end() ? -1 : static_cast<int>(it - domains.begin());
+  };
+}
+
 vtd_config unit_config(const remapping_unit_config& unit, size_t index) {
   vtd_config config;
   config.name = absl::StrFormat("dmar%d", index);
@@ -117,7 +126,7 @@ void kernel::parse_parameters() {
                                                  .pci = *pci_,
                                                  .acpi_dmar_table = [this] { return dmar_table(); },
                                                  .acpi_device = {},
-                                                 .node_of_proximity_domain = {},
+                                                 .node_of_proximity_domain = nodes_of(config_),
                                                  .memory_pfn_ranges = memory_pfn_ranges(config_),
                                                  .install_dma_ops = {}},
                                      options);

@@ -49,6 +49,9 @@ struct machine_config {
   phys_addr dmar_address;  ///< where the kernel saw it, 0 when unknown
   dmi_strings dmi;
   std::string command_line;  ///< the kernel's, of a capture
+  /// ACPI proximity domains that are NUMA nodes, in the order of their numbers; empty for a kernel
+  /// without NUMA.
+  std::vector<uint32_t> proximity_domains;
   std::vector<pci_root> pci_roots;
   std::vector<pci_function_config> pci_functions;
   /// Unowned addresses that read all ones; every other unowned address reads zero.

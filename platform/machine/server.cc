@@ -283,6 +283,7 @@ machine_config server_machine() {
   machine.dmar_table = serialise(server_dmar());
   machine.dmar_address = dmar_address;
   machine.dmi = {"iommulab", "1.0", "server"};
+  machine.proximity_domains = {0, 1};
   machine.reads_all_ones = {{phys_addr(0x80000000), 0x10000000}};
   return machine;
 }

@@ -3,6 +3,9 @@
 // Several units in one machine: the built-in server (platform/machine/builtin.h), whose graphics
 // unit has three-level tables, no superpages and no pass-through, and whose processors' units have
 // all of it.
+#include <map>
+#include <string>
+
 #include "core/pci/ats.h"
 #include "intel/expect.h"
 #include "intel/iommu/device.h"
@@ -74,6 +77,23 @@ TEST(several_units, are_walked_backwards_with_include_all_last) {
     if (e.kind == trace_kind::reg_write && e.address == r_rtaddr) order.push_back(e.unit);
   }
   EXPECT_THAT(order, ElementsAre("dmar2", "dmar1", "dmar0", "dmar3"));
+}
+
+// dmar_parse_one_rhsa(): the first socket's units are in node 0, the second's in node 1, and tables
+// are asked for there.
+TEST(several_units, are_in_the_nodes_that_the_table_names) {
+  system s(server_machine());
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  for (size_t u = 0; u < units; ++u) {
+    EXPECT_EQ(drhd(s, u).iommu->node, u == bus_80 || u == bus_c0 ? 1 : 0) << name_of(u);
+  }
+  std::map<int, int> asked;
+  for (const trace_event& e : s.events().events()) {
+    if (e.kind != trace_kind::note || !e.text.starts_with("alloc_pgtable_page node=")) continue;
+    ++asked[std::stoi(e.text.substr(sizeof("alloc_pgtable_page node=") - 1))];
+  }
+  EXPECT_EQ(asked.size(), 2u);
+  EXPECT_GE(asked[1], 2) << "two root tables at least";
 }
 
 // init_dmars(), for each unit what it does for one. The reserved regions add no access: only a
