@@ -3,6 +3,7 @@
 // iommulab: one binary, a subcommand a task. Exit status 0 good, 1 a finding, 2 bad use or input.
 #include <cstdio>
 #include <exception>
+#include <string>
 
 #include "CLI/CLI.hpp"
 #include "cli/boot/boot_command.h"
@@ -14,7 +15,9 @@ int main(int argc, char** argv) {
   CLI::App app("The Linux intel-iommu driver stack in user space, on a simulated VT-d", "iommulab");
   app.set_version_flag("--version", std::string("iommulab ") + IOMMULAB_VERSION);
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::simple);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string("iommulab: ") + error.what() + " (see --help)\n";
+  });
   int exit_status = 0;
   iommulab::add_boot_command(app, exit_status);
   iommulab::add_dmar_command(app, exit_status);

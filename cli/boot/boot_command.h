@@ -13,11 +13,11 @@ namespace iommulab {
 
 /// The options as given.
 struct boot_arguments {
-  std::vector<std::string> machines;       ///< empty: default_machine
-  std::vector<std::string> command_lines;  ///< empty: the machine's own
-  std::string trace;                       ///< words of --trace, empty without it
-  std::string until;
-  std::string sysfs;  ///< directory to write to
+  std::vector<std::string> machines{};       ///< empty: default_machine
+  std::vector<std::string> command_lines{};  ///< empty: the machine's own
+  std::string trace{};                       ///< words of --trace, empty without it
+  std::string until{};
+  std::string sysfs{};  ///< directory to write to
   bool json = false;
   bool diff = false;
 };

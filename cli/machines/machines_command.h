@@ -11,7 +11,7 @@
 namespace iommulab {
 
 struct machines_arguments {
-  std::string machine;  ///< a name or a capture's folder; empty to list the built-in ones
+  std::string machine{};  ///< a name or a capture's folder; empty to list the built-in ones
   bool json = false;
 };
 

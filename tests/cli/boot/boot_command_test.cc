@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/boot/boot_command.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+
+#include "cli/boot/run_boot.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "platform/machine/builtin.h"
+#include "support/golden.h"
+
+namespace iommulab {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// What the recorded kernel printed of the driver and the groups, without times.
+std::vector<std::string> recorded_log(const std::string& name) {
+  const auto text = golden::read_text(capture(name) + "/dmesg.txt");
+  if (!text.ok()) return {};
+  // Not from the line's start: a command line too long for one record ends without a newline.
+  const std::regex line(R"(\[ *\d+\.\d+\] ((DMAR|iommu): .*)$)");
+  std::vector<std::string> result;
+  for (std::string l : lines_of(*text)) {
+    std::erase(l, '\r');
+    std::smatch match;
+    if (std::regex_search(l, match, line)) result.push_back(match[1]);
+  }
+  return result;
+}
+
+std::vector<std::string> printed_log(const std::string& out) {
+  const std::regex line(R"(^\[ *\d+\.\d{6}\] ((DMAR|iommu): .*)$)");
+  std::vector<std::string> result;
+  for (const std::string& l : lines_of(out)) {
+    std::smatch match;
+    if (std::regex_match(l, match, line)) result.push_back(match[1]);
+  }
+  return result;
+}
+
+class empty_folder {
+ public:
+  explicit empty_folder(const std::string& name)
+      : path_(::testing::TempDir() + "boot_command_" + name + "_" + std::to_string(getpid())) {
+    fs::remove_all(path_);
+  }
+  ~empty_folder() { fs::remove_all(path_); }
+  empty_folder(const empty_folder&) = delete;
+  empty_folder& operator=(const empty_folder&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+TEST(boot_command_test, the_log_of_each_recorded_boot_is_what_the_kernel_printed) {
+  size_t compared = 0;
+  for (const std::string& name : golden::cases(golden::root() / "kernel/v4_4/boot")) {
+    const std::vector<std::string> expected = recorded_log("boot/" + name);
+    const command_result result = boot({.machines = {capture("boot/" + name)}});
+    const std::vector<std::string> printed = printed_log(result.out);
+    EXPECT_EQ(result.status, 0) << name << result.err;
+    EXPECT_THAT(result.err, "") << name;
+    EXPECT_EQ(printed, expected) << name;
+    compared += printed.size();
+  }
+  EXPECT_GT(compared, 0u);
+}
+
+TEST(boot_command_test, the_default_machine_is_q35_with_the_driver_switched_on) {
+  const command_result result = boot({});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.err, "");
+  EXPECT_THAT(result.out, HasSubstr("\nMachine: q35\nCommand line: intel_iommu=on\n"));
+  EXPECT_THAT(result.out, HasSubstr("\nDMA remapping: asked for: yes; on\n"));
+  EXPECT_THAT(result.out, HasSubstr("  dmar0 at 0xfed90000: translation on"));
+  EXPECT_THAT(result.out, Not(HasSubstr("\x1b")));
+}
+
+TEST(boot_command_test, every_device_of_the_server_is_shown_in_a_group) {
+  const auto machine = server_machine();
+  const command_result result = boot({.machines = {"server"}});
+  EXPECT_EQ(result.status, 0);
+  const size_t groups = result.out.find("\nGroups: ");
+  ASSERT_NE(groups, std::string::npos);
+  for (const pci_function_config& function : machine.pci_functions) {
+    const bool found = result.out.find(to_string(function.id), groups) != std::string::npos;
+    EXPECT_EQ(found, function.present) << to_string(function.id);
+  }
+}
+
+TEST(boot_command_test, without_the_option_translation_stays_off_and_that_is_good) {
+  for (const char* line :
+       {"", "intel_iommu=off", "intel_iommu=on iommu=off", "intel_iommu=on,off"}) {
+    const command_result result = boot({.command_lines = {line}});
+    EXPECT_EQ(result.status, 0) << line;
+    EXPECT_THAT(result.out, HasSubstr("\nDMA remapping: asked for: no; off\n")) << line;
+  }
+}
+
+TEST(boot_command_test, translation_asked_for_and_not_on_is_a_finding) {
+  // x13: the table's signature is wrong; x1: a unit at address 0.
+  for (const char* name : {"firmware/x1", "firmware/x13"}) {
+    const command_result result = boot({.machines = {capture(name)}});
+    EXPECT_EQ(result.status, 1) << name;
+    EXPECT_THAT(result.out, HasSubstr("\nDMA remapping: asked for: yes; off\n")) << name;
+    EXPECT_EQ(result.err, "") << name;
+  }
+}
+
+TEST(boot_command_test, what_the_parser_refuses_in_the_table_is_named) {
+  const command_result result = boot({.machines = {capture("firmware/x1")}});
+  EXPECT_THAT(result.out, HasSubstr("DMAR table: drhd_base_zero: offset 0x38: "));
+}
+
+TEST(boot_command_test, the_access_that_4_4_does_unaligned_is_reported_and_is_no_finding) {
+  const command_result result = boot({});
+  EXPECT_THAT(result.out, HasSubstr("(no error) dmar0: unaligned_access: offset 0x1c"));
+  EXPECT_EQ(result.status, 0);
+}
+
+TEST(boot_command_test, an_unknown_machine_is_refused_with_the_names_there_are) {
+  const command_result result = boot({.machines = {"mainframe"}});
+  expect_refusal(result, 2, "'mainframe'");
+  for (const std::string_view name : builtin_machine_names()) {
+    EXPECT_THAT(result.err, HasSubstr(std::string(name)));
+  }
+}
+
+TEST(boot_command_test, a_folder_that_is_no_capture_is_refused_in_the_loaders_words) {
+  const empty_folder folder("no_capture");
+  fs::create_directories(folder.path());
+  expect_refusal(boot({.machines = {folder.path()}}), 2, folder.path());
+}
+
+TEST(boot_command_test, options_that_contradict_are_refused) {
+  expect_refusal(boot({.machines = {"q35", "server"}}), 2, "--diff");
+  expect_refusal(boot({.diff = true}), 2, "twice");
+  expect_refusal(boot({.machines = {"q35", "q35", "q35"}, .diff = true}), 2, "twice");
+  expect_refusal(boot({.machines = {"q35", "q35"}, .sysfs = "x", .diff = true}), 2, "--sysfs");
+}
+
+TEST(boot_command_test, the_sysfs_tree_is_written_where_it_is_asked_for) {
+  const empty_folder folder("sysfs");
+  const command_result result = boot({.sysfs = folder.path()});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_TRUE(fs::is_directory(folder.path() + "/kernel/iommu_groups"));
+  std::string address;
+  std::ifstream(folder.path() + "/class/iommu/dmar0/intel-iommu/address") >> address;
+  EXPECT_EQ(address, "fed90000");  // QEMU's unit
+}
+
+TEST(boot_command_test, a_folder_with_something_in_it_is_not_written_to) {
+  const empty_folder folder("sysfs_taken");
+  fs::create_directories(folder.path());
+  std::ofstream(folder.path() + "/mine") << "keep";
+  expect_refusal(boot({.sysfs = folder.path()}), 2, folder.path());
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator{}), 1);
+}
+
+}  // namespace
+}  // namespace iommulab

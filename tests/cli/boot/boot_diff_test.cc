@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/boot/boot_diff.h"
+
+#include "cli/boot/run_boot.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+
+namespace iommulab {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(boot_diff_test, a_boot_does_not_differ_from_itself) {
+  const command_result result =
+      boot({.machines = {"server", "server"}, .trace = "all", .diff = true});
+  EXPECT_EQ(result.status, 0) << result.out;
+  for (const std::string& line : lines_of(result.out)) {
+    EXPECT_FALSE(line.starts_with("- ") || line.starts_with("+ ")) << line;
+  }
+  EXPECT_THAT(result.out, HasSubstr("trace: equal"));
+}
+
+TEST(boot_diff_test, an_option_that_adds_a_log_line_shows_that_line) {
+  const command_result result =
+      boot({.command_lines = {"intel_iommu=on", "intel_iommu=on,strict"}, .diff = true});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.out, HasSubstr("\n+ DMAR: Disable batched IOTLB flush\n"));
+  EXPECT_THAT(result.out, HasSubstr("\ngroups: equal, 4 lines\n"));
+}
+
+TEST(boot_diff_test, switching_the_driver_off_takes_its_register_writes_and_groups_away) {
+  const command_result result = boot({.command_lines = {"intel_iommu=on", ""}, .diff = true});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.out, HasSubstr("\n- write32 dmar0 GCMD 0x18 = 0x84000000 TE|QIE\n"));
+  EXPECT_THAT(result.out, HasSubstr("\n- 0: 0000:00:00.0\n"));
+  EXPECT_THAT(result.out, Not(HasSubstr("\n+ write32")));
+}
+
+TEST(boot_diff_test, a_recorded_machine_boots_as_the_built_in_one_of_its_kind) {
+  const command_result result = boot({.machines = {"q35", capture("boot/default")},
+                                      .command_lines = {"intel_iommu=on"},
+                                      .diff = true});
+  // Physical addresses of tables may differ, and nothing else.
+  EXPECT_THAT(result.out, HasSubstr("\nlog: equal"));
+  EXPECT_THAT(result.out, HasSubstr("\ngroups: equal"));
+}
+
+TEST(boot_diff_test, json_holds_the_differing_lines_alone) {
+  const command_result result = boot(
+      {.command_lines = {"intel_iommu=on", "intel_iommu=on,strict"}, .json = true, .diff = true});
+  const auto d = nlohmann::json::parse(result.out);
+  EXPECT_EQ(d["equal"], false);
+  ASSERT_EQ(d["sections"]["log"].size(), 1u);
+  EXPECT_EQ(d["sections"]["log"][0]["side"], "right");
+  EXPECT_EQ(d["sections"]["registers"].size(), 0u);
+}
+
+}  // namespace
+}  // namespace iommulab

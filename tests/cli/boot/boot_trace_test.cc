@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+
+#include "cli/boot/boot_command.h"
+#include "cli/boot/run_boot.h"
+#include "cli/boot/trace_choice.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace iommulab {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+/// The part before the summary.
+std::vector<std::string> trace(const command_result& result) {
+  std::vector<std::string> lines = lines_of(result.out);
+  lines.erase(std::find(lines.begin(), lines.end(), ""), lines.end());
+  return lines;
+}
+
+std::vector<std::string> trace(const std::string& classes, const std::string& until = "") {
+  return trace(boot({.trace = classes, .until = until}));
+}
+
+TEST(boot_trace_test, calls_are_nested_as_braces_and_indentation_say) {
+  const std::vector<std::string> lines = trace("calls");
+  size_t depth = 0;
+  size_t calls = 0;
+  for (const std::string& line : lines) {
+    const std::string text = trimmed(line);
+    if (text == "}") {
+      ASSERT_GT(depth, 0u);
+      --depth;
+    }
+    ASSERT_EQ(line.size() - text.size(), 2 * depth) << line;
+    if (text.ends_with("() {")) ++depth;
+    if (text.ends_with("() {") || text.ends_with("();")) ++calls;
+  }
+  EXPECT_EQ(depth, 0u);
+  EXPECT_GT(calls, 100u);
+  EXPECT_EQ(count(lines, "intel_iommu_init() {"), 1u);
+}
+
+TEST(boot_trace_test, each_class_shows_its_own_events_and_no_others) {
+  const std::vector<std::pair<std::string, std::string>> classes = {
+      {"calls", "intel_iommu_init() {"}, {"regs", "write32 dmar0 GCMD"},
+      {"tables", "context entry of "},   {"queue", "queue dmar0["},
+      {"iova", "iova reserve 0x"},       {"pages", "page alloc "},
+  };
+  for (const auto& [name, sign] : classes) {
+    const std::vector<std::string> lines = trace(name);
+    for (const auto& [other, other_sign] : classes) {
+      EXPECT_EQ(count(lines, other_sign) > 0, other == name) << name << " shows " << other;
+    }
+    EXPECT_EQ(count(lines, "DMAR: Host address width 39"), 1u) << name;
+  }
+  const std::vector<std::string> all = trace("all");
+  for (const auto& [name, sign] : classes) EXPECT_GT(count(all, sign), 0u) << name;
+}
+
+TEST(boot_trace_test, without_calls_nothing_is_indented) {
+  for (const std::string& line : trace("regs,tables")) EXPECT_EQ(trimmed(line), line);
+}
+
+TEST(boot_trace_test, translation_is_switched_on_with_the_queue_enabled) {
+  const std::vector<std::string> lines = trace("regs");
+  constexpr unsigned te = 1u << 31;
+  constexpr unsigned qie = 1u << 26;
+  char value[32];
+  std::snprintf(value, sizeof(value), "0x%x TE|QIE", te | qie);
+  EXPECT_EQ(count(lines, std::string("write32 dmar0 GCMD 0x18 = ") + value), 1u);
+}
+
+TEST(boot_trace_test, table_entries_are_called_by_the_device_they_belong_to) {
+  const std::vector<std::string> lines = trace("tables");
+  EXPECT_EQ(count(lines, "root entry of bus 00 at 0x"), 1u);
+  EXPECT_GT(count(lines, "context entry of 00:1f.0 at 0x"), 0u);
+  EXPECT_EQ(count(lines, "??"), 0u);
+}
+
+TEST(boot_trace_test, log_lines_stand_inside_the_function_that_printed_them) {
+  const std::vector<std::string> lines = trace("calls");
+  const auto line = std::find_if(lines.begin(), lines.end(), [](const std::string& l) {
+    return l.find("DMAR: Host address width") != std::string::npos;
+  });
+  ASSERT_NE(line, lines.end());
+  EXPECT_THAT(*line, StartsWith("    [    0.0"));
+  EXPECT_GT(count({lines.begin(), line}, "parse_dmar_table() {"), 0u);
+}
+
+TEST(boot_trace_test, an_unknown_class_is_refused_with_the_classes_there_are) {
+  const command_result result = boot({.trace = "calls,colours"});
+  expect_refusal(result, 2, "'colours'");
+  for (const char* name : {"calls", "regs", "tables", "queue", "iova", "pages", "faults", "log"}) {
+    EXPECT_TRUE(parse_trace_classes(name).ok()) << name;
+    EXPECT_THAT(result.err, HasSubstr(name));
+  }
+}
+
+TEST(boot_trace_test, an_empty_class_is_refused) {
+  expect_refusal(boot({.trace = "calls,"}), 2, "''");
+}
+
+TEST(boot_trace_test, until_ends_output_and_run_behind_the_function) {
+  const std::vector<std::string> whole = trace("calls");
+  const std::vector<std::string> part = trace("calls", "iommu_set_root_entry");
+  ASSERT_LT(part.size(), whole.size());
+  // The last function's line says "();" where nothing was seen in it.
+  EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin()));
+  EXPECT_EQ(count(part, "iommu_set_root_entry()"), 1u);
+  EXPECT_THAT(part.back(), Not(HasSubstr("{")));
+}
+
+TEST(boot_trace_test, until_leaves_the_registers_as_the_function_left_them) {
+  const std::string before = boot({.until = "iommu_set_root_entry"}).out;
+  EXPECT_THAT(before, HasSubstr("Stopped behind iommu_set_root_entry()"));
+  EXPECT_THAT(before, HasSubstr("dmar0 at 0xfed90000: translation off"));
+  EXPECT_THAT(before, Not(HasSubstr("root table not set")));
+  const std::string after = boot({.until = "iommu_enable_translation"}).out;
+  EXPECT_THAT(after, HasSubstr("dmar0 at 0xfed90000: translation on"));
+}
+
+TEST(boot_trace_test, until_cuts_the_log_where_the_function_returned) {
+  const command_result result = boot({.until = "parse_dmar_table"});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("DMAR: Host address width 39"));
+  EXPECT_THAT(result.out, Not(HasSubstr("No RMRR found")));
+}
+
+TEST(boot_trace_test, every_function_of_the_boot_can_be_stopped_behind) {
+  // Each unwinding goes through other frames.
+  std::vector<std::string> names;
+  for (const std::string& line : trace("calls")) {
+    const std::string text = trimmed(line);
+    const size_t end = text.find("()");
+    if (end != std::string::npos && text.size() <= end + 4) names.push_back(text.substr(0, end));
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  ASSERT_GT(names.size(), 30u);
+  for (const std::string& name : names) {
+    const command_result result = boot({.until = name});
+    EXPECT_EQ(result.status, 0) << name << result.err;
+    EXPECT_THAT(result.out, HasSubstr("Stopped behind " + name + "()"));
+  }
+}
+
+TEST(boot_trace_test, a_function_that_never_runs_is_a_finding) {
+  expect_refusal(boot({.until = "iommu_suspend"}), 1, "iommu_suspend() was not called");
+}
+
+}  // namespace
+}  // namespace iommulab

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The boot command run in this process, and its output as lines.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/boot/boot_command.h"
+
+namespace iommulab {
+
+struct command_result {
+  int status = -1;
+  std::string out;
+  std::string err;
+};
+
+command_result boot(const boot_arguments& arguments);
+
+/// Lines of `text` without their ends.
+std::vector<std::string> lines_of(const std::string& text);
+/// Number of `lines` that contain `text`.
+size_t count(const std::vector<std::string>& lines, const std::string& text);
+/// Without leading blanks.
+std::string trimmed(const std::string& line);
+
+/// Path of a capture of Linux 4.4: "boot/default".
+std::string capture(const std::string& name);
+
+/// One line on stderr that contains `reason`, nothing on stdout.
+void expect_refusal(const command_result& result, int status, const std::string& reason);
+
+}  // namespace iommulab

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/output/line_diff.h"
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace iommulab {
+namespace {
+
+using ::testing::ElementsAre;
+using lines = std::vector<std::string>;
+using side = diff_line::side;
+
+/// Length of the longest common subsequence by the textbook's table.
+size_t common_length(const lines& a, const lines& b) {
+  std::vector<std::vector<size_t>> t(a.size() + 1, std::vector<size_t>(b.size() + 1, 0));
+  for (size_t i = 1; i <= a.size(); ++i) {
+    for (size_t j = 1; j <= b.size(); ++j) {
+      t[i][j] = a[i - 1] == b[j - 1] ? t[i - 1][j - 1] + 1 : std::max(t[i - 1][j], t[i][j - 1]);
+    }
+  }
+  return t[a.size()][b.size()];
+}
+
+lines one_side(const std::vector<diff_line>& script, side leave_out) {
+  lines result;
+  for (const diff_line& line : script) {
+    if (line.where != leave_out) result.push_back(line.text);
+  }
+  return result;
+}
+
+size_t marked(const std::vector<diff_line>& script, side where) {
+  return static_cast<size_t>(std::count_if(script.begin(), script.end(),
+                                           [&](const diff_line& l) { return l.where == where; }));
+}
+
+lines random_lines(std::mt19937& random) {
+  lines result(random() % 12);
+  for (std::string& line : result) line = std::string(1, static_cast<char>('a' + random() % 4));
+  return result;
+}
+
+TEST(line_diff_test, both_lists_can_be_read_back_and_no_line_is_marked_without_need) {
+  std::mt19937 random(1);
+  for (int i = 0; i < 2000; ++i) {
+    const lines a = random_lines(random);
+    const lines b = random_lines(random);
+    const auto script = diff_lines(a, b);
+    ASSERT_EQ(one_side(script, side::right), a) << i;
+    ASSERT_EQ(one_side(script, side::left), b) << i;
+    ASSERT_EQ(marked(script, side::both), common_length(a, b)) << i;
+  }
+}
+
+TEST(line_diff_test, beyond_the_limit_the_ends_are_still_recognised) {
+  const auto script = diff_lines({"x", "1", "2", "y"}, {"x", "3", "4", "5", "y"}, 1);
+  EXPECT_THAT(script, ElementsAre(diff_line{side::both, "x"}, diff_line{side::left, "1"},
+                                  diff_line{side::left, "2"}, diff_line{side::right, "3"},
+                                  diff_line{side::right, "4"}, diff_line{side::right, "5"},
+                                  diff_line{side::both, "y"}));
+}
+
+TEST(line_diff_test, text_shows_the_lines_around_a_difference_and_marks_what_is_left_out) {
+  const auto script =
+      diff_lines({"a", "b", "c", "d", "e", "f", "g"}, {"a", "B", "c", "d", "e", "f", "G"});
+  EXPECT_EQ(diff_to_text(script, 1), "  a\n- b\n+ B\n  c\n  ...\n  f\n- g\n+ G\n");
+}
+
+TEST(line_diff_test, equal_lists_give_no_text) {
+  EXPECT_EQ(diff_to_text(diff_lines({"a", "b"}, {"a", "b"})), "");
+}
+
+}  // namespace
+}  // namespace iommulab
