@@ -26,7 +26,8 @@ class strong_number {
   constexpr explicit strong_number(Rep value) : value_(value) {}
 
   [[nodiscard]] constexpr Rep value() const { return value_; }
-  constexpr auto operator<=>(const strong_number&) const = default;  // NOLINT(modernize-use-nullptr)
+  constexpr auto operator<=>(const strong_number&) const =
+      default;  // NOLINT(modernize-use-nullptr)
 
   template <typename H>
   friend H AbslHashValue(H h, strong_number n) {  // NOLINT(readability-identifier-naming): Abseil's

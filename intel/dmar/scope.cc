@@ -152,18 +152,19 @@ void dmar_acpi_insert_dev_scope(intel_driver& drv, uint8_t device_number, device
 int dmar_acpi_dev_scope_init(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "dmar_acpi_dev_scope_init");
   if (!drv.dmar_tbl) return -ENODEV;
-  return dmar_for_each_structure(drv, *drv.dmar_tbl, [&](const remapping_structure& s, uint16_t type) {
-    if (type != static_cast<uint16_t>(dmar_layout::structure_type::andd)) return 0;
-    const byte_cursor cursor(s.bytes, s.table_offset);
-    const std::string name = dmar_andd_name(s);
-    device* adev = drv.host.acpi_device ? drv.host.acpi_device(name) : nullptr;
-    if (adev == nullptr) {
-      drv.pr.err("Failed to find handle for ACPI object %s", name);
-      return 0;
-    }
-    dmar_acpi_insert_dev_scope(drv, *cursor.read(dmar_layout::andd::device_number), *adev);
-    return 0;
-  });
+  return dmar_for_each_structure(
+      drv, *drv.dmar_tbl, [&](const remapping_structure& s, uint16_t type) {
+        if (type != static_cast<uint16_t>(dmar_layout::structure_type::andd)) return 0;
+        const byte_cursor cursor(s.bytes, s.table_offset);
+        const std::string name = dmar_andd_name(s);
+        device* adev = drv.host.acpi_device ? drv.host.acpi_device(name) : nullptr;
+        if (adev == nullptr) {
+          drv.pr.err("Failed to find handle for ACPI object %s", name);
+          return 0;
+        }
+        dmar_acpi_insert_dev_scope(drv, *cursor.read(dmar_layout::andd::device_number), *adev);
+        return 0;
+      });
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_pci_device_match()

@@ -39,8 +39,9 @@ void register_file::reset() {
 void register_file::check_access(uint64_t offset, unsigned size, uint64_t value, bool write) {
   const std::string_view verb = write ? "written" : "read";
   if (offset % size != 0) {
-    diagnoses_.add(vtd_diagnosis::unaligned_access, offset, value,
-                   absl::StrFormat("%u bytes %s at an offset that is no multiple of %u", size, verb, size));
+    diagnoses_.add(
+        vtd_diagnosis::unaligned_access, offset, value,
+        absl::StrFormat("%u bytes %s at an offset that is no multiple of %u", size, verb, size));
     return;
   }
   if (by_byte_[offset] == no_row && by_byte_[offset + size - 1] == no_row) {

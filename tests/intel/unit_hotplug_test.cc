@@ -3,11 +3,10 @@
 // Units that come and go while the system runs: dmar_device_add() and dmar_device_remove() (Linux
 // v4.4 drivers/iommu/dmar.c; VT-d specification 8.8). The _DSM of a test returns structures that
 // it built itself.
-#include "intel/dmar/hotplug.h"
-
 #include <cerrno>
 #include <map>
 
+#include "intel/dmar/hotplug.h"
 #include "intel/dmar/table.h"
 #include "intel/expect.h"
 
