@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "iova/iova_allocator.h"
+#include "iova/lab/range.h"
 
 namespace iommulab {
 

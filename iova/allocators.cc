@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "iova/allocators.h"
+
+#include <vector>
+
+#include "iova/linux/catalogue.h"
+#include "iova/rivals/catalogue.h"
+
+namespace iommulab {
+
+absl::Span<const iova_catalogue_entry> iova_allocators() {
+  static const std::vector<iova_catalogue_entry> all = [] {
+    std::vector<iova_catalogue_entry> joined;
+    for (const auto& table : {linux_iova_allocators(), rivals_iova_allocators()}) {
+      joined.insert(joined.end(), table.begin(), table.end());
+    }
+    return joined;
+  }();
+  return all;
+}
+
+const iova_catalogue_entry* find_iova_allocator(std::string_view name) {
+  for (const iova_catalogue_entry& entry : iova_allocators()) {
+    if (entry.name == name) return &entry;
+  }
+  return nullptr;
+}
+
+}  // namespace iommulab

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Every allocator of the lab by its name.
+#pragma once
+
+#include "absl/types/span.h"
+#include "iova/lab/catalogue.h"
+
+namespace iommulab {
+
+/// The kernels' generations, oldest first, then the rivals.
+absl::Span<const iova_catalogue_entry> iova_allocators();
+/// Null when no allocator has that name.
+const iova_catalogue_entry* find_iova_allocator(std::string_view name);
+
+}  // namespace iommulab

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The locks that an engine can be built with: the kernel's spinlock, or none.
+#pragma once
+
+#include <atomic>
+
+#include "absl/base/thread_annotations.h"
+
+namespace iommulab {
+
+/// For one thread: costs nothing and guards nothing.
+class ABSL_LOCKABLE no_lock {
+ public:
+  void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {}
+  void unlock() ABSL_UNLOCK_FUNCTION() {}
+};
+
+/// Test and test-and-set; who waits spins, as in the kernel. Not fair.
+class ABSL_LOCKABLE spin_lock {
+ public:
+  spin_lock() = default;
+  spin_lock(const spin_lock&) = delete;
+  spin_lock& operator=(const spin_lock&) = delete;
+
+  void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    while (taken_.exchange(true, std::memory_order_acquire)) {
+      while (taken_.load(std::memory_order_relaxed)) __builtin_ia32_pause();
+    }
+  }
+  void unlock() ABSL_UNLOCK_FUNCTION() { taken_.store(false, std::memory_order_release); }
+
+ private:
+  std::atomic<bool> taken_ = false;
+};
+
+}  // namespace iommulab

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "absl/types/span.h"
+#include "iova/lab/catalogue.h"
+
+namespace iommulab {
+
+/// The allocators of this folder.
+absl::Span<const iova_catalogue_entry> rivals_iova_allocators();
+
+}  // namespace iommulab
