@@ -11,6 +11,18 @@
 #include "cli/machines/machines_command.h"
 #include "cli/verify/verify_command.h"
 
+namespace {
+
+constexpr int bad_use = 2;
+
+/// CLI11 says of an unknown first word only that a subcommand is missing: we say which word it is.
+bool names_no_command(const CLI::App& app, const char* word) {
+  const auto has_that_name = [word](const CLI::App* command) { return command->check_name(word); };
+  return word[0] != '-' && app.get_subcommands(has_that_name).empty();
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   CLI::App app("The Linux intel-iommu driver stack in user space, on a simulated VT-d", "iommulab");
   app.set_version_flag("--version", std::string("iommulab ") + IOMMULAB_VERSION);
@@ -26,10 +38,13 @@ int main(int argc, char** argv) {
   for (CLI::App* command : app.get_subcommands({})) {
     command->set_version_flag("--version", std::string("iommulab ") + IOMMULAB_VERSION);
   }
+  if (argc > 1 && names_no_command(app, argv[1])) {
+    std::fprintf(stderr, "iommulab: '%s' is no command (see --help)\n", argv[1]);
+    return bad_use;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    constexpr int bad_use = 2;
     return app.exit(error) == 0 ? 0 : bad_use;
   }
   return exit_status;

@@ -202,6 +202,11 @@ absl::StatusOr<std::string> sysfs_tree::read_link(std::string_view path) const {
 absl::Status sysfs_tree::write_out(const std::string& directory) const {
   namespace fs = std::filesystem;
   std::error_code error;
+  if (fs::exists(directory, error) && !fs::is_directory(directory, error)) {
+    return errno_status(
+        ENOTDIR,
+        absl::StrFormat("%s: there is something else of that name, not a directory", directory));
+  }
   if (fs::exists(directory, error) && !fs::is_empty(directory, error)) {
     return errno_status(EEXIST, absl::StrFormat("%s: the directory is not empty", directory));
   }

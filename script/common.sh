@@ -5,6 +5,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 jobs=${IOMMULAB_JOBS:-$(nproc)}
 
+# Objects are found again in another clone: paths count from the source root.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
+
 # configure PRESET [ARGUMENT…]: cmake --preset, with ccache where there is one.
 configure() {
   local launcher=()

@@ -11,6 +11,7 @@
 #include "cli/boot/event_words.h"
 #include "cli/boot/trace_choice.h"
 #include "cli/boot/trace_text.h"
+#include "cli/output/counted.h"
 #include "nlohmann/json.hpp"
 
 namespace iommulab {
@@ -95,7 +96,8 @@ std::string difference_to_text(const boot_difference& difference) {
   std::string text = absl::StrFormat("--- %s\n+++ %s\n", difference.left, difference.right);
   for (const difference_section& section : difference.sections) {
     if (section.equal()) {
-      text += absl::StrFormat("\n%s: equal, %d lines\n", section.title, section.lines.size());
+      text += absl::StrFormat("\n%s: equal, %s\n", section.title,
+                              counted(section.lines.size(), "line"));
     } else {
       text += absl::StrFormat("\n%s:\n%s", section.title, diff_to_text(section.lines));
     }

@@ -5,10 +5,12 @@
 #include <memory>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "cli/dmar/dmar_json.h"
 #include "cli/dmar/dmar_text.h"
+#include "cli/output/complain.h"
 #include "core/status.h"
 #include "platform/firmware/acpi_table.h"
 #include "platform/firmware/dmar_table.h"
@@ -16,32 +18,25 @@
 namespace iommulab {
 namespace {
 
-int status_of(dmar_exit_status status) {
-  return static_cast<int>(status);
-}
-
-int refuse(const absl::Status& status, std::ostream& err) {
-  err << "iommulab dmar: " << std::string(status.message()) << '\n';
-  return status_of(dmar_exit_status::unreadable);
+absl::Status refusal(const std::string& file, const dmar_finding& why) {
+  return input_error(file, why.offset, why.field, absl::StrFormat("0x%x", why.value), why.sentence);
 }
 
 }  // namespace
 
 int run_dmar(const dmar_arguments& arguments, std::ostream& out, std::ostream& err) {
   const absl::StatusOr<std::vector<uint8_t>> bytes = read_table_file(arguments.file);
-  if (!bytes.ok()) return refuse(bytes.status(), err);
+  if (!bytes.ok()) return complain(err, bytes.status());
 
   const dmar_table table = decode_dmar(*bytes);
-  if (!table.decodable) {
-    const dmar_finding& why = table.findings.back();
-    return refuse(input_error(arguments.file, why.offset, why.field,
-                              absl::StrFormat("0x%x", why.value), why.sentence),
-                  err);
-  }
+  if (!table.decodable) return complain(err, refusal(arguments.file, table.findings.back()));
+
   out << (arguments.json ? dmar_to_json(table, arguments.file)
                          : dmar_to_text(table, arguments.file));
-  return status_of(table.has(dmar_severity::warning) ? dmar_exit_status::findings
-                                                     : dmar_exit_status::good);
+  const auto damage =
+      absl::c_find_if(table.findings, [](const dmar_finding& f) { return is_damage(f.diagnosis); });
+  if (damage != table.findings.end()) return complain(err, refusal(arguments.file, *damage));
+  return static_cast<int>(table.has(dmar_severity::warning) ? exit_code::finding : exit_code::good);
 }
 
 void add_dmar_command(CLI::App& app, int& exit_status) {
@@ -52,7 +47,8 @@ void add_dmar_command(CLI::App& app, int& exit_status) {
       ->required();
   command->add_flag("--json", arguments->json, "Print JSON");
   command->footer(
-      "Exit status: 0 good; 1 decoded, with warnings or errors; 2 no readable DMAR table.");
+      "Exit status: 0 good; 1 decoded whole, with warnings or errors; 2 no DMAR table, or one that "
+      "is cut short or whose lengths lead nowhere: what can be decoded is shown.");
   command->callback(
       [arguments, &exit_status] { exit_status = run_dmar(*arguments, std::cout, std::cerr); });
 }

@@ -10,19 +10,15 @@
 
 namespace iommulab {
 
-enum class dmar_exit_status : int {
-  good = 0,
-  findings = 1,    ///< Decoded, with findings of severity warning or error.
-  unreadable = 2,  ///< Not readable, or not a DMAR table with a whole header.
-};
-
 struct dmar_arguments {
   std::string file;
   bool json = false;
 };
 
-/// Runs the command and returns its exit status. What it shows goes to `out`, whole or not at
-/// all; when the file cannot be decoded, one sentence goes to `err` and nothing to `out`.
+/// Runs the command and returns its exit status: 0 good; 1 decoded whole, with warnings or errors;
+/// 2 not a DMAR table, or a damaged one (is_damage()). The decode goes to `out`, whole or not at
+/// all. Status 2 comes with one sentence on `err`; `out` then has what can be decoded, and nothing
+/// when there is not even a whole header.
 int run_dmar(const dmar_arguments& arguments, std::ostream& out, std::ostream& err);
 
 /// Adds the subcommand to `app`. Parsing a command line that names it runs it, on the standard

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_format.h"
 #include "cli/dmar/dmar_meaning.h"
+#include "cli/output/counted.h"
 #include "platform/firmware/acpi_table.h"
 
 namespace iommulab {
@@ -49,9 +50,9 @@ std::string finding_text(const dmar_finding& finding) {
 }  // namespace
 
 std::string dmar_to_text(const dmar_table& table, std::string_view file) {
-  std::string text =
-      absl::StrFormat("%s: DMAR table, revision %d, %d bytes, %d structures\n", printable(file),
-                      table.header.revision, table.header.length, table.structures.size());
+  std::string text = absl::StrFormat("%s: DMAR table, revision %d, %d bytes, %s\n", printable(file),
+                                     table.header.revision, table.header.length,
+                                     counted(table.structures.size(), "structure"));
   for (const dmar_field& field : table.fields) {
     text += field_line(table, field, "  ", header_field_meaning(table, field));
   }

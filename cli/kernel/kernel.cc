@@ -41,8 +41,8 @@ std::function<int(uint32_t)> nodes_of(const machine_config& config) {
 vtd_config unit_config(const remapping_unit_config& unit, size_t index) {
   vtd_config config;
   config.name = absl::StrFormat("dmar%d", index);
-  config.cap = vtd::cap_register(unit.cap);
-  config.ecap = vtd::ecap_register(unit.ecap);
+  config.cap = unit.cap;
+  config.ecap = unit.ecap;
   config.version_major = static_cast<uint8_t>(unit.version >> 4);
   config.version_minor = static_cast<uint8_t>(unit.version & 0xf);
   config.host_address_width = config.cap.max_guest_address_width();

@@ -53,10 +53,10 @@ json unit_json(const unit_report& unit) {
   return {{"name", unit.name},
           {"base", hex(unit.base.value())},
           {"version", hex(unit.version)},
-          {"cap", hex(unit.cap)},
-          {"cap_words", vtd::to_string(vtd::cap_register(unit.cap))},
-          {"ecap", hex(unit.ecap)},
-          {"ecap_words", vtd::to_string(vtd::ecap_register(unit.ecap))}};
+          {"cap", hex(unit.cap.value())},
+          {"cap_words", vtd::to_string(unit.cap)},
+          {"ecap", hex(unit.ecap.value())},
+          {"ecap_words", vtd::to_string(unit.ecap)}};
 }
 
 }  // namespace

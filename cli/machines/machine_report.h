@@ -36,8 +36,8 @@ struct unit_report {
   std::string name;  ///< "dmar0"
   phys_addr base;
   uint32_t version = 0;
-  uint64_t cap = 0;
-  uint64_t ecap = 0;
+  vtd::cap_register cap;
+  vtd::ecap_register ecap;
 };
 
 struct structure_report {

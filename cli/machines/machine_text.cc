@@ -4,15 +4,12 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
+#include "cli/output/counted.h"
 #include "platform/vtd/spec/capability.h"
 #include "platform/vtd/spec/registers.h"
 
 namespace iommulab {
 namespace {
-
-std::string counted(size_t count, std::string_view thing) {
-  return absl::StrFormat("%d %s%s", count, thing, count == 1 ? "" : "s");
-}
 
 std::string summary(const machine_report& machine) {
   constexpr unsigned mib_shift = 20;
@@ -42,9 +39,8 @@ void tree(const std::vector<function_report>& functions, const std::string& inde
 std::string unit_text(const unit_report& unit) {
   return absl::StrFormat(
       "  %s at 0x%x, version %d.%d\n    CAP  0x%016x  %s\n    ECAP 0x%016x  %s\n", unit.name,
-      unit.base.value(), vtd::ver::max.get(unit.version), vtd::ver::min.get(unit.version), unit.cap,
-      vtd::to_string(vtd::cap_register(unit.cap)), unit.ecap,
-      vtd::to_string(vtd::ecap_register(unit.ecap)));
+      unit.base.value(), vtd::ver::max.get(unit.version), vtd::ver::min.get(unit.version),
+      unit.cap.value(), vtd::to_string(unit.cap), unit.ecap.value(), vtd::to_string(unit.ecap));
 }
 
 std::string table_text(const table_report& table) {

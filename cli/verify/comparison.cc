@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "cli/output/counted.h"
 #include "cli/verify/call_listing.h"
 #include "cli/verify/hardware_trace.h"
 #include "cli/verify/log_listing.h"
@@ -226,7 +227,7 @@ std::string to_string(const class_result& result) {
   std::string text = absl::StrFormat("%-10s %s", result.name, word_for(result.status));
   switch (result.status) {
     case outcome::equal:
-      return absl::StrFormat("%s, %d lines\n", text, result.lines);
+      return absl::StrFormat("%s, %s\n", text, counted(result.lines, "line"));
     case outcome::not_compared:
       return absl::StrFormat("%s (%s)\n", text, result.report);
     default:

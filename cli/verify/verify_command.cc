@@ -37,7 +37,7 @@ int verify_folder(const std::string& path) {
   }
   bool passes = true;
   for (const verify::class_result& result : results) {
-    std::printf("%s\n", to_string(result).c_str());
+    std::fputs(to_string(result).c_str(), stdout);
     passes = passes && result.passes();
   }
   return passes ? all_equal : found_difference;

@@ -110,6 +110,25 @@ const dmar_diagnosis_info& describe(dmar_diagnosis diagnosis) {
   return infos[static_cast<std::size_t>(diagnosis)];
 }
 
+bool is_damage(dmar_diagnosis diagnosis) {
+  switch (diagnosis) {
+    case bad_signature:
+    case table_header_truncated:
+    case table_length_too_short:
+    case table_truncated:
+    case trailing_bytes:
+    case structure_length_zero:
+    case structure_too_short:
+    case structure_overruns_table:
+    case scope_length_zero:
+    case scope_too_short:
+    case scope_overruns_structure:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::string_view name(dmar_diagnosis diagnosis) {
   return describe(diagnosis).name;
 }

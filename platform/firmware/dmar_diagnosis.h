@@ -78,6 +78,10 @@ struct dmar_diagnosis_info {
 absl::Span<const dmar_diagnosis_info> all_dmar_diagnoses();
 const dmar_diagnosis_info& describe(dmar_diagnosis diagnosis);
 
+/// Whether it means that the table's bytes do not hold together, so that a part of them cannot be
+/// decoded: the table is cut short, or a length leads nowhere or over an end.
+bool is_damage(dmar_diagnosis diagnosis);
+
 std::string_view name(dmar_diagnosis diagnosis);
 std::string_view name(dmar_severity severity);
 

@@ -5,41 +5,31 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/types.h"
+#include "platform/firmware/dmar_builder.h"
 
 namespace iommulab {
-
-/// VT-d specification 8.3.1
-enum class dmar_scope_type : uint8_t { endpoint = 1, bridge = 2, ioapic = 3, hpet = 4 };
-
-struct dmar_scope {
-  dmar_scope_type type = dmar_scope_type::endpoint;
-  uint8_t enumeration_id = 0;  ///< of an I/O APIC or HPET
-  uint8_t start_bus = 0;
-  std::vector<std::pair<uint8_t, uint8_t>> path;  ///< device and function, one pair a hop
-};
 
 struct dmar_unit {
   uint16_t segment = 0;
   phys_addr base;
   bool include_all = false;
-  std::vector<dmar_scope> scopes;
+  std::vector<dmar_scope_spec> scopes;
 };
 
 struct dmar_reserved_region {
   uint16_t segment = 0;
   phys_addr first;
   phys_addr last;  ///< the last byte
-  std::vector<dmar_scope> scopes;
+  std::vector<dmar_scope_spec> scopes;
 };
 
 struct dmar_ats_ports {
   uint16_t segment = 0;
   bool all_ports = false;
-  std::vector<dmar_scope> scopes;
+  std::vector<dmar_scope_spec> scopes;
 };
 
 struct dmar_affinity {

@@ -14,6 +14,7 @@
 #include "platform/memory/physical_memory.h"
 #include "platform/pci/pci_function.h"
 #include "platform/pci/pci_machine.h"
+#include "platform/vtd/spec/capability.h"
 
 namespace iommulab {
 
@@ -23,8 +24,8 @@ struct remapping_unit_config {
   phys_addr base;
   uint64_t size = 0x1000;   ///< bytes of its register window
   uint32_t version = 0x10;  ///< the version register: major 7:4, minor 3:0
-  uint64_t cap = 0;
-  uint64_t ecap = 0;
+  vtd::cap_register cap;
+  vtd::ecap_register ecap;
 };
 
 /// Physical addresses that no device and no memory owns, and that read all ones instead of zero.

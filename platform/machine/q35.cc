@@ -124,15 +124,13 @@ dmar_description q35_dmar(const q35_options& options,
   table.creator_id = "BXPC";
   dmar_unit unit;
   unit.base = qemu_unit(options.unit).base;
-  unit.scopes.push_back({dmar_scope_type::ioapic, 0, 0xff, {{0, 0}}});
+  unit.scopes.push_back(dmar_scope_spec::ioapic(0, 0xff, {0, 0}));
   for (const pci_function_config& f : functions) {
     const uint32_t cls = config_get(f.config, 0x0a, 2);
     constexpr uint32_t pci_bridge = 0x0604;
     if (f.id.bus != 0) continue;  // found through the bridges
-    unit.scopes.push_back({cls == pci_bridge ? dmar_scope_type::bridge : dmar_scope_type::endpoint,
-                           0,
-                           0,
-                           {{f.id.device(), f.id.function()}}});
+    const auto scope = cls == pci_bridge ? dmar_scope_spec::bridge : dmar_scope_spec::endpoint;
+    unit.scopes.push_back(scope(0, {{f.id.device(), f.id.function()}}));
   }
   table.units.push_back(unit);
   return table;

@@ -8,7 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "platform/machine/parse.h"
-#include "platform/machine/unit_capabilities.h"
+#include "platform/vtd/config.h"
 
 namespace iommulab {
 namespace {
@@ -60,19 +60,19 @@ absl::StatusOr<qemu_unit_options> parse_qemu_unit(std::string_view device) {
 remapping_unit_config qemu_unit(const qemu_unit_options& options) {
   remapping_unit_config unit;
   unit.base = phys_addr(unit_base);
-  unit_capabilities c;
-  c.caching_mode = options.caching_mode;
-  c.width_48 = options.aw_bits == 48;
-  c.guest_width = options.aw_bits;
-  c.write_drain = options.dma_drain;
-  c.read_drain = options.dma_drain;
-  c.device_iotlb = options.device_iotlb;
-  c.interrupt_remapping = options.interrupt_remapping;
-  c.pass_through = options.pass_through;
-  c.snoop_control = options.snoop_control;
-  c.max_handle_mask = options.interrupt_remapping ? handle_mask : 0;
-  unit.cap = c.cap();
-  unit.ecap = c.ecap();
+  const uint8_t four_levels = options.aw_bits == 48 ? vtd::sagaw_bit(48) : uint8_t{0};
+  unit.cap = default_cap()
+                 .set_caching_mode(options.caching_mode)
+                 .set_sagaw(vtd::sagaw_bit(39) | four_levels)
+                 .set_max_guest_address_width(options.aw_bits)
+                 .set_write_drain(options.dma_drain)
+                 .set_read_drain(options.dma_drain);
+  unit.ecap = default_ecap()
+                  .set_device_tlb(options.device_iotlb)
+                  .set_interrupt_remapping(options.interrupt_remapping)
+                  .set_pass_through(options.pass_through)
+                  .set_snoop_control(options.snoop_control)
+                  .set_max_handle_mask(options.interrupt_remapping ? handle_mask : 0);
   return unit;
 }
 

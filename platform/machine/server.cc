@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/pci/acs.h"
 #include "platform/machine/builtin.h"
-#include "platform/machine/unit_capabilities.h"
 #include "platform/pci/function_builder.h"
+#include "platform/vtd/config.h"
 
 namespace iommulab {
 namespace {
@@ -170,60 +170,48 @@ void add_other_buses(std::vector<pci_function_config>& list) {
   list.push_back(spare);
 }
 
-remapping_unit_config unit(phys_addr base, const unit_capabilities& c) {
-  remapping_unit_config config;
-  config.base = base;
-  config.cap = c.cap();
-  config.ecap = c.ecap();
-  return config;
-}
-
 /// A processor's unit: four-level tables, eight fault records, coherent, everything on.
-unit_capabilities processor_unit() {
-  unit_capabilities c;
-  c.protected_low = true;
-  c.protected_high = true;
-  c.width_39 = false;
-  c.width_48 = true;
-  c.guest_width = 48;
-  c.zero_length_read = true;
-  c.fault_record_offset = 0x100;
-  c.fault_records = 8;
-  c.coherent = true;
-  c.device_iotlb = true;
-  c.interrupt_remapping = true;
-  c.extended_interrupts = true;
-  c.snoop_control = true;
-  c.iotlb_offset = 0x200;
-  c.max_handle_mask = 15;
-  return c;
+remapping_unit_config make_processor_unit(phys_addr base) {
+  return {.base = base,
+          .cap = default_cap()
+                     .set_protected_low_memory(true)
+                     .set_protected_high_memory(true)
+                     .set_sagaw(vtd::sagaw_bit(48))
+                     .set_max_guest_address_width(48)
+                     .set_zero_length_read(true)
+                     .set_fault_recording_offset(0x100)
+                     .set_number_of_fault_records(8),
+          .ecap = default_ecap()
+                      .set_page_walk_coherency(true)
+                      .set_device_tlb(true)
+                      .set_interrupt_remapping(true)
+                      .set_extended_interrupt_mode(true)
+                      .set_snoop_control(true)
+                      .set_iotlb_offset(0x200)
+                      .set_max_handle_mask(15)};
 }
 
 /// Integrated graphics': three-level tables, no superpages, walks that do not snoop.
-unit_capabilities graphics_capabilities() {
-  unit_capabilities c;
-  c.domain_count_code = 2;
-  c.protected_low = true;
-  c.protected_high = true;
-  c.zero_length_read = true;
-  c.fault_record_offset = 0x200;
-  c.pages_2m = false;
-  c.pages_1g = false;
-  c.page_selective = false;
-  c.max_address_mask = 0;
-  c.interrupt_remapping = true;
-  c.pass_through = false;
-  c.iotlb_offset = 0x100;
-  c.max_handle_mask = 15;
-  return c;
+remapping_unit_config make_graphics_unit(phys_addr base) {
+  return {.base = base,
+          .cap = default_cap()
+                     .set_number_of_domains(256)
+                     .set_protected_low_memory(true)
+                     .set_protected_high_memory(true)
+                     .set_zero_length_read(true)
+                     .set_fault_recording_offset(0x200)
+                     .set_super_pages(0)
+                     .set_page_selective_invalidation(false)
+                     .set_max_address_mask(0),
+          .ecap = default_ecap()
+                      .set_interrupt_remapping(true)
+                      .set_pass_through(false)
+                      .set_iotlb_offset(0x100)
+                      .set_max_handle_mask(15)};
 }
 
-dmar_scope endpoint(uint8_t bus, std::vector<std::pair<uint8_t, uint8_t>> path) {
-  return {dmar_scope_type::endpoint, 0, bus, std::move(path)};
-}
-
-dmar_scope port(uint8_t bus, uint8_t device) {
-  return {dmar_scope_type::bridge, 0, bus, {{device, 0}}};
+dmar_scope_spec port(uint8_t bus, uint8_t device) {
+  return dmar_scope_spec::bridge(bus, {{device, 0}});
 }
 
 }  // namespace
@@ -236,22 +224,25 @@ dmar_description server_dmar() {
   table.oem_table_id = "SERVER  ";
   table.creator_id = "LAB ";
   table.units = {
-      {0, graphics_unit, false, {endpoint(0x00, {{4, 0}})}},
+      {0, graphics_unit, false, {dmar_scope_spec::endpoint(0x00, {{4, 0}})}},
       {0, bus_80_unit, false, {port(0x80, 1), port(0x80, 2)}},
       {0, bus_c0_unit, false, {port(0xc0, 2), port(0xc0, 3)}},
       {0,
        all_unit,
        true,
-       {{dmar_scope_type::ioapic, 8, 0xf0, {{0x1f, 7}}},
-        {dmar_scope_type::hpet, 0, 0xf0, {{0xf, 0}}}}},
+       {dmar_scope_spec::ioapic(8, 0xf0, {0x1f, 7}), dmar_scope_spec::hpet(0, 0xf0, {0xf, 0})}},
   };
   table.regions = {
       {0,
        phys_addr(0x7dc00000),
        phys_addr(0x7dc1ffff),
-       {endpoint(0x00, {{0x1a, 0}}), endpoint(0x00, {{0x1d, 0}})}},
+       {dmar_scope_spec::endpoint(0x00, {{0x1a, 0}}),
+        dmar_scope_spec::endpoint(0x00, {{0x1d, 0}})}},
       // The management controller, behind the port 80:01.0
-      {0, phys_addr(0x7dd00000), phys_addr(0x7dd3ffff), {endpoint(0x80, {{1, 0}, {0, 0}})}},
+      {0,
+       phys_addr(0x7dd00000),
+       phys_addr(0x7dd3ffff),
+       {dmar_scope_spec::endpoint(0x80, {{1, 0}, {0, 0}})}},
   };
   table.ats = {{0, false, {port(0x40, 2), port(0x80, 2)}}};
   table.affinities = {{graphics_unit, 0}, {bus_80_unit, 1}, {bus_c0_unit, 1}, {all_unit, 0}};
@@ -273,9 +264,8 @@ machine_config server_machine() {
   machine.firmware_map = machine.memory;
   machine.firmware_map.insert(machine.firmware_map.end() - 1,
                               {phys_addr(0x80000000), 0x10000000, kind::reserved});
-  machine.units = {unit(graphics_unit, graphics_capabilities()),
-                   unit(bus_80_unit, processor_unit()), unit(bus_c0_unit, processor_unit()),
-                   unit(all_unit, processor_unit())};
+  machine.units = {make_graphics_unit(graphics_unit), make_processor_unit(bus_80_unit),
+                   make_processor_unit(bus_c0_unit), make_processor_unit(all_unit)};
   machine.pci_roots = {{0, 0x00}, {0, 0x40}, {0, 0x80}, {0, 0xc0}};
   add_first_bus(machine.pci_functions);
   add_behind_first_bus(machine.pci_functions);

@@ -26,7 +26,7 @@ absl::Status refuse(const vtd_config& config, std::string_view what) {
 
 vtd_config& vtd_config::add_table_width(unsigned width) {
   if (!modelled(width)) return *this;  // check() names it
-  cap.set_sagaw(static_cast<uint8_t>(cap.sagaw() | (1u << ((width - 30) / 9))));
+  cap.set_sagaw(cap.sagaw() | vtd::sagaw_bit(width));
   cap.set_max_guest_address_width(std::max(width, cap.max_guest_address_width()));
   return *this;
 }

@@ -22,12 +22,12 @@ small_machine::small_machine() {
 }
 
 small_machine& small_machine::set_cap(vtd::cap_register cap) {
-  units.front().cap = cap.value();
+  units.front().cap = cap;
   return *this;
 }
 
 small_machine& small_machine::set_ecap(vtd::ecap_register ecap) {
-  units.front().ecap = ecap.value();
+  units.front().ecap = ecap;
   return *this;
 }
 
@@ -35,8 +35,8 @@ small_machine& small_machine::add_unit(uint64_t base, vtd::cap_register cap,
                                        vtd::ecap_register ecap) {
   remapping_unit_config unit;
   unit.base = phys_addr(base);
-  unit.cap = cap.value();
-  unit.ecap = ecap.value();
+  unit.cap = cap;
+  unit.ecap = ecap;
   units.push_back(unit);
   return *this;
 }

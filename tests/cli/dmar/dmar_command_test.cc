@@ -76,10 +76,29 @@ TEST(dmar_command, shows_a_good_table_field_by_field_and_succeeds) {
 
 TEST(dmar_command, reports_findings_behind_the_table_and_fails_with_1) {
   std::vector<uint8_t> table = good_table();
-  table[0x4a] = 0;  // The region's length; and the checksum is wrong now.
-  const run_result result = run(write("broken", table));
+  table[0x50] = 1;  // The region's base; and the checksum is wrong now.
+  const run_result result = run(write("odd", table));
   EXPECT_EQ(result.status, 1);
   EXPECT_EQ(result.err, "");
+  EXPECT_THAT(result.out, HasSubstr("warning: rmrr_unaligned: offset 0x0050: rmrr.base_address"));
+  EXPECT_THAT(result.out, HasSubstr("warning: bad_checksum: offset 0x0009: checksum is 0x"));
+}
+
+/// A damaged table: status 2, what can be decoded on stdout, one line on stderr that names file,
+/// offset, field and value.
+void expect_damage(const run_result& result, const std::string& file, const std::string& reason) {
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.out, HasSubstr("\nFindings: "));
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  EXPECT_THAT(result.err, HasSubstr(file + ": " + reason));
+}
+
+TEST(dmar_command, a_length_that_leads_nowhere_is_bad_input) {
+  std::vector<uint8_t> table = good_table();
+  table[0x4a] = 0;  // The region's length; and the checksum is wrong now.
+  const std::string file = write("broken", table);
+  const run_result result = run(file);
+  expect_damage(result, file, "offset 0x4a: rmrr.length is 0x0: ");
   EXPECT_THAT(result.out, HasSubstr("error: structure_length_zero: offset 0x004a: rmrr.length is "
                                     "0x0:"));
   EXPECT_THAT(result.out, HasSubstr("warning: bad_checksum: offset 0x0009: checksum is 0x"));
@@ -117,11 +136,19 @@ TEST(dmar_command, refuses_what_cannot_be_read_or_is_no_table_with_one_sentence)
 TEST(dmar_command, a_table_cut_behind_its_header_is_shown_as_far_as_it_goes) {
   std::vector<uint8_t> table = good_table();
   table.resize(0x50);
-  const run_result result = run(write("cut_later", table));
-  EXPECT_EQ(result.status, 1);
+  const std::string file = write("cut_later", table);
+  const run_result result = run(file);
+  expect_damage(result, file, "offset 0x4: length is 0x68: ");
   EXPECT_THAT(result.out, HasSubstr("error: table_truncated"));
   EXPECT_THAT(result.out, HasSubstr("RMRR at 0x0048: Reserved Memory Region Reporting "
                                     "(incomplete)"));
+}
+
+TEST(dmar_command, a_scope_that_overruns_its_structure_is_bad_input) {
+  std::vector<uint8_t> table = good_table();
+  table[0x41] = 0x20;  // The I/O APIC scope's length; its structure ends at 0x48.
+  const std::string file = write("overrun", table);
+  expect_damage(run(file), file, "offset 0x41: scope.length is 0x20: ");
 }
 
 TEST(dmar_command, json_holds_every_field_with_its_offset_and_value) {

@@ -145,7 +145,7 @@ TEST(server, shares_groups_only_where_functions_cannot_be_told_apart) {
 }
 
 /// Walks a scope's path by the bridges' bus numbers.
-pci_dev* named_by(const server& s, const dmar_scope& scope) {
+pci_dev* named_by(const server& s, const dmar_scope_spec& scope) {
   uint8_t bus = scope.start_bus;
   pci_dev* found = nullptr;
   for (const auto& [dev, fn] : scope.path) {
@@ -158,14 +158,17 @@ pci_dev* named_by(const server& s, const dmar_scope& scope) {
 
 TEST(server, its_table_names_functions_that_are_there_and_of_the_right_kind) {
   const server s;
+  using dmar_layout::scope_type;
   const dmar_description table = server_dmar();
-  const auto check = [&](const std::vector<dmar_scope>& scopes) {
-    for (const dmar_scope& scope : scopes) {
-      if (scope.type != dmar_scope_type::endpoint && scope.type != dmar_scope_type::bridge)
+  const auto check = [&](const std::vector<dmar_scope_spec>& scopes) {
+    for (const dmar_scope_spec& scope : scopes) {
+      if (scope.type != scope_type::pci_endpoint && scope.type != scope_type::pci_sub_hierarchy) {
         continue;
+      }
       const pci_dev* pdev = named_by(s, scope);
       ASSERT_NE(pdev, nullptr) << static_cast<int>(scope.start_bus);
-      EXPECT_EQ(pdev->hdr_type == pci_header_type::bridge, scope.type == dmar_scope_type::bridge)
+      EXPECT_EQ(pdev->hdr_type == pci_header_type::bridge,
+                scope.type == scope_type::pci_sub_hierarchy)
           << pdev->dev.name;
     }
   };

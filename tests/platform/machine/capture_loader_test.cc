@@ -198,7 +198,7 @@ TEST_P(golden_capture, has_the_units_capabilities_that_its_kernel_read) {
   const remapping_unit_config& unit = machine->units[0];
   const std::string expected =
       absl::StrFormat("reg_base_addr %x ver %d:%d cap %x ecap %x", unit.base.value(),
-                      unit.version >> 4, unit.version & 0xf, unit.cap, unit.ecap);
+                      unit.version >> 4, unit.version & 0xf, unit.cap.value(), unit.ecap.value());
   const absl::StatusOr<text_source> log = read_source(GetParam() + "/dmesg.txt");
   ASSERT_TRUE(log.ok());
   for (const std::string_view line : log->lines()) {

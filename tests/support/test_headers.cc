@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Nothing: the program that tests' precompiled headers belong to (tests/CMakeLists.txt).
