@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // iommulab: one binary, a subcommand a task. Exit status 0 good, 1 a finding, 2 bad use or input.
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <iostream>
 #include <string>
 
 #include "CLI/CLI.hpp"
@@ -45,7 +48,16 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : bad_use;
+    exit_status = app.exit(error) == 0 ? 0 : bad_use;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "iommulab: %s\n", error.what());
+    exit_status = bad_use;
+  }
+  std::cout.flush();
+  if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    std::fprintf(stderr, "iommulab: standard output: cannot be written: %s\n",
+                 std::strerror(errno));
+    return bad_use;
   }
   return exit_status;
 }
