@@ -1,10 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "iova/rivals/catalogue.h"
 
+#include <array>
+
+#include "iova/lab/boxed_engine.h"
+#include "iova/rivals/gap_tree.h"
+
 namespace iommulab {
 
 absl::Span<const iova_catalogue_entry> rivals_iova_allocators() {
-  return {};
+  static constexpr std::array entries{
+      iova_catalogue_entry{
+          .name = "gap_tree",
+          .summary = "tree of ranges that knows the largest gap of each subtree",
+          .source = "Rik van Riel, linux-iommu, 12 May 2026: iova augmented rbtree O(log n)",
+          .range_caches = false,
+          .thread_safe = true,
+          .make = make_boxed<gap_tree>,
+      },
+      iova_catalogue_entry{
+          .name = "gap_tree32",
+          .summary = "the same with the largest gap below 4 GiB, and hints for rings",
+          .source = "Rik van Riel, linux-iommu, 18 May 2026: iova: limit_pfn-aware augmentation",
+          .range_caches = false,
+          .thread_safe = true,
+          .make = make_boxed<gap_tree32>,
+      },
+  };
+  return entries;
 }
 
 }  // namespace iommulab
