@@ -17,7 +17,10 @@ class storm_work final : public lock_work {
         population_(population),
         options_(options),
         result_(result),
-        places_(options.shape.cpus) {}
+        places_(options.shape.cpus),
+        taken_(pattern.parts()) {
+    once_round_ = uint64_t{pattern.parts()} * options.shape.cpus;
+  }
 
   // Brings each processor to the part of the pattern at which it begins.
   void stagger() {
@@ -33,16 +36,10 @@ class storm_work final : public lock_work {
 
   lock_turn take_turn(unsigned cpu) override {
     place& at = places_[cpu];
-    while (!call(request(cpu))) advance(at);
-    advance(at);
+    const bool live = result_.calls < std::max(options_.most_calls, once_round_);
+    const uint64_t visited = live ? next_call(cpu, at) : next_repeated(at);
     const bool ends = at.parts_done >= options_.shape.batch * pattern_.parts();
     if (ends) at.parts_done = 0;
-
-    const uint64_t visited = domain_.nodes_visited() - visited_;
-    visited_ += visited;
-    ++result_.requests;
-    result_.nodes_visited += visited;
-    result_.longest_search = std::max(result_.longest_search, visited);
     return {.hold_ps = options_.costs.base_ps + visited * options_.costs.scan_ps,
             .away_ps = options_.think_ps,
             .schedules = ends};
@@ -55,9 +52,36 @@ class storm_work final : public lock_work {
     uint64_t parts_done = 0;  // in the stretch under way
   };
 
+  // What the calls of one part of the pattern visited, and which of them is repeated next.
+  struct part_record {
+    std::vector<uint64_t> visits;
+    uint64_t next = 0;
+  };
+
   [[nodiscard]] lockup_request request(unsigned cpu) const {
     const place& at = places_[cpu];
     return pattern_.request(cpu, at.step, at.part, population_, options_.shape);
+  }
+
+  // Makes the processor's next call. Returns the nodes that it visited.
+  uint64_t next_call(unsigned cpu, place& at) {
+    while (!call(request(cpu))) advance(at);
+    const uint64_t visited = domain_.nodes_visited() - visited_;
+    visited_ += visited;
+    if (options_.most_calls != ~uint64_t{0}) taken_[at.part].visits.push_back(visited);
+    advance(at);
+    ++result_.calls;
+    result_.nodes_visited += visited;
+    result_.longest_search = std::max(result_.longest_search, visited);
+    return visited;
+  }
+
+  uint64_t next_repeated(place& at) {
+    while (taken_[at.part].visits.empty()) advance(at);
+    part_record& record = taken_[at.part];
+    advance(at);
+    ++result_.repeated;
+    return record.visits[record.next++ % record.visits.size()];
   }
 
   void advance(place& at) {
@@ -82,6 +106,8 @@ class storm_work final : public lock_work {
   const storm_options& options_;
   storm_result& result_;
   std::vector<place> places_;
+  std::vector<part_record> taken_;
+  uint64_t once_round_;  // calls until every processor has come round its pattern
   uint64_t steps_ = 0;
   uint64_t visited_ = 0;
 };
@@ -103,7 +129,7 @@ storm_result run_storm(const iova_catalogue_entry& allocator, const lockup_patte
 
   storm_work work(domain, pattern, population, options, result);
   work.stagger();
-  result.requests = result.allocations = result.failures = 0;
+  result.calls = result.allocations = result.failures = 0;
   result.queue = run_lock_queue(work, {.cpus = options.shape.cpus,
                                        .discipline = options.discipline,
                                        .seed = options.seed,

@@ -4,6 +4,8 @@
 // its tree lets it. The lock queue is a model (lock_queue.h); what the processors do with the lock
 // is not: each request goes to the allocator itself, in the order in which the model grants the
 // lock, and the nodes that the allocator then visits say how long the lock is held.
+//
+// To find out roughly, storm_options::most_calls ends the calls early, and what they took repeats.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +31,10 @@ struct storm_options {
   /// ended a stretch.
   uint64_t limit_ps = 20 * picoseconds_a_second;
   uint64_t most_build_visits = uint64_t{1} << 30;  ///< populating gives up past so many
+  /// The first so many requests go to the allocator, or more until every processor has come round
+  /// its pattern once. Those that follow hold the lock as long as the same parts of the pattern
+  /// did, in turn.
+  uint64_t most_calls = ~uint64_t{0};
 };
 
 /// What happened to the population before the storm.
@@ -40,12 +46,13 @@ enum class storm_start {
 
 struct storm_result {
   storm_start start = storm_start::ready;
-  lock_queue_result queue;  ///< empty unless `ready`
-  uint64_t requests = 0;    ///< calls of the allocator, in the storm alone
-  uint64_t allocations = 0;
-  uint64_t failures = 0;  ///< of the allocations
-  uint64_t nodes_visited = 0;
-  uint64_t longest_search = 0;  ///< most nodes that one request visited
+  lock_queue_result queue;      ///< empty unless `ready`
+  uint64_t calls = 0;           ///< of the allocator, in the storm alone
+  uint64_t repeated = 0;        ///< requests after these, that took as long as calls had
+  uint64_t allocations = 0;     ///< among the calls
+  uint64_t failures = 0;        ///< of the allocations
+  uint64_t nodes_visited = 0;   ///< by the calls
+  uint64_t longest_search = 0;  ///< most nodes that one call visited
 
   [[nodiscard]] bool past_limit() const { return queue.past_limit.has_value(); }
 };
