@@ -37,7 +37,9 @@ bool alloc_and_insert_iova_range(iova_domain& iovad, uint64_t size, uint64_t lim
   IOMMULAB_CALL(iovad.cache.trace, "__alloc_and_insert_iova_range");
   traced_environment env{iovad.cache};
   const absl::MutexLock guard(&iovad.iova_rbtree_lock);
-  return iovad.ranges.alloc_and_insert(env, size, limit_pfn, size_aligned, added);
+  const iova_room room = iovad.ranges.find_room(env, size, limit_pfn, size_aligned);
+  if (room) iovad.ranges.insert(env, room, size, limit_pfn, added);
+  return static_cast<bool>(room);
 }
 
 }  // namespace

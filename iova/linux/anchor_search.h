@@ -41,6 +41,12 @@ class dual_cached_search {
     return pfn_hi <= (range_tree::anchor_pfn - 1) >> shift_;
   }
 
+  // Linux v4.15 drivers/iommu/iova.c: __cached_rbnode_insert_update()
+  template <class Environment>
+  void insert_update(Environment& /*env*/, uint64_t /*limit_pfn*/, iova& added) {
+    (added.pfn_hi < dma_32bit_pfn_ ? cached32_node_ : cached_node_) = &added;
+  }
+
   [[nodiscard]] std::string state(const range_tree& tree) const {
     const auto name = [&tree](const iova* node) {
       return node == tree.anchor() ? std::string("anchor") : absl::StrFormat("0x%x", node->pfn_lo);
@@ -49,11 +55,10 @@ class dual_cached_search {
   }
 
  protected:
-  /// Room that a walk found, or where it gave up.
-  struct room {
-    iova* above;    ///< the node just above it
-    uint64_t high;  ///< its exclusive end
-    uint64_t pfn;   ///< where a range would begin
+  /// Where a walk ended, and the exclusive end of the room there.
+  struct walk {
+    iova_room room;
+    uint64_t high;
   };
 
   static uint64_t align_mask(uint64_t size, bool size_aligned) {
@@ -71,25 +76,16 @@ class dual_cached_search {
 
   /// Down from `at` until the range fits above the next node or lies below `low_pfn`.
   template <class Counts>
-  static room walk_down(Counts& counts, const range_tree& tree, iova* at, uint64_t limit_pfn,
+  static walk walk_down(Counts& counts, const range_tree& tree, iova* at, uint64_t limit_pfn,
                         uint64_t size, uint64_t mask, uint64_t low_pfn) {
-    room r{at, limit_pfn, 0};
+    walk w{{}, limit_pfn};
     do {
       counts.node_visited();
-      r.high = std::min(r.high, at->pfn_lo);
-      r.pfn = (r.high - size) & mask;
-      r.above = at;
+      w.high = std::min(w.high, at->pfn_lo);
+      w.room = {at, (w.high - size) & mask};
       at = at->prev;
-    } while (at != tree.anchor() && r.pfn <= at->pfn_hi && r.pfn >= low_pfn);
-    return r;
-  }
-
-  void insert(range_tree& tree, const room& r, uint64_t size, iova& added) {
-    added.pfn_lo = r.pfn;
-    added.pfn_hi = r.pfn + size - 1;
-    tree.insert_below(*r.above, added);
-    // Linux v4.15 drivers/iommu/iova.c: __cached_rbnode_insert_update()
-    (added.pfn_hi < dma_32bit_pfn_ ? cached32_node_ : cached_node_) = &added;
+    } while (at != tree.anchor() && w.room.pfn_lo <= at->pfn_hi && w.room.pfn_lo >= low_pfn);
+    return w;
   }
 
   // Linux v4.19.2 drivers/iommu/iova.c: __cached_rbnode_delete_update()
@@ -113,19 +109,18 @@ class dual_cached_search {
 /// 4.15 to 5.3: one walk.
 class anchor_search : public dual_cached_search {
  public:
-  // Linux v4.19 drivers/iommu/iova.c: __alloc_and_insert_iova_range()
+  // Linux v4.19 drivers/iommu/iova.c: __alloc_and_insert_iova_range(), until room is found.
   template <class Environment>
-  bool alloc_and_insert(Environment& env, range_tree& tree, uint64_t size, uint64_t limit_pfn,
-                        bool size_aligned, iova& added) {
-    if (size - 1 >= uint64_t{1} << 63) return false;
+  iova_room find_room(Environment& env, range_tree& tree, uint64_t size, uint64_t limit_pfn,
+                      bool size_aligned) {
+    if (size - 1 >= uint64_t{1} << 63) return {};
     const uint64_t limit = exclusive(limit_pfn);
     env.counts.search_begins();
-    const room r = walk_down(env.counts, tree, get_cached_rbnode(limit), limit, size,
+    const walk w = walk_down(env.counts, tree, get_cached_rbnode(limit), limit, size,
                              align_mask(size, size_aligned), 0);
     env.counts.search_ends();
-    if (r.high < size || r.pfn < start_pfn_) return false;
-    insert(tree, r, size, added);
-    return true;
+    if (w.high < size || w.room.pfn_lo < start_pfn_) return {};
+    return w.room;
   }
 
   template <class Environment>
@@ -144,16 +139,18 @@ class retry_search : public dual_cached_search {
     max32_alloc_size_ = dma_32bit_pfn_;
   }
 
-  // Linux v6.1 drivers/iommu/iova.c: __alloc_and_insert_iova_range()
+  // Linux v6.1 drivers/iommu/iova.c: __alloc_and_insert_iova_range(), until room is found.
   template <class Environment>
-  bool alloc_and_insert(Environment& env, range_tree& tree, uint64_t size, uint64_t limit_pfn,
-                        bool size_aligned, iova& added) {
-    if (size - 1 >= uint64_t{1} << 63) return false;
+  iova_room find_room(Environment& env, range_tree& tree, uint64_t size, uint64_t limit_pfn,
+                      bool size_aligned) {
+    if (size - 1 >= uint64_t{1} << 63) return {};
     const uint64_t limit = exclusive(limit_pfn);
     env.counts.search_begins();
-    const bool found = search(env, tree, size, limit, align_mask(size, size_aligned), added);
+    const iova_room room = limit <= dma_32bit_pfn_ && size >= max32_alloc_size_
+                               ? iova_room{}
+                               : search(env, tree, size, limit, align_mask(size, size_aligned));
     env.counts.search_ends();
-    return found;
+    return room;
   }
 
   // Linux v6.1 drivers/iommu/iova.c: __cached_rbnode_delete_update()
@@ -169,24 +166,19 @@ class retry_search : public dual_cached_search {
 
  private:
   template <class Environment>
-  bool search(Environment& env, range_tree& tree, uint64_t size, uint64_t limit, uint64_t mask,
-              iova& added) {
-    if (limit <= dma_32bit_pfn_ && size >= max32_alloc_size_) return false;
+  iova_room search(Environment& env, range_tree& tree, uint64_t size, uint64_t limit,
+                   uint64_t mask) {
     iova* start = get_cached_rbnode(limit);
-    const uint64_t start_hi = start->pfn_hi;
-    room r = walk_down(env.counts, tree, start, limit, size, mask, start_pfn_);
-    if (r.high < size || r.pfn < start_pfn_) [[unlikely]] {
-      const bool again = start_hi < limit;
-      if (again) {
-        r = walk_down(env.counts, tree, find_limit(tree, limit), limit, size, mask, start_hi + 1);
-      }
-      if (!again || r.high < size || r.pfn < start_hi + 1) {
-        max32_alloc_size_ = size;
-        return false;
-      }
+    walk w = walk_down(env.counts, tree, start, limit, size, mask, start_pfn_);
+    if (w.high >= size && w.room.pfn_lo >= start_pfn_) [[likely]]
+      return w.room;
+    if (start->pfn_hi < limit) {
+      const uint64_t low_pfn = start->pfn_hi + 1;
+      w = walk_down(env.counts, tree, find_limit(tree, limit), limit, size, mask, low_pfn);
+      if (w.high >= size && w.room.pfn_lo >= low_pfn) return w.room;
     }
-    insert(tree, r, size, added);
-    return true;
+    max32_alloc_size_ = size;
+    return {};
   }
 
   // Linux v6.1 drivers/iommu/iova.c: iova_find_limit()

@@ -38,11 +38,11 @@ struct cached32_search {
   /// All ranges are gone. (4.4 leaves the cached node dangling: nothing may use the domain then.)
   void forget_all(range_tree& /*tree*/) { cached32_node = nullptr; }
 
-  // Linux v4.4 drivers/iommu/iova.c: __alloc_and_insert_iova_range()
+  // Linux v4.4 drivers/iommu/iova.c: __alloc_and_insert_iova_range(), until room is found.
   template <class Environment>
-  bool alloc_and_insert(Environment& env, range_tree& tree, uint64_t size, uint64_t limit_pfn,
-                        bool size_aligned, iova& added) {
-    if (size - 1 >= uint64_t{1} << 63) return false;
+  iova_room find_room(Environment& env, range_tree& tree, uint64_t size, uint64_t limit_pfn,
+                      bool size_aligned) {
+    if (size - 1 >= uint64_t{1} << 63) return {};
     const uint32_t align_mask = size_aligned ? alignment_mask(size) : 0;
     env.counts.search_begins();
     uint64_t limit = limit_pfn;
@@ -59,13 +59,15 @@ struct cached32_search {
       limit = at->pfn_lo == 0 ? 0 : at->pfn_lo - 1;
     }
     env.counts.search_ends();
-    if (at == tree.anchor() && (!fits_above(start_pfn) || limit < start_pfn)) return false;
+    if (at == tree.anchor() && (!fits_above(start_pfn) || limit < start_pfn)) return {};
+    return {at->next, limit - (size + pad) + 1};
+  }
 
-    added.pfn_lo = limit - (size + pad) + 1;
-    added.pfn_hi = added.pfn_lo + size - 1;
-    tree.insert_below(*at->next, added);
-    cached_rbnode_insert_update(env, limit_pfn, added);
-    return true;
+  // Linux v4.4 drivers/iommu/iova.c: __cached_rbnode_insert_update()
+  template <class Environment>
+  void insert_update(Environment& env, uint64_t limit_pfn, iova& added) {
+    [[maybe_unused]] const auto scope = env.call("__cached_rbnode_insert_update");
+    if (limit_pfn == dma_32bit_pfn) cached32_node = &added;
   }
 
   // Linux v4.4 drivers/iommu/iova.c: __cached_rbnode_delete_update()
@@ -93,13 +95,6 @@ struct cached32_search {
     if (limit != dma_32bit_pfn || cached32_node == nullptr) return tree.last();
     limit = cached32_node->pfn_lo == 0 ? 0 : cached32_node->pfn_lo - 1;
     return cached32_node->prev;
-  }
-
-  // Linux v4.4 drivers/iommu/iova.c: __cached_rbnode_insert_update()
-  template <class Environment>
-  void cached_rbnode_insert_update(Environment& env, uint64_t limit_pfn, iova& added) {
-    [[maybe_unused]] const auto scope = env.call("__cached_rbnode_insert_update");
-    if (limit_pfn == dma_32bit_pfn) cached32_node = &added;
   }
 
   // Linux v4.4 drivers/iommu/iova.c: iova_get_pad_size(). How many frames stay free between a

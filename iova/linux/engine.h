@@ -4,8 +4,9 @@
 // search the tree and of caches in front of it. Functions that only tools need bear the kernel's
 // names.
 //
-// Locking: `lock_`, the kernel's iova_rbtree_lock, guards tree and search; nodes are taken and
-// given back outside it. The caches' locks: range_caches.h.
+// Locking: `lock_`, the kernel's iova_rbtree_lock, guards tree, search and nodes. (The kernel has
+// its nodes from a slab cache with a list for each processor, outside the lock and without one.)
+// The caches' locks: range_caches.h.
 #pragma once
 
 #include <cstdint>
@@ -54,7 +55,7 @@ class linux_engine {
 
  public:
   linux_engine(Host& host, const iova_space& space, unsigned cpus)
-      : env_{node_pool<iova, lock_type>(host.failures), {}}, caches_(host) {
+      : env_{node_pool<iova, no_lock>(host.failures), {}}, caches_(host) {
     ranges_.init(space);
     usable_ = init_rcaches(cpus);
   }
@@ -79,31 +80,23 @@ class linux_engine {
     return false;
   }
 
-  // Linux v6.1 drivers/iommu/iova.c: alloc_iova()
+  // Linux v6.1 drivers/iommu/iova.c: alloc_iova(). The kernel takes the node first.
   iova_grant alloc(uint64_t size, uint64_t limit_pfn, bool size_aligned) {
+    const lab_guard guard(lock_, env_.counts);
+    const iova_room room = ranges_.find_room(env_, size, limit_pfn, size_aligned);
+    if (!room) [[unlikely]]
+      return {};
     iova* added = env_.nodes.make();
     if (added == nullptr) [[unlikely]]
       return {};
-    bool found;
-    {
-      const lab_guard guard(lock_, env_.counts);
-      found = ranges_.alloc_and_insert(env_, size, limit_pfn, size_aligned, *added);
-    }
-    if (!found) [[unlikely]] {
-      env_.nodes.destroy(added);
-      return {};
-    }
-    return {added->pfn_lo, added};
+    ranges_.insert(env_, room, size, limit_pfn, *added);
+    return {room.pfn_lo, added};
   }
 
   // Linux v6.1 drivers/iommu/iova.c: __free_iova()
   void free(iova_grant grant, uint64_t /*size*/) {
-    iova* removed = static_cast<iova*>(grant.node);
-    {
-      const lab_guard guard(lock_, env_.counts);
-      ranges_.remove(env_, *removed);
-    }
-    env_.nodes.destroy(removed);
+    const lab_guard guard(lock_, env_.counts);
+    remove(*static_cast<iova*>(grant.node));
   }
 
   // Linux v6.1 drivers/iommu/iova.c: alloc_iova_fast()
@@ -146,6 +139,7 @@ class linux_engine {
   }
 
   [[nodiscard]] iova_counters counters() const {
+    const lab_guard guard(lock_, env_.counts);
     iova_counters all;
     env_.counts.add_to(all);
     all.nodes = env_.nodes.live();
@@ -177,24 +171,15 @@ class linux_engine {
 
   // Linux v6.1 drivers/iommu/iova.c: free_iova()
   void free_iova(uint64_t frame) {
-    iova* removed;
-    {
-      const lab_guard guard(lock_, env_.counts);
-      removed = ranges_.tree.find(frame);
-      if (removed == nullptr) return;
-      ranges_.remove(env_, *removed);
-    }
-    env_.nodes.destroy(removed);
+    const lab_guard guard(lock_, env_.counts);
+    if (iova* removed = ranges_.tree.find(frame)) remove(*removed);
   }
 
   // Linux v4.4 drivers/iommu/iova.c: split_and_remove_iova()
   std::optional<iova_range> split_and_remove_iova(iova_grant grant, uint64_t pfn_lo,
                                                   uint64_t pfn_hi) {
-    iova* piece;
-    {
-      const lab_guard guard(lock_, env_.counts);
-      piece = ranges_.split_and_remove(env_, *static_cast<iova*>(grant.node), pfn_lo, pfn_hi);
-    }
+    const lab_guard guard(lock_, env_.counts);
+    iova* piece = ranges_.split_and_remove(env_, *static_cast<iova*>(grant.node), pfn_lo, pfn_hi);
     const std::optional<iova_range> removed = range_of(piece);
     if (piece != nullptr) env_.nodes.destroy(piece);
     return removed;
@@ -237,7 +222,7 @@ class linux_engine {
   struct environment {
     struct unmarked {};
 
-    node_pool<iova, lock_type> nodes;
+    node_pool<iova, no_lock> nodes;
     [[no_unique_address]] counts_type counts;
 
     iova* alloc_iova_mem() { return nodes.make(); }
@@ -245,6 +230,10 @@ class linux_engine {
     static unmarked call(std::string_view /*function*/) { return {}; }
   };
 
+  void remove(iova& removed) {
+    ranges_.remove(env_, removed);
+    env_.nodes.destroy(&removed);
+  }
   static std::optional<iova_range> range_of(const iova* i) {
     if (i == nullptr) return std::nullopt;
     return iova_range{i->pfn_lo, i->pfn_hi};
@@ -265,10 +254,8 @@ class linux_engine {
     return [this](const auto& magazine) {
       const lab_guard guard(lock_, env_.counts);
       for (uint64_t i = 0; i < magazine.size; ++i) {
-        iova* removed = ranges_.tree.find(magazine.pfns[i]);
-        if (removed == nullptr) continue;  // freed twice: the kernel warns
-        ranges_.remove(env_, *removed);
-        env_.nodes.destroy(removed);
+        // No node: it was freed twice. The kernel warns.
+        if (iova* removed = ranges_.tree.find(magazine.pfns[i])) remove(*removed);
       }
     };
   }

@@ -37,6 +37,13 @@ struct alignas(64) iova {
 };
 static_assert(sizeof(iova) == 64);
 
+/// Where a range may be put: what a search of the tree (cached32_search.h, anchor_search.h) finds.
+struct iova_room {
+  iova* above = nullptr;  ///< the node just above the room, or the anchor; null: there is no room
+  uint64_t pfn_lo = 0;    ///< where the range begins
+  explicit operator bool() const { return above != nullptr; }
+};
+
 class range_tree {
  public:
   /// The bounds of the anchor: no frame. Linux v4.15 drivers/iommu/iova.c: IOVA_ANCHOR
@@ -81,7 +88,12 @@ class range_tree {
   void erase(iova& removed) {
     removed.prev->next = removed.next;
     removed.next->prev = removed.prev;
-    algorithms::erase(&anchor_, &removed);
+    const bool leaf = removed.left == nullptr && removed.right == nullptr;
+    if (leaf && (removed.red || removed.parent == &anchor_)) {
+      erase_balanced_leaf(removed);
+    } else {
+      algorithms::erase(&anchor_, &removed);
+    }
   }
 
   // Linux v4.9 drivers/iommu/iova.c: private_find_iova()
@@ -167,6 +179,18 @@ class range_tree {
   using algorithms = boost::intrusive::rbtree_algorithms<node_traits>;
 
   [[nodiscard]] iova* root() const { return anchor_.parent; }
+
+  // What was inserted last is most often such a leaf, without which the tree is balanced as it is.
+  void erase_balanced_leaf(iova& leaf) {
+    iova* parent = leaf.parent;
+    if (parent == &anchor_) {
+      algorithms::init_header(&anchor_);
+      return;
+    }
+    (parent->left == &leaf ? parent->left : parent->right) = nullptr;
+    if (anchor_.left == &leaf) anchor_.left = parent;
+    if (anchor_.right == &leaf) anchor_.right = parent;
+  }
 
   iova anchor_;  // the algorithms' header as well: its parent is the root
 };

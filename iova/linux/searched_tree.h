@@ -28,11 +28,18 @@ struct searched_tree {
 
   void init(const iova_space& space) { search.init(tree, space); }
 
-  /// False when there is no room; `added` is in no tree then.
   template <class Environment>
-  bool alloc_and_insert(Environment& env, uint64_t size, uint64_t limit_pfn, bool size_aligned,
-                        iova& added) {
-    return search.alloc_and_insert(env, tree, size, limit_pfn, size_aligned, added);
+  iova_room find_room(Environment& env, uint64_t size, uint64_t limit_pfn, bool size_aligned) {
+    return search.find_room(env, tree, size, limit_pfn, size_aligned);
+  }
+  // Linux v4.4 drivers/iommu/iova.c: __alloc_and_insert_iova_range(), once there is room.
+  template <class Environment>
+  void insert(Environment& env, const iova_room& room, uint64_t size, uint64_t limit_pfn,
+              iova& added) {
+    added.pfn_lo = room.pfn_lo;
+    added.pfn_hi = room.pfn_lo + size - 1;
+    tree.insert_below(*room.above, added);
+    search.insert_update(env, limit_pfn, added);
   }
 
   // Linux v6.1 drivers/iommu/iova.c: remove_iova(). The node is the caller's then.
