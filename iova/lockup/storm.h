@@ -23,7 +23,7 @@ struct lockup_costs {
 
 struct storm_options {
   lockup_shape shape;
-  lockup_costs costs;
+  lockup_costs costs = {};
   lock_discipline discipline = lock_discipline::fifo;
   uint64_t seed = 1;
   uint64_t think_ps = 0;  ///< between a request and the next, without the lock
