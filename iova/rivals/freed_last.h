@@ -42,19 +42,17 @@ class freed_last {
   }
 
   /// The range that `request` gets if no other frame from `packed_from` up to the request's limit
-  /// is free: the highest one here, if it is in that region, of the very size, and aligned.
-  /// False: search.
-  bool take(const iova_request& request, uint64_t packed_from, entry& taken) {
-    if (empty()) return false;
+  /// is free: the highest one here, if it is in that region, of the very size, and aligned. It is
+  /// no longer here then; the pointer is good until the next add(). Null: search.
+  [[nodiscard]] const entry* take(const iova_request& request, uint64_t packed_from) {
+    if (empty()) return nullptr;
     const iova_range& top = heap_[0].range;
     if (top.hi - top.lo + 1 != request.size || top.hi > request.limit_pfn || top.lo < packed_from ||
         (top.lo & request.align_mask) != 0) {
-      return false;
+      return nullptr;
     }
-    taken = heap_[0];
-    if (size_ > 1) std::pop_heap(heap_.begin(), end(), lower);
-    --size_;
-    return true;
+    if (size_ > 1) std::pop_heap(heap_.begin(), end(), lower);  // it goes to the end
+    return &heap_[--size_];
   }
 
   /// Calls f(entry) for each, in any order, and is empty then.
