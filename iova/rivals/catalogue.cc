@@ -5,6 +5,7 @@
 
 #include "iova/lab/boxed_engine.h"
 #include "iova/rivals/gap_tree.h"
+#include "iova/rivals/maple.h"
 
 namespace iommulab {
 
@@ -25,6 +26,14 @@ absl::Span<const iova_catalogue_entry> rivals_iova_allocators() {
           .range_caches = false,
           .thread_safe = true,
           .make = make_boxed<gap_tree32>,
+      },
+      iova_catalogue_entry{
+          .name = "maple",
+          .summary = "wide nodes that know the gaps below them, and how they are aligned",
+          .source = "Rik van Riel, linux-iommu, 3 June 2026: iova: use maple tree for O(log n)",
+          .range_caches = false,
+          .thread_safe = true,
+          .make = make_boxed<maple>,
       },
   };
   return entries;

@@ -126,7 +126,7 @@ class top_down_engine {
   template <class F>
   void for_each(F f) const {
     const lab_guard guard(lock_, counts_);
-    const std::vector<uint64_t> freed = freed_.sorted();
+    const std::vector<uint64_t> freed = freed_.lowest_frames();
     auto skip = freed.begin();
     for (cursor c = index_.first(); !index_.is_anchor(c); c = index_.next(c)) {
       const iova_range range = index_.range(c);
