@@ -57,12 +57,12 @@ class v4_4_target : public iova_trace_target {
   std::vector<iova_range> dump() override {
     const absl::MutexLock guard(&domain().iova_rbtree_lock);
     std::vector<iova_range> all;
-    for (const iova& i : domain().rbroot) all.push_back({i.pfn_lo, i.pfn_hi});
+    for (const iova& i : domain().ranges.tree) all.push_back({i.pfn_lo, i.pfn_hi});
     return all;
   }
   std::string state() override {
     const absl::MutexLock guard(&domain().iova_rbtree_lock);
-    const iova* cached = domain().cached32_node;
+    const iova* cached = domain().ranges.search.cached32_node;
     return cached == nullptr ? "cached32=none" : absl::StrFormat("cached32=0x%x", cached->pfn_lo);
   }
 
