@@ -4,6 +4,7 @@
 #include <array>
 
 #include "iova/lab/boxed_engine.h"
+#include "iova/rivals/eiovar.h"
 #include "iova/rivals/gap_tree.h"
 #include "iova/rivals/maple.h"
 
@@ -11,6 +12,14 @@ namespace iommulab {
 
 absl::Span<const iova_catalogue_entry> rivals_iova_allocators() {
   static constexpr std::array entries{
+      iova_catalogue_entry{
+          .name = "eiovar",
+          .summary = "a free list for each size, in front of the tree of Linux 4.4",
+          .source = "Malka, Amit, Tsafrir: Efficient Intra-Operating System Protection, FAST'15",
+          .range_caches = true,
+          .thread_safe = true,
+          .make = make_boxed<eiovar>,
+      },
       iova_catalogue_entry{
           .name = "gap_tree",
           .summary = "tree of ranges that knows the largest gap of each subtree",
