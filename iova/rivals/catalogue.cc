@@ -4,12 +4,22 @@
 #include <array>
 
 #include "iova/lab/boxed_engine.h"
+#include "iova/rivals/eiovar.h"
 #include "iova/rivals/gap_tree.h"
+#include "iova/rivals/maple.h"
 
 namespace iommulab {
 
 absl::Span<const iova_catalogue_entry> rivals_iova_allocators() {
   static constexpr std::array entries{
+      iova_catalogue_entry{
+          .name = "eiovar",
+          .summary = "a free list for each size, in front of the tree of Linux 4.4",
+          .source = "Malka, Amit, Tsafrir: Efficient Intra-Operating System Protection, FAST'15",
+          .range_caches = true,
+          .thread_safe = true,
+          .make = make_boxed<eiovar>,
+      },
       iova_catalogue_entry{
           .name = "gap_tree",
           .summary = "tree of ranges that knows the largest gap of each subtree",
@@ -25,6 +35,14 @@ absl::Span<const iova_catalogue_entry> rivals_iova_allocators() {
           .range_caches = false,
           .thread_safe = true,
           .make = make_boxed<gap_tree32>,
+      },
+      iova_catalogue_entry{
+          .name = "maple",
+          .summary = "wide nodes that know the gaps below them, and how they are aligned",
+          .source = "Rik van Riel, linux-iommu, 3 June 2026: iova: use maple tree for O(log n)",
+          .range_caches = false,
+          .thread_safe = true,
+          .make = make_boxed<maple>,
       },
   };
   return entries;

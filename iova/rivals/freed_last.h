@@ -7,13 +7,13 @@
 // place that a search from the top would find: see take(). For anything else the owner first lets
 // its index forget all of these ranges, and searches.
 //
-// Complexity: O(1) for a ring that frees downward, as one that was filled from the top does;
-// O(log capacity) in any other order.
+// Complexity: taking is O(1). Adding moves those between the range and the nearer end: none in a
+// ring, which frees upward or downward.
 // Locking: none; the owner's lock guards it.
 #pragma once
 
-#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -37,53 +37,64 @@ class freed_last {
 
   /// Not when full().
   void add(const iova_range& range, void* node) {
-    heap_[size_++] = {range, node};
-    if (size_ > 1) std::push_heap(heap_.begin(), end(), lower);
+    size_t past = 0;  // so many lie between it and the nearer end
+    while (past < size_ && range.lo < at(size_ - 1 - past).range.lo) {
+      if (range.lo < at(past).range.lo) {
+        --lowest_;
+        ++size_;
+        for (size_t i = 0; i < past; ++i) at(i) = at(i + 1);
+        at(past) = {range, node};
+        return;
+      }
+      ++past;
+    }
+    ++size_;
+    for (size_t i = size_ - 1; i > size_ - 1 - past; --i) at(i) = at(i - 1);
+    at(size_ - 1 - past) = {range, node};
   }
 
   /// The range that `request` gets if no other frame from `packed_from` up to the request's limit
-  /// is free: the highest one here, if it is in that region, of the very size, and aligned.
-  /// False: search.
-  bool take(const iova_request& request, uint64_t packed_from, entry& taken) {
-    if (empty()) return false;
-    const iova_range& top = heap_[0].range;
-    if (top.hi - top.lo + 1 != request.size || top.hi > request.limit_pfn || top.lo < packed_from ||
-        (top.lo & request.align_mask) != 0) {
-      return false;
+  /// is free: the highest one here, if it is in that region, of the very size, and aligned. It is
+  /// no longer here then; the pointer is good until the next add(). Null: search.
+  [[nodiscard]] const entry* take(const iova_request& request, uint64_t packed_from) {
+    if (empty()) return nullptr;
+    const entry& highest = at(size_ - 1);
+    const iova_range& range = highest.range;
+    if (range.hi - range.lo + 1 != request.size || range.hi > request.limit_pfn ||
+        range.lo < packed_from || (range.lo & request.align_mask) != 0) {
+      return nullptr;
     }
-    taken = heap_[0];
-    if (size_ > 1) std::pop_heap(heap_.begin(), end(), lower);
     --size_;
-    return true;
+    return &highest;
   }
 
-  /// Calls f(entry) for each, in any order, and is empty then.
+  /// Calls f(entry) for each, the highest first, and is empty then.
   template <class F>
   void drain(F f) {
-    while (size_ != 0) f(heap_[--size_]);
+    while (size_ != 0) f(at(--size_));
   }
 
   [[nodiscard]] bool contains(uint64_t lo) const {
-    return std::any_of(heap_.begin(), end(), [lo](const entry& e) { return e.range.lo == lo; });
+    for (size_t i = 0; i < size_; ++i) {
+      if (at(i).range.lo == lo) return true;
+    }
+    return false;
   }
   /// The lowest frames of all, ascending.
-  [[nodiscard]] std::vector<uint64_t> sorted() const {
+  [[nodiscard]] std::vector<uint64_t> lowest_frames() const {
     std::vector<uint64_t> all;
-    std::for_each(heap_.begin(), end(), [&all](const entry& e) { all.push_back(e.range.lo); });
-    std::sort(all.begin(), all.end());
+    for (size_t i = 0; i < size_; ++i) all.push_back(at(i).range.lo);
     return all;
   }
 
  private:
-  using heap = std::array<entry, capacity>;
-  [[nodiscard]] heap::const_iterator end() const {
-    return heap_.begin() + static_cast<std::ptrdiff_t>(size_);
-  }
-  [[nodiscard]] heap::iterator end() { return heap_.begin() + static_cast<std::ptrdiff_t>(size_); }
-  static bool lower(const entry& a, const entry& b) { return a.range.lo < b.range.lo; }
+  static_assert(std::has_single_bit(capacity), "indices wrap");
+  [[nodiscard]] entry& at(size_t i) { return ring_[(lowest_ + i) % capacity]; }
+  [[nodiscard]] const entry& at(size_t i) const { return ring_[(lowest_ + i) % capacity]; }
 
+  size_t lowest_ = 0;  // index of the lowest range; from there they ascend
   size_t size_ = 0;
-  heap heap_;  // the highest range first
+  std::array<entry, capacity> ring_;
 };
 
 }  // namespace iommulab

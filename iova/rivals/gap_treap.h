@@ -15,12 +15,16 @@
 // - `max` is the summary of the gaps of the node's whole subtree;
 // - a parent's priority is not below its children's.
 //
+// A gap_treap is an index as rivals/top_down.h wants it.
 // Locking: none; the owner's lock guards all of it.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
+#include "iova/lab/node_pool.h"
+#include "iova/lab/range.h"
+#include "iova/lab/spin_lock.h"
 #include "iova/rivals/fit.h"
 
 namespace iommulab {
@@ -30,6 +34,7 @@ namespace iommulab {
 ///   Summary join(Summary) const                     of two subtrees
 ///   bool dominates(Summary) const                   join() with that changes nothing
 ///   bool exceeds(Summary) const                     and none of its maxima comes from there
+///   bool may_fit(iova_request, last_32bit_pfn) const  false: the request fits in none of the gaps
 template <class Summary>
 struct gap_node {
   uint64_t lo = 0;
@@ -48,20 +53,35 @@ template <class Summary>
 class gap_treap {
  public:
   using node = gap_node<Summary>;
+  static_assert(sizeof(node) == 64, "one cache line");
+  using cursor = node*;
 
-  gap_treap(uint64_t first_frame, uint64_t last_32bit_pfn)
-      : first_frame_(first_frame), last_32bit_pfn_(last_32bit_pfn), root_(&anchor_) {
+  gap_treap(slab_failures* failures, const iova_space& space)
+      : first_frame_(space.start_pfn),
+        last_32bit_pfn_(space.last_32bit_pfn),
+        pool_(failures),
+        root_(&anchor_) {
     anchor_.lo = anchor_.hi = no_iova;
     anchor_.priority = next_priority();
-    anchor_.gap = no_iova - first_frame;
+    anchor_.gap = no_iova - first_frame_;
     anchor_.max = own(anchor_);
   }
   gap_treap(const gap_treap&) = delete;
   gap_treap& operator=(const gap_treap&) = delete;
+  ~gap_treap() {
+    while (!is_anchor(first())) erase(first());
+  }
 
   [[nodiscard]] node* anchor() { return &anchor_; }
-  [[nodiscard]] node* root() const { return root_; }
   [[nodiscard]] bool is_anchor(const node* n) const { return n == &anchor_; }
+  [[nodiscard]] static iova_range range(const node* n) { return {n->lo, n->hi}; }
+  [[nodiscard]] static uint64_t gap_begin(const node* n) { return n->gap_begin(); }
+  [[nodiscard]] static void* handle(node* n) { return n; }
+  [[nodiscard]] node* from_handle(void* handle, uint64_t lo) const {
+    return handle != nullptr ? static_cast<node*>(handle) : not_below(lo);
+  }
+  /// Nodes stay where they are.
+  [[nodiscard]] static node* follow(node* n, uint64_t /*lo*/) { return n; }
 
   /// The first node that ends at or above `frame`: the one that covers it, or the next above.
   [[nodiscard]] node* not_below(uint64_t frame) const {
@@ -90,15 +110,25 @@ class gap_treap {
     return n;
   }
 
-  /// Puts `added`, whose lo and hi lie in the gap below `above`, into the tree.
-  void insert_below(node* above, node* added) {
-    const uint64_t old_gap = above->gap;
+  /// The node above the highest gap where the request fits, and the frame where it begins there;
+  /// null when it fits nowhere.
+  template <class Counts>
+  node* highest_fit(const iova_request& request, uint64_t& lo, Counts& counts) const {
+    return highest_fit(root_, request, lo, counts);
+  }
+
+  /// Puts lo to hi, which lie in the gap below `above`, into the tree. Null: no memory.
+  node* insert_below(node* above, uint64_t lo, uint64_t hi) {
+    node* added = pool_.make();
+    if (added == nullptr) return nullptr;
+    const uint64_t old_begin = above->gap_begin();
     const Summary old_own = own(*above);
-    added->gap = gap_of(added->lo, above->lo - old_gap);
+    added->lo = lo;
+    added->hi = hi;
+    added->gap = gap_of(lo, old_begin);
     added->max = own(*added);
-    added->left = added->right = nullptr;
     added->priority = next_priority();
-    above->gap = gap_of(above->lo, added->hi + 1);
+    above->gap = gap_of(above->lo, hi + 1);
 
     if (above->left == nullptr) {
       above->left = added;
@@ -115,12 +145,13 @@ class gap_treap {
     }
     shrunk(above, old_own);
     while (added->parent != nullptr && added->parent->priority < added->priority) rotate_up(added);
+    return added;
   }
 
   /// Takes a node out; its frames join the gap of the next node, which is returned.
   node* erase(node* gone) {
     node* above = next(gone);
-    above->gap = gap_of(above->lo, std::max(gone->gap_begin(), first_frame_));
+    above->gap = gap_of(above->lo, gone->gap_begin());
     const Summary grown = own(*above);
     for (node* n = above; n != nullptr && !n->max.dominates(grown); n = n->parent) {
       n->max = n->max.join(grown);
@@ -132,8 +163,13 @@ class gap_treap {
     node* parent = gone->parent;
     replace(parent, gone, child);
     shrunk(parent, own(*gone));
+    pool_.destroy(gone);
     return above;
   }
+
+  [[nodiscard]] static bool usable() { return true; }
+  [[nodiscard]] uint64_t nodes() const { return pool_.live(); }
+  [[nodiscard]] uint64_t bytes() const { return pool_.live() * sizeof(node); }
 
  private:
   [[nodiscard]] uint64_t gap_of(uint64_t lo, uint64_t begin) const {
@@ -157,6 +193,19 @@ class gap_treap {
       if (now == n->max) return;
       n->max = now;
     }
+  }
+
+  template <class Counts>
+  node* highest_fit(node* n, const iova_request& request, uint64_t& lo, Counts& counts) const {
+    for (; n != nullptr; n = n->left) {
+      counts.node_visited();
+      if (!n->max.may_fit(request, last_32bit_pfn_)) return nullptr;
+      node* found = highest_fit(n->right, request, lo, counts);
+      if (found != nullptr) return found;
+      lo = request.place(n->gap_begin(), n->lo);
+      if (lo != no_iova) return n;
+    }
+    return nullptr;
   }
 
   void replace(node* parent, node* child, node* by) {
@@ -194,8 +243,9 @@ class gap_treap {
     return random_;
   }
 
-  uint64_t first_frame_;
-  uint64_t last_32bit_pfn_;
+  const uint64_t first_frame_;
+  const uint64_t last_32bit_pfn_;
+  node_pool<node, no_lock> pool_;
   uint32_t random_ = 2463534242;
   node anchor_;
   node* root_;

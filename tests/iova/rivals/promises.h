@@ -18,8 +18,10 @@ struct rival_promises {
 };
 
 inline constexpr rival_promises rivals_promise[] = {
+    {"eiovar", false, false, false},
     {"gap_tree", true, true, true},
     {"gap_tree32", true, true, true},
+    {"maple", true, true, true},
 };
 
 /// Null for a rival that has no line above.

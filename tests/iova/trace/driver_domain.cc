@@ -38,7 +38,7 @@ class driver_domain final : public linux_iova_domain {
   [[nodiscard]] std::vector<iova_range> ranges() const override {
     const absl::MutexLock guard(&domain_.iova_rbtree_lock);
     std::vector<iova_range> all;
-    for (const iova& i : domain_.rbroot) all.push_back({i.pfn_lo, i.pfn_hi});
+    for (const iova& i : domain_.ranges.tree) all.push_back({i.pfn_lo, i.pfn_hi});
     return all;
   }
   [[nodiscard]] iova_counters counters() const override { return {}; }
@@ -78,7 +78,7 @@ class driver_domain final : public linux_iova_domain {
   [[nodiscard]] std::vector<uint64_t> depot_sizes() const override { return {absent()}; }
   [[nodiscard]] std::string state() const override {
     const absl::MutexLock guard(&domain_.iova_rbtree_lock);
-    const iova* cached = domain_.cached32_node;
+    const iova* cached = domain_.ranges.search.cached32_node;
     return cached == nullptr ? "cached32=none" : absl::StrFormat("cached32=0x%x", cached->pfn_lo);
   }
 
