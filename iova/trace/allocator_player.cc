@@ -149,6 +149,7 @@ class player {
                               : d.space;
     d = {};
     d.space = space;
+    d.caches = entry_.range_caches;
     d.allocator = entry_.make({space, cpus});
     if (d.allocator != nullptr) return absl::OkStatus();
     return errno_status(ENOMEM, absl::StrFormat("%s: line %d: no memory for %s", trace_.name,
@@ -179,7 +180,6 @@ class player {
     domain& d = domain_of(step);
     const auto& given = step.arguments;
     const bool fast = step.what == op::alloc_fast;
-    d.caches |= fast;
     const iova_grant grant =
         fast ? iova_grant{d.allocator->alloc_fast(step.cpu, given[1], given[2], given[3] != 0)}
              : d.allocator->alloc(given[1], given[2], given[3] != 0);

@@ -50,12 +50,15 @@ class player {
   player(const iova_trace& trace, const iova_trace_version& version, linux_domain_factory make)
       : trace_(trace), version_(version), make_(make), slots_(trace.slots) {}
 
-  absl::StatusOr<iova_replay> play() && {
+  absl::StatusOr<iova_replay> play(linux_domain_viewer at_end) && {
+    const linux_iova_domain* last = nullptr;
     for (const iova_trace_step& step : trace_.steps) {
       ++replay_.operations;
       if (absl::Status status = play_step(step); !status.ok()) return status;
+      last = domains_[step.domain].get();
       if (replay_.difference) break;
     }
+    if (last != nullptr) at_end(*last);
     return std::move(replay_);
   }
 
@@ -266,7 +269,13 @@ class player {
 absl::StatusOr<iova_replay> play_on_linux(const iova_trace& trace,
                                           const iova_trace_version& version,
                                           linux_domain_factory make) {
-  return player(trace, version, make).play();
+  return play_on_linux(trace, version, make, [](const linux_iova_domain&) {});
+}
+
+absl::StatusOr<iova_replay> play_on_linux(const iova_trace& trace,
+                                          const iova_trace_version& version,
+                                          linux_domain_factory make, linux_domain_viewer at_end) {
+  return player(trace, version, make).play(at_end);
 }
 
 absl::StatusOr<iova_replay> play_on_linux(const iova_trace& trace,
