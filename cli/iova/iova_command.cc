@@ -3,6 +3,7 @@
 
 #include "cli/iova/bench_command.h"
 #include "cli/iova/list_command.h"
+#include "cli/iova/lockup_command.h"
 #include "cli/iova/plot_command.h"
 #include "cli/iova/record_command.h"
 #include "cli/iova/replay_command.h"
@@ -19,6 +20,7 @@ void add_iova_command(CLI::App& app, int& exit_status) {
   add_iova_bench_command(*iova, exit_status);
   add_iova_plot_command(*iova, exit_status);
   add_iova_tree_command(*iova, exit_status);
+  add_iova_lockup_command(*iova, exit_status);
   add_iova_record_command(*iova, exit_status);
   iova->footer("Exit status: 0 good; 1 a difference was found; 2 bad use or input.");
 }

@@ -15,9 +15,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "cli/iova/choice.h"
 #include "cli/iova/lockup_report.h"
 #include "cli/output/complain.h"
-#include "cli/output/whole_file.h"
+#include "cli/output/write_file.h"
 #include "iova/allocators.h"
 #include "iova/lockup/scan_cost.h"
 #include "iova/lockup/study.h"
@@ -37,15 +38,15 @@ constexpr double most_limit_s = 3600;
 absl::Status in_range(std::string_view option, double value, double least, double most) {
   if (value >= least && value <= most) return absl::OkStatus();  // not so for NaN
   return absl::InvalidArgumentError(
-      absl::StrFormat("%s %g is not between %g and %g", option, value, least, most));
+      absl::StrFormat("%s is %g: not between %g and %g", option, value, least, most));
 }
 absl::Status in_range(std::string_view option, uint64_t value, uint64_t least, uint64_t most) {
   if (value >= least && value <= most) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrFormat("%s %d is not between %d and %d", option, value, least, most));
+      absl::StrFormat("%s is %d: not between %d and %d", option, value, least, most));
 }
 
-absl::Status check(const lockup_arguments& a) {
+absl::Status check(const iova_lockup_arguments& a) {
   for (const absl::Status& status : {
            in_range("--cpus", a.cpus, 1, most_cpus),
            in_range("--batch", a.batch, 1, most_batch),
@@ -64,6 +65,18 @@ absl::Status check(const lockup_arguments& a) {
   return absl::OkStatus();
 }
 
+// What can be told before the search, which takes a while.
+absl::Status check_output(const std::string& path) {
+  if (path.ends_with(".xz")) {
+    return absl::InvalidArgumentError(
+        "-o ends in .xz: a recorded trace is plain text; pack it with xz");
+  }
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (folder.empty() || std::filesystem::is_directory(folder)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrFormat("%s: cannot be written: there is no such folder", path));
+}
+
 uint64_t picoseconds(double nanoseconds) {
   return static_cast<uint64_t>(
       std::llround(nanoseconds * static_cast<double>(picoseconds_a_nanosecond)));
@@ -72,7 +85,8 @@ uint64_t picoseconds(double nanoseconds) {
 // What a storm costs: given, or measured once for each power of two.
 class storm_costs {
  public:
-  explicit storm_costs(const lockup_arguments& arguments, const iova_catalogue_entry& allocator)
+  explicit storm_costs(const iova_lockup_arguments& arguments,
+                       const iova_catalogue_entry& allocator)
       : base_ps_(arguments.base_cost_ns ? picoseconds(*arguments.base_cost_ns)
                                         : measure_base_ps(allocator)),
         scan_ns_(arguments.scan_cost_ns) {}
@@ -91,38 +105,29 @@ class storm_costs {
   std::map<uint64_t, uint64_t> measured_;
 };
 
-absl::StatusOr<lockup_question> ask(const lockup_arguments& arguments) {
+absl::StatusOr<lockup_question> ask(const iova_lockup_arguments& arguments) {
   if (absl::Status status = check(arguments); !status.ok()) return status;
   lockup_question question;
-  question.allocator = find_iova_allocator(arguments.allocator);
-  if (question.allocator == nullptr) {
-    std::vector<std::string> known;
-    for (const iova_catalogue_entry& entry : iova_allocators()) known.emplace_back(entry.name);
-    return absl::InvalidArgumentError(
-        absl::StrFormat("--allocator \"%s\" is not known; there are %s", arguments.allocator,
-                        absl::StrJoin(known, ", ")));
-  }
+  const auto allocator = choose_iova_allocator(arguments.allocator);
+  if (!allocator.ok()) return allocator.status();
+  question.allocator = *allocator;
   for (const std::string& name : arguments.patterns) {
     const lockup_pattern* pattern = find_lockup_pattern(name);
     if (pattern == nullptr) {
       std::vector<std::string> known;
       for (const lockup_pattern* each : lockup_patterns()) known.emplace_back(each->name());
       return absl::InvalidArgumentError(absl::StrFormat(
-          "--pattern \"%s\" is not known; there are %s", name, absl::StrJoin(known, ", ")));
+          "--pattern is \"%s\": unknown; there are %s", name, absl::StrJoin(known, ", ")));
     }
     question.patterns.push_back(pattern);
   }
   if (question.patterns.empty()) {
     question.patterns.assign(lockup_patterns().begin(), lockup_patterns().end());
   }
-  const std::filesystem::path folder = std::filesystem::path(arguments.trace_file).parent_path();
-  if (!folder.empty() && !std::filesystem::is_directory(folder)) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("cannot write \"%s\": there is no such folder", arguments.trace_file));
-  }
+  if (absl::Status status = check_output(arguments.trace_file); !status.ok()) return status;
   if (arguments.discipline != "fifo" && arguments.discipline != "unfair") {
     return absl::InvalidArgumentError(
-        absl::StrFormat("--discipline \"%s\" is neither fifo nor unfair", arguments.discipline));
+        absl::StrFormat("--discipline is \"%s\": neither fifo nor unfair", arguments.discipline));
   }
   question.storm.discipline =
       arguments.discipline == "fifo" ? lock_discipline::fifo : lock_discipline::unfair;
@@ -150,12 +155,12 @@ absl::Status write_trace(const lockup_question& question, const lockup_finding& 
       std::string(version->recorded), space,
       space.last_32bit_pfn + (version->dma32_is_behind ? 1 : 0));
   run_storm(*question.allocator, *finding.pattern, finding.population, options, &listener);
-  return write_whole_file(path, iova_trace_text(listener.trace()));
+  return write_file(path, iova_trace_text(listener.trace()));
 }
 
 }  // namespace
 
-int run_lockup(const lockup_arguments& arguments, std::ostream& out, std::ostream& err) {
+int run_iova_lockup(const iova_lockup_arguments& arguments, std::ostream& out, std::ostream& err) {
   absl::StatusOr<lockup_question> question = ask(arguments);
   if (!question.ok()) return complain(err, question.status());
   storm_costs costs(arguments, *question->allocator);
@@ -182,9 +187,9 @@ int run_lockup(const lockup_arguments& arguments, std::ostream& out, std::ostrea
   return static_cast<int>(found.best ? exit_code::finding : exit_code::good);
 }
 
-void add_lockup_command(CLI::App& iova, int& exit_status) {
-  auto arguments = std::make_shared<lockup_arguments>();
-  lockup_arguments& a = *arguments;
+void add_iova_lockup_command(CLI::App& iova, int& exit_status) {
+  auto arguments = std::make_shared<iova_lockup_arguments>();
+  iova_lockup_arguments& a = *arguments;
   CLI::App* const command = iova.add_subcommand(
       "lockup", "Find the fewest mappings with which waiting for the lock passes 20 seconds");
   command->add_option("--allocator", a.allocator, "Which allocator")->required();
@@ -206,13 +211,16 @@ void add_lockup_command(CLI::App& iova, int& exit_status) {
   command->add_option("--discipline", a.discipline, "Who gets the lock next: fifo or unfair")
       ->capture_default_str();
   command->add_option("--seed", a.seed, "Of the unfair choice")->capture_default_str();
+  for (const char* whole : {"--cpus", "--batch", "--max-population", "--seed"}) {
+    command->get_option(whole)->check(CLI::NonNegativeNumber);
+  }
   command->add_flag("--json", a.json, "Print JSON");
   command->add_option("-o,--output", a.trace_file, "Write the trace that does it");
   command->footer(
       "Exit status: 0 the limit is not reached with any population tried; 1 it is; 2 bad use.");
   command->callback([arguments, &exit_status] {
     arguments->progress = isatty(STDERR_FILENO) != 0;
-    exit_status = run_lockup(*arguments, std::cout, std::cerr);
+    exit_status = run_iova_lockup(*arguments, std::cout, std::cerr);
   });
 }
 

@@ -17,8 +17,8 @@
 
 namespace iommulab {
 
-/// As on the command line; run_lockup() checks them.
-struct lockup_arguments {
+/// As on the command line; run_iova_lockup() checks them.
+struct iova_lockup_arguments {
   std::string allocator;
   uint64_t cpus = 0;
   std::optional<double> scan_cost_ns;  ///< nothing: measured
@@ -38,10 +38,10 @@ struct lockup_arguments {
 
 /// Runs the command and returns its exit status. On bad use one sentence goes to `err`, and
 /// nothing to `out`.
-int run_lockup(const lockup_arguments& arguments, std::ostream& out, std::ostream& err);
+int run_iova_lockup(const iova_lockup_arguments& arguments, std::ostream& out, std::ostream& err);
 
 /// Adds the subcommand to `iova`. Parsing a command line that names it runs it, on the standard
 /// streams, and stores the status in `exit_status`, which outlives `iova`.
-void add_lockup_command(CLI::App& iova, int& exit_status);
+void add_iova_lockup_command(CLI::App& iova, int& exit_status);
 
 }  // namespace iommulab

@@ -11,7 +11,8 @@
 namespace iommulab {
 
 /// Writes `content` beside `path` and renames it, so that `path` is never half written; what was
-/// there before is replaced. An errno with "PATH: why" when that cannot be.
+/// there before is replaced, but for a device or a pipe, which is written to. An errno with "PATH:
+/// why" when that cannot be.
 absl::Status write_file(const std::string& path, std::string_view content);
 
 }  // namespace iommulab

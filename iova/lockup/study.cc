@@ -30,10 +30,14 @@ class pattern_study {
       bounded_by(*better - lockup_resolution, lockup_bound::better);
       // Most often this one settles it.
       if (found_.bound == lockup_bound::better && last_ > 0) {
-        const population_probe at = probe(last_, rough());
-        if (at.buildable && !at.past) {
-          found_.largest_tried = last_;
-          return std::move(found_);
+        for (const uint64_t calls : {rough(), every_call}) {
+          const population_probe at = probe(last_, calls);
+          if (!at.buildable) break;
+          if (!at.past) {
+            found_.largest_tried = last_;
+            return std::move(found_);
+          }
+          found_.population = 0;
         }
       }
     }
@@ -69,28 +73,40 @@ class pattern_study {
   // down until it does not, until the two are close.
   void confirm(uint64_t population) {
     found_.population = 0;
-    uint64_t below = 0;                          // does not reach it
-    uint64_t above = last_ + lockup_resolution;  // reaches it, or out of reach
+    const uint64_t out_of_reach = last_ + lockup_resolution;
+    uint64_t below = 0;             // does not reach it
+    uint64_t above = out_of_reach;  // reaches it
+    uint64_t stride = std::max(lockup_resolution, whole_steps(population / lockup_precision));
+    bool by_line = false;
     for (uint64_t n = population;;) {
-      const uint64_t close = std::max(lockup_resolution, n / lockup_precision);
       const population_probe at = probe(n, every_call);
-      if (at.past || !at.buildable) {
-        above = n;
-        found_.reached |= at.past;
-        if (n - below <= close) break;
-        n = whole_steps(std::max(n - close, below + lockup_resolution));
+      const bool past = at.past || !at.buildable;
+      (past ? above : below) = n;
+      found_.reached |= at.past;
+      if (!past) found_.largest_tried = std::max(found_.largest_tried, n);
+      const uint64_t close = std::max(lockup_resolution, whole_steps(above / lockup_precision));
+      if (above - below <= close) break;
+
+      if (below > 0 && above < out_of_reach) {
+        // The straight line led here, so most often it is close.
+        n = by_line ? above - close : below + whole_steps((above - below) / 2);
+        by_line = false;
+      } else if (past) {
+        n = whole_steps(n - std::min(n, stride));
         if (n == 0) break;
+        stride *= 2;
       } else {
-        below = n;
-        found_.largest_tried = std::max(found_.largest_tried, n);
-        if (above - n <= close) break;
-        const double guess = static_cast<double>(n) * limit() / std::max(1.0, at.value);
-        const uint64_t highest = above - lockup_resolution;
-        const uint64_t next = guess >= static_cast<double>(highest)
-                                  ? highest
-                                  : whole_steps(static_cast<uint64_t>(guess)) + lockup_resolution;
-        n = std::min(std::max(next, n + lockup_resolution), highest);
+        // A little beyond the straight line, lest it fall short once more.
+        const double guess = static_cast<double>(n) * limit() / std::max(1.0, at.value) *
+                             (1 + 0.25 / lockup_precision);
+        n += stride;
+        if (guess < static_cast<double>(above)) {
+          by_line = true;
+          n = std::max(n, whole_steps(static_cast<uint64_t>(guess)) + lockup_resolution);
+        }
+        stride *= 2;
       }
+      n = std::clamp(n, below + lockup_resolution, above - lockup_resolution);
     }
     found_.not_reached_at = below;
   }
