@@ -47,12 +47,14 @@ population_search search_population(uint64_t first, uint64_t last, uint64_t step
   if (low == 0) return found;  // the first passes, or cannot be built, or there is none
 
   // Every other probe halves what is left: a crooked curve costs at most twice what bisection does.
-  for (bool halve = !found.smallest; high - low > step; halve = !halve) {
+  bool halve = !found.smallest;
+  while (high - low > step) {
     const uint64_t gap = (high - low) / step;
     const uint64_t steps =
         halve || value_low <= 0 ? gap / 2 : steps_to_limit(low, value_low, limit, step, gap);
     const uint64_t n = low + step * steps;
     passes_not(n, look(n));
+    halve = !halve;
   }
   return found;
 }
