@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Text files, plain or xz-compressed, and complaints about their lines.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/status.h"
+
+namespace iommulab {
+
+struct text_source {
+  std::string name;  ///< path as opened, with ".xz" where that is what was there
+  std::string text;
+
+  /// Without line ends; an unfinished last line counts.
+  [[nodiscard]] std::vector<std::string_view> lines() const;
+};
+
+/// Content of the file `path`, decompressed when its name ends in ".xz". ENOENT when there is no
+/// such file, EIO when it cannot be read, EINVAL for a broken archive.
+absl::StatusOr<std::string> read_text_file(const std::string& path);
+
+/// Whether `path` or `path`.xz is there.
+bool source_exists(const std::string& path);
+
+/// As read_text_file(), of `path` or else of `path`.xz. ENOENT when there is neither.
+absl::StatusOr<text_source> read_source(const std::string& path);
+
+/// "FILE: line 7: FIELD is "VALUE": WHY"; EINVAL. `line` counts from 1.
+absl::Status line_error(std::string_view file, size_t line, std::string_view field,
+                        std::string_view value, std::string_view why);
+
+}  // namespace iommulab
