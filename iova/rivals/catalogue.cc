@@ -4,6 +4,7 @@
 #include <array>
 
 #include "iova/lab/boxed_engine.h"
+#include "iova/rivals/buddy.h"
 #include "iova/rivals/eiovar.h"
 #include "iova/rivals/gap_tree.h"
 #include "iova/rivals/maple.h"
@@ -43,6 +44,14 @@ absl::Span<const iova_catalogue_entry> rivals_iova_allocators() {
           .range_caches = false,
           .thread_safe = true,
           .make = make_boxed<maple>,
+      },
+      iova_catalogue_entry{
+          .name = "buddy",
+          .summary = "aligned powers of two from a bitmap with summaries",
+          .source = "Knowlton: A fast storage allocator, CACM 8(10), 1965",
+          .range_caches = false,
+          .thread_safe = true,
+          .make = make_boxed<buddy>,
       },
   };
   return entries;
