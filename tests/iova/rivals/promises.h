@@ -36,6 +36,7 @@ inline constexpr rival_promises rivals_promise[] = {
     {"gap_tree32", promise::kept, promise::kept, true},
     {"maple", promise::kept, promise::kept, true},
     {"buddy", promise::for_powers_of_two, promise::for_powers_of_two, true},
+    {"per_ring", promise::none, promise::none, false},
 };
 
 /// Null for a rival that has no line above.
