@@ -256,8 +256,8 @@ TEST_P(rival_test, places_as_it_promises) {
 TEST_P(rival_test, places_as_it_promises_among_many) {
   const auto tested = make();
   side_by_side both(*tested, promises());
-  for (unsigned i = 0; i < 4000; ++i) both.alloc(i % 2 == 0 ? 1 : 3, limit_32bit, true);
-  play(both, {"mix", 21, 4000, {1, 1, 2, 3, 4}, {limit_32bit, limit_48bit}, false}, 6000);
+  for (unsigned i = 0; i < 2000; ++i) both.alloc(i % 2 == 0 ? 1 : 3, limit_32bit, true);
+  play(both, {"mix", 21, 2000, {1, 1, 2, 3, 4}, {limit_32bit, limit_48bit}, false}, 4000);
   while (both.live() > 10 && !HasFailure()) both.free(both.live() * 7 / 11);
   both.compare_ranges();
 }
