@@ -27,7 +27,7 @@ class freed_last {
  public:
   static constexpr size_t capacity = 64;
 
-  /// Never across two cache lines, where what was just written would be slow to read.
+  /// Never across two cache lines.
   struct alignas(32) entry {
     iova_range range;
     void* node;
@@ -37,21 +37,13 @@ class freed_last {
   [[nodiscard]] bool full() const { return size_ == capacity; }
 
   /// Not when full().
-  void add(const iova_range& range, void* node) {
-    size_t past = 0;  // so many lie between it and the nearer end
-    while (past < size_ && range.lo < at(size_ - 1 - past).range.lo) {
-      if (range.lo < at(past).range.lo) {
-        --lowest_;
-        ++size_;
-        for (size_t i = 0; i < past; ++i) at(i) = at(i + 1);
-        at(past) = {range, node};
-        return;
-      }
-      ++past;
+  void add(iova_range range, void* node) {
+    if (empty()) [[likely]] {
+      at(0) = {range, node};
+      size_ = 1;
+    } else {
+      insert(range, node);
     }
-    ++size_;
-    for (size_t i = size_ - 1; i > size_ - 1 - past; --i) at(i) = at(i - 1);
-    at(size_ - 1 - past) = {range, node};
   }
 
   /// The range that `request` gets if no other frame from `packed_from` up to the request's limit
@@ -89,13 +81,32 @@ class freed_last {
   }
 
  private:
+  [[gnu::noinline]] void insert(iova_range range, void* node) {
+    size_t past = 0;  // so many lie between it and the nearer end
+    while (past < size_ && range.lo < at(size_ - 1 - past).range.lo) {
+      if (range.lo < at(past).range.lo) {
+        --lowest_;
+        ++size_;
+        for (size_t i = 0; i < past; ++i) at(i) = at(i + 1);
+        at(past) = {range, node};
+        return;
+      }
+      ++past;
+    }
+    ++size_;
+    for (size_t i = size_ - 1; i > size_ - 1 - past; --i) at(i) = at(i - 1);
+    at(size_ - 1 - past) = {range, node};
+  }
+
   static_assert(std::has_single_bit(capacity), "indices wrap");
   [[nodiscard]] entry& at(size_t i) { return ring_[(lowest_ + i) % capacity]; }
   [[nodiscard]] const entry& at(size_t i) const { return ring_[(lowest_ + i) % capacity]; }
 
+  // Kept apart by the ranges: side by side, the two would be read as one vector, which waits for a
+  // write of the one to reach the cache.
   size_t lowest_ = 0;  // index of the lowest range; from there they ascend
-  size_t size_ = 0;
   std::array<entry, capacity> ring_;
+  size_t size_ = 0;
 };
 
 }  // namespace iommulab
