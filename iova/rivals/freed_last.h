@@ -18,7 +18,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "iova/lab/range.h"
 #include "iova/rivals/fit.h"
 
 namespace iommulab {
@@ -29,7 +28,8 @@ class freed_last {
 
   /// Never across two cache lines.
   struct alignas(32) entry {
-    iova_range range;
+    uint64_t lo;
+    uint64_t hi;
     void* node;
   };
 
@@ -37,12 +37,12 @@ class freed_last {
   [[nodiscard]] bool full() const { return size_ == capacity; }
 
   /// Not when full().
-  void add(iova_range range, void* node) {
+  void add(uint64_t lo, uint64_t hi, void* node) {
     if (empty()) [[likely]] {
-      at(0) = {range, node};
+      set(at(0), lo, hi, node);
       size_ = 1;
     } else {
-      insert(range, node);
+      insert(lo, hi, node);
     }
   }
 
@@ -52,9 +52,8 @@ class freed_last {
   [[nodiscard]] const entry* take(const iova_request& request, uint64_t packed_from) {
     if (empty()) return nullptr;
     const entry& highest = at(size_ - 1);
-    const iova_range& range = highest.range;
-    if (range.hi - range.lo + 1 != request.size || range.hi > request.limit_pfn ||
-        range.lo < packed_from || (range.lo & request.align_mask) != 0) {
+    if (highest.hi - highest.lo + 1 != request.size || highest.hi > request.limit_pfn ||
+        highest.lo < packed_from || (highest.lo & request.align_mask) != 0) {
       return nullptr;
     }
     --size_;
@@ -69,33 +68,39 @@ class freed_last {
 
   [[nodiscard]] bool contains(uint64_t lo) const {
     for (size_t i = 0; i < size_; ++i) {
-      if (at(i).range.lo == lo) return true;
+      if (at(i).lo == lo) return true;
     }
     return false;
   }
   /// The lowest frames of all, ascending.
   [[nodiscard]] std::vector<uint64_t> lowest_frames() const {
     std::vector<uint64_t> all;
-    for (size_t i = 0; i < size_; ++i) all.push_back(at(i).range.lo);
+    for (size_t i = 0; i < size_; ++i) all.push_back(at(i).lo);
     return all;
   }
 
  private:
-  [[gnu::noinline]] void insert(iova_range range, void* node) {
+  // One by one: as a struct they would go through memory.
+  static void set(entry& e, uint64_t lo, uint64_t hi, void* node) {
+    e.lo = lo;
+    e.hi = hi;
+    e.node = node;
+  }
+  [[gnu::noinline]] void insert(uint64_t lo, uint64_t hi, void* node) {
     size_t past = 0;  // so many lie between it and the nearer end
-    while (past < size_ && range.lo < at(size_ - 1 - past).range.lo) {
-      if (range.lo < at(past).range.lo) {
+    while (past < size_ && lo < at(size_ - 1 - past).lo) {
+      if (lo < at(past).lo) {
         --lowest_;
         ++size_;
         for (size_t i = 0; i < past; ++i) at(i) = at(i + 1);
-        at(past) = {range, node};
+        set(at(past), lo, hi, node);
         return;
       }
       ++past;
     }
     ++size_;
     for (size_t i = size_ - 1; i > size_ - 1 - past; --i) at(i) = at(i - 1);
-    at(size_ - 1 - past) = {range, node};
+    set(at(size_ - 1 - past), lo, hi, node);
   }
 
   static_assert(std::has_single_bit(capacity), "indices wrap");
