@@ -45,7 +45,7 @@ class buddy {
   buddy& operator=(const buddy&) = delete;
   ~buddy() = default;
 
-  [[nodiscard]] bool usable() const { return map_.usable(); }
+  [[nodiscard]] bool usable() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return map_.usable(); }
 
   iova_grant alloc(uint64_t size, uint64_t limit_pfn, bool /*size_aligned*/) {
     limit_pfn = std::min(limit_pfn, buddy_map::last_frame);
@@ -131,7 +131,7 @@ class buddy {
 
   const uint64_t start_pfn_;
   mutable typename Host::lock_type lock_;
-  mutable typename Host::counts_type counts_ ABSL_GUARDED_BY(lock_);
+  mutable typename Host::counts_type counts_;
   buddy_map map_ ABSL_GUARDED_BY(lock_);
 };
 

@@ -26,8 +26,7 @@ class freed_last {
  public:
   static constexpr size_t capacity = 64;
 
-  /// Never across two cache lines.
-  struct alignas(32) entry {
+  struct entry {
     uint64_t lo;
     uint64_t hi;
     void* node;
@@ -60,11 +59,8 @@ class freed_last {
     return &highest;
   }
 
-  /// Calls f(entry) for each, the highest first, and is empty then.
-  template <class F>
-  void drain(F f) {
-    while (size_ != 0) f(at(--size_));
-  }
+  /// The highest of all, to be forgotten. Not when empty().
+  [[nodiscard]] entry take_any() { return at(--size_); }
 
   [[nodiscard]] bool contains(uint64_t lo) const {
     for (size_t i = 0; i < size_; ++i) {

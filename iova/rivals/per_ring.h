@@ -136,7 +136,7 @@ class per_ring {
  private:
   struct alignas(64) ring {
     typename Host::lock_type lock;
-    [[no_unique_address]] typename Host::counts_type counts ABSL_GUARDED_BY(lock);
+    [[no_unique_address]] typename Host::counts_type counts;
     ring_window* current ABSL_GUARDED_BY(lock) = nullptr;  // its list goes on with the others
     unsigned windows ABSL_GUARDED_BY(lock) = 0;
   };
@@ -234,7 +234,7 @@ class per_ring {
   gap_tree32<Host> base_;
   node_pool<ring_window, typename Host::lock_type> windows_;
   mutable typename Host::lock_type table_lock_;
-  mutable typename Host::counts_type table_counts_ ABSL_GUARDED_BY(table_lock_);
+  mutable typename Host::counts_type table_counts_;
   window_table table_ ABSL_GUARDED_BY(table_lock_);
   const size_t ring_count_;
   std::unique_ptr<ring[]> rings_;

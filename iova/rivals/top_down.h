@@ -51,7 +51,7 @@ class top_down_engine {
   top_down_engine& operator=(const top_down_engine&) = delete;
   ~top_down_engine() = default;
 
-  [[nodiscard]] bool usable() const { return index_.usable(); }
+  [[nodiscard]] bool usable() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return index_.usable(); }
 
   iova_grant alloc(uint64_t size, uint64_t limit_pfn, bool size_aligned) {
     if (!iova_request::possible(size)) return {};
@@ -195,8 +195,10 @@ class top_down_engine {
     }
   }
   void forget_freed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
-    freed_.drain([this](const freed_last::entry& e)
-                     ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) { remove(e.lo, e.node); });
+    while (!freed_.empty()) {
+      const freed_last::entry e = freed_.take_any();
+      remove(e.lo, e.node);
+    }
   }
   fence& fence_for(uint64_t limit_pfn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
     fence& f = fences_[limit_pfn == last_32bit_pfn_ ? 0 : 1];
@@ -206,7 +208,7 @@ class top_down_engine {
 
   const uint64_t last_32bit_pfn_;
   mutable typename Host::lock_type lock_;
-  mutable typename Host::counts_type counts_ ABSL_GUARDED_BY(lock_);
+  mutable typename Host::counts_type counts_;
   Index index_ ABSL_GUARDED_BY(lock_);
   freed_last freed_ ABSL_GUARDED_BY(lock_);
   std::array<fence, 2> fences_ ABSL_GUARDED_BY(lock_);
