@@ -19,9 +19,9 @@
 // looks the node up: O(log n).
 // Not good at: a size that has not been freed before, on a domain that is full of others (O(n), as
 // 4.4); sizes that shift over time, as ranges in lists are lost to other sizes until room runs
-// out; emptying the lists then takes as long as they are, under the lock. 64 bytes a range in use, 80 in a list.
-// Placement is the tree's, or that of what was freed last. A request can fail though it would fit:
-// 4.4's search does not look above its cached node again.
+// out; emptying the lists then takes as long as they are, under the lock. 64 bytes a range in use,
+// 80 in a list. Placement is the tree's, or that of what was freed last. A request can fail though
+// it would fit: 4.4's search does not look above its cached node again.
 //
 // Locking: one lock guards tree and lists.
 #pragma once
@@ -183,7 +183,7 @@ class eiovar {
   }
 
   mutable typename Host::lock_type lock_;
-  mutable environment env_ ABSL_GUARDED_BY(lock_);
+  mutable environment env_;
   searched_tree<cached32_search> ranges_ ABSL_GUARDED_BY(lock_);
   node_pool<link, no_lock> links_ ABSL_GUARDED_BY(lock_);
   std::array<link*, largest_listed + 1> lists_ ABSL_GUARDED_BY(lock_){};  // by size

@@ -18,7 +18,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "iova/lab/range.h"
 #include "iova/rivals/fit.h"
 
 namespace iommulab {
@@ -28,7 +27,8 @@ class freed_last {
   static constexpr size_t capacity = 64;
 
   struct entry {
-    iova_range range;
+    uint64_t lo;
+    uint64_t hi;
     void* node;
   };
 
@@ -36,21 +36,13 @@ class freed_last {
   [[nodiscard]] bool full() const { return size_ == capacity; }
 
   /// Not when full().
-  void add(const iova_range& range, void* node) {
-    size_t past = 0;  // so many lie between it and the nearer end
-    while (past < size_ && range.lo < at(size_ - 1 - past).range.lo) {
-      if (range.lo < at(past).range.lo) {
-        --lowest_;
-        ++size_;
-        for (size_t i = 0; i < past; ++i) at(i) = at(i + 1);
-        at(past) = {range, node};
-        return;
-      }
-      ++past;
+  void add(uint64_t lo, uint64_t hi, void* node) {
+    if (empty()) [[likely]] {
+      set(at(0), lo, hi, node);
+      size_ = 1;
+    } else {
+      insert(lo, hi, node);
     }
-    ++size_;
-    for (size_t i = size_ - 1; i > size_ - 1 - past; --i) at(i) = at(i - 1);
-    at(size_ - 1 - past) = {range, node};
   }
 
   /// The range that `request` gets if no other frame from `packed_from` up to the request's limit
@@ -59,42 +51,63 @@ class freed_last {
   [[nodiscard]] const entry* take(const iova_request& request, uint64_t packed_from) {
     if (empty()) return nullptr;
     const entry& highest = at(size_ - 1);
-    const iova_range& range = highest.range;
-    if (range.hi - range.lo + 1 != request.size || range.hi > request.limit_pfn ||
-        range.lo < packed_from || (range.lo & request.align_mask) != 0) {
+    if (highest.hi - highest.lo + 1 != request.size || highest.hi > request.limit_pfn ||
+        highest.lo < packed_from || (highest.lo & request.align_mask) != 0) {
       return nullptr;
     }
     --size_;
     return &highest;
   }
 
-  /// Calls f(entry) for each, the highest first, and is empty then.
-  template <class F>
-  void drain(F f) {
-    while (size_ != 0) f(at(--size_));
-  }
+  /// The highest of all, to be forgotten. Not when empty().
+  [[nodiscard]] entry take_any() { return at(--size_); }
 
   [[nodiscard]] bool contains(uint64_t lo) const {
     for (size_t i = 0; i < size_; ++i) {
-      if (at(i).range.lo == lo) return true;
+      if (at(i).lo == lo) return true;
     }
     return false;
   }
   /// The lowest frames of all, ascending.
   [[nodiscard]] std::vector<uint64_t> lowest_frames() const {
     std::vector<uint64_t> all;
-    for (size_t i = 0; i < size_; ++i) all.push_back(at(i).range.lo);
+    for (size_t i = 0; i < size_; ++i) all.push_back(at(i).lo);
     return all;
   }
 
  private:
+  // One by one: as a struct they would go through memory.
+  static void set(entry& e, uint64_t lo, uint64_t hi, void* node) {
+    e.lo = lo;
+    e.hi = hi;
+    e.node = node;
+  }
+  [[gnu::noinline]] void insert(uint64_t lo, uint64_t hi, void* node) {
+    size_t past = 0;  // so many lie between it and the nearer end
+    while (past < size_ && lo < at(size_ - 1 - past).lo) {
+      if (lo < at(past).lo) {
+        --lowest_;
+        ++size_;
+        for (size_t i = 0; i < past; ++i) at(i) = at(i + 1);
+        set(at(past), lo, hi, node);
+        return;
+      }
+      ++past;
+    }
+    ++size_;
+    for (size_t i = size_ - 1; i > size_ - 1 - past; --i) at(i) = at(i - 1);
+    set(at(size_ - 1 - past), lo, hi, node);
+  }
+
   static_assert(std::has_single_bit(capacity), "indices wrap");
   [[nodiscard]] entry& at(size_t i) { return ring_[(lowest_ + i) % capacity]; }
   [[nodiscard]] const entry& at(size_t i) const { return ring_[(lowest_ + i) % capacity]; }
 
+  // Kept apart by the ranges: side by side, the two would be read as one vector, which waits for a
+  // write of the one to reach the cache.
   size_t lowest_ = 0;  // index of the lowest range; from there they ascend
-  size_t size_ = 0;
   std::array<entry, capacity> ring_;
+  size_t size_ = 0;
 };
 
 }  // namespace iommulab

@@ -51,7 +51,7 @@ class top_down_engine {
   top_down_engine& operator=(const top_down_engine&) = delete;
   ~top_down_engine() = default;
 
-  [[nodiscard]] bool usable() const { return index_.usable(); }
+  [[nodiscard]] bool usable() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return index_.usable(); }
 
   iova_grant alloc(uint64_t size, uint64_t limit_pfn, bool size_aligned) {
     if (!iova_request::possible(size)) return {};
@@ -63,7 +63,7 @@ class top_down_engine {
       fence& packed = fence_for(limit_pfn);
       counts_.node_visited();
       if (const freed_last::entry* again = freed_.take(request, packed.from)) {
-        grant = {again->range.lo, again->node};
+        grant = {again->lo, again->node};
       } else {
         grant = alloc_at_fence(request, packed);
       }
@@ -77,13 +77,12 @@ class top_down_engine {
   }
   void free(iova_grant grant, uint64_t size) {
     const lab_guard guard(lock_, counts_);
-    const iova_range range{grant.pfn_lo, grant.pfn_lo + size - 1};
     if constexpr (hints) {
       if (freed_.full()) [[unlikely]]
         forget_freed();
-      freed_.add(range, grant.node);
+      freed_.add(grant.pfn_lo, grant.pfn_lo + size - 1, grant.node);
     } else {
-      remove(range, grant.node);
+      remove(grant.pfn_lo, grant.node);
     }
   }
 
@@ -104,7 +103,7 @@ class top_down_engine {
       iova_range used = index_.range(above);
       if (used.lo > pfn_lo) {
         if (!index_.insert_below(above, pfn_lo, std::min(pfn_hi, used.lo - 1))) {
-          for (const uint64_t lo : added) remove({lo, lo}, nullptr);
+          for (const uint64_t lo : added) remove(lo, nullptr);
           return false;
         }
         added.push_back(pfn_lo);
@@ -186,18 +185,20 @@ class top_down_engine {
   }
 
   // `handle` is null when the range was given back by its frame alone.
-  void remove(const iova_range& range, void* handle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
-    const cursor above = index_.erase(index_.from_handle(handle, range.lo));
+  void remove(uint64_t lo, void* handle) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+    const cursor above = index_.erase(index_.from_handle(handle, lo));
     for (fence& f : fences_) {
-      if (range.lo == f.from || (range.lo > f.from && range.lo <= f.limit_pfn)) {
+      if (lo == f.from || (lo > f.from && lo <= f.limit_pfn)) {
         f.from = index_.range(above).lo;
         f.at = above;
       }
     }
   }
   void forget_freed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
-    freed_.drain([this](const freed_last::entry& e)
-                     ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) { remove(e.range, e.node); });
+    while (!freed_.empty()) {
+      const freed_last::entry e = freed_.take_any();
+      remove(e.lo, e.node);
+    }
   }
   fence& fence_for(uint64_t limit_pfn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
     fence& f = fences_[limit_pfn == last_32bit_pfn_ ? 0 : 1];
@@ -207,7 +208,7 @@ class top_down_engine {
 
   const uint64_t last_32bit_pfn_;
   mutable typename Host::lock_type lock_;
-  mutable typename Host::counts_type counts_ ABSL_GUARDED_BY(lock_);
+  mutable typename Host::counts_type counts_;
   Index index_ ABSL_GUARDED_BY(lock_);
   freed_last freed_ ABSL_GUARDED_BY(lock_);
   std::array<fence, 2> fences_ ABSL_GUARDED_BY(lock_);
