@@ -20,7 +20,8 @@ constexpr double right = 660;
 constexpr double top = 50;
 constexpr double bottom = 460;
 
-// Told apart with every kind of colour vision (Okabe and Ito), and by dashes from the ninth on.
+// Told apart with every kind of colour vision (Okabe and Ito); the dashes show a line below
+// another.
 constexpr std::array<std::string_view, 8> colours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                                      "#e69f00", "#56b4e9", "#000000", "#8a8a00"};
 constexpr std::array<std::string_view, 3> dashes = {"none", "6 3", "2 3"};
@@ -111,7 +112,7 @@ void add_line(std::string& svg, const chart_line& line, size_t nth, const scale&
               const scale& y) {
   const std::string style =
       absl::StrFormat("stroke=\"%s\" stroke-dasharray=\"%s\"", colours[nth % colours.size()],
-                      dashes[nth / colours.size() % dashes.size()]);
+                      dashes[nth % dashes.size()]);
   svg += "<polyline fill=\"none\" stroke-width=\"2\" ";
   svg += style + " points=\"";
   for (const auto& [at, value] : line.points) {
