@@ -27,7 +27,8 @@ class freed_last {
  public:
   static constexpr size_t capacity = 64;
 
-  struct entry {
+  /// Never across two cache lines, where what was just written would be slow to read.
+  struct alignas(32) entry {
     iova_range range;
     void* node;
   };
