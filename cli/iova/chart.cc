@@ -66,10 +66,11 @@ class scale {
   }
   [[nodiscard]] std::vector<double> ticks() const {
     std::vector<double> all;
-    if (logarithmic_) {
-      for (double at = low_; at <= high_ + 1e-9; at += 1) all.push_back(std::pow(10, at));
-    } else {
-      for (double at = low_; at <= high_ + step_ / 2; at += step_) all.push_back(at);
+    const double step = logarithmic_ ? 1 : step_;
+    const auto count = std::lround((high_ - low_) / step);
+    for (long i = 0; i <= count; ++i) {
+      const double at = low_ + static_cast<double>(i) * step;
+      all.push_back(logarithmic_ ? std::pow(10, at) : at);
     }
     return all;
   }
