@@ -20,7 +20,8 @@ constexpr double right = 660;
 constexpr double top = 50;
 constexpr double bottom = 460;
 
-// Told apart with every kind of colour vision (Okabe and Ito), and by dashes from the ninth on.
+// Told apart with every kind of colour vision (Okabe and Ito); the dashes show a line below
+// another.
 constexpr std::array<std::string_view, 8> colours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                                      "#e69f00", "#56b4e9", "#000000", "#8a8a00"};
 constexpr std::array<std::string_view, 3> dashes = {"none", "6 3", "2 3"};
@@ -65,10 +66,11 @@ class scale {
   }
   [[nodiscard]] std::vector<double> ticks() const {
     std::vector<double> all;
-    if (logarithmic_) {
-      for (double at = low_; at <= high_ + 1e-9; at += 1) all.push_back(std::pow(10, at));
-    } else {
-      for (double at = low_; at <= high_ + step_ / 2; at += step_) all.push_back(at);
+    const double step = logarithmic_ ? 1 : step_;
+    const auto count = std::lround((high_ - low_) / step);
+    for (long i = 0; i <= count; ++i) {
+      const double at = low_ + static_cast<double>(i) * step;
+      all.push_back(logarithmic_ ? std::pow(10, at) : at);
     }
     return all;
   }
@@ -111,7 +113,7 @@ void add_line(std::string& svg, const chart_line& line, size_t nth, const scale&
               const scale& y) {
   const std::string style =
       absl::StrFormat("stroke=\"%s\" stroke-dasharray=\"%s\"", colours[nth % colours.size()],
-                      dashes[nth / colours.size() % dashes.size()]);
+                      dashes[nth % dashes.size()]);
   svg += "<polyline fill=\"none\" stroke-width=\"2\" ";
   svg += style + " points=\"";
   for (const auto& [at, value] : line.points) {

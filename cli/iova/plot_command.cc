@@ -123,7 +123,8 @@ absl::StatusOr<std::string> plot(const iova_plot_arguments& a, std::ostream& err
   chart.title = absl::StrFormat("%s: cost of an allocation or free", a.workload);
   chart.description = command_of(a);
   chart.x = a.time ? chart_axis{"operations done", false} : chart_axis{"N", true};
-  chart.y = {a.y == "ns" ? "ns an operation" : "nodes visited an operation", true};
+  chart.y = {a.y == "ns" ? "ns an operation" : "nodes visited an operation (none: lower edge)",
+             true};
   chart.lines = *std::move(lines);
   return chart_svg(chart);
 }

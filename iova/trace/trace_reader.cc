@@ -2,7 +2,6 @@
 #include "iova/trace/trace_reader.h"
 
 #include <array>
-#include <bit>
 #include <cerrno>
 #include <charconv>
 #include <utility>
@@ -16,8 +15,6 @@
 
 namespace iommulab {
 namespace {
-
-using op = iova_trace_op;
 
 constexpr std::string_view arrow = " -> ";
 
