@@ -30,9 +30,9 @@ struct iova_domain {
   iova_domain(const iova_domain&) = delete;
   iova_domain& operator=(const iova_domain&) = delete;
 
-  iova_cache& cache;
-  absl::Mutex iova_rbtree_lock;
   searched_tree<cached32_search> ranges ABSL_GUARDED_BY(iova_rbtree_lock);
+  absl::Mutex iova_rbtree_lock;
+  iova_cache& cache;
   uint64_t granule = page_size;  ///< bytes
 };
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "iova/linux/catalogue.h"
 
+#include <algorithm>
+#include <cstddef>
+
 #include "iova/linux/linux_domain.h"
 
 namespace iommulab {

@@ -16,6 +16,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "iova/lab/allocator.h"
 #include "iova/lab/host.h"
 #include "iova/lab/node_pool.h"
@@ -157,8 +158,8 @@ class linux_engine {
 
   // Linux v6.1 drivers/iommu/iova.c: reserve_iova()
   std::optional<iova_range> reserve_iova(uint64_t pfn_lo, uint64_t pfn_hi) {
-    if (pfn_lo > pfn_hi || !ranges_.search.may_reserve(pfn_hi)) return std::nullopt;
     const lab_guard guard(lock_, env_.counts);
+    if (pfn_lo > pfn_hi || !ranges_.search.may_reserve(pfn_hi)) return std::nullopt;
     return range_of(ranges_.reserve(env_, pfn_lo, pfn_hi));
   }
 
@@ -195,8 +196,11 @@ class linux_engine {
   }
   // Linux v6.1 drivers/iommu/iova.c: iova_cpuhp_dead()
   void cpu_dead(unsigned cpu) {
-    free_cpu_cached_iovas(cpu);
-    if constexpr (has_caches) caches_.cpu_gone();
+    if constexpr (has_caches) {
+      if (cpu >= caches_.cpus()) return;
+      free_cpu_cached_iovas(cpu);
+      caches_.cpu_gone();
+    }
   }
   unsigned run_depot_work() {
     if constexpr (trims) return caches_.run_depot_work(env_.counts, pfn_freer());
@@ -230,7 +234,7 @@ class linux_engine {
     static unmarked call(std::string_view /*function*/) { return {}; }
   };
 
-  void remove(iova& removed) {
+  void remove(iova& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
     ranges_.remove(env_, removed);
     env_.nodes.destroy(&removed);
   }
@@ -262,7 +266,7 @@ class linux_engine {
 
   mutable environment env_;
   mutable lock_type lock_;
-  mutable searched_tree<typename Generation::search> ranges_;
+  mutable searched_tree<typename Generation::search> ranges_ ABSL_GUARDED_BY(lock_);
   [[no_unique_address]] caches_type caches_;
   bool usable_ = false;
 };
