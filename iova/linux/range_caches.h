@@ -87,7 +87,7 @@ class range_caches {
   // Linux v6.1 drivers/iommu/iova.c: alloc_iova_fast(); in its callers before 5.17.
   static uint64_t rounded(uint64_t size) {
     constexpr uint64_t largest = uint64_t{1} << (orders - 1);
-    return size < largest ? std::bit_ceil(size) : size;
+    return size - 1 < largest - 1 ? std::bit_ceil(size) : size;  // 0 stays 0
   }
 
   // Linux v6.1 drivers/iommu/iova.c: iova_rcache_get(). The lowest frame of a cached range, or
