@@ -269,4 +269,10 @@ absl::StatusOr<iova_replay> play_on_linux(const iova_trace& trace,
   return player(trace, version, make).play();
 }
 
+absl::StatusOr<iova_replay> play_on_linux(const iova_trace& trace,
+                                          const iova_trace_version& version) {
+  return play_on_linux(trace, version,
+                       [&version] { return make_linux_iova_domain(version.name, {}); });
+}
+
 }  // namespace iommulab
