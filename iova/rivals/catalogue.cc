@@ -4,9 +4,11 @@
 #include <array>
 
 #include "iova/lab/boxed_engine.h"
+#include "iova/rivals/buddy.h"
 #include "iova/rivals/eiovar.h"
 #include "iova/rivals/gap_tree.h"
 #include "iova/rivals/maple.h"
+#include "iova/rivals/per_ring.h"
 
 namespace iommulab {
 
@@ -43,6 +45,22 @@ absl::Span<const iova_catalogue_entry> rivals_iova_allocators() {
           .range_caches = false,
           .thread_safe = true,
           .make = make_boxed<maple>,
+      },
+      iova_catalogue_entry{
+          .name = "buddy",
+          .summary = "aligned powers of two from a bitmap with summaries",
+          .source = "Knowlton: A fast storage allocator, CACM 8(10), 1965",
+          .range_caches = false,
+          .thread_safe = true,
+          .make = make_boxed<buddy>,
+      },
+      iova_catalogue_entry{
+          .name = "per_ring",
+          .summary = "contiguous windows for each processor, handed out in ring order",
+          .source = "Malka, Amit, Ben-Yehuda, Tsafrir: rIOMMU, ASPLOS'15 (the addresses of it)",
+          .range_caches = true,
+          .thread_safe = true,
+          .make = make_boxed<per_ring>,
       },
   };
   return entries;

@@ -19,9 +19,9 @@
 // looks the node up: O(log n).
 // Not good at: a size that has not been freed before, on a domain that is full of others (O(n), as
 // 4.4); sizes that shift over time, as ranges in lists are lost to other sizes until room runs
-// out; emptying the lists then takes as long as they are, under the lock. 64 bytes a range in use, 80 in a list.
-// Placement is the tree's, or that of what was freed last. A request can fail though it would fit:
-// 4.4's search does not look above its cached node again.
+// out; emptying the lists then takes as long as they are, under the lock. 64 bytes a range in use,
+// 80 in a list. Placement is the tree's, or that of what was freed last. A request can fail though
+// it would fit: 4.4's search does not look above its cached node again.
 //
 // Locking: one lock guards tree and lists.
 #pragma once

@@ -83,7 +83,7 @@ class side_by_side {
     const auto expected = model_.highest_place(size, limit, aligned);
     const iova_grant grant = tested_.alloc(size, limit, aligned);
     if (!grant) {
-      EXPECT_FALSE(promises_.complete && expected)
+      EXPECT_FALSE(holds(promises_.complete, size, aligned) && expected)
           << size << " frames below " << limit << " fit at " << *expected;
       return;
     }
@@ -94,7 +94,8 @@ class side_by_side {
     const auto expected = model_.highest_place(size, limit, true);
     const uint64_t lo = tested_.alloc_fast(cpu, size, limit, true);
     if (lo == no_iova) {
-      EXPECT_FALSE(promises_.complete && expected) << size << " frames below " << limit;
+      EXPECT_FALSE(holds(promises_.complete, size, true) && expected)
+          << size << " frames below " << limit;
       return;
     }
     check(lo, size, limit, true, expected);
@@ -169,7 +170,7 @@ class side_by_side {
     if (aligned) {
       EXPECT_EQ(lo % alignment(size), 0u) << lo << ", " << size << " frames";
     }
-    if (promises_.highest) {
+    if (holds(promises_.highest, size, aligned)) {
       EXPECT_EQ(lo, expected.value_or(no_iova)) << size << " below " << limit;
     }
     model_.add(lo, hi);
