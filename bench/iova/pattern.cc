@@ -2,69 +2,12 @@
 #include "bench/iova/pattern.h"
 
 #include "absl/strings/str_cat.h"
-#include "bench/iova/pattern_list.h"
-#include "bench/iova/pattern_on.h"
+#include "bench/iova/cases.h"
 #include "bench/kernel/catalogue.h"
-#include "bench/kernel/kernel_engine.h"
 #include "iova/allocators.h"
 
 namespace iommulab {
 namespace {
-
-using patterns::for_each_pattern;
-using patterns::pattern_kind;
-
-lab_host_kind timed_host(const pattern_kind& kind) {
-  return kind.locks ? lab_host_kind::threaded : lab_host_kind::bare;
-}
-
-bool applies(const pattern_kind& kind, const iova_catalogue_entry& entry) {
-  return (!kind.locks || entry.thread_safe) && (!kind.range_caches || entry.range_caches);
-}
-
-/// An allocator of the catalogue under every pattern, through virtual functions.
-void add_cases(const iova_catalogue_entry& entry, std::vector<bench_case>& cases) {
-  for_each_pattern([&](const pattern_kind& kind, const auto& steps) {
-    if (!applies(kind, entry)) return;
-    const auto on_host = [&](lab_host_kind host) {
-      return [&entry, steps, host, kind] {
-        return put_on(entry.make({kind.space, kind.threads, host}), steps);
-      };
-    };
-    cases.push_back({std::string(entry.name), std::string(kind.name), kind.threads, kind.batch,
-                     on_host(timed_host(kind)), on_host(lab_host_kind::counting)});
-  });
-}
-
-#ifdef IOMMULAB_KERNEL_CODE
-/// The kernel's own code under every pattern, its functions called directly.
-template <template <class> class Engine>
-void add_kernel_cases(const iova_catalogue_entry& entry, std::vector<bench_case>& cases) {
-  for_each_pattern([&](const pattern_kind& kind, const auto& steps) {
-    const auto on_host = [&]<class Host>(Host*) {
-      return [steps, kind] {
-        return put_on(std::make_unique<placed_engine<Engine, Host>>(kind.space, kind.threads),
-                      steps);
-      };
-    };
-    bench_case c{std::string(entry.name), std::string(kind.name), kind.threads, kind.batch, {}, {}};
-    c.make_counting = on_host(static_cast<bare_host*>(nullptr));
-    if (kind.locks) {
-      c.make = on_host(static_cast<threaded_host*>(nullptr));
-    } else {
-      c.make = c.make_counting;
-    }
-    cases.push_back(std::move(c));
-  });
-}
-#endif
-
-const iova_catalogue_entry* find_entry(std::string_view name) {
-  for (const iova_catalogue_entry& entry : kernel_code_allocators()) {
-    if (entry.name == name) return &entry;
-  }
-  return find_iova_allocator(name);
-}
 
 /// Writes down what an allocator answers.
 class recorder {
@@ -84,6 +27,7 @@ class recorder {
   void free_fast(unsigned cpu, uint64_t pfn_lo, uint64_t size) {
     allocator_->free_fast(cpu, pfn_lo, size);
   }
+  bool reserve(uint64_t pfn_lo, uint64_t pfn_hi) { return allocator_->reserve(pfn_lo, pfn_hi); }
   [[nodiscard]] std::optional<iova_range> find(uint64_t frame) const {
     const auto range = allocator_->find(frame);
     answers_.push_back(range ? range->lo : no_iova);
@@ -100,17 +44,18 @@ class recorder {
   std::vector<uint64_t>& answers_;
 };
 
+const iova_catalogue_entry* find_entry(const std::string& name) {
+  const iova_catalogue_entry* entry = find_kernel_code(name);
+  return entry != nullptr ? entry : find_iova_allocator(name);
+}
+
 }  // namespace
 
 std::vector<bench_case> bench_cases() {
   std::vector<bench_case> cases;
-  for (const iova_catalogue_entry& entry : iova_allocators()) add_cases(entry, cases);
-#ifdef IOMMULAB_KERNEL_6_1
-  add_kernel_cases<kernel_6_1>(*find_entry("kernel_6.1"), cases);
-#endif
-#ifdef IOMMULAB_KERNEL_6_12
-  add_kernel_cases<kernel_6_12>(*find_entry("kernel_6.12"), cases);
-#endif
+  add_linux_cases(cases);
+  add_rival_cases(cases);
+  add_kernel_cases(cases);
   return cases;
 }
 
@@ -120,15 +65,21 @@ absl::StatusOr<std::vector<uint64_t>> answers(const std::string& allocator,
   if (entry == nullptr) return absl::NotFoundError(absl::StrCat("no allocator ", allocator));
   absl::Status status = absl::NotFoundError(absl::StrCat("no pattern ", pattern));
   std::vector<uint64_t> all;
-  for_each_pattern([&](const pattern_kind& kind, const auto& steps) {
+  patterns::for_each_pattern([&](const patterns::pattern_kind& kind, const auto& steps) {
     if (kind.name != pattern) return;
-    auto on = put_on(
-        std::make_unique<recorder>(entry->make({kind.space, kind.threads, timed_host(kind)}), all),
-        steps);
+    const lab_host_kind host = kind.locks ? lab_host_kind::threaded : lab_host_kind::bare;
+    auto made = entry->make({.space = kind.space, .cpus = kind.threads, .host = host});
+    auto on = put_on(std::make_unique<recorder>(std::move(made), all), steps);
     status = on.status();
     if (!on.ok()) return;
     for (unsigned thread = 0; thread < kind.threads; ++thread) (*on)->run(operations, thread);
   });
+  for (const auto& workload : named_workloads()) {
+    if ("workload/" + workload->name != pattern) continue;
+    recorder on(entry->make({.space = workload->space, .cpus = workload->cpus}), all);
+    run_workload(on, *workload);
+    status = absl::OkStatus();
+  }
   if (!status.ok()) return status;
   return all;
 }

@@ -57,7 +57,7 @@ std::vector<bench_case> bench_cases();
 
 /// The frames that `allocator` gives out in the set-up of `pattern` and in `operations` of it (a
 /// multiple of its batch), in order; no_iova where it failed. Of several threads one after the
-/// other. Fails for names that are not there.
+/// other; of a named workload all of it, once. Fails for names that are not there.
 absl::StatusOr<std::vector<uint64_t>> answers(const std::string& allocator,
                                               const std::string& pattern, uint64_t operations);
 

@@ -24,4 +24,11 @@ absl::Span<const iova_catalogue_entry> kernel_code_allocators() {
 #endif
 }
 
+const iova_catalogue_entry* find_kernel_code(std::string_view name) {
+  for (const iova_catalogue_entry& entry : kernel_code_allocators()) {
+    if (entry.name == name) return &entry;
+  }
+  return nullptr;
+}
+
 }  // namespace iommulab
