@@ -83,7 +83,7 @@ class dual_cached_search {
       counts.node_visited();
       w.high = std::min(w.high, at->pfn_lo);
       w.room = {at, (w.high - size) & mask};
-      at = at->prev;
+      at = range_tree::walk_below(*at);
     } while (at != tree.anchor() && w.room.pfn_lo <= at->pfn_hi && w.room.pfn_lo >= low_pfn);
     return w;
   }

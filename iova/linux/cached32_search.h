@@ -52,7 +52,7 @@ struct cached32_search {
       if (size_aligned) pad = get_pad_size(env, size, limit, align_mask);
       return size + pad <= limit - last_used;
     };
-    for (; at != tree.anchor(); at = at->prev) {
+    for (; at != tree.anchor(); at = range_tree::walk_below(*at)) {
       env.counts.node_visited();
       if (limit < at->pfn_lo) continue;  // lies above the limit altogether
       if (limit >= at->pfn_hi && fits_above(at->pfn_hi)) break;

@@ -262,7 +262,7 @@ class linux_engine {
 
   mutable environment env_;
   mutable lock_type lock_;
-  searched_tree<typename Generation::search> ranges_;
+  mutable searched_tree<typename Generation::search> ranges_;
   [[no_unique_address]] caches_type caches_;
   bool usable_ = false;
 };

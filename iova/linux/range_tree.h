@@ -31,8 +31,7 @@ struct alignas(64) iova {
   iova* prev;
   iova* next;
   iova* parent;
-  iova* left;
-  iova* right;
+  iova* children[2];  // below, above
   bool red;
 };
 static_assert(sizeof(iova) == 64);
@@ -59,6 +58,12 @@ class range_tree {
   /// The anchor when the tree is empty, as for all that follows.
   [[nodiscard]] iova* first() { return anchor_.next; }
   [[nodiscard]] iova* last() { return anchor_.prev; }
+  /// The next lower node, on a walk over many: the tree knows some that come later, and they are
+  /// fetched while the walk waits for this one.
+  static iova* walk_below(const iova& node) {
+    __builtin_prefetch(node.children[0]);
+    return node.prev;
+  }
 
   /// Puts `added` just below `above`, a node or the anchor.
   void insert_below(iova& above, iova& added) {
@@ -69,26 +74,18 @@ class range_tree {
     above.prev = &added;
     // Of two neighbours one has no child on the side of the other.
     algorithms::insert_commit_data place;
-    place.link_left = &above != &anchor_ && above.left == nullptr;
+    place.link_left = &above != &anchor_ && above.children[0] == nullptr;
     place.node = place.link_left ? &above : below;
     algorithms::insert_unique_commit(&anchor_, &added, place);
   }
 
   // Linux v4.4 drivers/iommu/iova.c: iova_insert_rbtree()
-  void insert(iova& added) {
-    iova* above = &anchor_;
-    for (iova* at = root(); at != nullptr;) {
-      const bool left = added.pfn_lo < at->pfn_lo;
-      if (left) above = at;
-      at = left ? at->left : at->right;
-    }
-    insert_below(*above, added);
-  }
+  void insert(iova& added) { insert_below(*last_at_or_below(added.pfn_lo)->next, added); }
 
   void erase(iova& removed) {
     removed.prev->next = removed.next;
     removed.next->prev = removed.prev;
-    const bool leaf = removed.left == nullptr && removed.right == nullptr;
+    const bool leaf = removed.children[0] == nullptr && removed.children[1] == nullptr;
     if (leaf && (removed.red || removed.parent == &anchor_)) {
       erase_balanced_leaf(removed);
     } else {
@@ -98,29 +95,15 @@ class range_tree {
 
   // Linux v4.9 drivers/iommu/iova.c: private_find_iova()
   /// The node that covers `frame`, or null.
-  [[nodiscard]] iova* find(uint64_t frame) const {
-    iova* at = root();
-    while (at != nullptr) {
-      if (frame < at->pfn_lo) {
-        at = at->left;
-      } else if (frame > at->pfn_hi) {
-        at = at->right;
-      } else {
-        return at;
-      }
-    }
-    return nullptr;
+  [[nodiscard]] iova* find(uint64_t frame) {
+    iova* below = last_at_or_below(frame);
+    return below != &anchor_ && frame <= below->pfn_hi ? below : nullptr;
   }
 
   /// The lowest node that ends at or above `frame`, or the anchor.
   [[nodiscard]] iova* lowest_reaching(uint64_t frame) {
-    iova* found = &anchor_;
-    for (iova* at = root(); at != nullptr;) {
-      const bool reaches = at->pfn_hi >= frame;
-      if (reaches) found = at;
-      at = reaches ? at->left : at->right;
-    }
-    return found;
+    iova* below = last_at_or_below(frame);
+    return below != &anchor_ && frame <= below->pfn_hi ? below : below->next;
   }
 
   /// The tree is empty then; nodes that were in it are not touched.
@@ -167,10 +150,10 @@ class range_tree {
     using color = bool;
     static node_ptr get_parent(const_node_ptr n) { return n->parent; }
     static void set_parent(node_ptr n, node_ptr parent) { n->parent = parent; }
-    static node_ptr get_left(const_node_ptr n) { return n->left; }
-    static void set_left(node_ptr n, node_ptr left) { n->left = left; }
-    static node_ptr get_right(const_node_ptr n) { return n->right; }
-    static void set_right(node_ptr n, node_ptr right) { n->right = right; }
+    static node_ptr get_left(const_node_ptr n) { return n->children[0]; }
+    static void set_left(node_ptr n, node_ptr left) { n->children[0] = left; }
+    static node_ptr get_right(const_node_ptr n) { return n->children[1]; }
+    static void set_right(node_ptr n, node_ptr right) { n->children[1] = right; }
     static color get_color(const_node_ptr n) { return n->red; }
     static void set_color(node_ptr n, color c) { n->red = c; }
     static color black() { return false; }
@@ -178,7 +161,17 @@ class range_tree {
   };
   using algorithms = boost::intrusive::rbtree_algorithms<node_traits>;
 
-  [[nodiscard]] iova* root() const { return anchor_.parent; }
+  // The node with the highest pfn_lo at or below `frame`, or the anchor. Which way the descent
+  // turns is as good as random: it is computed, not branched on.
+  [[nodiscard]] iova* last_at_or_below(uint64_t frame) {
+    iova* leaf = &anchor_;
+    bool above = false;
+    for (iova* at = anchor_.parent; at != nullptr; at = at->children[above ? 1 : 0]) {
+      leaf = at;
+      above = frame >= at->pfn_lo;
+    }
+    return above ? leaf : leaf->prev;
+  }
 
   // What was inserted last is most often such a leaf, without which the tree is balanced as it is.
   void erase_balanced_leaf(iova& leaf) {
@@ -187,9 +180,10 @@ class range_tree {
       algorithms::init_header(&anchor_);
       return;
     }
-    (parent->left == &leaf ? parent->left : parent->right) = nullptr;
-    if (anchor_.left == &leaf) anchor_.left = parent;
-    if (anchor_.right == &leaf) anchor_.right = parent;
+    parent->children[parent->children[1] == &leaf ? 1 : 0] = nullptr;
+    // The anchor's children are the first and the last node.
+    if (anchor_.children[0] == &leaf) anchor_.children[0] = parent;
+    if (anchor_.children[1] == &leaf) anchor_.children[1] = parent;
   }
 
   iova anchor_;  // the algorithms' header as well: its parent is the root
