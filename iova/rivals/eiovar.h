@@ -184,7 +184,7 @@ class eiovar {
 
   mutable typename Host::lock_type lock_;
   mutable environment env_ ABSL_GUARDED_BY(lock_);
-  searched_tree<cached32_search> ranges_ ABSL_GUARDED_BY(lock_);
+  mutable searched_tree<cached32_search> ranges_ ABSL_GUARDED_BY(lock_);
   node_pool<link, no_lock> links_ ABSL_GUARDED_BY(lock_);
   std::array<link*, largest_listed + 1> lists_ ABSL_GUARDED_BY(lock_){};  // by size
 };
