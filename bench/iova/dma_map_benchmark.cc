@@ -48,6 +48,9 @@ int run(int argc, char** argv) {
   app.add_option("--allocator", allocator, "name of the allocator");
   app.add_option("--digits", digits, "behind the point: the kernel prints one")
       ->check(CLI::Range(1, 6));
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string("dma_map_benchmark: ") + error.what() + " (see --help)\n";
+  });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

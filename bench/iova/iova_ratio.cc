@@ -104,6 +104,9 @@ int run(int argc, char** argv) {
   app.add_flag("--json", json, "as JSON");
   app.add_flag("--list", list, "print allocators and patterns");
   app.add_flag("--check", check_only, "time nothing: both must give out the same frames");
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return std::string("bench_iova_ratio: ") + error.what() + " (see --help)\n";
+  });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
