@@ -30,7 +30,7 @@ class node_pool {
 
   /// A new node, or null when there is no memory.
   template <class... Arguments>
-  [[nodiscard]] Node* make(Arguments&&... arguments) {
+  [[nodiscard, gnu::always_inline]] Node* make(Arguments&&... arguments) {
     if (failures_ != nullptr && failures_->should_fail()) [[unlikely]]
       return nullptr;
     return new (take()) Node{std::forward<Arguments>(arguments)...};
@@ -69,7 +69,8 @@ class node_pool {
     --live_;
     lock_.unlock();
   }
-  void add_chunk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+  // Rare: not inlined, so that take() is.
+  [[gnu::noinline]] void add_chunk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
     chunks_.push_back(std::make_unique<slot[]>(slots_a_chunk));
     slot* chunk = chunks_.back().get();
     for (size_t i = slots_a_chunk; i-- > 0;) {

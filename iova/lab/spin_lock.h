@@ -24,13 +24,19 @@ class ABSL_LOCKABLE spin_lock {
   spin_lock& operator=(const spin_lock&) = delete;
 
   void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
-    while (taken_.exchange(true, std::memory_order_acquire)) {
-      while (taken_.load(std::memory_order_relaxed)) __builtin_ia32_pause();
-    }
+    if (taken_.exchange(true, std::memory_order_acquire)) [[unlikely]]
+      wait();
   }
   void unlock() ABSL_UNLOCK_FUNCTION() { taken_.store(false, std::memory_order_release); }
 
  private:
+  // Not inlined, so that lock() is.
+  [[gnu::noinline]] void wait() {
+    do {
+      while (taken_.load(std::memory_order_relaxed)) __builtin_ia32_pause();
+    } while (taken_.exchange(true, std::memory_order_acquire));
+  }
+
   std::atomic<bool> taken_ = false;
 };
 

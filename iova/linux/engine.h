@@ -103,14 +103,13 @@ class linux_engine {
   // Linux v6.1 drivers/iommu/iova.c: alloc_iova_fast()
   uint64_t alloc_fast(unsigned cpu, uint64_t size, uint64_t limit_pfn, bool flush) {
     if constexpr (has_caches) {
-      size = caches_type::rounded(size);
       const uint64_t cached = caches_.get(env_.counts, cpu, size, limit_pfn);
       if (cached != no_iova) [[likely]] {
         env_.counts.cache_hit();
         return cached;
       }
       env_.counts.cache_missed();
-      return alloc_past_caches(size, limit_pfn, flush);
+      return alloc_past_caches(caches_type::rounded(size), limit_pfn, flush);
     } else {
       return alloc(size, limit_pfn, true).pfn_lo;
     }
@@ -171,7 +170,7 @@ class linux_engine {
   }
 
   // Linux v6.1 drivers/iommu/iova.c: free_iova()
-  void free_iova(uint64_t frame) {
+  [[gnu::noinline]] void free_iova(uint64_t frame) {
     const lab_guard guard(lock_, env_.counts);
     if (iova* removed = ranges_.tree.find(frame)) remove(*removed);
   }
@@ -244,7 +243,7 @@ class linux_engine {
   }
 
   // The rest of alloc_iova_fast().
-  uint64_t alloc_past_caches(uint64_t size, uint64_t limit_pfn, bool flush) {
+  [[gnu::noinline]] uint64_t alloc_past_caches(uint64_t size, uint64_t limit_pfn, bool flush) {
     const iova_grant grant = alloc(size, limit_pfn, true);
     if (grant || (!flush && !caches_type::always_flushes)) return grant.pfn_lo;
     // What the caches hold may make room.

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "iova/lab/allocator.h"
@@ -90,13 +91,13 @@ class range_caches {
     return size - 1 < largest - 1 ? std::bit_ceil(size) : size;  // 0 stays 0
   }
 
-  // Linux v6.1 drivers/iommu/iova.c: iova_rcache_get(). The lowest frame of a cached range, or
-  // no_iova.
+  // Linux v6.1 drivers/iommu/iova.c: iova_rcache_get(). The lowest frame of a cached range for
+  // `size` frames, rounded or not, or no_iova.
   uint64_t get(counts_type& counts, unsigned cpu, uint64_t size, uint64_t limit_pfn) {
     const unsigned order = order_of(size);
     if (order >= orders || cpu >= cpus_) [[unlikely]]
       return no_iova;
-    const int64_t highest = Take::highest_start(size, limit_pfn);
+    const int64_t highest = Take::highest_start(uint64_t{1} << order, limit_pfn);
     cpu_rcache& cache = cpu_rcaches_[cpu * orders + order];
     const lab_guard guard(cache.lock, counts);
     if (cache.top <= highest) [[likely]] {
@@ -113,7 +114,7 @@ class range_caches {
     if (order >= orders || cpu >= cpus_) [[unlikely]]
       return false;
     cpu_rcache& cache = cpu_rcaches_[cpu * orders + order];
-    magazine* surplus = nullptr;
+    std::optional<magazine*> surplus;
     {
       const lab_guard guard(cache.lock, counts);
       if (cache.top == none) [[likely]] {
@@ -125,13 +126,11 @@ class range_caches {
         cache.top = static_cast<int64_t>(pfn);
         return true;
       }
-      if (!make_room(counts, cache, order, surplus)) return false;
+      surplus = make_room(counts, cache, order);
+      if (!surplus) return false;
       cache.top = static_cast<int64_t>(pfn);
     }
-    if (surplus != nullptr) {
-      free_pfns(*surplus);
-      magazines_.destroy(surplus);
-    }
+    if (*surplus != nullptr) free_magazine(**surplus, free_pfns);
     return true;
   }
 
@@ -218,8 +217,10 @@ class range_caches {
     return static_cast<unsigned>(std::bit_width(size - 1));
   }
 
-  // The rest of iova_rcache_get(): `top` is none or too high.
-  uint64_t get_slowly(counts_type& counts, cpu_rcache& cache, unsigned order, int64_t highest) {
+  // The rest of iova_rcache_get(): `top` is none or too high. Not inlined, as all that is rare, so
+  // that what is frequent needs no stack.
+  [[gnu::noinline]] uint64_t get_slowly(counts_type& counts, cpu_rcache& cache, unsigned order,
+                                        int64_t highest) {
     if (cache.loaded_is_empty() && !load_another(counts, cache, order)) return no_iova;
     return pop(cache, highest);
   }
@@ -258,20 +259,27 @@ class range_caches {
   }
 
   // Makes the loaded magazine one that has room for one more than it holds, with `top` empty.
-  // False, and all as before: no memory.
-  bool make_room(counts_type& counts, cpu_rcache& cache, unsigned order, magazine*& surplus) {
+  // A magazine for which the depot has no room, or null; nothing, and all as before: no memory.
+  [[gnu::noinline]] std::optional<magazine*> make_room(counts_type& counts, cpu_rcache& cache,
+                                                       unsigned order) {
     if (cache.prev->size < MagazineSize) {
       cache.put_top_back();
       std::swap(cache.loaded, cache.prev);
-      return true;
+      return nullptr;
     }
     magazine* fresh = magazines_.make();
-    if (fresh == nullptr) return false;
+    if (fresh == nullptr) return std::nullopt;
     cache.put_top_back();
     const lab_guard guard(depots_[order].lock, counts);
-    surplus = depots_[order].full.push(cache.loaded);
+    magazine* surplus = depots_[order].full.push(cache.loaded);
     cache.loaded = fresh;
-    return true;
+    return surplus;
+  }
+
+  template <class FreePfns>
+  [[gnu::noinline]] void free_magazine(magazine& full, FreePfns free_pfns) {
+    free_pfns(full);
+    magazines_.destroy(&full);
   }
 
   // Magazines go; the ranges in them stay in the tree.

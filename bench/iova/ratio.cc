@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "bench/iova/ratio.h"
+
+#include <algorithm>
+#include <barrier>
+#include <chrono>
+#include <ctime>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+
+namespace iommulab {
+namespace {
+
+/// Time that this thread had a processor: not that in which others of the machine had it.
+double thread_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Seconds that `operations` take each thread of the pattern.
+double time_turn(pattern& p, unsigned threads, uint64_t operations) {
+  if (threads == 1) {
+    const double start = thread_seconds();
+    p.run(operations, 0);
+    return thread_seconds() - start;
+  }
+  std::barrier<> together(threads);
+  std::vector<double> seconds(threads);
+  std::vector<std::thread> workers;
+  for (unsigned t = 0; t < threads; ++t) {
+    workers.emplace_back([&, t] {
+      together.arrive_and_wait();
+      const double start = wall_seconds();
+      p.run(operations, t);
+      seconds[t] = wall_seconds() - start;
+    });
+  }
+  for (std::thread& worker : workers) worker.join();
+  return *std::max_element(seconds.begin(), seconds.end());
+}
+
+double quantile(std::vector<double> values, double q) {
+  const auto at = static_cast<std::ptrdiff_t>(q * static_cast<double>(values.size() - 1) + 0.5);
+  std::nth_element(values.begin(), values.begin() + at, values.end());
+  return values[static_cast<size_t>(at)];
+}
+
+/// Operations that take about `seconds`; running them to find out also warms both up.
+uint64_t operations_for(double seconds, pattern& a, pattern& b, unsigned threads, uint64_t batch) {
+  uint64_t operations = batch;
+  for (;;) {
+    const double slower =
+        std::max(time_turn(a, threads, operations), time_turn(b, threads, operations));
+    if (slower >= seconds / 2) {
+      const double batches = static_cast<double>(operations / batch) * seconds / slower;
+      return batch * std::max<uint64_t>(1, static_cast<uint64_t>(batches));
+    }
+    operations *= 2;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<ratio_result> compare(const bench_case& baseline, const bench_case& contender,
+                                     const ratio_options& options) {
+  auto a = baseline.make();
+  if (!a.ok())
+    return absl::Status(a.status().code(),
+                        absl::StrCat(baseline.name(), ": ", a.status().message()));
+  auto b = contender.make();
+  if (!b.ok())
+    return absl::Status(b.status().code(),
+                        absl::StrCat(contender.name(), ": ", b.status().message()));
+
+  const unsigned threads = baseline.threads;
+  const uint64_t operations =
+      operations_for(options.milliseconds_a_turn / 1e3, **a, **b, threads, baseline.batch);
+  const double ns = 1e9 / static_cast<double>(operations);
+  std::vector<double> a_ns, b_ns, ratios;
+  for (unsigned i = 0; i < options.repetitions; ++i) {
+    double of_a = 0;
+    if (i % 2 == 0) of_a = time_turn(**a, threads, operations);
+    const double of_b = time_turn(**b, threads, operations);
+    if (i % 2 == 1) of_a = time_turn(**a, threads, operations);
+    a_ns.push_back(of_a * ns);
+    b_ns.push_back(of_b * ns);
+    ratios.push_back(of_b / of_a);
+  }
+  return ratio_result{.pattern = baseline.pattern,
+                      .baseline = baseline.allocator,
+                      .contender = contender.allocator,
+                      .baseline_ns = quantile(a_ns, 0.5),
+                      .contender_ns = quantile(b_ns, 0.5),
+                      .ratio = quantile(ratios, 0.5),
+                      .lower_quartile = quantile(ratios, 0.25),
+                      .upper_quartile = quantile(ratios, 0.75),
+                      .equal_answers = threads == 1 && (*a)->checksum() == (*b)->checksum()};
+}
+
+}  // namespace iommulab

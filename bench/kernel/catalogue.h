@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The kernels' own code that this build was given (IOMMULAB_KERNEL_SOURCES), as allocators.
+#pragma once
+
+#include "absl/types/span.h"
+#include "iova/lab/catalogue.h"
+
+namespace iommulab {
+
+/// "kernel_6.1", "kernel_6.12": those whose sources were there. Empty without any.
+absl::Span<const iova_catalogue_entry> kernel_code_allocators();
+/// Null when this build was not given that one.
+const iova_catalogue_entry* find_kernel_code(std::string_view name);
+
+}  // namespace iommulab

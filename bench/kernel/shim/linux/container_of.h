@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A shim, written for this benchmark from what the allocator needs; see bench/kernel/README.md.
+#pragma once
+
+#include <stddef.h>
+
+#define container_of(ptr, type, member) ((type*)((char*)(ptr)-offsetof(type, member)))

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A shim, written for this benchmark from what the allocator needs; see bench/kernel/README.md.
+#pragma once
+
+#include <linux/export.h>
+
+#define MODULE_AUTHOR(text)
+#define MODULE_DESCRIPTION(text)
+#define MODULE_LICENSE(text)

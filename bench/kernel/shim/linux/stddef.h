@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A shim, written for this benchmark from what the allocator needs; see bench/kernel/README.md.
+#pragma once
+
+#include <linux/types.h>
