@@ -59,23 +59,28 @@ class boxed_engine final : public iova_allocator {
   Engine<Host> engine_;
 };
 
-/// For an entry of the catalogue: `Engine` on the host that the setup names.
-template <template <class> class Engine>
-std::unique_ptr<iova_allocator> make_boxed(const iova_setup& setup) {
-  const auto make = [&setup]<class Host>(const Host*) -> std::unique_ptr<iova_allocator> {
-    auto boxed = std::make_unique<boxed_engine<Engine, Host>>(setup);
-    if (!boxed->usable()) return nullptr;
-    return boxed;
-  };
+/// `make.operator()<Host>()` for the host that the setup names.
+template <class F>
+auto on_host(const iova_setup& setup, F make) {
   switch (setup.host) {
     case lab_host_kind::counting:
-      return make(static_cast<const counting_host*>(nullptr));
+      return make.template operator()<counting_host>();
     case lab_host_kind::threaded:
-      return make(static_cast<const threaded_host*>(nullptr));
+      return make.template operator()<threaded_host>();
     case lab_host_kind::bare:
       break;
   }
-  return make(static_cast<const bare_host*>(nullptr));
+  return make.template operator()<bare_host>();
+}
+
+/// For an entry of the catalogue: `Engine` on the host that the setup names.
+template <template <class> class Engine>
+std::unique_ptr<iova_allocator> make_boxed(const iova_setup& setup) {
+  return on_host(setup, [&setup]<class Host>() -> std::unique_ptr<iova_allocator> {
+    auto boxed = std::make_unique<boxed_engine<Engine, Host>>(setup);
+    if (!boxed->usable()) return nullptr;
+    return boxed;
+  });
 }
 
 }  // namespace iommulab

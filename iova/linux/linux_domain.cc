@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "iova/lab/boxed_engine.h"
 #include "iova/linux/generations.h"
 
 namespace iommulab {
@@ -81,20 +82,11 @@ class domain_over final : public linux_iova_domain {
 
 template <template <class> class Engine>
 std::unique_ptr<linux_iova_domain> make_domain(const iova_setup& setup) {
-  const auto make = [&setup]<class Host>(const Host*) -> std::unique_ptr<linux_iova_domain> {
+  return on_host(setup, [&setup]<class Host>() -> std::unique_ptr<linux_iova_domain> {
     auto domain = std::make_unique<domain_over<Host, Engine>>(setup);
     if (!domain->usable()) return nullptr;
     return domain;
-  };
-  switch (setup.host) {
-    case lab_host_kind::counting:
-      return make(static_cast<const counting_host*>(nullptr));
-    case lab_host_kind::threaded:
-      return make(static_cast<const threaded_host*>(nullptr));
-    case lab_host_kind::bare:
-      break;
-  }
-  return make(static_cast<const bare_host*>(nullptr));
+  });
 }
 
 }  // namespace
