@@ -13,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "core/status.h"
+#include "core/text_source.h"
 
 namespace iommulab::verify {
 namespace {
@@ -152,7 +153,7 @@ absl::StatusOr<function_names> read_traced_functions(const capture_folder& folde
     std::error_code error;
     if (!std::filesystem::exists(path, error)) path += ".xz";
     if (!std::filesystem::exists(path, error)) continue;
-    absl::StatusOr<std::string> text = read_file(path);
+    absl::StatusOr<std::string> text = read_text_file(path);
     if (!text.ok()) return text.status();
     function_names names;
     for (std::string_view rest = *text; !rest.empty();) {

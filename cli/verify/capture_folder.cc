@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/verify/capture_folder.h"
 
-#include <lzma.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "core/status.h"
+#include "core/text_source.h"
 
 namespace iommulab::verify {
 namespace {
@@ -29,44 +26,10 @@ std::string without_xz(std::string name) {
   return name;
 }
 
-absl::StatusOr<std::string> decompress(const std::string& path, const std::string& packed) {
-  lzma_stream stream = LZMA_STREAM_INIT;
-  if (lzma_stream_decoder(&stream, UINT64_MAX, LZMA_CONCATENATED) != LZMA_OK) {
-    return errno_status(ENOMEM, absl::StrFormat("%s: no memory for the xz decoder", path));
-  }
-  std::vector<uint8_t> input(packed.begin(), packed.end());
-  std::vector<uint8_t> chunk(size_t{1} << 16);
-  std::string text;
-  stream.next_in = input.data();
-  stream.avail_in = input.size();
-  lzma_ret result = LZMA_OK;
-  while (result == LZMA_OK) {
-    stream.next_out = chunk.data();
-    stream.avail_out = chunk.size();
-    result = lzma_code(&stream, LZMA_FINISH);
-    text.append(chunk.begin(), chunk.end() - static_cast<std::ptrdiff_t>(stream.avail_out));
-  }
-  lzma_end(&stream);
-  if (result != LZMA_STREAM_END) {
-    return errno_status(EINVAL, absl::StrFormat("%s: damaged xz data (liblzma says %d)", path,
-                                                static_cast<int>(result)));
-  }
-  return text;
-}
-
 }  // namespace
 
 absl::Status line_error(std::string_view path, size_t line, std::string_view why) {
   return errno_status(EINVAL, absl::StrFormat("%s: line %d: %s", path, line, why));
-}
-
-absl::StatusOr<std::string> read_file(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) return errno_status(ENOENT, absl::StrFormat("%s: cannot be opened", path));
-  std::string content{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  if (stream.bad()) return errno_status(EIO, absl::StrFormat("%s: cannot be read", path));
-  if (!path.ends_with(xz_suffix)) return content;
-  return decompress(path, content);
 }
 
 absl::StatusOr<capture_folder> capture_folder::open(std::string path) {
@@ -113,7 +76,7 @@ std::string capture_folder::file_path(std::string_view name) const {
 }
 
 absl::StatusOr<std::string> capture_folder::read_text(std::string_view name) const {
-  return read_file(file_path(name));
+  return read_text_file(file_path(name));
 }
 
 absl::StatusOr<numbered_lines> capture_folder::read_lines(std::string_view name) const {

@@ -50,9 +50,6 @@ class capture_folder {
   std::vector<std::string> files_;
 };
 
-/// Content of the file at `path`, decompressed when its name ends in ".xz".
-absl::StatusOr<std::string> read_file(const std::string& path);
-
 /// EINVAL with "PATH: line LINE: WHY".
 absl::Status line_error(std::string_view path, size_t line, std::string_view why);
 

@@ -11,7 +11,7 @@
 #include "platform/machine/parse.h"
 #include "platform/machine/pci_listing.h"
 #include "platform/machine/qemu_unit.h"
-#include "platform/machine/text_source.h"
+#include "core/text_source.h"
 
 namespace iommulab {
 namespace {

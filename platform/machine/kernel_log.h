@@ -9,7 +9,7 @@
 #include "core/environment.h"
 #include "core/status.h"
 #include "platform/machine/machine.h"
-#include "platform/machine/text_source.h"
+#include "core/text_source.h"
 
 namespace iommulab {
 

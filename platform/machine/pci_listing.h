@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/status.h"
-#include "platform/machine/text_source.h"
+#include "core/text_source.h"
 #include "platform/pci/pci_function.h"
 #include "platform/pci/pci_machine.h"
 

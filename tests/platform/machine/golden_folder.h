@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "platform/machine/text_source.h"
+#include "core/text_source.h"
 
 namespace iommulab {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Files of a capture, plain or xz-compressed, and complaints about their lines.
+// Text files, plain or xz-compressed, and complaints about their lines.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +20,14 @@ struct text_source {
   [[nodiscard]] std::vector<std::string_view> lines() const;
 };
 
+/// Content of the file `path`, decompressed when its name ends in ".xz". ENOENT when there is no
+/// such file, EIO when it cannot be read, EINVAL for a broken archive.
+absl::StatusOr<std::string> read_text_file(const std::string& path);
+
 /// Whether `path` or `path`.xz is there.
 bool source_exists(const std::string& path);
 
-/// Reads `path`, or else `path`.xz decompressed. ENOENT when there is neither, EINVAL for a broken
-/// archive.
+/// As read_text_file(), of `path` or else of `path`.xz. ENOENT when there is neither.
 absl::StatusOr<text_source> read_source(const std::string& path);
 
 /// "FILE: line 7: FIELD is "VALUE": WHY"; EINVAL. `line` counts from 1.
