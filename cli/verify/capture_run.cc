@@ -3,8 +3,10 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/verify/recorded_pages.h"
+#include "core/panic.h"
 #include "platform/machine/capture_loader.h"
 #include "platform/vtd/spec/registers.h"
 
@@ -36,7 +38,11 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
   auto system = kernel::create(*config, std::move(options));
   if (!system.ok()) return system.status();
   run->system = std::move(*system);
-  run->outcome = run->system->start_up();
+  try {
+    run->outcome = run->system->start_up();
+  } catch (const kernel_bug& bug) {
+    run->outcome.panic = absl::StrFormat("BUG: %s", bug.what());
+  }
   run->system->env().trace.attach(nullptr);
 
   run_result& result = run->result;
@@ -54,11 +60,11 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
   for (const auto& unit : run->system->units()) {
     result.units.push_back({unit->config().name, true, latched_root_table(*unit)});
   }
-  if (!run->outcome.panic.empty()) {
-    result.status = errno_status(EIO, run->outcome.panic);
-  } else if (run->outcome.intel_iommu_init != 0) {
-    result.status = errno_status(-run->outcome.intel_iommu_init, "intel_iommu_init() failed");
+  for (const table_diagnosis& d : run->system->driver().diagnoses) {
+    result.refusals.push_back(
+        {std::string(to_string(d.what)), absl::StrCat("DMAR: [Firmware Bug]: ", to_string(d))});
   }
+  result.stopped = run->outcome.panic;
   return run;
 }
 
