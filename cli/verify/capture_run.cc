@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/verify/capture_run.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -27,6 +28,9 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
   options.command_line = config->command_line;
   options.sink = &run->recorder;
   options.classes = trace_class::calls | trace_class::regs | trace_class::queue;
+  run->result.interrupt_remapping =
+      std::any_of(config->units.begin(), config->units.end(),
+                  [](const remapping_unit_config& u) { return u.ecap.interrupt_remapping(); });
   if (folder.has_recorded_calls()) {
     auto pages = recorded_pages(folder);
     if (!pages.ok()) return pages.status();

@@ -11,6 +11,7 @@
 #include "cli/output/counted.h"
 #include "cli/verify/call_listing.h"
 #include "cli/verify/hardware_trace.h"
+#include "cli/verify/interrupt_remapping.h"
 #include "cli/verify/log_listing.h"
 #include "cli/verify/page_names.h"
 #include "cli/verify/sysfs_listing.h"
@@ -83,6 +84,9 @@ class run_comparison {
     absl::StatusOr<hardware_trace> trace = read_start_up_trace(folder);
     trace_status_ = trace.status();
     if (trace.ok()) captured_trace_ = *std::move(trace);
+    if (!run.interrupt_remapping) return;
+    captured_trace_ = without_interrupt_remapping(captured_trace_);
+    our_trace_ = without_interrupt_remapping(our_trace_);
   }
 
   std::vector<class_result> compare(absl::Span<const known_difference> known) const {
@@ -103,6 +107,11 @@ class run_comparison {
     // Without the capture's trace nobody knows which of its pages are which.
     if (!folder_.has(trace_file)) return page_names::by_appearance({});
     return page_names::by_appearance(roles_of(trace));
+  }
+
+  std::vector<call_event> start_up_calls(absl::Span<const call_event> events) const {
+    std::vector<call_event> calls = keep_start_up(events);
+    return run_.interrupt_remapping ? without_interrupt_remapping(calls) : calls;
   }
 
   class_result registers() const {
@@ -131,8 +140,8 @@ class run_comparison {
     if (!traced.ok()) return unreadable("calls", traced.status());
     const std::vector<call_event> ours = keep_traced(calls_of_run(run_.events), *traced);
     return compare_lines("calls", calls_file,
-                         call_lines(keep_start_up(*captured), names(captured_trace_)),
-                         call_lines(keep_start_up(ours), names(our_trace_)));
+                         call_lines(start_up_calls(*captured), names(captured_trace_)),
+                         call_lines(start_up_calls(ours), names(our_trace_)));
   }
 
   class_result tables() const {

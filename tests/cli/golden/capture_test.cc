@@ -24,7 +24,8 @@ using outcome = verify::class_result::outcome;
 
 std::vector<std::string> captures() {
   std::vector<std::string> folders;
-  for (const char* group : {"kernel/v4_4/boot", "kernel/v4_4/firmware"}) {
+  for (const char* group :
+       {"kernel/v4_4/boot", "kernel/v4_4/firmware", "kernel/v4_4/workload-ir"}) {
     const std::filesystem::path root = golden::root() / group;
     for (const std::string& name : golden::cases(root)) folders.push_back((root / name).string());
   }
