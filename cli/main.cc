@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // iommulab: one binary, a subcommand a task. Exit status 0 good, 1 a finding, 2 bad use or input.
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <iostream>
 #include <string>
 
 #include "CLI/CLI.hpp"
 #include "cli/boot/boot_command.h"
 #include "cli/dmar/dmar_command.h"
+#include "cli/iova/iova_command.h"
 #include "cli/machines/machines_command.h"
 #include "cli/verify/verify_command.h"
 
@@ -33,6 +37,7 @@ int main(int argc, char** argv) {
   int exit_status = 0;
   iommulab::add_boot_command(app, exit_status);
   iommulab::add_dmar_command(app, exit_status);
+  iommulab::add_iova_command(app, exit_status);
   iommulab::add_machines_command(app, exit_status);
   iommulab::add_verify_command(app, exit_status);
   for (CLI::App* command : app.get_subcommands({})) {
@@ -45,7 +50,16 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : bad_use;
+    exit_status = app.exit(error) == 0 ? 0 : bad_use;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "iommulab: %s\n", error.what());
+    exit_status = bad_use;
+  }
+  std::cout.flush();
+  if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    std::fprintf(stderr, "iommulab: standard output: cannot be written: %s\n",
+                 std::strerror(errno));
+    return bad_use;
   }
   return exit_status;
 }

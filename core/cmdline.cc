@@ -2,7 +2,6 @@
 #include "core/cmdline.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -97,33 +96,6 @@ void command_line::dispatch(std::string_view line, printk_log& log) const {
       }
     }
   }
-}
-
-int iommu_setup(iommu_parameters& parameters, std::optional<std::string_view> value) {
-  parameters.iommu_merge = true;
-  if (!value) return -EINVAL;
-  for (std::string_view rest = *value; !rest.empty();) {
-    const auto is = [&](std::string_view option) { return rest.starts_with(option); };
-    if (is("off")) parameters.no_iommu = true;
-    if (is("force")) parameters.force_iommu = true;  // "forcesac" too, as in the kernel
-    if (is("noforce")) parameters.iommu_merge = parameters.force_iommu = false;
-    if (is("biomerge") || is("merge")) parameters.iommu_merge = parameters.force_iommu = true;
-    if (is("panic")) parameters.panic_on_overflow = true;
-    if (is("nopanic")) parameters.panic_on_overflow = false;
-    if (is("nomerge")) parameters.iommu_merge = false;
-    if (is("forcesac")) parameters.iommu_sac_force = true;
-    if (is("allowdac")) parameters.forbid_dac = 0;
-    if (is("nodac")) parameters.forbid_dac = 1;
-    if (is("usedac")) {
-      parameters.forbid_dac = -1;
-      return 1;
-    }
-    if (is("soft")) parameters.swiotlb = true;
-    if (is("pt")) parameters.iommu_pass_through = true;
-    const size_t comma = rest.find(',');
-    rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
-  }
-  return 0;
 }
 
 }  // namespace iommulab

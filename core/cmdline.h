@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The kernel's command line: its words, the handlers that a subsystem registers for them, and
-// the options of `iommu=`, which belong to x86 and not to any one driver.
+// The kernel's command line: its words, and the handlers that a subsystem registers for them.
 //
 // Handlers run in the order of the command line, whatever the order of registration: all
 // early_param() handlers in a first pass, all __setup() handlers in a second one.
@@ -61,22 +60,5 @@ class command_line {
   std::vector<early_entry> early_;
   std::vector<setup_entry> setup_;
 };
-
-/// What `iommu=` sets, under the kernel's names.
-struct iommu_parameters {
-  bool no_iommu = false;            ///< off: no remapping hardware is used
-  bool force_iommu = false;         ///< force, biomerge, merge: remap where it is not needed too
-  bool iommu_merge = false;         ///< any `iommu=` switches merging on, nomerge off
-  bool panic_on_overflow = false;   ///< panic, nopanic
-  bool iommu_sac_force = false;     ///< forcesac
-  int forbid_dac = 0;               ///< nodac 1, allowdac 0, usedac -1
-  bool swiotlb = false;             ///< soft: bounce buffers
-  bool iommu_pass_through = false;  ///< pt: devices see physical memory one to one
-};
-
-/// Linux v4.4 arch/x86/kernel/pci-dma.c: iommu_setup(), the early handler of "iommu". Options are
-/// separated by commas and recognised by their beginning; unknown ones are passed over. `usedac`
-/// ends the parsing and returns 1, which the kernel then calls malformed. No value: -EINVAL.
-int iommu_setup(iommu_parameters& parameters, std::optional<std::string_view> value);
 
 }  // namespace iommulab

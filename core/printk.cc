@@ -27,6 +27,10 @@ void printk_log::print(log_level level, std::string_view text) {
   }
 }
 
+void printk_log::warn_on(std::string_view function) {
+  warn(absl::StrFormat("WARNING: at %s()", function));
+}
+
 void printk_log::warn(std::string_view text) {
   print(log_level::warning, "------------[ cut here ]------------");
   print(log_level::warning, text);

@@ -41,6 +41,9 @@ class printk_log {
   /// which names code addresses, is left out.
   void warn(std::string_view text);
 
+  /// WARN_ON(): which function's condition came true, between the same marks.
+  void warn_on(std::string_view function);
+
   [[nodiscard]] const std::vector<log_line>& lines() const { return lines_; }
 
  private:

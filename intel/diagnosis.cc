@@ -15,8 +15,8 @@ std::string_view to_string(table_refusal what) {
       return "structure_length_zero";
     case table_refusal::structure_header_cut:
       return "structure_header_cut";
-    case table_refusal::scope_length_below_minimum:
-      return "scope_length_below_minimum";
+    case table_refusal::scope_length_zero:
+      return "scope_length_zero";
     case table_refusal::scope_path_passes_structure_end:
       return "scope_path_passes_structure_end";
     case table_refusal::host_address_width_too_small:
@@ -47,7 +47,7 @@ std::string_view linux_4_4_behaviour(table_refusal what) {
       return "ends the parse there, then hangs looking for ANDD structures";
     case table_refusal::structure_header_cut:
       return "reads the header past the table's end, then hangs looking for ANDD structures";
-    case table_refusal::scope_length_below_minimum:
+    case table_refusal::scope_length_zero:
       return "hangs counting the scopes";
     case table_refusal::scope_path_passes_structure_end:
       return "accepts the scope and compares its path with whatever follows the structure";

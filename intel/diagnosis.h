@@ -16,7 +16,7 @@ enum class table_refusal : uint8_t {
   structure_shorter_than_its_type,
   structure_length_zero,
   structure_header_cut,
-  scope_length_below_minimum,
+  scope_length_zero,
   scope_path_passes_structure_end,
   host_address_width_too_small,
   no_drhd,

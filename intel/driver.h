@@ -97,6 +97,7 @@ struct intel_driver {
   bus_notifier_block dmar_pci_bus_nb;
   bool dmar_pci_bus_nb_registered = false;
   bool warned_invalid_dmar = false;  ///< WARN_TAINT_ONCE
+  bool warned_ioat = false;          ///< WARN_TAINT_ONCE
   std::vector<table_diagnosis> diagnoses;
 
   // intel-iommu.c

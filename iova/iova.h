@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The I/O virtual address allocator of Linux 4.4 (drivers/iommu/iova.c, include/linux/iova.h):
-// a red-black tree of the ranges in use, searched from the top down, with one cached node.
+// The I/O virtual address allocator of Linux 4.4 (drivers/iommu/iova.c, include/linux/iova.h) as
+// drivers call it, traced function by function. How it works is in iova/linux/: the tree in
+// range_tree.h, the search in cached32_search.h, what is done under the lock in searched_tree.h.
 //
 // All page frame numbers are in units of the domain's granule; ranges and limits are inclusive.
-// Invariant: nodes of the tree are ordered by pfn_lo. `cached32_node` is null or in the tree; it
-// is the range allocated last for the limit dma_32bit_pfn, and the next search for exactly that
-// limit begins below it. Any other limit searches from the last node.
 //
-// Locking: `iova_rbtree_lock` guards tree and cached node. A `struct iova` that was handed out
-// belongs to its caller until it is freed; find_iova() therefore returns it without the lock.
+// Locking: `iova_rbtree_lock` guards the ranges. A `struct iova` that was handed out belongs to
+// its caller until it is freed; find_iova() therefore returns it without the lock.
 #pragma once
 
 #include <bit>
@@ -18,24 +16,13 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "boost/intrusive/rbtree.hpp"
 #include "core/types.h"
 #include "iova/iova_cache.h"
+#include "iova/linux/cached32_search.h"
+#include "iova/linux/range_tree.h"
+#include "iova/linux/searched_tree.h"
 
 namespace iommulab {
-
-/// One range in use, pfn_lo to pfn_hi inclusive.
-struct iova : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
-  uint64_t pfn_hi = 0;
-  uint64_t pfn_lo = 0;
-};
-
-struct iova_key {
-  using type = uint64_t;
-  type operator()(const iova& i) const { return i.pfn_lo; }
-};
-using iova_rbroot = boost::intrusive::rbtree<iova, boost::intrusive::key_of_value<iova_key>,
-                                             boost::intrusive::constant_time_size<false>>;
 
 /// The ranges in use of one address space. `cache` provides the nodes; it must outlive them.
 struct iova_domain {
@@ -43,13 +30,10 @@ struct iova_domain {
   iova_domain(const iova_domain&) = delete;
   iova_domain& operator=(const iova_domain&) = delete;
 
-  iova_cache& cache;
+  searched_tree<cached32_search> ranges ABSL_GUARDED_BY(iova_rbtree_lock);
   absl::Mutex iova_rbtree_lock;
-  iova_rbroot rbroot ABSL_GUARDED_BY(iova_rbtree_lock);
-  iova* cached32_node ABSL_GUARDED_BY(iova_rbtree_lock) = nullptr;
+  iova_cache& cache;
   uint64_t granule = page_size;  ///< bytes
-  uint64_t start_pfn = 0;        ///< the search ends here; this very frame is never given out
-  uint64_t dma_32bit_pfn = 0;    ///< last frame below 4 GiB: the limit that the cache serves
 };
 
 inline uint64_t iova_size(const iova& i) {

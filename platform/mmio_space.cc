@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "platform/mmio_space.h"
 
+#include <cerrno>
 #include <utility>
+
+#include "absl/strings/str_format.h"
 
 namespace iommulab {
 namespace {
@@ -35,8 +38,17 @@ void mmio_window::write64(uint64_t offset, uint64_t value) {
   if (reaches(offset, sizeof(uint64_t))) device_->write64(device_offset_ + offset, value);
 }
 
-void mmio_space::attach(phys_addr base, std::string name, mmio_region& device) {
+absl::Status mmio_space::attach(phys_addr base, std::string name, mmio_region& device) {
+  for (const attachment& a : devices_) {
+    const bool apart =
+        base.value() + device.size() <= a.base || a.base + a.device->size() <= base.value();
+    if (apart) continue;
+    return errno_status(
+        EBUSY, absl::StrFormat("%s: base address is 0x%x: the registers of %s lie at 0x%x", name,
+                               base.value(), *a.name, a.base));
+  }
   devices_.push_back({base.value(), std::make_unique<const std::string>(std::move(name)), &device});
+  return absl::OkStatus();
 }
 
 void mmio_space::set_idle(phys_addr base, uint64_t length, uint8_t byte) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/status.h"
 #include "core/types.h"
 #include "platform/mmio.h"
 
@@ -48,7 +49,7 @@ class mmio_window {
 class mmio_space {
  public:
   /// Puts `device` at `base`; `name` is what traces call it.
-  void attach(phys_addr base, std::string name, mmio_region& device);
+  absl::Status attach(phys_addr base, std::string name, mmio_region& device);
   /// Reads of the range that no device answers give `byte` in every byte; elsewhere they give 0.
   void set_idle(phys_addr base, uint64_t length, uint8_t byte);
 

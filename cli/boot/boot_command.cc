@@ -113,6 +113,15 @@ int run_boot_command(const boot_arguments& arguments, std::ostream& out, std::os
                         : show_one(arguments, classes, out, err);
 }
 
+namespace {
+
+/// An option that is given says something.
+const CLI::Validator not_empty(
+    [](const std::string& value) { return std::string(value.empty() ? "the value is empty" : ""); },
+    "");
+
+}  // namespace
+
 void add_boot_command(CLI::App& app, int& exit_status) {
   const auto a = std::make_shared<boot_arguments>();
   CLI::App* const command =
@@ -135,8 +144,10 @@ void add_boot_command(CLI::App& app, int& exit_status) {
                     "Show events in their order, --trace=CLASS,...: calls (alone the default), "
                     "regs, tables, queue, iova, pages, faults, log, all");
   command->add_option("--until", a->until, "Stop behind the first return of this kernel function")
+      ->check(not_empty)
       ->type_name("FUNCTION");
   command->add_option("--sysfs", a->sysfs, "Write the sysfs tree into this new or empty directory")
+      ->check(not_empty)
       ->type_name("DIR");
   command->add_flag("--json", a->json, "Print one JSON document");
   command->add_flag("--diff", a->diff, "Run two boots and show what differs");

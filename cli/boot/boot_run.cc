@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "core/cmdline.h"
 #include "core/panic.h"
+#include "core/x86_options.h"
 #include "intel/options.h"
 #include "platform/vtd/spec/registers.h"
 
@@ -98,17 +99,15 @@ bool translation_asked_for(const std::string& text) {
   printk_log log(clock, silent);
   const pr_prefix pr(log, "");
   intel_iommu_options options;
-  iommu_parameters parameters;
+  x86_options x86;
   command_line line;
-  line.early_param("iommu", [&](std::optional<std::string_view> value) {
-    return iommu_setup(parameters, value);
-  });
+  add_x86_early_params(line, x86);
   line.setup("intel_iommu=", [&](std::string_view value) {
     intel_iommu_setup(value, pr, log, options);
     return 0;
   });
   line.dispatch(text, log);
-  return !options.dmar_disabled && !parameters.no_iommu;
+  return !options.dmar_disabled && !x86.iommu.no_iommu && !x86.swiotlb_override();
 }
 
 bool translation_on(kernel& system) {

@@ -19,7 +19,7 @@ std::string ending_text(const boot_report& report) {
     return absl::StrFormat("Stopped behind %s()\n", report.stopped_behind);
   }
   if (!report.table_detected) {
-    return "No DMAR table to work with: intel_iommu_init() was not called\n";
+    return "No remapping hardware was detected: intel_iommu_init() was not called\n";
   }
   return absl::StrFormat("intel_iommu_init() returned %d\n", report.intel_iommu_init);
 }

@@ -38,14 +38,26 @@ std::function<int(uint32_t)> nodes_of(const machine_config& config) {
   };
 }
 
-vtd_config unit_config(const remapping_unit_config& unit, size_t index) {
+// How many bits of a physical address the machine has: firmware says it in the table. Without a
+// sound table a unit's guest addresses are the best guess.
+unsigned host_address_width(const machine_config& machine, const remapping_unit_config& unit) {
+  constexpr unsigned narrowest = 32;
+  constexpr unsigned widest = 52;
+  const auto field = byte_cursor(machine.dmar_table).read(dmar_layout::header::host_address_width);
+  const unsigned bits = field.value_or(0) + 1u;
+  if (bits >= narrowest && bits <= widest) return bits;
+  return std::clamp(unit.cap.max_guest_address_width(), narrowest, widest);
+}
+
+vtd_config unit_config(const machine_config& machine, size_t index) {
+  const remapping_unit_config& unit = machine.units[index];
   vtd_config config;
   config.name = absl::StrFormat("dmar%d", index);
   config.cap = unit.cap;
   config.ecap = unit.ecap;
   config.version_major = static_cast<uint8_t>(unit.version >> 4);
   config.version_minor = static_cast<uint8_t>(unit.version & 0xf);
-  config.host_address_width = config.cap.max_guest_address_width();
+  config.host_address_width = host_address_width(machine, unit);
   config.register_window = unit.size;
   return config;
 }
@@ -76,10 +88,12 @@ absl::Status kernel::build() {
   if (!options_.recorded_pages.empty()) pages_->replay(options_.recorded_pages);
 
   for (const remapping_unit_config& unit : config_.units) {
-    vtd_config cfg = unit_config(unit, units_.size());
+    vtd_config cfg = unit_config(config_, units_.size());
     if (absl::Status status = check(cfg); !status.ok()) return status;
     units_.push_back(std::make_unique<vtd_unit>(cfg, *memory_, interrupts_, env_.trace));
-    mmio_.attach(unit.base, cfg.name, *units_.back());
+    if (absl::Status status = mmio_.attach(unit.base, cfg.name, *units_.back()); !status.ok()) {
+      return status;
+    }
   }
   constexpr uint8_t all_ones = 0xff;
   for (const address_hole& hole : config_.reads_all_ones) {
@@ -97,22 +111,17 @@ absl::Status kernel::build() {
 
 void kernel::parse_parameters() {
   intel_iommu_options options;
-  iommu_parameters iommu;
   const pr_prefix pr(env_.log, "DMAR: ");
   command_line line;
-  line.early_param(
-      "iommu", [&](std::optional<std::string_view> value) { return iommu_setup(iommu, value); });
-  line.early_param("elfcorehdr", [&](std::optional<std::string_view> value) {
-    options.is_kdump_kernel = value.has_value();
-    return 0;
-  });
+  add_x86_early_params(line, x86_);
   line.setup("intel_iommu=", [&](std::string_view value) {
     intel_iommu_setup(value, pr, env_.log, options);
     return 0;
   });
   line.dispatch(options_.command_line, env_.log);
-  options.no_iommu = iommu.no_iommu;
-  options.iommu_pass_through = iommu.iommu_pass_through;
+  options.is_kdump_kernel = x86_.elfcorehdr_addr.has_value();
+  options.no_iommu = x86_.iommu.no_iommu;
+  options.iommu_pass_through = x86_.iommu.iommu_pass_through;
 
   driver_ =
       std::make_unique<intel_driver>(driver_host{.env = env_,
@@ -161,9 +170,9 @@ boot_outcome kernel::start_up() {
 boot_outcome kernel::run_phases() {
   boot_outcome outcome;
   parse_parameters();
-  outcome.table_detected = detect_intel_iommu(*driver_) > 0;
+  outcome.table_detected = !x86_.swiotlb_override() && detect_intel_iommu(*driver_) > 0;
   // Preparing interrupt remapping parses the table, whatever comes of it.
-  dmar_table_init(*driver_);
+  if (!x86_.disable_irq_remap) dmar_table_init(*driver_);
   iommu_init(*iommu_);
   iommu_dev_init(*iommu_);
   register_intel_iommu_quirks(*driver_);

@@ -6,8 +6,8 @@
 // start_up() goes through the kernel's phases in their order:
 //
 //   parameters       early parameters, then __setup() handlers      intel_iommu=, iommu=
-//   mem_init()       pci_iommu_alloc()                              detect_intel_iommu()
-//   smp_prepare_cpus irq_remapping_prepare()                        dmar_table_init()
+//   mem_init()       pci_iommu_alloc(), unless swiotlb is forced    detect_intel_iommu()
+//   smp_prepare_cpus irq_remapping_prepare(), unless switched off   dmar_table_init()
 //   initcalls        core, postcore                                 iommu_init(), iommu_dev_init()
 //                    subsys                                         the PCI buses are scanned
 //                    rootfs: pci_iommu_init()                       intel_iommu_init()
@@ -20,7 +20,6 @@
 #include <vector>
 
 #include "cli/kernel/pci_drivers.h"
-#include "core/cmdline.h"
 #include "core/device.h"
 #include "core/environment.h"
 #include "core/io_resource.h"
@@ -29,6 +28,7 @@
 #include "core/slab.h"
 #include "core/status.h"
 #include "core/sysfs.h"
+#include "core/x86_options.h"
 #include "intel/driver.h"
 #include "platform/interrupt_controller.h"
 #include "platform/machine/machine.h"
@@ -96,6 +96,7 @@ class kernel {
 
   machine_config config_;
   kernel_options options_;
+  x86_options x86_;
   environment env_;
   slab_failures slab_;
   sysfs_tree sysfs_;

@@ -57,7 +57,8 @@ void pci_drivers::attach(pci_dev& pdev) {
   const auto found = claims_.find(pdev.dev.name);
   if (found != claims_.end()) {
     const claim& taken = found->second;
-    device_bind_driver(pdev.dev, taken.driver, [&taken](device& dev) {
+    device_bind_driver(pdev.dev, taken.driver, [this, &taken](device& dev) {
+      pci_.enable_device(*dev.pci);
       dev.dma_mask = taken.dma_mask;
       dev.coherent_dma_mask = taken.coherent_dma_mask;
       return 0;

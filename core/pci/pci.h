@@ -157,6 +157,13 @@ class pci_core {
   /// A quirk of DECLARE_PCI_FIXUP_HEADER: runs on each function right after its header was read.
   using header_fixup = std::function<void(pci_dev&)>;
   void add_header_fixup(header_fixup fixup) { fixups_.push_back(std::move(fixup)); }
+  /// A quirk of DECLARE_PCI_FIXUP_ENABLE: runs whenever a driver enables a function.
+  void add_enable_fixup(header_fixup fixup) { enable_fixups_.push_back(std::move(fixup)); }
+  /// What a driver's probe begins with, as far as quirks listen to it.
+  /// Linux v4.4 drivers/pci/pci.c: pci_enable_device()
+  void enable_device(pci_dev& pdev) {
+    for (const header_fixup& fixup : enable_fixups_) fixup(pdev);
+  }
 
   /// pci_request_acs(): functions found from now on get ACS enabled.
   void request_acs() { acs_enable_ = true; }
@@ -186,6 +193,7 @@ class pci_core {
   std::vector<std::unique_ptr<pci_dev>> removed_devices_;
   std::vector<std::unique_ptr<pci_bus>> removed_buses_;
   std::vector<header_fixup> fixups_;
+  std::vector<header_fixup> enable_fixups_;
   std::function<void(pci_dev&)> attach_;
   std::vector<const pci_bus*> scanned_;  ///< buses that the scan under way has been on
   bool acs_enable_ = false;

@@ -189,19 +189,20 @@ int dmar_read_scopes(intel_driver& drv, const remapping_structure& hdr, size_t f
   while (at < cursor.size()) {
     const byte_cursor rest = cursor.from(at);
     const auto length = rest.read(layout::length);
-    if (!length || *length < layout::fixed_size || rest.size() < layout::fixed_size) {
-      dmar_refuse(drv, table_refusal::scope_length_below_minimum,
-                  rest.origin() + layout::length.offset, length.value_or(0),
-                  absl::StrFormat("device scope length is %d, less than its header of %d bytes",
-                                  length.value_or(0), layout::fixed_size));
+    if (length.value_or(0) == 0) {
+      dmar_refuse(drv, table_refusal::scope_length_zero, rest.origin() + layout::length.offset, 0,
+                  length ? "device scope length is 0"
+                         : "the structure ends before the device scope's length");
       return -EINVAL;
     }
+    // A scope shorter than its own header is stepped over; without a path it names no device.
     device_scope_entry entry;
     entry.type = *rest.read(layout::type);
     entry.length = *length;
-    entry.enumeration_id = *rest.read(layout::enumeration_id);
-    entry.start_bus = *rest.read(layout::start_bus);
-    entry.hops = (*length - layout::fixed_size) / dmar_layout::path::size;
+    entry.enumeration_id = rest.read(layout::enumeration_id).value_or(0);
+    entry.start_bus = rest.read(layout::start_bus).value_or(0);
+    entry.hops =
+        *length < layout::fixed_size ? 0 : (*length - layout::fixed_size) / dmar_layout::path::size;
     entry.table_offset = rest.origin();
     for (size_t i = 0; i < entry.hops; ++i) {
       const byte_cursor hop = rest.from(layout::fixed_size + i * dmar_layout::path::size);

@@ -54,12 +54,14 @@ void trace_context(intel_driver& drv, const vtd::context_entry* context) {
   trace_table_write(drv, "context", virt_to_phys(drv, context), context->lo, context->hi);
 }
 
-// The top table as a unit with fewer levels than the domain sees it. Null when a level is missing.
+// The top table as a unit with fewer levels than the domain sees it. Null when a level is missing,
+// or when the table reached has nothing in its first entry: 4.4 looks at that one only.
 dma_pte* pgd_for_width(intel_driver& drv, const dmar_domain& domain, const intel_iommu& iommu) {
   dma_pte* pgd = domain.pgd;
   for (int agaw = domain.agaw; agaw != iommu.agaw; --agaw) {
     if (agaw < iommu.agaw || !pgd->present()) return nullptr;
     pgd = table_at<dma_pte>(drv, pgd->address());
+    if (!pgd->present()) return nullptr;
   }
   return pgd;
 }
@@ -71,7 +73,7 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   const source_id id{iommu.segment, bus, devfn};
   IOMMULAB_NOTE(drv.trace, "domain_context_mapping_one %s", to_short_string(id));
   const uint16_t did = domain.iommu_did[iommu.seq_id];
-  if (did == 0) drv.env.log.warn("");  // WARN_ON(did == 0)
+  if (did == 0) drv.env.log.warn_on("domain_context_mapping_one");
   drv.pr.debug("Set context mapping for %02x:%02x.%d", bus, id.device(), id.function());
   bug_on(domain.pgd == nullptr, "domain_context_mapping_one: no page directory");
 

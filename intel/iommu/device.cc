@@ -238,7 +238,7 @@ void dmar_remove_one_dev_info(intel_driver& drv, device& dev) {
   IOMMULAB_CALL(drv.trace, "dmar_remove_one_dev_info");
   spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);
   if (dev.archdata_iommu == nullptr) {
-    drv.env.log.warn("");  // WARN_ON(!info)
+    drv.env.log.warn_on("dmar_remove_one_dev_info");
     return;
   }
   dmar_remove_one_dev_info_locked(drv, *dev.archdata_iommu);

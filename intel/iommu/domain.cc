@@ -47,7 +47,7 @@ void set_iommu_domain(intel_driver& drv, intel_iommu& iommu, uint16_t did, dmar_
   auto& second = iommu.domains[did >> 8];
   if (second == nullptr) {
     if (drv.host.slab.should_fail()) {
-      drv.env.log.warn("");  // WARN_ON(!domains)
+      drv.env.log.warn_on("set_iommu_domain");
       return;
     }
     second = std::make_unique<domain_table>();

@@ -320,7 +320,7 @@ int domain_pfn_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
     if (!std::atomic_ref<uint64_t>(pte->value).compare_exchange_strong(expected, leaf.value)) {
       drv.pr.crit("ERROR: DMA PTE for vPFN 0x%x already set (to %x not %x)", iov_pfn, expected,
                   leaf.value);
-      drv.env.log.warn("");
+      drv.env.log.warn_on("__domain_mapping");
     } else {
       trace_pte(drv, pte);
     }

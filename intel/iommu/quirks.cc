@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "intel/dmar/scope.h"
 #include "intel/dmar/table.h"
 
 namespace iommulab {
@@ -39,6 +40,29 @@ void quirk_calpella_no_shadow_gtt(intel_driver& drv, const pci_dev& dev) {
   }
 }
 
+// The QuickData engine of Sandy Bridge servers, and where its chipset keeps the base address of
+// remapping registers.
+constexpr uint16_t ioat_snb_id = 0x402f;
+constexpr unsigned vtbar_register = 0xb0;
+constexpr uint32_t vtbar_mask = 0xffff0000;
+constexpr uint64_t ioat_unit_offset = 0xa000;
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: quirk_ioat_snb_local_iommu(). The engine has a unit of
+// its own, at a known offset. A table that puts it behind another one is wrong: the engine is then
+// taken out of translation, in the hope that its unit is off.
+void quirk_ioat_snb_local_iommu(intel_driver& drv, pci_dev& dev) {
+  const pci_dev* host = drv.host.pci.find({pci_domain_nr(*dev.bus), dev.bus->number, 0});
+  const uint64_t vtbar =
+      (host == nullptr ? UINT32_MAX : host->config->read32(vtbar_register)) & vtbar_mask;
+  const dmar_drhd_unit* drhd = dmar_find_matched_drhd_unit(drv, dev);
+  if (drhd != nullptr && drhd->reg_base_addr.value() - vtbar == ioat_unit_offset) return;
+  if (!drv.warned_ioat) {
+    drv.env.log.warn("BIOS assigned incorrect VT-d unit for Intel(R) QuickData Technology device");
+    drv.warned_ioat = true;
+  }
+  dev.dev.archdata_iommu = dummy_device_domain_info();
+}
+
 // The system management registers of Tylersburg and its VTISOCHCTRL.
 constexpr uint16_t azalia_id = 0x3a3e;
 constexpr uint16_t tylersburg_management_id = 0x342e;
@@ -58,6 +82,11 @@ void register_intel_iommu_quirks(intel_driver& drv) {
       drv.rwbf_quirk = true;
     }
     if (is_one_of(dev, calpella)) quirk_calpella_no_shadow_gtt(drv, dev);
+  });
+  drv.host.pci.add_enable_fixup([&drv](pci_dev& dev) {
+    if (dev.vendor == vendor_intel && dev.device_id == ioat_snb_id) {
+      quirk_ioat_snb_local_iommu(drv, dev);
+    }
   });
 }
 

@@ -24,7 +24,9 @@ inline constexpr uint32_t pci_class_bridge_pci = 0x0604;
 
 /// Registers the driver's header fixups: graphics of the 4 series, write-buffer flushing that its
 /// chipsets forgot to ask for, and Ironlake graphics.
-/// Linux v4.4 drivers/iommu/intel-iommu.c: DECLARE_PCI_FIXUP_HEADER()
+/// And the enable fixup of Sandy Bridge's QuickData engine, which firmware lists under the wrong
+/// unit.
+/// Linux v4.4 drivers/iommu/intel-iommu.c: DECLARE_PCI_FIXUP_HEADER(), DECLARE_PCI_FIXUP_ENABLE()
 void register_intel_iommu_quirks(intel_driver& drv);
 
 /// Tylersburg firmware that routes audio to a unit without IOTLB entries.

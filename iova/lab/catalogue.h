@@ -16,7 +16,7 @@ namespace iommulab {
 enum class lab_host_kind { bare, counting, threaded };
 
 struct iova_setup {
-  iova_space space;
+  iova_space space = {};
   unsigned cpus = 1;  ///< processors that alloc_fast() and free_fast() may name
   lab_host_kind host = lab_host_kind::bare;
   slab_failures* failures = nullptr;  ///< fails the allocator's own memory when told to

@@ -50,7 +50,7 @@ class node_pool {
     slot* next;
     alignas(Node) std::byte node[sizeof(Node)];
   };
-  static constexpr size_t slots_a_chunk = 256;
+  static constexpr size_t slots_a_chunk = sizeof(slot) < 1024 ? 16384 / sizeof(slot) : 16;
 
   void* take() {
     lock_.lock();

@@ -32,6 +32,12 @@ std::vector<std::string> shell_words(std::string_view text) {
   return words;
 }
 
+/// "-m 1G" and "-m size=1G" are the same.
+std::string_view without_name(std::string_view size) {
+  constexpr std::string_view name = "size=";
+  return size.starts_with(name) ? size.substr(name.size()) : size;
+}
+
 struct qemu_arguments {
   uint64_t memory = 0;  ///< bytes
   std::vector<remapping_unit_config> units;
@@ -42,7 +48,8 @@ absl::StatusOr<qemu_arguments> parse_qemu_arguments(const text_source& source) {
   const std::vector<std::string> words = shell_words(source.text);
   for (size_t i = 0; i + 1 < words.size(); ++i) {
     const std::string& value = words[i + 1];
-    if (words[i] == "-m" && !parse_memory_size(value, arguments.memory)) {
+    if (words[i] == "-m" &&
+        !parse_memory_size(without_name(value), arguments.memory)) {
       return line_error(source.name, 1, "-m", value, "not a memory size");
     }
     if (words[i] != "-device" || value.substr(0, value.find(',')) != "intel-iommu") continue;

@@ -22,6 +22,7 @@ constexpr unsigned handle_mask = 15;
 
 absl::StatusOr<qemu_unit_options> parse_qemu_unit(std::string_view device) {
   qemu_unit_options options;
+  bool buggy_eim = false;  // QEMU then takes eim=on without a look at the accelerator
   const std::pair<const char*, bool*> switches[] = {
       {"intremap", &options.interrupt_remapping},
       {"caching-mode", &options.caching_mode},
@@ -29,6 +30,9 @@ absl::StatusOr<qemu_unit_options> parse_qemu_unit(std::string_view device) {
       {"device-iotlb", &options.device_iotlb},
       {"snoop-control", &options.snoop_control},
       {"dma-drain", &options.dma_drain},
+      {"dma-translation", &options.dma_translation},
+      {"eim", &options.extended_interrupts},
+      {"x-buggy-eim", &buggy_eim},
   };
   const std::vector<std::string> words = absl::StrSplit(std::string(device), ',');
   for (size_t i = 1; i < words.size(); ++i) {
@@ -63,13 +67,14 @@ remapping_unit_config qemu_unit(const qemu_unit_options& options) {
   const uint8_t four_levels = options.aw_bits == 48 ? vtd::sagaw_bit(48) : uint8_t{0};
   unit.cap = default_cap()
                  .set_caching_mode(options.caching_mode)
-                 .set_sagaw(vtd::sagaw_bit(39) | four_levels)
+                 .set_sagaw(options.dma_translation ? vtd::sagaw_bit(39) | four_levels : uint8_t{0})
                  .set_max_guest_address_width(options.aw_bits)
                  .set_write_drain(options.dma_drain)
                  .set_read_drain(options.dma_drain);
   unit.ecap = default_ecap()
                   .set_device_tlb(options.device_iotlb)
                   .set_interrupt_remapping(options.interrupt_remapping)
+                  .set_extended_interrupt_mode(options.extended_interrupts)
                   .set_pass_through(options.pass_through)
                   .set_snoop_control(options.snoop_control)
                   .set_max_handle_mask(options.interrupt_remapping ? handle_mask : 0);

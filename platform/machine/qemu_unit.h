@@ -22,6 +22,8 @@ struct qemu_unit_options {
   bool device_iotlb = false;
   bool snoop_control = false;
   bool dma_drain = true;
+  bool dma_translation = true;
+  bool extended_interrupts = false;  ///< eim; "auto" is off in emulation
 };
 
 /// Reads "intel-iommu,caching-mode=on,intremap=off". EINVAL, naming the option, for one that is not

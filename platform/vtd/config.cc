@@ -52,8 +52,8 @@ absl::Status check(const vtd_config& config) {
     }
     widest = vtd::width_of(code);
   }
-  if (widest == 0) return refuse(config, "SAGAW names no table width");
-  if (cap.max_guest_address_width() > widest) {
+  // Without a width the unit cannot translate (QEMU's dma-translation=off); drivers turn it down.
+  if (widest != 0 && cap.max_guest_address_width() > widest) {
     return refuse(config, absl::StrFormat("MGAW of %u bits is beyond the widest table, %u bits",
                                           cap.max_guest_address_width(), widest));
   }

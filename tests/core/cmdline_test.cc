@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "core/environment.h"
+#include "core/x86_options.h"
 
 namespace iommulab {
 namespace {

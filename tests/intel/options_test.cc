@@ -112,6 +112,71 @@ TEST(command_line_option, off_leaves_the_hardware_alone) {
   }
 }
 
+// pci_swiotlb_detect_override() ends pci_iommu_alloc()'s search before detect_intel_iommu(): the
+// table is parsed for interrupt remapping, and that is all.
+TEST(command_line_option, forced_bounce_buffers_leave_remapping_hardware_alone) {
+  for (const char* line :
+       {"intel_iommu=on iommu=soft", "iommu=soft,pt intel_iommu=on", "swiotlb=force intel_iommu=on",
+        "intel_iommu=on swiotlb=65536,force", "intel_iommu=on swiotlb=,force"}) {
+    system s(small_machine().build(), line);
+    EXPECT_EQ(s.boot().intel_iommu_init, -ENODEV) << line;
+    EXPECT_FALSE(s.outcome.table_detected) << line;
+    EXPECT_EQ(s.driver().dmar_drhd_units.size(), 1u) << line;
+    EXPECT_FALSE(s.k().pci().acs_requested()) << line;
+    EXPECT_FALSE(translating(s)) << line;
+  }
+}
+
+// setup_io_tlb_npages() compares the rest with "force" whole.
+TEST(command_line_option, swiotlb_sizes_alone_force_nothing) {
+  for (const char* line : {"intel_iommu=on swiotlb=65536", "intel_iommu=on swiotlb=forced",
+                           "intel_iommu=on swiotlb=noforce", "intel_iommu=on swiotlb="}) {
+    system s(small_machine().build(), line);
+    EXPECT_EQ(s.boot().intel_iommu_init, 0) << line;
+    EXPECT_TRUE(translating(s)) << line;
+  }
+}
+
+// irq_remapping_prepare() returns before it looks at the table: intel_iommu_init() parses it.
+TEST(command_line_option, without_interrupt_remapping_the_table_is_parsed_later) {
+  for (const char* line : {"intel_iommu=on intremap=off", "nointremap intel_iommu=on",
+                           "intel_iommu=on intremap=on,nosid,off"}) {
+    system s(small_machine().build(), line);
+    ASSERT_EQ(s.boot().intel_iommu_init, 0) << line;
+    bool inside_init = false;
+    bool parsed_inside = false;
+    for (const trace_event& e : s.events().events()) {
+      if (e.name == "intel_iommu_init") inside_init = e.kind == trace_kind::call_enter;
+      if (e.kind == trace_kind::call_enter && e.name == "parse_dmar_table") {
+        parsed_inside = inside_init;
+      }
+    }
+    EXPECT_TRUE(parsed_inside) << line;
+    EXPECT_TRUE(translating(s)) << line;
+  }
+}
+
+// setup_elfcorehdr() wants a number, but takes what it gets for an address.
+TEST(command_line_option, elfcorehdr_without_a_number_is_malformed) {
+  const std::string malformed = "Malformed early option 'elfcorehdr'";
+  const struct {
+    const char* word;
+    bool kdump;
+    bool complaint;
+  } cases[] = {{"elfcorehdr=0x30000000", true, false},
+               {"elfcorehdr=64K@768M", true, false},
+               {"elfcorehdr=", true, true},
+               {"elfcorehdr=here", true, true},
+               {"elfcorehdr", false, true},
+               {"quiet", false, false}};
+  for (const auto& c : cases) {
+    system s(small_machine().build(), std::string("intel_iommu=on ") + c.word);
+    ASSERT_EQ(s.boot().intel_iommu_init, 0) << c.word;
+    EXPECT_EQ(s.driver().options.is_kdump_kernel, c.kdump) << c.word;
+    EXPECT_EQ(s.log_contains(malformed), c.complaint) << c.word;
+  }
+}
+
 TEST(command_line_option, on_enables_whatever_else_iommu_says) {
   for (const char* line :
        {"intel_iommu=on", "intel_iommu=on iommu=force",

@@ -4,6 +4,7 @@
 #include "intel/expect.h"
 #include "intel/iommu/device.h"
 #include "intel/iommu/quirks.h"
+#include "platform/pci/function_builder.h"
 
 namespace iommulab::test {
 namespace {
@@ -178,6 +179,29 @@ TEST(tylersburg_quirk, without_entries_sound_is_passed_through) {
     EXPECT_EQ(s.dma(sound, 0x1234000).outcome, dma_outcome::passed);
     // Only sound, unless everything was asked for.
     EXPECT_EQ(s.context_of(nic).present(), std::string_view(line).ends_with("pt"));
+  }
+}
+
+// quirk_ioat_snb_local_iommu(): the engine's own unit lies 0xa000 above VTBAR, register 0xb0 of the
+// bus's host bridge, whose low half is control bits.
+TEST(quickdata_quirk, takes_an_engine_behind_the_wrong_unit_out_of_translation) {
+  constexpr source_id engine = at(0, 4);
+  for (const bool right : {true, false}) {
+    machine_config machine = small_machine().build();
+    const uint32_t vtbar = static_cast<uint32_t>(small_unit_base) - (right ? 0xa000 : 0x1a000);
+    machine.pci_functions.front() = function_builder(at(0, 0), 0x8086, 0x29c0, 0x060000)
+                                        .device_register(0xb0, 4, vtbar | 1)
+                                        .build();
+    pci_function_config ioat = plain_function(engine, 0x8086, 0x402f, 0x088000);
+    ioat.captured_driver = "ioatdma";
+    machine.pci_functions.push_back(ioat);
+    system s(machine);
+    ASSERT_EQ(s.boot().intel_iommu_init, 0);
+    s.k().load_drivers();
+    EXPECT_EQ(s.function(engine).dev.archdata_iommu == dummy_device_domain_info(), !right);
+    EXPECT_EQ(
+        s.logged("BIOS assigned incorrect VT-d unit for Intel(R) QuickData Technology device"),
+        right ? 0 : 1);
   }
 }
 

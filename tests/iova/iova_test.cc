@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "iova/iova_fixture.h"
-#include "iova/iova_v4_4.h"
 
 namespace iommulab {
 namespace {
@@ -27,7 +26,7 @@ class iova_domain_test : public iova_test {
   std::vector<iova_range> ranges(iova_domain& d) {
     const absl::MutexLock guard(&d.iova_rbtree_lock);
     std::vector<iova_range> all;
-    for (const iova& i : d.rbroot) all.push_back({i.pfn_lo, i.pfn_hi});
+    for (const iova& i : d.ranges.tree) all.push_back({i.pfn_lo, i.pfn_hi});
     return all;
   }
   iova_domain iovad_{cache_};
@@ -201,22 +200,6 @@ TEST_F(iova_test, says_when_the_cache_cannot_be_made_or_has_no_users) {
   EXPECT_EQ(env_.log.lines()[0].text, "Couldn't create iova cache");
   iova_cache_put(other);
   EXPECT_GT(env_.log.lines().size(), 1u);
-  slab_.fail_at(1);
-  EXPECT_EQ(make_iova_allocator_v4_4(other, {}), nullptr);
-}
-
-TEST_F(iova_test, serves_the_interface_that_allocators_are_compared_by) {
-  const auto allocator = make_iova_allocator_v4_4(cache_, {});
-  ASSERT_NE(allocator, nullptr);
-  EXPECT_EQ(allocator->name(), "linux-4.4");
-  EXPECT_TRUE(allocator->reserve(0xfee00, 0xfeeff));
-  const auto range = allocator->alloc(3, last_32bit);
-  ASSERT_TRUE(range);
-  EXPECT_EQ(*range, (iova_range{0xffffc, 0xffffe}));
-  EXPECT_EQ(allocator->find(0xffffd), range);
-  EXPECT_EQ(allocator->ranges(), (std::vector<iova_range>{{0xfee00, 0xfeeff}, *range}));
-  allocator->free(range->lo, 3);
-  EXPECT_EQ(allocator->find(0xffffd), std::nullopt);
 }
 
 }  // namespace

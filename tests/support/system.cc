@@ -228,7 +228,7 @@ int64_t system::reachable_objects() {
   int64_t count = 0;
   const auto nodes = [](iova_domain& d) {
     const absl::MutexLock lock(&d.iova_rbtree_lock);
-    return std::distance(d.rbroot.begin(), d.rbroot.end());
+    return std::distance(d.ranges.tree.begin(), d.ranges.tree.end());
   };
   intel_driver& drv = driver();
   for (const dmar_drhd_unit& drhd : drv.dmar_drhd_units) {

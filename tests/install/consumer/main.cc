@@ -4,18 +4,12 @@
 #include <cstdio>
 
 #include "cli/kernel/kernel.h"
-#include "core/environment.h"
-#include "iova/iova_v4_4.h"
+#include "iova/allocators.h"
 #include "platform/machine/builtin.h"
 
 int main() {
-  iommulab::environment env;
-  iommulab::slab_failures slab;
-  iommulab::iova_cache cache(env.trace, env.log, slab);
-  const auto allocator = iommulab::make_iova_allocator_v4_4(cache, {});
-  const auto range = allocator->alloc(0x20, 0xfffff);
-
-  if (!range || range->lo != 0xfffe0) return 1;
+  const auto allocator = iommulab::find_iova_allocator("v4_4")->make({});
+  if (allocator->alloc(0x20, 0xfffff, true).pfn_lo != 0xfffe0) return 1;
 
   auto system = iommulab::kernel::create(iommulab::q35_machine(), {"intel_iommu=on"});
   if (!system.ok() || (*system)->start_up().intel_iommu_init != 0) return 1;

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// `iommulab iova bench`: what operations cost, in time and in what does not depend on the machine.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+
+namespace iommulab {
+
+struct iova_bench_arguments {
+  std::vector<std::string> allocators{};  ///< empty: all
+  std::vector<std::string> workloads{};   ///< empty: the example of each family
+  unsigned repeat = 5;                    ///< timed runs, of which the median counts
+  bool json = false;
+  bool progress = false;  ///< say on `err` what is being run, on one line that is taken back
+};
+
+/// Runs the command and returns its exit status (cli/output/complain.h). What it shows goes to
+/// `out`, whole or not at all; a refusal is one sentence on `err`.
+int run_iova_bench(const iova_bench_arguments& arguments, std::ostream& out, std::ostream& err);
+
+/// Adds the subcommand to `iova`; see add_iova_command().
+void add_iova_bench_command(CLI::App& iova, int& exit_status);
+
+}  // namespace iommulab

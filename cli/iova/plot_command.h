@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// `iommulab iova plot`: cost against live mappings or against time, as SVG.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+
+namespace iommulab {
+
+struct iova_plot_arguments {
+  std::vector<std::string> allocators{};  ///< empty: a choice
+  std::string workload = "linear-N";      ///< with N for a plot against live mappings
+  std::string y = "nodes";                ///< or "ns"
+  bool time = false;                      ///< against operations done instead of live mappings
+  uint64_t least = 64;                    ///< N is doubled from here …
+  uint64_t most = 8192;                   ///< … up to here
+  unsigned repeat = 3;                    ///< timed runs, of which the median counts
+  std::string output{};                   ///< a path; empty: standard output
+  bool progress = false;
+};
+
+/// Runs the command and returns its exit status (cli/output/complain.h). What it shows goes to
+/// `out`, whole or not at all; a refusal is one sentence on `err`.
+int run_iova_plot(const iova_plot_arguments& arguments, std::ostream& out, std::ostream& err);
+
+/// Adds the subcommand to `iova`; see add_iova_command().
+void add_iova_plot_command(CLI::App& iova, int& exit_status);
+
+}  // namespace iommulab

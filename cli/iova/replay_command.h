@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// `iommulab iova replay FILE…`: every result of recorded runs, checked.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+
+namespace iommulab {
+
+struct iova_replay_arguments {
+  std::vector<std::string> files{};
+  std::string version{};    ///< of the recorded kernel; empty: as the trace or its folder says
+  std::string allocator{};  ///< checks validity on this one; empty: equality on the version
+};
+
+/// Runs the command and returns its exit status (cli/output/complain.h). What it shows goes to
+/// `out`, whole or not at all; a refusal is one sentence on `err`.
+int run_iova_replay(const iova_replay_arguments& arguments, std::ostream& out, std::ostream& err);
+
+/// Adds the subcommand to `iova`; see add_iova_command().
+void add_iova_replay_command(CLI::App& iova, int& exit_status);
+
+}  // namespace iommulab

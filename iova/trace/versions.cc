@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "iova/trace/versions.h"
+
+#include <array>
+
+namespace iommulab {
+
+absl::Span<const iova_trace_version> iova_trace_versions() {
+  static constexpr std::array<iova_trace_version, 6> all = {{
+      {"v4_4", "4.4", false},
+      {"v4_4_178", "4.4.178", false},
+      {"v4_9", "4.9", false},
+      {"v4_19", "4.19fix", true},
+      {"v6_1", "6.1", true},
+      {"v6_12", "6.12", true},
+  }};
+  return all;
+}
+
+const iova_trace_version* find_iova_trace_version(std::string_view name) {
+  for (const iova_trace_version& version : iova_trace_versions()) {
+    if (name == version.name || name == version.recorded) return &version;
+  }
+  return nullptr;
+}
+
+}  // namespace iommulab

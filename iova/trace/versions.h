@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The kernel versions that traces were recorded from.
+#pragma once
+
+#include <string_view>
+
+#include "absl/types/span.h"
+
+namespace iommulab {
+
+struct iova_trace_version {
+  std::string_view name;      ///< of the allocator here: "v4_19"
+  std::string_view recorded;  ///< in a trace's first comment, and of its folder: "4.19fix"
+  /// init's third number: until 4.14 the last frame below 4 GiB, from 4.15 on the one behind it.
+  bool dma32_is_behind;
+};
+
+/// Oldest first.
+absl::Span<const iova_trace_version> iova_trace_versions();
+/// By either name; null when it is neither.
+const iova_trace_version* find_iova_trace_version(std::string_view name);
+
+}  // namespace iommulab

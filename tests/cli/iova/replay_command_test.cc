@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/iova/replay_command.h"
+
+#include "cli/iova/run_command.h"
+#include "support/golden.h"
+
+namespace iommulab {
+namespace {
+
+command_result replay(std::vector<std::string> files, std::string version = "",
+                      std::string allocator = "") {
+  return run_command(run_iova_replay, iova_replay_arguments{std::move(files), std::move(version),
+                                                            std::move(allocator)});
+}
+
+std::string golden_file(const std::string& name) {
+  return (golden::root() / "iova" / name).string();
+}
+
+constexpr char good[] =
+    "# Linux 4.4 iova, trace good\n"
+    "init 4096 0x1 0xfffff\n"
+    "alloc 0 1 0xfffff 1 -> 0xfffff 0xfffff\n"
+    "free 0\n";
+
+TEST(iova_replay, says_of_each_file_that_it_is_equal) {
+  const std::string one = golden_file("4.4/i_split.trace.xz");
+  const std::string two = golden_file("6.12/f_fast_nic.trace.xz");
+  const command_result result = replay({one, two});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.err, "");
+  EXPECT_NE(result.out.find(one + ": "), std::string::npos);
+  EXPECT_NE(result.out.find(" operations on v4_4: equal\n"), std::string::npos);
+  EXPECT_NE(result.out.find(" operations on v6_12: equal\n"), std::string::npos);
+}
+
+TEST(iova_replay, shows_the_first_difference_and_fails_with_1) {
+  const std::string file = temporary("wrong.trace",
+                                     "# Linux 4.4 iova, trace wrong\n"
+                                     "init 4096 0x1 0xfffff\n"
+                                     "alloc 0 1 0xfffff 1 -> 0xffffe 0xffffe\n"
+                                     "free 0\n");
+  const command_result result = replay({file});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(result.out, file +
+                            ": on v4_4: differs at line 3: alloc 0 1 0xfffff 1\n"
+                            "  expected: 0xffffe 0xffffe\n"
+                            "  got:      0xfffff 0xfffff\n"
+                            "  state:    cached32=0xfffff\n"
+                            "  in use around 0xfffff:\n"
+                            "  > 0xfffff 0xfffff\n");
+}
+
+TEST(iova_replay, takes_the_version_from_comment_folder_or_option) {
+  const std::string named = temporary("named.trace", good);
+  EXPECT_EQ(replay({named}).out, named + ": 3 operations on v4_4: equal\n");
+  EXPECT_EQ(replay({named}, "4.4.178").out, named + ": 3 operations on v4_4_178: equal\n");
+  const std::string nameless = temporary("nameless.trace", std::string(good).substr(29));
+  EXPECT_EQ(replay({nameless}, "v4_4").status, 0);
+  expect_refusal(replay({nameless}),
+                 nameless +
+                     ": neither its first comment nor its folder says which kernel it was "
+                     "recorded from: give --version");
+}
+
+TEST(iova_replay, checks_other_allocators_for_validity) {
+  const std::string file = golden_file("6.12/g_nic.trace.xz");
+  for (const char* allocator : {"eiovar", "gap_tree", "gap_tree32", "maple", "v4_9"}) {
+    const command_result result = replay({file}, "", allocator);
+    EXPECT_EQ(result.status, 0) << result.out;
+    EXPECT_NE(result.out.find(std::string(" operations on ") + allocator + ": valid; "),
+              std::string::npos)
+        << result.out;
+  }
+}
+
+TEST(iova_replay, refuses_bad_use_and_shows_nothing_of_good_files_before) {
+  const std::string file = temporary("good.trace", good);
+  expect_refusal(replay({file, "missing"}), "missing: no such file, nor with .xz");
+  expect_refusal(
+      replay({file}, "v5"),
+      "--version is \"v5\": unknown; there are v4_4, v4_4_178, v4_9, v4_19, v6_1, v6_12");
+  expect_refusal(replay({file}, "", "nonsense"),
+                 "--allocator is \"nonsense\": unknown; `iommulab iova list` names them");
+  const std::string broken = temporary("broken.trace", std::string(good) + "free 7\n");
+  expect_refusal(replay({file, broken}), broken +
+                                             ": line 5: operation is \"free 7\": id 7 is no "
+                                             "live allocation of domain 0");
+  const std::string cut = temporary("cut.trace", std::string(good) + "dump 3\n0x1 0x2\n");
+  expect_refusal(replay({cut}), cut +
+                                    ": line 6: dump is \"3\": the file ends after 1 of its "
+                                    "ranges, without \"end\"");
+  const std::string unsound = temporary("unsound.trace.xz", "no xz data");
+  EXPECT_EQ(replay({unsound}).status, 2);
+  const std::string split = golden_file("4.4/i_split.trace.xz");
+  const command_result later = replay({split}, "v6_12");
+  EXPECT_NE(later.status, 0);
+}
+
+}  // namespace
+}  // namespace iommulab
