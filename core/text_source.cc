@@ -3,14 +3,15 @@
 
 #include <lzma.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -23,12 +24,42 @@ constexpr char xz_suffix[] = ".xz";
 constexpr uint64_t decoder_memory_limit = uint64_t{256} << 20;
 constexpr size_t text_limit = size_t{256} << 20;
 
+/// OK for a file whose bytes can be asked for.
+absl::Status check_file(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found) {
+    return errno_status(ENOENT, absl::StrFormat("%s: no such file", path));
+  }
+  if (error) return errno_status(EIO, absl::StrFormat("%s: %s", path, error.message()));
+  if (std::filesystem::is_directory(status)) {
+    return errno_status(EINVAL, absl::StrFormat("%s: is a directory", path));
+  }
+  if (!std::filesystem::is_regular_file(status)) {
+    return errno_status(EINVAL, absl::StrFormat("%s: is no regular file", path));
+  }
+  if (std::filesystem::file_size(path, error) > text_limit && !error) {
+    return errno_status(EINVAL, absl::StrFormat("%s: is larger than %d bytes", path, text_limit));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::string> read_bytes(const std::string& path) {
+  if (absl::Status status = check_file(path); !status.ok()) return status;
   std::ifstream in(path, std::ios::binary);
   if (!in) return errno_status(EIO, absl::StrFormat("%s: cannot be opened", path));
-  std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  std::string bytes;
+  std::array<char, 1 << 16> chunk;
+  while (in.read(chunk.data(), chunk.size()) || in.gcount() > 0) {
+    bytes.append(chunk.data(), static_cast<size_t>(in.gcount()));
+  }
   if (in.bad()) return errno_status(EIO, absl::StrFormat("%s: cannot be read", path));
   return bytes;
+}
+
+bool is_there(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
 }
 
 absl::StatusOr<std::string> decompress(const std::string& path, const std::string& packed) {
@@ -75,24 +106,19 @@ std::vector<std::string_view> text_source::lines() const {
 }
 
 bool source_exists(const std::string& path) {
-  return std::filesystem::exists(path) || std::filesystem::exists(absl::StrCat(path, xz_suffix));
+  return is_there(path) || is_there(absl::StrCat(path, xz_suffix));
 }
 
 absl::StatusOr<std::string> read_text_file(const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) {
-    return errno_status(ENOENT, absl::StrFormat("%s: no such file", path));
-  }
   absl::StatusOr<std::string> bytes = read_bytes(path);
   if (!bytes.ok() || !path.ends_with(xz_suffix)) return bytes;
   return decompress(path, *bytes);
 }
 
 absl::StatusOr<text_source> read_source(const std::string& path) {
-  std::error_code ignored;
   std::string found = path;
-  if (!std::filesystem::is_regular_file(path, ignored)) found += xz_suffix;
-  if (!std::filesystem::is_regular_file(found, ignored)) {
+  if (!is_there(found)) found += xz_suffix;
+  if (!is_there(found)) {
     return errno_status(ENOENT, absl::StrFormat("%s: no such file, nor with .xz", path));
   }
   absl::StatusOr<std::string> text = read_text_file(found);
@@ -100,10 +126,17 @@ absl::StatusOr<text_source> read_source(const std::string& path) {
   return text_source{std::move(found), *std::move(text)};
 }
 
+std::string quoted(std::string_view value) {
+  constexpr size_t longest = 60;
+  const absl::string_view shown(value.data(), std::min(value.size(), longest));
+  return absl::StrCat("\"", absl::CEscape(shown), value.size() > longest ? "...\"" : "\"");
+}
+
 absl::Status line_error(std::string_view file, size_t line, std::string_view field,
                         std::string_view value, std::string_view why) {
+  const std::string place = line == 0 ? "" : absl::StrFormat("line %d: ", line);
   return errno_status(
-      EINVAL, absl::StrFormat("%s: line %d: %s is \"%s\": %s", file, line, field, value, why));
+      EINVAL, absl::StrFormat("%s: %s%s is %s: %s", file, place, field, quoted(value), why));
 }
 
 }  // namespace iommulab

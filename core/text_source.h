@@ -20,8 +20,9 @@ struct text_source {
   [[nodiscard]] std::vector<std::string_view> lines() const;
 };
 
-/// Content of the file `path`, decompressed when its name ends in ".xz". ENOENT when there is no
-/// such file, EIO when it cannot be read, EINVAL for a broken archive.
+/// Content of the file `path`, decompressed when its name ends in ".xz", 256 MiB at most. ENOENT
+/// when there is no such file, EIO when it cannot be read, EINVAL for what is no file, is too
+/// large, or is a broken archive.
 absl::StatusOr<std::string> read_text_file(const std::string& path);
 
 /// Whether `path` or `path`.xz is there.
@@ -30,7 +31,11 @@ bool source_exists(const std::string& path);
 /// As read_text_file(), of `path` or else of `path`.xz. ENOENT when there is neither.
 absl::StatusOr<text_source> read_source(const std::string& path);
 
-/// "FILE: line 7: FIELD is "VALUE": WHY"; EINVAL. `line` counts from 1.
+/// A value as messages show it: between double quotes, escaped as in C, cut behind 60 characters.
+std::string quoted(std::string_view value);
+
+/// "FILE: line 7: FIELD is "VALUE": WHY", the value as by quoted(); EINVAL. `line` counts from 1; 0
+/// is the file as a whole, and no line is named.
 absl::Status line_error(std::string_view file, size_t line, std::string_view field,
                         std::string_view value, std::string_view why);
 

@@ -141,7 +141,8 @@ absl::StatusOr<std::vector<call_event>> read_call_graph(const capture_folder& fo
                                       ? std::string_view()
                                       : trim(std::string_view(line.text).substr(bar + 1));
     if (!take_body(body, line.line, events)) {
-      return line_error(folder.file_path(file), line.line, "not a line of a function graph");
+      return line_error(folder.file_path(file), line.line, "call", line.text,
+                        "not a line of a function graph");
     }
   }
   return events;

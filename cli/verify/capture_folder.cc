@@ -21,6 +21,9 @@ constexpr std::string_view xz_suffix = ".xz";
 constexpr std::array<std::string_view, 4> capture_files = {"vtd-trace.txt", "dmesg.txt",
                                                            "dmesg-key.txt", "hot.txt"};
 
+/// The longest captures have a million.
+constexpr size_t line_limit = size_t{1} << 22;
+
 std::string without_xz(std::string name) {
   if (name.ends_with(xz_suffix)) name.resize(name.size() - xz_suffix.size());
   return name;
@@ -28,26 +31,19 @@ std::string without_xz(std::string name) {
 
 }  // namespace
 
-absl::Status line_error(std::string_view path, size_t line, std::string_view why) {
-  return errno_status(EINVAL, absl::StrFormat("%s: line %d: %s", path, line, why));
-}
-
 absl::StatusOr<capture_folder> capture_folder::open(std::string path) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   capture_folder folder;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
-    if (entry.is_regular_file()) {
-      folder.files_.push_back(without_xz(entry.path().filename().string()));
-    }
+  std::filesystem::directory_iterator entry(path, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    folder.files_.push_back(without_xz(entry->path().filename().string()));
   }
   if (error) {
     return errno_status(ENOENT,
                         absl::StrFormat("%s: not a capture folder (%s)", path, error.message()));
   }
   std::sort(folder.files_.begin(), folder.files_.end());
-  const std::filesystem::path full = std::filesystem::absolute(path).lexically_normal();
-  folder.name_ = full.parent_path().filename().string() + "/" + full.filename().string();
   folder.path_ = std::move(path);
   const bool known = std::any_of(capture_files.begin(), capture_files.end(),
                                  [&](std::string_view name) { return folder.has(name); });
@@ -60,7 +56,7 @@ absl::StatusOr<capture_folder> capture_folder::open(std::string path) {
 }
 
 bool capture_folder::has_recorded_calls() const {
-  return name_.ends_with(".calls");
+  return has("fgraph-boot.txt");
 }
 
 bool capture_folder::has(std::string_view name) const {
@@ -89,6 +85,10 @@ absl::StatusOr<numbered_lines> capture_folder::read_lines(std::string_view name)
     std::string_view line = rest.substr(0, end);
     rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
     if (line.ends_with('\r')) line.remove_suffix(1);
+    if (lines.size() == line_limit) {
+      return errno_status(
+          EINVAL, absl::StrFormat("%s: has more than %d lines", file_path(name), line_limit));
+    }
     lines.push_back({lines.size() + 1, std::string(line)});
   }
   return lines;

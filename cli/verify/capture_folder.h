@@ -23,20 +23,19 @@ class capture_folder {
   static absl::StatusOr<capture_folder> open(std::string path);
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  /// The last two parts of the path, "boot/default.calls": what known differences are keyed by.
-  [[nodiscard]] const std::string& name() const { return name_; }
-  /// True for the runs whose kernel recorded its call tree (".calls"): their page addresses are
-  /// known in allocation order.
+  /// True for the runs whose kernel recorded its call tree: their page addresses are known in
+  /// allocation order.
   [[nodiscard]] bool has_recorded_calls() const;
 
-  /// Names of the files, without ".xz", sorted.
+  /// Names of what is in the folder, without ".xz", sorted. What is no file fails to read.
   [[nodiscard]] const std::vector<std::string>& files() const { return files_; }
   [[nodiscard]] bool has(std::string_view name) const;
 
   /// The content of NAME or NAME.xz. ENOENT when there is neither; EINVAL when the compressed
   /// data is damaged. The sentence names the file.
   [[nodiscard]] absl::StatusOr<std::string> read_text(std::string_view name) const;
-  /// The same, cut into lines; a last line without a newline counts, an empty one does not.
+  /// The same, cut into lines; a last line without a newline counts, an empty one does not. EINVAL
+  /// for more lines than any capture has.
   [[nodiscard]] absl::StatusOr<numbered_lines> read_lines(std::string_view name) const;
 
   /// The path of NAME as messages print it.
@@ -46,11 +45,7 @@ class capture_folder {
   capture_folder() = default;
 
   std::string path_;
-  std::string name_;
   std::vector<std::string> files_;
 };
-
-/// EINVAL with "PATH: line LINE: WHY".
-absl::Status line_error(std::string_view path, size_t line, std::string_view why);
 
 }  // namespace iommulab::verify

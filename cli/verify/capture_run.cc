@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/verify/capture_run.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/verify/recorded_pages.h"
+#include "core/panic.h"
 #include "platform/machine/capture_loader.h"
 #include "platform/vtd/spec/registers.h"
 
@@ -25,6 +28,9 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
   options.command_line = config->command_line;
   options.sink = &run->recorder;
   options.classes = trace_class::calls | trace_class::regs | trace_class::queue;
+  run->result.interrupt_remapping =
+      std::any_of(config->units.begin(), config->units.end(),
+                  [](const remapping_unit_config& u) { return u.ecap.interrupt_remapping(); });
   if (folder.has_recorded_calls()) {
     auto pages = recorded_pages(folder);
     if (!pages.ok()) return pages.status();
@@ -36,7 +42,11 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
   auto system = kernel::create(*config, std::move(options));
   if (!system.ok()) return system.status();
   run->system = std::move(*system);
-  run->outcome = run->system->start_up();
+  try {
+    run->outcome = run->system->start_up();
+  } catch (const kernel_bug& bug) {
+    run->outcome.panic = absl::StrFormat("BUG: %s", bug.what());
+  }
   run->system->env().trace.attach(nullptr);
 
   run_result& result = run->result;
@@ -54,11 +64,11 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
   for (const auto& unit : run->system->units()) {
     result.units.push_back({unit->config().name, true, latched_root_table(*unit)});
   }
-  if (!run->outcome.panic.empty()) {
-    result.status = errno_status(EIO, run->outcome.panic);
-  } else if (run->outcome.intel_iommu_init != 0) {
-    result.status = errno_status(-run->outcome.intel_iommu_init, "intel_iommu_init() failed");
+  for (const table_diagnosis& d : run->system->driver().diagnoses) {
+    result.refusals.push_back(
+        {std::string(to_string(d.what)), absl::StrCat("DMAR: [Firmware Bug]: ", to_string(d))});
   }
+  result.stopped = run->outcome.panic;
   return run;
 }
 

@@ -2,16 +2,21 @@
 #include "cli/verify/comparison.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
 #include "cli/output/counted.h"
 #include "cli/verify/call_listing.h"
 #include "cli/verify/hardware_trace.h"
+#include "cli/verify/interrupt_remapping.h"
 #include "cli/verify/log_listing.h"
 #include "cli/verify/page_names.h"
 #include "cli/verify/sysfs_listing.h"
 #include "cli/verify/table_dump.h"
+#include "core/status.h"
 
 namespace iommulab::verify {
 namespace {
@@ -34,10 +39,21 @@ class_result unreadable(std::string_view name, const absl::Status& status) {
   return {std::string(name), outcome::unreadable, 0, std::string(status.message())};
 }
 
+/// A line that is fit to be printed, whatever the file has in it.
+std::string printable(std::string_view text) {
+  constexpr size_t longest = 200;
+  std::string shown(text.substr(0, longest));
+  if (!std::all_of(shown.begin(), shown.end(),
+                   [](char c) { return absl::ascii_isprint(static_cast<unsigned char>(c)); })) {
+    shown = absl::CEscape(shown);
+  }
+  return text.size() > longest ? shown + "..." : shown;
+}
+
 void show(std::string& report, char mark, absl::Span<const numbered_line> lines, size_t first,
           size_t last) {
   for (size_t i = first; i < std::min(last, lines.size()); ++i) {
-    report += absl::StrFormat("  %c %6d  %s\n", mark, lines[i].line, lines[i].text);
+    report += absl::StrFormat("  %c %6d  %s\n", mark, lines[i].line, printable(lines[i].text));
   }
   if (last > lines.size()) report += absl::StrFormat("  %c %6s  (end)\n", mark, "");
 }
@@ -68,10 +84,13 @@ class run_comparison {
     absl::StatusOr<hardware_trace> trace = read_start_up_trace(folder);
     trace_status_ = trace.status();
     if (trace.ok()) captured_trace_ = *std::move(trace);
+    if (!run.interrupt_remapping) return;
+    captured_trace_ = without_interrupt_remapping(captured_trace_);
+    our_trace_ = without_interrupt_remapping(our_trace_);
   }
 
-  std::vector<class_result> compare() const {
-    return {registers(), queue(), calls(), tables(), log(), sysfs(false), sysfs(true)};
+  std::vector<class_result> compare(absl::Span<const known_difference> known) const {
+    return {registers(), queue(), calls(), tables(), log(known), sysfs(false), sysfs(true)};
   }
 
  private:
@@ -85,7 +104,14 @@ class run_comparison {
 
   page_names names(const hardware_trace& trace) const {
     if (folder_.has_recorded_calls() && run_.pages_replayed) return page_names::exact();
+    // Without the capture's trace nobody knows which of its pages are which.
+    if (!folder_.has(trace_file)) return page_names::by_appearance({});
     return page_names::by_appearance(roles_of(trace));
+  }
+
+  std::vector<call_event> start_up_calls(absl::Span<const call_event> events) const {
+    std::vector<call_event> calls = keep_start_up(events);
+    return run_.interrupt_remapping ? without_interrupt_remapping(calls) : calls;
   }
 
   class_result registers() const {
@@ -108,12 +134,14 @@ class run_comparison {
     absl::StatusOr<std::vector<call_event>> captured = read_call_graph(folder_, calls_file);
     if (!captured.ok()) return unreadable("calls", captured.status());
     absl::StatusOr<function_names> traced = read_traced_functions(folder_);
+    if (status_errno(traced.status()) == ENOENT) {
+      return {"calls", outcome::not_compared, 0, std::string(traced.status().message())};
+    }
     if (!traced.ok()) return unreadable("calls", traced.status());
-    const std::vector<call_event> ours =
-        keep_start_up(keep_traced(calls_of_run(run_.events), *traced));
+    const std::vector<call_event> ours = keep_traced(calls_of_run(run_.events), *traced);
     return compare_lines("calls", calls_file,
-                         call_lines(keep_start_up(*captured), names(captured_trace_)),
-                         call_lines(ours, names(our_trace_)));
+                         call_lines(start_up_calls(*captured), names(captured_trace_)),
+                         call_lines(start_up_calls(ours), names(our_trace_)));
   }
 
   class_result tables() const {
@@ -136,12 +164,18 @@ class run_comparison {
     return table_lines(memory_tables(*run_.memory), root, names(our_trace_));
   }
 
-  class_result log() const {
+  class_result log(absl::Span<const known_difference> known) const {
     const std::string file = log_file(folder_);
     if (file.empty()) return not_compared("log", "dmesg.txt");
     absl::StatusOr<numbered_lines> captured = read_start_up_log(folder_);
     if (!captured.ok()) return unreadable("log", captured.status());
-    return compare_lines("log", file, *captured, log_of_run(run_.log));
+    const numbered_lines ours = log_of_run(run_.log);
+    class_result result = compare_lines("log", file, *captured, ours);
+    const known_difference* entry = find_known_difference(known, run_.refusals, *captured, ours);
+    if (result.status != outcome::different || entry == nullptr) return result;
+    result.status = outcome::known;
+    result.report = absl::StrFormat("%s\n%s", entry->reason, result.report);
+    return result;
   }
 
   class_result sysfs(bool groups) const {
@@ -162,20 +196,6 @@ class run_comparison {
   absl::Status trace_status_;
 };
 
-void apply_known(const capture_folder& folder, absl::Span<const known_difference> known,
-                 class_result& result) {
-  const known_difference* entry = find_known_difference(known, folder.name(), result.name);
-  if (entry == nullptr) return;
-  if (result.status == outcome::different) {
-    result.status = outcome::known;
-    result.report = absl::StrFormat("%s\n%s", entry->reason, result.report);
-  } else if (result.status == outcome::equal) {
-    result.status = outcome::stale;
-    result.report =
-        absl::StrFormat("on the list of known differences (%s): %s", entry->capture, entry->reason);
-  }
-}
-
 std::string_view word_for(outcome status) {
   switch (status) {
     case outcome::equal:
@@ -186,8 +206,6 @@ std::string_view word_for(outcome status) {
       return "not compared";
     case outcome::known:
       return "known difference";
-    case outcome::stale:
-      return "NO LONGER DIFFERENT";
     case outcome::unreadable:
       return "UNREADABLE";
   }
@@ -218,8 +236,9 @@ class_result compare_lines(std::string_view name, std::string_view file,
 
 std::vector<class_result> compare_run(const capture_folder& folder, const run_result& run,
                                       absl::Span<const known_difference> known) {
-  std::vector<class_result> results = run_comparison(folder, run).compare();
-  for (class_result& result : results) apply_known(folder, known, result);
+  std::vector<class_result> results = run_comparison(folder, run).compare(known);
+  if (run.stopped.empty()) return results;
+  results.insert(results.begin(), {"start-up", outcome::different, 0, run.stopped});
   return results;
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "core/text_source.h"
 #include "core/types.h"
 
 namespace iommulab::verify {
@@ -33,6 +34,9 @@ constexpr uint64_t status_word_bytes = 4;
 constexpr std::string_view read_prefix = "vtd_reg_read addr ";
 constexpr std::string_view write_prefix = "vtd_reg_write addr ";
 constexpr std::string_view descriptor_prefix = "vtd_inv_desc ";
+/// Any event of the model; and where an operation of a script begins or ends.
+constexpr std::string_view model_prefix = "vtd_";
+constexpr std::string_view script_prefix = "OP ";
 
 std::string_view descriptor_type(uint64_t low) {
   switch (low & descriptor_type_mask) {
@@ -87,15 +91,20 @@ absl::Status take_line(const capture_folder& folder, const numbered_line& line,
   if (line.text.starts_with(read_prefix) || line.text.starts_with(write_prefix)) {
     const std::optional<register_access> access = parse_access(line);
     if (!access) {
-      return line_error(folder.file_path(trace_file), line.line, "not a register access");
+      return line_error(folder.file_path(trace_file), line.line, "access", line.text,
+                        "not a register access");
     }
     trace.accesses.push_back(*access);
   } else if (line.text.starts_with(descriptor_prefix)) {
     const std::optional<queue_descriptor> descriptor = parse_descriptor(line);
     if (!descriptor) {
-      return line_error(folder.file_path(trace_file), line.line, "not a queue descriptor");
+      return line_error(folder.file_path(trace_file), line.line, "descriptor", line.text,
+                        "not a queue descriptor");
     }
     trace.descriptors.push_back(*descriptor);
+  } else if (!line.text.starts_with(model_prefix) && !line.text.starts_with(script_prefix)) {
+    return line_error(folder.file_path(trace_file), line.line, "event", line.text,
+                      "not an event of the unit");
   }
   return absl::OkStatus();
 }
@@ -121,12 +130,14 @@ absl::StatusOr<std::vector<trace_mark>> read_marks(const capture_folder& folder)
     constexpr std::string_view after = ": after line ";
     const size_t colon = line.text.find(after);
     if (colon == std::string::npos) {
-      return line_error(folder.file_path(file), line.line, "not a mark");
+      return line_error(folder.file_path(file), line.line, "mark", line.text,
+                        "not of the form NAME: after line N");
     }
     const std::string number = line.text.substr(colon + after.size());
     trace_mark mark{line.text.substr(0, colon), 0};
     if (!absl::SimpleAtoi(number.substr(0, number.find(' ')), &mark.line)) {
-      return line_error(folder.file_path(file), line.line, "a mark without a line number");
+      return line_error(folder.file_path(file), line.line, "mark", line.text,
+                        "not of the form NAME: after line N");
     }
     marks.push_back(std::move(mark));
   }

@@ -16,6 +16,8 @@
 #include "cli/verify/hotplug_steps.h"
 #include "cli/verify/log_listing.h"
 #include "cli/verify/sysfs_listing.h"
+#include "core/panic.h"
+#include "core/text_source.h"
 #include "platform/machine/capture_loader.h"
 
 namespace iommulab::verify {
@@ -104,8 +106,7 @@ class hotplug_system {
       case action::other:
         break;
     }
-    return errno_status(EINVAL, absl::StrFormat("%s line %d: nobody knows how to do \"%s\"",
-                                                steps_file, step.line, step.title));
+    return line_error(steps_file, step.line, "step", step.title, "nobody knows how to do it");
   }
 
   /// The driver's own directory: the one that has the device now, or had it before it was unbound.
@@ -168,6 +169,25 @@ absl::StatusOr<class_result> compare_calls(const capture_folder& folder,
                        call_lines(keep_notifications(ours), page_names::by_appearance({})));
 }
 
+absl::StatusOr<std::vector<class_result>> run_steps(const capture_folder& folder,
+                                                    const hotplug_script& script,
+                                                    hotplug_system& system) {
+  if (absl::Status status = system.boot(folder); !status.ok()) return status;
+  numbered_lines captured;
+  numbered_lines ours;
+  for (const hotplug_step& step : script.steps) {
+    add_captured(step, captured);
+    if (absl::Status status = system.run(step, ours); !status.ok()) return status;
+  }
+  std::vector<class_result> results = {compare_lines("hotplug", steps_file, captured, ours)};
+  if (folder.has(calls_file)) {
+    absl::StatusOr<class_result> calls = compare_calls(folder, system);
+    if (!calls.ok()) return calls.status();
+    results.push_back(*std::move(calls));
+  }
+  return results;
+}
+
 }  // namespace
 
 bool has_hotplug_steps(const capture_folder& folder) {
@@ -185,20 +205,12 @@ absl::StatusOr<std::vector<class_result>> verify_hotplug(const capture_folder& f
   if (!machine.ok()) return machine.status();
 
   hotplug_system system(std::move(*machine));
-  if (absl::Status status = system.boot(folder); !status.ok()) return status;
-  numbered_lines captured;
-  numbered_lines ours;
-  for (const hotplug_step& step : script->steps) {
-    add_captured(step, captured);
-    if (absl::Status status = system.run(step, ours); !status.ok()) return status;
+  try {
+    return run_steps(folder, *script, system);
+  } catch (const kernel_bug& bug) {
+    const std::string report = absl::StrCat("BUG: ", bug.what());
+    return std::vector<class_result>{{"hotplug", class_result::outcome::different, 0, report}};
   }
-  std::vector<class_result> results = {compare_lines("hotplug", steps_file, captured, ours)};
-  if (folder.has(calls_file)) {
-    absl::StatusOr<class_result> calls = compare_calls(folder, system);
-    if (!calls.ok()) return calls.status();
-    results.push_back(*std::move(calls));
-  }
-  return results;
 }
 
 }  // namespace iommulab::verify

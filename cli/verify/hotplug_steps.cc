@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "cli/verify/log_listing.h"
+#include "core/text_source.h"
 
 namespace iommulab::verify {
 namespace {
@@ -110,14 +111,14 @@ absl::Status take_log(const capture_folder& folder, absl::Span<const numbered_li
     start = i + 1;
     const std::string title = log[i].text.substr(at + log_step.size());
     if (reached >= steps.size() || steps[reached].title != title) {
-      return line_error(folder.file_path(file), log[i].line,
+      return line_error(folder.file_path(file), log[i].line, "step", title,
                         "the log's steps are not the script's");
     }
     ++reached;
   }
   if (reached != steps.size()) {
-    return line_error(folder.file_path(file), log.empty() ? 0 : log.back().line,
-                      "the log ends before the script's last step");
+    return line_error(folder.file_path(file), log.empty() ? 0 : log.back().line, "step",
+                      steps[reached].title, "the log ends before it");
   }
   return absl::OkStatus();
 }
@@ -138,7 +139,7 @@ absl::StatusOr<hotplug_script> read_hotplug_script(const capture_folder& folder)
     } else if (line.text.starts_with(step_prefix)) {
       script.steps.push_back(new_step(line, script.network_device));
     } else if (script.steps.empty() || !take_state(line, script.steps.back())) {
-      return line_error(folder.file_path(file), line.line, "not part of a step");
+      return line_error(folder.file_path(file), line.line, "line", line.text, "not part of a step");
     }
   }
   const absl::Span<const numbered_line> log = absl::MakeConstSpan(*lines).subspan(log_start);

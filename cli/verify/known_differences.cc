@@ -1,39 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/verify/known_differences.h"
 
+#include <algorithm>
 #include <array>
 
 namespace iommulab::verify {
 namespace {
 
-constexpr std::string_view zero_length_hang =
-    "4.4 hangs in dmar_acpi_dev_scope_init() on a structure without a length; the table is refused "
-    "there, and the log says so";
-constexpr std::string_view scope_hang =
-    "4.4 hangs in dmar_alloc_dev_scope() on a scope shorter than its header; the table is refused "
-    "there, and the log says so";
-
-constexpr std::array<known_difference, 8> differences = {{
-    {"firmware/x2", "log", zero_length_hang},
-    {"firmware/x2.calls", "log", zero_length_hang},
-    {"firmware/x4c", "log", zero_length_hang},
-    {"firmware/x4c.calls", "log", zero_length_hang},
-    {"firmware/x6", "log", scope_hang},
-    {"firmware/x6.calls", "log", scope_hang},
-    {"firmware/x6b", "log", scope_hang},
-    {"firmware/x6b.calls", "log", scope_hang},
+constexpr std::array<known_difference, 3> differences = {{
+    {"structure_length_zero", "",
+     "4.4 hangs in dmar_acpi_dev_scope_init() on a structure without a length; the table is "
+     "refused "
+     "there, and the log says so"},
+    {"structure_header_cut", "",
+     "4.4 hangs in dmar_acpi_dev_scope_init() on the header that it reads past the table's end; "
+     "the "
+     "table is refused there, and the log says so"},
+    {"scope_length_*", "DMAR: Unsupported device scope",
+     "4.4 hangs in dmar_alloc_dev_scope() on a scope without a length; the table is refused there, "
+     "and the log says so"},
 }};
 
-/// Whether `text` is `pattern` with each '*' replaced by some characters.
+/// dmar_table_init() says so of every table that it could not parse.
+constexpr std::string_view parse_failure = "DMAR: Parse DMAR table failure.";
+
 bool matches(std::string_view pattern, std::string_view text) {
-  const size_t star = pattern.find('*');
-  if (star == std::string_view::npos) return pattern == text;
-  if (!text.starts_with(pattern.substr(0, star))) return false;
-  const std::string_view rest = pattern.substr(star + 1);
-  for (size_t at = star; at <= text.size(); ++at) {
-    if (matches(rest, text.substr(at))) return true;
-  }
-  return false;
+  if (!pattern.ends_with('*')) return pattern == text;
+  return text.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
+/// Whether all lines are `repeated`; the last may be cut short, where the run was stopped.
+bool only_repeats(absl::Span<const numbered_line> lines, std::string_view repeated) {
+  if (lines.empty()) return true;
+  const std::string_view last = lines.back().text;
+  return repeated.starts_with(last) &&
+         std::all_of(lines.begin(), std::prev(lines.end()),
+                     [&](const numbered_line& line) { return line.text == repeated; });
+}
+
+/// Whether the lines are what the driver says when it refuses its table, and no more.
+bool only_refuses(absl::Span<const numbered_line> lines, std::string_view refusal) {
+  if (lines.empty() || lines[0].text != refusal) return false;
+  return lines.size() == 1 || (lines.size() == 2 && lines[1].text == parse_failure);
 }
 
 }  // namespace
@@ -43,11 +51,25 @@ absl::Span<const known_difference> known_differences() {
 }
 
 const known_difference* find_known_difference(absl::Span<const known_difference> list,
-                                              std::string_view capture, std::string_view name) {
-  for (const known_difference& entry : list) {
-    if (entry.name == name && matches(entry.capture, capture)) return &entry;
-  }
-  return nullptr;
+                                              absl::Span<const table_refusal_said> refusals,
+                                              absl::Span<const numbered_line> captured_log,
+                                              absl::Span<const numbered_line> our_log) {
+  if (refusals.empty()) return nullptr;
+  const table_refusal_said& last = refusals.back();
+  const auto entry = std::find_if(list.begin(), list.end(), [&](const known_difference& known) {
+    return matches(known.refusal, last.name);
+  });
+  if (entry == list.end()) return nullptr;
+  const auto refused = std::find_if(our_log.begin(), our_log.end(), [&](const numbered_line& line) {
+    return line.text == last.line;
+  });
+  const auto common = static_cast<size_t>(refused - our_log.begin());
+  if (captured_log.size() < common) return nullptr;
+  const bool same =
+      std::equal(our_log.begin(), refused, captured_log.begin(),
+                 [](const numbered_line& a, const numbered_line& b) { return a.text == b.text; });
+  if (!same || !only_refuses(our_log.subspan(common), last.line)) return nullptr;
+  return only_repeats(captured_log.subspan(common), entry->repeated) ? &*entry : nullptr;
 }
 
 }  // namespace iommulab::verify

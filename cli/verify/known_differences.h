@@ -1,28 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The one list of differences from real kernels that are meant. Tests and `iommulab verify` read
-// it: a difference on it is reported with its reason, and an entry that no longer differs is an
-// error, so that the list cannot outlive what it excuses.
+// The one list of differences from real kernels that are meant, and exactly how far each goes.
+// Tests and `iommulab verify` read it; a difference on it is reported with its reason. A test asks
+// that each entry is met in some capture, so that the list cannot outlive what it excuses.
+//
+// What happened decides, not the name of a capture. All entries are tables on which Linux 4.4 hangs
+// and which are refused here. The real log then ends where the kernel hung, and the run's goes on
+// with the refusal. That, and nothing else, is excused: up to there both logs are the same.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/types/span.h"
+#include "cli/verify/numbered_line.h"
 
 namespace iommulab::verify {
 
+/// What the driver found wrong with its table.
+struct table_refusal_said {
+  std::string name;  ///< of the diagnosis
+  std::string line;  ///< what the log says where the table is refused for it
+};
+
 struct known_difference {
-  /// Capture name, "firmware/x2" or "hotplug/bridges-hot.calls"; '*' stands for any characters.
-  std::string_view capture;
-  /// "registers", "queue", "calls", "tables", "log", "sysfs" or "groups".
-  std::string_view name;
+  /// Name of the diagnosis, by intel/diagnosis.h; a '*' at its end stands for any characters.
+  std::string_view refusal;
+  /// The line that a hanging 4.4 prints over and over; empty when it hangs silently.
+  std::string_view repeated;
   std::string_view reason;
 };
 
 absl::Span<const known_difference> known_differences();
 
-/// The entry for this capture and class, or null.
+/// The entry that excuses how the two logs differ, or null. `refusals` are the run's, in order; the
+/// last is the one that ended it.
 const known_difference* find_known_difference(absl::Span<const known_difference> list,
-                                              std::string_view capture, std::string_view name);
+                                              absl::Span<const table_refusal_said> refusals,
+                                              absl::Span<const numbered_line> captured_log,
+                                              absl::Span<const numbered_line> our_log);
 
 }  // namespace iommulab::verify

@@ -46,7 +46,7 @@ absl::StatusOr<std::vector<recorded_page>> recorded_pages(const capture_folder& 
                                                           const std::vector<std::string>& phases) {
   constexpr std::string_view boot_graph = "fgraph-boot.txt";
   std::vector<recorded_page> pages;
-  if (!folder.has(boot_graph)) return pages;
+  if (!folder.has(boot_graph) || !folder.has("vtd-trace.txt")) return pages;
   absl::StatusOr<hardware_trace> trace = read_start_up_trace(folder);
   if (!trace.ok()) return trace.status();
   const page_roles roles = roles_of(*trace);

@@ -26,8 +26,9 @@ struct recorded_page {
   bool operator==(const recorded_page&) const = default;
 };
 
-/// In the order of the requests; empty when the capture has no call tree or never switched
-/// translation on. With `phases`, the tables of these graph files ("fgraph-lab.txt") follow.
+/// In the order of the requests; empty when the capture has no call tree or no trace, or never
+/// switched translation on. With `phases`, the tables of these graph files ("fgraph-lab.txt")
+/// follow.
 absl::StatusOr<std::vector<recorded_page>> recorded_pages(
     const capture_folder& folder, const std::vector<std::string>& phases = {});
 

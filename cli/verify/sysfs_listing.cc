@@ -7,7 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
+#include "core/text_source.h"
+#include "platform/machine/parse.h"
 
 namespace iommulab::verify {
 namespace {
@@ -25,6 +28,31 @@ std::string_view without_trailing_blanks(std::string_view text) {
 bool is_left_out(std::string_view text) {
   return text.empty() || text.starts_with("  domains_used = ") || text.starts_with("iommu * ->") ||
          text.starts_with("  * =") || text == "  devices:";
+}
+
+/// Whether `text` is "NAME iommu -> TARGET" with a PCI function's name.
+bool is_device_link(std::string_view text) {
+  const size_t blank = text.find(' ');
+  source_id function;
+  return blank != std::string_view::npos && parse_pci_address(text.substr(0, blank), function) &&
+         text.substr(blank).starts_with(" iommu -> ");
+}
+
+/// Whether `text` is "group N: …".
+bool is_group(std::string_view text) {
+  const size_t colon = text.find(':');
+  unsigned number = 0;
+  return text.starts_with(group_prefix) && colon != std::string_view::npos &&
+         absl::SimpleAtoi(
+             std::string(text.substr(group_prefix.size(), colon - group_prefix.size())), &number);
+}
+
+/// Whether `text` is a line of the sysfs class, of a form that the recorder writes.
+bool is_sysfs(std::string_view text) {
+  const bool attribute = text.starts_with("  ") && text.find(" = ") != std::string_view::npos;
+  const bool unit = text.starts_with("iommu ") && text.find(" -> ") != std::string_view::npos;
+  return attribute || unit || text.starts_with("  devices: ") || text.starts_with("/sys/") ||
+         is_device_link(text);
 }
 
 /// Adds a line unless the listing leaves it out; its number is that of the lines so far.
@@ -98,13 +126,19 @@ void find_nodes(const sysfs_tree& tree, const std::string& directory, found_node
 }  // namespace
 
 absl::StatusOr<sysfs_listing> read_sysfs_listing(const capture_folder& folder) {
-  absl::StatusOr<numbered_lines> lines = folder.read_lines("sysfs-iommu.txt");
+  constexpr std::string_view file = "sysfs-iommu.txt";
+  absl::StatusOr<numbered_lines> lines = folder.read_lines(file);
   if (!lines.ok()) return lines.status();
   sysfs_listing listing;
   for (const numbered_line& line : *lines) {
     const std::string_view text = without_trailing_blanks(line.text);
     if (is_left_out(text)) continue;
-    numbered_lines& part = text.starts_with(group_prefix) ? listing.groups : listing.sysfs;
+    const bool group = is_group(text);
+    if (!group && !is_sysfs(text)) {
+      return line_error(folder.file_path(file), line.line, "line", text,
+                        "no line of the recorder's has this form");
+    }
+    numbered_lines& part = group ? listing.groups : listing.sysfs;
     part.push_back({line.line, std::string(text)});
   }
   return listing;

@@ -8,8 +8,10 @@
 #include <utility>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "core/text_source.h"
 
 namespace iommulab::verify {
 namespace {
@@ -202,27 +204,29 @@ absl::StatusOr<dumped_tables> dumped_tables::read(const capture_folder& folder,
   size_t counted = 0;
   for (const numbered_line& line : *lines) {
     if (line.text.starts_with(count_comment) && !take_count(line.text, counted)) {
-      return line_error(folder.file_path(file), line.line, "a count without a number");
+      return line_error(folder.file_path(file), line.line, "count", line.text,
+                        "it does not end in a number");
     }
     if (line.text.starts_with(root_comment)) {
       uint64_t root = 0;
       if (!absl::SimpleHexAtoi(line.text.substr(root_comment.size()), &root)) {
-        return line_error(folder.file_path(file), line.line, "a root table without an address");
+        return line_error(folder.file_path(file), line.line, "root table", line.text,
+                          "it does not end in an address");
       }
       dump.root_ = root;
     }
     if (line.text.empty() || line.text.starts_with('#')) continue;
     if (line.text.starts_with("I ")) continue;  // interrupt remapping entries
     std::optional<dump_line> parsed = parse_dump_line(line);
-    if (!parsed) return line_error(folder.file_path(file), line.line, "not a table entry");
+    if (!parsed)
+      return line_error(folder.file_path(file), line.line, "entry", line.text, "not a table entry");
     dump.tables_[{parsed->level, parsed->table}].push_back(parsed->entry);
     if (!is_wide(parsed->level)) ++second_level;
   }
   if (second_level != counted) {
-    return line_error(folder.file_path(file), lines->size(),
-                      absl::StrFormat("the counts at the end say %d second-level entries, %d are "
-                                      "there: the file is cut short",
-                                      counted, second_level));
+    return line_error(
+        folder.file_path(file), lines->size(), "count", absl::StrCat(counted),
+        absl::StrFormat("%d second-level entries are there: the file is cut short", second_level));
   }
   return dump;
 }

@@ -28,13 +28,19 @@ int verify_folder(const std::string& path) {
   if (!folder.ok()) return complain(folder.status());
   const auto run = verify::run_capture(*folder);
   if (!run.ok()) return complain(run.status());
-  std::printf("%s\n", folder->path().c_str());
   std::vector<verify::class_result> results = verify::compare_run(*folder, (*run)->result);
   if (verify::has_hotplug_steps(*folder)) {
     const auto hotplug = verify::verify_hotplug(*folder);
     if (!hotplug.ok()) return complain(hotplug.status());
     results.insert(results.end(), hotplug->begin(), hotplug->end());
   }
+  // One sentence for a damaged file, and nothing of a comparison that was not made.
+  for (const verify::class_result& result : results) {
+    if (result.status == verify::class_result::outcome::unreadable) {
+      return complain(absl::InvalidArgumentError(result.report));
+    }
+  }
+  std::printf("%s\n", folder->path().c_str());
   bool passes = true;
   for (const verify::class_result& result : results) {
     std::fputs(to_string(result).c_str(), stdout);

@@ -7,11 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/text_source.h"
 #include "platform/machine/kernel_log.h"
 #include "platform/machine/parse.h"
 #include "platform/machine/pci_listing.h"
 #include "platform/machine/qemu_unit.h"
-#include "core/text_source.h"
 
 namespace iommulab {
 namespace {

@@ -66,8 +66,7 @@ absl::StatusOr<std::vector<memory_range>> parse_e820(const text_source& log) {
                    rest.substr(close + 2) == "usable" ? memory_range::kind::ram
                                                       : memory_range::kind::reserved});
   }
-  if (map.empty())
-    return line_error(log.name, lines.size(), "BIOS-e820", "", "there is no such line");
+  if (map.empty()) return line_error(log.name, 0, "BIOS-e820", "", "there is no such line");
   return map;
 }
 
@@ -122,20 +121,28 @@ phys_addr parse_dmar_address(const text_source& log) {
 
 absl::StatusOr<std::vector<address_hole>> parse_mmconfig(const text_source& iomem) {
   std::vector<address_hole> holes;
+  size_t resources = 0;
   const std::vector<std::string_view> lines = iomem.lines();
   for (size_t i = 0; i < lines.size(); ++i) {
-    std::string_view rest;
-    if (!after(lines[i], " : PCI MMCONFIG", rest)) continue;
-    const std::string_view range = lines[i].substr(lines[i].find_first_not_of(' '));
-    const size_t dash = range.find('-');
-    const size_t end = range.find(" : ");
+    // "  b0000000-bfffffff : PCI MMCONFIG 0000 [bus 00-ff]"
+    const std::string_view text =
+        lines[i].substr(std::min(lines[i].find_first_not_of(' '), lines[i].size()));
+    if (text.empty()) continue;
+    constexpr std::string_view separator = " : ";
+    const size_t dash = text.find('-');
+    const size_t end = text.find(separator);
     uint64_t first = 0;
     uint64_t last = 0;
-    if (dash == std::string_view::npos || dash > end || !parse_hex(range.substr(0, dash), first) ||
-        !parse_hex(range.substr(dash + 1, end - dash - 1), last) || last < first) {
-      return line_error(iomem.name, i + 1, "range", range, "not of the form FIRST-LAST : NAME");
+    if (end == std::string_view::npos || dash > end || !parse_hex(text.substr(0, dash), first) ||
+        !parse_hex(text.substr(dash + 1, end - dash - 1), last) || last < first) {
+      return line_error(iomem.name, i + 1, "range", text, "not of the form FIRST-LAST : NAME");
     }
+    ++resources;
+    if (!text.substr(end + separator.size()).starts_with("PCI MMCONFIG")) continue;
     holes.push_back({phys_addr(first), last - first + 1});
+  }
+  if (resources == 0) {
+    return line_error(iomem.name, 0, "range", "", "there is no line FIRST-LAST : NAME");
   }
   return holes;
 }

@@ -8,8 +8,8 @@
 
 #include "core/environment.h"
 #include "core/status.h"
-#include "platform/machine/machine.h"
 #include "core/text_source.h"
+#include "platform/machine/machine.h"
 
 namespace iommulab {
 
@@ -31,7 +31,7 @@ dmi_strings parse_dmi(const text_source& log);
 phys_addr parse_dmar_address(const text_source& log);
 
 /// The configuration windows of /proc/iomem ("PCI MMCONFIG"): what no function owns there reads all
-/// ones.
+/// ones. EINVAL when a line is not "FIRST-LAST : NAME", or when there is none.
 absl::StatusOr<std::vector<address_hole>> parse_mmconfig(const text_source& iomem);
 
 }  // namespace iommulab

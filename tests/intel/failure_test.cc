@@ -34,8 +34,10 @@ machine_config small_q35(bool pass_through) {
 }
 
 /// The recorded machine with the most regions: two of one device, one below 1 MiB, one in RAM.
+constexpr char regions_capture[] = "kernel/v4_4/firmware/r2";
+
 machine_config regions_machine() {
-  auto machine = load_capture((golden::root() / "kernel/v4_4/firmware/r2").string());
+  auto machine = load_capture((golden::root() / regions_capture).string());
   if (!machine.ok()) throw std::runtime_error(std::string(machine.status().message()));
   return *machine;
 }
@@ -182,6 +184,10 @@ class every_allocation : public ::testing::TestWithParam<std::tuple<scenario, in
 
 TEST_P(every_allocation, may_fail) {
   const auto& [what, how] = GetParam();
+  if (std::string_view(what.name).starts_with("regions") &&
+      !std::filesystem::is_directory(golden::root() / regions_capture)) {
+    GTEST_SKIP() << "no " << regions_capture;
+  }
   const machine_config machine = what.machine();
   constexpr trace_class quiet = trace_class::none;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/boot/boot_json.h"
 
+#include <filesystem>
 #include <string>
 
 #include "cli/boot/run_boot.h"
@@ -74,6 +75,7 @@ TEST(boot_json_test, events_come_with_trace_and_are_balanced) {
 }
 
 TEST(boot_json_test, a_finding_is_one_document_too) {
+  if (!std::filesystem::is_directory(capture("firmware/x1"))) GTEST_SKIP() << "no firmware/x1";
   const command_result result = boot({.machines = {capture("firmware/x1")}, .json = true});
   EXPECT_EQ(result.status, 1);
   const json d = json::parse(result.out);

@@ -51,7 +51,6 @@ TEST(capture_folder_test, lines_are_numbered_and_a_missing_last_newline_is_no_ma
   folder.write("dmesg.txt", "one\n\nthree");
   const auto opened = capture_folder::open(folder.path() + "/");
   ASSERT_TRUE(opened.ok()) << opened.status();
-  EXPECT_EQ(opened->name(), "boot/case");
   const auto lines = opened->read_lines("dmesg.txt");
   ASSERT_TRUE(lines.ok());
   ASSERT_EQ(lines->size(), 3u);
@@ -73,6 +72,26 @@ TEST(capture_folder_test, a_damaged_compressed_file_is_an_error_that_names_it) {
   EXPECT_NE(text.status().message().find("dmesg.txt.xz"), std::string::npos);
 }
 
+TEST(capture_folder_test, a_folder_in_the_place_of_a_file_is_an_error_that_names_it) {
+  const temporary_folder folder;
+  folder.write("dmesg.txt", "");
+  fs::create_directory(fs::path(folder.path()) / "vtd-trace.txt");
+  const auto opened = capture_folder::open(folder.path());
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_TRUE(opened->has("vtd-trace.txt"));
+  const auto text = opened->read_text("vtd-trace.txt");
+  EXPECT_EQ(text.status().message(), folder.path() + "/vtd-trace.txt: is a directory");
+}
+
+TEST(capture_folder_test, more_lines_than_any_capture_has_are_refused) {
+  const temporary_folder folder;
+  folder.write("dmesg.txt", std::string((size_t{1} << 22) + 1, '\n'));
+  const auto opened = capture_folder::open(folder.path());
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ(opened->read_lines("dmesg.txt").status().message(),
+            folder.path() + "/dmesg.txt: has more than 4194304 lines");
+}
+
 TEST(capture_folder_test, a_truncated_compressed_file_is_an_error) {
   const std::vector<std::string> paths = capture_paths();
   if (paths.empty()) GTEST_SKIP() << "no captures of Linux 4.4; set IOMMULAB_GOLDEN";
@@ -84,7 +103,7 @@ TEST(capture_folder_test, a_truncated_compressed_file_is_an_error) {
     packed.assign(std::istreambuf_iterator<char>(stream), {});
     break;
   }
-  ASSERT_GT(packed.size(), 100u);
+  if (packed.empty()) GTEST_SKIP() << "no capture has a compressed call tree";
   const temporary_folder folder;
   folder.write("dmesg.txt.xz", packed.substr(0, packed.size() / 2));
   const auto opened = capture_folder::open(folder.path());
@@ -98,7 +117,7 @@ TEST(capture_folder_test, every_file_of_every_capture_reads_as_the_xz_program_re
   for (const std::string& path : paths) {
     const auto folder = capture_folder::open(path);
     ASSERT_TRUE(folder.ok()) << folder.status();
-    EXPECT_EQ(folder->has_recorded_calls(), path.ends_with(".calls"));
+    EXPECT_EQ(folder->has_recorded_calls(), !scan(path, "fgraph-boot.txt").empty());
     for (const char* file : {"dmesg.txt", "vtd-trace.txt", "cmdline", "sysfs-iommu.txt"}) {
       const std::vector<std::string> expected = scan(path, file);
       EXPECT_EQ(folder->has(file), !expected.empty() || fs::exists(path + "/" + file));

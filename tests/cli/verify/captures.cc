@@ -31,12 +31,15 @@ std::string command_output(const std::string& command) {
 
 std::string golden_root() {
   std::vector<fs::path> places;
-  if (const char* golden = std::getenv("IOMMULAB_GOLDEN")) places.emplace_back(golden);
-  const fs::path source(IOMMULAB_SOURCE_DIR);
-  places.push_back(source / "tests/golden");
-  places.push_back(source.parent_path() / "shared/golden");
+  if (const char* golden = std::getenv("IOMMULAB_GOLDEN")) {
+    places.emplace_back(golden);
+  } else {
+    const fs::path source(IOMMULAB_SOURCE_DIR);
+    places.push_back(source / "tests/golden");
+    places.push_back(source.parent_path() / "shared/golden");
+  }
   for (const fs::path& place : places) {
-    if (fs::is_directory(place / "kernel/v4_4/boot")) return place.string();
+    if (fs::is_directory(place / "kernel/v4_4")) return place.string();
   }
   return {};
 }
@@ -46,7 +49,9 @@ std::vector<std::string> capture_paths() {
   const std::string root = golden_root();
   if (root.empty()) return paths;
   for (const char* kind : {"boot", "firmware", "hotplug"}) {
-    for (const auto& entry : fs::directory_iterator(fs::path(root) / "kernel/v4_4" / kind)) {
+    const fs::path group = fs::path(root) / "kernel/v4_4" / kind;
+    if (!fs::is_directory(group)) continue;
+    for (const auto& entry : fs::directory_iterator(group)) {
       if (entry.is_directory()) paths.push_back(entry.path().string());
     }
   }
@@ -56,6 +61,10 @@ std::vector<std::string> capture_paths() {
 
 std::string capture_path(const std::string& name) {
   return golden_root() + "/kernel/v4_4/" + name;
+}
+
+bool has_capture(const std::string& name) {
+  return !golden_root().empty() && fs::is_directory(capture_path(name));
 }
 
 std::vector<std::string> scan(const std::string& capture, const std::string& file) {

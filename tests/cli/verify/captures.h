@@ -4,13 +4,15 @@
 // under test.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <string>
 #include <vector>
 
 namespace iommulab::verify {
 
-/// $IOMMULAB_GOLDEN, else tests/golden, else ../shared/golden beside the source root: the first
-/// that holds captures of Linux 4.4; empty when none does.
+/// $IOMMULAB_GOLDEN; without it tests/golden, else ../shared/golden beside the source root. Empty
+/// when no captures of Linux 4.4 are there.
 std::string golden_root();
 
 /// Paths of all capture folders below kernel/v4_4/boot, firmware and hotplug, sorted.
@@ -18,6 +20,11 @@ std::vector<std::string> capture_paths();
 
 /// Path of one capture, "boot/default".
 std::string capture_path(const std::string& name);
+bool has_capture(const std::string& name);
+
+/// Ends the test as skipped when the golden root lacks the capture that it is about.
+#define IOMMULAB_NEEDS_CAPTURE(name) \
+  if (!has_capture(name)) GTEST_SKIP() << "no capture " << (name) << " of Linux 4.4"
 
 /// The lines of FILE or FILE.xz in a capture, by the xz program; empty when there is neither.
 std::vector<std::string> scan(const std::string& capture, const std::string& file);

@@ -84,6 +84,7 @@ TEST_F(comparison_test, a_run_that_did_what_the_kernel_did_is_equal_in_every_cla
 }
 
 TEST_F(comparison_test, the_number_of_lines_is_that_of_the_capture) {
+  IOMMULAB_NEEDS_CAPTURE("boot/default.calls");
   const std::string path = capture_path("boot/default.calls");
   synthesizer run(path, same_page);
   const std::vector<class_result> results = compare_run(open(path), run.run(), {});
@@ -98,6 +99,7 @@ TEST_F(comparison_test, the_number_of_lines_is_that_of_the_capture) {
 }
 
 TEST_F(comparison_test, a_run_with_other_pages_differs_when_it_says_that_they_were_replayed) {
+  IOMMULAB_NEEDS_CAPTURE("boot/default.calls");
   const std::string path = capture_path("boot/default.calls");
   synthesizer run(path, other_page);
   run.run().pages_replayed = true;
@@ -106,6 +108,7 @@ TEST_F(comparison_test, a_run_with_other_pages_differs_when_it_says_that_they_we
 }
 
 TEST_F(comparison_test, one_register_value_is_found_at_its_line) {
+  IOMMULAB_NEEDS_CAPTURE("boot/default");
   const std::string path = capture_path("boot/default");
   synthesizer run(path, other_page);
   for (trace_event& event : run.run().events) {
@@ -124,6 +127,7 @@ TEST_F(comparison_test, one_register_value_is_found_at_its_line) {
 }
 
 TEST_F(comparison_test, a_missing_and_an_extra_access_are_found) {
+  IOMMULAB_NEEDS_CAPTURE("boot/no-option");
   const std::string path = capture_path("boot/no-option");
   const capture_folder folder = open(path);
   synthesizer missing(path, same_page);
@@ -150,6 +154,7 @@ TEST_F(comparison_test, a_missing_and_an_extra_access_are_found) {
 }
 
 TEST_F(comparison_test, one_descriptor_is_found_at_its_line) {
+  IOMMULAB_NEEDS_CAPTURE("boot/default");
   const std::string path = capture_path("boot/default");
   synthesizer run(path, other_page);
   for (trace_event& event : run.run().events) {
@@ -163,6 +168,7 @@ TEST_F(comparison_test, one_descriptor_is_found_at_its_line) {
 }
 
 TEST_F(comparison_test, a_wait_descriptor_that_points_at_another_word_is_found) {
+  IOMMULAB_NEEDS_CAPTURE("boot/default");
   const std::string path = capture_path("boot/default");
   synthesizer run(path, other_page);
   trace_event* last = nullptr;
@@ -175,6 +181,7 @@ TEST_F(comparison_test, a_wait_descriptor_that_points_at_another_word_is_found) 
 }
 
 TEST_F(comparison_test, a_call_that_is_not_made_is_found_at_its_line) {
+  IOMMULAB_NEEDS_CAPTURE("boot/default.calls");
   const std::string path = capture_path("boot/default.calls");
   synthesizer run(path, same_page);
   auto& events = run.run().events;
@@ -192,6 +199,7 @@ TEST_F(comparison_test, a_call_that_is_not_made_is_found_at_its_line) {
 }
 
 TEST_F(comparison_test, a_note_with_another_number_is_found_at_its_line) {
+  IOMMULAB_NEEDS_CAPTURE("boot/default.calls");
   const std::string path = capture_path("boot/default.calls");
   synthesizer run(path, other_page);
   const std::string note = "reserve_iova lo=0xfea00 hi=0xfeaff";
@@ -209,6 +217,7 @@ TEST_F(comparison_test, a_note_with_another_number_is_found_at_its_line) {
 }
 
 TEST_F(comparison_test, one_entry_of_a_table_is_found_at_its_line) {
+  IOMMULAB_NEEDS_CAPTURE("firmware/r1");
   const std::string path = capture_path("firmware/r1");
   synthesizer run(path, same_page);
   // 1 0x… 505 000000003fff9003: a page of the first reserved region.
@@ -230,6 +239,7 @@ TEST_F(comparison_test, one_entry_of_a_table_is_found_at_its_line) {
 }
 
 TEST_F(comparison_test, a_mapping_that_start_up_does_not_make_is_found_in_ours) {
+  IOMMULAB_NEEDS_CAPTURE("boot/default");
   const std::string path = capture_path("boot/default");
   synthesizer run(path, other_page);
   // Make the identity map's second 2 MiB page point elsewhere.
@@ -246,6 +256,7 @@ TEST_F(comparison_test, a_mapping_that_start_up_does_not_make_is_found_in_ours) 
 }
 
 TEST_F(comparison_test, a_run_without_a_root_table_differs_from_one_with) {
+  IOMMULAB_NEEDS_CAPTURE("boot/default");
   const std::string path = capture_path("boot/default");
   synthesizer run(path, same_page);
   run.run().units[0].root_table.reset();
@@ -255,6 +266,7 @@ TEST_F(comparison_test, a_run_without_a_root_table_differs_from_one_with) {
 }
 
 TEST_F(comparison_test, one_word_of_the_log_is_found_at_its_line) {
+  IOMMULAB_NEEDS_CAPTURE("firmware/x1");
   const std::string path = capture_path("firmware/x1");
   synthesizer run(path, same_page);
   for (std::string& line : run.run().log) {
@@ -269,6 +281,7 @@ TEST_F(comparison_test, one_word_of_the_log_is_found_at_its_line) {
 }
 
 TEST_F(comparison_test, an_attribute_a_link_and_a_group_are_found_at_their_lines) {
+  IOMMULAB_NEEDS_CAPTURE("boot/default");
   const std::string path = capture_path("boot/default");
   const capture_folder folder = open(path);
   const std::string attribute = "devices/virtual/iommu/dmar0/intel-iommu/ecap";
@@ -301,30 +314,96 @@ TEST_F(comparison_test, an_attribute_a_link_and_a_group_are_found_at_their_lines
       std::string::npos);
 }
 
-TEST_F(comparison_test, a_known_difference_passes_and_one_that_is_none_any_more_does_not) {
+TEST_F(comparison_test, a_refusal_that_is_known_is_excused_and_nothing_besides) {
+  IOMMULAB_NEEDS_CAPTURE("firmware/x1");
   const std::string path = capture_path("firmware/x1");
-  const std::vector<known_difference> known = {{"firmware/x*", "log", "said better"}};
+  const std::vector<known_difference> known = {{"length_*", "", "said better"}};
   synthesizer run(path, same_page);
-  run.run().log.push_back("DMAR: refused");
+  run.run().log.emplace_back("DMAR: refused");
+  run.run().refusals = {{"length_zero", "DMAR: refused"}};
   std::vector<class_result> results = compare_run(open(path), run.run(), known);
   EXPECT_TRUE(different(results).empty()) << all_reports(results);
   EXPECT_EQ(result_of(results, "log").status, outcome::known);
   EXPECT_NE(to_string(result_of(results, "log")).find("known difference: said better"),
             std::string::npos);
 
-  run.run().log.pop_back();
-  results = compare_run(open(path), run.run(), known);
-  EXPECT_EQ(result_of(results, "log").status, outcome::stale);
-  EXPECT_EQ(different(results), std::vector<std::string>{"log"});
+  // Another line differs as well.
+  synthesizer altered(path, same_page);
+  altered.run().refusals = run.run().refusals;
+  for (std::string& line : altered.run().log) {
+    if (line.starts_with("DMAR: ")) line += "!";
+  }
+  altered.run().log.emplace_back("DMAR: refused");
+  results = compare_run(open(path), altered.run(), known);
+  EXPECT_EQ(result_of(results, "log").status, outcome::different);
+
+  // A table that was refused for something else.
+  run.run().refusals[0].name = "another";
+  EXPECT_EQ(result_of(compare_run(open(path), run.run(), known), "log").status, outcome::different);
+}
+
+TEST_F(comparison_test, a_run_that_stopped_dead_says_why) {
+  IOMMULAB_NEEDS_CAPTURE("boot/default");
+  const std::string path = capture_path("boot/default");
+  synthesizer run(path, same_page);
+  run.run().stopped = "BUG: a state that the code rules out";
+  const std::vector<class_result> results = compare_run(open(path), run.run(), {});
+  EXPECT_EQ(different(results), std::vector<std::string>{"start-up"});
+  EXPECT_EQ(to_string(results[0]), "start-up   DIFFERENT: BUG: a state that the code rules out\n");
+}
+
+/// A capture without some of its files.
+std::string copy_without(const std::string& capture, const std::vector<std::string>& files) {
+  namespace fs = std::filesystem;
+  const fs::path copy = fs::path(testing::TempDir()) / "iommulab-without" / capture;
+  fs::remove_all(copy);
+  fs::create_directories(copy.parent_path());
+  fs::copy(capture_path(capture), copy, fs::copy_options::recursive);
+  for (const std::string& file : files) {
+    fs::remove(copy / file);
+    fs::remove(copy / (file + ".xz"));
+  }
+  return copy.string();
+}
+
+TEST_F(comparison_test, without_a_trace_the_classes_that_have_their_files_are_compared) {
+  IOMMULAB_NEEDS_CAPTURE("boot/default.calls");
+  const capture_folder folder = open(copy_without("boot/default.calls", {"vtd-trace.txt"}));
+  const auto pages = recorded_pages(folder);
+  ASSERT_TRUE(pages.ok()) << pages.status();
+  EXPECT_TRUE(pages->empty());
+  synthesizer run(capture_path("boot/default.calls"), other_page);
+  const std::vector<class_result> results = compare_run(folder, run.run(), {});
+  EXPECT_TRUE(different(results).empty()) << all_reports(results);
+  EXPECT_EQ(result_of(results, "registers").status, outcome::not_compared);
+  EXPECT_EQ(result_of(results, "queue").status, outcome::not_compared);
+  for (const char* name : {"tables", "log", "sysfs", "groups"}) {
+    EXPECT_EQ(result_of(results, name).status, outcome::equal) << name;
+    EXPECT_GT(result_of(results, name).lines, 0u) << name;
+  }
+}
+
+TEST_F(comparison_test, a_sysfs_line_of_no_known_form_is_an_error_that_shows_it_escaped) {
+  IOMMULAB_NEEDS_CAPTURE("boot/default");
+  const std::string copy = copy_without("boot/default", {"sysfs-iommu.txt"});
+  synthesizer run(capture_path("boot/default"), same_page);
+  for (const std::string& line : {std::string("garbage"), std::string("group x: 0000:00:00.0"),
+                                  std::string("0000:00:4.0 iommu -> ../../virtual/iommu/dmar0"),
+                                  "\x1b[2J" + std::string(100, 'x')}) {
+    std::ofstream(copy + "/sysfs-iommu.txt") << "group 0: 0000:00:00.0\n" << line << "\n";
+    const class_result sysfs = result_of(compare_run(open(copy), run.run(), {}), "sysfs");
+    EXPECT_EQ(sysfs.status, outcome::unreadable) << line;
+    EXPECT_NE(sysfs.report.find("sysfs-iommu.txt: line 2: line is \""), std::string::npos)
+        << sysfs.report;
+    EXPECT_EQ(sysfs.report.find('\x1b'), std::string::npos);
+    EXPECT_EQ(sysfs.report.find(std::string(61, 'x')), std::string::npos);
+  }
 }
 
 TEST_F(comparison_test, an_unreadable_file_is_an_error_and_not_an_equal_class) {
   namespace fs = std::filesystem;
-  const fs::path copy = fs::path(testing::TempDir()) / "iommulab-unreadable/boot/default";
-  fs::remove_all(copy);
-  fs::create_directories(copy.parent_path());
-  fs::copy(capture_path("boot/default"), copy, fs::copy_options::recursive);
-  fs::remove(copy / "pt-boot.txt.xz");
+  IOMMULAB_NEEDS_CAPTURE("boot/default");
+  const fs::path copy = copy_without("boot/default", {"pt-boot.txt"});
   std::ofstream(copy / "pt-boot.txt") << "# root table 0x2a7000\nR 0x2a7000 0 lo=0000\n";
   synthesizer run(capture_path("boot/default"), same_page);
   const std::vector<class_result> results = compare_run(open(copy.string()), run.run(), {});
@@ -339,27 +418,46 @@ TEST_F(comparison_test, an_unreadable_file_is_an_error_and_not_an_equal_class) {
   EXPECT_EQ(to_string(log), "log        not compared (no dmesg.txt)\n");
 }
 
-TEST(known_differences_test, the_list_has_a_reason_for_each_entry_and_names_real_captures) {
-  for (const known_difference& entry : known_differences()) {
-    EXPECT_FALSE(entry.reason.empty()) << entry.capture;
-    bool found = golden_root().empty();
-    for (const std::string& path : capture_paths()) {
-      const std::string name = open(path).name();
-      found = found || find_known_difference({&entry, 1}, name, entry.name) != nullptr;
-    }
-    EXPECT_TRUE(found) << entry.capture;
-  }
+numbered_lines numbered(const std::vector<std::string>& texts) {
+  numbered_lines lines;
+  for (const std::string& text : texts) lines.push_back({lines.size() + 1, text});
+  return lines;
 }
 
-TEST(known_differences_test, a_star_stands_for_any_characters) {
-  const std::vector<known_difference> list = {{"firmware/x2*", "log", "r"},
-                                              {"*.calls", "calls", "r"}};
-  EXPECT_NE(find_known_difference(list, "firmware/x2b", "log"), nullptr);
-  EXPECT_NE(find_known_difference(list, "firmware/x2", "log"), nullptr);
-  EXPECT_EQ(find_known_difference(list, "firmware/x3", "log"), nullptr);
-  EXPECT_EQ(find_known_difference(list, "firmware/x2", "tables"), nullptr);
-  EXPECT_NE(find_known_difference(list, "boot/default.calls", "calls"), nullptr);
-  EXPECT_EQ(find_known_difference(list, "boot/default", "calls"), nullptr);
+/// Whether the list excuses the difference for a run that refused its table saying "refused".
+bool excuses(std::string_view name, const std::vector<std::string>& captured,
+             const std::vector<std::string>& ours) {
+  const std::vector<known_difference> list = {{"silent_hang", "", "r"},
+                                              {"loud_*", "DMAR: again", "r"}};
+  const std::vector<table_refusal_said> refusals = {{"warned_before", "DMAR: warned"},
+                                                    {std::string(name), "refused"}};
+  const numbered_lines capture = numbered(captured);
+  const numbered_lines run = numbered(ours);
+  return find_known_difference(list, refusals, capture, run) != nullptr;
+}
+
+TEST(known_differences_test, a_log_that_ends_where_ours_refuses_the_table_is_excused) {
+  EXPECT_TRUE(excuses("silent_hang", {"a", "b"}, {"a", "b", "refused"}));
+  EXPECT_TRUE(excuses("silent_hang", {}, {"refused", "DMAR: Parse DMAR table failure."}));
+  EXPECT_FALSE(excuses("another_hang", {"a"}, {"a", "refused"}));
+}
+
+TEST(known_differences_test, any_other_difference_is_not_excused) {
+  EXPECT_FALSE(excuses("silent_hang", {"a", "c"}, {"a", "b", "refused"})) << "a line is altered";
+  EXPECT_FALSE(excuses("silent_hang", {"a"}, {"a", "b", "refused"})) << "a line is missing";
+  EXPECT_FALSE(excuses("silent_hang", {"a", "b", "c"}, {"a", "b", "refused"})) << "the run went on";
+  EXPECT_FALSE(excuses("silent_hang", {"a"}, {"a", "refused", "b"})) << "ours goes on";
+  EXPECT_FALSE(
+      excuses("silent_hang", {"a"}, {"a", "refused", "DMAR: Parse DMAR table failure.", "b"}));
+  EXPECT_FALSE(excuses("silent_hang", {"a"}, {"a"})) << "the refusal was not logged";
+}
+
+TEST(known_differences_test, a_kernel_that_repeats_a_line_while_it_hangs_may_be_stopped_anywhere) {
+  EXPECT_TRUE(excuses("loud_hang", {"a"}, {"a", "refused"}));
+  EXPECT_TRUE(excuses("loud_hang", {"a", "DMAR: again", "DMAR: again"}, {"a", "refused"}));
+  EXPECT_TRUE(excuses("loud_hang", {"a", "DMAR: again", "DMAR: ag"}, {"a", "refused"}));
+  EXPECT_FALSE(excuses("loud_hang", {"a", "DMAR: ag", "DMAR: again"}, {"a", "refused"}));
+  EXPECT_FALSE(excuses("silent_hang", {"a", "DMAR: again"}, {"a", "refused"}));
 }
 
 }  // namespace

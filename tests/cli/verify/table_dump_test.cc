@@ -62,12 +62,14 @@ TEST(table_dump_test, what_stays_of_a_dump_is_what_the_call_tree_says_that_start
   const std::vector<std::string> paths = capture_paths();
   if (paths.empty()) GTEST_SKIP() << "no captures of Linux 4.4; set IOMMULAB_GOLDEN";
   size_t cut = 0;
+  size_t compared = 0;
   for (const std::string& path : paths) {
     const auto folder = capture_folder::open(path);
     ASSERT_TRUE(folder.ok()) << folder.status();
     if (!folder->has("fgraph-boot.txt") || !folder->has("pt-boot.txt")) continue;
     auto dump = dumped_tables::read(*folder, "pt-boot.txt");
     ASSERT_TRUE(dump.ok()) << dump.status();
+    ++compared;
     const size_t before = dump->entry_count();
     dump->keep_start_up();
     if (dump->entry_count() < before) ++cut;
@@ -91,13 +93,17 @@ TEST(table_dump_test, what_stays_of_a_dump_is_what_the_call_tree_says_that_start
       EXPECT_EQ(kept, mapped) << path;
     }
   }
-  EXPECT_GT(cut, 0u);
+  if (compared == 0) GTEST_SKIP() << "no capture has both tables and a call tree";
+  if (has_capture("boot/default.calls")) {
+    EXPECT_GT(cut, 0u);
+  }
 }
 
 TEST(table_dump_test, a_dump_put_into_memory_is_walked_as_the_dump_is) {
   if (golden_root().empty()) GTEST_SKIP() << "no captures of Linux 4.4; set IOMMULAB_GOLDEN";
   for (const char* name : {"boot/default", "boot/bridges-passthrough", "firmware/r1", "firmware/r3",
                            "boot/no-superpages"}) {
+    if (!has_capture(name)) continue;
     const auto folder = capture_folder::open(capture_path(name));
     ASSERT_TRUE(folder.ok()) << folder.status();
     auto dump = dumped_tables::read(*folder, "pt-boot.txt");
@@ -114,7 +120,7 @@ TEST(table_dump_test, a_dump_put_into_memory_is_walked_as_the_dump_is) {
 
 TEST(table_dump_test, a_dump_that_was_cut_short_is_refused) {
   namespace fs = std::filesystem;
-  if (golden_root().empty()) GTEST_SKIP() << "no captures of Linux 4.4; set IOMMULAB_GOLDEN";
+  IOMMULAB_NEEDS_CAPTURE("boot/default");
   const fs::path copy = fs::path(testing::TempDir()) / "iommulab-cut/boot/default";
   fs::remove_all(copy);
   fs::create_directories(copy);

@@ -30,6 +30,7 @@ std::optional<fs::path> corpus_dmar_folder() {
 
 std::vector<fs::path> files_named(const fs::path& folder, const std::vector<std::string>& names) {
   std::vector<fs::path> files;
+  if (!fs::is_directory(folder)) return files;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     if (std::find(names.begin(), names.end(), name) != names.end()) files.push_back(entry.path());

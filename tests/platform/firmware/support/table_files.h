@@ -18,7 +18,7 @@ std::optional<std::filesystem::path> golden_kernel_folder();
 /// The folder of real tables: from IOMMULAB_CORPUS, else ../shared/corpus; nothing when absent.
 std::optional<std::filesystem::path> corpus_dmar_folder();
 
-/// All files below `folder` with one of the names, sorted.
+/// All files below `folder` with one of the names, sorted; none when there is no such folder.
 std::vector<std::filesystem::path> files_named(const std::filesystem::path& folder,
                                                const std::vector<std::string>& names);
 
