@@ -48,8 +48,7 @@ absl::StatusOr<qemu_arguments> parse_qemu_arguments(const text_source& source) {
   const std::vector<std::string> words = shell_words(source.text);
   for (size_t i = 0; i + 1 < words.size(); ++i) {
     const std::string& value = words[i + 1];
-    if (words[i] == "-m" &&
-        !parse_memory_size(without_name(value), arguments.memory)) {
+    if (words[i] == "-m" && !parse_memory_size(without_name(value), arguments.memory)) {
       return line_error(source.name, 1, "-m", value, "not a memory size");
     }
     if (words[i] != "-device" || value.substr(0, value.find(',')) != "intel-iommu") continue;

@@ -7,12 +7,18 @@
 #include <stdbool.h>
 
 /// Index of the lowest bit that is set; `word` is not 0.
-static inline unsigned long __ffs(unsigned long word) { return (unsigned long)__builtin_ctzl(word); }
+static inline unsigned long __ffs(unsigned long word) {
+  return (unsigned long)__builtin_ctzl(word);
+}
 
 /// Index of the highest bit that is set, counted from 1; 0 for 0.
-static inline int fls_long(unsigned long word) { return word == 0 ? 0 : 64 - __builtin_clzl(word); }
+static inline int fls_long(unsigned long word) {
+  return word == 0 ? 0 : 64 - __builtin_clzl(word);
+}
 
-static inline bool is_power_of_2(unsigned long n) { return n != 0 && (n & (n - 1)) == 0; }
+static inline bool is_power_of_2(unsigned long n) {
+  return n != 0 && (n & (n - 1)) == 0;
+}
 
 /// `n` is not 0.
 static inline unsigned long roundup_pow_of_two(unsigned long n) {
@@ -20,4 +26,6 @@ static inline unsigned long roundup_pow_of_two(unsigned long n) {
 }
 
 /// The least k with n <= 1 << k.
-static inline int order_base_2(unsigned long n) { return n > 1 ? fls_long(n - 1) : 0; }
+static inline int order_base_2(unsigned long n) {
+  return n > 1 ? fls_long(n - 1) : 0;
+}

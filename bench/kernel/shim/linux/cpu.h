@@ -14,7 +14,9 @@ static inline int cpuhp_setup_state_multi(int state, const char* name, void* sta
   (void)state, (void)name, (void)startup, (void)teardown;
   return 0;
 }
-static inline void cpuhp_remove_multi_state(int state) { (void)state; }
+static inline void cpuhp_remove_multi_state(int state) {
+  (void)state;
+}
 static inline int cpuhp_state_add_instance_nocalls(int state, struct hlist_node* node) {
   (void)state, (void)node;
   return 0;

@@ -21,17 +21,17 @@
 
 #define static_assert(condition) _Static_assert(condition, #condition)
 
-#define min(a, b)            \
-  ({                         \
-    typeof(a) min_a_ = (a);  \
-    typeof(b) min_b_ = (b);  \
+#define min(a, b)                      \
+  ({                                   \
+    typeof(a) min_a_ = (a);            \
+    typeof(b) min_b_ = (b);            \
     min_a_ < min_b_ ? min_a_ : min_b_; \
   })
-#define swap(a, b)           \
-  do {                       \
-    typeof(a) swap_ = (a);   \
-    (a) = (b);               \
-    (b) = swap_;             \
+#define swap(a, b)         \
+  do {                     \
+    typeof(a) swap_ = (a); \
+    (a) = (b);             \
+    (b) = swap_;           \
   } while (0)
 #define ALIGN(x, a) (((x) + (a)-1) & ~((a)-1))
 #define ALIGN_DOWN(x, a) ((x) & ~((a)-1))
@@ -40,16 +40,16 @@
 #define ERR_PTR(error) ((void*)(long)(error))
 
 // What the kernel only warns of is a bug of the benchmark that calls it.
-#define BUG_ON(condition)                                                        \
-  do {                                                                           \
-    if (unlikely(condition)) {                                                   \
+#define BUG_ON(condition)                                                            \
+  do {                                                                               \
+    if (unlikely(condition)) {                                                       \
       fprintf(stderr, "kernel: BUG at %s:%d: %s\n", __FILE__, __LINE__, #condition); \
-      abort();                                                                   \
-    }                                                                            \
+      abort();                                                                       \
+    }                                                                                \
   } while (0)
 #define WARN_ON(condition)              \
   ({                                    \
     bool warn_ = !!(condition);         \
-    BUG_ON(warn_ && #condition != NULL); \
+    BUG_ON(warn_&& #condition != NULL); \
     warn_;                              \
   })

@@ -3,4 +3,6 @@
 // A shim, written for this benchmark from what the allocator needs; see bench/kernel/README.md.
 #pragma once
 
-static inline void kmemleak_transient_leak(const void* object) { (void)object; }
+static inline void kmemleak_transient_leak(const void* object) {
+  (void)object;
+}

@@ -164,7 +164,9 @@ static inline void* kzalloc(size_t size, gfp_t flags) {
   *(struct kmem_cache**)(line + sizeof(void*)) = cache;  // behind the list's link
   return memset(line + slab_line, 0, size);
 }
-static inline void* kcalloc(size_t n, size_t size, gfp_t flags) { return kzalloc(n * size, flags); }
+static inline void* kcalloc(size_t n, size_t size, gfp_t flags) {
+  return kzalloc(n * size, flags);
+}
 
 static inline void kfree(void* object) {
   if (object == NULL) return;

@@ -34,4 +34,6 @@ static inline void* __alloc_percpu(size_t size, size_t align) {
   if (all != NULL) memset(all, 0, (size_t)possible_cpus * percpu_stride);
   return all;
 }
-static inline void free_percpu(void* all) { free(all); }
+static inline void free_percpu(void* all) {
+  free(all);
+}

@@ -12,7 +12,9 @@ typedef struct {
   _Bool taken;
 } spinlock_t;
 
-static inline void spin_lock_init(spinlock_t* lock) { lock->taken = 0; }
+static inline void spin_lock_init(spinlock_t* lock) {
+  lock->taken = 0;
+}
 static inline void spin_lock(spinlock_t* lock) {
   while (__atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE)) {
     while (__atomic_load_n(&lock->taken, __ATOMIC_RELAXED)) __builtin_ia32_pause();
@@ -27,9 +29,15 @@ static inline void spin_unlock(spinlock_t* lock) {
 typedef struct {
 } spinlock_t;
 
-static inline void spin_lock_init(spinlock_t* lock) { (void)lock; }
-static inline void spin_lock(spinlock_t* lock) { (void)lock; }
-static inline void spin_unlock(spinlock_t* lock) { (void)lock; }
+static inline void spin_lock_init(spinlock_t* lock) {
+  (void)lock;
+}
+static inline void spin_lock(spinlock_t* lock) {
+  (void)lock;
+}
+static inline void spin_unlock(spinlock_t* lock) {
+  (void)lock;
+}
 
 #endif
 

@@ -29,4 +29,6 @@ static inline bool cancel_delayed_work_sync(struct delayed_work* delayed) {
   delayed->work.pending = false;
   return was_pending;
 }
-static inline unsigned long msecs_to_jiffies(unsigned int milliseconds) { return milliseconds; }
+static inline unsigned long msecs_to_jiffies(unsigned int milliseconds) {
+  return milliseconds;
+}
