@@ -70,6 +70,7 @@ class pattern_on final : public pattern {
   absl::Status set_up() { return steps_.set_up(*subject_); }
 
   void run(uint64_t operations, unsigned thread) override {
+    if constexpr (requires { subject_->enter_cpu(thread); }) subject_->enter_cpu(thread);
     const uint64_t seen =
         steps_.run(*subject_, operations, thread, thread == 0 ? checksum_ : uint64_t{0});
     if (thread == 0) checksum_ = seen;

@@ -57,6 +57,9 @@ class kernel_engine {
 
   [[nodiscard]] bool usable() const { return domain_ != nullptr; }
 
+  /// The calling thread is processor `cpu` from now on: its slab lists and range caches are used.
+  void enter_cpu(unsigned cpu) { Code::set_cpu(cpu); }
+
   iova_grant alloc(uint64_t size, uint64_t limit_pfn, bool size_aligned) {
     kernel_iova* iova = Code::alloc(domain_, size, limit_pfn, size_aligned);
     if (iova == nullptr) return {};

@@ -4,6 +4,7 @@
 #include "intel/expect.h"
 #include "intel/iommu/device.h"
 #include "intel/iommu/quirks.h"
+#include "platform/firmware/dmar_builder.h"
 #include "platform/pci/function_builder.h"
 
 namespace iommulab::test {
@@ -187,8 +188,12 @@ TEST(tylersburg_quirk, without_entries_sound_is_passed_through) {
 TEST(quickdata_quirk, takes_an_engine_behind_the_wrong_unit_out_of_translation) {
   constexpr source_id engine = at(0, 4);
   for (const bool right : {true, false}) {
-    machine_config machine = small_machine().build();
-    const uint32_t vtbar = static_cast<uint32_t>(small_unit_base) - (right ? 0xa000 : 0x1a000);
+    constexpr uint64_t base = 0xfed8a000;
+    small_machine m;
+    m.units.front().base = phys_addr(base);
+    m.table = dmar_builder(39).add_drhd(1, 0, base).finish();
+    machine_config machine = m.build();
+    const uint32_t vtbar = static_cast<uint32_t>(base) - (right ? 0xa000 : 0x1a000);
     machine.pci_functions.front() = function_builder(at(0, 0), 0x8086, 0x29c0, 0x060000)
                                         .device_register(0xb0, 4, vtbar | 1)
                                         .build();

@@ -166,6 +166,15 @@ machine_config machine_with(std::vector<uint8_t> table) {
   return machine;
 }
 
+// alloc_iommu() of a unit that is there and has no table width: QEMU with dma-translation=off.
+TEST(unit_without_widths, costs_the_whole_table) {
+  small_machine m;
+  m.set_cap(default_cap().set_sagaw(0));
+  system s(m.build());
+  EXPECT_EQ(s.boot().intel_iommu_init, -ENODEV);
+  EXPECT_EQ(s.logged("DMAR: Cannot get a valid agaw for iommu (seq_id = 0)"), 1);
+}
+
 // dmar_alloc_dev_scope() steps by the length alone, and dmar_insert_dev_scope() finds no path in
 // scopes shorter than their header: they name nothing.
 TEST(short_scopes, are_stepped_over) {

@@ -138,7 +138,7 @@ TEST(dmar_command, a_table_cut_behind_its_header_is_shown_as_far_as_it_goes) {
   table.resize(0x50);
   const std::string file = write("cut_later", table);
   const run_result result = run(file);
-  expect_damage(result, file, "offset 0x4: length is 0x68: ");
+  expect_damage(result, file, "offset 0x4: length is 0x6a: ");
   EXPECT_THAT(result.out, HasSubstr("error: table_truncated"));
   EXPECT_THAT(result.out, HasSubstr("RMRR at 0x0048: Reserved Memory Region Reporting "
                                     "(incomplete)"));
