@@ -36,7 +36,7 @@ bool alloc_and_insert_iova_range(iova_domain& iovad, uint64_t size, uint64_t lim
                                  bool size_aligned) {
   IOMMULAB_CALL(iovad.cache.trace, "__alloc_and_insert_iova_range");
   traced_environment env{iovad.cache};
-  const absl::MutexLock guard(&iovad.iova_rbtree_lock);
+  const spin_guard guard(iovad.iova_rbtree_lock);
   const iova_room room = iovad.ranges.find_room(env, size, limit_pfn, size_aligned);
   if (room) iovad.ranges.insert(env, room, size, limit_pfn, added);
   return static_cast<bool>(room);
@@ -50,7 +50,7 @@ void init_iova_domain(iova_domain& iovad, uint64_t granule, uint64_t start_pfn,
   IOMMULAB_NOTE(iovad.cache.trace, "init_iova_domain granule=0x%x start_pfn=0x%x pfn_32bit=0x%x",
                 granule, start_pfn, pfn_32bit);
   assert(granule <= page_size && std::has_single_bit(granule));
-  const absl::MutexLock guard(&iovad.iova_rbtree_lock);
+  const spin_guard guard(iovad.iova_rbtree_lock);
   assert(iovad.ranges.tree.empty());
   iovad.granule = granule;
   iovad.ranges.init({granule, start_pfn, pfn_32bit});
@@ -73,7 +73,7 @@ iova* alloc_iova(iova_domain& iovad, uint64_t size, uint64_t limit_pfn, bool siz
 
 iova* find_iova(iova_domain& iovad, uint64_t frame) {
   IOMMULAB_CALL(iovad.cache.trace, "find_iova");
-  const absl::MutexLock guard(&iovad.iova_rbtree_lock);
+  const spin_guard guard(iovad.iova_rbtree_lock);
   return iovad.ranges.tree.find(frame);
 }
 
@@ -84,7 +84,7 @@ void free_iova(iova_domain& iovad, iova* range) {
   trace_range(trace, "free", range->pfn_lo, range->pfn_hi);
   {
     traced_environment env{iovad.cache};
-    const absl::MutexLock guard(&iovad.iova_rbtree_lock);
+    const spin_guard guard(iovad.iova_rbtree_lock);
     iovad.ranges.remove(env, *range);
   }
   free_iova_mem(iovad.cache, range);
@@ -102,14 +102,14 @@ iova* reserve_iova(iova_domain& iovad, uint64_t pfn_lo, uint64_t pfn_hi) {
   IOMMULAB_NOTE(trace, "reserve_iova lo=0x%x hi=0x%x", pfn_lo, pfn_hi);
   trace_range(trace, "reserve", pfn_lo, pfn_hi);
   traced_environment env{iovad.cache};
-  const absl::MutexLock guard(&iovad.iova_rbtree_lock);
+  const spin_guard guard(iovad.iova_rbtree_lock);
   return iovad.ranges.reserve(env, pfn_lo, pfn_hi);
 }
 
 void copy_reserved_iova(iova_domain& from, iova_domain& to) {
   IOMMULAB_CALL(from.cache.trace, "copy_reserved_iova");
   assert(&from != &to);
-  const absl::MutexLock guard(&from.iova_rbtree_lock);
+  const spin_guard guard(from.iova_rbtree_lock);
   for (const iova& range : from.ranges.tree) {
     if (reserve_iova(to, range.pfn_lo, range.pfn_hi) != nullptr) continue;
     // The kernel prints pfn_lo twice.
@@ -121,14 +121,14 @@ void copy_reserved_iova(iova_domain& from, iova_domain& to) {
 iova* split_and_remove_iova(iova_domain& iovad, iova* range, uint64_t pfn_lo, uint64_t pfn_hi) {
   IOMMULAB_CALL(iovad.cache.trace, "split_and_remove_iova");
   traced_environment env{iovad.cache};
-  const absl::MutexLock guard(&iovad.iova_rbtree_lock);
+  const spin_guard guard(iovad.iova_rbtree_lock);
   return iovad.ranges.split_and_remove(env, *range, pfn_lo, pfn_hi);
 }
 
 void put_iova_domain(iova_domain& iovad) {
   IOMMULAB_CALL(iovad.cache.trace, "put_iova_domain");
   traced_environment env{iovad.cache};
-  const absl::MutexLock guard(&iovad.iova_rbtree_lock);
+  const spin_guard guard(iovad.iova_rbtree_lock);
   iovad.ranges.free_all(env);
 }
 

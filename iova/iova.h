@@ -15,9 +15,9 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "core/types.h"
 #include "iova/iova_cache.h"
+#include "iova/lab/spin_lock.h"
 #include "iova/linux/cached32_search.h"
 #include "iova/linux/range_tree.h"
 #include "iova/linux/searched_tree.h"
@@ -31,7 +31,7 @@ struct iova_domain {
   iova_domain& operator=(const iova_domain&) = delete;
 
   searched_tree<cached32_search> ranges ABSL_GUARDED_BY(iova_rbtree_lock);
-  absl::Mutex iova_rbtree_lock;
+  spin_lock iova_rbtree_lock;
   iova_cache& cache;
   uint64_t granule = page_size;  ///< bytes
 };

@@ -40,4 +40,18 @@ class ABSL_LOCKABLE spin_lock {
   std::atomic<bool> taken_ = false;
 };
 
+/// Holds a spin_lock.
+class [[nodiscard]] ABSL_SCOPED_LOCKABLE spin_guard {
+ public:
+  explicit spin_guard(spin_lock& lock) ABSL_EXCLUSIVE_LOCK_FUNCTION(lock) : lock_(lock) {
+    lock_.lock();
+  }
+  ~spin_guard() ABSL_UNLOCK_FUNCTION() { lock_.unlock(); }
+  spin_guard(const spin_guard&) = delete;
+  spin_guard& operator=(const spin_guard&) = delete;
+
+ private:
+  spin_lock& lock_;
+};
+
 }  // namespace iommulab

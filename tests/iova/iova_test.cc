@@ -24,7 +24,7 @@ class iova_domain_test : public iova_test {
     iova_test::TearDown();
   }
   std::vector<iova_range> ranges(iova_domain& d) {
-    const absl::MutexLock guard(&d.iova_rbtree_lock);
+    const spin_guard guard(d.iova_rbtree_lock);
     std::vector<iova_range> all;
     for (const iova& i : d.ranges.tree) all.push_back({i.pfn_lo, i.pfn_hi});
     return all;

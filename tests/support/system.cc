@@ -227,7 +227,7 @@ uint64_t system::reachable_pages() {
 int64_t system::reachable_objects() {
   int64_t count = 0;
   const auto nodes = [](iova_domain& d) {
-    const absl::MutexLock lock(&d.iova_rbtree_lock);
+    const spin_guard lock(d.iova_rbtree_lock);
     return std::distance(d.ranges.tree.begin(), d.ranges.tree.end());
   };
   intel_driver& drv = driver();

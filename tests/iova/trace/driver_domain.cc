@@ -36,7 +36,7 @@ class driver_domain final : public linux_iova_domain {
     return bounds(iommulab::find_iova(domain_, frame));
   }
   [[nodiscard]] std::vector<iova_range> ranges() const override {
-    const absl::MutexLock guard(&domain_.iova_rbtree_lock);
+    const spin_guard guard(domain_.iova_rbtree_lock);
     std::vector<iova_range> all;
     for (const iova& i : domain_.ranges.tree) all.push_back({i.pfn_lo, i.pfn_hi});
     return all;
@@ -77,7 +77,7 @@ class driver_domain final : public linux_iova_domain {
   unsigned run_depot_work() override { return absent(); }
   [[nodiscard]] std::vector<uint64_t> depot_sizes() const override { return {absent()}; }
   [[nodiscard]] std::string state() const override {
-    const absl::MutexLock guard(&domain_.iova_rbtree_lock);
+    const spin_guard guard(domain_.iova_rbtree_lock);
     const iova* cached = domain_.ranges.search.cached32_node;
     return cached == nullptr ? "cached32=none" : absl::StrFormat("cached32=0x%x", cached->pfn_lo);
   }
