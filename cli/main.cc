@@ -19,10 +19,18 @@ namespace {
 
 constexpr int bad_use = 2;
 
-/// CLI11 says of an unknown first word only that a subcommand is missing: we say which word it is.
-bool names_no_command(const CLI::App& app, const char* word) {
-  const auto has_that_name = [word](const CLI::App* command) { return command->check_name(word); };
-  return word[0] != '-' && app.get_subcommands(has_that_name).empty();
+/// The first word that stands where a command should and is none, or null. CLI11 would only say
+/// that a subcommand is missing.
+const char* unknown_command(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* at = &app;
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+    if (at->get_subcommands([](const CLI::App*) { return true; }).empty()) return nullptr;
+    const auto named =
+        at->get_subcommands([&](const CLI::App* command) { return command->check_name(argv[i]); });
+    if (named.empty()) return argv[i];
+    at = named.front();
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -43,8 +51,8 @@ int main(int argc, char** argv) {
   for (CLI::App* command : app.get_subcommands({})) {
     command->set_version_flag("--version", std::string("iommulab ") + IOMMULAB_VERSION);
   }
-  if (argc > 1 && names_no_command(app, argv[1])) {
-    std::fprintf(stderr, "iommulab: '%s' is no command (see --help)\n", argv[1]);
+  if (const char* word = unknown_command(app, argc, argv); word != nullptr) {
+    std::fprintf(stderr, "iommulab: '%s' is no command (see --help)\n", word);
     return bad_use;
   }
   try {
