@@ -25,6 +25,7 @@ struct bus_type;
 struct pci_dev;
 struct iommu_ops;
 struct iommu_group;
+class dma_map_ops;
 struct device_domain_info;  // the driver's; only its address passes through here
 class iommu_core;
 class sysfs_tree;
@@ -48,6 +49,7 @@ struct device {
   pci_dev* pci = nullptr;  ///< to_pci_dev(); null when dev_is_pci() is false
   uint64_t dma_mask = 0xffffffff;
   uint64_t coherent_dma_mask = 0xffffffff;
+  dma_map_ops* dma_ops = nullptr;                ///< dev->archdata.dma_ops; null for the bus's
   iommu_group* group = nullptr;                  ///< dev->iommu_group
   device_domain_info* archdata_iommu = nullptr;  ///< dev->archdata.iommu
   std::string driver;                            ///< name of the bound driver, empty when unbound
@@ -73,6 +75,7 @@ struct bus_type {
   std::vector<device*> devices;  ///< in order of addition
   notifier_chain<bus_notify, device> notifier;
   const iommu_ops* ops = nullptr;  ///< bus->iommu_ops
+  dma_map_ops* dma_ops = nullptr;  ///< what is the global dma_ops of x86
 };
 
 /// Binds `driver` to an unbound device: BIND_DRIVER, the driver's probe(), and when that returned 0

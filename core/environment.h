@@ -4,6 +4,7 @@
 // one running system here. The composition owns it; everything else holds a reference.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "core/clock.h"
@@ -33,6 +34,7 @@ struct environment {
   printk_log log;
   system_state state = system_state::booting;
   dmi_strings dmi;
+  uint64_t max_pfn = 0;  ///< one past the last page of memory
 };
 
 }  // namespace iommulab

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// spin_lock_irqsave(): a mutex, and no interrupt of the simulated machine is handled while it is
+// spin_lock_irqsave(): a spinlock, and no interrupt of the simulated machine is handled while it is
 // held. Interrupts are raised inside register writes here; without this the fault handler would
 // run under the very lock it takes.
 #pragma once
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "core/spin_lock.h"
 #include "platform/interrupt_controller.h"
 
 namespace iommulab {
 
-using spinlock = absl::Mutex;
+using spinlock = spin_lock;
 
 class ABSL_SCOPED_LOCKABLE spin_lock_irqsave {
  public:
@@ -19,10 +19,10 @@ class ABSL_SCOPED_LOCKABLE spin_lock_irqsave {
       ABSL_EXCLUSIVE_LOCK_FUNCTION(lock)
       : interrupts_(interrupts), lock_(lock) {
     interrupts_.local_irq_save();
-    lock_.Lock();
+    lock_.lock();
   }
   ~spin_lock_irqsave() ABSL_UNLOCK_FUNCTION() {
-    lock_.Unlock();
+    lock_.unlock();
     interrupts_.local_irq_restore();
   }
   spin_lock_irqsave(const spin_lock_irqsave&) = delete;

@@ -15,9 +15,9 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
+#include "core/spin_lock.h"
 #include "core/types.h"
 #include "iova/iova_cache.h"
-#include "iova/lab/spin_lock.h"
 #include "iova/linux/cached32_search.h"
 #include "iova/linux/range_tree.h"
 #include "iova/linux/searched_tree.h"

@@ -11,7 +11,7 @@ namespace iommulab {
 // Linux v4.4 drivers/iommu/iova.c: iova_cache_get()
 int iova_cache_get(iova_cache& cache) {
   IOMMULAB_CALL(cache.trace, "iova_cache_get");
-  const absl::MutexLock guard(&cache.iova_cache_mutex);
+  const spin_guard guard(cache.iova_cache_mutex);
   if (cache.iova_cache_users == 0 && cache.slab.should_fail()) {
     cache.log.print(log_level::err, "Couldn't create iova cache\n");
     return -ENOMEM;
@@ -23,7 +23,7 @@ int iova_cache_get(iova_cache& cache) {
 // Linux v4.4 drivers/iommu/iova.c: iova_cache_put()
 void iova_cache_put(iova_cache& cache) {
   IOMMULAB_CALL(cache.trace, "iova_cache_put");
-  const absl::MutexLock guard(&cache.iova_cache_mutex);
+  const spin_guard guard(cache.iova_cache_mutex);
   if (cache.iova_cache_users == 0) {
     cache.log.warn("iova_cache_put: the cache has no users");
     return;

@@ -8,9 +8,9 @@
 #pragma once
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "core/printk.h"
 #include "core/slab.h"
+#include "core/spin_lock.h"
 #include "core/trace.h"
 
 namespace iommulab {
@@ -27,7 +27,7 @@ struct iova_cache {
   printk_log& log;
   slab_failures& slab;  ///< counts the nodes; fails their allocation when told to
 
-  absl::Mutex iova_cache_mutex;
+  spin_lock iova_cache_mutex;
   unsigned iova_cache_users ABSL_GUARDED_BY(iova_cache_mutex) = 0;
 };
 

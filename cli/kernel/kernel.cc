@@ -80,6 +80,9 @@ absl::StatusOr<std::unique_ptr<kernel>> kernel::create(const machine_config& con
 
 absl::Status kernel::build() {
   env_.dmi = config_.dmi;
+  for (const auto& [first, end] : memory_pfn_ranges(config_)) {
+    env_.max_pfn = std::max(env_.max_pfn, end);
+  }
   env_.trace.attach(options_.sink, options_.classes);
   auto memory = physical_memory::create(config_.memory);
   if (!memory.ok()) return memory.status();

@@ -78,7 +78,7 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   bug_on(domain.pgd == nullptr, "domain_context_mapping_one: no page directory");
 
   spin_lock_irqsave domain_lock(drv.host.interrupts, drv.device_domain_lock);
-  absl::MutexLock lock(&iommu.lock);
+  spin_guard lock(iommu.lock);
   vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, true);
   // 4.4 forgets these errors and answers 0; the device then faults at its first access.
   if (context == nullptr) return 0;

@@ -162,7 +162,7 @@ dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uin
     }
     int ret = 0;
     {
-      absl::MutexLock lock(&iommu.lock);
+      spin_guard lock(iommu.lock);
       ret = domain_attach_iommu(drv, *domain, iommu);
     }
     if (ret != 0) {

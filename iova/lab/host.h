@@ -12,8 +12,9 @@
 #include <cstdint>
 
 #include "core/slab.h"
+#include "core/spin_lock.h"
 #include "iova/lab/counters.h"
-#include "iova/lab/spin_lock.h"
+#include "iova/lab/no_lock.h"
 
 namespace iommulab {
 

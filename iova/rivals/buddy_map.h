@@ -21,8 +21,8 @@
 #include <cstdint>
 
 #include "iova/lab/allocator.h"
+#include "iova/lab/no_lock.h"
 #include "iova/lab/node_pool.h"
-#include "iova/lab/spin_lock.h"
 #include "iova/rivals/buddy_node.h"
 
 namespace iommulab {

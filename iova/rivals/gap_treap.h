@@ -22,9 +22,9 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "iova/lab/no_lock.h"
 #include "iova/lab/node_pool.h"
 #include "iova/lab/range.h"
-#include "iova/lab/spin_lock.h"
 #include "iova/rivals/fit.h"
 
 namespace iommulab {

@@ -61,7 +61,7 @@ buddy& page_allocator::zone_at(uint64_t frame) {
 
 page_allocator::page_allocator(physical_memory& memory, tracer& trace)
     : memory_(memory), trace_(trace) {
-  const absl::MutexLock guard(&lock_);
+  const spin_guard guard(lock_);
   for (const memory_range& r : memory.ranges()) {
     if (r.type != memory_range::kind::ram) continue;
     const uint64_t first = std::max<uint64_t>(1, (r.start.value() + page_size - 1) >> page_shift);
@@ -77,7 +77,7 @@ std::optional<phys_addr> page_allocator::alloc_pages(unsigned order, zone highes
   if (failures_.should_fail()) return std::nullopt;
   std::optional<phys_addr> block;
   {
-    const absl::MutexLock guard(&lock_);
+    const spin_guard guard(lock_);
     block = recorded_ ? replay_block(order) : take_block(order, highest);
   }
   if (!block) {
@@ -118,7 +118,7 @@ void page_allocator::release(uint64_t frame, unsigned order) {
 }
 
 void page_allocator::free_pages(phys_addr address, unsigned order) {
-  const absl::MutexLock guard(&lock_);
+  const spin_guard guard(lock_);
   const uint64_t frame = frame_of(address);
   const auto live = live_.find(frame);
   if (address.page_offset() != 0 || live == live_.end() || slabs_.contains(frame)) {
@@ -155,7 +155,7 @@ std::optional<phys_addr> page_allocator::kmalloc_phys(uint64_t size, zone highes
   if (failures_.should_fail()) return std::nullopt;
   std::optional<phys_addr> object;
   {
-    const absl::MutexLock guard(&lock_);
+    const spin_guard guard(lock_);
     object = recorded_ ? replay_object(object_size, highest) : take_object(object_size, highest);
   }
   if (!object) {
@@ -198,7 +198,7 @@ void page_allocator::use_object(uint64_t page, slab_page& slab, size_t index) {
 }
 
 void page_allocator::kfree_phys(phys_addr address) {
-  const absl::MutexLock guard(&lock_);
+  const spin_guard guard(lock_);
   const uint64_t frame = frame_of(address);
   if (slabs_.contains(frame)) {
     free_object(address, frame);
@@ -241,7 +241,7 @@ void page_allocator::free_object(phys_addr address, uint64_t page) {
 }
 
 absl::Status page_allocator::reserve(phys_addr start, uint64_t length) {
-  const absl::MutexLock guard(&lock_);
+  const spin_guard guard(lock_);
   const uint64_t first = frame_of(start);
   const uint64_t last = frame_of(start + (length + page_size - 1));
   for (const auto& [frame, order] : live_) {
@@ -262,7 +262,7 @@ absl::Status page_allocator::reserve(phys_addr start, uint64_t length) {
 
 void page_allocator::fill(phys_addr address, uint64_t length, gfp flags) const {
   if (!flags.zero) {
-    const absl::MutexLock guard(&lock_);
+    const spin_guard guard(lock_);
     if (!poison_) return;
   }
   std::memset(memory_.at(address, length), flags.zero ? 0 : poison_byte, length);
@@ -291,37 +291,37 @@ void page_allocator::diagnose(page_diagnosis_kind kind, phys_addr address, std::
 }
 
 void page_allocator::set_poison(bool on) {
-  const absl::MutexLock guard(&lock_);
+  const spin_guard guard(lock_);
   poison_ = on;
 }
 
 uint64_t page_allocator::live_pages() const {
-  const absl::MutexLock guard(&lock_);
+  const spin_guard guard(lock_);
   return live_pages_;
 }
 
 uint64_t page_allocator::peak_pages() const {
-  const absl::MutexLock guard(&lock_);
+  const spin_guard guard(lock_);
   return peak_pages_;
 }
 
 uint64_t page_allocator::live_objects() const {
-  const absl::MutexLock guard(&lock_);
+  const spin_guard guard(lock_);
   return live_objects_;
 }
 
 uint64_t page_allocator::free_pages_in(zone z) const {
-  const absl::MutexLock guard(&lock_);
+  const spin_guard guard(lock_);
   return zones_[static_cast<size_t>(z)].free_pages();
 }
 
 uint64_t page_allocator::free_blocks_in(zone z, unsigned order) const {
-  const absl::MutexLock guard(&lock_);
+  const spin_guard guard(lock_);
   return order > buddy::max_order ? 0 : zones_[static_cast<size_t>(z)].free_blocks(order);
 }
 
 bool page_allocator::is_live(phys_addr address) const {
-  const absl::MutexLock guard(&lock_);
+  const spin_guard guard(lock_);
   const uint64_t frame = frame_of(address);
   for (unsigned order = 0; order <= buddy::max_order; ++order) {
     const auto live = live_.find(frame & ~((uint64_t{1} << order) - 1));
@@ -331,7 +331,7 @@ bool page_allocator::is_live(phys_addr address) const {
 }
 
 std::vector<page_diagnosis> page_allocator::diagnoses() const {
-  const absl::MutexLock guard(&lock_);
+  const spin_guard guard(lock_);
   return diagnoses_;
 }
 

@@ -21,8 +21,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
 #include "core/slab.h"
+#include "core/spin_lock.h"
 #include "core/status.h"
 #include "core/trace.h"
 #include "core/types.h"
@@ -151,7 +151,7 @@ class page_allocator {
   tracer& trace_;
   slab_failures failures_;
 
-  mutable absl::Mutex lock_;
+  mutable spin_lock lock_;
   std::array<buddy, zone_count> zones_ ABSL_GUARDED_BY(lock_);
   absl::flat_hash_map<uint64_t, unsigned> live_ ABSL_GUARDED_BY(lock_);  // first frame -> order
   absl::flat_hash_map<uint64_t, slab_page> slabs_ ABSL_GUARDED_BY(lock_);

@@ -10,13 +10,13 @@
 namespace iommulab {
 
 void page_allocator::replay(std::vector<phys_addr> addresses) {
-  const absl::MutexLock guard(&lock_);
+  const spin_guard guard(lock_);
   recorded_ = std::move(addresses);
   next_recorded_ = 0;
 }
 
 size_t page_allocator::replay_left() const {
-  const absl::MutexLock guard(&lock_);
+  const spin_guard guard(lock_);
   return recorded_ ? recorded_->size() - next_recorded_ : 0;
 }
 

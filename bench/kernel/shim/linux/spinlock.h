@@ -3,7 +3,7 @@
 // A shim, written for this benchmark from what the allocator needs; see bench/kernel/README.md.
 //
 // With KERNEL_THREADS a test-and-set lock, the same that the lab's threaded host has
-// (iova/lab/spin_lock.h); without, nothing. Interrupts are nobody's here.
+// (core/spin_lock.h); without, nothing. Interrupts are nobody's here.
 #pragma once
 
 #ifdef KERNEL_THREADS

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The locks that an engine can be built with: the kernel's spinlock, or none.
+// The kernel's spinlock, in atomics alone, so that checkers of threads see what it orders.
 #pragma once
 
 #include <atomic>
@@ -8,13 +8,6 @@
 #include "absl/base/thread_annotations.h"
 
 namespace iommulab {
-
-/// For one thread: costs nothing and guards nothing.
-class ABSL_LOCKABLE no_lock {
- public:
-  void lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {}
-  void unlock() ABSL_UNLOCK_FUNCTION() {}
-};
 
 /// Test and test-and-set; who waits spins, as in the kernel. Not fair.
 class ABSL_LOCKABLE spin_lock {

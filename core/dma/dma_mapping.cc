@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/dma/dma_mapping.h"
+
+#include <bit>
+#include <cerrno>
+
+#include "absl/strings/str_format.h"
+#include "core/panic.h"
+
+namespace iommulab {
+namespace {
+
+constexpr unsigned isa_bits = 24;
+constexpr unsigned sac_bits = 32;
+
+void check_direction(dma_data_direction dir, const char* function) {
+  bug_on(dir > dma_data_direction::from_device, function);
+}
+
+}  // namespace
+
+dma_map_ops& get_dma_ops(const device& dev) {
+  dma_map_ops* ops = dev.dma_ops != nullptr ? dev.dma_ops : dev.bus->dma_ops;
+  bug_on(ops == nullptr, "get_dma_ops: the bus has no DMA operations");
+  return *ops;
+}
+
+dma_addr dma_map_single(device& dev, phys_addr cpu_addr, uint64_t size, dma_data_direction dir) {
+  check_direction(dir, "dma_map_single: invalid direction");
+  return get_dma_ops(dev).map_page(dev, cpu_addr.page_base(), cpu_addr.page_offset(), size, dir);
+}
+
+void dma_unmap_single(device& dev, dma_addr handle, uint64_t size, dma_data_direction dir) {
+  check_direction(dir, "dma_unmap_single: invalid direction");
+  get_dma_ops(dev).unmap_page(dev, handle, size, dir);
+}
+
+dma_addr dma_map_page(device& dev, phys_addr page, uint64_t offset, uint64_t size,
+                      dma_data_direction dir) {
+  check_direction(dir, "dma_map_page: invalid direction");
+  return get_dma_ops(dev).map_page(dev, page, offset, size, dir);
+}
+
+void dma_unmap_page(device& dev, dma_addr handle, uint64_t size, dma_data_direction dir) {
+  check_direction(dir, "dma_unmap_page: invalid direction");
+  get_dma_ops(dev).unmap_page(dev, handle, size, dir);
+}
+
+int dma_map_sg(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) {
+  check_direction(dir, "dma_map_sg: invalid direction");
+  return get_dma_ops(dev).map_sg(dev, sg, dir);
+}
+
+void dma_unmap_sg(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) {
+  check_direction(dir, "dma_unmap_sg: invalid direction");
+  get_dma_ops(dev).unmap_sg(dev, sg, dir);
+}
+
+void dma_sync_single_for_cpu(device& dev, dma_addr handle, uint64_t size, dma_data_direction dir) {
+  check_direction(dir, "dma_sync_single_for_cpu: invalid direction");
+  get_dma_ops(dev).sync_single_for_cpu(dev, handle, size, dir);
+}
+
+void dma_sync_single_for_device(device& dev, dma_addr handle, uint64_t size,
+                                dma_data_direction dir) {
+  check_direction(dir, "dma_sync_single_for_device: invalid direction");
+  get_dma_ops(dev).sync_single_for_device(dev, handle, size, dir);
+}
+
+void dma_sync_sg_for_cpu(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) {
+  check_direction(dir, "dma_sync_sg_for_cpu: invalid direction");
+  get_dma_ops(dev).sync_sg_for_cpu(dev, sg, dir);
+}
+
+void dma_sync_sg_for_device(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) {
+  check_direction(dir, "dma_sync_sg_for_device: invalid direction");
+  get_dma_ops(dev).sync_sg_for_device(dev, sg, dir);
+}
+
+bool dma_mapping_error(device& dev, dma_addr handle) {
+  return get_dma_ops(dev).mapping_error(dev, handle);
+}
+
+// Linux v4.4 include/asm-generic/dma-mapping-common.h: dma_alloc_attrs() with x86's
+// arch_dma_alloc_attrs(): the zone follows from the mask, whatever the caller asked for.
+std::optional<phys_addr> dma_alloc_coherent(device& dev, uint64_t size, dma_addr& handle,
+                                            gfp_t flags) {
+  dma_map_ops& ops = get_dma_ops(dev);
+  flags = dma_alloc_coherent_gfp_flags(dev, flags & ~(gfp_dma | gfp_highmem | gfp_dma32));
+  if (dev.dma_mask == 0) return std::nullopt;
+  return ops.alloc(dev, size, handle, flags);
+}
+
+void dma_free_coherent(device& dev, uint64_t size, phys_addr cpu_addr, dma_addr handle) {
+  get_dma_ops(dev).free(dev, size, cpu_addr, handle);
+}
+
+int dma_set_mask(device& dev, uint64_t mask) {
+  if (!dma_supported(dev, mask)) return -EIO;
+  dev.dma_mask = mask;
+  return 0;
+}
+
+int dma_set_coherent_mask(device& dev, uint64_t mask) {
+  if (!dma_supported(dev, mask)) return -EIO;
+  dev.coherent_dma_mask = mask;
+  return 0;
+}
+
+int dma_set_mask_and_coherent(device& dev, uint64_t mask) {
+  const int result = dma_set_mask(dev, mask);
+  if (result == 0) dma_set_coherent_mask(dev, mask);
+  return result;
+}
+
+bool dma_supported(device& dev, uint64_t mask) {
+  return get_dma_ops(dev).dma_supported(dev, mask);
+}
+
+uint64_t dma_get_required_mask(const device& dev) {
+  const uint64_t last = (dev.bus->env.max_pfn - 1) << page_shift;
+  return (uint64_t{1} << std::bit_width(last)) - 1;
+}
+
+uint64_t dma_get_mask(const device& dev) {
+  return dev.dma_mask != 0 ? dev.dma_mask : dma_bit_mask(sac_bits);
+}
+
+bool dma_capable(const device& dev, dma_addr address, uint64_t size) {
+  return dev.dma_mask != 0 && address.value() + size - 1 <= dev.dma_mask;
+}
+
+uint64_t dma_alloc_coherent_mask(const device& dev, gfp_t flags) {
+  if (dev.coherent_dma_mask != 0) return dev.coherent_dma_mask;
+  return dma_bit_mask((flags & gfp_dma) != 0 ? isa_bits : sac_bits);
+}
+
+gfp_t dma_alloc_coherent_gfp_flags(const device& dev, gfp_t flags) {
+  const uint64_t mask = dma_alloc_coherent_mask(dev, flags);
+  if (mask <= dma_bit_mask(isa_bits)) flags |= gfp_dma;
+  if (mask <= dma_bit_mask(sac_bits) && (flags & gfp_dma) == 0) flags |= gfp_dma32;
+  return flags;
+}
+
+}  // namespace iommulab
