@@ -29,6 +29,7 @@
 #include "core/status.h"
 #include "core/sysfs.h"
 #include "core/x86_options.h"
+#include "dma/intel/intel_dma_ops.h"
 #include "intel/driver.h"
 #include "platform/interrupt_controller.h"
 #include "platform/machine/machine.h"
@@ -112,6 +113,7 @@ class kernel {
   std::unique_ptr<pci_core> pci_;
   std::unique_ptr<pci_drivers> drivers_;
   std::unique_ptr<intel_driver> driver_;
+  std::unique_ptr<intel_dma_ops> intel_dma_ops_;
 };
 
 }  // namespace iommulab
