@@ -25,7 +25,8 @@ intel_driver::intel_driver(driver_host host_, intel_iommu_options options_)
       trace(host.env.trace),
       pr(host.env.log, "DMAR: "),
       options(options_),
-      unmap_timer(host.env.clock, [this] { flush_unmaps_timeout(*this); }),
+      unmap_timer(
+          host.env.clock, [this] { flush_unmaps_timeout(*this); }, timer_owner::kernel),
       iova_mem(host.env.trace, host.env.log, host.slab),
       reserved_iova_list(std::make_unique<iova_domain>(iova_mem)) {
   // intel_iommu=pasid28 asks for identity mapping of graphics.
