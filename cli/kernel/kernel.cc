@@ -88,6 +88,7 @@ absl::Status kernel::build() {
   if (!memory.ok()) return memory.status();
   memory_ = std::move(*memory);
   pages_ = std::make_unique<page_allocator>(*memory_, env_.trace);
+  dma_pools_ = std::make_unique<iommulab::dma_pools>(*memory_, slab_);
   if (!options_.recorded_pages.empty()) pages_->replay(options_.recorded_pages);
 
   for (const remapping_unit_config& unit : config_.units) {
