@@ -32,7 +32,8 @@ uint64_t arguments::number(std::string_view field, uint64_t largest) {
 
 void arguments::fail(std::string_view field, std::string_view value, std::string_view why) {
   if (!status_.ok()) return;
-  status_ = line_error(file_, op_.line, absl::StrFormat("%s of %s", field, op_.words[0]), value, why);
+  status_ =
+      line_error(file_, op_.line, absl::StrFormat("%s of %s", field, op_.words[0]), value, why);
 }
 
 absl::Status arguments::status() {

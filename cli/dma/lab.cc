@@ -17,26 +17,46 @@ struct lab::entry {
 
 const lab::entry* lab::find_entry(std::string_view name) {
   static constexpr std::array entries = {
-      entry{"alloc", &lab::alloc},       entry{"attach", &lab::attach},
-      entry{"attachg", &lab::attachg},   entry{"bh", &lab::bh},
-      entry{"cap", &lab::cap},           entry{"cmask", &lab::cmask},
-      entry{"curdom", &lab::curdom},     entry{"delay", &lab::delay},
-      entry{"detach", &lab::detach},     entry{"detachg", &lab::detachg},
-      entry{"domalloc", &lab::domalloc}, entry{"domfree", &lab::domfree},
-      entry{"edu", &lab::edu},           entry{"edus", &lab::edus},
-      entry{"eduw", &lab::eduw},         entry{"free", &lab::free},
-      entry{"group", &lab::group},       entry{"i2p", &lab::i2p},
-      entry{"imap", &lab::imap},         entry{"iunmap", &lab::iunmap},
-      entry{"jalign", &lab::jalign},     entry{"map", &lab::map},
-      entry{"mapp", &lab::mapp},         entry{"mask", &lab::mask},
-      entry{"note", &lab::note},         entry{"pdel", &lab::pdel},
-      entry{"peek", &lab::peek},         entry{"pget", &lab::pget},
-      entry{"poke", &lab::poke},         entry{"pool", &lab::pool},
-      entry{"pput", &lab::pput},         entry{"reqmask", &lab::reqmask},
-      entry{"sg", &lab::sg},             entry{"sync", &lab::sync},
-      entry{"unmap", &lab::unmap},       entry{"unmapa", &lab::unmapa},
-      entry{"unmapdir", &lab::unmapdir}, entry{"unmapoff", &lab::unmapoff},
-      entry{"unmapw", &lab::unmapw},     entry{"unsg", &lab::unsg},
+      entry{"alloc", &lab::alloc},
+      entry{"attach", &lab::attach},
+      entry{"attachg", &lab::attachg},
+      entry{"bh", &lab::bh},
+      entry{"cap", &lab::cap},
+      entry{"cmask", &lab::cmask},
+      entry{"curdom", &lab::curdom},
+      entry{"delay", &lab::delay},
+      entry{"detach", &lab::detach},
+      entry{"detachg", &lab::detachg},
+      entry{"domalloc", &lab::domalloc},
+      entry{"domfree", &lab::domfree},
+      entry{"edu", &lab::edu},
+      entry{"edus", &lab::edus},
+      entry{"eduw", &lab::eduw},
+      entry{"free", &lab::free},
+      entry{"group", &lab::group},
+      entry{"i2p", &lab::i2p},
+      entry{"imap", &lab::imap},
+      entry{"iunmap", &lab::iunmap},
+      entry{"jalign", &lab::jalign},
+      entry{"map", &lab::map},
+      entry{"mapp", &lab::mapp},
+      entry{"mask", &lab::mask},
+      entry{"note", &lab::note},
+      entry{"pdel", &lab::pdel},
+      entry{"peek", &lab::peek},
+      entry{"pget", &lab::pget},
+      entry{"poke", &lab::poke},
+      entry{"pool", &lab::pool},
+      entry{"pput", &lab::pput},
+      entry{"reqmask", &lab::reqmask},
+      entry{"sg", &lab::sg},
+      entry{"sync", &lab::sync},
+      entry{"unmap", &lab::unmap},
+      entry{"unmapa", &lab::unmapa},
+      entry{"unmapdir", &lab::unmapdir},
+      entry{"unmapoff", &lab::unmapoff},
+      entry{"unmapw", &lab::unmapw},
+      entry{"unsg", &lab::unsg},
       entry{"wait", &lab::wait},
   };
   const auto* found =
@@ -68,7 +88,8 @@ absl::Status lab::set_up() {
 absl::Status lab::place_arena(const arena& wanted) {
   if (!wanted.start) {
     const auto start = alloc_pages(system_.pages(), gfp_kernel, get_order(wanted.size));
-    if (!start) return errno_status(ENOMEM, absl::StrFormat("%s: no memory for an arena", script_.path));
+    if (!start)
+      return errno_status(ENOMEM, absl::StrFormat("%s: no memory for an arena", script_.path));
     arenas_.push_back(*start);
     return absl::OkStatus();
   }
@@ -88,7 +109,8 @@ absl::Status lab::find_devices() {
       return found != nullptr;
     });
     if (found == nullptr) {
-      return line_error(script_.path, 0, "dev", to_string(wanted.id), "the machine has no such function");
+      return line_error(script_.path, 0, "dev", to_string(wanted.id),
+                        "the machine has no such function");
     }
     if (wanted.mask) found->dma_mask = *wanted.mask;
     if (wanted.coherent_mask) found->coherent_dma_mask = *wanted.coherent_mask;
@@ -101,7 +123,8 @@ absl::Status lab::find_devices() {
 absl::StatusOr<std::string> lab::run(const operation& op) {
   const entry* found = find_entry(op.words[0]);
   if (found == nullptr) {
-    return line_error(script_.path, op.line, "operation", op.words[0], "there is none of that name");
+    return line_error(script_.path, op.line, "operation", op.words[0],
+                      "there is none of that name");
   }
   current_ = &op;
   virtual_clock& clock = system_.env().clock;
@@ -150,12 +173,14 @@ phys_addr lab::arena_address(arguments& args, uint64_t index, uint64_t offset, u
     args.fail("arena", absl::StrFormat("%d", index), "there is none of that number");
     return {};
   }
-  const uint64_t room = script_.arenas[index].size;
-  if (offset > room || size > room - offset) {
-    args.fail("offset", absl::StrFormat("0x%x", offset), "the buffer leaves its arena");
+  // A buffer may leave its arena, but not memory.
+  constexpr uint64_t largest = uint64_t{1} << 40;
+  const phys_addr start = arenas_[index] + offset;
+  if (offset > largest || size > largest || system_.memory().at(start, size) == nullptr) {
+    args.fail("offset", absl::StrFormat("0x%x", offset), "the buffer leaves memory");
     return {};
   }
-  return arenas_[index] + offset;
+  return start;
 }
 
 lab::buffer* lab::handle(arguments& args, std::initializer_list<buffer_kind> kinds) {

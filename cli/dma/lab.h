@@ -79,7 +79,8 @@ class lab {
   std::string unmapw(arguments& args);
   std::string unmapoff(arguments& args);
   std::string unmapdir(arguments& args);
-  std::string unmap_buffer(const buffer& b, dma_addr address, uint64_t size, dma_data_direction dir);
+  std::string unmap_buffer(const buffer& b, dma_addr address, uint64_t size,
+                           dma_data_direction dir);
   std::string unmapa(arguments& args);
   std::string sg(arguments& args);
   std::optional<scatterlist> piece(arguments& args);

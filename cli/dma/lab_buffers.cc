@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 #include "cli/dma/lab.h"
 #include "platform/machine/parse.h"
 
@@ -31,9 +30,10 @@ std::string lab::map_buffer(arguments& args, buffer_kind kind) {
   made.phys = arena_address(args, arena, offset, made.size);
   if (!args.ok()) return {};
   device& d = dev(made.dev);
-  made.dma = kind == buffer_kind::single
-                 ? dma_map_single(d, made.phys, made.size, made.dir)
-                 : dma_map_page(d, made.phys.page_base(), made.phys.page_offset(), made.size, made.dir);
+  made.dma =
+      kind == buffer_kind::single
+          ? dma_map_single(d, made.phys, made.size, made.dir)
+          : dma_map_page(d, made.phys.page_base(), made.phys.page_offset(), made.size, made.dir);
   const bool error = dma_mapping_error(d, made.dma);
   const std::string result = absl::StrFormat("phys=0x%x dma=0x%x err=%d", made.phys.value(),
                                              made.dma.value(), error ? 1 : 0);
@@ -88,7 +88,7 @@ std::string lab::unmapa(arguments& args) {
 /// "1:dd000:1000" or "0:0:1000:3": arena, offset, length, extra pages of offset.
 std::optional<scatterlist> lab::piece(arguments& args) {
   const std::string_view text = args.word("piece");
-  const std::vector<std::string_view> parts = absl::StrSplit(text, ':');
+  const std::vector<std::string_view> parts = split_at(text, ':');
   uint64_t values[4] = {};
   bool reads = parts.size() == 3 || parts.size() == 4;
   for (size_t i = 0; reads && i < parts.size(); ++i) reads = parse_hex(parts[i], values[i]);

@@ -4,10 +4,7 @@
 #include <cstring>
 
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "cli/dma/lab.h"
-#include "platform/endpoints/edu.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::dmalab {
@@ -23,6 +20,9 @@ constexpr uint64_t edu_destination = 0x88;
 constexpr uint64_t edu_count = 0x90;
 constexpr uint64_t edu_command = 0x98;
 constexpr uint64_t edu_run = 1;
+constexpr uint64_t edu_transfer_ns = 100'000'000;
+constexpr uint64_t edu_buffer_size = 4096;
+constexpr uint64_t edu_window_size = 0x100000;
 
 }  // namespace
 
@@ -52,7 +52,7 @@ mmio_window* lab::edu_window(arguments& args, size_t index) {
   auto& window = edu_windows_[index];
   if (window == nullptr) {
     const pci_resource& bar = dev(index).pci->resource[0];
-    window = system_.driver().host.mmio.map(phys_addr(bar.start), iommulab::edu::window);
+    window = system_.driver().host.mmio.map(phys_addr(bar.start), edu_window_size);
   }
   if (window->device_name().empty()) {
     args.fail("device", absl::StrFormat("%d", index), "it has no edu registers");
@@ -65,14 +65,15 @@ mmio_window* lab::edu_window(arguments& args, size_t index) {
 uint64_t lab::bus_address(arguments& args, std::string_view field) {
   std::string_view text = args.word(field);
   uint64_t value = 0;
-  if (!absl::ConsumePrefix(&text, "h")) {
+  if (!take_prefix(text, "h")) {
     if (args.ok() && !parse_number(text, value)) args.fail(field, text, "not a number");
     return value;
   }
-  const std::vector<std::string_view> parts = absl::StrSplit(text, '+');
+  const std::vector<std::string_view> parts = split_at(text, '+');
   uint64_t number = 0;
   uint64_t offset = 0;
-  const bool reads = parts.size() == 2 && parse_number(parts[0], number) && parse_hex(parts[1], offset);
+  const bool reads =
+      parts.size() == 2 && parse_number(parts[0], number) && parse_hex(parts[1], offset);
   const auto found = buffers_.find(number);
   if (!reads || found == buffers_.end()) {
     args.fail(field, text, "hHANDLE+OFFSET of a buffer that is there, bare hexadecimal offset");
@@ -86,7 +87,7 @@ bool lab::start_edu(arguments& args, size_t& index) {
   const uint64_t command = args.number("command", 7);
   const uint64_t source = bus_address(args, "source");
   const uint64_t destination = bus_address(args, "destination");
-  const uint64_t length = args.number("length", iommulab::edu::buffer_size);
+  const uint64_t length = args.number("length", edu_buffer_size);
   if (!args.ok()) return false;
   mmio_window* window = edu_window(args, index);
   if (window == nullptr) return false;
@@ -99,10 +100,10 @@ bool lab::start_edu(arguments& args, size_t& index) {
 
 std::string lab::finish_edu(size_t index) {
   mmio_window& window = *edu_windows_[index];
-  sleep(iommulab::edu::transfer_ns);
+  sleep(edu_transfer_ns);
   // A recording took its time; nobody waits longer than a few transfers for one that hangs.
   for (int polls = 0; polls < 8 && (window.read64(edu_command) & edu_run) != 0; ++polls) {
-    sleep(iommulab::edu::transfer_ns);
+    sleep(edu_transfer_ns);
   }
   return absl::StrFormat("src=0x%x dst=0x%x cmd=0x%x polls=1", window.read64(edu_source),
                          window.read64(edu_destination), window.read64(edu_command));
@@ -145,7 +146,8 @@ std::string lab::peek(arguments& args) {
   if (!args.ok()) return {};
   const std::byte* bytes = system_.memory().at(start, shown);
   std::string text;
-  for (uint64_t i = 0; i < shown; ++i) absl::StrAppendFormat(&text, "%02x", static_cast<unsigned>(bytes[i]));
+  for (uint64_t i = 0; i < shown; ++i)
+    absl::StrAppendFormat(&text, "%02x", static_cast<unsigned>(bytes[i]));
   return text;
 }
 

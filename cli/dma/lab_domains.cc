@@ -2,8 +2,6 @@
 //
 // Operations of the IOMMU API: groups, domains, mappings made by hand.
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "cli/dma/lab.h"
 #include "platform/machine/parse.h"
 
@@ -106,8 +104,8 @@ std::string lab::imap(arguments& args) {
   if (!args.ok()) return {};
   phys_addr phys;
   uint64_t value = 0;
-  if (absl::ConsumePrefix(&where, "a")) {
-    const std::vector<std::string_view> parts = absl::StrSplit(where, '+');
+  if (take_prefix(where, "a")) {
+    const std::vector<std::string_view> parts = split_at(where, '+');
     uint64_t offset = 0;
     if (parts.size() != 2 || !parse_number(parts[0], value) || !parse_hex(parts[1], offset)) {
       args.fail("target", where, "a number, or aARENA+OFFSET with a bare hexadecimal offset");

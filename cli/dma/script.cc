@@ -5,9 +5,6 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "core/text_source.h"
 #include "platform/machine/parse.h"
 
@@ -21,7 +18,15 @@ constexpr std::string_view log_mark = "  k: ";
 using words = std::vector<std::string_view>;
 
 words split(std::string_view text) {
-  return absl::StrSplit(text, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+  words found = split_at(text, ' ');
+  std::erase(found, std::string_view());
+  return found;
+}
+
+std::string_view trimmed(std::string_view text) {
+  const size_t first = text.find_first_not_of(' ');
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(' ') + 1 - first);
 }
 
 /// "0x1f" or "31".
@@ -32,7 +37,9 @@ std::optional<uint64_t> number(std::string_view text) {
 
 class script_reader {
  public:
-  explicit script_reader(const text_source& source) : source_(source) { script_.path = source.name; }
+  explicit script_reader(const text_source& source) : source_(source) {
+    script_.path = source.name;
+  }
 
   absl::StatusOr<script> read() {
     for (const std::string_view line : source_.lines()) {
@@ -49,14 +56,15 @@ class script_reader {
   }
 
   absl::Status take(std::string_view line) {
-    if (absl::ConsumePrefix(&line, log_mark)) return take_log(line);
+    if (take_prefix(line, log_mark)) return take_log(line);
     if (line.starts_with('#')) return take_header(line.substr(1));
     if (split(line).empty()) return absl::OkStatus();
     return take_operation(line);
   }
 
   absl::Status take_log(std::string_view text) {
-    if (script_.operations.empty()) return error("log record", text, "it stands before any operation");
+    if (script_.operations.empty())
+      return error("log record", text, "it stands before any operation");
     script_.operations.back().log.push_back({line_, std::string(text)});
     return absl::OkStatus();
   }
@@ -68,7 +76,7 @@ class script_reader {
     if (parts[0] == "dev") return take_device(parts);
     if (parts[0] == "mode") {
       const std::string_view line = text.substr(text.find("mode") + parts[0].size());
-      script_.command_line = std::string(absl::StripAsciiWhitespace(line));
+      script_.command_line = std::string(trimmed(line));
     }
     return absl::OkStatus();
   }
@@ -76,16 +84,17 @@ class script_reader {
   /// "arena 0 phys=0x3d800000 size=0x400000"; without phys= wherever there is room.
   absl::Status take_arena(const words& parts) {
     if (parts.size() < 3 || number(parts[1]) != script_.arenas.size()) {
-      return error("arena", parts.size() > 1 ? parts[1] : "", "arenas are numbered from 0 on, each has a size");
+      return error("arena", parts.size() > 1 ? parts[1] : "",
+                   "arenas are numbered from 0 on, each has a size");
     }
     arena made;
     for (size_t i = 2; i < parts.size(); ++i) {
       std::string_view text = parts[i];
       std::optional<uint64_t> value;
-      if (absl::ConsumePrefix(&text, "phys=")) {
+      if (take_prefix(text, "phys=")) {
         value = number(text);
         if (value) made.start = phys_addr(*value);
-      } else if (absl::ConsumePrefix(&text, "size=")) {
+      } else if (take_prefix(text, "size=")) {
         value = number(text);
         if (value) made.size = *value;
       }
@@ -102,7 +111,8 @@ class script_reader {
   /// "dev 0 0000:00:04.0 mask=0xffffffff cmask=0xffffffff"
   absl::Status take_device(const words& parts) {
     if (parts.size() < 3 || number(parts[1]) != script_.devices.size()) {
-      return error("dev", parts.size() > 1 ? parts[1] : "", "devices are numbered from 0 on, each has an address");
+      return error("dev", parts.size() > 1 ? parts[1] : "",
+                   "devices are numbered from 0 on, each has an address");
     }
     script_device made;
     if (!parse_pci_address(parts[2], made.id)) {
@@ -111,8 +121,10 @@ class script_reader {
     for (size_t i = 3; i < parts.size(); ++i) {
       std::string_view text = parts[i];
       std::optional<uint64_t>* mask = nullptr;
-      if (absl::ConsumePrefix(&text, "mask=")) mask = &made.mask;
-      else if (absl::ConsumePrefix(&text, "cmask=")) mask = &made.coherent_mask;
+      if (take_prefix(text, "mask="))
+        mask = &made.mask;
+      else if (take_prefix(text, "cmask="))
+        mask = &made.coherent_mask;
       if (mask == nullptr || !(*mask = number(text))) {
         return error("dev", parts[i], "mask= and cmask= take numbers");
       }
@@ -130,7 +142,7 @@ class script_reader {
       line = line.substr(0, at);
     }
     if (const size_t at = line.rfind(result_mark); at != std::string_view::npos) {
-      op.result = std::string(absl::StripAsciiWhitespace(line.substr(at + result_mark.size())));
+      op.result = std::string(trimmed(line.substr(at + result_mark.size())));
       line = line.substr(0, at);
       script_.recorded = true;
     }
@@ -142,7 +154,7 @@ class script_reader {
       parts.erase(parts.begin());
     }
     if (parts.empty()) return error("operation", line, "there is none");
-    op.text = std::string(absl::StripAsciiWhitespace(line));
+    op.text = std::string(trimmed(line));
     op.words.assign(parts.begin(), parts.end());
     script_.operations.push_back(std::move(op));
     return absl::OkStatus();
@@ -156,10 +168,14 @@ class script_reader {
     std::optional<uint64_t> t;
     std::optional<uint64_t> dt;
     for (std::string_view word : split(text)) {
-      if (absl::ConsumePrefix(&word, "ls=")) ls = number(word);
-      else if (absl::ConsumePrefix(&word, "tm=")) tm = number(word);
-      else if (absl::ConsumePrefix(&word, "t=")) t = number(word);
-      else if (absl::ConsumePrefix(&word, "dt=")) dt = number(word);
+      if (take_prefix(word, "ls="))
+        ls = number(word);
+      else if (take_prefix(word, "tm="))
+        tm = number(word);
+      else if (take_prefix(word, "t="))
+        t = number(word);
+      else if (take_prefix(word, "dt="))
+        dt = number(word);
     }
     if (!ls || !tm || !t || !dt || *ls > INT_MAX || *tm > 1) {
       return error("state", text, "ls=, tm=, t= and dt= take numbers");
