@@ -2,6 +2,7 @@
 #include "cli/dma/session.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -24,18 +25,24 @@ std::optional<uint64_t> result_value(const operation& op, std::string_view key) 
   return std::nullopt;
 }
 
-/// Recorded coherent memory stays out of the allocator's own choice for the whole session. The
-/// sizes of pools' pages are not known yet, so a block keeps the page that it begins in.
+/// Recorded coherent memory stays out of the allocator's own choice for the whole session.
 absl::Status hold_recorded_pages(kernel& system, const script& from) {
-  std::set<uint64_t> pages;
-  for (const operation& op : from.operations) {
-    const bool coherent = op.words[0] == "alloc" || op.words[0] == "pget";
-    const auto phys = coherent ? result_value(op, "phys=") : std::nullopt;
-    if (!phys) continue;
-    uint64_t size = page_size;
-    if (op.words[0] == "alloc" && op.words.size() > 3) parse_number(op.words[3], size);
+  const auto word = [](const operation& op, size_t index) {
     constexpr uint64_t largest = uint64_t{4} << 20;
-    const uint64_t block = page_size << get_order(std::clamp(size, uint64_t{1}, largest));
+    uint64_t value = 0;
+    if (index < op.words.size()) parse_number(op.words[index], value);
+    return std::clamp(value, uint64_t{1}, largest);
+  };
+  std::set<uint64_t> pages;
+  std::map<std::string, uint64_t> pool_sizes;
+  for (const operation& op : from.operations) {
+    if (op.words[0] == "pool" && op.words.size() > 3) pool_sizes[op.words[1]] = word(op, 3);
+    const bool is_block = op.words[0] == "pget" && op.words.size() > 2;
+    if (op.words[0] != "alloc" && !is_block) continue;
+    const auto phys = result_value(op, "phys=");
+    if (!phys) continue;
+    const uint64_t size = is_block ? pool_sizes[op.words[2]] : word(op, 3);
+    const uint64_t block = page_size << get_order(std::max(size, page_size));
     const uint64_t first = *phys & ~(block - 1);
     for (uint64_t page = first; page < first + block; page += page_size) pages.insert(page);
   }

@@ -176,7 +176,13 @@ class script_run {
     for (const dmalab::operation& op : script_.operations) {
       captured.push_back({op.line, heading(op)});
       numbered_lines raw;
-      for (const dmalab::log_record& record : op.log) raw.push_back({record.line, record.text});
+      // A line without a stamp went on from one that the kernel had not ended, and the recorder got
+      // it before the line that it belongs behind.
+      for (const bool stamped : {true, false}) {
+        for (const dmalab::log_record& record : op.log) {
+          if (record.text.starts_with('[') == stamped) raw.push_back({record.line, record.text});
+        }
+      }
       const numbered_lines kept = driver_lines(raw);
       captured.insert(captured.end(), kept.begin(), kept.end());
     }
