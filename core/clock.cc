@@ -12,26 +12,43 @@ virtual_timer::~virtual_timer() {
 void virtual_timer::arm(uint64_t expires_ns) {
   cancel();
   key_ = {expires_ns, clock_.armed_++};
-  clock_.pending_.emplace(key_, this);
+  clock_.timers_of(owner_).emplace(key_, this);
   pending_ = true;
 }
 
 bool virtual_timer::cancel() {
   if (!pending_) return false;
-  clock_.pending_.erase(key_);
+  clock_.timers_of(owner_).erase(key_);
   pending_ = false;
   return true;
 }
 
-void virtual_clock::advance(uint64_t ns) {
-  const uint64_t target = now_ns_ + ns;
-  while (!pending_.empty() && pending_.begin()->first.first <= target) {
-    virtual_timer* timer = pending_.begin()->second;
-    now_ns_ = std::max(now_ns_, pending_.begin()->first.first);
+virtual_timer* virtual_clock::next() const {
+  const bool kernel = bh_disabled_ == 0 && !kernel_.empty();
+  if (hardware_.empty()) return kernel ? kernel_.begin()->second : nullptr;
+  const bool kernel_first = kernel && kernel_.begin()->first < hardware_.begin()->first;
+  return (kernel_first ? kernel_ : hardware_).begin()->second;
+}
+
+void virtual_clock::fire_until(uint64_t target) {
+  for (virtual_timer* timer = next(); timer != nullptr; timer = next()) {
+    const uint64_t expires = timer->key_.first;
+    if (expires > target) return;
+    now_ns_ = std::max(now_ns_, expires);
     timer->cancel();
     timer->function_();
   }
+}
+
+void virtual_clock::advance(uint64_t ns) {
+  const uint64_t target = now_ns_ + ns;
+  fire_until(target);
   now_ns_ = target;
+}
+
+void virtual_clock::bh_enable() {
+  --bh_disabled_;
+  fire_until(now_ns_);
 }
 
 }  // namespace iommulab

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Virtual time. It moves only when someone moves it, so a run repeats to the nanosecond.
-// Timers fire inside advance(), in the order of their expiry and, at equal expiry, of arming.
+// Timers fire inside advance(), in the order of their expiry and, at equal expiry, of arming. The
+// kernel's run from a softirq: while bottom halves are off they wait. Hardware's do not.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +14,19 @@ namespace iommulab {
 
 class virtual_clock;
 
-/// A one-shot timer, the kernel's `struct timer_list`. Destroying it cancels it.
+/// The kernel's tick: HZ is 250 in the kernel that the captures are of. Timers of the kernel expire
+/// at a tick.
+inline constexpr uint64_t ns_per_jiffy = 4'000'000;
+
+/// Whose time it is that a timer keeps.
+enum class timer_owner : uint8_t { hardware, kernel };
+
+/// A one-shot timer; the kernel's is `struct timer_list`. Destroying it cancels it.
 class virtual_timer {
  public:
-  virtual_timer(virtual_clock& clock, std::function<void()> function)
-      : clock_(clock), function_(std::move(function)) {}
+  virtual_timer(virtual_clock& clock, std::function<void()> function,
+                timer_owner owner = timer_owner::hardware)
+      : clock_(clock), function_(std::move(function)), owner_(owner) {}
   ~virtual_timer();
   virtual_timer(const virtual_timer&) = delete;
   virtual_timer& operator=(const virtual_timer&) = delete;
@@ -34,23 +43,48 @@ class virtual_timer {
 
   virtual_clock& clock_;
   std::function<void()> function_;
+  timer_owner owner_;
   key key_{};
   bool pending_ = false;
 };
+
+/// msecs_to_jiffies(): rounded up.
+constexpr uint64_t msecs_to_jiffies(uint64_t ms) {
+  constexpr uint64_t ns_per_ms = 1'000'000;
+  return (ms * ns_per_ms + ns_per_jiffy - 1) / ns_per_jiffy;
+}
 
 class virtual_clock {
  public:
   [[nodiscard]] uint64_t now_ns() const { return now_ns_; }
 
+  /// The tick count, from 0.
+  [[nodiscard]] uint64_t jiffies() const { return now_ns_ / ns_per_jiffy; }
+
   /// Moves time forward by `ns`, firing each timer that expires on the way at its own time.
   void advance(uint64_t ns);
 
+  /// local_bh_disable(): the kernel's timers that expire wait. They nest.
+  void bh_disable() { ++bh_disabled_; }
+  /// local_bh_enable(): the last one fires what has waited.
+  void bh_enable();
+
  private:
   friend class virtual_timer;
+  using timers = std::map<virtual_timer::key, virtual_timer*>;
+
+  timers& timers_of(timer_owner owner) {
+    return owner == timer_owner::hardware ? hardware_ : kernel_;
+  }
+  /// The timer that is next to fire; null when none may.
+  [[nodiscard]] virtual_timer* next() const;
+  void fire_until(uint64_t target);
 
   uint64_t now_ns_ = 0;
   uint64_t armed_ = 0;
-  std::map<virtual_timer::key, virtual_timer*> pending_;
+  unsigned bh_disabled_ = 0;
+  timers hardware_;
+  timers kernel_;
 };
 
 }  // namespace iommulab

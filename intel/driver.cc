@@ -6,6 +6,7 @@
 #include "intel/dmar/scope.h"
 #include "intel/dmar/table.h"
 #include "intel/iommu/context.h"
+#include "intel/iommu/deferred_flush.h"
 #include "intel/iommu/domain.h"
 #include "intel/iommu/rmrr.h"
 #include "intel/memory.h"
@@ -24,6 +25,8 @@ intel_driver::intel_driver(driver_host host_, intel_iommu_options options_)
       trace(host.env.trace),
       pr(host.env.log, "DMAR: "),
       options(options_),
+      unmap_timer(
+          host.env.clock, [this] { flush_unmaps_timeout(*this); }, timer_owner::kernel),
       iova_mem(host.env.trace, host.env.log, host.slab),
       reserved_iova_list(std::make_unique<iova_domain>(iova_mem)) {
   // intel_iommu=pasid28 asks for identity mapping of graphics.

@@ -68,9 +68,10 @@ inline constexpr unsigned identmap_azalia = 4;
 /// Linux v4.4: HIGH_WATER_MARK
 inline constexpr int high_water_mark = 250;
 
-/// Linux v4.4: struct deferred_flush_tables, one a unit.
+/// Unmaps whose flush is put off, one table a unit: slots 0 to next-1 wait.
+/// Linux v4.4: struct deferred_flush_tables
 struct deferred_flush_tables {
-  int next = 0;
+  size_t next = 0;
   std::array<iova*, high_water_mark> iovas{};
   std::array<dmar_domain*, high_water_mark> domains{};
   std::array<page_freelist, high_water_mark> freelists{};
@@ -98,15 +99,18 @@ struct intel_driver {
   bool dmar_pci_bus_nb_registered = false;
   bool warned_invalid_dmar = false;  ///< WARN_TAINT_ONCE
   bool warned_ioat = false;          ///< WARN_TAINT_ONCE
+  bool warned_unmatched = false;     ///< WARN_ONCE of intel_unmap()
   std::vector<table_diagnosis> diagnoses;
 
   // intel-iommu.c
   rmrr_list dmar_rmrr_units;
   atsr_list dmar_atsr_units;
   std::vector<intel_iommu*> g_iommus;
-  std::vector<deferred_flush_tables> deferred_flush;
-  long list_size = 0;
-  bool timer_on = false;
+  spinlock async_umap_flush_lock;
+  std::vector<deferred_flush_tables> deferred_flush ABSL_GUARDED_BY(async_umap_flush_lock);
+  int list_size ABSL_GUARDED_BY(async_umap_flush_lock) = 0;  ///< over all units
+  bool timer_on ABSL_GUARDED_BY(async_umap_flush_lock) = false;
+  virtual_timer unmap_timer;
   bool intel_iommu_enabled = false;
   bool intel_iommu_gfx_mapped = false;
   bool hw_pass_through = true;

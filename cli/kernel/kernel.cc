@@ -92,6 +92,7 @@ absl::Status kernel::build() {
   if (!memory.ok()) return memory.status();
   memory_ = std::move(*memory);
   pages_ = std::make_unique<page_allocator>(*memory_, env_.trace);
+  dma_pools_ = std::make_unique<iommulab::dma_pools>(*memory_, slab_);
   if (!options_.recorded_pages.empty()) pages_->replay(options_.recorded_pages);
 
   for (const remapping_unit_config& unit : config_.units) {
@@ -163,22 +164,23 @@ void kernel::parse_parameters() {
   options.no_iommu = x86_.iommu.no_iommu;
   options.iommu_pass_through = x86_.iommu.iommu_pass_through;
 
-  driver_ =
-      std::make_unique<intel_driver>(driver_host{.env = env_,
-                                                 .memory = *memory_,
-                                                 .pages = *pages_,
-                                                 .slab = slab_,
-                                                 .mmio = mmio_,
-                                                 .iomem = iomem_,
-                                                 .interrupts = interrupts_,
-                                                 .iommu = *iommu_,
-                                                 .pci = *pci_,
-                                                 .acpi_dmar_table = [this] { return dmar_table(); },
-                                                 .acpi_device = {},
-                                                 .node_of_proximity_domain = nodes_of(config_),
-                                                 .memory_pfn_ranges = memory_pfn_ranges(config_),
-                                                 .install_dma_ops = {}},
-                                     options);
+  driver_ = std::make_unique<intel_driver>(
+      driver_host{.env = env_,
+                  .memory = *memory_,
+                  .pages = *pages_,
+                  .slab = slab_,
+                  .mmio = mmio_,
+                  .iomem = iomem_,
+                  .interrupts = interrupts_,
+                  .iommu = *iommu_,
+                  .pci = *pci_,
+                  .acpi_dmar_table = [this] { return dmar_table(); },
+                  .acpi_device = {},
+                  .node_of_proximity_domain = nodes_of(config_),
+                  .memory_pfn_ranges = memory_pfn_ranges(config_),
+                  .install_dma_ops = [this] { pci_bus_->dma_ops = intel_dma_ops_.get(); }},
+      options);
+  intel_dma_ops_ = std::make_unique<intel_dma_ops>(*driver_);
 }
 
 // ACPICA finds a table by its signature and maps as many bytes as its header says. A table in

@@ -30,6 +30,8 @@
 #include "core/status.h"
 #include "core/sysfs.h"
 #include "core/x86_options.h"
+#include "dma/dma_pool.h"
+#include "dma/intel/intel_dma_ops.h"
 #include "intel/driver.h"
 #include "platform/dma/dma_bus.h"
 #include "platform/endpoints/edu.h"
@@ -82,6 +84,7 @@ class kernel {
   physical_memory& memory() { return *memory_; }
   page_allocator& pages() { return *pages_; }
   slab_failures& slab() { return slab_; }
+  iommulab::dma_pools& dma_pools() { return *dma_pools_; }
   sysfs_tree& sysfs() { return sysfs_; }
   iommu_core& iommu() { return *iommu_; }
   pci_core& pci() { return *pci_; }
@@ -115,6 +118,7 @@ class kernel {
   mmio_space mmio_;
   std::unique_ptr<physical_memory> memory_;
   std::unique_ptr<page_allocator> pages_;
+  std::unique_ptr<iommulab::dma_pools> dma_pools_;
   std::vector<std::unique_ptr<vtd_unit>> units_;
   std::unique_ptr<pci_machine> pci_hardware_;
   std::unique_ptr<dma_bus> dma_hardware_;
@@ -124,6 +128,7 @@ class kernel {
   std::unique_ptr<pci_core> pci_;
   std::unique_ptr<pci_drivers> drivers_;
   std::unique_ptr<intel_driver> driver_;
+  std::unique_ptr<intel_dma_ops> intel_dma_ops_;
 };
 
 }  // namespace iommulab

@@ -10,12 +10,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/kernel/kernel.h"
+#include "cli/verify/api_player.h"
+#include "cli/verify/boot_mark.h"
 #include "cli/verify/call_listing.h"
 #include "cli/verify/hotplug_calls.h"
-#include "cli/verify/hotplug_mapping.h"
 #include "cli/verify/hotplug_steps.h"
 #include "cli/verify/log_listing.h"
 #include "cli/verify/sysfs_listing.h"
+#include "core/dma/dma_mapping.h"
 #include "core/panic.h"
 #include "core/text_source.h"
 #include "platform/machine/capture_loader.h"
@@ -63,11 +65,10 @@ class hotplug_system {
   absl::Status boot(const capture_folder& folder) {
     const boot_outcome outcome = system_->start_up();
     if (!outcome.panic.empty()) return errno_status(EIO, outcome.panic);
-    system_->finish_boot();
-    system_->load_drivers();
-    absl::StatusOr<std::vector<std::string>> mapped = functions_mapped_at_boot(folder);
-    if (!mapped.ok()) return mapped.status();
-    for (const std::string& name : *mapped) map_first(name);
+    api_player player(*system_);
+    if (absl::Status status = play_to_boot_mark(*system_, folder, player); !status.ok()) {
+      return status;
+    }
     system_->env().trace.attach(&recorder_, trace_class::calls);
     return absl::OkStatus();
   }
@@ -119,13 +120,13 @@ class hotplug_system {
     return errno_status(ENODEV, absl::StrFormat("%s: the capture names no driver of it", name));
   }
 
-  /// What the driver of a function maps first; a function without a driver maps nothing.
+  /// The driver of a function maps its first buffer; a function without a driver maps nothing.
+  /// Which buffer it is does not show in what is compared.
   void map_first(const std::string& name) {
-    system_->pci().for_each_pci_dev([&](pci_dev& pdev) {
-      if (pci_name(pdev) != name) return false;
-      if (!pdev.dev.driver.empty()) enter_domain(system_->driver(), pdev.dev);
-      return true;
-    });
+    device* dev = find_pci_device(*system_, name);
+    if (dev == nullptr || dev->driver.empty()) return;
+    constexpr uint64_t megabyte = uint64_t{1} << 20;
+    dma_map_single(*dev, phys_addr(megabyte), page_size, dma_data_direction::bidirectional);
   }
 
   void add_log(size_t from, numbered_lines& lines) const {

@@ -9,6 +9,7 @@
 
 #include "cli/verify/capture_run.h"
 #include "cli/verify/comparison.h"
+#include "cli/verify/dmalab_run.h"
 #include "cli/verify/hotplug_run.h"
 
 namespace iommulab {
@@ -33,6 +34,11 @@ int verify_folder(const std::string& path) {
     const auto hotplug = verify::verify_hotplug(*folder);
     if (!hotplug.ok()) return complain(hotplug.status());
     results.insert(results.end(), hotplug->begin(), hotplug->end());
+  }
+  if (verify::has_dma_script(*folder)) {
+    const auto script = verify::verify_dma_script(*folder);
+    if (!script.ok()) return complain(script.status());
+    results.insert(results.end(), script->begin(), script->end());
   }
   // One sentence for a damaged file, and nothing of a comparison that was not made.
   for (const verify::class_result& result : results) {

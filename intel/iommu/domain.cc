@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
+#include "intel/iommu/deferred_flush.h"
 #include "intel/iommu/device.h"
-#include "intel/iommu/flush.h"
 #include "intel/iommu/page_table.h"
 #include "intel/memory.h"
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Making units forget: page-selective flushes of a domain, and the unmaps that were put off until
-// one global flush serves them all.
+// Making units forget: page-selective flushes of a domain, and of the caches in its devices.
 #pragma once
 
 #include "intel/driver.h"
@@ -15,7 +14,5 @@ namespace iommulab {
 void iommu_flush_iotlb_psi(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain, uint64_t pfn,
                            uint64_t pages, bool ih, bool map);
 void iommu_flush_dev_iotlb(intel_driver& drv, dmar_domain& domain, uint64_t addr, unsigned mask);
-/// The timer's function: flushes everything that was put off.
-void flush_unmaps_timeout(intel_driver& drv);
 
 }  // namespace iommulab

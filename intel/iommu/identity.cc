@@ -16,31 +16,6 @@
 namespace iommulab {
 namespace {
 
-// Linux v4.4 drivers/iommu/intel-iommu.c: domain_prepare_identity_map()
-int domain_prepare_identity_map(intel_driver& drv, device& dev, dmar_domain& domain, uint64_t start,
-                                uint64_t end) {
-  IOMMULAB_CALL(drv.trace, "domain_prepare_identity_map");
-  // With software pass-through the region is mapped all the same: it may lie outside of what
-  // firmware calls memory.
-  if (&domain == drv.si_domain && drv.hw_pass_through) {
-    drv.pr.warn("Ignoring identity map for HW passthrough device %s [0x%x - 0x%x]", dev.name, start,
-                end);
-    return 0;
-  }
-  drv.pr.info("Setting identity map for device %s [0x%x - 0x%x]", dev.name, start, end);
-  if (end < start) {
-    drv.env.log.warn(broken_bios(drv, "RMRR ends before it starts!"));
-    return -EIO;
-  }
-  const int width = agaw_to_width(domain.agaw);
-  if (width < 64 && (end >> width) != 0) {
-    drv.env.log.warn(
-        broken_bios(drv, absl::StrFormat("RMRR exceeds permitted address width (%d bits)", width)));
-    return -EIO;
-  }
-  return iommu_domain_identity_map(drv, domain, start, end);
-}
-
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_prepare_identity_map()
 int iommu_prepare_identity_map(intel_driver& drv, device& dev, uint64_t start, uint64_t end) {
   IOMMULAB_CALL(drv.trace, "iommu_prepare_identity_map");
@@ -74,6 +49,37 @@ uint64_t required_mask(const intel_driver& drv) {
 }
 
 }  // namespace
+
+int domain_prepare_identity_map(intel_driver& drv, device& dev, dmar_domain& domain, uint64_t start,
+                                uint64_t end) {
+  IOMMULAB_CALL(drv.trace, "domain_prepare_identity_map");
+  // With software pass-through the region is mapped all the same: it may lie outside of what
+  // firmware calls memory.
+  if (&domain == drv.si_domain && drv.hw_pass_through) {
+    drv.pr.warn("Ignoring identity map for HW passthrough device %s [0x%x - 0x%x]", dev.name, start,
+                end);
+    return 0;
+  }
+  drv.pr.info("Setting identity map for device %s [0x%x - 0x%x]", dev.name, start, end);
+  if (end < start) {
+    drv.env.log.warn(broken_bios(drv, "RMRR ends before it starts!"));
+    return -EIO;
+  }
+  const int width = agaw_to_width(domain.agaw);
+  if (width < 64 && (end >> width) != 0) {
+    drv.env.log.warn(
+        broken_bios(drv, absl::StrFormat("RMRR exceeds permitted address width (%d bits)", width)));
+    return -EIO;
+  }
+  return iommu_domain_identity_map(drv, domain, start, end);
+}
+
+bool identity_mapping(intel_driver& drv, const device& dev) {
+  IOMMULAB_CALL(drv.trace, "identity_mapping");
+  if (drv.iommu_identity_mapping == 0) return false;
+  const device_domain_info* info = dev.archdata_iommu;
+  return info != nullptr && !is_dummy(dev) && info->domain == drv.si_domain;
+}
 
 int iommu_domain_identity_map(intel_driver& drv, dmar_domain& domain, uint64_t start,
                               uint64_t end) {

@@ -214,7 +214,10 @@ int init_dmars(intel_driver& drv) {
     drv.host.slab.freed();
     return -ENOMEM;
   }
-  drv.deferred_flush = std::vector<deferred_flush_tables>(dmar_units_supported);
+  {
+    const spin_guard lock(drv.async_umap_flush_lock);
+    drv.deferred_flush = std::vector<deferred_flush_tables>(dmar_units_supported);
+  }
 
   const int ret = init_units(drv);
   if (ret == 0) return 0;
@@ -229,7 +232,10 @@ int init_dmars(intel_driver& drv) {
     free_dmar_iommu(drv, iommu);
     return false;
   });
-  drv.deferred_flush.clear();
+  {
+    const spin_guard lock(drv.async_umap_flush_lock);
+    drv.deferred_flush.clear();
+  }
   drv.g_iommus.clear();
   drv.host.slab.freed();
   drv.host.slab.freed();

@@ -18,6 +18,11 @@ bool first_pte_in_page(const dma_pte* pte) {
   return (reinterpret_cast<uintptr_t>(pte) & ~page_mask) == 0;
 }
 
+/// Entries from `pte` to the end of its table.
+uint64_t entries_left(const dma_pte* pte) {
+  return entries - (reinterpret_cast<uintptr_t>(pte) & ~page_mask) / sizeof(dma_pte);
+}
+
 dma_pte* table_below(const intel_driver& drv, const dma_pte& pte) {
   return table_at<dma_pte>(drv, pte.address());
 }
@@ -286,58 +291,127 @@ void dma_free_pagelist(intel_driver& drv, page_freelist& freelist) {
   freelist.clear();
 }
 
-// Linux v4.4 drivers/iommu/intel-iommu.c: __domain_mapping()
-int domain_pfn_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn, uint64_t phys_pfn,
-                       uint64_t nr_pages, uint64_t prot) {
+namespace {
+
+/// A run of pages that is to be mapped, all of it at successive addresses on both sides.
+struct mapping_run {
+  uint64_t iov_pfn = 0;
+  uint64_t phys_pfn = 0;
+  uint64_t nr_pages = 0;
+
+  void advance(uint64_t pages) {
+    iov_pfn += pages;
+    phys_pfn += pages;
+    nr_pages -= pages;
+  }
+};
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: aligned_nrpages(). Pages that a piece touches.
+uint64_t pages_of(const scatterlist& piece) {
+  const uint64_t first_byte = piece.offset & ~page_mask;
+  return (first_byte + piece.length + page_size - 1) >> page_shift;
+}
+
+/// The piece is mapped from `iov_pfn` on; only now does its owner learn where.
+mapping_run begin_piece(scatterlist& piece, uint64_t iov_pfn) {
+  piece.dma_address = dma_addr((iov_pfn << page_shift) + piece.offset);
+  piece.dma_length = piece.length;
+  return {iov_pfn, piece.page.value() >> page_shift, pages_of(piece)};
+}
+
+/// The entry from which on `run` is mapped, at the level that suits it best. Small tables that are
+/// still there make room for superpages; the table that will hold those stays.
+dma_pte* first_leaf(intel_driver& drv, dmar_domain& domain, const mapping_run& run, int& level) {
+  level = hardware_largepage_caps(domain, run.iov_pfn, run.phys_pfn, run.nr_pages);
+  dma_pte* pte = pfn_to_dma_pte(drv, domain, run.iov_pfn, level);
+  if (pte != nullptr && level > 1) {
+    const uint64_t covered = run.nr_pages & level_mask(level);
+    dma_pte_free_pagetable(drv, domain, run.iov_pfn, run.iov_pfn + covered - 1, level + 1);
+  }
+  return pte;
+}
+
+/// Fills `count` entries at `level` with the pages of `run`. An entry that is taken keeps its
+/// mapping. As in 4.4 (cmpxchg64_local()), this is not atomic against another writer of the same
+/// entry: who maps a range is alone there.
+void set_leaves(intel_driver& drv, dma_pte* pte, uint64_t count, const mapping_run& run, int level,
+                uint64_t prot) {
+  const uint64_t step = level_size(level);
+  dma_pte leaf;
+  leaf.value = prot;
+  leaf.set_address(phys_addr(run.phys_pfn << page_shift)).set_super_page(level > 1);
+  for (uint64_t i = 0; i < count; ++i, leaf.value += step << page_shift) {
+    const std::atomic_ref<uint64_t> entry(pte[i].value);
+    if (const uint64_t old = entry.load(std::memory_order_relaxed); old != 0) {
+      drv.pr.crit("ERROR: DMA PTE for vPFN 0x%x already set (to %x not %x)", run.iov_pfn + i * step,
+                  old, leaf.value);
+      drv.env.log.warn_on("__domain_mapping");
+      continue;
+    }
+    entry.store(leaf.value, std::memory_order_release);
+    trace_pte(drv, &pte[i]);
+  }
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: __domain_mapping(). With a scatter list, `phys_pfn` means
+// nothing. Entries of level 1 go on from piece to piece until their table is full, whether or not
+// the next piece would do for a superpage.
+int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
+                   absl::Span<scatterlist> sg, uint64_t phys_pfn, uint64_t nr_pages,
+                   uint64_t prot) {
   IOMMULAB_CALL(drv.trace, "__domain_mapping");
-  IOMMULAB_NOTE(drv.trace, "__domain_mapping iov_pfn=0x%x phys_pfn=0x%x nr=0x%x prot=%d sg=0",
-                iov_pfn, phys_pfn, nr_pages, prot);
+  IOMMULAB_NOTE(drv.trace, "__domain_mapping iov_pfn=0x%x phys_pfn=0x%x nr=0x%x prot=%d sg=%d",
+                iov_pfn, phys_pfn, nr_pages, prot, sg.empty() ? 0 : 1);
   bug_on(!domain_pfn_supported(domain, iov_pfn + nr_pages - 1),
          "__domain_mapping: beyond the domain's address width");
   if ((prot & (dma_pte_read | dma_pte_write)) == 0) return -EINVAL;
   prot &= dma_pte_read | dma_pte_write | dma_pte_snp;
 
+  mapping_run run{iov_pfn, phys_pfn, sg.empty() ? nr_pages : 0};
+  size_t next_piece = 0;
   dma_pte* pte = nullptr;
   dma_pte* first_pte = nullptr;
-  int largepage_lvl = 0;
+  int level = 0;
   while (nr_pages > 0) {
+    if (run.nr_pages == 0) {
+      bug_on(next_piece == sg.size(), "__domain_mapping: more pages than the scatter list has");
+      run = begin_piece(sg[next_piece++], run.iov_pfn);
+    }
     if (pte == nullptr) {
-      largepage_lvl = hardware_largepage_caps(domain, iov_pfn, phys_pfn, nr_pages);
-      first_pte = pte = pfn_to_dma_pte(drv, domain, iov_pfn, largepage_lvl);
+      first_pte = pte = first_leaf(drv, domain, run, level);
       if (pte == nullptr) return -ENOMEM;
-      if (largepage_lvl > 1) {
-        // Small tables that are still there make room for the superpages; the table that will
-        // hold them stays.
-        const uint64_t superpages = nr_pages / level_size(largepage_lvl);
-        const uint64_t end_pfn = iov_pfn + superpages * level_size(largepage_lvl) - 1;
-        dma_pte_free_pagetable(drv, domain, iov_pfn, end_pfn, largepage_lvl + 1);
-      }
     }
-    dma_pte leaf;
-    leaf.value = prot;
-    leaf.set_address(phys_addr(phys_pfn << page_shift)).set_super_page(largepage_lvl > 1);
-    uint64_t expected = 0;
-    if (!std::atomic_ref<uint64_t>(pte->value).compare_exchange_strong(expected, leaf.value)) {
-      drv.pr.crit("ERROR: DMA PTE for vPFN 0x%x already set (to %x not %x)", iov_pfn, expected,
-                  leaf.value);
-      drv.env.log.warn_on("__domain_mapping");
-    } else {
-      trace_pte(drv, pte);
-    }
+    const uint64_t count = std::min(std::min(run.nr_pages, nr_pages) >> level_to_offset_bits(level),
+                                    entries_left(pte));
+    bug_on(count == 0, "__domain_mapping: superpage larger than the rest");
+    set_leaves(drv, pte, count, run, level, prot);
 
-    const uint64_t lvl_pages = level_size(largepage_lvl);
-    bug_on(nr_pages < lvl_pages, "__domain_mapping: superpage larger than the rest");
-    nr_pages -= lvl_pages;
-    iov_pfn += lvl_pages;
-    phys_pfn += lvl_pages;
-    ++pte;
-    if (nr_pages == 0 || first_pte_in_page(pte) || (largepage_lvl > 1 && nr_pages < lvl_pages)) {
+    const uint64_t pages = count << level_to_offset_bits(level);
+    run.advance(pages);
+    nr_pages -= pages;
+    pte += count;
+    if (nr_pages == 0 || first_pte_in_page(pte) ||
+        (level > 1 && run.nr_pages < level_size(level))) {
       domain_flush_cache(drv, domain, first_pte,
                          static_cast<uint64_t>(pte - first_pte) * sizeof(dma_pte));
       pte = nullptr;
     }
   }
   return 0;
+}
+
+}  // namespace
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_pfn_mapping()
+int domain_pfn_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn, uint64_t phys_pfn,
+                       uint64_t nr_pages, uint64_t prot) {
+  return domain_mapping(drv, domain, iov_pfn, {}, phys_pfn, nr_pages, prot);
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_sg_mapping()
+int domain_sg_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
+                      absl::Span<scatterlist> sg, uint64_t nr_pages, uint64_t prot) {
+  return domain_mapping(drv, domain, iov_pfn, sg, 0, nr_pages, prot);
 }
 
 }  // namespace iommulab

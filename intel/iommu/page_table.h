@@ -12,6 +12,8 @@
 
 #include <cstdint>
 
+#include "absl/types/span.h"
+#include "core/dma/scatterlist.h"
 #include "intel/driver.h"
 
 namespace iommulab {
@@ -74,9 +76,16 @@ page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t star
                            uint64_t last_pfn);
 void dma_free_pagelist(intel_driver& drv, page_freelist& freelist);
 
-/// Maps `nr_pages` from `phys_pfn` at `iov_pfn`, with superpages where they fit. 0, -EINVAL for
-/// no permission, -ENOMEM. __domain_mapping() without a scatter list.
+/// Maps `nr_pages` from `phys_pfn` at `iov_pfn`, with superpages where they fit. An entry that is
+/// mapped already is left as it is, with an error in the log. 0, -EINVAL for no permission, -ENOMEM
+/// (what was mapped until then stays: the caller unmaps the range). __domain_mapping() without a
+/// scatter list.
 int domain_pfn_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn, uint64_t phys_pfn,
                        uint64_t nr_pages, uint64_t prot);
+/// The same for the pieces of a list, each from a page of its own on, and with superpages where one
+/// piece allows them. Sets dma_address and dma_length of each piece that it begins with. `nr_pages`
+/// is the sum of the pieces' pages. __domain_mapping() with a scatter list.
+int domain_sg_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
+                      absl::Span<scatterlist> sg, uint64_t nr_pages, uint64_t prot);
 
 }  // namespace iommulab

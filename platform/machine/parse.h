@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "core/types.h"
 
@@ -21,5 +22,10 @@ bool parse_hex_byte(std::string_view text, uint8_t& out);
 bool parse_pci_address(std::string_view text, source_id& out);
 /// "1G", "512M", "2048" (MiB), as QEMU's -m takes it; the result is in bytes.
 bool parse_memory_size(std::string_view text, uint64_t& out);
+
+/// Takes `prefix` off the front of `text`; false, and nothing taken, when it is not there.
+bool take_prefix(std::string_view& text, std::string_view prefix);
+/// The parts of `text` between separators; empty ones count.
+std::vector<std::string_view> split_at(std::string_view text, char separator);
 
 }  // namespace iommulab

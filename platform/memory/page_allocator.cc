@@ -78,7 +78,7 @@ std::optional<phys_addr> page_allocator::alloc_pages(unsigned order, zone highes
   std::optional<phys_addr> block;
   {
     const spin_guard guard(lock_);
-    block = recorded_ ? replay_block(order) : take_block(order, highest);
+    block = replaying() ? replay_block(order) : take_block(order, highest);
   }
   if (!block) {
     failures_.freed();
@@ -113,7 +113,11 @@ void page_allocator::release(uint64_t frame, unsigned order) {
   }
   live_.erase(frame);
   live_pages_ -= uint64_t{1} << order;
-  zone_at(frame).give(frame, order);
+  if (held_back_.contains(frame)) {
+    for (uint64_t f = frame; f < frame + (uint64_t{1} << order); ++f) held_back_[f] = true;
+  } else {
+    zone_at(frame).give(frame, order);
+  }
   trace_page("free", frame, order);
 }
 
@@ -156,7 +160,7 @@ std::optional<phys_addr> page_allocator::kmalloc_phys(uint64_t size, zone highes
   std::optional<phys_addr> object;
   {
     const spin_guard guard(lock_);
-    object = recorded_ ? replay_object(object_size, highest) : take_object(object_size, highest);
+    object = replaying() ? replay_object(object_size, highest) : take_object(object_size, highest);
   }
   if (!object) {
     failures_.freed();
@@ -242,6 +246,15 @@ void page_allocator::free_object(phys_addr address, uint64_t page) {
 
 absl::Status page_allocator::reserve(phys_addr start, uint64_t length) {
   const spin_guard guard(lock_);
+  return take_out(start, length, false);
+}
+
+absl::Status page_allocator::hold_back(phys_addr start, uint64_t length) {
+  const spin_guard guard(lock_);
+  return take_out(start, length, true);
+}
+
+absl::Status page_allocator::take_out(phys_addr start, uint64_t length, bool held_back) {
   const uint64_t first = frame_of(start);
   const uint64_t last = frame_of(start + (length + page_size - 1));
   for (const auto& [frame, order] : live_) {
@@ -254,7 +267,7 @@ absl::Status page_allocator::reserve(phys_addr start, uint64_t length) {
     if (r.type != memory_range::kind::ram) continue;
     const uint64_t range_last = std::min(last, r.end() >> page_shift);
     for (uint64_t f = std::max(first, frame_of(r.start)); f < range_last; ++f) {
-      zone_at(f).take_at(f, 0);
+      if (zone_at(f).take_at(f, 0) && held_back) held_back_[f] = true;
     }
   }
   return absl::OkStatus();

@@ -53,6 +53,9 @@ enum class page_diagnosis_kind : uint8_t {
 /// Stable name: "double-free", "replay-exhausted" …
 std::string_view to_string(page_diagnosis_kind kind);
 
+/// What requests get when all recorded addresses are used.
+enum class after_replay : uint8_t { fail, choose };
+
 struct page_diagnosis {
   page_diagnosis_kind kind;
   phys_addr address;
@@ -85,9 +88,14 @@ class page_allocator {
   /// are passed over.
   absl::Status reserve(phys_addr start, uint64_t length);
 
+  /// Keeps pages for a replay: the allocator's own choice leaves them alone, also after they were
+  /// given out and freed. EBUSY and what is passed over as in reserve().
+  absl::Status hold_back(phys_addr start, uint64_t length);
+
   /// From now on the n-th successful request (pages and small objects alike) gets the n-th of
-  /// `addresses`; past the last one every request fails with a diagnosis.
-  void replay(std::vector<phys_addr> addresses);
+  /// `addresses`; past the last one every request fails with a diagnosis, or gets what the
+  /// allocator chooses.
+  void replay(std::vector<phys_addr> addresses, after_replay then = after_replay::fail);
   /// Recorded addresses not yet used.
   [[nodiscard]] size_t replay_left() const;
 
@@ -145,6 +153,12 @@ class page_allocator {
   void fill(phys_addr address, uint64_t length, gfp flags) const;
   void trace_page(std::string_view name, uint64_t frame, unsigned order) const;
   static zone zone_of(uint64_t frame);
+  [[nodiscard]] bool replaying() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  absl::Status take_out(phys_addr start, uint64_t length, bool held_back)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  /// Takes the pages out of those that are held back, or out of the zone; false when they are not
+  /// all free there.
+  bool take_recorded(uint64_t frame, unsigned order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   buddy& zone_at(uint64_t frame) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
 
   physical_memory& memory_;
@@ -158,6 +172,8 @@ class page_allocator {
   std::map<slab_key, std::vector<uint64_t>> partial_ ABSL_GUARDED_BY(lock_);  // with free objects
   std::optional<std::vector<phys_addr>> recorded_ ABSL_GUARDED_BY(lock_);
   size_t next_recorded_ ABSL_GUARDED_BY(lock_) = 0;
+  after_replay after_replay_ ABSL_GUARDED_BY(lock_) = after_replay::fail;
+  absl::flat_hash_map<uint64_t, bool> held_back_ ABSL_GUARDED_BY(lock_);  // frame -> is free
   std::vector<page_diagnosis> diagnoses_ ABSL_GUARDED_BY(lock_);
   uint64_t live_pages_ ABSL_GUARDED_BY(lock_) = 0;
   uint64_t peak_pages_ ABSL_GUARDED_BY(lock_) = 0;

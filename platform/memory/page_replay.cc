@@ -9,10 +9,27 @@
 
 namespace iommulab {
 
-void page_allocator::replay(std::vector<phys_addr> addresses) {
+void page_allocator::replay(std::vector<phys_addr> addresses, after_replay then) {
   const spin_guard guard(lock_);
   recorded_ = std::move(addresses);
   next_recorded_ = 0;
+  after_replay_ = then;
+}
+
+bool page_allocator::replaying() const {
+  if (!recorded_) return false;
+  return after_replay_ == after_replay::fail || next_recorded_ < recorded_->size();
+}
+
+bool page_allocator::take_recorded(uint64_t frame, unsigned order) {
+  const uint64_t end = frame + (uint64_t{1} << order);
+  if (!held_back_.contains(frame)) return zone_at(frame).take_at(frame, order);
+  for (uint64_t f = frame; f < end; ++f) {
+    const auto held = held_back_.find(f);
+    if (held == held_back_.end() || !held->second) return false;
+  }
+  for (uint64_t f = frame; f < end; ++f) held_back_[f] = false;
+  return true;
 }
 
 size_t page_allocator::replay_left() const {
@@ -43,7 +60,7 @@ std::optional<phys_addr> page_allocator::replay_block(unsigned order) {
   const std::optional<phys_addr> address = next_recorded(page_size << order);
   if (!address) return std::nullopt;
   const uint64_t frame = address->value() >> page_shift;
-  if (zone_at(frame).take_at(frame, order)) {
+  if (take_recorded(frame, order)) {
     mark_live(frame, order);
     return address;
   }
@@ -61,7 +78,7 @@ std::optional<phys_addr> page_allocator::replay_object(uint64_t size, zone highe
   const uint64_t frame = address->value() >> page_shift;
   auto slab = slabs_.find(frame);
   if (slab == slabs_.end()) {
-    if (!zone_at(frame).take_at(frame, 0)) {
+    if (!take_recorded(frame, 0)) {
       const bool live = live_.contains(frame);
       diagnose(live ? page_diagnosis_kind::replay_in_use : page_diagnosis_kind::replay_misplaced,
                *address,

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// DMA scripts: one operation a line, with or without what it gave on a real kernel. README.md is
+// the language's reference.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/types.h"
+
+namespace iommulab::dmalab {
+
+/// The end of a recorded line: "; ls=2 tm=1 t=2102925270 dt=23980".
+struct recorded_state {
+  int list_size = 0;
+  bool timer_on = false;
+  uint64_t time_ns = 0;   ///< when the operation began
+  uint64_t spent_ns = 0;  ///< how long it took
+};
+
+struct log_record {
+  size_t line = 0;
+  std::string text;  ///< what the kernel printed, with its time stamp
+};
+
+struct operation {
+  size_t line = 0;
+  uint64_t number = 0;
+  std::vector<std::string> words;     ///< the operation's name, then its arguments
+  std::string text;                   ///< the same as it stands in the file
+  std::optional<std::string> result;  ///< recorded behind "->"; empty when the kernel died in it
+  std::optional<recorded_state> state;
+  std::vector<log_record> log;  ///< recorded meanwhile
+
+  /// A recorded operation that did not come back: its line ends in the middle.
+  [[nodiscard]] bool died() const { return result.has_value() && !state.has_value(); }
+};
+
+/// A contiguous piece of memory that operations name by number and offset.
+struct arena {
+  std::optional<phys_addr> start;  ///< none: wherever there is room
+  uint64_t size = 0;               ///< bytes
+};
+
+struct script_device {
+  source_id id;
+  std::optional<uint64_t> mask;
+  std::optional<uint64_t> coherent_mask;
+};
+
+struct script {
+  std::string path;
+  std::vector<arena> arenas;
+  std::vector<script_device> devices;
+  std::optional<std::string> command_line;
+  std::vector<operation> operations;
+  /// Any operation carries a result: results, state and log are then compared.
+  bool recorded = false;
+};
+
+/// Reads `path` or `path`.xz. ENOENT, EINVAL naming line and field.
+absl::StatusOr<script> read_script(const std::string& path);
+
+}  // namespace iommulab::dmalab

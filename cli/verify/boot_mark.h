@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// From the end of start-up to the boot mark: the rest of the initcalls, the device drivers that
+// probe and map their first buffers, and the read of each unit's `version` in sysfs, with which
+// the captures' recorder looked around.
+//
+// What drivers mapped is taken from the call tree where there is one, else from the tables that
+// were dumped at the mark.
+#pragma once
+
+#include "absl/status/status.h"
+#include "cli/kernel/kernel.h"
+#include "cli/verify/api_player.h"
+#include "cli/verify/capture_folder.h"
+
+namespace iommulab::verify {
+
+/// Brings a system that has started up to the boot mark. `player` makes the calls, and knows the
+/// buffers afterwards. Errors of the capture's files.
+absl::Status play_to_boot_mark(kernel& system, const capture_folder& folder, api_player& player);
+
+}  // namespace iommulab::verify

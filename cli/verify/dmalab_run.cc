@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/verify/dmalab_run.h"
+
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/dma/session.h"
+#include "cli/verify/boot_mark.h"
+#include "cli/verify/call_listing.h"
+#include "cli/verify/capture_run.h"
+#include "cli/verify/hardware_trace.h"
+#include "cli/verify/log_listing.h"
+#include "cli/verify/table_dump.h"
+#include "core/text_source.h"
+#include "platform/machine/parse.h"
+
+namespace iommulab::verify {
+namespace {
+
+constexpr const char* script_file = "ops.txt";
+constexpr const char* calls_file = "fgraph-lab.txt";
+constexpr const char* trace_file = "vtd-trace.txt";
+
+/// The lines of one operation begin with one that names it.
+std::string heading(const dmalab::operation& op) {
+  return absl::StrFormat("OP %d %s", op.number, op.text);
+}
+
+// --- the capture's side ---------------------------------------------------------------------
+
+/// fgraph-lab.txt by operation number.
+using calls_by_operation = std::map<uint64_t, std::vector<call_event>>;
+
+absl::StatusOr<calls_by_operation> read_calls(const capture_folder& folder) {
+  absl::StatusOr<std::vector<call_event>> events = read_call_graph(folder, calls_file);
+  if (!events.ok()) return events.status();
+  calls_by_operation found;
+  uint64_t number = 0;
+  for (call_event& event : *events) {
+    constexpr std::string_view mark = "OP ";
+    if (event.what == call_event::kind::note && event.text.starts_with(mark)) {
+      const std::vector<std::string_view> words = split_at(event.text, ' ');
+      if (!parse_number(words[1], number)) {
+        return line_error(folder.file_path(calls_file), event.line, "mark", event.text,
+                          "it has no number");
+      }
+      found[number];
+      continue;
+    }
+    found[number].push_back(std::move(event));
+  }
+  return found;
+}
+
+/// Which lines of vtd-trace.txt belong to an operation.
+using lines_by_operation = std::map<uint64_t, std::pair<size_t, size_t>>;
+
+absl::StatusOr<lines_by_operation> read_operation_marks(const capture_folder& folder) {
+  absl::StatusOr<numbered_lines> lines = folder.read_lines(trace_file);
+  if (!lines.ok()) return lines.status();
+  lines_by_operation found;
+  for (const numbered_line& line : *lines) {
+    if (!line.text.starts_with("OP ")) continue;
+    const std::vector<std::string_view> words = split_at(line.text, ' ');
+    uint64_t number = 0;
+    if (words.size() != 3 || !parse_number(words[2], number)) {
+      return line_error(folder.file_path(trace_file), line.line, "mark", line.text,
+                        "not OP begin N or OP end N");
+    }
+    if (words[1] == "begin") found[number] = {line.line + 1, line.line};
+    if (words[1] == "end") found[number].second = line.line - 1;
+  }
+  return found;
+}
+
+// --- the run --------------------------------------------------------------------------------
+
+class script_run {
+ public:
+  explicit script_run(const capture_folder& folder) : folder_(folder) {}
+
+  absl::Status run() {
+    auto started = run_capture(folder_);
+    if (!started.ok()) return started.status();
+    run_ = *std::move(started);
+    if (!run_->outcome.panic.empty()) return errno_status(EIO, run_->outcome.panic);
+    kernel& system = *run_->system;
+    start_up_events_ = run_->recorder.events().size();
+    system.env().trace.attach(&run_->recorder,
+                              trace_class::calls | trace_class::regs | trace_class::queue);
+    api_player player(system);
+    if (absl::Status status = play_to_boot_mark(system, folder_, player); !status.ok()) {
+      return status;
+    }
+    return run_script();
+  }
+
+  [[nodiscard]] std::vector<class_result> compare() const {
+    std::vector<class_result> results = {compare_operations(), compare_log()};
+    if (folder_.has(trace_file)) add_hardware(results);
+    if (has_calls_) results.push_back(compare_calls());
+    for (const auto& [name, lines] : tables_) results.push_back(compare_tables(name, lines));
+    return results;
+  }
+
+ private:
+  absl::Status run_script() {
+    auto read = dmalab::read_script(folder_.file_path(script_file));
+    if (!read.ok()) return read.status();
+    script_ = *std::move(read);
+    has_calls_ = folder_.has(calls_file);
+    dmalab::session_hooks hooks;
+    if (has_calls_) {
+      absl::StatusOr<calls_by_operation> calls = read_calls(folder_);
+      if (!calls.ok()) return calls.status();
+      captured_calls_ = *std::move(calls);
+      hooks.pages = [this](const dmalab::operation& op) {
+        return requested_pages(captured_calls_[op.number]);
+      };
+    }
+    hooks.begins = [this](const dmalab::operation& op) {
+      first_event_[op.number] = run_->recorder.events().size();
+    };
+    hooks.ends = [this](const dmalab::outcome& o) {
+      last_event_[o.op->number] = run_->recorder.events().size();
+      if (o.op->words[0] == "sync" && o.op->words.size() > 1) dump_tables(o.op->words[1]);
+    };
+    auto outcomes = dmalab::run_session(*run_->system, script_, hooks);
+    if (!outcomes.ok()) return outcomes.status();
+    outcomes_ = *std::move(outcomes);
+    run_->system->env().trace.attach(nullptr);
+    return absl::OkStatus();
+  }
+
+  [[nodiscard]] page_names names(const hardware_trace& trace) const {
+    return has_calls_ ? page_names::exact() : page_names::by_appearance(roles_of(trace));
+  }
+
+  /// Everything that hardware saw, for the roles of pages.
+  [[nodiscard]] hardware_trace our_trace() const {
+    return trace_of_run(run_->recorder.events(), {});
+  }
+
+  void dump_tables(const std::string& name) {
+    const hardware_trace trace = our_trace();
+    std::optional<uint64_t> root;
+    for (const auto& unit : run_->system->units()) {
+      if (const auto latched = latched_root_table(*unit)) root = latched->value();
+    }
+    tables_.emplace_back(name,
+                         table_lines(memory_tables(run_->system->memory()), root, names(trace)));
+  }
+
+  [[nodiscard]] class_result compare_operations() const {
+    numbered_lines captured;
+    numbered_lines ours;
+    for (const dmalab::operation& op : script_.operations) {
+      const bool state = op.state.has_value();
+      captured.push_back({op.line, dmalab::outcome_line(op, op.result.value_or(""),
+                                                        state ? op.state->list_size : 0,
+                                                        state && op.state->timer_on)});
+    }
+    for (const dmalab::outcome& o : outcomes_) {
+      std::string result = o.bug.empty() ? o.result : absl::StrCat("BUG: ", o.bug);
+      ours.push_back({o.op->line, dmalab::outcome_line(*o.op, result, o.list_size, o.timer_on)});
+    }
+    return compare_lines("operations", script_file, captured, ours);
+  }
+
+  [[nodiscard]] class_result compare_log() const {
+    numbered_lines captured;
+    numbered_lines ours;
+    for (const dmalab::operation& op : script_.operations) {
+      captured.push_back({op.line, heading(op)});
+      numbered_lines raw;
+      for (const dmalab::log_record& record : op.log) raw.push_back({record.line, record.text});
+      const numbered_lines kept = driver_lines(raw);
+      captured.insert(captured.end(), kept.begin(), kept.end());
+    }
+    const auto& log = run_->system->env().log.lines();
+    for (const dmalab::outcome& o : outcomes_) {
+      ours.push_back({o.op->line, heading(*o.op)});
+      std::vector<std::string> texts;
+      for (size_t i = o.first_log; i < o.last_log; ++i) {
+        if (log[i].level != log_level::debug) texts.push_back(log[i].text);
+      }
+      for (const numbered_line& line : log_of_run(texts)) ours.push_back({o.op->line, line.text});
+    }
+    return compare_lines("operations' log", script_file, captured, ours);
+  }
+
+  [[nodiscard]] absl::Span<const trace_event> events_of(const dmalab::operation& op) const {
+    const auto first = first_event_.find(op.number);
+    const auto last = last_event_.find(op.number);
+    if (first == first_event_.end() || last == last_event_.end()) return {};
+    return absl::MakeConstSpan(run_->recorder.events())
+        .subspan(first->second, last->second - first->second);
+  }
+
+  void add_hardware(std::vector<class_result>& results) const {
+    const auto marks = read_operation_marks(folder_);
+    const auto whole = read_trace_lines(folder_, 1, SIZE_MAX);
+    if (!marks.ok() || !whole.ok()) {
+      const absl::Status& status = marks.ok() ? whole.status() : marks.status();
+      results.push_back({"operations' registers", class_result::outcome::unreadable, 0,
+                         std::string(status.message())});
+      return;
+    }
+    const page_names captured_names = names(*whole);
+    const page_names our_names = names(our_trace());
+    numbered_lines registers[2];
+    numbered_lines queue[2];
+    const auto add = [](numbered_lines& to, const dmalab::operation& op,
+                        const numbered_lines& lines) {
+      to.push_back({op.line, heading(op)});
+      to.insert(to.end(), lines.begin(), lines.end());
+    };
+    for (const dmalab::outcome& o : outcomes_) {
+      const dmalab::operation& op = *o.op;
+      const auto mark = marks->find(op.number);
+      hardware_trace captured;
+      if (mark != marks->end()) captured = lines_of(*whole, mark->second);
+      const hardware_trace ours = trace_of_run(events_of(op), {});
+      add(registers[0], op, register_lines(captured, captured_names));
+      add(registers[1], op, register_lines(ours, our_names));
+      add(queue[0], op, queue_lines(captured, captured_names));
+      add(queue[1], op, queue_lines(ours, our_names));
+    }
+    results.push_back(
+        compare_lines("operations' registers", trace_file, registers[0], registers[1]));
+    results.push_back(compare_lines("operations' queue", trace_file, queue[0], queue[1]));
+  }
+
+  static hardware_trace lines_of(const hardware_trace& whole, std::pair<size_t, size_t> lines) {
+    const auto inside = [&](const auto& item) {
+      return item.line >= lines.first && item.line <= lines.second;
+    };
+    hardware_trace part;
+    for (const register_access& a : whole.accesses) {
+      if (inside(a)) part.accesses.push_back(a);
+    }
+    for (const queue_descriptor& d : whole.descriptors) {
+      if (inside(d)) part.descriptors.push_back(d);
+    }
+    return part;
+  }
+
+  [[nodiscard]] class_result compare_calls() const {
+    absl::StatusOr<function_names> traced = read_traced_functions(folder_);
+    if (!traced.ok()) {
+      return {"operations' calls", class_result::outcome::not_compared, 0,
+              std::string(traced.status().message())};
+    }
+    numbered_lines captured;
+    numbered_lines ours;
+    for (const dmalab::outcome& o : outcomes_) {
+      captured.push_back({o.op->line, heading(*o.op)});
+      ours.push_back({o.op->line, heading(*o.op)});
+      const auto found = captured_calls_.find(o.op->number);
+      if (found != captured_calls_.end()) {
+        const numbered_lines lines = call_lines(found->second, page_names::exact());
+        captured.insert(captured.end(), lines.begin(), lines.end());
+      }
+      const numbered_lines lines =
+          call_lines(keep_traced(calls_of_run(events_of(*o.op)), *traced), page_names::exact());
+      ours.insert(ours.end(), lines.begin(), lines.end());
+    }
+    return compare_lines("operations' calls", calls_file, captured, ours);
+  }
+
+  [[nodiscard]] class_result compare_tables(const std::string& name,
+                                            const numbered_lines& ours) const {
+    const std::string file = absl::StrCat("pt-", name, ".txt");
+    const std::string title = absl::StrCat("tables ", name);
+    if (!folder_.has(file)) {
+      return {title, class_result::outcome::not_compared, 0, absl::StrCat("no ", file)};
+    }
+    absl::StatusOr<dumped_tables> captured = dumped_tables::read(folder_, file);
+    const auto trace = read_trace_lines(folder_, 1, SIZE_MAX);
+    if (!captured.ok() || !trace.ok()) {
+      const absl::Status& status = captured.ok() ? trace.status() : captured.status();
+      return {title, class_result::outcome::unreadable, 0, std::string(status.message())};
+    }
+    return compare_lines(title, file, table_lines(*captured, captured->root(), names(*trace)),
+                         ours);
+  }
+
+  const capture_folder& folder_;
+  std::unique_ptr<capture_run> run_;
+  size_t start_up_events_ = 0;
+  dmalab::script script_;
+  bool has_calls_ = false;
+  calls_by_operation captured_calls_;
+  std::vector<dmalab::outcome> outcomes_;
+  std::map<uint64_t, size_t> first_event_;
+  std::map<uint64_t, size_t> last_event_;
+  std::vector<std::pair<std::string, numbered_lines>> tables_;
+};
+
+}  // namespace
+
+bool has_dma_script(const capture_folder& folder) {
+  return folder.has(script_file);
+}
+
+absl::StatusOr<std::vector<class_result>> verify_dma_script(const capture_folder& folder) {
+  script_run run(folder);
+  if (absl::Status status = run.run(); !status.ok()) return status;
+  return run.compare();
+}
+
+}  // namespace iommulab::verify
