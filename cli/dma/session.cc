@@ -119,9 +119,9 @@ absl::StatusOr<std::vector<outcome>> run_session(kernel& system, const script& f
       o.timer_on = driver.timer_on;
     }
     o.last_log = system.env().log.lines().size();
-    outcomes.push_back(o);
-    if (hooks.ends) hooks.ends(outcomes.back());
-    if (!o.bug.empty()) break;
+    outcomes.push_back(std::move(o));
+    const bool more = !hooks.ends || hooks.ends(outcomes.back());
+    if (!more || !outcomes.back().bug.empty()) break;
   }
   return outcomes;
 }

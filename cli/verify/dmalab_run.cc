@@ -129,6 +129,7 @@ class script_run {
     hooks.ends = [this](const dmalab::outcome& o) {
       last_event_[o.op->number] = run_->recorder.events().size();
       if (o.op->words[0] == "sync" && o.op->words.size() > 1) dump_tables(o.op->words[1]);
+      return true;
     };
     auto outcomes = dmalab::run_session(*run_->system, script_, hooks);
     if (!outcomes.ok()) return outcomes.status();
