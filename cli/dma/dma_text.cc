@@ -12,13 +12,28 @@
 namespace iommulab::dmalab {
 namespace {
 
-std::vector<std::string> log_of(const kernel& system, const outcome& o) {
+std::vector<std::string> log_of(kernel& system, const outcome& o) {
   std::vector<std::string> texts;
-  const auto& lines = const_cast<kernel&>(system).env().log.lines();
+  const auto& lines = system.env().log.lines();
   for (size_t i = o.first_log; i < o.last_log; ++i) {
     if (lines[i].level != log_level::debug) texts.push_back(to_string(lines[i]));
   }
   return texts;
+}
+
+verify::numbered_lines our_log(kernel& system, const outcome& o) {
+  std::vector<std::string> texts;
+  const auto& lines = system.env().log.lines();
+  for (size_t i = o.first_log; i < o.last_log; ++i) {
+    if (lines[i].level != log_level::debug) texts.push_back(lines[i].text);
+  }
+  return verify::log_of_run(texts);
+}
+
+verify::numbered_lines recorded_log(const operation& op) {
+  verify::numbered_lines raw;
+  for (const log_record& record : op.ordered_log()) raw.push_back({record.line, record.text});
+  return verify::driver_lines(raw);
 }
 
 std::string joined(const verify::numbered_lines& lines) {
@@ -59,7 +74,7 @@ void add_addresses(std::string_view result, std::set<uint64_t>& found) {
 
 }  // namespace
 
-std::string outcome_text(const kernel& system, const outcome& o) {
+std::string outcome_text(kernel& system, const outcome& o) {
   const std::string result = o.bug.empty() ? o.result : absl::StrCat("BUG: ", o.bug);
   std::string text = absl::StrCat(outcome_line(*o.op, result, o.list_size, o.timer_on),
                                   absl::StrFormat(" t=%d\n", o.time_ns));
@@ -67,35 +82,44 @@ std::string outcome_text(const kernel& system, const outcome& o) {
   return text;
 }
 
-std::optional<std::string> difference_text(const kernel& system, const outcome& o) {
+std::optional<std::string> difference_text(kernel& system, const outcome& o) {
   const operation& op = *o.op;
   if (!o.bug.empty()) {
-    return absl::StrFormat("line %d: operation %d: the kernel stops: %s\n", op.line, op.number, o.bug);
+    return absl::StrFormat("line %d: operation %d: the kernel stops: %s\n", op.line, op.number,
+                           o.bug);
   }
   if (!op.result) return std::nullopt;
   std::string text;
   const bool state = op.state.has_value();
-  const std::string recorded = outcome_line(op, *op.result, state ? op.state->list_size : o.list_size,
-                                            state ? op.state->timer_on : o.timer_on);
+  const std::string recorded =
+      outcome_line(op, *op.result, state ? op.state->list_size : o.list_size,
+                   state ? op.state->timer_on : o.timer_on);
   const std::string got = outcome_line(op, o.result, o.list_size, o.timer_on);
-  if (recorded != got) absl::StrAppend(&text, "  recorded: ", recorded, "\n  this run: ", got, "\n");
+  if (recorded != got)
+    absl::StrAppend(&text, "  recorded: ", recorded, "\n  this run: ", got, "\n");
   if (state) {
-    verify::numbered_lines raw;
-    for (const log_record& record : op.log) raw.push_back({record.line, record.text});
-    const verify::numbered_lines theirs = verify::driver_lines(raw);
-    const verify::numbered_lines ours = verify::log_of_run(log_of(system, o));
+    const verify::numbered_lines theirs = recorded_log(op);
+    const verify::numbered_lines ours = our_log(system, o);
     if (!same(theirs, ours)) {
-      absl::StrAppend(&text, "  recorded log:\n", joined(theirs), "  log of this run:\n", joined(ours));
+      absl::StrAppend(&text, "  recorded log:\n", joined(theirs), "  log of this run:\n",
+                      joined(ours));
     }
   }
   if (text.empty()) return std::nullopt;
   return absl::StrFormat("line %d: operation %d differs\n%s", op.line, op.number, text);
 }
 
+const verify::known_operation_difference* known_difference_of(kernel& system, const outcome& o) {
+  return verify::find_known_operation_difference(verify::known_operation_differences(),
+                                                 o.op->died_in(), recorded_log(*o.op),
+                                                 our_log(system, o));
+}
+
 std::string state_text(kernel& system, const script& from, const outcome& o) {
   const intel_driver& driver = system.driver();
-  std::string text = absl::StrFormat("state: %d waiting for a flush, the unmap timer is %s; %d domains\n",
-                                     o.list_size, o.timer_on ? "on" : "off", driver.live_domains);
+  std::string text =
+      absl::StrFormat("state: %d waiting for a flush, the unmap timer is %s; %d domains\n",
+                      o.list_size, o.timer_on ? "on" : "off", driver.live_domains);
   const auto id = device_of(from, *o.op);
   std::set<uint64_t> addresses;
   add_addresses(o.result, addresses);

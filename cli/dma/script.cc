@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/dma/script.h"
 
+#include <algorithm>
 #include <climits>
 #include <string_view>
 #include <utility>
@@ -192,6 +193,13 @@ class script_reader {
 };
 
 }  // namespace
+
+std::vector<log_record> operation::ordered_log() const {
+  std::vector<log_record> ordered = log;
+  std::stable_partition(ordered.begin(), ordered.end(),
+                        [](const log_record& record) { return record.text.starts_with('['); });
+  return ordered;
+}
 
 std::string operation::died_in() const {
   if (!died()) return {};

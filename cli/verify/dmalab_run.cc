@@ -221,13 +221,9 @@ class script_run {
   }
 
   [[nodiscard]] static numbered_lines captured_log(const dmalab::operation& op) {
-    // A line without a stamp went on from one that the kernel had not ended, and the recorder got
-    // it before the line that it belongs behind.
     numbered_lines raw;
-    for (const bool stamped : {true, false}) {
-      for (const dmalab::log_record& record : op.log) {
-        if (record.text.starts_with('[') == stamped) raw.push_back({record.line, record.text});
-      }
+    for (const dmalab::log_record& record : op.ordered_log()) {
+      raw.push_back({record.line, record.text});
     }
     return driver_lines(raw);
   }
