@@ -80,8 +80,8 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   spin_lock_irqsave domain_lock(drv.host.interrupts, drv.device_domain_lock);
   spin_guard lock(iommu.lock);
   vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, true);
-  // 4.4 forgets these errors and answers 0; the device then faults at its first access.
-  if (context == nullptr) return 0;
+  // 4.4 forgets these errors and answers 0; later kernels return them.
+  if (context == nullptr) return -ENOMEM;
   if (context_present(*context)) return 0;
 
   vtd::context_entry entry;
@@ -93,7 +93,7 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
     entry.set_type(vtd::translation_type::pass_through);
   } else {
     const dma_pte* pgd = pgd_for_width(drv, domain, iommu);
-    if (pgd == nullptr) return 0;
+    if (pgd == nullptr) return -ENOMEM;
     info = iommu_support_dev_iotlb(drv, domain, iommu, bus, devfn);
     const bool device_tlb = info != nullptr && info->ats_supported;
     entry.set_address_root(virt_to_phys(drv, pgd));
