@@ -7,12 +7,15 @@
 #include "absl/strings/str_format.h"
 #include "core/iommu/iommu_sysfs.h"
 #include "core/panic.h"
+#include "core/pci/registers.h"
 #include "intel/dmar/table.h"
 #include "intel/iommu/init.h"
 #include "intel/iommu/quirks.h"
+#include "platform/dma/unit_scopes.h"
 #include "platform/firmware/acpi_layout.h"
 #include "platform/firmware/byte_cursor.h"
 #include "platform/firmware/dmar_layout.h"
+#include "platform/pci/config_bytes.h"
 
 namespace iommulab {
 namespace {
@@ -59,6 +62,7 @@ vtd_config unit_config(const machine_config& machine, size_t index) {
   config.version_minor = static_cast<uint8_t>(unit.version & 0xf);
   config.host_address_width = host_address_width(machine, unit);
   config.register_window = unit.size;
+  config.deviations = unit.deviations;
   return config;
 }
 
@@ -106,11 +110,42 @@ absl::Status kernel::build() {
   auto pci_hardware = pci_machine::create(config_.pci_roots, config_.pci_functions);
   if (!pci_hardware.ok()) return pci_hardware.status();
   pci_hardware_ = std::move(*pci_hardware);
+  if (absl::Status status = build_devices(); !status.ok()) return status;
   iommu_ = std::make_unique<iommu_core>(env_, sysfs_);
   pci_bus_ = std::make_unique<bus_type>(env_, sysfs_, *iommu_, "pci");
   pci_ = std::make_unique<pci_core>(*pci_bus_, *pci_hardware_);
   drivers_ = std::make_unique<pci_drivers>(config_, *pci_, sysfs_);
   return absl::OkStatus();
+}
+
+// The bus, and on it the devices that do more than answer configuration accesses.
+absl::Status kernel::build_devices() {
+  std::vector<vtd_unit*> units;
+  for (const auto& unit : units_) units.push_back(unit.get());
+  dma_hardware_ = std::make_unique<dma_bus>(*memory_, interrupts_, *pci_hardware_, units,
+                                            units_of_functions(config_),
+                                            dma_bus_options{config_.failed_dma_read});
+  for (const pci_function_config& f : config_.pci_functions) {
+    if (!is_edu(f)) continue;
+    uint64_t mask = edu::default_dma_mask;
+    for (const edu_property& property : config_.edus) {
+      if (property.slot == f.id) mask = property.dma_mask;
+    }
+    auto device = std::make_unique<edu>(*dma_hardware_->port(f.id), env_.clock, mask);
+    const uint32_t base = config_get(f.config, pci_reg::base_address_0, 4) & pci_reg::base_mask;
+    if (base != 0) {
+      absl::Status status =
+          mmio_.attach(phys_addr(base), absl::StrFormat("edu %s", to_string(f.id)), *device);
+      if (!status.ok()) return status;
+    }
+    edus_.emplace(f.id, std::move(device));
+  }
+  return absl::OkStatus();
+}
+
+edu* kernel::edu_in(source_id slot) {
+  const auto found = edus_.find(slot);
+  return found == edus_.end() ? nullptr : found->second.get();
 }
 
 void kernel::parse_parameters() {

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@
 #include "dma/intel/intel_dma_ops.h"
 #include "dma/x86_dma.h"
 #include "intel/driver.h"
+#include "platform/dma/dma_bus.h"
+#include "platform/endpoints/edu.h"
 #include "platform/interrupt_controller.h"
 #include "platform/machine/machine.h"
 #include "platform/memory/page_allocator.h"
@@ -92,6 +95,12 @@ class kernel {
   iommu_core& iommu() { return *iommu_; }
   pci_core& pci() { return *pci_; }
   pci_machine& pci_hardware() { return *pci_hardware_; }
+  /// How devices reach memory.
+  dma_bus& dma_hardware() { return *dma_hardware_; }
+  /// The machine's "edu" device in this slot, null when there is none. Its registers lie at the
+  /// function's first base address, as the firmware set it.
+  edu* edu_in(source_id slot);
+  mmio_space& mmio() { return mmio_; }
   interrupt_controller& interrupts() { return interrupts_; }
   intel_driver& driver() { return *driver_; }
   std::vector<std::unique_ptr<vtd_unit>>& units() { return units_; }
@@ -99,6 +108,7 @@ class kernel {
  private:
   kernel(machine_config config, kernel_options options);
   absl::Status build();
+  absl::Status build_devices();
   void parse_parameters();
   boot_outcome run_phases();
   [[nodiscard]] std::optional<absl::Span<const uint8_t>> dmar_table() const;
@@ -117,6 +127,8 @@ class kernel {
   std::unique_ptr<iommulab::dma_pools> dma_pools_;
   std::vector<std::unique_ptr<vtd_unit>> units_;
   std::unique_ptr<pci_machine> pci_hardware_;
+  std::unique_ptr<dma_bus> dma_hardware_;
+  std::map<source_id, std::unique_ptr<edu>> edus_;
   std::unique_ptr<iommu_core> iommu_;
   std::unique_ptr<bus_type> pci_bus_;
   std::unique_ptr<pci_core> pci_;

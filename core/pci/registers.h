@@ -16,6 +16,7 @@ inline constexpr uint16_t status = 0x06;
 inline constexpr uint16_t class_revision = 0x08;
 inline constexpr uint16_t header_type = 0x0e;
 inline constexpr uint16_t base_address_0 = 0x10;
+inline constexpr uint32_t base_mask = 0xfffffff0;  ///< the address in one for memory
 inline constexpr uint16_t subsystem_vendor_id = 0x2c;
 inline constexpr uint16_t subsystem_id = 0x2e;
 inline constexpr uint16_t rom_address = 0x30;
@@ -23,6 +24,8 @@ inline constexpr uint16_t capability_list = 0x34;
 
 inline constexpr uint16_t command_io = 1u << 0;
 inline constexpr uint16_t command_memory = 1u << 1;
+inline constexpr uint16_t command_bus_master = 1u << 2;
+inline constexpr uint16_t command_interrupt_disable = 1u << 10;
 inline constexpr uint16_t status_cap_list = 1u << 4;
 inline constexpr uint8_t header_type_mask = 0x7f;
 inline constexpr uint8_t header_multifunction = 0x80;

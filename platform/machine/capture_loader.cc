@@ -11,6 +11,7 @@
 #include "platform/machine/kernel_log.h"
 #include "platform/machine/parse.h"
 #include "platform/machine/pci_listing.h"
+#include "platform/machine/qemu_edu.h"
 #include "platform/machine/qemu_unit.h"
 
 namespace iommulab {
@@ -41,6 +42,7 @@ std::string_view without_name(std::string_view size) {
 struct qemu_arguments {
   uint64_t memory = 0;  ///< bytes
   std::vector<remapping_unit_config> units;
+  std::vector<qemu_edu> edus;
 };
 
 absl::StatusOr<qemu_arguments> parse_qemu_arguments(const text_source& source) {
@@ -51,11 +53,19 @@ absl::StatusOr<qemu_arguments> parse_qemu_arguments(const text_source& source) {
     if (words[i] == "-m" && !parse_memory_size(without_name(value), arguments.memory)) {
       return line_error(source.name, 1, "-m", value, "not a memory size");
     }
-    if (words[i] != "-device" || value.substr(0, value.find(',')) != "intel-iommu") continue;
-    const absl::StatusOr<qemu_unit_options> options = parse_qemu_unit(value);
-    if (!options.ok()) {
-      return line_error(source.name, 1, "-device", value, std::string(options.status().message()));
+    if (words[i] != "-device") continue;
+    const auto refuse = [&](const absl::Status& why) {
+      return line_error(source.name, 1, "-device", value, std::string(why.message()));
+    };
+    const std::string device = value.substr(0, value.find(','));
+    if (device == "edu") {
+      const absl::StatusOr<qemu_edu> edu = parse_qemu_edu(value);
+      if (!edu.ok()) return refuse(edu.status());
+      arguments.edus.push_back(*edu);
     }
+    if (device != "intel-iommu") continue;
+    const absl::StatusOr<qemu_unit_options> options = parse_qemu_unit(value);
+    if (!options.ok()) return refuse(options.status());
     arguments.units.push_back(qemu_unit(*options));
   }
   if (arguments.memory == 0) return line_error(source.name, 1, "-m", "", "it is missing");
@@ -135,6 +145,8 @@ absl::StatusOr<machine_config> load_capture(const std::string& folder) {
   if (!pci.ok()) return pci.status();
   machine.pci_roots = std::move(pci->roots);
   machine.pci_functions = std::move(pci->functions);
+  machine.edus = edu_properties(qemu->edus, machine.pci_functions);
+  machine.failed_dma_read = std::byte{0};  // as QEMU's devices find it
 
   const absl::Status status = load_log(folder, base, qemu->memory, machine);
   if (!status.ok()) return status;

@@ -5,6 +5,7 @@
 // devices unbound, DMA masks 32 bits, ACS and ATS off.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "platform/memory/physical_memory.h"
 #include "platform/pci/pci_function.h"
 #include "platform/pci/pci_machine.h"
+#include "platform/vtd/deviations.h"
 #include "platform/vtd/spec/capability.h"
 
 namespace iommulab {
@@ -26,6 +28,22 @@ struct remapping_unit_config {
   uint32_t version = 0x10;  ///< the version register: major 7:4, minor 3:0
   vtd::cap_register cap;
   vtd::ecap_register ecap;
+  /// It translates for every function, whatever the firmware's table says, as QEMU's does.
+  bool sees_all = false;
+  vtd_deviations deviations{};
+};
+
+/// PCI ids of QEMU's "edu".
+inline constexpr uint16_t edu_vendor_id = 0x1234;
+inline constexpr uint16_t edu_device_id = 0x11e8;
+
+/// Whether a function is an "edu", by its ids.
+bool is_edu(const pci_function_config& function);
+
+/// A property of an "edu" function.
+struct edu_property {
+  source_id slot;
+  uint64_t dma_mask = 0;
 };
 
 /// Physical addresses that no device and no memory owns, and that read all ones instead of zero.
@@ -57,6 +75,9 @@ struct machine_config {
   std::vector<pci_function_config> pci_functions;
   /// Unowned addresses that read all ones; every other unowned address reads zero.
   std::vector<address_hole> reads_all_ones;
+  /// What a device finds where a read of memory failed: see dma_bus_options.
+  std::byte failed_dma_read{0xff};
+  std::vector<edu_property> edus;  ///< those whose mask is not QEMU's default
 };
 
 }  // namespace iommulab

@@ -22,6 +22,7 @@ constexpr unsigned handle_mask = 15;
 
 absl::StatusOr<qemu_unit_options> parse_qemu_unit(std::string_view device) {
   qemu_unit_options options;
+  options.deviations = true;
   bool buggy_eim = false;  // QEMU then takes eim=on without a look at the accelerator
   const std::pair<const char*, bool*> switches[] = {
       {"intremap", &options.interrupt_remapping},
@@ -78,6 +79,8 @@ remapping_unit_config qemu_unit(const qemu_unit_options& options) {
                   .set_pass_through(options.pass_through)
                   .set_snoop_control(options.snoop_control)
                   .set_max_handle_mask(options.interrupt_remapping ? handle_mask : 0);
+  unit.sees_all = true;
+  if (options.deviations) unit.deviations = qemu_deviations;
   return unit;
 }
 

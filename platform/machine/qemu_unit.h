@@ -24,10 +24,12 @@ struct qemu_unit_options {
   bool dma_drain = true;
   bool dma_translation = true;
   bool extended_interrupts = false;  ///< eim; "auto" is off in emulation
+  /// Not an option of QEMU's: whether the unit departs from the specification where QEMU's does.
+  bool deviations = false;
 };
 
 /// Reads "intel-iommu,caching-mode=on,intremap=off". EINVAL, naming the option, for one that is not
-/// known or a value that is not on, off, or a width.
+/// known or a value that is not on, off, or a width. The unit is QEMU's own, deviations included.
 absl::StatusOr<qemu_unit_options> parse_qemu_unit(std::string_view device);
 
 /// The unit at QEMU's address.

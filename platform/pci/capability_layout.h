@@ -32,7 +32,10 @@ inline constexpr uint16_t exp_root_control = 0x1c;
 inline constexpr uint32_t exp_root_writable = 0x001f;
 inline constexpr uint32_t exp_device_2_writable = 0x041f;  ///< ARI forwarding where supported, too
 
+inline constexpr uint16_t ats_capability = 0x04;
+inline constexpr uint16_t ats_depth_mask = 0x1f;  ///< invalidation queue depth, 0 is 32
 inline constexpr uint16_t ats_control = 0x06;
+inline constexpr uint16_t ats_enable = 1u << 15;
 inline constexpr uint32_t ats_writable = 0x801f;
 inline constexpr uint16_t pri_control = 0x04;
 inline constexpr uint32_t pri_writable = 0x0003;

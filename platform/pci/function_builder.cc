@@ -5,6 +5,7 @@
 
 #include "core/pci/acs.h"
 #include "core/pci/registers.h"
+#include "platform/pci/capability_layout.h"
 #include "platform/pci/config_bytes.h"
 
 namespace iommulab {
@@ -24,8 +25,6 @@ constexpr uint16_t interrupt_line = 0x3c;
 constexpr uint16_t interrupt_pin = 0x3d;
 constexpr unsigned express_length = 0x3c;
 constexpr uint16_t express_version = 2;
-constexpr uint16_t ats_capability = 0x04;
-constexpr uint16_t ats_depth_mask = 0x1f;
 
 uint16_t base_address(unsigned index) {
   return static_cast<uint16_t>(pci_reg::base_address_0 + 4 * index);
@@ -177,7 +176,8 @@ function_builder& function_builder::acs(uint16_t at, uint16_t capabilities) {
 function_builder& function_builder::ats(uint16_t at, uint8_t queue_depth) {
   extended_capability(pci_ext_cap_id_ats, 1, at);
   // A depth of 32 is written as 0.
-  put(static_cast<uint16_t>(at + ats_capability), 2, queue_depth & ats_depth_mask);
+  put(static_cast<uint16_t>(at + cap_layout::ats_capability), 2,
+      queue_depth & cap_layout::ats_depth_mask);
   return *this;
 }
 

@@ -98,6 +98,23 @@ pci_function* pci_machine::slot(source_id id) {
   return nullptr;
 }
 
+std::vector<const pci_function*> pci_machine::functions() const {
+  std::vector<const pci_function*> all;
+  for (const auto& f : functions_) all.push_back(&f->function);
+  return all;
+}
+
+std::vector<const pci_function*> pci_machine::bridges_above(source_id slot) const {
+  std::vector<const pci_function*> bridges;
+  for (const auto& f : functions_) {
+    if (f->function.description().id != slot) continue;
+    for (const placed* at = f->bridge; at != nullptr; at = at->bridge) {
+      bridges.push_back(&at->function);
+    }
+  }
+  return bridges;
+}
+
 absl::Status pci_machine::set_present(source_id id, bool present) {
   pci_function* function = slot(id);
   if (function == nullptr) {

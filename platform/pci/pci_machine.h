@@ -47,6 +47,10 @@ class pci_machine final : public pci_config_access {
 
   /// The function whose slot had this address after reset, present or not; null when there is none.
   [[nodiscard]] pci_function* slot(source_id id);
+  /// All of them, present or not, in the machine's order.
+  [[nodiscard]] std::vector<const pci_function*> functions() const;
+  /// The bridges between the slot and its root bus, the nearest first; empty for no such slot.
+  [[nodiscard]] std::vector<const pci_function*> bridges_above(source_id slot) const;
   /// Plugs or pulls a function (ENODEV when there is no such slot). What sits behind a bridge goes
   /// and comes with it.
   absl::Status set_present(source_id id, bool present);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/status.h"
+#include "platform/vtd/deviations.h"
 #include "platform/vtd/spec/capability.h"
 
 namespace iommulab {
@@ -43,6 +44,7 @@ struct vtd_config {
   uint64_t protected_alignment = uint64_t{2} << 20;  ///< of the protected regions, a power of two
   /// Drop a fault whose source already has one pending (7.3.1 leaves it to the implementation).
   bool collapse_faults = true;
+  vtd_deviations deviations{};  ///< none: the specification
 
   /// Adds tables of `width` bits (30, 39, 48 or 57) and raises the guest width to it.
   vtd_config& add_table_width(unsigned width);

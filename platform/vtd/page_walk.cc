@@ -136,6 +136,9 @@ void page_walker::check_programming(const context_entry& entry, context& ctx) co
                              ? config_.host_address_width
                              : std::min(vtd::width_of(code), config_.cap.max_guest_address_width());
   ctx.address_limit = last_address(width);
+  if (ctx.type == translation_type::pass_through && config_.deviations.pass_through_unchecked) {
+    ctx.address_limit = ~uint64_t{0};
+  }
 
   if (ctx.type == translation_type::pass_through &&
       code + 1u != static_cast<unsigned>(std::bit_width(unsigned{config_.cap.sagaw()}))) {

@@ -91,6 +91,7 @@ class vtd_unit final : public mmio_region {
   // unit_translate.cc
   [[nodiscard]] const context& context_of(uint16_t source);
   dma_translation translate_untranslated(const dma_request& request, const context& ctx);
+  [[nodiscard]] bool grants(const iotlb_entry& entry, const dma_request& request) const;
   dma_translation complete(const dma_request& request, const context& ctx,
                            const iotlb_entry& entry);
   dma_translation pass(const dma_request& request) const;

@@ -4,6 +4,7 @@
 // case, an untranslated request that hits both caches, comes straight through.
 #include <algorithm>
 
+#include "platform/vtd/interrupt_range.h"
 #include "platform/vtd/spec/registers.h"
 #include "platform/vtd/unit.h"
 
@@ -12,19 +13,6 @@ namespace {
 
 using vtd::fault_reason;
 using vtd::translation_type;
-
-constexpr uint64_t interrupt_base = 0xfee00000;  // FEEx_xxxxh (3.14)
-constexpr uint64_t interrupt_end = 0xfef00000;
-constexpr uint64_t interrupt_write_bytes = 4;
-
-constexpr bool in_interrupt_range(uint64_t address) {
-  return address >= interrupt_base && address < interrupt_end;
-}
-
-/// Bytes from `address` to the end of the space it lies in, below or above the interrupt range.
-constexpr uint64_t clip_at_interrupt_range(uint64_t address, uint64_t length) {
-  return address < interrupt_base ? std::min(length, interrupt_base - address) : length;
-}
 
 constexpr uint64_t mask_below(unsigned bits) {
   return (uint64_t{1} << bits) - 1;
@@ -77,6 +65,10 @@ const context& vtd_unit::context_of(uint16_t source) {
 dma_translation vtd_unit::translate_untranslated(const dma_request& request, const context& ctx) {
   // 8. The IOTLB.
   if (const auto hit = caches_.iotlb.find(ctx.domain, request.address)) {
+    if (config_.deviations.silent_on_cached_permission && hit->reason == fault_reason::none &&
+        !grants(*hit, request)) {
+      return {};
+    }
     return complete(request, ctx, *hit);
   }
   // 9. The tables. A zero-length read may hit a write-only page when CAP.ZLR says so, and a
@@ -92,6 +84,13 @@ dma_translation vtd_unit::translate_untranslated(const dma_request& request, con
     caches_.iotlb.insert(ctx.domain, request.address, found);
   }
   return complete(request, ctx, found);
+}
+
+bool vtd_unit::grants(const iotlb_entry& entry, const dma_request& request) const {
+  if (request.type == address_type::translation_request) return true;
+  if (request.access == dma_access::write) return entry.writable;
+  return entry.readable ||
+         (request.length == 0 && entry.writable && config_.cap.zero_length_read());
 }
 
 dma_translation vtd_unit::complete(const dma_request& request, const context& ctx,
@@ -115,10 +114,7 @@ dma_translation vtd_unit::complete(const dma_request& request, const context& ct
     return block(request, permission ? denied : entry.reason, fpd);
   }
   // 12. Permission, cached or fresh (LGN.2, LGN.3).
-  const bool zero_length_read = request.length == 0 && read && config_.cap.zero_length_read();
-  const bool allowed =
-      ats || (read ? entry.readable || (zero_length_read && entry.writable) : entry.writable);
-  if (!allowed) return block(request, denied, fpd);
+  if (!grants(entry, request)) return block(request, denied, fpd);
 
   // 13. Put the address together; the rest of the page comes with it.
   const unsigned page_bits = entry.page_bits();

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "platform/endpoints/edu.h"
+
+#include "absl/strings/str_format.h"
+#include "absl/types/span.h"
+
+namespace iommulab {
+namespace {
+
+constexpr uint64_t identification = 0x00;
+constexpr uint64_t liveness = 0x04;
+constexpr uint64_t factorial = 0x08;
+constexpr uint64_t status = 0x20;
+constexpr uint64_t interrupt_status = 0x24;
+constexpr uint64_t interrupt_raise = 0x60;
+constexpr uint64_t interrupt_acknowledge = 0x64;
+constexpr uint64_t first_transfer_register = 0x80;
+constexpr uint64_t transfer_source = 0x80;
+constexpr uint64_t transfer_destination = 0x88;
+constexpr uint64_t transfer_count = 0x90;
+constexpr uint64_t transfer_command = 0x98;
+
+constexpr uint32_t version = 0x010000ed;
+constexpr uint32_t status_interrupt = 0x80;
+constexpr uint32_t factorial_interrupt = 0x1;
+constexpr uint32_t transfer_interrupt = 0x100;
+constexpr uint64_t command_start = 1u << 0;
+constexpr uint64_t command_to_memory = 1u << 1;
+constexpr uint64_t command_interrupt = 1u << 2;
+
+}  // namespace
+
+edu::edu(dma_port& port, virtual_clock& clock, uint64_t dma_mask)
+    : pci_endpoint(port),
+      clock_(clock),
+      timer_(clock, [this] { finish_transfer(); }),
+      dma_mask_(dma_mask) {}
+
+uint64_t* edu::transfer_register(uint64_t offset) {
+  switch (offset) {
+    case transfer_source:
+      return &source_;
+    case transfer_destination:
+      return &destination_;
+    case transfer_count:
+      return &count_;
+    case transfer_command:
+      return &command_;
+    default:
+      return nullptr;
+  }
+}
+
+uint64_t edu::read64(uint64_t offset) {
+  const uint64_t* reg = transfer_register(offset);
+  return reg == nullptr ? ~uint64_t{0} : *reg;
+}
+
+uint32_t edu::read32(uint64_t offset) {
+  switch (offset) {
+    case identification:
+      return version;
+    case liveness:
+      return liveness_;
+    case factorial:
+      return factorial_;
+    case status:
+      return status_;
+    case interrupt_status:
+      return interrupts_;
+    default:
+      return static_cast<uint32_t>(read64(offset));
+  }
+}
+
+void edu::write64(uint64_t offset, uint64_t value) {
+  uint64_t* reg = transfer_register(offset);
+  if (reg == nullptr || (command_ & command_start) != 0) return;
+  if (reg != &command_) {
+    *reg = value;
+  } else if ((value & command_start) != 0) {
+    command_ = value;
+    timer_.arm(clock_.now_ns() + transfer_ns);
+  }
+}
+
+void edu::write32(uint64_t offset, uint32_t value) {
+  switch (offset) {
+    case liveness:
+      liveness_ = ~value;
+      return;
+    case factorial:
+      return compute(value);
+    case status:
+      status_ = value & status_interrupt;
+      return;
+    case interrupt_raise:
+      return raise(value);
+    case interrupt_acknowledge:
+      return acknowledge(value);
+    default:
+      // A register of eight bytes takes four: the upper half becomes zero.
+      write64(offset, value);
+  }
+}
+
+void edu::raise(uint32_t bits) {
+  interrupts_ |= bits;
+  if (interrupts_ != 0) raise_interrupt();
+}
+
+void edu::acknowledge(uint32_t bits) {
+  interrupts_ &= ~bits;
+  if (interrupts_ == 0) lower_interrupt();
+}
+
+void edu::compute(uint32_t n) {
+  factorial_ = 1;
+  // From 34! on the low 32 bits are all zero.
+  for (; n > 0 && factorial_ != 0; --n) factorial_ *= n;
+  if ((status_ & status_interrupt) != 0) raise(factorial_interrupt);
+}
+
+bool edu::in_buffer(uint64_t address, uint64_t count) {
+  const uint64_t offset = address - buffer_address;  // huge below the buffer
+  if (offset < buffer_size && count != 0 && count <= buffer_size - offset) return true;
+  ++refused_;
+  refusal_ = absl::StrFormat(
+      "%s edu: a transfer of 0x%x bytes at 0x%x does not lie in the buffer, 0x%x to 0x%x",
+      to_string(port().function().description().id), count, address, buffer_address,
+      buffer_address + buffer_size - 1);
+  return false;
+}
+
+void edu::run_transfer() {
+  const bool to_memory = (command_ & command_to_memory) != 0;
+  const uint64_t inside = to_memory ? source_ : destination_;
+  if (!in_buffer(inside, count_)) return;
+  const auto bytes = absl::MakeSpan(buffer_).subspan(inside - buffer_address, count_);
+  last_ = to_memory ? port().write(destination_ & dma_mask_, bytes)
+                    : port().read(source_ & dma_mask_, bytes);
+}
+
+void edu::finish_transfer() {
+  run_transfer();
+  const bool interrupt = (command_ & command_interrupt) != 0;
+  command_ &= ~command_start;
+  if (interrupt) raise(transfer_interrupt);
+}
+
+}  // namespace iommulab
