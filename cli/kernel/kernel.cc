@@ -152,12 +152,17 @@ void kernel::parse_parameters() {
   intel_iommu_options options;
   const pr_prefix pr(env_.log, "DMAR: ");
   command_line line;
+  cma_parameters area;
   add_x86_early_params(line, x86_);
+  add_cma_early_param(line, area);
   line.setup("intel_iommu=", [&](std::string_view value) {
     intel_iommu_setup(value, pr, env_.log, options);
     return 0;
   });
-  line.dispatch(options_.command_line, env_.log);
+  line.dispatch_early(options_.command_line, env_.log);
+  dma_ = std::make_unique<x86_dma>(x86_, *pci_bus_, *memory_, *pages_);
+  dma_->setup_arch(area);
+  line.dispatch_setup(options_.command_line);
   options.is_kdump_kernel = x86_.elfcorehdr_addr.has_value();
   options.no_iommu = x86_.iommu.no_iommu;
   options.iommu_pass_through = x86_.iommu.iommu_pass_through;
@@ -176,9 +181,9 @@ void kernel::parse_parameters() {
                   .acpi_device = {},
                   .node_of_proximity_domain = nodes_of(config_),
                   .memory_pfn_ranges = memory_pfn_ranges(config_),
-                  .install_dma_ops = [this] { pci_bus_->dma_ops = intel_dma_ops_.get(); }},
+                  .install_dma_ops = [this] { dma_->install_iommu(*intel_dma_ops_); }},
       options);
-  intel_dma_ops_ = std::make_unique<intel_dma_ops>(*driver_);
+  intel_dma_ops_ = std::make_unique<intel_dma_ops>(*driver_, dma_->contiguous());
 }
 
 // ACPICA finds a table by its signature and maps as many bytes as its header says. A table in
@@ -210,16 +215,19 @@ boot_outcome kernel::start_up() {
 boot_outcome kernel::run_phases() {
   boot_outcome outcome;
   parse_parameters();
-  outcome.table_detected = !x86_.swiotlb_override() && detect_intel_iommu(*driver_) > 0;
+  outcome.table_detected =
+      dma_->pci_iommu_alloc([this] { return detect_intel_iommu(*driver_) > 0; });
   // Preparing interrupt remapping parses the table, whatever comes of it.
   if (!x86_.disable_irq_remap) dmar_table_init(*driver_);
   iommu_init(*iommu_);
   iommu_dev_init(*iommu_);
   register_intel_iommu_quirks(*driver_);
+  dma_->register_quirks(*pci_);
   for (const pci_root& root : pci_hardware_->roots()) pci_->scan_root_bus(root.segment, root.bus);
 
   constexpr int enodev = 19;
   outcome.intel_iommu_init = outcome.table_detected ? intel_iommu_init(*driver_) : -enodev;
+  dma_->pci_iommu_init();
   return outcome;
 }
 

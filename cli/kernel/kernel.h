@@ -5,12 +5,15 @@
 //
 // start_up() goes through the kernel's phases in their order:
 //
-//   parameters       early parameters, then __setup() handlers      intel_iommu=, iommu=
-//   mem_init()       pci_iommu_alloc(), unless swiotlb is forced    detect_intel_iommu()
+//   setup_arch()     early parameters, then the area of cma=        iommu=, swiotlb=
+//   parameters       __setup() handlers                             intel_iommu=
+//   mem_init()       pci_iommu_alloc(): bounce buffers, and unless  detect_intel_iommu()
+//                    they are asked for, the IOMMU
 //   smp_prepare_cpus irq_remapping_prepare(), unless switched off   dmar_table_init()
 //   initcalls        core, postcore                                 iommu_init(), iommu_dev_init()
 //                    subsys                                         the PCI buses are scanned
-//                    rootfs: pci_iommu_init()                       intel_iommu_init()
+//                    rootfs: pci_iommu_init()                       intel_iommu_init(),
+//                                                                   pci_swiotlb_late_init()
 //   finish_boot()    late                                           dmar_free_unused_resources()
 #pragma once
 
@@ -32,6 +35,7 @@
 #include "core/x86_options.h"
 #include "dma/dma_pool.h"
 #include "dma/intel/intel_dma_ops.h"
+#include "dma/x86_dma.h"
 #include "intel/driver.h"
 #include "platform/dma/dma_bus.h"
 #include "platform/endpoints/edu.h"
@@ -85,6 +89,8 @@ class kernel {
   page_allocator& pages() { return *pages_; }
   slab_failures& slab() { return slab_; }
   iommulab::dma_pools& dma_pools() { return *dma_pools_; }
+  /// Which DMA operations there are; valid from start_up() on.
+  x86_dma& dma() { return *dma_; }
   sysfs_tree& sysfs() { return sysfs_; }
   iommu_core& iommu() { return *iommu_; }
   pci_core& pci() { return *pci_; }
@@ -127,6 +133,7 @@ class kernel {
   std::unique_ptr<bus_type> pci_bus_;
   std::unique_ptr<pci_core> pci_;
   std::unique_ptr<pci_drivers> drivers_;
+  std::unique_ptr<x86_dma> dma_;
   std::unique_ptr<intel_driver> driver_;
   std::unique_ptr<intel_dma_ops> intel_dma_ops_;
 };
