@@ -35,7 +35,9 @@ void iova_cache_put(iova_cache& cache) {
 iova* alloc_iova_mem(iova_cache& cache) {
   IOMMULAB_CALL(cache.trace, "alloc_iova_mem");
   if (cache.slab.should_fail()) return nullptr;
-  return new iova;
+  auto* node = new iova;
+  node->queued = false;
+  return node;
 }
 
 // Linux v4.4 drivers/iommu/iova.c: free_iova_mem()

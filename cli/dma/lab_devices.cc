@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "cli/dma/lab.h"
+#include "platform/endpoints/edu.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::dmalab {
@@ -20,9 +21,6 @@ constexpr uint64_t edu_destination = 0x88;
 constexpr uint64_t edu_count = 0x90;
 constexpr uint64_t edu_command = 0x98;
 constexpr uint64_t edu_run = 1;
-constexpr uint64_t edu_transfer_ns = 100'000'000;
-constexpr uint64_t edu_buffer_size = 4096;
-constexpr uint64_t edu_window_size = 0x100000;
 
 }  // namespace
 
@@ -52,7 +50,7 @@ mmio_window* lab::edu_window(arguments& args, size_t index) {
   auto& window = edu_windows_[index];
   if (window == nullptr) {
     const pci_resource& bar = dev(index).pci->resource[0];
-    window = system_.driver().host.mmio.map(phys_addr(bar.start), edu_window_size);
+    window = system_.driver().host.mmio.map(phys_addr(bar.start), iommulab::edu::window);
   }
   if (window->device_name().empty()) {
     args.fail("device", absl::StrFormat("%d", index), "it has no edu registers");
@@ -87,7 +85,7 @@ bool lab::start_edu(arguments& args, size_t& index) {
   const uint64_t command = args.number("command", 7);
   const uint64_t source = bus_address(args, "source");
   const uint64_t destination = bus_address(args, "destination");
-  const uint64_t length = args.number("length", edu_buffer_size);
+  const uint64_t length = args.number("length", iommulab::edu::buffer_size);
   if (!args.ok()) return false;
   mmio_window* window = edu_window(args, index);
   if (window == nullptr) return false;
@@ -100,10 +98,10 @@ bool lab::start_edu(arguments& args, size_t& index) {
 
 std::string lab::finish_edu(size_t index) {
   mmio_window& window = *edu_windows_[index];
-  sleep(edu_transfer_ns);
+  sleep(iommulab::edu::transfer_ns);
   // A recording took its time; nobody waits longer than a few transfers for one that hangs.
   for (int polls = 0; polls < 8 && (window.read64(edu_command) & edu_run) != 0; ++polls) {
-    sleep(edu_transfer_ns);
+    sleep(iommulab::edu::transfer_ns);
   }
   return absl::StrFormat("src=0x%x dst=0x%x cmd=0x%x polls=1", window.read64(edu_source),
                          window.read64(edu_destination), window.read64(edu_command));

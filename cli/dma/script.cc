@@ -193,6 +193,21 @@ class script_reader {
 
 }  // namespace
 
+std::string operation::died_in() const {
+  if (!died()) return {};
+  for (const log_record& record : log) {
+    // "RIP: 0010:[<…>]  [<…>] intel_unmap.part.0.isra.0+0x181/0x1d0": compilers add suffixes.
+    const std::string_view said = record.text;
+    const size_t at = said.find("IP: ");
+    const size_t end = said.rfind('+');
+    if (at == std::string_view::npos || end == std::string_view::npos || end < at) continue;
+    const size_t space = said.rfind(' ', end);
+    const std::string_view name = said.substr(space + 1, end - space - 1);
+    return std::string(name.substr(0, name.find('.')));
+  }
+  return {};
+}
+
 absl::StatusOr<script> read_script(const std::string& path) {
   const absl::StatusOr<text_source> source = read_source(path);
   if (!source.ok()) return source.status();

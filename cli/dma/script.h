@@ -39,6 +39,9 @@ struct operation {
 
   /// A recorded operation that did not come back: its line ends in the middle.
   [[nodiscard]] bool died() const { return result.has_value() && !state.has_value(); }
+  /// The function in which it died, by the log: "intel_unmap". Empty when it did not, or when the
+  /// log does not say.
+  [[nodiscard]] std::string died_in() const;
 };
 
 /// A contiguous piece of memory that operations name by number and offset.

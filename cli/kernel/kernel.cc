@@ -126,9 +126,7 @@ absl::Status kernel::build_devices() {
                                             units_of_functions(config_),
                                             dma_bus_options{config_.failed_dma_read});
   for (const pci_function_config& f : config_.pci_functions) {
-    const bool is_edu = config_get(f.config, pci_reg::vendor_id, 2) == edu_vendor_id &&
-                        config_get(f.config, pci_reg::device_id, 2) == edu_device_id;
-    if (!is_edu) continue;
+    if (!is_edu(f)) continue;
     uint64_t mask = edu::default_dma_mask;
     for (const edu_property& property : config_.edus) {
       if (property.slot == f.id) mask = property.dma_mask;

@@ -29,13 +29,9 @@ inline constexpr int iommu_noexec = 1 << 3;
 
 enum class iommu_cap : uint8_t { cache_coherency, intr_remap, noexec };
 
-/// The types of 4.4; the numbers are the kernel's.
-enum class iommu_domain_type : uint32_t {
-  blocked = 0,
-  identity = 1,
-  unmanaged = 2 | 1,
-  dma = 4 | 2 | 1
-};
+/// The types of 4.4; the numbers are the kernel's: bit 0 has page tables, bit 1 serves the DMA API,
+/// bit 2 passes addresses through.
+enum class iommu_domain_type : uint32_t { blocked = 0, unmanaged = 1, dma = 2 | 1, identity = 4 };
 
 struct iommu_domain_geometry {
   dma_addr aperture_start;

@@ -49,6 +49,12 @@ void flush_mapped(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain, ui
   }
 }
 
+/// A domain of the IOMMU API: its addresses are not the DMA API's to give out. 4.4 stops at a
+/// BUG().
+bool is_foreign(const dmar_domain& domain) {
+  return domain_type_is_vm_or_si(domain);
+}
+
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_nontranslate_map_sg()
 int nontranslate_map_sg(absl::Span<scatterlist> list) {
   for (scatterlist& sg : list) {
@@ -71,8 +77,14 @@ dma_addr intel_dma_ops::map_single(device& dev, phys_addr paddr, uint64_t size,
 
   dmar_domain* domain = get_valid_domain_for_dev(drv_, dev);
   if (domain == nullptr) return {};
-  intel_iommu& iommu = *domain_get_iommu(drv_, *domain);
   const uint64_t pages = aligned_nrpages(paddr.value(), size);
+  const auto failed = [&] {
+    drv_.pr.err("Device %s request: %x@%x dir %d --- failed", dev.name, pages, paddr.value(),
+                static_cast<int>(dir));
+    return dma_addr();
+  };
+  if (is_foreign(*domain)) return failed();
+  intel_iommu& iommu = *domain_get_iommu(drv_, *domain);
   iova* range = intel_alloc_iova(drv_, dev, *domain, pages, dma_mask);
   if (range != nullptr) {
     // A part of a page is mapped as the whole page: two buffers in it are mapped twice.
@@ -85,9 +97,7 @@ dma_addr intel_dma_ops::map_single(device& dev, phys_addr paddr, uint64_t size,
     dma_pte_free_pagetable(drv_, *domain, range->pfn_lo, range->pfn_lo + pages - 1, all_levels);
     free_iova(domain->iovad, range);
   }
-  drv_.pr.err("Device %s request: %x@%x dir %d --- failed", dev.name, pages, paddr.value(),
-              static_cast<int>(dir));
-  return {};
+  return failed();
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_map_page()
@@ -103,10 +113,11 @@ void intel_dma_ops::unmap(device& dev, dma_addr handle) {
   IOMMULAB_NOTE(drv_.trace, "intel_unmap %s addr=0x%x", dev.name, handle.value());
   if (iommu_no_mapping(drv_, dev)) return;
 
+  // A device that maps nothing, or was given away meanwhile, has nothing to unmap: BUG() in 4.4.
   dmar_domain* domain = find_domain(drv_, dev);
-  bug_on(domain == nullptr, "intel_unmap: a device that maps nothing");
-  intel_iommu& iommu = *domain_get_iommu(drv_, *domain);
-  iova* range = find_iova(domain->iovad, handle.value() >> page_shift);
+  const bool maps = domain != nullptr && !is_foreign(*domain);
+  intel_iommu* iommu = maps ? domain_get_iommu(drv_, *domain) : nullptr;
+  iova* range = maps ? find_iova(domain->iovad, handle.value() >> page_shift) : nullptr;
   if (range == nullptr) {
     if (!std::exchange(drv_.warned_unmatched, true)) {
       drv_.env.log.warn(absl::StrFormat("Driver unmaps unmatched page at PFN %x", handle.value()));
@@ -122,8 +133,8 @@ void intel_dma_ops::unmap(device& dev, dma_addr handle) {
     add_unmap(drv_, *domain, *range, std::move(freelist));
     return;
   }
-  iommu_flush_iotlb_psi(drv_, iommu, *domain, start_pfn, last_pfn - start_pfn + 1, freelist.empty(),
-                        false);
+  iommu_flush_iotlb_psi(drv_, *iommu, *domain, start_pfn, last_pfn - start_pfn + 1,
+                        freelist.empty(), false);
   free_iova(domain->iovad, range);
   dma_free_pagelist(drv_, freelist);
 }
@@ -177,7 +188,7 @@ int intel_dma_ops::map_sg(device& dev, absl::Span<scatterlist> list, dma_data_di
   if (iommu_no_mapping(drv_, dev)) return nontranslate_map_sg(list);
 
   dmar_domain* domain = get_valid_domain_for_dev(drv_, dev);
-  if (domain == nullptr) return 0;
+  if (domain == nullptr || is_foreign(*domain)) return 0;
   intel_iommu& iommu = *domain_get_iommu(drv_, *domain);
   uint64_t pages = 0;
   for (const scatterlist& sg : list) pages += aligned_nrpages(sg.offset, sg.length);

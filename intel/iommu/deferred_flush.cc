@@ -21,6 +21,7 @@ void flush_table(intel_driver& drv, intel_iommu& iommu, deferred_flush_tables& t
   }
   for (size_t slot = 0; slot < table.next; ++slot) {
     iova* range = table.iovas[slot];
+    if (range == nullptr) continue;
     dmar_domain& domain = *table.domains[slot];
     page_freelist& freelist = table.freelists[slot];
     const uint64_t pages = iova_size(*range);
@@ -62,7 +63,9 @@ void add_unmap(intel_driver& drv, dmar_domain& domain, iova& range, page_freelis
   const intel_iommu& iommu = *domain_get_iommu(drv, domain);
   deferred_flush_tables& table = drv.deferred_flush[static_cast<size_t>(iommu.seq_id)];
   table.domains[table.next] = &domain;
-  table.iovas[table.next] = &range;
+  // A range that waits already was unmapped twice: 4.4 frees it twice then.
+  table.iovas[table.next] = range.queued ? nullptr : &range;
+  range.queued = true;
   table.freelists[table.next] = std::move(freelist);
   ++table.next;
 

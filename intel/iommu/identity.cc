@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_format.h"
+#include "core/dma/dma_mapping.h"
 #include "intel/dmar/table.h"
 #include "intel/iommu/device.h"
 #include "intel/iommu/domain.h"
@@ -38,14 +39,6 @@ int dev_prepare_static_identity_mapping(intel_driver& drv, device& dev, bool hw)
     drv.pr.info("%s identity mapping for device %s", hw ? "Hardware" : "Software", dev.name);
   }
   return ret == -ENODEV ? 0 : ret;  // no unit translates for it
-}
-
-// dma_get_required_mask() of 4.4: all ones up to the last byte of memory.
-uint64_t required_mask(const intel_driver& drv) {
-  uint64_t end = 0;
-  for (const auto& [first, last] : drv.host.memory_pfn_ranges) end = std::max(end, last);
-  const uint64_t last_byte = (end << page_shift) - 1;
-  return std::max<uint64_t>(UINT32_MAX, (std::bit_floor(last_byte) << 1) - 1);
 }
 
 }  // namespace
@@ -156,7 +149,7 @@ bool iommu_should_identity_map(intel_driver& drv, device& dev, bool startup) {
   if (startup) return true;
   uint64_t dma_mask = dev.dma_mask;
   if (dev.coherent_dma_mask != 0) dma_mask = std::min(dma_mask, dev.coherent_dma_mask);
-  return dma_mask >= required_mask(drv);
+  return dma_mask >= dma_get_required_mask(dev);
 }
 
 int iommu_prepare_static_identity_mapping(intel_driver& drv, bool hw) {

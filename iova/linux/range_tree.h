@@ -33,6 +33,9 @@ struct alignas(64) iova {
   iova* parent;
   iova* children[2];  // below, above
   bool red;
+
+  /// The owner's, and false in a new node: it waits for a flush, after which it is freed.
+  bool queued;
 };
 static_assert(sizeof(iova) == 64);
 
