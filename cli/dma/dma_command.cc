@@ -49,7 +49,8 @@ absl::StatusOr<std::unique_ptr<kernel>> boot(const machine_config& machine,
   if (!system.ok()) return system.status();
   const boot_outcome outcome = (*system)->start_up();
   if (!outcome.panic.empty()) {
-    return errno_status(EIO, absl::StrFormat("the kernel stops in its start-up: %s", outcome.panic));
+    return errno_status(EIO,
+                        absl::StrFormat("the kernel stops in its start-up: %s", outcome.panic));
   }
   if (capture.empty()) {
     (*system)->finish_boot();
@@ -76,8 +77,9 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
                            : load_capture(capture);
   if (!machine.ok()) return complain(err, machine.status());
   complete(*script, *machine);
-  const std::string command_line =
-      !a.command_line.empty() ? a.command_line : script->command_line.value_or(machine->command_line);
+  const std::string command_line = !a.command_line.empty()
+                                       ? a.command_line
+                                       : script->command_line.value_or(machine->command_line);
   auto system = boot(*machine, command_line, capture);
   if (!system.ok()) return complain(err, system.status());
 
@@ -97,8 +99,8 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
   const auto outcomes = dmalab::run_session(**system, *script, hooks);
   if (!outcomes.ok()) return complain(err, outcomes.status());
   out << text
-      << absl::StrFormat("%s%s, %d compared with what the script says: %s\n", text.empty() ? "" : "\n",
-                         counted(outcomes->size(), "operation"), compared,
+      << absl::StrFormat("%s%s, %d compared with what the script says: %s\n",
+                         text.empty() ? "" : "\n", counted(outcomes->size(), "operation"), compared,
                          differs ? "the last differs" : "equal");
   return static_cast<int>(differs ? exit_code::finding : exit_code::good);
 }
@@ -107,7 +109,9 @@ void add_dma_command(CLI::App& app, int& exit_status) {
   auto arguments = std::make_shared<dma_arguments>();
   CLI::App* const command =
       app.add_subcommand("dma", "Run a script of DMA operations and check its results");
-  command->add_option("SCRIPT", arguments->script, "The script (cli/dma/README.md), or a recorded ops.txt")
+  command
+      ->add_option("SCRIPT", arguments->script,
+                   "The script (cli/dma/README.md), or a recorded ops.txt")
       ->required();
   command->add_option("--machine", arguments->machine,
                       "Built-in machine or capture folder (default: the capture that the script "
@@ -115,7 +119,8 @@ void add_dma_command(CLI::App& app, int& exit_status) {
   command->add_option("--cmdline", arguments->command_line, "The kernel's command line");
   command->add_flag("--quiet,-q", arguments->quiet, "Show only a difference and the last line");
   command->footer(
-      "Exit status: 0 every result is what the script says; 1 one differs, or the kernel stopped; 2 "
+      "Exit status: 0 every result is what the script says; 1 one differs, or the kernel stopped; "
+      "2 "
       "bad use, or a script that cannot be run.");
   command->callback([arguments, &exit_status] {
     exit_status = run_dma_command(*arguments, std::cout, std::cerr);

@@ -70,22 +70,26 @@ std::string outcome_text(const kernel& system, const outcome& o) {
 std::optional<std::string> difference_text(const kernel& system, const outcome& o) {
   const operation& op = *o.op;
   if (!o.bug.empty()) {
-    return absl::StrFormat("line %d: operation %d: the kernel stops: %s\n", op.line, op.number, o.bug);
+    return absl::StrFormat("line %d: operation %d: the kernel stops: %s\n", op.line, op.number,
+                           o.bug);
   }
   if (!op.result) return std::nullopt;
   std::string text;
   const bool state = op.state.has_value();
-  const std::string recorded = outcome_line(op, *op.result, state ? op.state->list_size : o.list_size,
-                                            state ? op.state->timer_on : o.timer_on);
+  const std::string recorded =
+      outcome_line(op, *op.result, state ? op.state->list_size : o.list_size,
+                   state ? op.state->timer_on : o.timer_on);
   const std::string got = outcome_line(op, o.result, o.list_size, o.timer_on);
-  if (recorded != got) absl::StrAppend(&text, "  recorded: ", recorded, "\n  this run: ", got, "\n");
+  if (recorded != got)
+    absl::StrAppend(&text, "  recorded: ", recorded, "\n  this run: ", got, "\n");
   if (state) {
     verify::numbered_lines raw;
     for (const log_record& record : op.log) raw.push_back({record.line, record.text});
     const verify::numbered_lines theirs = verify::driver_lines(raw);
     const verify::numbered_lines ours = verify::log_of_run(log_of(system, o));
     if (!same(theirs, ours)) {
-      absl::StrAppend(&text, "  recorded log:\n", joined(theirs), "  log of this run:\n", joined(ours));
+      absl::StrAppend(&text, "  recorded log:\n", joined(theirs), "  log of this run:\n",
+                      joined(ours));
     }
   }
   if (text.empty()) return std::nullopt;
@@ -94,8 +98,9 @@ std::optional<std::string> difference_text(const kernel& system, const outcome& 
 
 std::string state_text(kernel& system, const script& from, const outcome& o) {
   const intel_driver& driver = system.driver();
-  std::string text = absl::StrFormat("state: %d waiting for a flush, the unmap timer is %s; %d domains\n",
-                                     o.list_size, o.timer_on ? "on" : "off", driver.live_domains);
+  std::string text =
+      absl::StrFormat("state: %d waiting for a flush, the unmap timer is %s; %d domains\n",
+                      o.list_size, o.timer_on ? "on" : "off", driver.live_domains);
   const auto id = device_of(from, *o.op);
   std::set<uint64_t> addresses;
   add_addresses(o.result, addresses);
