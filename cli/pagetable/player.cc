@@ -81,7 +81,7 @@ class player {
         break;
       case op::freept: {
         const uint64_t before = tables();
-        dma_pte_free_pagetable(drv_, domain(), given[0], given[1], levels() + 1);
+        dma_pte_free_pagetable(drv_, domain(), given[0], given[1], levels() + 2);
         expect(step, {.result = static_cast<int64_t>(before - tables())});
         break;
       }
