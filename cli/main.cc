@@ -15,6 +15,7 @@
 #include "cli/iova/iova_command.h"
 #include "cli/machines/machines_command.h"
 #include "cli/translate/translate_command.h"
+#include "cli/pagetable/pagetable_command.h"
 #include "cli/verify/verify_command.h"
 
 namespace {
@@ -51,6 +52,7 @@ int main(int argc, char** argv) {
   iommulab::add_iova_command(app, exit_status);
   iommulab::add_machines_command(app, exit_status);
   iommulab::add_translate_command(app, exit_status);
+  iommulab::add_pagetable_command(app, exit_status);
   iommulab::add_verify_command(app, exit_status);
   for (CLI::App* command : app.get_subcommands({})) {
     command->set_version_flag("--version", std::string("iommulab ") + IOMMULAB_VERSION);

@@ -94,6 +94,21 @@ int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& 
   return domain_add_dev_info(drv, domain, dev);
 }
 
+namespace {
+
+/// The range goes, the domain's units are told, and then the tables that fell out are freed.
+void unmap_and_flush(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
+                     uint64_t last_pfn) {
+  page_freelist freelist = domain_unmap(drv, domain, start_pfn, last_pfn);
+  for_each_domain_iommu(drv, domain, [&](size_t id) {
+    iommu_flush_iotlb_psi(drv, *drv.g_iommus[id], domain, start_pfn, last_pfn - start_pfn + 1,
+                          freelist.empty(), false);
+  });
+  dma_free_pagelist(drv, freelist);
+}
+
+}  // namespace
+
 int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phys_addr hpa,
                     uint64_t size, int iommu_prot) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_map");
@@ -112,8 +127,12 @@ int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phy
     domain.max_addr = max_addr;
   }
   const uint64_t pages = (hpa.page_offset() + size + page_size - 1) >> page_shift;
-  return domain_pfn_mapping(drv, domain, iova.value() >> page_shift, hpa.value() >> page_shift,
-                            pages, prot);
+  const uint64_t start_pfn = iova.value() >> page_shift;
+  const int ret =
+      domain_pfn_mapping(drv, domain, start_pfn, hpa.value() >> page_shift, pages, prot);
+  // 4.4 leaves what was mapped before memory ran out.
+  if (ret == -ENOMEM) unmap_and_flush(drv, domain, start_pfn, start_pfn + pages - 1);
+  return ret;
 }
 
 uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr iova, uint64_t size) {
@@ -126,12 +145,7 @@ uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr io
   size = std::max(size, page_size << level_to_offset_bits(level));
   const uint64_t last_pfn = (iova.value() + size - 1) >> page_shift;
 
-  page_freelist freelist = domain_unmap(drv, domain, start_pfn, last_pfn);
-  for_each_domain_iommu(drv, domain, [&](size_t id) {
-    iommu_flush_iotlb_psi(drv, *drv.g_iommus[id], domain, start_pfn, last_pfn - start_pfn + 1,
-                          freelist.empty(), false);
-  });
-  dma_free_pagelist(drv, freelist);
+  unmap_and_flush(drv, domain, start_pfn, last_pfn);
   if (domain.max_addr == iova.value() + size) domain.max_addr = iova.value();
   return size;
 }
