@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "core/panic.h"
+#include "core/spin_lock.h"
 #include "intel/expect.h"
 #include "platform/machine/builtin.h"
 #include "platform/machine/capture_loader.h"
@@ -134,7 +135,7 @@ bool translating(system& s, size_t unit) {
 bool some_member_without_context(system& s) {
   std::vector<std::pair<source_id, size_t>> members;
   {
-    const absl::MutexLock lock(&s.driver().device_domain_lock);
+    const spin_guard guard(s.driver().device_domain_lock);
     for (const device_domain_info& info : s.driver().device_domains) {
       members.emplace_back(source_id{info.iommu->segment, info.bus, info.devfn},
                            static_cast<size_t>(info.iommu->seq_id));

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
+#include "core/spin_lock.h"
 
 namespace iommulab::test {
 namespace {
@@ -190,7 +191,7 @@ void system::add_tables(uint64_t table, unsigned levels, std::set<uint64_t>& pag
 
 std::set<dmar_domain*> system::domains() {
   std::set<dmar_domain*> found;
-  const absl::MutexLock lock(&driver().device_domain_lock);
+  const spin_guard guard(driver().device_domain_lock);
   for (const device_domain_info& info : driver().device_domains) found.insert(info.domain);
   if (driver().si_domain != nullptr) found.insert(driver().si_domain);
   return found;
@@ -244,12 +245,12 @@ int64_t system::reachable_objects() {
   for (const dmar_atsr_unit& atsr : drv.dmar_atsr_units) count += atsr.devices.empty() ? 1 : 2;
   if (!drv.g_iommus.empty()) count += 2;  // with the deferred flushes
   {
-    const absl::MutexLock lock(&drv.iova_mem.iova_cache_mutex);
+    const spin_guard guard(drv.iova_mem.iova_cache_mutex);
     if (drv.iova_mem.iova_cache_users != 0) ++count;
   }
   count += nodes(*drv.reserved_iova_list);
   for (dmar_domain* domain : domains()) count += 1 + nodes(domain->iovad);
-  const absl::MutexLock lock(&drv.device_domain_lock);
+  const spin_guard guard(drv.device_domain_lock);
   return count + static_cast<int64_t>(drv.device_domains.size());
 }
 
