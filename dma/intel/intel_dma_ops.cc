@@ -131,12 +131,14 @@ void intel_dma_ops::unmap(device& dev, dma_addr handle) {
   page_freelist freelist = domain_unmap(drv_, *domain, start_pfn, last_pfn);
   if (!drv_.options.intel_iommu_strict) {
     add_unmap(drv_, *domain, *range, std::move(freelist));
+    observe_unmap(drv_, *domain, start_pfn, last_pfn, true);
     return;
   }
   iommu_flush_iotlb_psi(drv_, *iommu, *domain, start_pfn, last_pfn - start_pfn + 1,
                         freelist.empty(), false);
   free_iova(domain->iovad, range);
   dma_free_pagelist(drv_, freelist);
+  observe_unmap(drv_, *domain, start_pfn, last_pfn, false);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_unmap_page(). The range is found by its address:

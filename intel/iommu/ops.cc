@@ -147,6 +147,7 @@ uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr io
 
   unmap_and_flush(drv, domain, start_pfn, last_pfn);
   if (domain.max_addr == iova.value() + size) domain.max_addr = iova.value();
+  observe_unmap(drv, domain, start_pfn, last_pfn, false);
   return size;
 }
 

@@ -47,19 +47,24 @@ dma_pte* table_below(const intel_driver& drv, dma_pte pte) {
 
 /// Whether somebody wants to know of every entry that is written: asked once for many.
 bool ptes_are_watched(const intel_driver& drv) {
-  return drv.trace.on(trace_class::tables);
+  return drv.trace.on(trace_class::tables) || drv.env.tables != nullptr;
 }
 
-/// Makes known that an entry was written. The one place for it.
-void trace_pte(intel_driver& drv, const dma_pte* pte) {
+/// Makes known that an entry was written, which was `before`. The one place for it.
+void trace_pte(intel_driver& drv, const dma_pte* pte, uint64_t before = 0) {
+  observe_table_write(drv, table_kind::paging, &pte->value, before);
   trace_table_write(drv, "pte", virt_to_phys(drv, pte), pte->value, 0);
 }
 
 /// dma_clear_pte()
 void clear_pte(intel_driver& drv, dma_pte* pte, bool watched) {
+  if (!watched) [[likely]] {
+    store(pte, dma_pte{});
+    return;
+  }
+  const uint64_t before = load(pte).value;
   store(pte, dma_pte{});
-  if (watched) [[unlikely]]
-    trace_pte(drv, pte);
+  trace_pte(drv, pte, before);
 }
 
 void check_range(const dmar_domain& domain, uint64_t start_pfn, uint64_t last_pfn,
@@ -257,10 +262,8 @@ bool domain_pfn_supported(const dmar_domain& domain, uint64_t pfn) {
 void domain_flush_cache(intel_driver& drv, const dmar_domain& domain, const void* addr,
                         uint64_t size) {
   IOMMULAB_CALL(drv.trace, "domain_flush_cache");
-  // Simulated memory is coherent; the call marks where clflush_cache_range() stands.
-  (void)domain;
-  (void)addr;
-  (void)size;
+  // Simulated memory is coherent: only an observer sees what clflush_cache_range() does.
+  if (!domain.iommu_coherency) observe_cache_flush(drv, addr, size);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: pfn_to_dma_pte()
