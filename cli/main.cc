@@ -11,6 +11,7 @@
 #include "CLI/CLI.hpp"
 #include "cli/boot/boot_command.h"
 #include "cli/dmar/dmar_command.h"
+#include "cli/fault/fault_command.h"
 #include "cli/iova/iova_command.h"
 #include "cli/machines/machines_command.h"
 #include "cli/translate/translate_command.h"
@@ -46,6 +47,7 @@ int main(int argc, char** argv) {
   int exit_status = 0;
   iommulab::add_boot_command(app, exit_status);
   iommulab::add_dmar_command(app, exit_status);
+  iommulab::add_fault_command(app, exit_status);
   iommulab::add_iova_command(app, exit_status);
   iommulab::add_machines_command(app, exit_status);
   iommulab::add_translate_command(app, exit_status);
