@@ -217,7 +217,8 @@ TEST(fault_command, the_lines_of_recorded_runs_are_explained) {
     const command_result result = fault({.inputs = {"-"}, .machine = "", .json = true}, *text);
     EXPECT_EQ(result.status, 0) << result.err;
     size_t counted = 0;
-    for (const json& group : json::parse(result.out)["groups"]) {
+    const json document = json::parse(result.out);
+    for (const json& group : document["groups"]) {
       counted += group["count"].get<size_t>();
       EXPECT_EQ(group["known"], true);
       EXPECT_THAT(*text, HasSubstr(group["kernel_words"].get<std::string>()));
