@@ -12,6 +12,7 @@
 #include "cli/boot/boot_command.h"
 #include "cli/dma/dma_command.h"
 #include "cli/dmar/dmar_command.h"
+#include "cli/fault/fault_command.h"
 #include "cli/iova/iova_command.h"
 #include "cli/machines/machines_command.h"
 #include "cli/translate/translate_command.h"
@@ -49,6 +50,7 @@ int main(int argc, char** argv) {
   iommulab::add_boot_command(app, exit_status);
   iommulab::add_dma_command(app, exit_status);
   iommulab::add_dmar_command(app, exit_status);
+  iommulab::add_fault_command(app, exit_status);
   iommulab::add_iova_command(app, exit_status);
   iommulab::add_machines_command(app, exit_status);
   iommulab::add_translate_command(app, exit_status);

@@ -36,6 +36,15 @@ constexpr std::array<known_operation_difference, 4> operation_differences = {{
      "the mapped memory; the page counts as mapped already"},
 }};
 
+constexpr std::array<known_call_difference, 2> call_differences = {{
+    {"hole_stepped_over",
+     "behind a hole dma_pte_clear_range() of 4.4 goes on at the level above it, and passes over what "
+     "is mapped there; nothing is passed over"},
+    {"part_of_superpage",
+     "dma_pte_clear_level() of 4.4 takes a superpage that is to go in part for a table and walks "
+     "through the mapped memory; it is left alone"},
+}};
+
 /// dmar_table_init() says so of every table that it could not parse.
 constexpr std::string_view parse_failure = "DMAR: Parse DMAR table failure.";
 
@@ -89,6 +98,19 @@ const known_difference* find_known_difference(absl::Span<const known_difference>
 
 absl::Span<const known_operation_difference> known_operation_differences() {
   return operation_differences;
+}
+
+absl::Span<const known_call_difference> known_call_differences() {
+  return call_differences;
+}
+
+const known_call_difference* find_known_call_difference(std::string_view note) {
+  constexpr std::string_view mark = "unlike 4.4: ";
+  if (!note.starts_with(mark)) return nullptr;
+  note.remove_prefix(mark.size());
+  const auto entry = std::find_if(call_differences.begin(), call_differences.end(),
+                                  [&](const known_call_difference& k) { return k.note == note; });
+  return entry == call_differences.end() ? nullptr : &*entry;
 }
 
 const known_operation_difference* find_known_operation_difference(

@@ -55,6 +55,17 @@ struct known_operation_difference {
 
 absl::Span<const known_operation_difference> known_operation_differences();
 
+/// Where the functions called are others than 4.4's, and nothing else differs. Our run notes it in
+/// the call that goes its own way: "unlike 4.4: NOTE".
+struct known_call_difference {
+  std::string_view note;
+  std::string_view reason;
+};
+
+absl::Span<const known_call_difference> known_call_differences();
+/// The entry that a note of our run names, or null.
+const known_call_difference* find_known_call_difference(std::string_view note);
+
 /// The entry for an operation, or null. `died_in` is where the kernel stopped in it, if it did; the
 /// logs are what was printed meanwhile.
 const known_operation_difference* find_known_operation_difference(

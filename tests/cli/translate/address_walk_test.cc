@@ -207,7 +207,7 @@ TEST(address_walk_test, agrees_with_the_unit_on_random_tables) {
     if (no_root) m.root = 0x20000000;
     m.start();
     const walked_unit walked = {m.unit.config(), true, m.root};
-    for (int i = 0; i < 400; ++i) {
+    for (int i = 0; i < 600; ++i) {
       const uint16_t source = random_tables::sources[random() % 4];
       const uint64_t address = tables.address();
       const auto access = random() % 2 == 0 ? dma_access::read : dma_access::write;
