@@ -15,8 +15,8 @@
 #include "cli/fault/fault_command.h"
 #include "cli/iova/iova_command.h"
 #include "cli/machines/machines_command.h"
-#include "cli/translate/translate_command.h"
 #include "cli/pagetable/pagetable_command.h"
+#include "cli/translate/translate_command.h"
 #include "cli/verify/verify_command.h"
 
 namespace {

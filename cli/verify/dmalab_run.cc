@@ -362,7 +362,7 @@ class script_run {
   std::map<uint64_t, size_t> first_event_;
   std::map<uint64_t, size_t> last_event_;
   std::vector<std::pair<std::string, numbered_lines>> tables_;
-  std::set<uint64_t> excused_;  ///< operations that are known to differ
+  std::set<uint64_t> excused_;        ///< operations that are known to differ
   std::set<uint64_t> calls_excused_;  ///< operations whose calls are known to differ
   std::set<std::string> reasons_;
 };

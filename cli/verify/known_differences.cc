@@ -38,7 +38,8 @@ constexpr std::array<known_operation_difference, 4> operation_differences = {{
 
 constexpr std::array<known_call_difference, 2> call_differences = {{
     {"hole_stepped_over",
-     "behind a hole dma_pte_clear_range() of 4.4 goes on at the level above it, and passes over what "
+     "behind a hole dma_pte_clear_range() of 4.4 goes on at the level above it, and passes over "
+     "what "
      "is mapped there; nothing is passed over"},
     {"part_of_superpage",
      "dma_pte_clear_level() of 4.4 takes a superpage that is to go in part for a table and walks "
