@@ -309,7 +309,7 @@ void dma_pte_clear_range(intel_driver& drv, dmar_domain& domain, uint64_t start_
     if (pte == nullptr) {
       // 4.4 aligns to the level above the hole and so passes over what else lies there.
       const uint64_t hole_end = align_to_level(start_pfn + 1, large_page + 1);
-      start_pfn = next_mapped_pfn(drv, domain, start_pfn, hole_end);
+      start_pfn = next_mapped_pfn(drv, domain, start_pfn, std::min(hole_end, last_pfn + 1));
       if (start_pfn <= last_pfn && start_pfn != hole_end) {
         IOMMULAB_NOTE(drv.trace, unlike_linux_4_4, "hole_stepped_over");
       }
