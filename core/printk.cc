@@ -23,6 +23,7 @@ void printk_log::print(log_level level, std::string_view text) {
       event.text = line;
       trace_.emit(std::move(event));
     }
+    const spin_guard guard(lock_);
     lines_.push_back({level, clock_.now_ns(), std::move(line)});
   }
 }

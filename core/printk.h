@@ -3,6 +3,8 @@
 // The kernel's log: levels, the prefix of each source file's pr_fmt ("DMAR: ", "iommu: "), and
 // the virtual time of each line. Lines below the console's level are kept all the same, so that
 // pr_debug() lines can be looked at; `debug` is what a default kernel compiles out.
+//
+// Any thread may print. Whoever reads the lines is alone.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +14,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/clock.h"
+#include "core/spin_lock.h"
 #include "core/trace.h"
 
 namespace iommulab {
@@ -49,7 +52,8 @@ class printk_log {
  private:
   const virtual_clock& clock_;
   tracer& trace_;
-  std::vector<log_line> lines_;
+  spin_lock lock_;
+  std::vector<log_line> lines_;  // written under lock_
 };
 
 /// pr_info() and its siblings of one source file: `pr_fmt` is the file's prefix.

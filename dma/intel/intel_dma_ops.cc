@@ -126,7 +126,9 @@ void intel_dma_ops::unmap(device& dev, dma_addr handle) {
   }
   const uint64_t start_pfn = range->pfn_lo;
   const uint64_t last_pfn = range->pfn_hi;
-  drv_.pr.debug("Device %s unmapping: pfn %x-%x", dev.name, start_pfn, last_pfn);
+  if (drv_.trace.on(trace_class::log)) {
+    drv_.pr.debug("Device %s unmapping: pfn %x-%x", dev.name, start_pfn, last_pfn);
+  }
 
   page_freelist freelist = domain_unmap(drv_, *domain, start_pfn, last_pfn);
   if (!drv_.options.intel_iommu_strict) {

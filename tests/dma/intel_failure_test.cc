@@ -93,20 +93,20 @@ std::vector<operation> operations(leftovers& left) {
        [&](system&, device& dev) {
          left.domain = iommu_domain_alloc(*dev.bus);
          if (left.domain == nullptr) return false;
-         if (iommu_attach_device(*left.domain, dev) == 0) {
+         if (iommu_attach_group(*left.domain, *dev.group) == 0) {
            if (iommu_map(*left.domain, dma_addr(0x40000000 - mib), phys_addr(buffer), 2 * mib,
                          iommu_read | iommu_write) == 0) {
              return true;
            }
            EXPECT_EQ(iommu_iova_to_phys(*left.domain, dma_addr(0x40000000 - mib)).value(), 0u);
-           iommu_detach_device(*left.domain, dev);
+           iommu_detach_group(*left.domain, *dev.group);
          }
          iommu_domain_free(*left.domain);
          return false;
        },
        [&](system&, device& dev) {
          EXPECT_EQ(iommu_unmap(*left.domain, dma_addr(0x40000000 - mib), 2 * mib), 2 * mib);
-         iommu_detach_device(*left.domain, dev);
+         iommu_detach_group(*left.domain, *dev.group);
          iommu_domain_free(*left.domain);
        }},
   };
