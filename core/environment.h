@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/clock.h"
+#include "core/iommu/table_observer.h"
 #include "core/printk.h"
 #include "core/trace.h"
 
@@ -34,7 +35,8 @@ struct environment {
   printk_log log;
   system_state state = system_state::booting;
   dmi_strings dmi;
-  uint64_t max_pfn = 0;  ///< one past the last page of memory
+  uint64_t max_pfn = 0;              ///< one past the last page of memory
+  table_observer* tables = nullptr;  ///< told of table writes; null for nobody
 };
 
 }  // namespace iommulab
