@@ -128,6 +128,7 @@ uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr io
   });
   dma_free_pagelist(drv, freelist);
   if (domain.max_addr == iova.value() + size) domain.max_addr = iova.value();
+  observe_unmap(drv, domain, start_pfn, last_pfn, false);
   return size;
 }
 

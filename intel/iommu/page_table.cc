@@ -22,7 +22,9 @@ dma_pte* table_below(const intel_driver& drv, const dma_pte& pte) {
   return table_at<dma_pte>(drv, pte.address());
 }
 
-void trace_pte(intel_driver& drv, const dma_pte* pte) {
+/// An entry was stored, which was `before`.
+void trace_pte(intel_driver& drv, const dma_pte* pte, uint64_t before = 0) {
+  observe_table_write(drv, table_kind::paging, &pte->value, before);
   if (drv.trace.on(trace_class::tables)) {
     trace_table_write(drv, "pte", virt_to_phys(drv, pte), pte->value, 0);
   }
@@ -30,8 +32,9 @@ void trace_pte(intel_driver& drv, const dma_pte* pte) {
 
 /// dma_clear_pte()
 void clear_pte(intel_driver& drv, dma_pte* pte) {
+  const uint64_t before = pte->value;
   std::atomic_ref<uint64_t>(pte->value).store(0, std::memory_order_release);
-  trace_pte(drv, pte);
+  trace_pte(drv, pte, before);
 }
 
 void check_range(const dmar_domain& domain, uint64_t start_pfn, uint64_t last_pfn,
@@ -179,10 +182,8 @@ bool domain_pfn_supported(const dmar_domain& domain, uint64_t pfn) {
 void domain_flush_cache(intel_driver& drv, const dmar_domain& domain, const void* addr,
                         uint64_t size) {
   IOMMULAB_CALL(drv.trace, "domain_flush_cache");
-  // Simulated memory is coherent; the call marks where clflush_cache_range() stands.
-  (void)domain;
-  (void)addr;
-  (void)size;
+  // Simulated memory is coherent: only an observer sees what clflush_cache_range() does.
+  if (!domain.iommu_coherency) observe_cache_flush(drv, addr, size);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: pfn_to_dma_pte()
