@@ -69,6 +69,7 @@ kernel::kernel(machine_config config, kernel_options options)
 
 kernel::~kernel() {
   env_.trace.attach(nullptr);
+  env_.tables = nullptr;
 }
 
 absl::StatusOr<std::unique_ptr<kernel>> kernel::create(const machine_config& config,
@@ -90,10 +91,15 @@ absl::Status kernel::build() {
   pages_ = std::make_unique<page_allocator>(*memory_, env_.trace);
   if (!options_.recorded_pages.empty()) pages_->replay(options_.recorded_pages);
 
+  if (options_.sanitize) {
+    sanitizer_ = std::make_unique<vtd_sanitizer>(*memory_, env_.clock, env_.trace);
+    env_.tables = sanitizer_.get();
+  }
   for (const remapping_unit_config& unit : config_.units) {
     vtd_config cfg = unit_config(config_, units_.size());
     if (absl::Status status = check(cfg); !status.ok()) return status;
     units_.push_back(std::make_unique<vtd_unit>(cfg, *memory_, interrupts_, env_.trace));
+    if (sanitizer_ != nullptr) sanitizer_->watch(*units_.back(), unit.base);
     if (absl::Status status = mmio_.attach(unit.base, cfg.name, *units_.back()); !status.ok()) {
       return status;
     }

@@ -36,6 +36,7 @@
 #include "platform/memory/physical_memory.h"
 #include "platform/mmio_space.h"
 #include "platform/pci/pci_machine.h"
+#include "platform/vtd/sanitizer/vtd_sanitizer.h"
 #include "platform/vtd/unit.h"
 
 namespace iommulab {
@@ -47,6 +48,8 @@ struct kernel_options {
   trace_class classes = trace_class::all;
   /// Page addresses to hand out, in order; empty for the allocator's own choice.
   std::vector<phys_addr> recorded_pages;
+  /// Check the driver's dealings with the units (platform/vtd/sanitizer), from the first phase on.
+  bool sanitize = false;
 };
 
 /// What start_up() came to.
@@ -86,6 +89,8 @@ class kernel {
   interrupt_controller& interrupts() { return interrupts_; }
   intel_driver& driver() { return *driver_; }
   std::vector<std::unique_ptr<vtd_unit>>& units() { return units_; }
+  /// Null unless asked for.
+  [[nodiscard]] const vtd_sanitizer* sanitizer() const { return sanitizer_.get(); }
 
  private:
   kernel(machine_config config, kernel_options options);
@@ -105,6 +110,7 @@ class kernel {
   mmio_space mmio_;
   std::unique_ptr<physical_memory> memory_;
   std::unique_ptr<page_allocator> pages_;
+  std::unique_ptr<vtd_sanitizer> sanitizer_;
   std::vector<std::unique_ptr<vtd_unit>> units_;
   std::unique_ptr<pci_machine> pci_hardware_;
   std::unique_ptr<iommu_core> iommu_;
