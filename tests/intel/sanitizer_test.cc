@@ -4,6 +4,7 @@
 // when one step of the real flow is left out.
 #include "core/iommu/iommu.h"
 #include "intel/expect.h"
+#include "intel/iommu/context.h"
 #include "platform/vtd/sanitizer/vtd_sanitizer.h"
 
 namespace iommulab::test {
@@ -101,6 +102,20 @@ TEST(sanitizer, changes_nothing_that_the_driver_does) {
   checked watched(one_unit());
   EXPECT_EQ(watched.accesses(), plain.accesses());
   EXPECT_EQ(watched.log(), plain.log());
+}
+
+// An entry that was copied from a crashed kernel is absent to the driver and present to the unit:
+// context_clear_entry() goes first.
+TEST(sanitizer, sees_a_copied_context_entry_cleared_before_it_is_written_anew) {
+  checked s(one_unit());
+  s.attach(nic);
+  constexpr uint64_t copied = 1u << 3;  // bit 67
+  const uint64_t contexts = s.word(s.root_table()) & page_mask;
+  s.word(contexts + nic.devfn * uint64_t{16} + 8) |= copied;
+  ASSERT_EQ(domain_context_mapping(s.driver(), to_dmar_domain(*s.domain), s.function(nic).dev), 0);
+  EXPECT_FALSE(s.context_of(nic).copied());
+  EXPECT_TRUE(s.context_of(nic).present());
+  EXPECT_TRUE(s.findings().empty()) << s.report();
 }
 
 // --- what Linux 4.4 does wrong ---------------------------------------------------------------
