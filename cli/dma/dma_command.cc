@@ -17,6 +17,7 @@
 #include "core/panic.h"
 #include "core/text_source.h"
 #include "platform/machine/capture_loader.h"
+#include "platform/vtd/sanitizer/vtd_sanitizer.h"
 
 namespace iommulab {
 namespace {
@@ -43,9 +44,10 @@ void complete(dmalab::script& script, const machine_config& machine) {
 /// A system at the moment when a script begins.
 absl::StatusOr<std::unique_ptr<kernel>> boot(const machine_config& machine,
                                              const std::string& command_line,
-                                             const std::string& capture) {
+                                             const std::string& capture, bool sanitize) {
   kernel_options options;
   options.command_line = command_line;
+  options.sanitize = sanitize;
   auto system = kernel::create(machine, std::move(options));
   if (!system.ok()) return system.status();
   const boot_outcome outcome = (*system)->start_up();
@@ -81,7 +83,7 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
   const std::string command_line = !a.command_line.empty()
                                        ? a.command_line
                                        : script->command_line.value_or(machine->command_line);
-  auto system = boot(*machine, command_line, capture);
+  auto system = boot(*machine, command_line, capture, a.sanitize);
   if (!system.ok()) return complain(err, system.status());
 
   std::string text;
@@ -109,7 +111,12 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
       << absl::StrFormat("%s%s, %d compared with what the script says: %s\n",
                          text.empty() ? "" : "\n", counted(outcomes->size(), "operation"), compared,
                          differs ? "the last differs" : "equal");
-  return static_cast<int>(differs ? exit_code::finding : exit_code::good);
+  bool broken = false;
+  if (const vtd_sanitizer* sanitizer = (*system)->sanitizer(); sanitizer != nullptr) {
+    out << '\n' << to_text(*sanitizer);
+    broken = sanitizer->log().errors() != 0;
+  }
+  return static_cast<int>(differs || broken ? exit_code::finding : exit_code::good);
 }
 
 void add_dma_command(CLI::App& app, int& exit_status) {
@@ -125,6 +132,8 @@ void add_dma_command(CLI::App& app, int& exit_status) {
                       "lies in, else q35)");
   command->add_option("--cmdline", arguments->command_line, "The kernel's command line");
   command->add_flag("--quiet,-q", arguments->quiet, "Show only a difference and the last line");
+  command->add_flag("--sanitize", arguments->sanitize,
+                    "Check what the driver does to tables and caches, and measure the deferred window");
   command->footer(
       "Exit status: 0 every result is what the script says; 1 one differs, or the kernel stopped; "
       "2 "

@@ -17,10 +17,12 @@ struct dma_arguments {
   std::string machine{};       ///< empty: the capture that the script lies in, else default_machine
   std::string command_line{};  ///< empty: the script's own, else the machine's
   bool quiet = false;          ///< only differences and the last line
+  bool sanitize = false;       ///< check the driver while the script runs
 };
 
 /// Runs the command and returns its exit status (cli/output/complain.h): `finding` when an
-/// operation gave something else than the script says, or the kernel stopped. A script that cannot
+/// operation gave something else than the script says, the kernel stopped, or the sanitizer found an
+/// error. A script that cannot
 /// be run gives one sentence on `err`.
 int run_dma_command(const dma_arguments& arguments, std::ostream& out, std::ostream& err);
 

@@ -42,6 +42,8 @@ TEST_F(dma_command, shows_that_a_device_sees_the_top_of_four_gibibytes) {
   // With the IOMMU the buffer at 10000123h is at fffffXXXh for the device; without, at its own.
   const std::string script = std::string(pinned) + "map 1 0 0 0x123 0x100 1 -> phys=0x10000123 ";
   EXPECT_EQ(run(script + "dma=0xfffff123 err=0\n"), 0) << out_.str();
+  EXPECT_EQ(run(script + "dma=0x10000123 err=0\n", "intel_iommu=off"), 0) << out_.str();
+  EXPECT_EQ(run(script + "dma=0x10000123 err=0\n", "intel_iommu=on iommu=off"), 0) << out_.str();
   EXPECT_EQ(run(script + "dma=0x10000123 err=0\n"), 1);
   EXPECT_TRUE(says("line 2: operation 1 differs")) << out_.str();
   EXPECT_TRUE(says("0xfffff123")) << out_.str();
