@@ -20,13 +20,6 @@ struct physical_memory::mapping {
   std::byte* base = nullptr;
 };
 
-// What may be reached: ranges that touch are one span, to the byte.
-struct physical_memory::span {
-  uint64_t start = 0;
-  uint64_t length = 0;
-  std::byte* base = nullptr;
-};
-
 namespace {
 
 constexpr uint64_t address_limit = uint64_t{1} << 52;  // the widest physical address of x86
@@ -115,9 +108,9 @@ void physical_memory::build_spans() {
                                 [&](const mapping& c) { return r.start.value() < c.end; });
     spans_.push_back({r.start.value(), r.length, m->base + (r.start.value() - m->start)});
   }
-  // Nearly every access goes to the largest span, so the search begins there.
   std::stable_sort(spans_.begin(), spans_.end(),
                    [](const span& a, const span& b) { return a.length > b.length; });
+  if (!spans_.empty()) largest_ = spans_.front();
 }
 
 physical_memory::~physical_memory() {
@@ -126,7 +119,7 @@ physical_memory::~physical_memory() {
   }
 }
 
-std::byte* physical_memory::at(phys_addr address, uint64_t length) const {
+std::byte* physical_memory::at_elsewhere(phys_addr address, uint64_t length) const {
   for (const span& s : spans_) {
     const uint64_t offset = address.value() - s.start;  // huge when the address lies below
     if (offset < s.length) return length <= s.length - offset ? s.base + offset : nullptr;

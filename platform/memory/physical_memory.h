@@ -48,7 +48,14 @@ class physical_memory {
   [[nodiscard]] const std::vector<memory_range>& ranges() const { return ranges_; }
 
   /// Host pointer to `length` bytes at `address`, or null when any of them is outside the ranges.
-  [[nodiscard]] std::byte* at(phys_addr address, uint64_t length) const;
+  [[nodiscard]] std::byte* at(phys_addr address, uint64_t length) const {
+    // Nearly every access goes to the largest span.
+    const uint64_t offset = address.value() - largest_.start;  // huge when it lies below
+    if (offset < largest_.length && length <= largest_.length - offset) [[likely]] {
+      return largest_.base + offset;
+    }
+    return at_elsewhere(address, length);
+  }
 
   /// phys_to_virt() for a table: null when the `count` entries are not all in memory.
   template <typename T>
@@ -64,15 +71,22 @@ class physical_memory {
 
  private:
   struct mapping;
-  struct span;
+  // What may be reached: ranges that touch are one span, to the byte.
+  struct span {
+    uint64_t start = 0;
+    uint64_t length = 0;
+    std::byte* base = nullptr;
+  };
   physical_memory() = default;
   static absl::StatusOr<std::unique_ptr<physical_memory>> map(absl::Span<const memory_range> ranges,
                                                               int fd);
   void build_spans();
+  [[nodiscard]] std::byte* at_elsewhere(phys_addr address, uint64_t length) const;
 
   std::vector<memory_range> ranges_;
   std::vector<mapping> mappings_;
   std::vector<span> spans_;  // largest first
+  span largest_;             // the first of them
 };
 
 }  // namespace iommulab

@@ -2,7 +2,8 @@
 //
 // A set-associative cache of page-sized facts, each tagged with domain, level and page frame: the
 // shape of the IOTLB and of the paging-structure caches. Sixteen bytes an entry, four ways a
-// cache line; the victim of a full set is chosen round-robin, so a run repeats exactly.
+// cache line; the victim of a full set is chosen round-robin, so a run repeats exactly. Whose turn
+// it is lies apart: only an insertion into a full set asks.
 #pragma once
 
 #include <array>
@@ -58,7 +59,7 @@ class tagged_cache {
  public:
   static constexpr unsigned levels = 4;
 
-  tagged_cache() : sets_(Sets) {}
+  tagged_cache() : sets_(Sets), victims_(Sets) {}
 
   [[nodiscard]] bool holds_level(unsigned level) const { return counts_[level - FirstLevel] != 0; }
   [[nodiscard]] size_t size() const {
@@ -79,7 +80,8 @@ class tagged_cache {
 
   void insert(domain_id domain, unsigned level, uint64_t address, uint64_t data) {
     const cache_tag tag(domain, level, FirstLevel, address);
-    set& s = sets_[tag.hash() & (Sets - 1)];
+    const size_t index = tag.hash() & (Sets - 1);
+    set& s = sets_[index];
     entry* slot = nullptr;
     for (entry& e : s.ways) {
       if (e.tag == tag) {
@@ -89,8 +91,9 @@ class tagged_cache {
       if (slot == nullptr && !e.tag.valid()) slot = &e;
     }
     if (slot == nullptr) {
-      slot = &s.ways[s.victim];
-      s.victim = (s.victim + 1) % Ways;
+      uint8_t& victim = victims_[index];
+      slot = &s.ways[victim];
+      victim = static_cast<uint8_t>((victim + 1) % Ways);
       --counts_[slot->tag.level(FirstLevel) - FirstLevel];
     }
     *slot = {tag, data};
@@ -123,6 +126,7 @@ class tagged_cache {
   void clear() {
     if (size() == 0) return;
     for (set& s : sets_) s = {};
+    victims_.assign(Sets, 0);
     counts_ = {};
   }
 
@@ -150,9 +154,8 @@ class tagged_cache {
       return first <= last && end >= start;
     }
   };
-  struct set {
+  struct alignas(Ways * sizeof(entry)) set {
     std::array<entry, Ways> ways{};
-    uint32_t victim = 0;
   };
 
   void drop(entry& e) {
@@ -179,6 +182,7 @@ class tagged_cache {
   }
 
   std::vector<set> sets_;
+  std::vector<uint8_t> victims_;
   std::array<size_t, levels> counts_{};
 };
 
