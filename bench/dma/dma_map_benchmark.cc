@@ -113,9 +113,13 @@ class threads : public benchmark::Fixture {
  private:
   std::unique_ptr<running> system_;
 };
-BENCHMARK_DEFINE_F(threads, one_domain)(benchmark::State& state) { run(state, true); }
+BENCHMARK_DEFINE_F(threads, one_domain)(benchmark::State& state) {
+  run(state, true);
+}
 BENCHMARK_REGISTER_F(threads, one_domain)->ThreadRange(1, 4)->UseRealTime();
-BENCHMARK_DEFINE_F(threads, own_domains)(benchmark::State& state) { run(state, false); }
+BENCHMARK_DEFINE_F(threads, own_domains)(benchmark::State& state) {
+  run(state, false);
+}
 BENCHMARK_REGISTER_F(threads, own_domains)->ThreadRange(1, 4)->UseRealTime();
 
 }  // namespace

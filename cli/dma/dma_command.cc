@@ -132,8 +132,9 @@ void add_dma_command(CLI::App& app, int& exit_status) {
                       "lies in, else q35)");
   command->add_option("--cmdline", arguments->command_line, "The kernel's command line");
   command->add_flag("--quiet,-q", arguments->quiet, "Show only a difference and the last line");
-  command->add_flag("--sanitize", arguments->sanitize,
-                    "Check what the driver does to tables and caches, and measure the deferred window");
+  command->add_flag(
+      "--sanitize", arguments->sanitize,
+      "Check what the driver does to tables and caches, and measure the deferred window");
   command->footer(
       "Exit status: 0 every result is what the script says; 1 one differs, or the kernel stopped; "
       "2 "

@@ -21,9 +21,8 @@ struct dma_arguments {
 };
 
 /// Runs the command and returns its exit status (cli/output/complain.h): `finding` when an
-/// operation gave something else than the script says, the kernel stopped, or the sanitizer found an
-/// error. A script that cannot
-/// be run gives one sentence on `err`.
+/// operation gave something else than the script says, the kernel stopped, or the sanitizer found
+/// an error. A script that cannot be run gives one sentence on `err`.
 int run_dma_command(const dma_arguments& arguments, std::ostream& out, std::ostream& err);
 
 /// Adds the subcommand to `app`; see add_translate_command().

@@ -207,16 +207,18 @@ TEST_P(isolation, holds_against_a_scanning_device) {
   RecordProperty("accesses", std::to_string(device.counted().accesses));
   RecordProperty("inside", std::to_string(inside));
   RecordProperty("deferred_window", std::to_string(in_window));
-  std::printf("%s: %lu accesses, %lu to what was mapped, %lu in the deferred window, %lu elsewhere\n",
-              GetParam(), static_cast<unsigned long>(device.counted().accesses),
-              static_cast<unsigned long>(inside), static_cast<unsigned long>(in_window),
-              static_cast<unsigned long>(escaped));
+  std::printf(
+      "%s: %lu accesses, %lu to what was mapped, %lu in the deferred window, %lu elsewhere\n",
+      GetParam(), static_cast<unsigned long>(device.counted().accesses),
+      static_cast<unsigned long>(inside), static_cast<unsigned long>(in_window),
+      static_cast<unsigned long>(escaped));
 }
 
-INSTANTIATE_TEST_SUITE_P(modes, isolation, testing::Values("intel_iommu=on", "intel_iommu=on,strict"),
+INSTANTIATE_TEST_SUITE_P(modes, isolation,
+                         testing::Values("intel_iommu=on", "intel_iommu=on,strict"),
                          [](const auto& test_case) {
                            return std::string(test_case.param).ends_with("strict") ? "strict"
-                                                                                    : "lazy";
+                                                                                   : "lazy";
                          });
 
 }  // namespace

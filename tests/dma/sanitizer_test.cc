@@ -86,7 +86,8 @@ TEST_P(dma_api, breaks_no_rule) {
 
 INSTANTIATE_TEST_SUITE_P(modes, dma_api,
                          testing::Combine(testing::ValuesIn(settings),
-                                          testing::Values("intel_iommu=on", "intel_iommu=on,strict")),
+                                          testing::Values("intel_iommu=on",
+                                                          "intel_iommu=on,strict")),
                          [](const auto& test_case) {
                            const std::string line = std::get<1>(test_case.param);
                            return std::string(std::get<0>(test_case.param).name) +
@@ -95,8 +96,8 @@ INSTANTIATE_TEST_SUITE_P(modes, dma_api,
 
 TEST(deferred_window, is_measured_in_time_and_accesses) {
   checked s(settings[0], "intel_iommu=on");
-  const dma_addr address = dma_map_single(s.dev, phys_addr(buffer), page_size,
-                                          dma_data_direction::bidirectional);
+  const dma_addr address =
+      dma_map_single(s.dev, phys_addr(buffer), page_size, dma_data_direction::bidirectional);
   EXPECT_TRUE(s.dma(nic, address.value()).ok());  // now the IOTLB has it
   s.k().env().clock.advance(1'000'000);
   dma_unmap_single(s.dev, address, page_size, dma_data_direction::bidirectional);
@@ -117,8 +118,8 @@ TEST(deferred_window, is_measured_in_time_and_accesses) {
 
 TEST(deferred_window, does_not_exist_with_strict) {
   checked s(settings[0], "intel_iommu=on,strict");
-  const dma_addr address = dma_map_single(s.dev, phys_addr(buffer), page_size,
-                                          dma_data_direction::bidirectional);
+  const dma_addr address =
+      dma_map_single(s.dev, phys_addr(buffer), page_size, dma_data_direction::bidirectional);
   EXPECT_TRUE(s.dma(nic, address.value()).ok());
   dma_unmap_single(s.dev, address, page_size, dma_data_direction::bidirectional);
   EXPECT_FALSE(s.dma(nic, address.value()).ok());
