@@ -10,9 +10,13 @@
 
 #include "CLI/CLI.hpp"
 #include "cli/boot/boot_command.h"
+#include "cli/dma/dma_command.h"
 #include "cli/dmar/dmar_command.h"
+#include "cli/fault/fault_command.h"
 #include "cli/iova/iova_command.h"
 #include "cli/machines/machines_command.h"
+#include "cli/pagetable/pagetable_command.h"
+#include "cli/translate/translate_command.h"
 #include "cli/verify/verify_command.h"
 
 namespace {
@@ -44,9 +48,13 @@ int main(int argc, char** argv) {
   });
   int exit_status = 0;
   iommulab::add_boot_command(app, exit_status);
+  iommulab::add_dma_command(app, exit_status);
   iommulab::add_dmar_command(app, exit_status);
+  iommulab::add_fault_command(app, exit_status);
   iommulab::add_iova_command(app, exit_status);
   iommulab::add_machines_command(app, exit_status);
+  iommulab::add_translate_command(app, exit_status);
+  iommulab::add_pagetable_command(app, exit_status);
   iommulab::add_verify_command(app, exit_status);
   for (CLI::App* command : app.get_subcommands({})) {
     command->set_version_flag("--version", std::string("iommulab ") + IOMMULAB_VERSION);

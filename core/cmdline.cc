@@ -76,9 +76,8 @@ bool command_line::is_early(std::string_view name) const {
                      [&](const early_entry& e) { return same_name(e.name, name); });
 }
 
-void command_line::dispatch(std::string_view line, printk_log& log) const {
-  const std::vector<command_line_word> words = parse_command_line(line);
-  for (const command_line_word& word : words) {
+void command_line::dispatch_early(std::string_view line, printk_log& log) const {
+  for (const command_line_word& word : parse_command_line(line)) {
     for (const early_entry& e : early_) {
       if (!same_name(e.name, word.name)) continue;
       if (e.handler(word.value) != 0) {
@@ -86,7 +85,10 @@ void command_line::dispatch(std::string_view line, printk_log& log) const {
       }
     }
   }
-  for (const command_line_word& word : words) {
+}
+
+void command_line::dispatch_setup(std::string_view line) const {
+  for (const command_line_word& word : parse_command_line(line)) {
     if (is_early(word.name)) continue;
     const std::string whole = word.value ? word.name + "=" + *word.value : word.name;
     for (const setup_entry& s : setup_) {

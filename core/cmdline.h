@@ -44,7 +44,14 @@ class command_line {
 
   /// Calls the handlers for `line`. A handler's complaint about an early parameter is logged in
   /// the kernel's words. Unknown words are passed over.
-  void dispatch(std::string_view line, printk_log& log) const;
+  void dispatch(std::string_view line, printk_log& log) const {
+    dispatch_early(line, log);
+    dispatch_setup(line);
+  }
+  // The two passes apart, for what happens in between. Linux v4.4 init/main.c: parse_early_param(),
+  // and unknown_bootoption() of start_kernel()
+  void dispatch_early(std::string_view line, printk_log& log) const;
+  void dispatch_setup(std::string_view line) const;
 
  private:
   struct early_entry {

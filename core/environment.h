@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/clock.h"
+#include "core/iommu/table_observer.h"
 #include "core/printk.h"
 #include "core/trace.h"
 
@@ -24,6 +25,12 @@ struct dmi_strings {
   std::string product_version;
 };
 
+/// What `iommu=` says about addresses beyond 4 GiB ("dual address cycles").
+struct dac_policy {
+  int forbid_dac = 0;            ///< more than 0: no device gets a mask of more than 32 bits
+  bool iommu_sac_force = false;  ///< nor one of 40 bits and more
+};
+
 struct environment {
   environment() : log(clock, trace) {}
   environment(const environment&) = delete;
@@ -34,7 +41,9 @@ struct environment {
   printk_log log;
   system_state state = system_state::booting;
   dmi_strings dmi;
-  uint64_t max_pfn = 0;  ///< one past the last page of memory
+  uint64_t max_pfn = 0;              ///< one past the last page of memory
+  table_observer* tables = nullptr;  ///< told of table writes; null for nobody
+  dac_policy dac;
 };
 
 }  // namespace iommulab

@@ -92,6 +92,8 @@ class tracer {
 
   /// Sends the events of `classes` to `sink` from now on; null switches tracing off.
   void attach(trace_sink* sink, trace_class classes = trace_class::all);
+  /// Keeps open_calls() up to date even when no sink wants calls.
+  void keep_open_calls(bool keep);
 
   [[nodiscard]] bool on(trace_class c) const {
 #ifdef IOMMULAB_NO_TRACE
@@ -102,14 +104,24 @@ class tracer {
 #endif
   }
 
-  // Call these only when on() the class: the arguments are what costs.
+  /// Whether functions are to be told of: to the sink, or for open_calls() alone.
+  [[nodiscard]] bool follows_calls() const {
+#ifdef IOMMULAB_NO_TRACE
+    return false;
+#else
+    return __builtin_expect(static_cast<long>(follows_calls_), 0) != 0;
+#endif
+  }
+
+  // Call these only when on() the class, or follows_calls(): the arguments are what costs.
   void enter(std::string_view name);
   void leave(std::string_view name);
   /// An event other than a call; its depth is filled in.
   void emit(trace_event event);
   void note(std::string text);
 
-  /// Kernel names of the functions now open, outermost first (for findings' call stacks).
+  /// Kernel names of the functions now open, outermost first (for findings' call stacks). Empty
+  /// unless a sink takes calls or keep_open_calls() is on.
   [[nodiscard]] const std::vector<std::string_view>& open_calls() const {
     return open_;
   }
@@ -117,6 +129,8 @@ class tracer {
  private:
   trace_sink* sink_ = nullptr;
   trace_class classes_ = trace_class::none;
+  bool keep_open_calls_ = false;
+  bool follows_calls_ = false;
   std::vector<std::string_view> open_;
 };
 
@@ -124,7 +138,7 @@ class tracer {
 class call_scope {
  public:
   call_scope(tracer& t, std::string_view kernel_name) {
-    if (!t.on(trace_class::calls)) return;
+    if (!t.follows_calls()) return;
     tracer_ = &t;
     name_ = kernel_name;
     t.enter(kernel_name);

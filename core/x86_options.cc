@@ -26,18 +26,20 @@ int setup_irqremap(bool& disable_irq_remap, std::optional<std::string_view> valu
   return 0;
 }
 
-// Linux v4.4 lib/swiotlb.c: setup_io_tlb_npages(): [slabs][,][force]. How many slabs there are is
-// the bounce buffers' affair. The kernel follows a null pointer for a bare word.
-int setup_io_tlb_npages(bool& swiotlb_force, std::optional<std::string_view> value) {
+// Linux v4.4 lib/swiotlb.c: setup_io_tlb_npages(): [slots][,][force]; whole segments of slots,
+// which bounce buffers come in. The kernel follows a null pointer for a bare word.
+int setup_io_tlb_npages(x86_options& options, std::optional<std::string_view> value) {
+  constexpr uint64_t segment = 128;
   std::string_view rest = value.value_or(std::string_view());
   if (!rest.empty() && is_digit(rest.front())) {
     const std::string text(rest);
     char* end = nullptr;
-    std::strtoull(text.c_str(), &end, 0);
+    const uint64_t slots = std::strtoull(text.c_str(), &end, 0);
+    options.io_tlb_nslabs = slots > UINT64_MAX - segment ? slots : (slots + segment - 1) & -segment;
     rest.remove_prefix(static_cast<size_t>(end - text.c_str()));
   }
   if (rest.starts_with(',')) rest.remove_prefix(1);
-  if (rest == "force") swiotlb_force = true;
+  if (rest == "force") options.swiotlb_force = true;
   return 0;
 }
 
@@ -59,8 +61,7 @@ int setup_elfcorehdr(std::optional<uint64_t>& address, std::optional<std::string
 void add_x86_early_params(command_line& line, x86_options& options) {
   using value = std::optional<std::string_view>;
   line.early_param("iommu", [&options](value v) { return iommu_setup(options.iommu, v); });
-  line.early_param("swiotlb",
-                   [&options](value v) { return setup_io_tlb_npages(options.swiotlb_force, v); });
+  line.early_param("swiotlb", [&options](value v) { return setup_io_tlb_npages(options, v); });
   line.early_param("intremap",
                    [&options](value v) { return setup_irqremap(options.disable_irq_remap, v); });
   line.early_param("nointremap", [&options](value) {

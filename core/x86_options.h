@@ -27,6 +27,7 @@ struct iommu_parameters {
 struct x86_options {
   iommu_parameters iommu;
   bool swiotlb_force = false;               ///< swiotlb=force
+  uint64_t io_tlb_nslabs = 0;               ///< swiotlb=N: bounce slots of 2 KiB; 0: the default
   bool disable_irq_remap = false;           ///< intremap=off, nointremap
   std::optional<uint64_t> elfcorehdr_addr;  ///< set: this kernel runs after a crash (kdump)
 

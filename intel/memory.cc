@@ -10,10 +10,12 @@ table_page alloc_pgtable_page(intel_driver& drv, int node) {
   const auto page = drv.host.pages.alloc_pages(0, zone::normal, node, {.zero = true});
   if (!page) return {};
   IOMMULAB_NOTE(drv.trace, "alloc_pgtable_page node=%d -> 0x%x", node, page->value());
+  if (drv.env.tables != nullptr) drv.env.tables->table_page_allocated(*page);
   return {drv.host.memory.at(*page, page_size), *page};
 }
 
 void free_pgtable_page(intel_driver& drv, phys_addr page) {
+  if (drv.env.tables != nullptr) drv.env.tables->table_page_freed(page);
   drv.host.pages.free_pages(page, 0);
 }
 
@@ -37,11 +39,8 @@ void trace_table_write(intel_driver& drv, std::string_view table, phys_addr entr
 
 void iommu_flush_cache(intel_driver& drv, const intel_iommu& iommu, const void* address,
                        uint64_t size) {
-  // Simulated memory is coherent; the call marks where clflush stands.
-  (void)drv;
-  (void)iommu;
-  (void)address;
-  (void)size;
+  // Simulated memory is coherent: only an observer sees what clflush does.
+  if (!iommu.ecap.page_walk_coherency()) observe_cache_flush(drv, address, size);
 }
 
 }  // namespace iommulab

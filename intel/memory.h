@@ -51,6 +51,21 @@ void kernel_delete(intel_driver& drv, T* object) {
 void trace_table_write(intel_driver& drv, std::string_view table, phys_addr entry, uint64_t lo,
                        uint64_t hi);
 
+/// Tells the observer, if there is one, that a word of a table was stored; call it behind each
+/// store.
+inline void observe_table_write(const intel_driver& drv, table_kind kind, const uint64_t* word,
+                                uint64_t before) {
+  if (drv.env.tables == nullptr) [[likely]]
+    return;
+  drv.env.tables->table_word_written(kind, virt_to_phys(drv, word), before, *word);
+}
+/// Tells it that the processor's cache lines under a table were written back.
+inline void observe_cache_flush(const intel_driver& drv, const void* address, uint64_t size) {
+  if (drv.env.tables == nullptr) [[likely]]
+    return;
+  drv.env.tables->cache_lines_flushed(virt_to_phys(drv, address), size);
+}
+
 /// __iommu_flush_cache(): what the CPU wrote becomes visible to a unit that does not snoop.
 void iommu_flush_cache(intel_driver& drv, const intel_iommu& iommu, const void* address,
                        uint64_t size);

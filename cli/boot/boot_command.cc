@@ -32,6 +32,7 @@ absl::Status check(const boot_arguments& a) {
     return refuse("--diff compares two runs: give --machine or --cmdline twice");
   }
   if (!a.diff && most > 1) return refuse("--machine and --cmdline are given twice only for --diff");
+  if (a.diff && a.sanitize) return refuse("--sanitize checks one run, --diff has two");
   if (a.diff && !a.sysfs.empty()) return refuse("--sysfs writes one run's tree, --diff has two");
 #ifdef IOMMULAB_NO_TRACE
   if (!a.trace.empty() || !a.until.empty() || a.diff) {
@@ -55,6 +56,7 @@ absl::StatusOr<boot_request> request_for(const boot_arguments& a, size_t which,
       a.command_lines.empty() ? request.machine.command_line : pick(a.command_lines);
   request.classes = classes;
   request.until = a.until;
+  request.sanitize = a.sanitize;
   return request;
 }
 
@@ -150,10 +152,14 @@ void add_boot_command(CLI::App& app, int& exit_status) {
       ->check(not_empty)
       ->type_name("DIR");
   command->add_flag("--json", a->json, "Print one JSON document");
+  command->add_flag("--sanitize", a->sanitize,
+                    "Check what the driver does to the tables against what the units read and "
+                    "cache, and show what is wrong");
   command->add_flag("--diff", a->diff, "Run two boots and show what differs");
   command->footer(
       "Exit status: 0 good; 1 the kernel stopped, DMA remapping was asked for and is not on, a "
-      "diagnosis is an error, the function of --until did not run, or --diff found a difference; "
+      "diagnosis is an error, --sanitize found an error, the function of --until did not run, or "
+      "--diff found a difference; "
       "2 bad use or input.");
   command->callback(
       [a, &exit_status] { exit_status = run_boot_command(*a, std::cout, std::cerr); });

@@ -20,6 +20,7 @@ struct boot_arguments {
   std::string sysfs{};  ///< directory to write to
   bool json = false;
   bool diff = false;
+  bool sanitize = false;
 };
 
 /// Runs the command and returns its exit status (cli/output/complain.h). What it shows goes to

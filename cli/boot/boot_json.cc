@@ -126,6 +126,41 @@ json event_json(const timed_event& e, event_words& words) {
   return j;
 }
 
+json moment_json(const moment& at) {
+  return {{"time_ns", at.time_ns}, {"stack", at.stack}};
+}
+
+json finding_json(const finding& f) {
+  json object = {{"rule", name(f.rule)},      {"error", is_error(f.rule)}, {"unit", f.unit},
+                 {"address", hex(f.address)}, {"sentence", f.sentence},    {"count", f.count}};
+  if (f.source) object["source"] = to_short_string(*f.source);
+  if (f.domain) object["domain"] = f.domain->value();
+  if (f.entry != 0) object["entry"] = hex(f.entry);
+  object["seen"] = moment_json(f.now);
+  if (!f.made_by.empty()) {
+    object["made_by"] = f.made_by;
+    object["made"] = moment_json(f.made);
+  }
+  return object;
+}
+
+json sanitizer_json(const vtd_sanitizer& sanitizer) {
+  json findings = json::array();
+  for (const finding& f : sanitizer.log().findings()) findings.push_back(finding_json(f));
+  const window_figures w = sanitizer.deferred_figures();
+  return {{"errors", sanitizer.log().errors()},
+          {"findings", std::move(findings)},
+          {"findings_beyond_capacity", sanitizer.log().beyond_capacity()},
+          {"deferred_unmaps",
+           {{"invalidated", w.windows},
+            {"pending", w.open},
+            {"longest_ns", w.longest_ns},
+            {"total_ns", w.total_ns},
+            {"accesses", w.accesses},
+            {"with_accesses", w.entered},
+            {"most_accesses", w.most_accesses}}}};
+}
+
 }  // namespace
 
 std::string boot_to_json(boot_run& run, const boot_report& report, bool traced) {
@@ -152,6 +187,9 @@ std::string boot_to_json(boot_run& run, const boot_report& report, bool traced) 
                  {"groups", std::move(groups)},
                  {"diagnoses", std::move(diagnoses)},
                  {"diagnoses_beyond_capacity", report.diagnoses_beyond_capacity}};
+  if (const vtd_sanitizer* sanitizer = run.system->sanitizer()) {
+    result["sanitizer"] = sanitizer_json(*sanitizer);
+  }
   if (traced) {
     json events = json::array();
     event_words words(run.system->units());

@@ -69,7 +69,7 @@ bool boot_report::finding() const {
   const bool missing = ending != "stopped" && translation_asked_for && !translation_on;
   const bool error = std::any_of(diagnoses.begin(), diagnoses.end(),
                                  [](const reported_diagnosis& d) { return d.error; });
-  return ending == "panic" || missing || error;
+  return ending == "panic" || missing || error || sanitizer_errors > 0;
 }
 
 boot_report report_of(boot_run& run) {
@@ -112,6 +112,7 @@ boot_report report_of(boot_run& run) {
     }
     report.diagnoses_beyond_capacity += log.total() - log.entries().size();
   }
+  if (system.sanitizer() != nullptr) report.sanitizer_errors = system.sanitizer()->log().errors();
   return report;
 }
 

@@ -60,9 +60,10 @@ struct boot_report {
   std::vector<group_state> groups;            ///< by number
   std::vector<reported_diagnosis> diagnoses;  ///< the table's first
   uint64_t diagnoses_beyond_capacity = 0;     ///< counted but not kept
+  uint64_t sanitizer_errors = 0;              ///< 0 as well when nobody looked
 
-  /// What an exit status of 1 says: the kernel stopped, translation is missing, or a diagnosis is
-  /// an error.
+  /// What an exit status of 1 says: the kernel stopped, translation is missing, a diagnosis is an
+  /// error, or the sanitizer found one.
   [[nodiscard]] bool finding() const;
 };
 

@@ -73,6 +73,7 @@ absl::StatusOr<std::unique_ptr<boot_run>> run_boot(boot_request request) {
   kernel_options options;
   options.command_line = request.command_line;
   options.classes = request.classes;
+  options.sanitize = request.sanitize;
   if (!request.until.empty()) {
     options.classes = options.classes | trace_class::calls | trace_class::regs |
                       trace_class::tables | trace_class::log;

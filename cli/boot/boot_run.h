@@ -19,6 +19,7 @@ struct boot_request {
   std::string command_line;
   trace_class classes = trace_class::none;  ///< events to keep
   std::string until;                        ///< a kernel function's exact name, or empty
+  bool sanitize = false;                    ///< check the driver (platform/vtd/sanitizer)
 };
 
 enum class boot_ending : uint8_t {

@@ -80,6 +80,9 @@ std::string boot_to_text(boot_run& run, const boot_report& report, bool traced) 
   } else {
     for (const log_line& line : run.log) text += to_string(line) + '\n';
   }
+  if (const vtd_sanitizer* sanitizer = run.system->sanitizer()) {
+    text += '\n' + to_text(*sanitizer);
+  }
   return text + '\n' + boot_summary(report);
 }
 

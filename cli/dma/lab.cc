@@ -5,6 +5,7 @@
 #include <array>
 
 #include "absl/strings/str_format.h"
+#include "core/pci/registers.h"
 #include "core/text_source.h"
 #include "dma/pages.h"
 
@@ -112,6 +113,10 @@ absl::Status lab::find_devices() {
       return line_error(script_.path, 0, "dev", to_string(wanted.id),
                         "the machine has no such function");
     }
+    // As the probe of a driver does: pci_set_master().
+    pci_config_space* config = system_.pci_hardware().config(wanted.id);
+    config->write16(pci_reg::command,
+                    config->read16(pci_reg::command) | pci_reg::command_bus_master);
     if (wanted.mask) found->dma_mask = *wanted.mask;
     if (wanted.coherent_mask) found->coherent_dma_mask = *wanted.coherent_mask;
     devices_.push_back(found);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/dma/script.h"
 
+#include <algorithm>
 #include <climits>
 #include <string_view>
 #include <utility>
@@ -192,6 +193,28 @@ class script_reader {
 };
 
 }  // namespace
+
+std::vector<log_record> operation::ordered_log() const {
+  std::vector<log_record> ordered = log;
+  std::stable_partition(ordered.begin(), ordered.end(),
+                        [](const log_record& record) { return record.text.starts_with('['); });
+  return ordered;
+}
+
+std::string operation::died_in() const {
+  if (!died()) return {};
+  for (const log_record& record : log) {
+    // "RIP: 0010:[<…>]  [<…>] intel_unmap.part.0.isra.0+0x181/0x1d0": compilers add suffixes.
+    const std::string_view said = record.text;
+    const size_t at = said.find("IP: ");
+    const size_t end = said.rfind('+');
+    if (at == std::string_view::npos || end == std::string_view::npos || end < at) continue;
+    const size_t space = said.rfind(' ', end);
+    const std::string_view name = said.substr(space + 1, end - space - 1);
+    return std::string(name.substr(0, name.find('.')));
+  }
+  return {};
+}
 
 absl::StatusOr<script> read_script(const std::string& path) {
   const absl::StatusOr<text_source> source = read_source(path);

@@ -37,8 +37,14 @@ struct operation {
   std::optional<recorded_state> state;
   std::vector<log_record> log;  ///< recorded meanwhile
 
+  /// The same in the kernel's order. A record without a stamp goes on from a line that the kernel
+  /// had not ended, and the recorder got it before the one that it belongs behind.
+  [[nodiscard]] std::vector<log_record> ordered_log() const;
   /// A recorded operation that did not come back: its line ends in the middle.
   [[nodiscard]] bool died() const { return result.has_value() && !state.has_value(); }
+  /// The function in which it died, by the log: "intel_unmap". Empty when it did not, or when the
+  /// log does not say.
+  [[nodiscard]] std::string died_in() const;
 };
 
 /// A contiguous piece of memory that operations name by number and offset.

@@ -25,6 +25,20 @@ std::optional<uint64_t> result_value(const operation& op, std::string_view key) 
   return std::nullopt;
 }
 
+/// The page of a coherent buffer that could not be mapped: the log names it, "request: 100@3bb00000
+/// dir 0".
+std::optional<uint64_t> refused_page(const operation& op) {
+  for (const log_record& record : op.log) {
+    const std::string_view text = record.text;
+    const size_t at = text.find(" request: ");
+    if (at == std::string_view::npos) continue;
+    const std::string_view rest = text.substr(std::min(text.find('@', at), text.size() - 1) + 1);
+    uint64_t value = 0;
+    if (parse_hex(rest.substr(0, rest.find(' ')), value)) return value;
+  }
+  return std::nullopt;
+}
+
 /// Recorded coherent memory stays out of the allocator's own choice for the whole session.
 absl::Status hold_recorded_pages(kernel& system, const script& from) {
   const auto word = [](const operation& op, size_t index) {
@@ -39,7 +53,8 @@ absl::Status hold_recorded_pages(kernel& system, const script& from) {
     if (op.words[0] == "pool" && op.words.size() > 3) pool_sizes[op.words[1]] = word(op, 3);
     const bool is_block = op.words[0] == "pget" && op.words.size() > 2;
     if (op.words[0] != "alloc" && !is_block) continue;
-    const auto phys = result_value(op, "phys=");
+    auto phys = result_value(op, "phys=");
+    if (!phys) phys = refused_page(op);
     if (!phys) continue;
     const uint64_t size = is_block ? pool_sizes[op.words[2]] : word(op, 3);
     const uint64_t block = page_size << get_order(std::max(size, page_size));
@@ -57,7 +72,8 @@ absl::Status hold_recorded_pages(kernel& system, const script& from) {
 }  // namespace
 
 std::vector<phys_addr> recorded_coherent_page(const operation& op, uint64_t coherent_bytes) {
-  const auto phys = result_value(op, "phys=");
+  auto phys = result_value(op, "phys=");
+  if (!phys) phys = refused_page(op);
   if (!phys || coherent_bytes == 0) return {};
   return {phys_addr(*phys & ~((page_size << get_order(coherent_bytes)) - 1))};
 }
@@ -103,9 +119,9 @@ absl::StatusOr<std::vector<outcome>> run_session(kernel& system, const script& f
       o.timer_on = driver.timer_on;
     }
     o.last_log = system.env().log.lines().size();
-    outcomes.push_back(o);
-    if (hooks.ends) hooks.ends(outcomes.back());
-    if (!o.bug.empty()) break;
+    outcomes.push_back(std::move(o));
+    const bool more = !hooks.ends || hooks.ends(outcomes.back());
+    if (!more || !outcomes.back().bug.empty()) break;
   }
   return outcomes;
 }

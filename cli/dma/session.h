@@ -30,9 +30,9 @@ struct session_hooks {
   /// Before an operation: the pages that it will get, in order; the allocator chooses those that
   /// are not given.
   std::function<std::vector<phys_addr>(const operation&)> pages;
-  /// Right before and right after an operation.
+  /// Right before and right after an operation; false ends the session.
   std::function<void(const operation&)> begins;
-  std::function<void(const outcome&)> ends;
+  std::function<bool(const outcome&)> ends;
 };
 
 /// Runs the operations in order. EINVAL for a script that the system cannot run.

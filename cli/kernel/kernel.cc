@@ -73,6 +73,7 @@ kernel::kernel(machine_config config, kernel_options options)
 
 kernel::~kernel() {
   env_.trace.attach(nullptr);
+  env_.tables = nullptr;
 }
 
 absl::StatusOr<std::unique_ptr<kernel>> kernel::create(const machine_config& config,
@@ -95,10 +96,15 @@ absl::Status kernel::build() {
   dma_pools_ = std::make_unique<iommulab::dma_pools>(*memory_, slab_);
   if (!options_.recorded_pages.empty()) pages_->replay(options_.recorded_pages);
 
+  if (options_.sanitize) {
+    sanitizer_ = std::make_unique<vtd_sanitizer>(*memory_, env_.clock, env_.trace);
+    env_.tables = sanitizer_.get();
+  }
   for (const remapping_unit_config& unit : config_.units) {
     vtd_config cfg = unit_config(config_, units_.size());
     if (absl::Status status = check(cfg); !status.ok()) return status;
     units_.push_back(std::make_unique<vtd_unit>(cfg, *memory_, interrupts_, env_.trace));
+    if (sanitizer_ != nullptr) sanitizer_->watch(*units_.back(), unit.base);
     if (absl::Status status = mmio_.attach(unit.base, cfg.name, *units_.back()); !status.ok()) {
       return status;
     }
@@ -126,9 +132,7 @@ absl::Status kernel::build_devices() {
                                             units_of_functions(config_),
                                             dma_bus_options{config_.failed_dma_read});
   for (const pci_function_config& f : config_.pci_functions) {
-    const bool is_edu = config_get(f.config, pci_reg::vendor_id, 2) == edu_vendor_id &&
-                        config_get(f.config, pci_reg::device_id, 2) == edu_device_id;
-    if (!is_edu) continue;
+    if (!is_edu(f)) continue;
     uint64_t mask = edu::default_dma_mask;
     for (const edu_property& property : config_.edus) {
       if (property.slot == f.id) mask = property.dma_mask;
@@ -154,12 +158,17 @@ void kernel::parse_parameters() {
   intel_iommu_options options;
   const pr_prefix pr(env_.log, "DMAR: ");
   command_line line;
+  cma_parameters area;
   add_x86_early_params(line, x86_);
+  add_cma_early_param(line, area);
   line.setup("intel_iommu=", [&](std::string_view value) {
     intel_iommu_setup(value, pr, env_.log, options);
     return 0;
   });
-  line.dispatch(options_.command_line, env_.log);
+  line.dispatch_early(options_.command_line, env_.log);
+  dma_ = std::make_unique<x86_dma>(x86_, *pci_bus_, *memory_, *pages_);
+  dma_->setup_arch(area);
+  line.dispatch_setup(options_.command_line);
   options.is_kdump_kernel = x86_.elfcorehdr_addr.has_value();
   options.no_iommu = x86_.iommu.no_iommu;
   options.iommu_pass_through = x86_.iommu.iommu_pass_through;
@@ -178,9 +187,9 @@ void kernel::parse_parameters() {
                   .acpi_device = {},
                   .node_of_proximity_domain = nodes_of(config_),
                   .memory_pfn_ranges = memory_pfn_ranges(config_),
-                  .install_dma_ops = [this] { pci_bus_->dma_ops = intel_dma_ops_.get(); }},
+                  .install_dma_ops = [this] { dma_->install_iommu(*intel_dma_ops_); }},
       options);
-  intel_dma_ops_ = std::make_unique<intel_dma_ops>(*driver_);
+  intel_dma_ops_ = std::make_unique<intel_dma_ops>(*driver_, dma_->contiguous());
 }
 
 // ACPICA finds a table by its signature and maps as many bytes as its header says. A table in
@@ -212,16 +221,19 @@ boot_outcome kernel::start_up() {
 boot_outcome kernel::run_phases() {
   boot_outcome outcome;
   parse_parameters();
-  outcome.table_detected = !x86_.swiotlb_override() && detect_intel_iommu(*driver_) > 0;
+  outcome.table_detected =
+      dma_->pci_iommu_alloc([this] { return detect_intel_iommu(*driver_) > 0; });
   // Preparing interrupt remapping parses the table, whatever comes of it.
   if (!x86_.disable_irq_remap) dmar_table_init(*driver_);
   iommu_init(*iommu_);
   iommu_dev_init(*iommu_);
   register_intel_iommu_quirks(*driver_);
+  dma_->register_quirks(*pci_);
   for (const pci_root& root : pci_hardware_->roots()) pci_->scan_root_bus(root.segment, root.bus);
 
   constexpr int enodev = 19;
   outcome.intel_iommu_init = outcome.table_detected ? intel_iommu_init(*driver_) : -enodev;
+  dma_->pci_iommu_init();
   return outcome;
 }
 

@@ -5,12 +5,15 @@
 //
 // start_up() goes through the kernel's phases in their order:
 //
-//   parameters       early parameters, then __setup() handlers      intel_iommu=, iommu=
-//   mem_init()       pci_iommu_alloc(), unless swiotlb is forced    detect_intel_iommu()
+//   setup_arch()     early parameters, then the area of cma=        iommu=, swiotlb=
+//   parameters       __setup() handlers                             intel_iommu=
+//   mem_init()       pci_iommu_alloc(): bounce buffers, and unless  detect_intel_iommu()
+//                    they are asked for, the IOMMU
 //   smp_prepare_cpus irq_remapping_prepare(), unless switched off   dmar_table_init()
 //   initcalls        core, postcore                                 iommu_init(), iommu_dev_init()
 //                    subsys                                         the PCI buses are scanned
-//                    rootfs: pci_iommu_init()                       intel_iommu_init()
+//                    rootfs: pci_iommu_init()                       intel_iommu_init(),
+//                                                                   pci_swiotlb_late_init()
 //   finish_boot()    late                                           dmar_free_unused_resources()
 #pragma once
 
@@ -32,6 +35,7 @@
 #include "core/x86_options.h"
 #include "dma/dma_pool.h"
 #include "dma/intel/intel_dma_ops.h"
+#include "dma/x86_dma.h"
 #include "intel/driver.h"
 #include "platform/dma/dma_bus.h"
 #include "platform/endpoints/edu.h"
@@ -41,6 +45,7 @@
 #include "platform/memory/physical_memory.h"
 #include "platform/mmio_space.h"
 #include "platform/pci/pci_machine.h"
+#include "platform/vtd/sanitizer/vtd_sanitizer.h"
 #include "platform/vtd/unit.h"
 
 namespace iommulab {
@@ -52,6 +57,8 @@ struct kernel_options {
   trace_class classes = trace_class::all;
   /// Page addresses to hand out, in order; empty for the allocator's own choice.
   std::vector<phys_addr> recorded_pages;
+  /// Check the driver's dealings with the units (platform/vtd/sanitizer), from the first phase on.
+  bool sanitize = false;
 };
 
 /// What start_up() came to.
@@ -85,6 +92,8 @@ class kernel {
   page_allocator& pages() { return *pages_; }
   slab_failures& slab() { return slab_; }
   iommulab::dma_pools& dma_pools() { return *dma_pools_; }
+  /// Which DMA operations there are; valid from start_up() on.
+  x86_dma& dma() { return *dma_; }
   sysfs_tree& sysfs() { return sysfs_; }
   iommu_core& iommu() { return *iommu_; }
   pci_core& pci() { return *pci_; }
@@ -98,6 +107,8 @@ class kernel {
   interrupt_controller& interrupts() { return interrupts_; }
   intel_driver& driver() { return *driver_; }
   std::vector<std::unique_ptr<vtd_unit>>& units() { return units_; }
+  /// Null unless asked for.
+  [[nodiscard]] const vtd_sanitizer* sanitizer() const { return sanitizer_.get(); }
 
  private:
   kernel(machine_config config, kernel_options options);
@@ -119,6 +130,7 @@ class kernel {
   std::unique_ptr<physical_memory> memory_;
   std::unique_ptr<page_allocator> pages_;
   std::unique_ptr<iommulab::dma_pools> dma_pools_;
+  std::unique_ptr<vtd_sanitizer> sanitizer_;
   std::vector<std::unique_ptr<vtd_unit>> units_;
   std::unique_ptr<pci_machine> pci_hardware_;
   std::unique_ptr<dma_bus> dma_hardware_;
@@ -127,6 +139,7 @@ class kernel {
   std::unique_ptr<bus_type> pci_bus_;
   std::unique_ptr<pci_core> pci_;
   std::unique_ptr<pci_drivers> drivers_;
+  std::unique_ptr<x86_dma> dma_;
   std::unique_ptr<intel_driver> driver_;
   std::unique_ptr<intel_dma_ops> intel_dma_ops_;
 };

@@ -3,10 +3,12 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "cli/dma/session.h"
 #include "cli/verify/boot_mark.h"
 #include "cli/verify/call_listing.h"
@@ -24,7 +26,6 @@ constexpr const char* script_file = "ops.txt";
 constexpr const char* calls_file = "fgraph-lab.txt";
 constexpr const char* trace_file = "vtd-trace.txt";
 
-/// The lines of one operation begin with one that names it.
 std::string heading(const dmalab::operation& op) {
   return absl::StrFormat("OP %d %s", op.number, op.text);
 }
@@ -98,7 +99,8 @@ class script_run {
     return run_script();
   }
 
-  [[nodiscard]] std::vector<class_result> compare() const {
+  [[nodiscard]] std::vector<class_result> compare() {
+    find_excuses();
     std::vector<class_result> results = {compare_operations(), compare_log()};
     if (folder_.has(trace_file)) add_hardware(results);
     if (has_calls_) results.push_back(compare_calls());
@@ -127,6 +129,7 @@ class script_run {
     hooks.ends = [this](const dmalab::outcome& o) {
       last_event_[o.op->number] = run_->recorder.events().size();
       if (o.op->words[0] == "sync" && o.op->words.size() > 1) dump_tables(o.op->words[1]);
+      return true;
     };
     auto outcomes = dmalab::run_session(*run_->system, script_, hooks);
     if (!outcomes.ok()) return outcomes.status();
@@ -154,48 +157,112 @@ class script_run {
                          table_lines(memory_tables(run_->system->memory()), root, names(trace)));
   }
 
-  [[nodiscard]] class_result compare_operations() const {
+  /// Both sides of one class, operation by operation. `excused` are those that may differ.
+  struct sides {
     numbered_lines captured;
     numbered_lines ours;
-    for (const dmalab::operation& op : script_.operations) {
-      const bool state = op.state.has_value();
-      captured.push_back({op.line, dmalab::outcome_line(op, op.result.value_or(""),
-                                                        state ? op.state->list_size : 0,
-                                                        state && op.state->timer_on)});
+    numbered_lines captured_unexcused;
+    numbered_lines ours_unexcused;
+
+    void add(bool excused, const numbered_lines& c, const numbered_lines& o) {
+      captured.insert(captured.end(), c.begin(), c.end());
+      ours.insert(ours.end(), o.begin(), o.end());
+      if (excused) return;
+      captured_unexcused.insert(captured_unexcused.end(), c.begin(), c.end());
+      ours_unexcused.insert(ours_unexcused.end(), o.begin(), o.end());
     }
+  };
+
+  [[nodiscard]] class_result result_of(std::string_view name, std::string_view file,
+                                       const sides& s) const {
+    class_result all = compare_lines(name, file, s.captured, s.ours);
+    if (all.status != class_result::outcome::different || reasons_.empty()) return all;
+    class_result rest = compare_lines(name, file, s.captured_unexcused, s.ours_unexcused);
+    if (rest.status != class_result::outcome::equal) return rest;
+    all.status = class_result::outcome::known;
+    all.report = absl::StrCat(absl::StrJoin(reasons_, "\n"), "\n", all.report);
+    return all;
+  }
+
+  void find_excuses() {
+    std::set<std::string_view> spoiled;
     for (const dmalab::outcome& o : outcomes_) {
-      std::string result = o.bug.empty() ? o.result : absl::StrCat("BUG: ", o.bug);
-      ours.push_back({o.op->line, dmalab::outcome_line(*o.op, result, o.list_size, o.timer_on)});
+      const dmalab::operation& op = *o.op;
+      if (spoiled.contains(op.words[0])) excused_.insert(op.number);
+      const known_operation_difference* known = find_known_operation_difference(
+          known_operation_differences(), op.died_in(), captured_log(op), our_log(o));
+      find_call_excuses(op);
+      if (known == nullptr) continue;
+      excused_.insert(op.number);
+      reasons_.emplace(known->reason);
+      if (!known->spoils.empty()) spoiled.insert(known->spoils);
     }
-    return compare_lines("operations", script_file, captured, ours);
+  }
+
+  void find_call_excuses(const dmalab::operation& op) {
+    for (const trace_event& event : events_of(op)) {
+      if (event.kind != trace_kind::note) continue;
+      const known_call_difference* known = find_known_call_difference(event.text);
+      if (known == nullptr) continue;
+      calls_excused_.insert(op.number);
+      reasons_.emplace(known->reason);
+    }
+  }
+
+  [[nodiscard]] bool excused(const dmalab::operation& op) const {
+    return excused_.contains(op.number);
+  }
+
+  [[nodiscard]] class_result compare_operations() const {
+    sides s;
+    for (const dmalab::outcome& o : outcomes_) {
+      const dmalab::operation& op = *o.op;
+      const bool state = op.state.has_value();
+      const std::string result = o.bug.empty() ? o.result : absl::StrCat("BUG: ", o.bug);
+      s.add(excused(op),
+            {{op.line,
+              dmalab::outcome_line(op, op.result.value_or(""), state ? op.state->list_size : 0,
+                                   state && op.state->timer_on)}},
+            {{op.line, dmalab::outcome_line(op, result, o.list_size, o.timer_on)}});
+    }
+    for (size_t i = outcomes_.size(); i < script_.operations.size(); ++i) {
+      s.add(false, {{script_.operations[i].line, heading(script_.operations[i])}}, {});
+    }
+    return result_of("operations", script_file, s);
+  }
+
+  [[nodiscard]] static numbered_lines captured_log(const dmalab::operation& op) {
+    numbered_lines raw;
+    for (const dmalab::log_record& record : op.ordered_log()) {
+      raw.push_back({record.line, record.text});
+    }
+    return driver_lines(raw);
+  }
+
+  [[nodiscard]] numbered_lines our_log(const dmalab::outcome& o) const {
+    const auto& log = run_->system->env().log.lines();
+    std::vector<std::string> texts;
+    for (size_t i = o.first_log; i < o.last_log; ++i) {
+      if (log[i].level != log_level::debug) texts.push_back(log[i].text);
+    }
+    numbered_lines lines = log_of_run(texts);
+    for (numbered_line& line : lines) line.line = o.op->line;
+    return lines;
   }
 
   [[nodiscard]] class_result compare_log() const {
-    numbered_lines captured;
-    numbered_lines ours;
-    for (const dmalab::operation& op : script_.operations) {
-      captured.push_back({op.line, heading(op)});
-      numbered_lines raw;
-      // A line without a stamp went on from one that the kernel had not ended, and the recorder got
-      // it before the line that it belongs behind.
-      for (const bool stamped : {true, false}) {
-        for (const dmalab::log_record& record : op.log) {
-          if (record.text.starts_with('[') == stamped) raw.push_back({record.line, record.text});
-        }
-      }
-      const numbered_lines kept = driver_lines(raw);
-      captured.insert(captured.end(), kept.begin(), kept.end());
-    }
-    const auto& log = run_->system->env().log.lines();
+    sides s;
     for (const dmalab::outcome& o : outcomes_) {
-      ours.push_back({o.op->line, heading(*o.op)});
-      std::vector<std::string> texts;
-      for (size_t i = o.first_log; i < o.last_log; ++i) {
-        if (log[i].level != log_level::debug) texts.push_back(log[i].text);
-      }
-      for (const numbered_line& line : log_of_run(texts)) ours.push_back({o.op->line, line.text});
+      s.add(excused(*o.op), headed(*o.op, captured_log(*o.op)), headed(*o.op, our_log(o)));
     }
-    return compare_lines("operations' log", script_file, captured, ours);
+    return result_of("operations' log", script_file, s);
+  }
+
+  /// The lines of one operation, behind one that names it.
+  static numbered_lines headed(const dmalab::operation& op, const numbered_lines& lines) {
+    numbered_lines all = {{op.line, heading(op)}};
+    all.insert(all.end(), lines.begin(), lines.end());
+    return all;
   }
 
   [[nodiscard]] absl::Span<const trace_event> events_of(const dmalab::operation& op) const {
@@ -217,27 +284,21 @@ class script_run {
     }
     const page_names captured_names = names(*whole);
     const page_names our_names = names(our_trace());
-    numbered_lines registers[2];
-    numbered_lines queue[2];
-    const auto add = [](numbered_lines& to, const dmalab::operation& op,
-                        const numbered_lines& lines) {
-      to.push_back({op.line, heading(op)});
-      to.insert(to.end(), lines.begin(), lines.end());
-    };
+    sides registers;
+    sides queue;
     for (const dmalab::outcome& o : outcomes_) {
       const dmalab::operation& op = *o.op;
       const auto mark = marks->find(op.number);
       hardware_trace captured;
       if (mark != marks->end()) captured = lines_of(*whole, mark->second);
       const hardware_trace ours = trace_of_run(events_of(op), {});
-      add(registers[0], op, register_lines(captured, captured_names));
-      add(registers[1], op, register_lines(ours, our_names));
-      add(queue[0], op, queue_lines(captured, captured_names));
-      add(queue[1], op, queue_lines(ours, our_names));
+      registers.add(excused(op), headed(op, register_lines(captured, captured_names)),
+                    headed(op, register_lines(ours, our_names)));
+      queue.add(excused(op), headed(op, queue_lines(captured, captured_names)),
+                headed(op, queue_lines(ours, our_names)));
     }
-    results.push_back(
-        compare_lines("operations' registers", trace_file, registers[0], registers[1]));
-    results.push_back(compare_lines("operations' queue", trace_file, queue[0], queue[1]));
+    results.push_back(result_of("operations' registers", trace_file, registers));
+    results.push_back(result_of("operations' queue", trace_file, queue));
   }
 
   static hardware_trace lines_of(const hardware_trace& whole, std::pair<size_t, size_t> lines) {
@@ -260,21 +321,18 @@ class script_run {
       return {"operations' calls", class_result::outcome::not_compared, 0,
               std::string(traced.status().message())};
     }
-    numbered_lines captured;
-    numbered_lines ours;
+    sides s;
     for (const dmalab::outcome& o : outcomes_) {
-      captured.push_back({o.op->line, heading(*o.op)});
-      ours.push_back({o.op->line, heading(*o.op)});
-      const auto found = captured_calls_.find(o.op->number);
-      if (found != captured_calls_.end()) {
-        const numbered_lines lines = call_lines(found->second, page_names::exact());
-        captured.insert(captured.end(), lines.begin(), lines.end());
-      }
-      const numbered_lines lines =
-          call_lines(keep_traced(calls_of_run(events_of(*o.op)), *traced), page_names::exact());
-      ours.insert(ours.end(), lines.begin(), lines.end());
+      const dmalab::operation& op = *o.op;
+      const auto found = captured_calls_.find(op.number);
+      numbered_lines captured;
+      if (found != captured_calls_.end()) captured = call_lines(found->second, page_names::exact());
+      const numbered_lines ours =
+          call_lines(keep_traced(calls_of_run(events_of(op)), *traced), page_names::exact());
+      s.add(excused(op) || calls_excused_.contains(op.number), headed(op, captured),
+            headed(op, ours));
     }
-    return compare_lines("operations' calls", calls_file, captured, ours);
+    return result_of("operations' calls", calls_file, s);
   }
 
   [[nodiscard]] class_result compare_tables(const std::string& name,
@@ -304,6 +362,9 @@ class script_run {
   std::map<uint64_t, size_t> first_event_;
   std::map<uint64_t, size_t> last_event_;
   std::vector<std::pair<std::string, numbered_lines>> tables_;
+  std::set<uint64_t> excused_;        ///< operations that are known to differ
+  std::set<uint64_t> calls_excused_;  ///< operations whose calls are known to differ
+  std::set<std::string> reasons_;
 };
 
 }  // namespace

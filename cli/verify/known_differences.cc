@@ -21,6 +21,31 @@ constexpr std::array<known_difference, 3> differences = {{
      "and the log says so"},
 }};
 
+constexpr std::array<known_operation_difference, 4> operation_differences = {{
+    {"intel_unmap", "Driver unmaps unmatched page at PFN ", "", "",
+     "4.4 stops at BUG_ON(!domain) when a device unmaps that maps nothing; it gets the warning of "
+     "an unmatched unmap"},
+    {"domain_get_iommu", "DMAR: Device ", " --- failed", "",
+     "4.4 stops at a BUG when a device in a domain of the IOMMU API maps through the DMA API; the "
+     "mapping fails"},
+    {"pfn_to_dma_pte", "DMAR: ERROR: DMA PTE for vPFN ", " already set ", "",
+     "4.4 takes a superpage for a table when a page inside it is mapped, and here finds no memory "
+     "there; the page counts as mapped already"},
+    {"", "DMAR: ERROR: DMA PTE for vPFN ", " already set ", "peek",
+     "4.4 takes a superpage for a table when a page inside it is mapped, and writes an entry into "
+     "the mapped memory; the page counts as mapped already"},
+}};
+
+constexpr std::array<known_call_difference, 2> call_differences = {{
+    {"hole_stepped_over",
+     "behind a hole dma_pte_clear_range() of 4.4 goes on at the level above it, and passes over "
+     "what "
+     "is mapped there; nothing is passed over"},
+    {"part_of_superpage",
+     "dma_pte_clear_level() of 4.4 takes a superpage that is to go in part for a table and walks "
+     "through the mapped memory; it is left alone"},
+}};
+
 /// dmar_table_init() says so of every table that it could not parse.
 constexpr std::string_view parse_failure = "DMAR: Parse DMAR table failure.";
 
@@ -70,6 +95,40 @@ const known_difference* find_known_difference(absl::Span<const known_difference>
                  [](const numbered_line& a, const numbered_line& b) { return a.text == b.text; });
   if (!same || !only_refuses(our_log.subspan(common), last.line)) return nullptr;
   return only_repeats(captured_log.subspan(common), entry->repeated) ? &*entry : nullptr;
+}
+
+absl::Span<const known_operation_difference> known_operation_differences() {
+  return operation_differences;
+}
+
+absl::Span<const known_call_difference> known_call_differences() {
+  return call_differences;
+}
+
+const known_call_difference* find_known_call_difference(std::string_view note) {
+  constexpr std::string_view mark = "unlike 4.4: ";
+  if (!note.starts_with(mark)) return nullptr;
+  note.remove_prefix(mark.size());
+  const auto entry = std::find_if(call_differences.begin(), call_differences.end(),
+                                  [&](const known_call_difference& k) { return k.note == note; });
+  return entry == call_differences.end() ? nullptr : &*entry;
+}
+
+const known_operation_difference* find_known_operation_difference(
+    absl::Span<const known_operation_difference> list, std::string_view died_in,
+    absl::Span<const numbered_line> captured_log, absl::Span<const numbered_line> our_log) {
+  for (const known_operation_difference& known : list) {
+    if (known.died_in != died_in) continue;
+    const auto says = [&](const numbered_line& line) {
+      return line.text.starts_with(known.our_line) &&
+             line.text.find(known.our_line_has) != std::string::npos;
+    };
+    if (std::any_of(our_log.begin(), our_log.end(), says) &&
+        std::none_of(captured_log.begin(), captured_log.end(), says)) {
+      return &known;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace iommulab::verify

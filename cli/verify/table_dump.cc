@@ -195,37 +195,57 @@ std::optional<std::vector<table_entry>> memory_tables::entries(table_level level
 
 absl::StatusOr<dumped_tables> dumped_tables::read(const capture_folder& folder,
                                                   std::string_view file) {
-  absl::StatusOr<numbered_lines> lines = folder.read_lines(file);
+  const absl::StatusOr<numbered_lines> lines = folder.read_lines(file);
   if (!lines.ok()) return lines.status();
+  return parse(*lines, folder.file_path(file));
+}
+
+absl::StatusOr<dumped_tables> dumped_tables::read(const std::string& path) {
+  const absl::StatusOr<text_source> source = read_source(path);
+  if (!source.ok()) return source.status();
+  numbered_lines lines;
+  for (const std::string_view line : source->lines()) {
+    lines.push_back({lines.size() + 1, std::string(line)});
+  }
+  return parse(lines, source->name);
+}
+
+absl::StatusOr<dumped_tables> dumped_tables::parse(const numbered_lines& lines,
+                                                   const std::string& name) {
   constexpr std::string_view root_comment = "# root table ";
+  constexpr std::string_view no_root_comment = "# no root table";
   constexpr std::string_view count_comment = "# count ";
   dumped_tables dump;
+  bool says_root = false;
   size_t second_level = 0;
   size_t counted = 0;
-  for (const numbered_line& line : *lines) {
+  for (const numbered_line& line : lines) {
     if (line.text.starts_with(count_comment) && !take_count(line.text, counted)) {
-      return line_error(folder.file_path(file), line.line, "count", line.text,
-                        "it does not end in a number");
+      return line_error(name, line.line, "count", line.text, "it does not end in a number");
     }
     if (line.text.starts_with(root_comment)) {
       uint64_t root = 0;
       if (!absl::SimpleHexAtoi(line.text.substr(root_comment.size()), &root)) {
-        return line_error(folder.file_path(file), line.line, "root table", line.text,
+        return line_error(name, line.line, "root table", line.text,
                           "it does not end in an address");
       }
       dump.root_ = root;
     }
+    says_root = says_root || dump.root_ || line.text.starts_with(no_root_comment);
     if (line.text.empty() || line.text.starts_with('#')) continue;
     if (line.text.starts_with("I ")) continue;  // interrupt remapping entries
     std::optional<dump_line> parsed = parse_dump_line(line);
-    if (!parsed)
-      return line_error(folder.file_path(file), line.line, "entry", line.text, "not a table entry");
+    if (!parsed) return line_error(name, line.line, "entry", line.text, "not a table entry");
     dump.tables_[{parsed->level, parsed->table}].push_back(parsed->entry);
     if (!is_wide(parsed->level)) ++second_level;
   }
+  if (!says_root) {
+    return line_error(name, 0, "root table", "",
+                      "no line says where it is, nor that there is none");
+  }
   if (second_level != counted) {
     return line_error(
-        folder.file_path(file), lines->size(), "count", absl::StrCat(counted),
+        name, lines.size(), "count", absl::StrCat(counted),
         absl::StrFormat("%d second-level entries are there: the file is cut short", second_level));
   }
   return dump;

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -68,6 +69,8 @@ class memory_tables : public table_source {
 class dumped_tables : public table_source {
  public:
   static absl::StatusOr<dumped_tables> read(const capture_folder& folder, std::string_view file);
+  /// The same of a file anywhere, plain or compressed; ENOENT when there is none.
+  static absl::StatusOr<dumped_tables> read(const std::string& path);
 
   /// The root table's address; none when the dump says that none was programmed.
   [[nodiscard]] std::optional<uint64_t> root() const { return root_; }
@@ -80,6 +83,7 @@ class dumped_tables : public table_source {
 
  private:
   using key = std::pair<table_level, uint64_t>;
+  static absl::StatusOr<dumped_tables> parse(const numbered_lines& lines, const std::string& name);
   bool prune_second_level(table_level level, uint64_t table, uint64_t iova);
   bool prune_context(uint64_t table);
 

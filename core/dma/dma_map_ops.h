@@ -58,8 +58,10 @@ class dma_map_ops {
 
   /// Whether a result of map_page() means failure.
   virtual bool mapping_error(device& dev, dma_addr handle) = 0;
-  /// Whether a device that can address `mask` can be served.
-  virtual bool dma_supported(device&, uint64_t mask) { return mask >= dma_bit_mask(24); }
+  /// Whether a device that can address `mask` can be served, where dma_supported() of
+  /// dma_mapping.h leaves it open: not with less than 24 bits, nor with 40 and more after
+  /// `iommu=forcesac`.
+  virtual bool dma_supported(device& dev, uint64_t mask);
 };
 
 }  // namespace iommulab

@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_format.h"
+#include "core/dev_printk.h"
 #include "core/panic.h"
 
 namespace iommulab {
@@ -114,7 +115,24 @@ int dma_set_mask_and_coherent(device& dev, uint64_t mask) {
 }
 
 bool dma_supported(device& dev, uint64_t mask) {
-  return get_dma_ops(dev).dma_supported(dev, mask);
+  dma_map_ops& ops = get_dma_ops(dev);
+  if (mask > dma_bit_mask(sac_bits) && dev.bus->env.dac.forbid_dac > 0) {
+    dev_printk(dev, log_level::info, "PCI: Disallowing DAC for device");
+    return false;
+  }
+  return ops.dma_supported(dev, mask);
+}
+
+// Linux v4.4 arch/x86/kernel/pci-dma.c: the rest of dma_supported(), for operations without a
+// function of their own. Masks between 32 and 40 bits are taken for ones that cost no second cycle.
+bool dma_map_ops::dma_supported(device& dev, uint64_t mask) {
+  constexpr unsigned dac_bits = 40;
+  if (mask < dma_bit_mask(isa_bits)) return false;
+  if (dev.bus->env.dac.iommu_sac_force && mask >= dma_bit_mask(dac_bits)) {
+    dev_printk(dev, log_level::info, "Force SAC with mask %x", mask);
+    return false;
+  }
+  return true;
 }
 
 uint64_t dma_get_required_mask(const device& dev) {

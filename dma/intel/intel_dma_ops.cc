@@ -131,12 +131,14 @@ void intel_dma_ops::unmap(device& dev, dma_addr handle) {
   page_freelist freelist = domain_unmap(drv_, *domain, start_pfn, last_pfn);
   if (!drv_.options.intel_iommu_strict) {
     add_unmap(drv_, *domain, *range, std::move(freelist));
+    observe_unmap(drv_, *domain, start_pfn, last_pfn, true);
     return;
   }
   iommu_flush_iotlb_psi(drv_, *iommu, *domain, start_pfn, last_pfn - start_pfn + 1,
                         freelist.empty(), false);
   free_iova(domain->iovad, range);
   dma_free_pagelist(drv_, freelist);
+  observe_unmap(drv_, *domain, start_pfn, last_pfn, false);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_unmap_page(). The range is found by its address:
@@ -147,26 +149,44 @@ void intel_dma_ops::unmap_page(device& dev, dma_addr handle, uint64_t /*size*/,
   unmap(dev, handle);
 }
 
+// The area's part of intel_alloc_coherent(): only for who may sleep, and for a device without a
+// mapping only what it reaches.
+std::optional<phys_addr> intel_dma_ops::take_contiguous(device& dev, uint64_t size, gfp_t flags) {
+  if (contiguous_ == nullptr || !gfpflags_allow_blocking(flags)) return std::nullopt;
+  const uint64_t count = size >> page_shift;
+  const auto pages = dma_alloc_from_contiguous(contiguous_, count, get_order(size));
+  if (!pages || !iommu_no_mapping(drv_, dev) || pages->value() + size <= dev.coherent_dma_mask) {
+    return pages;
+  }
+  dma_release_from_contiguous(contiguous_, *pages, count);
+  return std::nullopt;
+}
+
+void intel_dma_ops::free_memory(phys_addr page, uint64_t size) {
+  if (dma_release_from_contiguous(contiguous_, page, size >> page_shift)) return;
+  drv_.host.pages.free_pages(page, get_order(size));
+}
+
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_alloc_coherent()
 std::optional<phys_addr> intel_dma_ops::alloc(device& dev, uint64_t size, dma_addr& handle,
                                               gfp_t flags) {
   IOMMULAB_CALL(drv_.trace, "intel_alloc_coherent");
   IOMMULAB_NOTE(drv_.trace, "intel_alloc_coherent %s size=0x%x flags=0x%x", dev.name, size, flags);
   size = (size + page_size - 1) & page_mask;
-  const unsigned order = get_order(size);
 
   if (!iommu_no_mapping(drv_, dev)) {
     flags &= ~(gfp_dma | gfp_dma32);  // the tables reach any page
   } else if (dev.coherent_dma_mask < dma_get_required_mask(dev)) {
     flags |= dev.coherent_dma_mask < dma_bit_mask(bits_32) ? gfp_dma : gfp_dma32;
   }
-  const std::optional<phys_addr> page = alloc_pages(drv_.host.pages, flags, order);
+  std::optional<phys_addr> page = take_contiguous(dev, size, flags);
+  if (!page) page = alloc_pages(drv_.host.pages, flags, get_order(size));
   if (!page) return std::nullopt;
   std::memset(drv_.host.memory.at(*page, size), 0, size);
 
   handle = map_single(dev, *page, size, dma_data_direction::bidirectional, dev.coherent_dma_mask);
   if (handle.value() != 0) return page;
-  drv_.host.pages.free_pages(*page, order);
+  free_memory(*page, size);
   return std::nullopt;
 }
 
@@ -176,7 +196,7 @@ void intel_dma_ops::free(device& dev, uint64_t size, phys_addr cpu_addr, dma_add
   IOMMULAB_NOTE(drv_.trace, "intel_free_coherent %s size=0x%x handle=0x%x", dev.name, size,
                 handle.value());
   unmap(dev, handle);
-  drv_.host.pages.free_pages(cpu_addr, get_order((size + page_size - 1) & page_mask));
+  free_memory(cpu_addr, (size + page_size - 1) & page_mask);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_map_sg(). One range for the whole list.

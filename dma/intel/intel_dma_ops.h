@@ -13,6 +13,7 @@
 
 #include "absl/types/span.h"
 #include "core/dma/dma_map_ops.h"
+#include "dma/contiguous/dma_contiguous.h"
 #include "intel/driver.h"
 
 namespace iommulab {
@@ -20,8 +21,9 @@ namespace iommulab {
 /// Linux v4.4 drivers/iommu/intel-iommu.c: intel_dma_ops
 class intel_dma_ops final : public dma_map_ops {
  public:
-  /// `drv` outlives the operations.
-  explicit intel_dma_ops(intel_driver& drv) : drv_(drv) {}
+  /// `drv` and the area for contiguous buffers, null for none, outlive the operations.
+  explicit intel_dma_ops(intel_driver& drv, cma* contiguous = nullptr)
+      : drv_(drv), contiguous_(contiguous) {}
 
   std::optional<phys_addr> alloc(device& dev, uint64_t size, dma_addr& handle,
                                  gfp_t flags) override;
@@ -37,8 +39,11 @@ class intel_dma_ops final : public dma_map_ops {
   dma_addr map_single(device& dev, phys_addr paddr, uint64_t size, dma_data_direction dir,
                       uint64_t dma_mask);
   void unmap(device& dev, dma_addr handle);
+  std::optional<phys_addr> take_contiguous(device& dev, uint64_t size, gfp_t flags);
+  void free_memory(phys_addr page, uint64_t size);
 
   intel_driver& drv_;
+  cma* contiguous_;
 };
 
 }  // namespace iommulab

@@ -105,19 +105,24 @@ void dmar_fault_do_one(intel_driver& drv, bool is_read, uint8_t fault_reason, ui
 
 }  // namespace
 
+std::string_view fault_reason_words(uint8_t fault_reason) {
+  const size_t irq_index = static_cast<size_t>(fault_reason) - first_irq_reason;
+  if (irq_index < irq_remap_fault_reasons.size()) return irq_remap_fault_reasons[irq_index];
+  if (fault_reason < dma_remap_fault_reasons.size()) return dma_remap_fault_reasons[fault_reason];
+  return "Unknown";
+}
+
 std::string_view dmar_get_fault_reason(intel_driver& drv, uint8_t fault_reason, fault_type& type) {
   IOMMULAB_CALL(drv.trace, "dmar_get_fault_reason");
   const size_t irq_index = static_cast<size_t>(fault_reason) - first_irq_reason;
-  if (fault_reason >= first_irq_reason && irq_index < irq_remap_fault_reasons.size()) {
+  if (irq_index < irq_remap_fault_reasons.size()) {
     type = fault_type::intr_remap;
-    return irq_remap_fault_reasons[irq_index];
-  }
-  if (fault_reason < dma_remap_fault_reasons.size()) {
+  } else if (fault_reason < dma_remap_fault_reasons.size()) {
     type = fault_type::dma_remap;
-    return dma_remap_fault_reasons[fault_reason];
+  } else {
+    type = fault_type::unknown;
   }
-  type = fault_type::unknown;
-  return "Unknown";
+  return fault_reason_words(fault_reason);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_msi_unmask(), for the fault event

@@ -14,7 +14,9 @@ enum class fault_type : uint8_t { dma_remap, intr_remap, unknown };
 
 // Linux v4.4 drivers/iommu/dmar.c, by name.
 
-/// The sentence for a reason code and which half of the unit it belongs to.
+/// The sentence for a reason code; "Unknown" for one that 4.4 has none for.
+std::string_view fault_reason_words(uint8_t fault_reason);
+/// The same, and which half of the unit it belongs to.
 std::string_view dmar_get_fault_reason(intel_driver& drv, uint8_t fault_reason, fault_type& type);
 /// The interrupt handler: logs and clears every pending record, then PFO and PPF.
 void dmar_fault(intel_driver& drv, intel_iommu& iommu);

@@ -41,12 +41,27 @@ vtd::context_entry* iommu_context_addr(intel_driver& drv, intel_iommu& iommu, ui
   const table_page page = alloc_pgtable_page(drv, iommu.node);
   if (!page) return nullptr;
   iommu_flush_cache(drv, iommu, page.address, page_size);
+  const uint64_t before = *half;
   std::atomic_ref<uint64_t>(*half).store(page.phys.value() | vtd::root_entry::p.mask(),
                                          std::memory_order_release);
+  observe_table_write(drv, table_kind::root, half, before);
   trace_table_write(drv, "root", iommu.root_entry_phys + bus * sizeof(vtd::root_entry), root.lo,
                     root.hi);
   iommu_flush_cache(drv, iommu, half, sizeof(*half));
   return table_at<vtd::context_entry>(drv, page.phys) + index;
+}
+
+/// Stores one half of a context entry.
+void store_half(intel_driver& drv, uint64_t& half, uint64_t value) {
+  const uint64_t before = half;
+  std::atomic_ref<uint64_t>(half).store(value, std::memory_order_release);
+  observe_table_write(drv, table_kind::context, &half, before);
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: context_clear_entry(). The present bit goes first.
+void context_clear_entry(intel_driver& drv, vtd::context_entry& context) {
+  store_half(drv, context.lo, 0);
+  store_half(drv, context.hi, 0);
 }
 
 void trace_context(intel_driver& drv, const vtd::context_entry* context) {
@@ -80,9 +95,10 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   spin_lock_irqsave domain_lock(drv.host.interrupts, drv.device_domain_lock);
   spin_guard lock(iommu.lock);
   vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, true);
-  // 4.4 forgets these errors and answers 0; the device then faults at its first access.
-  if (context == nullptr) return 0;
+  // 4.4 forgets these errors and answers 0; later kernels return them.
+  if (context == nullptr) return -ENOMEM;
   if (context_present(*context)) return 0;
+  context_clear_entry(drv, *context);  // a copied one is present to the unit
 
   vtd::context_entry entry;
   entry.set_domain(domain_id(did));
@@ -93,7 +109,7 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
     entry.set_type(vtd::translation_type::pass_through);
   } else {
     const dma_pte* pgd = pgd_for_width(drv, domain, iommu);
-    if (pgd == nullptr) return 0;
+    if (pgd == nullptr) return -ENOMEM;
     info = iommu_support_dev_iotlb(drv, domain, iommu, bus, devfn);
     const bool device_tlb = info != nullptr && info->ats_supported;
     entry.set_address_root(virt_to_phys(drv, pgd));
@@ -104,8 +120,8 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   entry.set_fault_processing_disabled(false);
   entry.set_present(true);
   // The upper half first: the unit looks at nothing of an entry that is not present.
-  context->hi = entry.hi;
-  std::atomic_ref<uint64_t>(context->lo).store(entry.lo, std::memory_order_release);
+  store_half(drv, context->hi, entry.hi);
+  store_half(drv, context->lo, entry.lo);
   trace_context(drv, context);
   domain_flush_cache(drv, domain, context, sizeof(*context));
 
@@ -135,8 +151,7 @@ void clear_context_table(intel_driver& drv, intel_iommu& iommu, uint8_t bus, uin
   spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
   vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, false);
   if (context == nullptr) return;
-  std::atomic_ref<uint64_t>(context->lo).store(0, std::memory_order_release);
-  context->hi = 0;
+  context_clear_entry(drv, *context);
   trace_context(drv, context);
   iommu_flush_cache(drv, iommu, context, sizeof(*context));
 }

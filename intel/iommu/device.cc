@@ -44,9 +44,14 @@ void iommu_disable_dev_iotlb(intel_driver& drv, device_domain_info& info) {
 // Linux v4.4 drivers/iommu/intel-iommu.c: __dmar_remove_one_dev_info(). The caller has taken the
 // entry off its lists (unlink_domain_info()) or does so right after; clearing the context needs no
 // list.
-void dmar_remove_one_dev_info_locked(intel_driver& drv, device_domain_info& info)
+void dmar_remove_one_dev_info_locked(intel_driver& drv, device_domain_info* membership)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(drv.device_domain_lock) {
   IOMMULAB_CALL(drv.trace, "__dmar_remove_one_dev_info");
+  if (membership == nullptr) {
+    drv.env.log.warn_on("__dmar_remove_one_dev_info");
+    return;
+  }
+  device_domain_info& info = *membership;
   intel_iommu& iommu = *info.iommu;
   if (info.dev != nullptr) {
     iommu_disable_dev_iotlb(drv, info);
@@ -237,17 +242,15 @@ int domain_add_dev_info(intel_driver& drv, dmar_domain& domain, device& dev) {
 void dmar_remove_one_dev_info(intel_driver& drv, device& dev) {
   IOMMULAB_CALL(drv.trace, "dmar_remove_one_dev_info");
   spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);
-  if (dev.archdata_iommu == nullptr) {
-    drv.env.log.warn_on("dmar_remove_one_dev_info");
-    return;
-  }
-  dmar_remove_one_dev_info_locked(drv, *dev.archdata_iommu);
+  dmar_remove_one_dev_info_locked(drv, dev.archdata_iommu);
 }
 
 void domain_remove_dev_info(intel_driver& drv, dmar_domain& domain) {
   IOMMULAB_CALL(drv.trace, "domain_remove_dev_info");
   spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);
-  while (!domain.devices.empty()) dmar_remove_one_dev_info_locked(drv, domain.devices.front());
+  while (!domain.devices.empty()) {
+    dmar_remove_one_dev_info_locked(drv, &domain.devices.front());
+  }
 }
 
 }  // namespace iommulab

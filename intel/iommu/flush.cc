@@ -47,4 +47,15 @@ void iommu_flush_iotlb_psi(intel_driver& drv, intel_iommu& iommu, dmar_domain& d
   if (owner != nullptr) iommu_flush_dev_iotlb(drv, *owner, addr, mask);
 }
 
+void observe_unmap(const intel_driver& drv, const dmar_domain& domain, uint64_t start_pfn,
+                   uint64_t last_pfn, bool deferred) {
+  if (drv.env.tables == nullptr) [[likely]]
+    return;
+  for_each_domain_iommu(drv, domain, [&](size_t id) {
+    drv.env.tables->unmap_returned({drv.g_iommus[id]->reg_phys, domain_id(domain.iommu_did[id]),
+                                    dma_addr(start_pfn << page_shift),
+                                    dma_addr((last_pfn << page_shift) | ~page_mask), deferred});
+  });
+}
+
 }  // namespace iommulab

@@ -20,8 +20,8 @@ using copied_tables = std::vector<std::array<phys_addr, halves>>;
 
 /// Copies the present entries of one old context table into `out`, marked as copied. Every domain
 /// id that is found is taken.
-void copy_entries(intel_iommu& iommu, const vtd::context_entry* old_table, bool extended,
-                  vtd::context_entry* out) {
+void copy_entries(intel_driver& drv, intel_iommu& iommu, const vtd::context_entry* old_table,
+                  bool extended, vtd::context_entry* out) {
   const size_t step = extended ? 2 : 1;
   for (size_t i = 0; i < entries; i += step) {
     vtd::context_entry entry = old_table[i];
@@ -34,6 +34,8 @@ void copy_entries(intel_iommu& iommu, const vtd::context_entry* old_table, bool 
     context_clear_pasid_enable(entry);
     context_set_copied(entry);
     out[i] = entry;
+    observe_table_write(drv, table_kind::context, &out[i].lo, 0);
+    observe_table_write(drv, table_kind::context, &out[i].hi, 0);
   }
 }
 
@@ -49,11 +51,19 @@ int copy_context_table(intel_driver& drv, intel_iommu& iommu, const vtd::root_en
     if (old_table == nullptr) return -ENOMEM;  // memremap() fails
     const table_page page = alloc_pgtable_page(drv, iommu.node);
     if (!page) return -ENOMEM;
-    copy_entries(iommu, old_table, extended, table_at<vtd::context_entry>(drv, page.phys));
+    copy_entries(drv, iommu, old_table, extended, table_at<vtd::context_entry>(drv, page.phys));
     iommu_flush_cache(drv, iommu, page.address, page_size);
     out[half] = page.phys;
   }
   return 0;
+}
+
+/// Half a root entry, when there is a table for it.
+void link_copied(intel_driver& drv, uint64_t& half, phys_addr table) {
+  if (table.value() == 0) return;
+  const uint64_t before = half;
+  half = table.value() | vtd::root_entry::p.mask();
+  observe_table_write(drv, table_kind::root, &half, before);
 }
 
 }  // namespace
@@ -82,8 +92,8 @@ int copy_translation_tables(intel_driver& drv, intel_iommu& iommu) {
     for (size_t bus = 0; bus < tables.size(); ++bus) {
       vtd::root_entry& root = iommu.root_entry_table[bus];
       const auto& [lower, upper] = tables[bus];
-      if (lower.value() != 0) root.lo = lower.value() | vtd::root_entry::p.mask();
-      if (upper.value() != 0) root.hi = upper.value() | vtd::root_entry::p.mask();
+      link_copied(drv, root.lo, lower);
+      link_copied(drv, root.hi, upper);
       if (lower.value() == 0 && upper.value() == 0) continue;
       trace_table_write(drv, "root", iommu.root_entry_phys + bus * sizeof(root), root.lo, root.hi);
     }

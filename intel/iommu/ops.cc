@@ -20,6 +20,11 @@ namespace {
 // Every size that is a multiple of 4 KiB (INTEL_IOMMU_PGSIZES).
 constexpr uint64_t intel_iommu_pgsizes = page_mask;
 
+dmar_domain& traced_domain(intel_driver& drv, iommu_domain& generic) {
+  IOMMULAB_CALL(drv.trace, "to_dmar_domain");
+  return to_dmar_domain(generic);
+}
+
 bool intel_iommu_capable(intel_driver& drv, iommu_cap cap) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_capable");
   if (cap == iommu_cap::cache_coherency) return domain_update_iommu_snooping(drv, nullptr);
@@ -46,7 +51,7 @@ iommu_domain* intel_iommu_domain_alloc(intel_driver& drv, iommu_domain_type type
 
 int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& dev) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_attach_device");
-  dmar_domain& domain = to_dmar_domain(generic);
+  dmar_domain& domain = traced_domain(drv, generic);
   if (device_is_rmrr_locked(drv, dev)) {
     drv.env.log.print(
         log_level::warning,
@@ -89,10 +94,25 @@ int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& 
   return domain_add_dev_info(drv, domain, dev);
 }
 
+namespace {
+
+/// The range goes, the domain's units are told, and then the tables that fell out are freed.
+void unmap_and_flush(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
+                     uint64_t last_pfn) {
+  page_freelist freelist = domain_unmap(drv, domain, start_pfn, last_pfn);
+  for_each_domain_iommu(drv, domain, [&](size_t id) {
+    iommu_flush_iotlb_psi(drv, *drv.g_iommus[id], domain, start_pfn, last_pfn - start_pfn + 1,
+                          freelist.empty(), false);
+  });
+  dma_free_pagelist(drv, freelist);
+}
+
+}  // namespace
+
 int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phys_addr hpa,
                     uint64_t size, int iommu_prot) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_map");
-  dmar_domain& domain = to_dmar_domain(generic);
+  dmar_domain& domain = traced_domain(drv, generic);
   uint64_t prot = 0;
   if ((iommu_prot & iommu_read) != 0) prot |= dma_pte_read;
   if ((iommu_prot & iommu_write) != 0) prot |= dma_pte_write;
@@ -107,13 +127,17 @@ int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phy
     domain.max_addr = max_addr;
   }
   const uint64_t pages = (hpa.page_offset() + size + page_size - 1) >> page_shift;
-  return domain_pfn_mapping(drv, domain, iova.value() >> page_shift, hpa.value() >> page_shift,
-                            pages, prot);
+  const uint64_t start_pfn = iova.value() >> page_shift;
+  const int ret =
+      domain_pfn_mapping(drv, domain, start_pfn, hpa.value() >> page_shift, pages, prot);
+  // 4.4 leaves what was mapped before memory ran out.
+  if (ret == -ENOMEM) unmap_and_flush(drv, domain, start_pfn, start_pfn + pages - 1);
+  return ret;
 }
 
 uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr iova, uint64_t size) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_unmap");
-  dmar_domain& domain = to_dmar_domain(generic);
+  dmar_domain& domain = traced_domain(drv, generic);
   // A superpage can only go as a whole.
   int level = 0;
   const uint64_t start_pfn = iova.value() >> page_shift;
@@ -121,13 +145,9 @@ uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr io
   size = std::max(size, page_size << level_to_offset_bits(level));
   const uint64_t last_pfn = (iova.value() + size - 1) >> page_shift;
 
-  page_freelist freelist = domain_unmap(drv, domain, start_pfn, last_pfn);
-  for_each_domain_iommu(drv, domain, [&](size_t id) {
-    iommu_flush_iotlb_psi(drv, *drv.g_iommus[id], domain, start_pfn, last_pfn - start_pfn + 1,
-                          freelist.empty(), false);
-  });
-  dma_free_pagelist(drv, freelist);
+  unmap_and_flush(drv, domain, start_pfn, last_pfn);
   if (domain.max_addr == iova.value() + size) domain.max_addr = iova.value();
+  observe_unmap(drv, domain, start_pfn, last_pfn, false);
   return size;
 }
 
@@ -135,7 +155,7 @@ phys_addr intel_iommu_iova_to_phys(intel_driver& drv, iommu_domain& generic, dma
   IOMMULAB_CALL(drv.trace, "intel_iommu_iova_to_phys");
   int level = 0;
   const dma_pte* pte =
-      pfn_to_dma_pte(drv, to_dmar_domain(generic), iova.value() >> page_shift, level);
+      pfn_to_dma_pte(drv, traced_domain(drv, generic), iova.value() >> page_shift, level);
   return pte == nullptr ? phys_addr() : pte->address();
 }
 
@@ -169,13 +189,14 @@ iommu_ops make_intel_iommu_ops(intel_driver& drv) {
   ops.domain_alloc = [&drv](iommu_domain_type type) { return intel_iommu_domain_alloc(drv, type); };
   ops.domain_free = [&drv](iommu_domain& d) {
     IOMMULAB_CALL(drv.trace, "intel_iommu_domain_free");
-    domain_exit(drv, &to_dmar_domain(d));
+    domain_exit(drv, &traced_domain(drv, d));
   };
   ops.attach_dev = [&drv](iommu_domain& d, device& dev) {
     return intel_iommu_attach_device(drv, d, dev);
   };
-  ops.detach_dev = [&drv](iommu_domain&, device& dev) {
+  ops.detach_dev = [&drv](iommu_domain& d, device& dev) {
     IOMMULAB_CALL(drv.trace, "intel_iommu_detach_device");
+    traced_domain(drv, d);
     dmar_remove_one_dev_info(drv, dev);
   };
   ops.map = [&drv](iommu_domain& d, dma_addr iova, phys_addr hpa, uint64_t size, int prot) {

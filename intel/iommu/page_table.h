@@ -68,7 +68,9 @@ dma_pte* pfn_to_dma_pte(intel_driver& drv, dmar_domain& domain, uint64_t pfn, in
 /// Clears the leaf entries of a range; an invalidation should follow.
 void dma_pte_clear_range(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
                          uint64_t last_pfn);
-/// Clears a range and frees the tables below `retain_level` that it covers whole.
+/// Clears a range and frees the tables that it covers whole, as far as entries below `retain_level`
+/// lead to them. The top table counts as led to from a level above it: with the domain's levels + 2
+/// it goes as well when the range is the whole address space.
 void dma_pte_free_pagetable(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
                             uint64_t last_pfn, int retain_level);
 /// Unlinks a range and returns the tables that fell out: free them after the invalidation.

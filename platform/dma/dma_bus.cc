@@ -265,8 +265,9 @@ unsigned dma_port::ats_queue_depth() const {
 }
 
 device_tlb_reply dma_port::invalidate(uint64_t address, uint64_t bytes) {
-  if (device_tlb_ == nullptr || !ats_enabled()) return device_tlb_reply::timed_out;
-  return device_tlb_->invalidate(address, bytes);
+  if (!ats_enabled()) return device_tlb_reply::timed_out;
+  // A function that nothing stands for holds no translations, and says that they are gone.
+  return device_tlb_ == nullptr ? device_tlb_reply::done : device_tlb_->invalidate(address, bytes);
 }
 
 /// How one unit reaches the device-TLBs of the functions that it sees.

@@ -98,8 +98,8 @@ class dma_port {
   [[nodiscard]] unsigned ats_queue_depth() const;
   /// Its device-TLB; null for none. It outlives the port or is taken back.
   void set_device_tlb(invalidation_target* tlb) { device_tlb_ = tlb; }
-  /// An invalidation request for the function. Without a device-TLB that is switched on nobody
-  /// answers: the request is unsupported, and messages have no completion (ATS 1.1, 3.1).
+  /// An invalidation request for the function. While its ATS is off nobody answers: the request is
+  /// unsupported, and messages have no completion (ATS 1.1, 3.1).
   device_tlb_reply invalidate(uint64_t address, uint64_t bytes);
 
  private:

@@ -37,6 +37,9 @@ struct remapping_unit_config {
 inline constexpr uint16_t edu_vendor_id = 0x1234;
 inline constexpr uint16_t edu_device_id = 0x11e8;
 
+/// Whether a function is an "edu", by its ids.
+bool is_edu(const pci_function_config& function);
+
 /// A property of an "edu" function.
 struct edu_property {
   source_id slot;

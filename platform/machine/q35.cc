@@ -146,6 +146,9 @@ machine_config q35_machine(const q35_options& options) {
   machine.units.push_back(qemu_unit(options.unit));
   machine.pci_roots = {{0, 0}};
   machine.pci_functions = functions();
+  for (const pci_function_config& f : machine.pci_functions) {
+    if (is_edu(f)) machine.edus.push_back({f.id, UINT64_MAX});
+  }
   machine.dmar_table = serialise(q35_dmar(options, machine.pci_functions));
   machine.dmar_address = phys_addr(options.memory - firmware_tables + dmar_offset);
   machine.dmi = {"SeaBIOS", "1.16.2-debian-1.16.2-1", "pc-q35-7.2"};

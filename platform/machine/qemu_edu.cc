@@ -25,12 +25,12 @@ std::optional<uint8_t> parse_place(std::string_view text) {
   return pci_devfn(static_cast<unsigned>(device), static_cast<unsigned>(function));
 }
 
+}  // namespace
+
 bool is_edu(const pci_function_config& function) {
   return config_get(function.config, pci_reg::vendor_id, 2) == edu_vendor_id &&
          config_get(function.config, pci_reg::device_id, 2) == edu_device_id;
 }
-
-}  // namespace
 
 absl::StatusOr<qemu_edu> parse_qemu_edu(std::string_view device) {
   qemu_edu edu;

@@ -32,6 +32,13 @@ class buddy {
   void give(uint64_t frame, unsigned order);
 
   [[nodiscard]] bool is_free(uint64_t frame) const { return containing(frame).has_value(); }
+  /// Calls `fn` with the first and one-past-last frame of every free block, in no order.
+  template <typename F>
+  void for_each_free(F&& fn) const {
+    for (unsigned order = 0; order <= max_order; ++order) {
+      for (const uint64_t frame : free_[order]) fn(frame, frame + (uint64_t{1} << order));
+    }
+  }
   /// Free pages, in all orders.
   [[nodiscard]] uint64_t free_pages() const { return free_pages_; }
   [[nodiscard]] uint64_t free_blocks(unsigned order) const { return free_[order].size(); }

@@ -87,6 +87,14 @@ class page_allocator {
   /// tables of the firmware in RAM. EBUSY when one of them is live; pages that are no free RAM
   /// are passed over.
   absl::Status reserve(phys_addr start, uint64_t length);
+  /// The same for a place that is not given: whole pages for `length` bytes within [base, limit),
+  /// aligned to `alignment` (a power of two, at least a page), as high as they fit; nothing when no
+  /// run of free pages is long enough. Linux v4.4 mm/memblock.c: memblock_alloc_range()
+  std::optional<phys_addr> reserve_range(uint64_t length, uint64_t alignment, phys_addr base,
+                                         phys_addr limit);
+  /// Gives reserved pages to the allocator. One that is free is a diagnosis, and nothing is given.
+  /// Linux v4.4 mm/memblock.c: __memblock_free_late()
+  void free_reserved(phys_addr start, uint64_t length);
 
   /// Keeps pages for a replay: the allocator's own choice leaves them alone, also after they were
   /// given out and freed. EBUSY and what is passed over as in reserve().
@@ -116,6 +124,8 @@ class page_allocator {
   [[nodiscard]] uint64_t free_pages_in(zone z) const;
   /// Free blocks of one order, /proc/buddyinfo's number.
   [[nodiscard]] uint64_t free_blocks_in(zone z, unsigned order) const;
+  /// The zone that a page belongs to.
+  static zone zone_of(uint64_t frame);
   /// Whether `address` lies in a live block.
   [[nodiscard]] bool is_live(phys_addr address) const;
   /// All that was diagnosed, oldest first.
@@ -152,7 +162,6 @@ class page_allocator {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void fill(phys_addr address, uint64_t length, gfp flags) const;
   void trace_page(std::string_view name, uint64_t frame, unsigned order) const;
-  static zone zone_of(uint64_t frame);
   [[nodiscard]] bool replaying() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   absl::Status take_out(phys_addr start, uint64_t length, bool held_back)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);

@@ -18,6 +18,19 @@ const context* context_cache::insert(uint16_t source, const context& entry) {
   return &slot;
 }
 
+std::optional<uint16_t> context_cache::source_of_table(uint64_t table) const {
+  for (size_t bus = 0; bus < buses_.size(); ++bus) {
+    if (buses_[bus] == nullptr) continue;
+    for (size_t devfn = 0; devfn < buses_[bus]->size(); ++devfn) {
+      const context& entry = (*buses_[bus])[devfn];
+      const bool walks =
+          entry.valid && !entry.failed() && entry.type != vtd::translation_type::pass_through;
+      if (walks && entry.table == table) return static_cast<uint16_t>(bus << 8 | devfn);
+    }
+  }
+  return std::nullopt;
+}
+
 void context_cache::invalidate_all() {
   for (auto& bus : buses_) {
     if (bus != nullptr) bus->fill({});

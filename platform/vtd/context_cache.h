@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "core/types.h"
 #include "platform/vtd/spec/entries.h"
@@ -41,6 +42,8 @@ class context_cache {
     const context& entry = (*bus)[source & 0xff];
     return entry.valid ? &entry : nullptr;
   }
+  /// A source whose cached entry has `table` for its top paging structure.
+  [[nodiscard]] std::optional<uint16_t> source_of_table(uint64_t table) const;
   /// Returns the cached copy, which stays in place until the next insert or invalidation.
   const context* insert(uint16_t source, const context& entry);
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "platform/vtd/invalidation.h"
 
+#include "platform/vtd/sanitizer/unit_sanitizer.h"
+
 namespace iommulab {
 
 void vtd_caches::invalidate_contexts(const vtd::context_cache_descriptor& request) {
+  if (sanitizer != nullptr) sanitizer->contexts_invalidated(request);
   switch (request.granularity) {
     case vtd::context_granularity::none:
       return;
@@ -18,6 +21,7 @@ void vtd_caches::invalidate_contexts(const vtd::context_cache_descriptor& reques
 }
 
 void vtd_caches::invalidate_iotlb(const vtd::iotlb_descriptor& request) {
+  if (sanitizer != nullptr) sanitizer->iotlb_invalidated(request);
   switch (request.granularity) {
     case vtd::iotlb_granularity::none:
       return;

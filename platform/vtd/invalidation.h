@@ -17,6 +17,8 @@
 
 namespace iommulab {
 
+class unit_sanitizer;
+
 struct vtd_caches {
   context_cache contexts;
   iotlb_cache iotlb;
@@ -27,6 +29,8 @@ struct vtd_caches {
   // these remember whether it did.
   bool contexts_stale_since_root = false;
   bool iotlb_stale_since_root = false;
+
+  unit_sanitizer* sanitizer = nullptr;  ///< told of invalidations; null when off
 
   /// `request.granularity` is not none.
   void invalidate_contexts(const vtd::context_cache_descriptor& request);

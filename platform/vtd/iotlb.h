@@ -48,6 +48,16 @@ class iotlb_cache {
     entries_.insert(domain, entry.level, address, pack(entry));
   }
   [[nodiscard]] size_t size() const { return entries_.size(); }
+  /// The first byte of a page that the cache translates and that has bytes in `first`..`last`
+  /// (inclusive), if there is one.
+  [[nodiscard]] std::optional<uint64_t> translated_in(domain_id domain, uint64_t first,
+                                                      uint64_t last) const {
+    std::optional<uint64_t> found;
+    entries_.for_each_in(domain, first, last, [&](uint64_t page, uint64_t data) {
+      if (reason_.get(data) == 0) found = page;
+    });
+    return found;
+  }
 
   void invalidate_all() { entries_.clear(); }
   void invalidate_domain(domain_id domain) { entries_.erase_domain(domain); }

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "absl/strings/str_format.h"
+#include "platform/vtd/sanitizer/unit_sanitizer.h"
 #include "platform/vtd/spec/entries.h"
 
 namespace iommulab {
@@ -87,6 +88,9 @@ context page_walker::load_context(uint64_t root_table, uint16_t source) const {
   if (!read_entry(memory_, root_table, source >> 8, root)) {
     return failed_context(fault_reason::root_table_access, false);
   }
+  if (sanitizer_ != nullptr) {
+    sanitizer_->context_word_read(root_table + (source >> 8) * sizeof(root_entry), source);
+  }
   // 2. LRT.2: not present; nothing else of it counts then.
   if (!root.present()) return failed_context(fault_reason::root_entry_not_present, false);
   // 3. LRT.3: reserved bits.
@@ -98,6 +102,11 @@ context page_walker::load_context(uint64_t root_table, uint16_t source) const {
   context_entry entry;
   if (!read_entry(memory_, root.context_table().value(), source & 0xff, entry)) {
     return failed_context(fault_reason::context_table_access, false);
+  }
+  if (sanitizer_ != nullptr) {
+    const uint64_t at = root.context_table().value() + (source & 0xffu) * sizeof(context_entry);
+    sanitizer_->context_word_read(at, source);
+    if (entry.present()) sanitizer_->context_word_read(at + sizeof(uint64_t), source);
   }
   // 5. LCT.2: not present. FPD counts from here on, present or not.
   const bool fpd = entry.fault_processing_disabled();
@@ -163,6 +172,8 @@ iotlb_entry page_walker::walk(const context& ctx, uint64_t address, dma_access a
     table = cached->address;
     readable = cached->readable;
     writable = cached->writable;
+    if (sanitizer_ != nullptr) [[unlikely]]
+      sanitizer_->table_used(ctx, address, *cached);
     if (check_access && !allows(access, readable, writable)) return refused_walk(access);
   }
 
@@ -175,6 +186,9 @@ iotlb_entry page_walker::walk(const context& ctx, uint64_t address, dma_access a
     if (!read_word(memory_, at, entry.value)) {
       return failed_walk(level == ctx.levels ? fault_reason::invalid_context_entry
                                              : fault_reason::paging_entry_access);
+    }
+    if (sanitizer_ != nullptr) [[unlikely]] {
+      sanitizer_->paging_word_read(at, ctx.domain, address);
     }
     // 3. Not present: no permission of either kind (LGN.2, LGN.3); the rest is software's.
     if (!entry.present()) return failed_walk(permission_fault(access));

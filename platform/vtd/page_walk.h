@@ -19,6 +19,8 @@
 
 namespace iommulab {
 
+class unit_sanitizer;
+
 class page_walker {
  public:
   page_walker(const vtd_config& config, const physical_memory& memory,
@@ -34,6 +36,8 @@ class page_walker {
   [[nodiscard]] iotlb_entry walk(const context& ctx, uint64_t address, dma_access access,
                                  bool check_access);
 
+  void set_sanitizer(unit_sanitizer* sanitizer) { sanitizer_ = sanitizer; }
+
  private:
   [[nodiscard]] context failed_context(vtd::fault_reason reason, bool fpd) const;
   void check_programming(const vtd::context_entry& entry, context& ctx) const;
@@ -42,6 +46,7 @@ class page_walker {
   const physical_memory& memory_;
   paging_structure_cache& structures_;
   diagnosis_log& diagnoses_;
+  unit_sanitizer* sanitizer_ = nullptr;     ///< told of every word that is read; null when off
   static constexpr size_t level_slots = 6;  // indexed by level, 1..5
   std::array<uint64_t, level_slots> reserved_leaf_{};
   std::array<uint64_t, level_slots> reserved_table_{};

@@ -42,6 +42,12 @@ class paging_structure_cache {
         table.address | (table.readable ? readable_bit : 0) | (table.writable ? writable_bit : 0));
   }
   [[nodiscard]] size_t size() const { return entries_.size(); }
+  /// Whether a walk may start at the table `address`.
+  [[nodiscard]] bool leads_to(uint64_t address) const {
+    bool found = false;
+    entries_.for_each_data([&](uint64_t data) { found |= (data & page_mask) == address; });
+    return found;
+  }
 
   void invalidate_all() { entries_.clear(); }
   void invalidate_domain(domain_id domain) { entries_.erase_domain(domain); }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "platform/vtd/sanitizer/unit_sanitizer.h"
 #include "platform/vtd/spec/registers.h"
 
 namespace iommulab {
@@ -202,6 +203,9 @@ void invalidation_queue::do_device_tlb(descriptor d, uint32_t index) {
   if (device_tlbs_ == nullptr) return;
   switch (device_tlbs_->invalidate(request.source, address, bytes)) {
     case device_tlb_reply::done:
+      if (caches_.sanitizer != nullptr) {
+        caches_.sanitizer->device_tlb_invalidated(request.source, address, bytes);
+      }
       break;
     case device_tlb_reply::timed_out:
       // Noticed by the next wait, as on hardware, where completions arrive later.

@@ -105,6 +105,21 @@ class tagged_cache {
     }
   }
 
+  /// Calls `f` with the first address and the data word of the domain's entries that cover any byte
+  /// of `start`..`last` (inclusive).
+  template <typename F>
+  void for_each_in(domain_id domain, uint64_t start, uint64_t last, F f) const {
+    for_each_entry([&](const entry& e) {
+      if (e.tag.domain() != domain || !e.covers(start, last)) return;
+      f(e.tag.start(FirstLevel), e.data);
+    });
+  }
+  /// Calls `f` with the data word of every entry.
+  template <typename F>
+  void for_each_data(F f) const {
+    for_each_entry([&](const entry& e) { f(e.data); });
+  }
+
   void clear() {
     if (size() == 0) return;
     for (set& s : sets_) s = {};
@@ -120,10 +135,7 @@ class tagged_cache {
   /// Drops the domain's entries that cover any byte of `start`..`last` (inclusive).
   void erase_range(domain_id domain, uint64_t start, uint64_t last) {
     for_each([&](entry& e) {
-      if (e.tag.domain() != domain) return;
-      const uint64_t first = e.tag.start(FirstLevel);
-      const uint64_t end = first + (vtd::second_level_entry::span_of(e.tag.level(FirstLevel)) - 1);
-      if (first <= last && end >= start) drop(e);
+      if (e.tag.domain() == domain && e.covers(start, last)) drop(e);
     });
   }
 
@@ -131,6 +143,12 @@ class tagged_cache {
   struct entry {
     cache_tag tag;
     uint64_t data = 0;
+
+    [[nodiscard]] bool covers(uint64_t start, uint64_t last) const {
+      const uint64_t first = tag.start(FirstLevel);
+      const uint64_t end = first + (vtd::second_level_entry::span_of(tag.level(FirstLevel)) - 1);
+      return first <= last && end >= start;
+    }
   };
   struct set {
     std::array<entry, Ways> ways{};
@@ -140,6 +158,15 @@ class tagged_cache {
   void drop(entry& e) {
     --counts_[e.tag.level(FirstLevel) - FirstLevel];
     e = {};
+  }
+  template <typename F>
+  void for_each_entry(F f) const {
+    if (size() == 0) return;
+    for (const set& s : sets_) {
+      for (const entry& e : s.ways) {
+        if (e.tag.valid()) f(e);
+      }
+    }
   }
   template <typename F>
   void for_each(F f) {

@@ -45,11 +45,17 @@ class vtd_unit final : public mmio_region {
 
   /// Translates the start of `request`: the result holds for `length` bytes, and whoever moves
   /// data asks again for the rest. Records a fault when one is due.
-  dma_translation translate(const dma_request& request);
+  dma_translation translate(const dma_request& request) {
+    if (caches_.sanitizer != nullptr) [[unlikely]]
+      return translate_watched(request);
+    return translate_unwatched(request);
+  }
 
   /// Power-on state: registers, latches, caches; the diagnoses go too.
   void reset();
 
+  /// Whom the unit tells what it reads, serves and does; null for nobody.
+  void set_sanitizer(unit_sanitizer* sanitizer);
   void set_device_tlbs(device_tlb_sink* sink) { queue_.set_device_tlbs(sink); }
 
   [[nodiscard]] const vtd_config& config() const { return config_; }
@@ -88,7 +94,11 @@ class vtd_unit final : public mmio_region {
   void iotlb_command(const register_file::touched& item);
   bool refuse_register_invalidation(const register_file::touched& item, uint64_t command_bit);
 
+  // unit_watched.cc
+  dma_translation translate_watched(const dma_request& request);
+
   // unit_translate.cc
+  dma_translation translate_unwatched(const dma_request& request);
   [[nodiscard]] const context& context_of(uint16_t source);
   dma_translation translate_untranslated(const dma_request& request, const context& ctx);
   [[nodiscard]] bool grants(const iotlb_entry& entry, const dma_request& request) const;

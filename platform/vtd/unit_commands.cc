@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "absl/strings/str_format.h"
+#include "platform/vtd/sanitizer/unit_sanitizer.h"
 #include "platform/vtd/spec/registers.h"
 #include "platform/vtd/unit.h"
 
@@ -53,7 +54,10 @@ void vtd_unit::global_command(uint32_t written) {
   }
   if (asked(gcmd::srtp)) latch_root_table();
   // WBF completes at once: memory here has no write buffers. WBFS is never seen set.
-  if (asked(gcmd::wbf)) capable(config_.cap.required_write_buffer_flush(), gcmd::wbf, written);
+  if (asked(gcmd::wbf)) {
+    capable(config_.cap.required_write_buffer_flush(), gcmd::wbf, written);
+    if (caches_.sanitizer != nullptr) caches_.sanitizer->write_buffer_flushed();
+  }
   if (asked(gcmd::sfl) && capable(config_.cap.advanced_fault_logging(), gcmd::sfl, written)) {
     set_status(gsts::fls, true);
   }
@@ -80,6 +84,7 @@ void vtd_unit::latch_root_table() {
   }
   latched_rtaddr_ = rtaddr;
   root_table_ = rtaddr & vtd::rtaddr::rta.mask();
+  if (caches_.sanitizer != nullptr) caches_.sanitizer->root_latched(root_table_);
   set_status(gsts::rtps, true);
   // Hardware keeps what it cached under the old root: software owes a global invalidation of
   // the context-cache and of the IOTLB (10.4.4, SRTP).
@@ -116,6 +121,7 @@ void vtd_unit::enable_translation(bool on) {
     }
   }
   translation_enabled_ = on;
+  if (caches_.sanitizer != nullptr) caches_.sanitizer->translation_switched(on);
   set_status(gsts::tes, on);
 }
 

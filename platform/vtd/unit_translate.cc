@@ -21,7 +21,7 @@ constexpr uint64_t mask_below(unsigned bits) {
 }  // namespace
 
 // Flattened: the steps below read as functions and run as one, which halves a cached translation.
-[[gnu::flatten]] dma_translation vtd_unit::translate(const dma_request& request) {
+[[gnu::flatten]] dma_translation vtd_unit::translate_unwatched(const dma_request& request) {
   // 1. The interrupt address range is never remapped as memory, whatever the tables say (3.14).
   if (in_interrupt_range(request.address)) return interrupt_range(request);
   // 2. Translation is off (10.4.4, TE).

@@ -52,6 +52,37 @@ TEST(tracer, formats_nothing_when_the_class_is_off) {
   EXPECT_TRUE(recorder.events().empty());
 }
 
+// For call stacks: open_calls() follows without a sink, and a sink gets no more than it asked for.
+TEST(tracer, keeps_open_calls_that_no_sink_wants) {
+  tracer t;
+  t.keep_open_calls(true);
+  {
+    IOMMULAB_CALL(t, "outer");
+    IOMMULAB_CALL(t, "__inner");
+    EXPECT_EQ(t.open_calls(), (std::vector<std::string_view>{"outer", "__inner"}));
+  }
+  EXPECT_TRUE(t.open_calls().empty());
+
+  trace_recorder recorder;
+  t.attach(&recorder, trace_class::regs);
+  {
+    IOMMULAB_CALL(t, "outer");
+    int evaluated = 0;
+    IOMMULAB_NOTE(t, "%d", ++evaluated);
+    EXPECT_EQ(evaluated, 0);
+    trace_event access;
+    access.kind = trace_kind::reg_read;
+    t.emit(access);
+    EXPECT_EQ(t.open_calls().size(), 1u);
+  }
+  ASSERT_EQ(recorder.events().size(), 1u);
+  EXPECT_EQ(recorder.events()[0].kind, trace_kind::reg_read);
+  EXPECT_EQ(recorder.events()[0].depth, 0);
+  t.keep_open_calls(false);
+  IOMMULAB_CALL(t, "outer");
+  EXPECT_TRUE(t.open_calls().empty());
+}
+
 TEST(printk, stamps_virtual_time_and_splits_lines) {
   environment env;
   trace_recorder recorder;

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/device.h"
+#include "core/dma/scatterlist.h"
 #include "core/environment.h"
 #include "core/iommu/iommu.h"
 #include "core/slab.h"
@@ -23,6 +24,15 @@ namespace iommulab::test {
 
 constexpr uint64_t mib = uint64_t{1} << 20;
 constexpr uint64_t gib = uint64_t{1} << 30;
+
+/// A piece that is not mapped yet.
+inline scatterlist piece(uint64_t page, uint32_t offset, uint32_t length) {
+  scatterlist sg;
+  sg.page = phys_addr(page);
+  sg.offset = offset;
+  sg.length = length;
+  return sg;
+}
 
 class dma_fixture : public testing::Test {
  protected:

@@ -130,8 +130,8 @@ bool translating(system& s, size_t unit) {
   return (s.unit(unit).peek(vtd_register::gsts) & te) != 0;
 }
 
-/// A member of a domain that has no context entry: 4.4's domain_context_mapping_one() answers 0
-/// when it cannot allocate the table.
+/// A member of a domain that has no context entry: its requests are blocked while nothing in the
+/// log says why.
 bool some_member_without_context(system& s) {
   std::vector<std::pair<source_id, size_t>> members;
   {

@@ -204,6 +204,114 @@ TEST(fault_event, tells_reads_from_writes_and_widths_from_permissions) {
                    header, fault_lines("Read", nic, 0x101000, 14, "Unknown")}));
 }
 
+constexpr source_id teacher = at(0, 4);
+
+/// A machine with an "edu" device, and the device at work: 100 ms a transfer.
+class edu_system : public system {
+ public:
+  explicit edu_system(unsigned records = 1) : system(machine_with_edu(records)) {
+    EXPECT_EQ(boot().intel_iommu_init, 0);
+  }
+  /// What the device has of `length` bytes at `address` afterwards, or sends there.
+  dma_result transfer(bool to_memory, uint64_t address, uint64_t length = 16) {
+    edu& device = *k().edu_in(teacher);
+    device.write64(0x80, to_memory ? edu::buffer_address : address);
+    device.write64(0x88, to_memory ? address : edu::buffer_address);
+    device.write64(0x90, length);
+    device.write64(0x98, to_memory ? 3 : 1);
+    k().env().clock.advance(edu::transfer_ns);
+    return device.last_transfer();
+  }
+
+ private:
+  static machine_config machine_with_edu(unsigned records) {
+    small_machine m;
+    m.set_cap(default_cap().set_fault_recording_offset(fro).set_number_of_fault_records(records));
+    m.add_function(isa_bridge());
+    m.add_function(function_builder(teacher, edu_vendor_id, edu_device_id, 0x00ff00)
+                       .memory_bar(0, 0xfe800000, edu::window)
+                       .command(0x6)
+                       .build());
+    return m.build();
+  }
+};
+
+// A device's transfer, the record, the message, the handler, the line; and the data stayed.
+TEST(fault_event, a_devices_transfer_ends_in_the_log) {
+  edu_system s;
+  intel_driver& drv = s.driver();
+  dmar_domain* domain = get_domain_for_dev(drv, s.function(teacher).dev, 48);
+  ASSERT_NE(domain, nullptr);
+  constexpr uint64_t pfn = 0x2000;
+  ASSERT_EQ(domain_pfn_mapping(drv, *domain, 0x100, pfn, 1, dma_pte_read | dma_pte_write), 0);
+  ASSERT_EQ(domain_pfn_mapping(drv, *domain, 0x101, pfn + 1, 1, dma_pte_read), 0);
+  s.word(pfn << 12) = 0x1122334455667788;
+  s.word((pfn + 1) << 12) = 0x99;
+  ASSERT_TRUE(s.transfer(false, 0x100000).ok());
+  EXPECT_FALSE(s.log_contains("handling fault status"));
+
+  // Half of it lands in the first page, the second refuses the rest.
+  const dma_result write = s.transfer(true, 0x100ff8);
+  EXPECT_EQ(write.moved, 8u);
+  EXPECT_EQ(write.reason, vtd::fault_reason::write_not_permitted);
+  EXPECT_EQ(s.word((pfn << 12) + 0xff8), 0x1122334455667788u);
+  EXPECT_EQ(s.word((pfn + 1) << 12), 0x99u);
+  const dma_result read = s.transfer(false, 0x102000);
+  EXPECT_EQ(read.moved, 0u);
+  const sequence header = {"DMAR: DRHD: handling fault status reg 2"};
+  EXPECT_EQ(
+      log_with(s, header.front()),
+      chain({header, fault_lines("Write", teacher, 0x101000, 5, "PTE Write access is not set"),
+             header, fault_lines("Read", teacher, 0x102000, 6, "PTE Read access is not set")}));
+  EXPECT_EQ(s.k().interrupts().spurious(), 0u);
+  EXPECT_EQ(s.unit().peek(vtd_register::fsts) & (ppf | pfo), 0u);
+}
+
+// A buffer of which no page is mapped is one transaction: its first page is reported, and the
+// handler runs when the rest of it has met the pending record.
+TEST(fault_event, a_long_transfer_is_reported_once) {
+  edu_system s(4);
+  ASSERT_NE(get_domain_for_dev(s.driver(), s.function(teacher).dev, 48), nullptr);
+  EXPECT_EQ(s.transfer(true, 0x900ff0, 0x1000).moved, 0u);
+  EXPECT_EQ(s.logged("DMAR: DRHD: handling fault status reg 2"), 1);
+  EXPECT_TRUE(s.log_contains("fault addr 900000 "));
+  EXPECT_FALSE(s.log_contains("fault addr 901000 "));
+}
+
+// More sources than records while the event is masked: PFO. Unmasked, the handler takes what was
+// recorded, clears both bits, and the next fault is recorded again (7.3.1).
+TEST(fault_event, an_overflow_is_handled_and_recording_goes_on) {
+  for (const unsigned records : {1u, 2u}) {
+    edu_system s(records);
+    intel_iommu& iommu = *s.driver().dmar_drhd_units.front().iommu;
+    dmar_msi_mask(s.driver(), iommu);
+    std::vector<sequence> recorded;
+    for (unsigned i = 0; i < records + 2; ++i) {
+      const source_id source = at(0, 0x10 + i);
+      s.dma(source, 0x1000 * (i + 1));
+      if (i < records) {
+        recorded.push_back(fault_lines("Read", source, 0x1000 * (i + 1), 2,
+                                       "Present bit in context entry is clear"));
+      }
+    }
+    EXPECT_EQ(s.transfer(true, 0x7000).moved, 0u);
+    EXPECT_EQ(s.unit().peek(vtd_register::fsts) & (ppf | pfo), ppf | pfo);
+    EXPECT_FALSE(s.log_contains("handling fault status"));
+
+    dmar_msi_unmask(s.driver(), iommu);
+    const sequence first = {"DMAR: DRHD: handling fault status reg 3"};
+    sequence lines = first;
+    for (const sequence& r : recorded) lines.insert(lines.end(), r.begin(), r.end());
+    EXPECT_EQ(log_with(s, first.front()), lines) << "the later ones are lost";
+    EXPECT_EQ(s.unit().peek(vtd_register::fsts) & (ppf | pfo), 0u);
+
+    EXPECT_EQ(s.transfer(true, 0x8000).reason, vtd::fault_reason::context_entry_not_present);
+    EXPECT_TRUE(logged_in_order(
+        s, fault_lines("Write", teacher, 0x8000, 2, "Present bit in context entry is clear")));
+    EXPECT_EQ(s.unit().peek(vtd_register::fsts) & (ppf | pfo), 0u);
+  }
+}
+
 // dmar_msi_mask(): while masked the message is held, and goes out when the mask is lifted.
 TEST(fault_event, waits_while_it_is_masked) {
   system s(with_records(1));

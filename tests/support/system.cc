@@ -59,11 +59,14 @@ std::vector<std::string> chain(std::initializer_list<std::vector<std::string>> p
   return all;
 }
 
-system::system(const machine_config& machine, std::string command_line, trace_class classes) {
-  kernel_options options;
-  options.command_line = std::move(command_line);
+system::system(const machine_config& machine, std::string command_line, trace_class classes)
+    : system(machine, kernel_options{.command_line = std::move(command_line),
+                                     .sink = nullptr,
+                                     .classes = classes,
+                                     .recorded_pages = {}}) {}
+
+system::system(const machine_config& machine, kernel_options options) {
   options.sink = &events_;
-  options.classes = classes;
   auto made = kernel::create(machine, std::move(options));
   if (!made.ok()) throw std::runtime_error(std::string(made.status().message()));
   kernel_ = std::move(*made);

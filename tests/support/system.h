@@ -28,6 +28,8 @@ class system {
  public:
   explicit system(const machine_config& machine, std::string command_line = "intel_iommu=on",
                   trace_class classes = trace_class::all);
+  /// With options of the caller's; the events come here all the same.
+  system(const machine_config& machine, kernel_options options);
   ~system();
   system(const system&) = delete;
   system& operator=(const system&) = delete;

@@ -169,6 +169,67 @@ TEST_F(vtd_unlike_qemu, a_write_that_hits_a_read_only_entry_in_the_cache_faults)
   EXPECT_EQ(m.fsts(), 2u);
 }
 
+// What a machine recorded on QEMU's unit has instead (deviations.h).
+class vtd_as_qemu : public testing::Test {
+ protected:
+  static vtd_config config() {
+    vtd_config c;
+    c.deviations = qemu_deviations;
+    return c;
+  }
+  vtd_as_qemu() : m(config()) {
+    table = m.page();
+    m.attach(nic, table, 5);
+    m.start();
+  }
+  machine m;
+  uint64_t table = 0;
+};
+
+TEST_F(vtd_as_qemu, permission_is_missed_in_silence_where_the_cache_knew_the_page) {
+  m.map(table, 3, iova, target | pte_read);
+  EXPECT_EQ(m.write(nic, iova).reason, fault_reason::write_not_permitted) << "from the tables";
+  m.clear_faults();
+  ASSERT_TRUE(m.read(nic, iova).ok());
+  EXPECT_FALSE(m.dma_write(nic, iova, "dropped"));
+  EXPECT_EQ(m.word(target), 0u);
+  EXPECT_EQ(m.fsts(), 0u);
+  m.map(table, 3, iova + 0x1000, target | pte_write);
+  ASSERT_TRUE(m.write(nic, iova + 0x1000).ok());
+  EXPECT_FALSE(m.read(nic, iova + 0x1000).ok());
+  EXPECT_EQ(m.fsts(), 0u);
+  m.flush_domain(5);
+  EXPECT_FALSE(m.write(nic, iova).ok());
+  EXPECT_EQ(m.fsts(), 2u);
+}
+
+TEST(vtd_as_qemu_units, a_missing_page_that_caching_mode_keeps_still_faults) {
+  vtd_config c;
+  c.deviations = qemu_deviations;
+  c.cap.set_caching_mode(true);
+  machine m(c);
+  m.attach(nic, m.page(), 5);
+  m.start();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(m.read(nic, iova).reason, fault_reason::read_not_permitted);
+    EXPECT_EQ(m.fsts(), 2u);
+    m.clear_faults();
+  }
+}
+
+TEST_F(vtd_as_qemu, pass_through_goes_anywhere) {
+  m.attach(disk, 0, 6, 3, 2);
+  EXPECT_EQ(m.read(disk, bit(39)).outcome, dma_outcome::passed);
+  EXPECT_EQ(m.read(disk, bit(48)).outcome, dma_outcome::passed);
+  EXPECT_EQ(m.read(nic, bit(39)).reason, fault_reason::address_beyond_width);
+}
+
+TEST_F(vtd_unlike_qemu, pass_through_ends_with_the_hosts_addresses) {
+  m.attach(disk, 0, 6, 3, 2);
+  EXPECT_TRUE(m.read(disk, bit(39) - 8).ok());
+  EXPECT_EQ(m.read(disk, bit(39)).reason, fault_reason::address_beyond_width);
+}
+
 TEST_F(vtd_unlike_qemu, a_new_root_does_not_flush) {
   // QEMU flushes everything on SRTP and on toggling TE. 10.4.4: software must.
   ASSERT_TRUE(m.read(nic, iova).ok());

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/dma/dma_command.h"
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <set>
+
+#include "absl/strings/str_format.h"
+#include "cli/dma/dma_text.h"
+#include "cli/dma/script.h"
+#include "cli/dma/session.h"
+#include "cli/machines/machine_choice.h"
+#include "cli/output/complain.h"
+#include "cli/output/counted.h"
+#include "cli/verify/boot_mark.h"
+#include "core/panic.h"
+#include "core/text_source.h"
+#include "platform/machine/capture_loader.h"
+
+namespace iommulab {
+namespace {
+
+constexpr uint64_t arena_bytes = uint64_t{4} << 20;
+constexpr int arenas = 2;
+
+/// The folder of a script that lies in a capture; empty for any other.
+std::string capture_of(const std::string& path) {
+  std::string folder = std::filesystem::path(path).parent_path().string();
+  if (folder.empty()) folder = ".";
+  return source_exists(folder + "/pci.txt") && source_exists(folder + "/cmdline") ? folder : "";
+}
+
+/// What a script leaves open: arenas anywhere, and as devices the machine's edu functions.
+void complete(dmalab::script& script, const machine_config& machine) {
+  if (script.arenas.empty()) script.arenas.resize(arenas, {std::nullopt, arena_bytes});
+  if (!script.devices.empty()) return;
+  for (const pci_function_config& f : machine.pci_functions) {
+    if (is_edu(f)) script.devices.push_back({f.id, std::nullopt, std::nullopt});
+  }
+}
+
+/// A system at the moment when a script begins.
+absl::StatusOr<std::unique_ptr<kernel>> boot(const machine_config& machine,
+                                             const std::string& command_line,
+                                             const std::string& capture) {
+  kernel_options options;
+  options.command_line = command_line;
+  auto system = kernel::create(machine, std::move(options));
+  if (!system.ok()) return system.status();
+  const boot_outcome outcome = (*system)->start_up();
+  if (!outcome.panic.empty()) {
+    return errno_status(EIO,
+                        absl::StrFormat("the kernel stops in its start-up: %s", outcome.panic));
+  }
+  if (capture.empty()) {
+    (*system)->finish_boot();
+    (*system)->load_drivers();
+    return system;
+  }
+  const auto folder = verify::capture_folder::open(capture);
+  if (!folder.ok()) return folder.status();
+  verify::api_player player(**system);
+  if (absl::Status status = verify::play_to_boot_mark(**system, *folder, player); !status.ok()) {
+    return status;
+  }
+  return system;
+}
+
+}  // namespace
+
+int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err) {
+  auto script = dmalab::read_script(a.script);
+  if (!script.ok()) return complain(err, script.status());
+  const std::string capture = a.machine.empty() ? capture_of(a.script) : std::string();
+  const auto machine = capture.empty()
+                           ? choose_machine(a.machine.empty() ? default_machine : a.machine)
+                           : load_capture(capture);
+  if (!machine.ok()) return complain(err, machine.status());
+  complete(*script, *machine);
+  const std::string command_line = !a.command_line.empty()
+                                       ? a.command_line
+                                       : script->command_line.value_or(machine->command_line);
+  auto system = boot(*machine, command_line, capture);
+  if (!system.ok()) return complain(err, system.status());
+
+  std::string text;
+  size_t compared = 0;
+  bool differs = false;
+  std::set<std::string_view> spoiled;  // operations that 4.4 gave something else for by mistake
+  dmalab::session_hooks hooks;
+  hooks.ends = [&](const dmalab::outcome& o) {
+    if (!a.quiet) text += dmalab::outcome_text(**system, o);
+    const auto difference = dmalab::difference_text(**system, o);
+    if (o.op->result) ++compared;
+    const auto* known = difference ? dmalab::known_difference_of(**system, o) : nullptr;
+    if (known != nullptr) {
+      text += absl::StrFormat("  known difference: %s\n", known->reason);
+      if (!known->spoils.empty()) spoiled.insert(known->spoils);
+    }
+    if (!difference || known != nullptr || spoiled.contains(o.op->words[0])) return true;
+    text += "\n" + *difference + dmalab::state_text(**system, *script, o);
+    differs = true;
+    return false;
+  };
+  const auto outcomes = dmalab::run_session(**system, *script, hooks);
+  if (!outcomes.ok()) return complain(err, outcomes.status());
+  out << text
+      << absl::StrFormat("%s%s, %d compared with what the script says: %s\n",
+                         text.empty() ? "" : "\n", counted(outcomes->size(), "operation"), compared,
+                         differs ? "the last differs" : "equal");
+  return static_cast<int>(differs ? exit_code::finding : exit_code::good);
+}
+
+void add_dma_command(CLI::App& app, int& exit_status) {
+  auto arguments = std::make_shared<dma_arguments>();
+  CLI::App* const command =
+      app.add_subcommand("dma", "Run a script of DMA operations and check its results");
+  command
+      ->add_option("SCRIPT", arguments->script,
+                   "The script (cli/dma/README.md), or a recorded ops.txt")
+      ->required();
+  command->add_option("--machine", arguments->machine,
+                      "Built-in machine or capture folder (default: the capture that the script "
+                      "lies in, else q35)");
+  command->add_option("--cmdline", arguments->command_line, "The kernel's command line");
+  command->add_flag("--quiet,-q", arguments->quiet, "Show only a difference and the last line");
+  command->footer(
+      "Exit status: 0 every result is what the script says; 1 one differs, or the kernel stopped; "
+      "2 "
+      "bad use, or a script that cannot be run.");
+  command->callback([arguments, &exit_status] {
+    exit_status = run_dma_command(*arguments, std::cout, std::cerr);
+  });
+}
+
+}  // namespace iommulab

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// `iommulab dma`: runs a script of DMA operations, and checks what the script says of their
+// results.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+
+#include "CLI/CLI.hpp"
+
+namespace iommulab {
+
+/// The options as given.
+struct dma_arguments {
+  std::string script{};
+  std::string machine{};       ///< empty: the capture that the script lies in, else default_machine
+  std::string command_line{};  ///< empty: the script's own, else the machine's
+  bool quiet = false;          ///< only differences and the last line
+};
+
+/// Runs the command and returns its exit status (cli/output/complain.h): `finding` when an
+/// operation gave something else than the script says, or the kernel stopped. A script that cannot
+/// be run gives one sentence on `err`.
+int run_dma_command(const dma_arguments& arguments, std::ostream& out, std::ostream& err);
+
+/// Adds the subcommand to `app`; see add_translate_command().
+void add_dma_command(CLI::App& app, int& exit_status);
+
+}  // namespace iommulab

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/dma/dma_text.h"
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/translate/translate_report.h"
+#include "cli/verify/log_listing.h"
+#include "platform/machine/parse.h"
+
+namespace iommulab::dmalab {
+namespace {
+
+std::vector<std::string> log_of(kernel& system, const outcome& o) {
+  std::vector<std::string> texts;
+  const auto& lines = system.env().log.lines();
+  for (size_t i = o.first_log; i < o.last_log; ++i) {
+    if (lines[i].level != log_level::debug) texts.push_back(to_string(lines[i]));
+  }
+  return texts;
+}
+
+verify::numbered_lines our_log(kernel& system, const outcome& o) {
+  std::vector<std::string> texts;
+  const auto& lines = system.env().log.lines();
+  for (size_t i = o.first_log; i < o.last_log; ++i) {
+    if (lines[i].level != log_level::debug) texts.push_back(lines[i].text);
+  }
+  return verify::log_of_run(texts);
+}
+
+verify::numbered_lines recorded_log(const operation& op) {
+  verify::numbered_lines raw;
+  for (const log_record& record : op.ordered_log()) raw.push_back({record.line, record.text});
+  return verify::driver_lines(raw);
+}
+
+std::string joined(const verify::numbered_lines& lines) {
+  std::string text;
+  for (const verify::numbered_line& line : lines) absl::StrAppend(&text, "    ", line.text, "\n");
+  return text.empty() ? "    (nothing)\n" : text;
+}
+
+bool same(const verify::numbered_lines& a, const verify::numbered_lines& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const auto& x, const auto& y) { return x.text == y.text; });
+}
+
+/// The device that the operation works on, by the place of its number among the words.
+std::optional<source_id> device_of(const script& from, const operation& op) {
+  const std::string& name = op.words[0];
+  const bool first = name.starts_with("edu") || name == "unmapa" || name.ends_with("mask") ||
+                     name == "group" || name == "curdom";
+  const size_t place = first ? 1 : 2;
+  uint64_t number = 0;
+  if (op.words.size() <= place || !parse_number(op.words[place], number) ||
+      number >= from.devices.size()) {
+    return std::nullopt;
+  }
+  return from.devices[number].id;
+}
+
+/// "dma=0xfffff000" and "out=[0xfffe0000:0x1000 …": the addresses of a result.
+void add_addresses(std::string_view result, std::set<uint64_t>& found) {
+  for (std::string_view word : split_at(result, ' ')) {
+    const bool named = take_prefix(word, "dma=") || take_prefix(word, "out=[");
+    uint64_t value = 0;
+    if (named && parse_number(word.substr(0, word.find(':')), value) && value != 0) {
+      found.insert(value);
+    }
+  }
+}
+
+}  // namespace
+
+std::string outcome_text(kernel& system, const outcome& o) {
+  const std::string result = o.bug.empty() ? o.result : absl::StrCat("BUG: ", o.bug);
+  std::string text = absl::StrCat(outcome_line(*o.op, result, o.list_size, o.timer_on),
+                                  absl::StrFormat(" t=%d\n", o.time_ns));
+  for (const std::string& line : log_of(system, o)) absl::StrAppend(&text, "  k: ", line, "\n");
+  return text;
+}
+
+std::optional<std::string> difference_text(kernel& system, const outcome& o) {
+  const operation& op = *o.op;
+  if (!o.bug.empty()) {
+    return absl::StrFormat("line %d: operation %d: the kernel stops: %s\n", op.line, op.number,
+                           o.bug);
+  }
+  if (!op.result) return std::nullopt;
+  std::string text;
+  const bool state = op.state.has_value();
+  const std::string recorded =
+      outcome_line(op, *op.result, state ? op.state->list_size : o.list_size,
+                   state ? op.state->timer_on : o.timer_on);
+  const std::string got = outcome_line(op, o.result, o.list_size, o.timer_on);
+  if (recorded != got)
+    absl::StrAppend(&text, "  recorded: ", recorded, "\n  this run: ", got, "\n");
+  if (state) {
+    const verify::numbered_lines theirs = recorded_log(op);
+    const verify::numbered_lines ours = our_log(system, o);
+    if (!same(theirs, ours)) {
+      absl::StrAppend(&text, "  recorded log:\n", joined(theirs), "  log of this run:\n",
+                      joined(ours));
+    }
+  }
+  if (text.empty()) return std::nullopt;
+  return absl::StrFormat("line %d: operation %d differs\n%s", op.line, op.number, text);
+}
+
+const verify::known_operation_difference* known_difference_of(kernel& system, const outcome& o) {
+  return verify::find_known_operation_difference(verify::known_operation_differences(),
+                                                 o.op->died_in(), recorded_log(*o.op),
+                                                 our_log(system, o));
+}
+
+std::string state_text(kernel& system, const script& from, const outcome& o) {
+  const intel_driver& driver = system.driver();
+  std::string text =
+      absl::StrFormat("state: %d waiting for a flush, the unmap timer is %s; %d domains\n",
+                      o.list_size, o.timer_on ? "on" : "off", driver.live_domains);
+  const auto id = device_of(from, *o.op);
+  std::set<uint64_t> addresses;
+  add_addresses(o.result, addresses);
+  if (o.op->result) add_addresses(*o.op->result, addresses);
+  for (const uint64_t address : addresses) {
+    if (!id) break;
+    translate_request request;
+    request.device = *id;
+    request.address = address;
+    const auto walk = walk_in(system, request);
+    if (walk.ok()) absl::StrAppend(&text, "\n", translate_text(*walk));
+  }
+  return text;
+}
+
+}  // namespace iommulab::dmalab

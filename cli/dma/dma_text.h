@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Outcomes of operations for a terminal.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/dma/session.h"
+#include "cli/kernel/kernel.h"
+#include "cli/verify/known_differences.h"
+
+namespace iommulab::dmalab {
+
+/// The operation's line in the form of the recordings, and what the log said below it.
+std::string outcome_text(kernel& system, const outcome& o);
+
+/// What differs from the recording: result, unmaps that wait, timer, log. Nothing when nothing
+/// does, or when nothing was recorded.
+std::optional<std::string> difference_text(kernel& system, const outcome& o);
+
+/// The entry of the list of known differences for the operation, or null.
+const verify::known_operation_difference* known_difference_of(kernel& system, const outcome& o);
+
+/// The state around an operation: what waits for a flush, and where the addresses in its results
+/// lead for its device, entry by entry.
+std::string state_text(kernel& system, const script& from, const outcome& o);
+
+}  // namespace iommulab::dmalab

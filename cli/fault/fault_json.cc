@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "absl/strings/str_format.h"
+#include "cli/fault/fault_report.h"
+#include "nlohmann/json.hpp"
+
+namespace iommulab {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+std::string hex(uint64_t value) {
+  return absl::StrFormat("0x%x", value);
+}
+
+std::string_view name_of(fault_kind kind) {
+  switch (kind) {
+    case fault_kind::dma:
+      return "dma";
+    case fault_kind::interrupt:
+      return "interrupt";
+    case fault_kind::reason_only:
+      return "reason";
+    case fault_kind::queue:
+      return "queue";
+    case fault_kind::page_request:
+      return "page_request";
+    case fault_kind::status:
+      return "status";
+    case fault_kind::suppressed:
+      return "suppressed";
+    case fault_kind::foreign:
+      return "foreign";
+  }
+  return "";
+}
+
+json group_json(const fault_group& group, const system_facts& facts) {
+  const fault_line& fault = group.fault;
+  const fault_explanation explanation =
+      fault.reason ? explain_reason(*fault.reason) : explain_message(fault.subject);
+  json j = {{"kind", name_of(fault.kind)}, {"count", group.count}, {"first", group.source}};
+  if (fault.device) j["device"] = to_short_string(*fault.device);
+  if (fault.kind == fault_kind::dma) {
+    j["access"] = fault.write ? "write" : "read";
+    j["pasid"] = fault.pasid ? json(*fault.pasid) : json(nullptr);
+    json addresses = json::array();
+    for (const uint64_t address : group.addresses) addresses.push_back(hex(address));
+    j["addresses"] = std::move(addresses);
+    j["pattern"] = address_pattern(group.addresses);
+  }
+  if (fault.kind == fault_kind::interrupt) j["indices"] = group.indices;
+  if (!fault.subject.empty()) j["message"] = fault.subject;
+  j["reason"] = fault.reason ? json(*fault.reason) : json(nullptr);
+  j["known"] = explanation.known;
+  j["condition"] = explanation.condition;
+  j["kernel_words"] = explanation.kernel_words;
+  j["section"] = explanation.section;
+  j["hardware"] = explanation.found;
+  j["device_hints"] = device_hints(group, facts);
+  j["address_hints"] = address_hints(group, facts);
+  j["likely"] = explanation.causes;
+  j["look_at"] = explanation.look_at;
+  return j;
+}
+
+}  // namespace
+
+std::string fault_json(const fault_collector& faults, const system_facts& facts) {
+  json groups = json::array();
+  for (const fault_group& group : faults.groups()) groups.push_back(group_json(group, facts));
+  json status = json::array();
+  for (const uint32_t value : faults.status_values()) {
+    status.push_back({{"value", hex(value)}, {"words", status_words(value)}});
+  }
+  json unreadable = json::array();
+  for (const unreadable_line& line : faults.unreadable()) {
+    unreadable.push_back({{"line", line.source}, {"why", line.why}});
+  }
+  const json document = {{"groups", std::move(groups)},
+                         {"status", std::move(status)},
+                         {"suppressed", faults.suppressed()},
+                         {"other_iommus", faults.foreign()},
+                         {"unreadable", std::move(unreadable)}};
+  constexpr int indent = 2;
+  return document.dump(indent, ' ', false, json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace iommulab

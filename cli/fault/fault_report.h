@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Lines put together to faults, and faults to groups: one for each device, kind of request and
+// reason, with the addresses that it met.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/fault/fault_line.h"
+#include "cli/fault/fault_reasons.h"
+#include "cli/fault/system_facts.h"
+
+namespace iommulab {
+
+struct fault_group {
+  fault_line fault;  ///< the first one; for its device, access, reason …
+  size_t count = 0;
+  std::string source;  ///< where the first one stands: "line 12 of dmesg.txt", "argument 1"
+  std::set<uint64_t> addresses;  ///< of DMA requests
+  std::set<uint32_t> indices;    ///< of interrupt requests
+};
+
+struct unreadable_line {
+  std::string source;
+  std::string why;
+};
+
+/// Collects lines in their order.
+class fault_collector {
+ public:
+  /// `source` says where the line stands.
+  void add(std::string_view line, const std::string& source);
+  /// No more lines.
+  void finish();
+
+  [[nodiscard]] const std::vector<fault_group>& groups() const { return groups_; }
+  [[nodiscard]] const std::vector<unreadable_line>& unreadable() const { return unreadable_; }
+  [[nodiscard]] const std::set<uint32_t>& status_values() const { return status_values_; }
+  [[nodiscard]] uint64_t suppressed() const { return suppressed_; }
+  /// Names of other IOMMUs whose faults were seen.
+  [[nodiscard]] const std::set<std::string>& foreign() const { return foreign_; }
+  [[nodiscard]] const system_facts& log_facts() const { return facts_; }
+  /// Whether there is something to explain.
+  [[nodiscard]] bool empty() const { return groups_.empty() && status_values_.empty(); }
+
+ private:
+  void file(fault_line fault, const std::string& source);
+
+  std::vector<fault_group> groups_;
+  std::vector<unreadable_line> unreadable_;
+  std::set<uint32_t> status_values_;
+  uint64_t suppressed_ = 0;
+  std::set<std::string> foreign_;
+  system_facts facts_;
+  std::optional<fault_line> waiting_;  ///< the first half of a two-line message
+  std::string waiting_source_;
+};
+
+/// What is known of the device: "VGA controller [8086:0102]", "no function of this machine; …".
+std::vector<std::string> device_hints(const fault_group& group, const system_facts& facts);
+/// What the addresses say, one sentence a finding.
+std::vector<std::string> address_hints(const fault_group& group, const system_facts& facts);
+/// "address 0x1000", "3 pages one behind the other, 0x1000 to 0x3000", "17 pages between …".
+std::string address_pattern(const std::set<uint64_t>& addresses);
+
+std::string fault_text(const fault_collector& faults, const system_facts& facts);
+std::string fault_json(const fault_collector& faults, const system_facts& facts);
+
+}  // namespace iommulab

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/fault/system_facts.h"
+
+#include <variant>
+
+#include "absl/strings/str_format.h"
+#include "cli/dmar/dmar_meaning.h"
+#include "cli/kernel/kernel.h"
+#include "core/pci/search.h"
+#include "platform/firmware/dmar_table.h"
+#include "platform/machine/parse.h"
+
+namespace iommulab {
+namespace {
+
+/// What stands in `line` behind `head`; nothing without it.
+std::optional<std::string_view> behind(std::string_view line, std::string_view head) {
+  const size_t at = line.find(head);
+  if (at == std::string_view::npos) return std::nullopt;
+  return line.substr(at + head.size());
+}
+
+bool read_hex(std::string_view text, uint64_t& out) {
+  if (text.starts_with("0x")) text.remove_prefix(2);
+  return parse_hex(text.substr(0, text.find_first_not_of("0123456789abcdefABCDEF")), out);
+}
+
+/// "pci 0000:00:02.0: [8086:0102] type 00 class 0x030000"
+void learn_function(std::string_view line, system_facts& facts) {
+  constexpr size_t address_length = 12;
+  constexpr size_t id_length = 4;
+  const auto rest = behind(line, "pci ");
+  source_id id;
+  if (!rest || !parse_pci_address(rest->substr(0, address_length), id)) return;
+  const auto ids = behind(*rest, ": [");
+  const auto class_text = behind(*rest, " class ");
+  uint64_t vendor = 0;
+  uint64_t device = 0;
+  uint64_t class_code = 0;
+  if (!ids || !class_text || ids->size() < 2 * id_length + 1 ||
+      !parse_hex(ids->substr(0, id_length), vendor) ||
+      !parse_hex(ids->substr(id_length + 1, id_length), device) ||
+      !read_hex(*class_text, class_code)) {
+    return;
+  }
+  facts.functions[id] = {static_cast<uint16_t>(vendor), static_cast<uint16_t>(device),
+                         static_cast<uint32_t>(class_code)};
+}
+
+/// "RMRR base: 0x000000cd6f2000 end: 0x000000cd711fff"
+void learn_reserved_region(std::string_view line, system_facts& facts) {
+  const auto first = behind(line, "RMRR base: ");
+  const auto last = first ? behind(*first, " end: ") : std::nullopt;
+  system_facts::range range;
+  if (last && read_hex(*first, range.first) && read_hex(*last, range.last)) {
+    facts.reserved_regions.push_back(range);
+  }
+}
+
+/// "BIOS-e820: [mem 0x0000000000100000-0x000000003fffffff] usable"
+void learn_memory(std::string_view line, system_facts& facts) {
+  const auto first = behind(line, "BIOS-e820: [mem ");
+  const auto last = first ? behind(*first, "-") : std::nullopt;
+  const auto words = last ? behind(*last, "] ") : std::nullopt;
+  system_facts::range range;
+  if (!words || !read_hex(*first, range.first) || !read_hex(*last, range.last)) return;
+  range.words = *words;
+  facts.memory.push_back(std::move(range));
+}
+
+std::string_view words_of(memory_range::kind kind) {
+  return kind == memory_range::kind::ram ? "usable" : "reserved";
+}
+
+void take_functions(kernel& system, system_facts& facts) {
+  for (const pci_root& root : system.pci_hardware().roots()) {
+    system.pci().scan_root_bus(root.segment, root.bus);
+  }
+  system.pci().for_each_pci_dev([&](pci_dev& pdev) {
+    facts.functions[pci_source_id(pdev)] = {pdev.vendor, pdev.device_id, pdev.class_code};
+    return false;
+  });
+  system.pci().for_each_pci_dev([&](pci_dev& pdev) {
+    const source_id own = pci_source_id(pdev);
+    pci_for_each_dma_alias(pdev, [&](pci_dev&, uint16_t alias) {
+      const source_id id = source_id::from_requester_id(own.segment, alias);
+      if (id != own && facts.functions.count(id) == 0) facts.aliases[id].push_back(own);
+      return 0;
+    });
+    return false;
+  });
+}
+
+void take_reserved_regions(const machine_config& machine, system_facts& facts) {
+  const dmar_table table = decode_dmar(machine.dmar_table);
+  if (!table.decodable) return;
+  for (const dmar_structure& structure : table.structures) {
+    const auto* rmrr = std::get_if<dmar_rmrr>(&structure.body);
+    if (rmrr == nullptr || !structure.complete) continue;
+    system_facts::range range{rmrr->base, rmrr->limit, ""};
+    for (const dmar_device_scope& scope : structure.scopes) {
+      if (!scope.complete) continue;
+      if (!range.words.empty()) range.words += ", ";
+      range.words += dmar_path_text(scope);
+    }
+    facts.reserved_regions.push_back(std::move(range));
+  }
+}
+
+}  // namespace
+
+void learn_from_log(std::string_view line, system_facts& facts) {
+  learn_function(line, facts);
+  learn_reserved_region(line, facts);
+  learn_memory(line, facts);
+  if (const auto options = behind(line, "Command line: "); options && !facts.command_line) {
+    facts.command_line = std::string(*options);
+  }
+}
+
+absl::StatusOr<system_facts> facts_of(const machine_config& machine) {
+  auto system = kernel::create(machine, {});
+  if (!system.ok()) return system.status();
+  system_facts facts;
+  facts.source = absl::StrFormat("machine '%s'", machine.name);
+  facts.command_line = machine.command_line;
+  take_functions(**system, facts);
+  take_reserved_regions(machine, facts);
+  for (const memory_range& range : machine.firmware_map) {
+    facts.memory.push_back(
+        {range.start.value(), range.end() - 1, std::string(words_of(range.type))});
+  }
+  return facts;
+}
+
+}  // namespace iommulab

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What is known of the system that a fault comes from: out of the same log, or out of a machine.
+// It names devices, and says what lies at an address.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/status.h"
+#include "core/types.h"
+#include "platform/machine/machine.h"
+
+namespace iommulab {
+
+struct system_facts {
+  struct function {
+    uint16_t vendor = 0;
+    uint16_t device = 0;
+    uint32_t class_code = 0;  ///< 0xBBSSPP
+  };
+  struct range {
+    uint64_t first = 0;
+    uint64_t last = 0;
+    std::string words;  ///< "usable", "reserved"; of an RMRR its devices, when known
+  };
+
+  std::string source;  ///< "the log", "machine 'server'"; empty when nothing is known
+  std::map<source_id, function> functions;
+  /// Requester ids that are no function's own, and the functions whose requests bear them.
+  std::map<source_id, std::vector<source_id>> aliases;
+  std::vector<range> reserved_regions;  ///< RMRRs
+  std::vector<range> memory;            ///< the firmware's map
+  std::optional<std::string> command_line;
+};
+
+/// Takes what a log line says, if it says something.
+void learn_from_log(std::string_view line, system_facts& facts);
+/// EINVAL when the machine cannot be built.
+absl::StatusOr<system_facts> facts_of(const machine_config& machine);
+
+}  // namespace iommulab

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/pagetable/replay_command.h"
+
+#include <iostream>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/output/complain.h"
+#include "cli/pagetable/player.h"
+#include "cli/pagetable/trace_reader.h"
+
+namespace iommulab {
+
+int run_page_table_replay(const page_table_replay_arguments& arguments, std::ostream& out,
+                          std::ostream& err) {
+  std::string text;
+  bool differs = false;
+  for (const std::string& file : arguments.files) {
+    const auto trace = read_page_table_trace(file);
+    if (!trace.ok()) return complain(err, trace.status());
+    const auto replay = play_page_table_trace(*trace);
+    if (!replay.ok()) return complain(err, replay.status());
+    if (!replay->difference) {
+      absl::StrAppendFormat(&text, "%s: %d operations: equal\n", trace->source.name,
+                            replay->operations);
+      continue;
+    }
+    absl::StrAppend(&text, trace->source.name, ": differs at ",
+                    page_table_difference_text(*replay->difference));
+    differs = true;
+  }
+  out << text;
+  return static_cast<int>(differs ? exit_code::finding : exit_code::good);
+}
+
+void add_page_table_replay_command(CLI::App& pagetable, int& exit_status) {
+  const auto a = std::make_shared<page_table_replay_arguments>();
+  CLI::App* const command =
+      pagetable.add_subcommand("replay", "Play recorded runs and check every result");
+  command->add_option("FILE", a->files, "Trace files, plain or .xz")->required();
+  command->footer(
+      "Exit status: 0 all equal; 1 the first difference of a file is shown; 2 bad use or input.");
+  command->callback(
+      [a, &exit_status] { exit_status = run_page_table_replay(*a, std::cout, std::cerr); });
+}
+
+}  // namespace iommulab

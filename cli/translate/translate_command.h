@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// `iommulab translate`: where one DMA address of one device leads, entry by entry.
+#pragma once
+
+#include <iosfwd>
+#include <string>
+
+#include "CLI/CLI.hpp"
+
+namespace iommulab {
+
+/// The options as given.
+struct translate_arguments {
+  std::string device{};  ///< BDF
+  std::string address{};
+  std::string machine{};       ///< empty: the capture that `tables` lies in, else default_machine
+  std::string command_line{};  ///< empty: the machine's own
+  std::string tables{};
+  bool write = false;
+  bool json = false;
+};
+
+/// Runs the command and returns its exit status (cli/output/complain.h): `finding` for a request
+/// that is blocked. What it shows goes to `out`, whole or not at all; when it cannot run, one
+/// sentence goes to `err`.
+int run_translate_command(const translate_arguments& arguments, std::ostream& out,
+                          std::ostream& err);
+
+/// Adds the subcommand to `app`. Parsing a command line that names it runs it, on the standard
+/// streams, and stores the status in `exit_status`, which outlives `app`.
+void add_translate_command(CLI::App& app, int& exit_status);
+
+}  // namespace iommulab

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The walk of one address of one device of one machine, as plain data for whoever shows it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/kernel/kernel.h"
+#include "cli/translate/address_walk.h"
+#include "core/status.h"
+#include "core/types.h"
+#include "platform/machine/machine.h"
+
+namespace iommulab {
+
+struct translate_request {
+  machine_config machine;
+  std::string tables;  ///< a dump of tables to walk in place of the machine's own; empty for these
+  source_id device;
+  uint64_t address = 0;
+  dma_access access = dma_access::read;
+};
+
+struct translate_report {
+  std::string machine;
+  std::string tables;  ///< whose tables: "as start-up leaves them", or the dump's file
+  std::string panic;   ///< why the kernel stopped in its start-up, if it did
+  source_id device;
+  std::string device_words;  ///< "SATA controller [8086:2922]"
+  source_id requester;       ///< what its requests bear: its own id or an alias
+  bool has_unit = false;     ///< a remapping unit covers the device
+  std::string unit;          ///< "dmar0"
+  phys_addr unit_base;
+  bool translating = false;
+  uint64_t root_table = 0;
+  address_walk walk;
+};
+
+/// "00:1f.2" or "0000:00:1f.2". EINVAL with the sentence for anything else.
+absl::StatusOr<source_id> parse_device(const std::string& text);
+/// Decimal, or hexadecimal with 0x; below 2^64. EINVAL with the sentence for anything else.
+absl::StatusOr<uint64_t> parse_dma_address(const std::string& text);
+
+/// Starts the machine and walks. ENODEV when it has no such function; the errors of the machine
+/// and of the dump.
+absl::StatusOr<translate_report> walk_of(translate_request request);
+/// The same on a system that runs already; the request's machine is not looked at.
+absl::StatusOr<translate_report> walk_in(kernel& system, const translate_request& request);
+
+std::string translate_text(const translate_report& report);
+std::string translate_json(const translate_report& report);
+
+}  // namespace iommulab

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "dma/direct/generic_coherent.h"
+
+#include "core/dma/dma_mapping.h"
+#include "core/trace.h"
+#include "dma/contiguous/dma_contiguous.h"
+#include "dma/pages.h"
+
+namespace iommulab {
+namespace {
+
+// One byte too strict, as 4.4 is: a buffer that ends with the mask's last byte counts as beyond.
+bool beyond(phys_addr address, uint64_t size, uint64_t mask) {
+  return address.value() + size > mask;
+}
+
+// A buffer from the contiguous area that the device can reach.
+std::optional<phys_addr> take_contiguous(coherent_memory& m, uint64_t size, uint64_t mask) {
+  const auto pages = dma_alloc_from_contiguous(m.contiguous, page_count(size), get_order(size));
+  if (!pages || !beyond(*pages, size, mask)) return pages;
+  dma_release_from_contiguous(m.contiguous, *pages, page_count(size));
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<phys_addr> dma_generic_alloc_coherent(coherent_memory& m, device& dev, uint64_t size,
+                                                    dma_addr& handle, gfp_t flags) {
+  IOMMULAB_CALL(dev.bus->env.trace, "dma_generic_alloc_coherent");
+  const uint64_t mask = dma_alloc_coherent_mask(dev, flags);
+  flags &= ~gfp_zero;
+  for (;;) {
+    std::optional<phys_addr> pages;
+    if (gfpflags_allow_blocking(flags)) pages = take_contiguous(m, size, mask);
+    if (!pages) pages = alloc_pages(m.pages, flags, get_order(size));
+    if (!pages) return std::nullopt;
+    if (!beyond(*pages, size, mask)) {
+      clear_memory(m, *pages, size);
+      handle = dma_addr(pages->value());
+      return pages;
+    }
+    m.pages.free_pages(*pages, get_order(size));
+    if (mask >= dma_bit_mask(32) || (flags & gfp_dma) != 0) return std::nullopt;
+    flags = (flags & ~gfp_dma32) | gfp_dma;
+  }
+}
+
+void dma_generic_free_coherent(coherent_memory& m, device& dev, uint64_t size, phys_addr cpu_addr) {
+  IOMMULAB_CALL(dev.bus->env.trace, "dma_generic_free_coherent");
+  if (dma_release_from_contiguous(m.contiguous, cpu_addr, page_count(size))) return;
+  m.pages.free_pages(cpu_addr, get_order(size));
+}
+
+}  // namespace iommulab

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "dma/swiotlb/io_tlb.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/strings/str_format.h"
+#include "core/dev_printk.h"
+#include "core/panic.h"
+#include "core/trace.h"
+#include "dma/kernel_address.h"
+
+namespace iommulab {
+namespace {
+
+constexpr uint64_t slot_size = uint64_t{1} << io_tlb_shift;
+constexpr uint64_t default_slabs = (uint64_t{64} << 20) >> io_tlb_shift;
+constexpr phys_addr invalid_phys_addr(UINT64_MAX);
+constexpr phys_addr end_of_low_memory(uint64_t{1} << 32);
+// dma_get_seg_boundary() of a PCI function: no mapping crosses a multiple of 4 GiB.
+constexpr uint64_t slots_per_boundary = (uint64_t{1} << 32) >> io_tlb_shift;
+
+constexpr uint64_t align_up(uint64_t value, uint64_t alignment) {
+  return (value + alignment - 1) & ~(alignment - 1);
+}
+constexpr uint64_t slots_for(uint64_t size) {
+  return (size >> io_tlb_shift) + (size % slot_size != 0 ? 1 : 0);
+}
+constexpr uint64_t in_segment(uint64_t index) {
+  return index & (io_tlb_segsize - 1);
+}
+constexpr bool device_reads(dma_data_direction dir) {
+  return dir == dma_data_direction::to_device || dir == dma_data_direction::bidirectional;
+}
+constexpr bool device_writes(dma_data_direction dir) {
+  return dir == dma_data_direction::from_device || dir == dma_data_direction::bidirectional;
+}
+
+}  // namespace
+
+// Linux v4.4 lib/swiotlb.c: swiotlb_init_with_tbl(). The two tables take no simulated memory here.
+bool io_tlb::init_with_tbl(phys_addr start) {
+  const auto overflow =
+      pages_.reserve_range(io_tlb_overflow, page_size, phys_addr(0), end_of_low_memory);
+  if (!overflow) return false;
+  overflow_buffer_ = *overflow;
+  start_ = start;
+  end_ = start + (nslabs_ << io_tlb_shift);
+  const spin_guard guard(lock_);
+  list_.resize(nslabs_);
+  for (uint64_t i = 0; i < nslabs_; ++i) {
+    list_[i] = static_cast<uint32_t>(io_tlb_segsize - in_segment(i));
+  }
+  orig_addr_.assign(nslabs_, invalid_phys_addr);
+  index_ = 0;
+  return true;
+}
+
+// Linux v4.4 lib/swiotlb.c: swiotlb_init(0)
+void io_tlb::swiotlb_init() {
+  IOMMULAB_CALL(env_.trace, "swiotlb_init");
+  if (nslabs_ == 0) nslabs_ = default_slabs;
+  const bool imaginable = nslabs_ <= end_of_low_memory.value() >> io_tlb_shift;
+  const auto start = imaginable ? pages_.reserve_range(nslabs_ << io_tlb_shift, page_size,
+                                                       phys_addr(0), end_of_low_memory)
+                                : std::nullopt;
+  if (start && init_with_tbl(*start)) return;
+  if (start) pages_.free_reserved(*start, nslabs_ << io_tlb_shift);
+  env_.log.print(log_level::warning, "Cannot allocate SWIOTLB buffer");
+  no_iotlb_memory_ = true;
+}
+
+// Linux v4.4 lib/swiotlb.c: swiotlb_free()
+void io_tlb::swiotlb_free() {
+  IOMMULAB_CALL(env_.trace, "swiotlb_free");
+  if (orig_addr_.empty()) return;
+  pages_.free_reserved(overflow_buffer_, io_tlb_overflow);
+  pages_.free_reserved(start_, nslabs_ << io_tlb_shift);
+  const spin_guard guard(lock_);
+  list_.clear();
+  orig_addr_.clear();
+  start_ = end_ = overflow_buffer_ = phys_addr(0);
+  nslabs_ = 0;
+}
+
+// Linux v4.4 lib/swiotlb.c: swiotlb_print_info()
+void io_tlb::swiotlb_print_info() const {
+  if (no_iotlb_memory_) {
+    env_.log.print(log_level::warning, "software IO TLB: No low mem");
+    return;
+  }
+  env_.log.print(
+      log_level::info,
+      absl::StrFormat("software IO TLB [mem 0x%08x-0x%08x] (%dMB) mapped at [%016x-%016x]",
+                      start_.value(), end_.value(), (nslabs_ << io_tlb_shift) >> 20,
+                      kernel_address(start_), kernel_address(end_ - 1)));
+}
+
+// Linux v4.4 lib/swiotlb.c: swiotlb_bounce(). All of memory is mapped, there is no high memory.
+void io_tlb::bounce(phys_addr orig, phys_addr tlb_addr, uint64_t size,
+                    dma_data_direction dir) const {
+  std::byte* original = memory_.at(orig, size);
+  std::byte* slots = memory_.at(tlb_addr, size);
+  bug_on(original == nullptr || slots == nullptr,
+         "swiotlb_bounce: a buffer lies outside of memory");
+  if (dir == dma_data_direction::to_device) {
+    std::memcpy(slots, original, size);
+  } else {
+    std::memcpy(original, slots, size);
+  }
+}
+
+// The loop of swiotlb_tbl_map_single(): from the index on, once around. Runs that would cross a
+// multiple of 4 GiB are stepped over (lib/iommu-helper.c: iommu_is_span_boundary()).
+std::optional<uint64_t> io_tlb::find_slots(uint64_t nslots, uint64_t stride) {
+  const uint64_t offset_slots = slots_for(start_.value() & (end_of_low_memory.value() - 1));
+  const auto crosses = [&](uint64_t index) {
+    return ((offset_slots + index) & (slots_per_boundary - 1)) + nslots > slots_per_boundary;
+  };
+  uint64_t index = align_up(index_, stride);
+  if (index >= nslabs_) index = 0;
+  const uint64_t wrap = index;
+  do {
+    if (!crosses(index) && list_[index] >= nslots) return index;
+    index += stride;
+    if (index >= nslabs_) index = 0;
+  } while (index != wrap);
+  return std::nullopt;
+}
+
+// The free slots below `index` in its segment reach `count` further than `index`.
+void io_tlb::count_back(uint64_t index, uint32_t count) {
+  while (in_segment(index) != 0 && list_[index - 1] != 0) list_[--index] = ++count;
+}
+
+void io_tlb::take(uint64_t index, uint64_t nslots) {
+  for (uint64_t i = index; i < index + nslots; ++i) list_[i] = 0;
+  count_back(index, 0);
+  index_ = index + nslots < nslabs_ ? index + nslots : 0;
+}
+
+// Linux v4.4 lib/swiotlb.c: swiotlb_tbl_map_single()
+std::optional<phys_addr> io_tlb::swiotlb_tbl_map_single(device& dev, phys_addr orig, uint64_t size,
+                                                        dma_data_direction dir) {
+  IOMMULAB_CALL(env_.trace, "swiotlb_tbl_map_single");
+  if (no_iotlb_memory_) {
+    throw kernel_panic(
+        "Can not allocate SWIOTLB buffer earlier and can't now provide you with the DMA bounce "
+        "buffer");
+  }
+  const uint64_t nslots = slots_for(size);
+  // Larger mappings begin with a page.
+  const uint64_t stride = size > page_size ? page_size >> io_tlb_shift : 1;
+  bug_on(nslots == 0, "swiotlb_tbl_map_single: a buffer of no bytes");
+  std::optional<uint64_t> index;
+  bool tell = false;
+  {
+    const spin_guard guard(lock_);
+    index = find_slots(nslots, stride);
+    if (index) {
+      take(*index, nslots);
+    } else {
+      tell = ratelimit_.allows(env_, "swiotlb_tbl_map_single");
+    }
+  }
+  if (!index) {
+    if (tell) {
+      dev_printk(dev, log_level::warning, "swiotlb buffer is full (sz: %d bytes)", size);
+    }
+    return std::nullopt;
+  }
+  for (uint64_t i = 0; i < nslots; ++i) orig_addr_[*index + i] = orig + (i << io_tlb_shift);
+  const phys_addr tlb_addr = start_ + (*index << io_tlb_shift);
+  if (device_reads(dir)) bounce(orig, tlb_addr, size, dma_data_direction::to_device);
+  return tlb_addr;
+}
+
+// Linux v4.4 lib/swiotlb.c: swiotlb_tbl_unmap_single()
+void io_tlb::swiotlb_tbl_unmap_single(device& /*dev*/, phys_addr tlb_addr, uint64_t size,
+                                      dma_data_direction dir) {
+  IOMMULAB_CALL(env_.trace, "swiotlb_tbl_unmap_single");
+  const uint64_t nslots = slots_for(size);
+  const uint64_t index = slot_of(tlb_addr);
+  bug_on(index >= nslabs_ || nslots > nslabs_ - index,
+         "swiotlb_tbl_unmap_single: slots beyond the end");
+  const phys_addr orig = orig_addr_[index];
+  if (orig != invalid_phys_addr && device_writes(dir)) {
+    bounce(orig, tlb_addr, size, dma_data_direction::from_device);
+  }
+  const spin_guard guard(lock_);
+  const uint64_t end_of_segment = align_up(index + 1, io_tlb_segsize);
+  uint32_t count = index + nslots < end_of_segment ? list_[index + nslots] : 0;
+  for (uint64_t i = index + nslots; i-- > index;) {
+    list_[i] = ++count;
+    orig_addr_[i] = invalid_phys_addr;
+  }
+  count_back(index, count);
+}
+
+// Linux v4.4 lib/swiotlb.c: swiotlb_tbl_sync_single()
+void io_tlb::swiotlb_tbl_sync_single(device& /*dev*/, phys_addr tlb_addr, uint64_t size,
+                                     dma_data_direction dir, dma_sync_target target) {
+  IOMMULAB_CALL(env_.trace, "swiotlb_tbl_sync_single");
+  const uint64_t index = slot_of(tlb_addr);
+  if (orig_addr_[index] == invalid_phys_addr) return;
+  const phys_addr orig = orig_addr_[index] + (tlb_addr.value() & (slot_size - 1));
+  bug_on(dir > dma_data_direction::from_device, "swiotlb_tbl_sync_single: invalid direction");
+  if (target == dma_sync_target::cpu && device_writes(dir)) {
+    bounce(orig, tlb_addr, size, dma_data_direction::from_device);
+  }
+  if (target == dma_sync_target::device && device_reads(dir)) {
+    bounce(orig, tlb_addr, size, dma_data_direction::to_device);
+  }
+}
+
+uint64_t io_tlb::used_slots() const {
+  const spin_guard guard(lock_);
+  return static_cast<uint64_t>(std::count(list_.begin(), list_.end(), 0u));
+}
+
+}  // namespace iommulab

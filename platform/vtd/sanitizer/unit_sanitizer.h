@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The sanitizer's eyes on one unit: what the unit reads, serves from its caches, and is commanded
+// to do, held against what the processor did to the tables. It changes nothing that the unit does.
+//
+// Called by the unit at the places that README.md lists; null there when off.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/iommu/table_observer.h"
+#include "platform/memory/physical_memory.h"
+#include "platform/vtd/config.h"
+#include "platform/vtd/invalidation.h"
+#include "platform/vtd/sanitizer/finding.h"
+#include "platform/vtd/sanitizer/table_reader.h"
+#include "platform/vtd/sanitizer/table_shadow.h"
+#include "platform/vtd/sanitizer/unmap_windows.h"
+#include "platform/vtd/sanitizer/write_history.h"
+#include "platform/vtd/translation.h"
+
+namespace iommulab {
+
+/// What the units of a machine are checked with together.
+struct sanitizer_state {
+  sanitizer_state(const physical_memory& memory, const virtual_clock& clock, const tracer& trace)
+      : history(clock, trace), tables(memory) {}
+
+  write_history history;
+  table_shadow shadow;
+  table_reader tables;
+  finding_log log;
+};
+
+class unit_sanitizer {
+ public:
+  /// All outlive the sanitizer.
+  unit_sanitizer(sanitizer_state& state, const vtd_config& config, const vtd_caches& caches,
+                 phys_addr base);
+  unit_sanitizer(const unit_sanitizer&) = delete;
+  unit_sanitizer& operator=(const unit_sanitizer&) = delete;
+
+  // --- from the unit: commands -------------------------------------------------------------
+  void root_latched(uint64_t root) { root_ = root; }
+  void translation_switched(bool on) { translating_ = on; }
+  void write_buffer_flushed() { drained_ = state_.history.close(); }
+  void contexts_invalidated(const vtd::context_cache_descriptor& request);
+  void iotlb_invalidated(const vtd::iotlb_descriptor& request);
+  /// `bytes` from `address` on, everything when 0; the device has answered.
+  void device_tlb_invalidated(uint16_t source, uint64_t address, uint64_t bytes);
+
+  // --- from the unit: requests -------------------------------------------------------------
+  /// A walk read a word of a root or context table, or of a paging table, for this request.
+  void context_word_read(uint64_t word, uint16_t source);
+  void paging_word_read(uint64_t word, domain_id domain, uint64_t address);
+  /// The context that a request goes by, failed or not.
+  void context_used(source_id source, const context& ctx);
+  /// A walk starts at a table that a paging-structure cache knows.
+  void table_used(const context& ctx, uint64_t address, const cached_table& table);
+  /// The translation that a request goes by; `cached` when the IOTLB had it.
+  void translation_used(const dma_request& request, const context& ctx, const iotlb_entry& entry,
+                        bool cached);
+  /// A device-TLB was given a translation, or a device used one.
+  void device_tlb_filled(const dma_request& request, domain_id domain,
+                         const dma_translation& given);
+  void device_tlb_used(const dma_request& request);
+
+  // --- from the observer -------------------------------------------------------------------
+  void page_freed(uint64_t page);
+  void unmap_returned(const unmapped_range& range);
+  /// The entry through which the unit may come to read `page` as a table, if there is one.
+  [[nodiscard]] std::optional<uint64_t> entry_leading_to(uint64_t page) const;
+
+  [[nodiscard]] phys_addr base() const { return base_; }
+  [[nodiscard]] const std::string& name() const { return config_.name; }
+  [[nodiscard]] window_figures deferred_figures() const { return windows_.figures(); }
+
+ private:
+  /// A translation that a device keeps, by device and first byte as the device sees it.
+  using grant_key = std::pair<uint16_t, uint64_t>;
+  struct grant {
+    domain_id domain;
+    uint64_t target = 0;  ///< where the first byte leads
+    uint64_t bytes = 0;
+  };
+  [[nodiscard]] finding begin(sanitizer_rule rule, uint64_t address, std::string sentence) const;
+  void blame(finding& f, episode when, std::string_view what) const;
+  /// Names the latest write of `path` as what made the stale state.
+  void blame_path(finding& f, const word_path& path) const;
+  void check_word(uint64_t word, const finding& reader);
+  void stale(std::string_view cache, const dma_request& request, domain_id domain,
+             const std::string& served, const page_in_memory& now, const word_path& path);
+  /// Whether an unmap that returned explains that `address` still leads somewhere; counts it.
+  bool in_window(std::string_view cache, const dma_request& request, domain_id domain,
+                 uint64_t address);
+  void still_reachable(uint64_t address, domain_id domain, const std::string& where);
+  [[nodiscard]] std::optional<std::string> who_still_knows(const unmapped_range& range,
+                                                           uint64_t& address) const;
+
+  sanitizer_state& state_;
+  const vtd_config& config_;
+  const vtd_caches& caches_;
+  phys_addr base_;
+  bool translating_ = false;
+  uint64_t root_ = 0;
+  episode drained_ = 0;  ///< the last whose writes are out of the write buffers
+  unmap_windows windows_;
+  std::map<grant_key, grant> granted_;
+};
+
+}  // namespace iommulab

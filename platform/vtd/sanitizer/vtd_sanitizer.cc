@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "platform/vtd/sanitizer/vtd_sanitizer.h"
+
+#include "absl/strings/str_format.h"
+#include "platform/vtd/unit.h"
+
+namespace iommulab {
+namespace {
+
+constexpr uint64_t wide_entry_bytes = 16;  // of root and context entries
+
+/// First byte of the entry that `word` belongs to.
+uint64_t entry_of(table_kind kind, uint64_t word) {
+  return kind == table_kind::paging ? word : word & ~(wide_entry_bytes - 1);
+}
+
+/// The table that an entry with this word points to, if it is present.
+std::optional<uint64_t> target_of(table_kind kind, uint64_t value) {
+  const bool present = kind == table_kind::paging ? vtd::second_level_entry{value}.present()
+                                                  : vtd::root_entry::p.test(value);
+  if (!present) return std::nullopt;
+  return vtd::second_level_entry{value}.address().value();
+}
+
+}  // namespace
+
+vtd_sanitizer::vtd_sanitizer(const physical_memory& memory, const virtual_clock& clock,
+                             tracer& trace)
+    : trace_(trace), state_(memory, clock, trace) {
+  trace_.keep_open_calls(true);
+}
+
+vtd_sanitizer::~vtd_sanitizer() {
+  trace_.keep_open_calls(false);
+}
+
+void vtd_sanitizer::watch(vtd_unit& unit, phys_addr base) {
+  units_.push_back(std::make_unique<unit_sanitizer>(state_, unit.config(), unit.caches(), base));
+  unit.set_sanitizer(units_.back().get());
+}
+
+void vtd_sanitizer::table_word_written(table_kind kind, phys_addr word, uint64_t before,
+                                       uint64_t after) {
+  if (before == after) return;
+  const uint64_t at = word.value();
+  if (changed_while_present(kind, at, before, after)) report_change(at, entry_of(kind, at));
+  const episode now = state_.history.now();
+  state_.shadow.written(at, now);
+  if (entry_of(kind, at) != at) return;
+  const auto left = target_of(kind, before);
+  if (left && left != target_of(kind, after)) state_.shadow.unlinked(*left, now);
+}
+
+void vtd_sanitizer::cache_lines_flushed(phys_addr start, uint64_t bytes) {
+  state_.shadow.flushed(start.value(), bytes);
+}
+
+void vtd_sanitizer::table_page_allocated(phys_addr page) {
+  state_.shadow.allocated(page.value(), state_.history.now());
+}
+
+void vtd_sanitizer::table_page_freed(phys_addr page) {
+  for (const auto& unit : units_) unit->page_freed(page.value());
+  state_.shadow.freed(page.value(), state_.history.now());
+}
+
+void vtd_sanitizer::unmap_returned(const unmapped_range& range) {
+  for (const auto& unit : units_) {
+    if (unit->base() == range.unit) unit->unmap_returned(range);
+  }
+}
+
+// Permissions of a paging entry may change while it is present, in one store; what it points to
+// may not, nor either half of a root or context entry.
+bool vtd_sanitizer::changed_while_present(table_kind kind, uint64_t word, uint64_t before,
+                                          uint64_t after) const {
+  if (kind == table_kind::paging) {
+    using entry = vtd::second_level_entry;
+    const uint64_t permissions = vtd::mask_of(entry::r, entry::w);
+    return entry{before}.present() && entry{after}.present() &&
+           ((before ^ after) & ~permissions) != 0;
+  }
+  const uint64_t low_word = entry_of(kind, word);
+  if (word != low_word) return vtd::root_entry::p.test(state_.tables.word(low_word));
+  return vtd::root_entry::p.test(before) && vtd::root_entry::p.test(after);
+}
+
+void vtd_sanitizer::report_change(uint64_t word, uint64_t entry) {
+  for (const auto& unit : units_) {
+    if (!unit->entry_leading_to(word & page_mask)) continue;
+    finding f;
+    f.rule = sanitizer_rule::present_before_complete;
+    f.unit = unit->name();
+    f.address = entry;
+    f.entry = word;
+    f.now = state_.history.here();
+    f.sentence = absl::StrFormat(
+        "The word at 0x%x was written while its entry is present in a table that the unit uses",
+        word);
+    if (const episode made = state_.shadow.last_write(entry); made != 0) {
+      f.made_by = "The present bit was written";
+      f.made = state_.history.at(made);
+    }
+    state_.log.add(std::move(f));
+  }
+}
+
+window_figures vtd_sanitizer::deferred_figures() const {
+  window_figures sum;
+  for (const auto& unit : units_) sum += unit->deferred_figures();
+  return sum;
+}
+
+std::string to_text(const vtd_sanitizer& sanitizer) {
+  const finding_log& log = sanitizer.log();
+  std::string text;
+  for (const finding& f : log.findings()) text += to_text(f) + '\n';
+  if (log.beyond_capacity() > 0) {
+    text += absl::StrFormat("and %d more\n\n", log.beyond_capacity());
+  }
+  text += absl::StrFormat("IOMMU sanitizer: %d errors\n", log.errors());
+  const window_figures w = sanitizer.deferred_figures();
+  if (w.windows + w.open > 0) {
+    text += absl::StrFormat(
+        "Deferred unmaps: %d invalidated, %d not yet; reachable for at most %d ns, %d ns on "
+        "average; accesses that got through: %d in %d of them, at most %d in one\n",
+        w.windows, w.open, w.longest_ns, w.windows == 0 ? 0 : w.total_ns / w.windows, w.accesses,
+        w.entered, w.most_accesses);
+  }
+  return text;
+}
+
+}  // namespace iommulab

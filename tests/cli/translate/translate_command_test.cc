@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/translate/translate_command.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "support/golden.h"
+
+namespace iommulab {
+namespace {
+
+using nlohmann::json;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct command_result {
+  int status = -1;
+  std::string out;
+  std::string err;
+};
+
+command_result translate(const translate_arguments& arguments) {
+  std::ostringstream out;
+  std::ostringstream err;
+  command_result result;
+  result.status = run_translate_command(arguments, out, err);
+  result.out = out.str();
+  result.err = err.str();
+  return result;
+}
+
+/// Status 2, one sentence that says `text`, and nothing besides.
+void expect_refused(const translate_arguments& arguments, const std::string& text) {
+  const command_result result = translate(arguments);
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+  EXPECT_THAT(result.err, HasSubstr(text));
+}
+
+TEST(translate_command, shows_the_identity_map_of_the_isa_bridge) {
+  // CONFIG_INTEL_IOMMU_FLOPPY_WA: the first 16 MiB, one to one.
+  const command_result result = translate({.device = "00:1f.0", .address = "0x12345"});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.err, "");
+  EXPECT_THAT(result.out, ContainsRegex("root +0x[0-9a-f]+ +0 +.*present, context table 0x"));
+  EXPECT_THAT(result.out,
+              ContainsRegex("context +0x[0-9a-f]+ +248 .*TT 0.*AW 1 .39 bits.*domain "));
+  EXPECT_THAT(result.out, ContainsRegex("level 3 +0x[0-9a-f]+ +0 .*R W, table 0x"));
+  EXPECT_THAT(result.out, ContainsRegex("level 2 .*R W, page 0x0, 2 MiB, PS"));
+  EXPECT_THAT(result.out, HasSubstr("host address 0x12345, in a page of 2 MiB, read and write"));
+  EXPECT_THAT(result.out, Not(HasSubstr("\x1b")));
+}
+
+TEST(translate_command, a_fault_has_its_number_the_kernels_words_and_its_paragraph) {
+  const command_result result = translate({.device = "00:1f.0", .address = "0x1000000"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.err, "");
+  EXPECT_THAT(result.out, HasSubstr("fault reason 06h (6): \"PTE Read access is not set\""));
+  EXPECT_THAT(result.out, HasSubstr("LGN.3"));
+  EXPECT_THAT(result.out, HasSubstr("7.1"));
+  EXPECT_THAT(result.out, HasSubstr("Unsupported Request"));
+
+  const command_result write =
+      translate({.device = "00:1f.0", .address = "0x1000000", .write = true});
+  EXPECT_EQ(write.status, 1);
+  EXPECT_THAT(write.out, HasSubstr("fault reason 05h (5): \"PTE Write access is not set\""));
+  EXPECT_THAT(write.out, HasSubstr("lost without an answer"));
+}
+
+TEST(translate_command, pass_through_and_no_translation_reach_the_same_address) {
+  const command_result passed = translate(
+      {.device = "00:04.0", .address = "4096", .command_line = "intel_iommu=on iommu=pt"});
+  EXPECT_EQ(passed.status, 0);
+  EXPECT_THAT(passed.out, HasSubstr("TT 2 (pass-through)"));
+  EXPECT_THAT(passed.out, HasSubstr("host address 0x1000, passed through"));
+  const command_result off =
+      translate({.device = "00:04.0", .address = "4096", .command_line = "intel_iommu=off"});
+  EXPECT_EQ(off.status, 0);
+  EXPECT_THAT(off.out, HasSubstr("nothing is translated"));
+  EXPECT_THAT(off.out, HasSubstr("host address 0x1000, passed through"));
+  EXPECT_THAT(off.out, Not(HasSubstr("context")));
+}
+
+TEST(translate_command, the_interrupt_range_is_no_memory) {
+  EXPECT_EQ(translate({.device = "00:1f.0", .address = "0xfee00010", .write = true}).status, 0);
+  const command_result read = translate({.device = "00:1f.0", .address = "0xfee00010"});
+  EXPECT_EQ(read.status, 1);
+  EXPECT_THAT(read.out, HasSubstr("interrupt range"));
+  EXPECT_THAT(read.out, Not(HasSubstr("fault reason")));
+}
+
+TEST(translate_command, a_device_behind_a_bridge_bears_the_bridges_id) {
+  const command_result result =
+      translate({.device = "0000:07:01.0", .address = "0", .machine = "server"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.out, HasSubstr("its requests bear the id 07:00.0"));
+  // A PCI Express endpoint's requests bear its own.
+  EXPECT_THAT(translate({.device = "41:00.0", .address = "0", .machine = "server"}).out,
+              Not(HasSubstr("bear")));
+}
+
+TEST(translate_command, json_has_every_step_and_the_result) {
+  const command_result result = translate({.device = "00:1f.0", .address = "0x1000", .json = true});
+  EXPECT_EQ(result.status, 0);
+  const json d = json::parse(result.out);
+  EXPECT_EQ(d["device"], "0000:00:1f.0");
+  EXPECT_EQ(d["unit"]["name"], "dmar0");
+  EXPECT_EQ(d["unit"]["translating"], true);
+  ASSERT_EQ(d["steps"].size(), 4u);
+  EXPECT_EQ(d["steps"][0]["step"], "root");
+  EXPECT_EQ(d["steps"][0]["table"], d["unit"]["root_table"]);
+  EXPECT_EQ(d["steps"][1]["index"], 0xf8);
+  EXPECT_EQ(d["steps"][3]["step"], "level 2");
+  EXPECT_EQ(d["result"]["outcome"], "translated");
+  EXPECT_EQ(d["result"]["host_address"], "0x1000");
+  EXPECT_EQ(d["result"]["page_bytes"], 2 << 20);
+
+  const json fault =
+      json::parse(translate({.device = "00:04.0", .address = "0", .json = true}).out);
+  EXPECT_EQ(fault["result"]["outcome"], "blocked");
+  EXPECT_EQ(fault["result"]["fault"]["reason"], 2);
+  EXPECT_EQ(fault["result"]["fault"]["kernel_words"], "Present bit in context entry is clear");
+}
+
+TEST(translate_command, nonsense_is_refused_with_one_sentence) {
+  expect_refused({.device = "00:1f.8", .address = "0"}, "BDF is \"00:1f.8\"");
+  expect_refused({.device = "00:20.0", .address = "0"}, "BDF is \"00:20.0\"");
+  expect_refused({.device = "nic", .address = "0"}, "BDF is \"nic\"");
+  expect_refused({.device = "00:19.0", .address = "0"}, "'q35' has no function 0000:00:19.0");
+  expect_refused({.device = "0001:00:1f.0", .address = "0"}, "no function 0001:00:1f.0");
+  for (const char* address :
+       {"", "fff", "-1", "0x", "0x10000000000000000", "18446744073709551616", "1 "}) {
+    expect_refused({.device = "00:1f.0", .address = address}, "ADDRESS is \"");
+  }
+  expect_refused({.device = "00:1f.0", .address = "0", .machine = "mainframe"}, "'mainframe'");
+  expect_refused({.device = "00:1f.0", .address = "0", .tables = "no/such/pt-boot.txt"},
+                 "no/such/pt-boot.txt");
+}
+
+TEST(translate_command, a_dump_that_does_not_read_is_refused_with_its_place) {
+  const std::string path = ::testing::TempDir() + "translate_pt-x.txt";
+  std::ofstream(path) << "# root table 0x1000\nR 0x1000 zero lo=0 hi=0\n";
+  expect_refused({.device = "00:1f.0", .address = "0", .tables = path},
+                 path + ": line 2: entry is ");
+  std::ofstream(path) << "one line of a text\n";
+  expect_refused({.device = "00:1f.0", .address = "0", .tables = path}, path + ": line 1: ");
+  std::ofstream(path) << "";
+  expect_refused({.device = "00:1f.0", .address = "0", .tables = path}, path);
+  std::filesystem::remove(path);
+}
+
+TEST(translate_command, a_dump_comes_with_the_machine_of_its_capture) {
+  const std::string folder = (golden::root() / "kernel/v4_4/boot/bridges").string();
+  const std::string dump = folder + "/pt-boot.txt";
+  if (!golden::exists(dump)) GTEST_SKIP() << "no capture boot/bridges";
+  const command_result result =
+      translate({.device = "00:1f.0", .address = "0x1000", .tables = dump});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("machine"));
+  EXPECT_THAT(result.out, HasSubstr("bridges"));
+  EXPECT_THAT(result.out, HasSubstr(dump));
+  EXPECT_EQ(
+      result.out,
+      translate({.device = "00:1f.0", .address = "0x1000", .machine = folder, .tables = dump}).out);
+}
+
+TEST(translate_command, the_subcommand_takes_access_and_stores_the_status) {
+  CLI::App app;
+  int exit_status = -1;
+  add_translate_command(app, exit_status);
+  ::testing::internal::CaptureStdout();
+  app.parse("translate 00:1f.0 0x1000000 --access write");
+  EXPECT_THAT(::testing::internal::GetCapturedStdout(), HasSubstr("fault reason 05h"));
+  EXPECT_EQ(exit_status, 1);
+  CLI::App other;
+  add_translate_command(other, exit_status);
+  EXPECT_THROW(other.parse("translate 00:1f.0 0 --access fetch"), CLI::ParseError);
+}
+
+}  // namespace
+}  // namespace iommulab

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// stale-translation: each cache in turn serves what the tables no longer say, or serves it no more
+// because software told it to forget.
+#include "sanitizer/watched_machine.h"
+
+namespace iommulab::vtd_test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class stale : public ::testing::Test {
+ protected:
+  void boot(watched_machine& w) {
+    w.attach(nic);
+    w.map(iova, target | 3);
+    w.m.start();
+  }
+  /// Clears the leaf 1000 ns later, in two open functions.
+  void clear_leaf(watched_machine& w, uint64_t value = 0) {
+    w.clock.advance(1000);
+    IOMMULAB_CALL(w.m.trace, "domain_unmap");
+    IOMMULAB_CALL(w.m.trace, "dma_pte_clear_level");
+    w.store_flushed(table_kind::paging, w.entry(iova), value);
+  }
+};
+
+TEST_F(stale, a_page_that_was_unmapped_and_not_invalidated) {
+  watched_machine w;
+  boot(w);
+  ASSERT_EQ(w.m.read(nic, iova + 0x10).address, target + 0x10);
+  clear_leaf(w);
+  w.clock.advance(500);
+  // The unit goes by its cache; that is what the sanitizer tells of.
+  ASSERT_EQ(w.m.read(nic, iova + 0x10).address, target + 0x10);
+  const finding f = w.only();
+  EXPECT_EQ(f.rule, sanitizer_rule::stale_translation);
+  EXPECT_EQ(f.unit, "dmar0");
+  EXPECT_EQ(f.address, iova + 0x10);
+  EXPECT_EQ(f.source, source_id::from_requester_id(0, nic));
+  EXPECT_EQ(f.domain, domain_id(domain));
+  EXPECT_EQ(f.entry, w.entry(iova));
+  EXPECT_EQ(f.now.time_ns, 1500u);
+  EXPECT_THAT(f.now.stack, IsEmpty());
+  EXPECT_EQ(f.made.time_ns, 1000u);
+  EXPECT_THAT(f.made.stack, ElementsAre("domain_unmap", "dma_pte_clear_level"));
+  EXPECT_EQ(f.count, 1u);
+  EXPECT_EQ(w.sanitizer.log().errors(), 1u);
+
+  w.m.read(nic, iova + 0x10);
+  EXPECT_EQ(w.only().count, 2u);
+}
+
+TEST_F(stale, nothing_when_the_page_was_invalidated) {
+  watched_machine w;
+  boot(w);
+  ASSERT_TRUE(w.m.read(nic, iova).ok());
+  clear_leaf(w);
+  w.m.flush_pages(domain, iova, 0, true);
+  EXPECT_FALSE(w.m.read(nic, iova).ok());
+  w.expect_none();
+}
+
+TEST_F(stale, the_neighbours_invalidation_does_not_count) {
+  watched_machine w;
+  boot(w);
+  ASSERT_TRUE(w.m.read(nic, iova).ok());
+  clear_leaf(w);
+  w.m.flush_pages(domain, iova + 0x1000, 0, true);
+  w.m.flush_pages(domain + 1, iova, 0, true);
+  w.m.read(nic, iova);
+  EXPECT_EQ(w.only().rule, sanitizer_rule::stale_translation);
+}
+
+TEST_F(stale, a_page_that_leads_elsewhere_now) {
+  watched_machine w;
+  boot(w);
+  ASSERT_TRUE(w.m.read(nic, iova).ok());
+  clear_leaf(w);
+  w.store_flushed(table_kind::paging, w.entry(iova), (target + 0x5000) | 3);
+  w.m.write(nic, iova);
+  EXPECT_THAT(w.only().sentence, HasSubstr("led to 0x800000"));
+  EXPECT_THAT(w.only().sentence, HasSubstr("leads to 0x805000"));
+}
+
+// Fewer rights: what is still granted is no finding, what is not granted any more is one.
+TEST_F(stale, a_right_that_was_taken_away) {
+  watched_machine w;
+  boot(w);
+  ASSERT_TRUE(w.m.write(nic, iova).ok());
+  clear_leaf(w, target | 1);
+  EXPECT_TRUE(w.m.read(nic, iova).ok());
+  w.expect_none();
+  EXPECT_TRUE(w.m.write(nic, iova).ok());
+  EXPECT_EQ(w.only().rule, sanitizer_rule::stale_translation);
+}
+
+TEST_F(stale, nothing_when_the_same_mapping_is_back) {
+  watched_machine w;
+  boot(w);
+  ASSERT_TRUE(w.m.read(nic, iova).ok());
+  clear_leaf(w);
+  w.map(iova, target | 3);
+  EXPECT_TRUE(w.m.read(nic, iova).ok());
+  w.expect_none();
+}
+
+TEST_F(stale, a_context_entry_that_was_cleared) {
+  watched_machine w;
+  boot(w);
+  ASSERT_TRUE(w.m.read(nic, iova).ok());
+  w.clock.advance(70);
+  {
+    IOMMULAB_CALL(w.m.trace, "clear_context_table");
+    w.store_flushed(table_kind::context, w.context_word(nic), 0);
+  }
+  EXPECT_TRUE(w.m.read(nic, iova).ok());
+  const finding f = w.only();
+  EXPECT_EQ(f.rule, sanitizer_rule::stale_translation);
+  EXPECT_EQ(f.address, w.context_word(nic));
+  EXPECT_EQ(f.entry, w.context_word(nic));
+  EXPECT_EQ(f.made.time_ns, 70u);
+  EXPECT_THAT(f.made.stack, ElementsAre("clear_context_table"));
+  EXPECT_THAT(f.sentence, HasSubstr("context-cache"));
+}
+
+TEST_F(stale, nothing_when_the_context_was_invalidated) {
+  watched_machine w;
+  boot(w);
+  ASSERT_TRUE(w.m.read(nic, iova).ok());
+  w.store_flushed(table_kind::context, w.context_word(nic), 0);
+  w.m.flush_contexts();
+  w.m.flush_iotlb();
+  EXPECT_FALSE(w.m.read(nic, iova).ok());
+  w.expect_none();
+}
+
+// Another table for level 1. The leaf hint (IH) says that only leaves changed, so the
+// paging-structure caches keep the old one (6.5.1.2).
+TEST_F(stale, a_table_in_a_paging_structure_cache) {
+  for (const bool leaf_hint : {true, false}) {
+    watched_machine w;
+    boot(w);
+    ASSERT_TRUE(w.m.read(nic, iova).ok());
+    const uint64_t other = w.table();
+    w.store_flushed(table_kind::paging, other + ((iova >> 12) & 0x1ff) * 8, (target + 0x1000) | 3);
+    const uint64_t link = w.entry(iova, 2);
+    w.store_flushed(table_kind::paging, link, 0);
+    w.store_flushed(table_kind::paging, link, other | 3);
+    w.m.flush_pages(domain, iova, 0, leaf_hint);
+    const dma_translation t = w.m.read(nic, iova);
+    if (!leaf_hint) {
+      EXPECT_EQ(t.address, target + 0x1000);
+      w.expect_none();
+      continue;
+    }
+    EXPECT_EQ(t.address, target);
+    EXPECT_EQ(w.only().address, iova);
+    EXPECT_EQ(w.only().entry, link);
+    EXPECT_THAT(w.only().sentence, HasSubstr("paging-structure cache"));
+  }
+}
+
+// With caching mode a failed lookup is cached as well (6.1): mapping needs an invalidation too.
+TEST_F(stale, an_absence_in_caching_mode) {
+  for (const bool invalidate : {false, true}) {
+    vtd_config config = coherent_unit();
+    config.cap.set_caching_mode(true);
+    watched_machine w(config);
+    w.attach(nic);
+    w.entry(iova);
+    w.m.start();
+    ASSERT_FALSE(w.m.read(nic, iova).ok());
+    w.map(iova, target | 3);
+    if (invalidate) w.m.flush_pages(domain, iova, 0, false);
+    EXPECT_EQ(w.m.read(nic, iova).ok(), invalidate);
+    if (invalidate) {
+      w.expect_none();
+    } else {
+      EXPECT_EQ(w.only().address, iova);
+      EXPECT_THAT(w.only().sentence, HasSubstr("was refused"));
+    }
+  }
+}
+
+class obedient_device : public device_tlb_sink {
+ public:
+  device_tlb_reply invalidate(uint16_t, uint64_t, uint64_t) override {
+    return device_tlb_reply::done;
+  }
+};
+
+// A device with a TLB of its own uses what it was given until it is told (7.1, 6.5.2.5).
+TEST_F(stale, a_translation_in_a_device_tlb) {
+  for (const bool invalidate : {false, true}) {
+    vtd_config config = coherent_unit();
+    config.ecap.set_device_tlb(true);
+    watched_machine w(config);
+    obedient_device device;
+    w.m.unit.set_device_tlbs(&device);
+    w.attach(nic, 1);
+    w.map(iova, target | 3);
+    w.m.start();
+    const uint64_t queue = w.m.page();
+    w.m.unit.write64(0x90, queue);
+    w.m.command(qie);
+    unsigned next = 0;
+    const auto submit = [&](uint64_t low, uint64_t high) {
+      w.m.word(queue + next * 16u) = low;
+      w.m.word(queue + next * 16u + 8) = high;
+      w.m.unit.write32(0x88, ++next * 16u);
+    };
+    const auto use = [&] {
+      return w.m.ask(nic, target + 0x20, dma_access::read, 8, address_type::translated).ok();
+    };
+
+    ASSERT_TRUE(w.m.ask(nic, iova, dma_access::read, 8, address_type::translation_request).ok());
+    ASSERT_TRUE(use());
+    w.expect_none();
+    clear_leaf(w);
+    submit(uint64_t{domain} << 16 | 0x32, iova);            // IOTLB, by page
+    if (invalidate) submit(uint64_t{nic} << 32 | 3, iova);  // device-TLB
+    ASSERT_TRUE(use());
+    if (invalidate) {
+      w.expect_none();
+    } else {
+      EXPECT_EQ(w.only().address, iova + 0x20);
+      EXPECT_EQ(w.only().made.time_ns, 1000u);
+      EXPECT_THAT(w.only().sentence, HasSubstr("device-TLB"));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace iommulab::vtd_test
