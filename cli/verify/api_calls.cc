@@ -151,6 +151,11 @@ class call_reader {
     if (!function->note.empty() && call.device.empty()) {
       return line_error(file_, call.line, "call", function->name, "nothing says of which device");
     }
+    constexpr uint64_t largest = uint64_t{1} << 32;
+    constexpr unsigned most_pieces = 1u << 20;
+    if (call.size > largest || call.pieces > most_pieces) {
+      return line_error(file_, call.line, "call", function->name, "it is of more than 4 GiB");
+    }
     call.pages = requested_pages(call.events);
     calls_.push_back(std::move(call));
     return absl::OkStatus();

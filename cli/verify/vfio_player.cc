@@ -163,6 +163,8 @@ void vfio_player::make_on_domain(const vfio_call& call) {
   } else if (call.name == "iommu_detach_group") {
     iommu_detach_group(*domain_, *group_);
   } else if (call.name == "iommu_map") {
+    constexpr uint64_t largest = uint64_t{1} << 36;
+    if (call.size > largest) return fail(call, "it maps more than any client did");
     iommu_map(*domain_, call.iova, call.phys, call.size, call.prot);
     mapped_[call.iova.value()] = {call.phys, call.size};
   } else if (call.name == "iommu_unmap") {
@@ -223,7 +225,7 @@ std::byte* vfio_player::memory_at(uint64_t iova, uint64_t count) {
   if (after == mapped_.begin()) return nullptr;
   const auto& [start, range] = *std::prev(after);
   const uint64_t offset = iova - start;
-  if (offset + count > range.second) return nullptr;
+  if (offset > range.second || count > range.second - offset) return nullptr;
   return system_.memory().at(range.first + offset, count);
 }
 
