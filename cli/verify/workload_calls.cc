@@ -18,19 +18,21 @@ using kind = api_call::kind;
 
 constexpr std::string_view calls_suffix = ".calls";
 
-/// What follows the return of intel_iommu_init(); all when it is not called.
+/// What follows the last of the start-up's calls.
 absl::Span<const call_event> after_start_up(absl::Span<const call_event> events) {
+  constexpr std::array<std::string_view, 3> start_up = {"iommu_init", "iommu_dev_init",
+                                                        "intel_iommu_init"};
   size_t depth = 0;
+  size_t end = 0;
   bool inside = false;
   for (size_t i = 0; i < events.size(); ++i) {
-    if (events[i].what == call_event::kind::enter) {
-      inside = inside || (depth == 0 && events[i].text == "intel_iommu_init");
-      ++depth;
-    } else if (events[i].what == call_event::kind::exit && depth > 0) {
-      if (--depth == 0 && inside) return events.subspan(i + 1);
+    if (events[i].what == call_event::kind::enter && depth++ == 0) {
+      inside = std::find(start_up.begin(), start_up.end(), events[i].text) != start_up.end();
+    } else if (events[i].what == call_event::kind::exit && depth > 0 && --depth == 0 && inside) {
+      end = i + 1;
     }
   }
-  return events;
+  return events.subspan(end);
 }
 
 /// The part of VFIO's tree that goes before its first look-up of a page, or the rest.

@@ -87,6 +87,8 @@ class workload_run {
     if (!stopped_.empty()) results.push_back({"workload", outcome::different, 0, stopped_});
     const hardware_trace ours = our_trace();
     for (const played_phase& p : phases_) {
+      const bool idle = p.phase.graph.empty() && is_known(p);
+      if (idle && !folder_.has(tables_file(p))) continue;  // nothing happened, nothing was dumped
       add_calls(p, results);
       add_hardware(p, ours, results);
       if (p.phase.mark == boot_phase.mark) {
@@ -145,10 +147,17 @@ class workload_run {
           mark.name == boot_phase.mark ? play_boot() : play_workload(phases_.back());
       if (!status.ok()) return status;
       finish(phases_.back());
-      if (!calls_->known()) break;  // nobody knows what drivers did
+      if (!is_known(phases_.back())) break;
       if (has_dma_script(folder_) || has_hotplug_steps(folder_)) break;  // further marks are theirs
     }
     return absl::OkStatus();
+  }
+
+  /// Whether anybody knows what drivers did in the phase: nothing, where hardware saw nothing.
+  [[nodiscard]] bool is_known(const played_phase& p) const {
+    if (!p.phase.graph.empty()) return calls_->known();
+    const hardware_trace part = part_of(captured_, p.lines.first, p.lines.last);
+    return part.accesses.empty() && part.descriptors.empty();
   }
 
   /// The workload whose end the mark is; one without a graph when none has calls.
@@ -267,7 +276,20 @@ class workload_run {
     return {title, outcome::unreadable, 0, std::string(status.message())};
   }
   [[nodiscard]] std::string no_calls() const {
+    if (calls_->known()) return "no graph of what drivers did then";
     return absl::StrCat("no ", folder_.path(), ".calls beside it that has what drivers did");
+  }
+
+  /// A function that made calls while drivers came, and has no driver: its driver gave up, of which
+  /// the capture says no more. Empty when there is none.
+  [[nodiscard]] std::string abandoned_function() const {
+    const auto calls = calls_->calls(boot_phase);
+    if (!calls.ok()) return {};
+    for (const api_call& call : *calls) {
+      const device* dev = find_pci_device(*run_->system, call.device);
+      if (dev != nullptr && dev->driver.empty()) return call.device;
+    }
+    return {};
   }
 
   void add_calls(const played_phase& p, std::vector<class_result>& results) const {
@@ -275,6 +297,13 @@ class workload_run {
     if (p.phase.graph.empty()) return;
     if (!folder_.has(p.phase.graph)) {
       results.push_back(not_compared(title, absl::StrCat("no ", std::string(p.phase.graph))));
+      return;
+    }
+    const std::string abandoned =
+        p.phase.mark == boot_phase.mark ? abandoned_function() : std::string();
+    if (!abandoned.empty()) {
+      results.push_back(
+          not_compared(title, absl::StrCat("no record of the driver that gave up ", abandoned)));
       return;
     }
     const auto tree = calls_->tree(p.phase);
@@ -293,8 +322,8 @@ class workload_run {
                     std::vector<class_result>& results) const {
     const std::string registers = absl::StrCat(std::string(p.phase.name), " registers");
     const std::string queue = absl::StrCat(std::string(p.phase.name), " queue");
-    if (!folder_.has(trace_file) || !calls_->known()) {
-      const std::string reason = calls_->known() ? absl::StrCat("no ", trace_file) : no_calls();
+    if (!folder_.has(trace_file) || !is_known(p)) {
+      const std::string reason = is_known(p) ? absl::StrCat("no ", trace_file) : no_calls();
       results.push_back(not_compared(registers, reason));
       results.push_back(not_compared(queue, reason));
       return;
@@ -333,6 +362,7 @@ class workload_run {
   [[nodiscard]] class_result compare_tables(const played_phase& p) const {
     const std::string title = absl::StrCat(std::string(p.phase.name), " tables");
     const std::string file = tables_file(p);
+    if (p.phase.graph.empty() && !is_known(p)) return not_compared(title, no_calls());
     if (!folder_.has(file)) return not_compared(title, absl::StrCat("no ", file));
     const auto captured = dumped_tables::read(folder_, file);
     if (!captured.ok()) return unreadable(title, captured.status());
