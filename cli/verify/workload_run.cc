@@ -256,6 +256,8 @@ class workload_run {
 
   [[nodiscard]] page_names names(const hardware_trace& trace) const {
     if (folder_.has_recorded_calls() && run_->result.pages_replayed) return page_names::exact();
+    // Without the capture's trace nobody knows which of its pages are which.
+    if (!folder_.has(trace_file)) return page_names::by_appearance({});
     return page_names::by_appearance(roles_of(trace));
   }
 
