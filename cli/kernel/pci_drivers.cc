@@ -2,6 +2,7 @@
 #include "cli/kernel/pci_drivers.h"
 
 #include <cerrno>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -45,12 +46,25 @@ pci_drivers::~pci_drivers() {
 }
 
 void pci_drivers::load() {
-  for (const auto& [name, taken] : claims_) create_files(taken.driver);
-  pci_.for_each_pci_dev([this](pci_dev& pdev) {
-    attach(pdev);
+  std::set<std::string> drivers;
+  for (const auto& [name, taken] : claims_) {
+    create_files(taken.driver);
+    drivers.insert(taken.driver);
+  }
+  // The bus's own driver is linked before those of its functions.
+  load_driver(port_driver);
+  for (const std::string& driver : drivers) {
+    if (driver != port_driver) load_driver(driver);
+  }
+  pci_.set_device_attach([this](pci_dev& pdev) { attach(pdev); });
+}
+
+void pci_drivers::load_driver(std::string_view driver) {
+  pci_.for_each_pci_dev([&](pci_dev& pdev) {
+    const auto claimed = claims_.find(pdev.dev.name);
+    if ((claimed == claims_.end() ? port_driver : claimed->second.driver) == driver) attach(pdev);
     return false;
   });
-  pci_.set_device_attach([this](pci_dev& pdev) { attach(pdev); });
 }
 
 void pci_drivers::attach(pci_dev& pdev) {

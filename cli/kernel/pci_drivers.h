@@ -27,9 +27,11 @@ class pci_drivers {
   pci_drivers(const pci_drivers&) = delete;
   pci_drivers& operator=(const pci_drivers&) = delete;
 
-  /// The drivers come: they take what is there, in order of addition, and from now on what a scan
-  /// finds. Makes bus/pci/drivers/NAME/bind and unbind, which take the name of a function (ENODEV
-  /// for one that is not there, is not the driver's, or is in the wrong state).
+  /// The drivers come, the port driver first, the others by name, which is the order in which the
+  /// kernel links those of disks and networks. Each takes what is there, in order of addition, and
+  /// from now on what a scan finds. Makes bus/pci/drivers/NAME/bind and unbind, which take the name
+  /// of a function (ENODEV for one that is not there, is not the driver's, or is in the wrong
+  /// state).
   void load();
 
  private:
@@ -38,6 +40,7 @@ class pci_drivers {
     uint64_t dma_mask = 0;
     uint64_t coherent_dma_mask = 0;
   };
+  void load_driver(std::string_view driver);
   void attach(pci_dev& pdev);
   void create_files(const std::string& driver);
   absl::Status bind(const std::string& driver, std::string_view name);

@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <optional>
 #include <utility>
 
+#include "cli/verify/call_note.h"
 #include "core/text_source.h"
-#include "platform/machine/parse.h"
 
 namespace iommulab::verify {
 namespace {
@@ -16,6 +17,8 @@ using kind = api_call::kind;
 
 constexpr std::string_view coherent_call = "intel_alloc_coherent";
 constexpr std::string_view timer_call = "flush_unmaps_timeout";
+/// Who calls it without waiting for the timer.
+constexpr std::string_view timer_caller = "domain_exit";
 
 struct api_function {
   std::string_view name;
@@ -40,40 +43,8 @@ const api_function* find_function(std::string_view name) {
   return found == functions.end() ? nullptr : found;
 }
 
-/// A note "WORD 0000:00:05.0 size=0x1000 flags=0x24000c0", taken apart.
-class note_reader {
- public:
-  explicit note_reader(std::string_view text) : words_(split_at(text, ' ')) {}
-
-  [[nodiscard]] std::string_view name() const { return words_[0]; }
-  [[nodiscard]] std::string_view device() const {
-    return words_.size() > 1 ? words_[1] : std::string_view();
-  }
-  [[nodiscard]] std::optional<uint64_t> value(std::string_view key) const {
-    for (std::string_view word : words_) {
-      uint64_t number = 0;
-      if (take_prefix(word, key) && take_prefix(word, "=") && parse_number(word, number)) {
-        return number;
-      }
-    }
-    return std::nullopt;
-  }
-  /// The number behind "-> ".
-  [[nodiscard]] std::optional<uint64_t> result() const {
-    uint64_t number = 0;
-    if (words_.size() < 2 || words_[words_.size() - 2] != "->" ||
-        !parse_number(words_.back(), number)) {
-      return std::nullopt;
-    }
-    return number;
-  }
-
- private:
-  std::vector<std::string_view> words_;
-};
-
 /// Takes what one note says of the call; notes of the functions below it add to it.
-void take_note(const api_function& function, const note_reader& note, api_call& call) {
+void take_note(const api_function& function, const call_note& note, api_call& call) {
   const auto take = [&](std::string_view key, auto& field) {
     if (const auto v = note.value(key)) field = static_cast<std::decay_t<decltype(field)>>(*v);
   };
@@ -104,6 +75,50 @@ void take_note(const api_function& function, const note_reader& note, api_call& 
   }
 }
 
+/// One past the call that begins at `begin`; `begin` itself when none does.
+size_t end_of_call(absl::Span<const call_event> events, size_t begin) {
+  if (events[begin].what != call_event::kind::enter) return begin;
+  size_t depth = 0;
+  for (size_t i = begin; i < events.size(); ++i) {
+    if (events[i].what == call_event::kind::enter) ++depth;
+    if (events[i].what == call_event::kind::exit && --depth == 0) return i + 1;
+  }
+  return events.size();
+}
+
+/// Whether a call that said so has changed what the timer would find.
+bool has_taken_effect(const call_event& event) {
+  return event.what == call_event::kind::note &&
+         (event.text.starts_with("alloc_iova ") || event.text.starts_with("add_unmap "));
+}
+
+/// One top-level call, taken apart into what goes before it, itself, and what goes after it.
+void take_apart(absl::Span<const call_event> call, std::vector<call_event>& tree) {
+  std::vector<call_event> rest;
+  std::vector<call_event> after;
+  std::vector<std::string_view> open;
+  bool effective = false;
+  for (size_t i = 0; i < call.size();) {
+    const call_event& event = call[i];
+    const bool is_timer = event.what == call_event::kind::enter && event.text == timer_call;
+    if (is_timer && !open.empty() && open.back() != timer_caller) {
+      const size_t end = end_of_call(call, i);
+      std::vector<call_event>& to = effective ? after : tree;
+      to.insert(to.end(), call.begin() + static_cast<std::ptrdiff_t>(i),
+                call.begin() + static_cast<std::ptrdiff_t>(end));
+      i = end;
+      continue;
+    }
+    if (event.what == call_event::kind::enter) open.push_back(event.text);
+    if (event.what == call_event::kind::exit && !open.empty()) open.pop_back();
+    effective = effective || has_taken_effect(event);
+    rest.push_back(event);
+    ++i;
+  }
+  tree.insert(tree.end(), rest.begin(), rest.end());
+  tree.insert(tree.end(), after.begin(), after.end());
+}
+
 class call_reader {
  public:
   call_reader(absl::Span<const call_event> events, std::string_view file)
@@ -111,7 +126,7 @@ class call_reader {
 
   absl::StatusOr<std::vector<api_call>> read() {
     for (size_t i = 0; i < events_.size();) {
-      const size_t end = end_of_call(i);
+      const size_t end = end_of_call(events_, i);
       if (end == i) {
         ++i;  // a note between calls
         continue;
@@ -123,37 +138,23 @@ class call_reader {
   }
 
  private:
-  /// One past the call that begins at `begin`; `begin` itself when none does.
-  [[nodiscard]] size_t end_of_call(size_t begin) const {
-    if (events_[begin].what != call_event::kind::enter) return begin;
-    size_t depth = 0;
-    for (size_t i = begin; i < events_.size(); ++i) {
-      if (events_[i].what == call_event::kind::enter) ++depth;
-      if (events_[i].what == call_event::kind::exit && --depth == 0) return i + 1;
-    }
-    return events_.size();
-  }
-
   absl::Status take(size_t begin, size_t end) {
     const api_function* function = find_function(events_[begin].text);
     if (function == nullptr) return absl::OkStatus();
     api_call call;
     call.what = function->what;
     call.line = events_[begin].line;
-    for (size_t i = begin; i < end;) {
-      if (i != begin && events_[i].what == call_event::kind::enter &&
-          events_[i].text == timer_call) {
-        const size_t inner = end_of_call(i);
-        if (absl::Status status = take(i, inner); !status.ok()) return status;
-        i = inner;
-        continue;
-      }
-      if (events_[i].what == call_event::kind::note)
-        take_note(*function, note_reader(events_[i].text), call);
-      call.events.push_back(events_[i++]);
+    for (const call_event& event : events_.subspan(begin, end - begin)) {
+      if (event.what == call_event::kind::note) take_note(*function, call_note(event.text), call);
+      call.events.push_back(event);
     }
     if (!function->note.empty() && call.device.empty()) {
       return line_error(file_, call.line, "call", function->name, "nothing says of which device");
+    }
+    constexpr uint64_t largest = uint64_t{1} << 32;
+    constexpr unsigned most_pieces = 1u << 20;
+    if (call.size > largest || call.pieces > most_pieces) {
+      return line_error(file_, call.line, "call", function->name, "it is of more than 4 GiB");
     }
     call.pages = requested_pages(call.events);
     calls_.push_back(std::move(call));
@@ -175,7 +176,7 @@ std::vector<phys_addr> requested_pages(absl::Span<const call_event> events) {
       in_coherent = in_coherent || event.text == coherent_call;
     }
     if (event.what != call_event::kind::note) continue;
-    const note_reader note(event.text);
+    const call_note note(event.text);
     if (note.name() == "alloc_pgtable_page") {
       if (const auto page = note.result()) pages.emplace_back(*page);
     } else if (note.name() == "__intel_map_single" && in_coherent) {
@@ -186,9 +187,20 @@ std::vector<phys_addr> requested_pages(absl::Span<const call_event> events) {
   return pages;
 }
 
+std::vector<call_event> timers_apart(absl::Span<const call_event> events) {
+  std::vector<call_event> tree;
+  for (size_t i = 0; i < events.size();) {
+    const size_t end = std::max(end_of_call(events, i), i + 1);
+    take_apart(events.subspan(i, end - i), tree);
+    i = end;
+  }
+  return tree;
+}
+
 absl::StatusOr<std::vector<api_call>> read_api_calls(absl::Span<const call_event> events,
                                                      std::string_view file) {
-  return call_reader(events, file).read();
+  const std::vector<call_event> tree = timers_apart(events);
+  return call_reader(tree, file).read();
 }
 
 }  // namespace iommulab::verify

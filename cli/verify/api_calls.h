@@ -3,11 +3,13 @@
 // The DMA API calls that device drivers made on a real kernel, read out of its call tree: what was
 // asked, and which pages the kernel got meanwhile.
 //
-// The unmap timer can interrupt any function, and its moment is an input. It is a call of its own
-// here; inside another one it is taken to have come just before that.
+// The unmap timer can interrupt any function, and its moment is an input. timers_apart() makes it a
+// call of its own: one that interrupted another is taken to have come just before that, or just
+// after it where the other had already got its range, or queued it.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,11 +43,17 @@ struct api_call {
   gfp_t flags = 0;
   dma_data_direction dir = dma_data_direction::bidirectional;
   unsigned pieces = 0;  ///< map_sg
-  uint64_t prot = 0;    ///< map: R and W of the entries, 0 when nothing was mapped
+  /// map_sg: where its pages lie, as far as that is known; nothing for one that is not.
+  std::vector<std::optional<phys_addr>> list_pages;
+  uint64_t prot = 0;  ///< map: R and W of the entries, 0 when nothing was mapped
   /// Pages asked for, in order: of a coherent buffer, then tables.
   std::vector<phys_addr> pages;
   std::vector<call_event> events;  ///< the call and all below it
 };
+
+/// The tree with the unmap timer's calls beside the ones that they interrupted. The one that
+/// domain_exit() makes itself stays where it is.
+std::vector<call_event> timers_apart(absl::Span<const call_event> events);
 
 /// The calls among `events`, in order; other top-level calls are passed over. EINVAL, naming `file`
 /// and line, for a call whose notes do not say what it was.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Makes recorded DMA API calls on a running system, each with the pages that the real kernel got.
+// An address that a call gives back is the one that our system gave for the recorded one.
 #pragma once
 
 #include <string_view>
@@ -19,20 +20,26 @@ class api_player {
 
   /// What a call comes to is for the system's trace and tables to show. ENODEV for a device that is
   /// not there.
+  /// A scatter list gets as many pieces as it had, over the pages that are known to be its.
   absl::Status play(const api_call& call);
-  /// A scatter list with its pieces, which a call tree does not show.
-  absl::Status play(const api_call& call, absl::Span<scatterlist> list);
+  /// Lets as much time pass as the unmap timer needs to expire.
+  void let_timer_expire();
 
  private:
   struct coherent_buffer {
     phys_addr phys;
     uint64_t size = 0;
   };
-  device* find(std::string_view name);
-  absl::Status perform(const api_call& call, device* dev, absl::Span<scatterlist> list);
+  absl::Status perform(const api_call& call, device* dev);
+  void remember(const device* dev, const api_call& call, dma_addr ours);
+  [[nodiscard]] dma_addr ours(const device* dev, dma_addr recorded) const;
 
   kernel& system_;
-  absl::flat_hash_map<std::pair<const device*, uint64_t>, coherent_buffer> buffers_;
+  using key = std::pair<const device*, uint64_t>;
+
+  absl::flat_hash_map<key, coherent_buffer> buffers_;  ///< by our address
+  /// By the page of the recorded address: our address of it. Drivers unmap what they were given.
+  absl::flat_hash_map<key, dma_addr> mapped_;
   device* last_device_ = nullptr;  ///< of the last mapping, which mapping_error asks about
   dma_addr last_address_;
 };

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/verify/boot_mark.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <utility>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "cli/verify/driver_mappings.h"
 #include "core/dma/dma_mapping.h"
@@ -12,15 +18,62 @@ constexpr const char* boot_graph = "fgraph-boot.txt";
 constexpr const char* boot_tables = "pt-boot.txt";
 constexpr const char* units_directory = "devices/virtual/iommu";
 
-absl::Status play_recorded_calls(const capture_folder& folder, api_player& player) {
-  const auto events = read_call_graph(folder, boot_graph);
-  if (!events.ok()) return events.status();
-  const auto calls = read_api_calls(*events, folder.file_path(boot_graph));
-  if (!calls.ok()) return calls.status();
-  for (const api_call& call : *calls) {
-    if (absl::Status status = player.play(call); !status.ok()) return status;
+/// Where the kernel stood when the calls of a boot were made.
+class boot_script {
+ public:
+  boot_script(absl::Span<const call_event> tree, std::vector<api_call> calls)
+      : calls_(std::move(calls)) {
+    for (const call_event& event : tree) {
+      if (event.what != call_event::kind::enter) continue;
+      if (event.text == last_listener) notifications_.push_back(event.line);
+      if (event.text == late_initcall) initcalls_done_ = event.line;
+    }
   }
-  return absl::OkStatus();
+
+  /// Plays what was made before the notification after `heard` of them, none of it after the late
+  /// initcalls.
+  absl::Status play_up_to(size_t heard, absl::FunctionRef<absl::Status(const api_call&)> play) {
+    const size_t next = heard < notifications_.size() ? notifications_[heard] : SIZE_MAX;
+    return play_before(std::min(next, initcalls_done_), play);
+  }
+  absl::Status play_rest(absl::FunctionRef<absl::Status(const api_call&)> play) {
+    return play_before(SIZE_MAX, play);
+  }
+
+ private:
+  /// Of those that hear of a driver, the one that hears last, and in every run.
+  static constexpr std::string_view last_listener = "dmar_pci_bus_notifier";
+  static constexpr std::string_view late_initcall = "dmar_free_unused_resources";
+
+  absl::Status play_before(size_t line, absl::FunctionRef<absl::Status(const api_call&)> play) {
+    for (; played_ < calls_.size() && calls_[played_].line < line; ++played_) {
+      if (absl::Status status = play(calls_[played_]); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  std::vector<api_call> calls_;
+  std::vector<size_t> notifications_;  ///< lines of the tree
+  size_t initcalls_done_ = SIZE_MAX;
+  size_t played_ = 0;
+};
+
+/// Loads the drivers; what they do while they are bound is played in the notifications' wake.
+absl::Status load_drivers(kernel& system, boot_script& script,
+                          absl::FunctionRef<absl::Status(const api_call&)> play) {
+  size_t heard = 0;
+  absl::Status status = script.play_up_to(heard, play);
+  bus_notifier_block listener;
+  listener.priority = std::numeric_limits<int>::min();
+  listener.notifier_call = [&](bus_notify, device&) {
+    ++heard;
+    if (status.ok()) status = script.play_up_to(heard, play);
+    return notify_result::done;
+  };
+  system.pci().bus().notifier.register_block(listener);
+  system.load_drivers();
+  system.pci().bus().notifier.unregister_block(listener);
+  return status;
 }
 
 absl::Status play_dumped_mappings(kernel& system, const capture_folder& folder) {
@@ -47,14 +100,30 @@ void read_versions(const sysfs_tree& sysfs) {
 }  // namespace
 
 absl::Status play_to_boot_mark(kernel& system, const capture_folder& folder, api_player& player) {
-  system.finish_boot();
-  system.load_drivers();
-  absl::Status status;
   if (folder.has(boot_graph)) {
-    status = play_recorded_calls(folder, player);
-  } else if (folder.has(boot_tables)) {
-    status = play_dumped_mappings(system, folder);
+    const auto calls = workload_calls::find(folder);
+    if (!calls.ok()) return calls.status();
+    return play_to_boot_mark(system, *calls,
+                             [&](const api_call& call) { return player.play(call); });
   }
+  system.load_drivers();
+  system.finish_boot();
+  absl::Status status;
+  if (folder.has(boot_tables)) status = play_dumped_mappings(system, folder);
+  read_versions(system.sysfs());
+  return status;
+}
+
+absl::Status play_to_boot_mark(kernel& system, const workload_calls& calls,
+                               absl::FunctionRef<absl::Status(const api_call&)> play) {
+  const auto tree = calls.tree(boot_phase);
+  if (!tree.ok()) return tree.status();
+  auto made = calls.calls(boot_phase);
+  if (!made.ok()) return made.status();
+  boot_script script(*tree, *std::move(made));
+  absl::Status status = load_drivers(system, script, play);
+  system.finish_boot();
+  if (status.ok()) status = script.play_rest(play);
   read_versions(system.sysfs());
   return status;
 }

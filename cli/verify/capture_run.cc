@@ -19,7 +19,8 @@ std::optional<phys_addr> latched_root_table(const vtd_unit& unit) {
   return phys_addr(unit.peek(vtd_register::rtaddr) & vtd::rtaddr::rta.mask());
 }
 
-absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& folder) {
+absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& folder,
+                                                         const std::vector<page_block>& held_back) {
   auto config = load_capture(folder.path());
   if (!config.ok()) return config.status();
 
@@ -42,6 +43,10 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
   auto system = kernel::create(*config, std::move(options));
   if (!system.ok()) return system.status();
   run->system = std::move(*system);
+  for (const page_block& block : held_back) {
+    absl::Status status = run->system->pages().hold_back(block.start, block.length);
+    if (!status.ok()) return status;
+  }
   try {
     run->outcome = run->system->start_up();
   } catch (const kernel_bug& bug) {

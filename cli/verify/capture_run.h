@@ -21,8 +21,15 @@ struct capture_run {
   run_result result;
 };
 
+/// Memory that a run is to leave free for later.
+struct page_block {
+  phys_addr start;
+  uint64_t length = 0;  ///< bytes
+};
+
 /// Start-up only. Not OK when the folder does not hold a machine, with the sentence for it.
-absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& folder);
+absl::StatusOr<std::unique_ptr<capture_run>> run_capture(
+    const capture_folder& folder, const std::vector<page_block>& held_back = {});
 
 /// The unit's root table as SRTP latched it; nothing before the first SRTP.
 std::optional<phys_addr> latched_root_table(const vtd_unit& unit);

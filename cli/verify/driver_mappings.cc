@@ -64,6 +64,19 @@ void add_leaves(const dumped_tables& tables, const std::string& device, table_le
   }
 }
 
+/// The mappings below one context entry, from the lowest address up.
+std::vector<driver_mapping> mappings_below(const dumped_tables& tables, const std::string& name,
+                                           const vtd::context_entry& entry) {
+  constexpr unsigned widest = 3;
+  constexpr unsigned fewest_levels = 2;
+  std::vector<driver_mapping> found;
+  if (entry.type() != vtd::translation_type::pass_through && entry.address_width() <= widest) {
+    add_leaves(tables, name, entry.address_width() + fewest_levels, entry.address_root().value(), 0,
+               found);
+  }
+  return found;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::string>> functions_mapped_at_boot(const capture_folder& folder) {
@@ -92,15 +105,20 @@ absl::StatusOr<std::vector<driver_mapping>> mappings_at_boot(const capture_folde
   for (const std::string& name : *functions) {
     const auto context = std::find_if(contexts.begin(), contexts.end(),
                                       [&](const auto& c) { return to_string(c.first) == name; });
-    const vtd::context_entry& entry = context->second;
-    constexpr unsigned widest = 3;
-    if (entry.type() == vtd::translation_type::pass_through || entry.address_width() > widest)
-      continue;
-    constexpr unsigned fewest_levels = 2;
-    std::vector<driver_mapping> found;
-    add_leaves(*tables, name, entry.address_width() + fewest_levels, entry.address_root().value(),
-               0, found);
+    const std::vector<driver_mapping> found = mappings_below(*tables, name, context->second);
     all.insert(all.end(), found.rbegin(), found.rend());
+  }
+  return all;
+}
+
+absl::StatusOr<std::vector<driver_mapping>> mappings_in(const capture_folder& folder,
+                                                        std::string_view file) {
+  absl::StatusOr<dumped_tables> tables = dumped_tables::read(folder, file);
+  if (!tables.ok()) return tables.status();
+  std::vector<driver_mapping> all;
+  for (const auto& [id, entry] : contexts_of(*tables)) {
+    const std::vector<driver_mapping> found = mappings_below(*tables, to_string(id), entry);
+    all.insert(all.end(), found.begin(), found.end());
   }
   return all;
 }

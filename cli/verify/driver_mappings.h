@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -30,5 +31,10 @@ absl::StatusOr<std::vector<std::string>> functions_mapped_at_boot(const capture_
 /// What they had mapped: function by function as above, and for each from the highest address
 /// down, which is the order in which addresses are given out.
 absl::StatusOr<std::vector<driver_mapping>> mappings_at_boot(const capture_folder& folder);
+
+/// What the tables of FILE ("pt-end.txt") map elsewhere than at its own address, for every function
+/// that has a context entry.
+absl::StatusOr<std::vector<driver_mapping>> mappings_in(const capture_folder& folder,
+                                                        std::string_view file);
 
 }  // namespace iommulab::verify

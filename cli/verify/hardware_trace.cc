@@ -2,6 +2,7 @@
 #include "cli/verify/hardware_trace.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -177,6 +178,17 @@ absl::StatusOr<hardware_trace> read_trace_lines(const capture_folder& folder, si
     if (absl::Status status = take_line(folder, line, trace); !status.ok()) return status;
   }
   return trace;
+}
+
+hardware_trace part_of(const hardware_trace& trace, size_t first, size_t last) {
+  const auto inside = [&](const auto& item) { return item.line >= first && item.line <= last; };
+  hardware_trace part;
+  part.last_line = last;
+  std::copy_if(trace.accesses.begin(), trace.accesses.end(), std::back_inserter(part.accesses),
+               inside);
+  std::copy_if(trace.descriptors.begin(), trace.descriptors.end(),
+               std::back_inserter(part.descriptors), inside);
+  return part;
 }
 
 hardware_trace trace_of_run(absl::Span<const trace_event> events,

@@ -57,6 +57,8 @@ absl::StatusOr<hardware_trace> read_start_up_trace(const capture_folder& folder)
 /// Lines `first` to `last` of vtd-trace.txt, both included; what a step between two marks did.
 absl::StatusOr<hardware_trace> read_trace_lines(const capture_folder& folder, size_t first,
                                                 size_t last);
+/// What of a trace lies on lines `first` to `last`, both included.
+hardware_trace part_of(const hardware_trace& trace, size_t first, size_t last);
 /// vtd-marks.txt, in order.
 absl::StatusOr<std::vector<trace_mark>> read_marks(const capture_folder& folder);
 

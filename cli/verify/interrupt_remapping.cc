@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/verify/interrupt_remapping.h"
 
+#include <algorithm>
+#include <array>
 #include <limits>
+#include <string_view>
 
 #include "platform/vtd/spec/descriptors.h"
 #include "platform/vtd/spec/registers.h"
@@ -126,6 +129,27 @@ std::vector<call_event> without_interrupt_remapping(absl::Span<const call_event>
       kept.push_back(event);
     }
     if (event.what == kind::exit && depth > 0) --depth;
+  }
+  return kept;
+}
+
+std::vector<call_event> without_interrupt_functions(absl::Span<const call_event> events) {
+  constexpr std::array<std::string_view, 4> prefixes = {"intel_ir_", "intel_irq_remapping_", "ir_",
+                                                        "irq_remapping_"};
+  std::vector<call_event> kept;
+  size_t left_out = 0;  // open calls of one that is left out, itself included
+  for (const call_event& event : events) {
+    const bool is_enter = event.what == call_event::kind::enter;
+    const bool is_interrupt =
+        is_enter && std::any_of(prefixes.begin(), prefixes.end(),
+                                [&](std::string_view p) { return event.text.starts_with(p); });
+    if (left_out == 0 && !is_interrupt) {
+      kept.push_back(event);
+    } else if (is_enter) {
+      ++left_out;
+    } else if (event.what == call_event::kind::exit) {
+      --left_out;
+    }
   }
   return kept;
 }

@@ -15,6 +15,8 @@
 // Calls. With interrupt remapping the queue and the fault interrupt are there when init_dmars()
 // comes to them, so that their functions return at once: what is below dmar_enable_qi and
 // dmar_set_interrupt is left out, and so are dmar_fault and dmar_disable_qi, which come before.
+// What the rest of the kernel asks of interrupt remapping when a driver sets up its interrupts, or
+// when one moves to another CPU, are functions of their own (intel_ir_set_affinity, …).
 #pragma once
 
 #include <vector>
@@ -26,6 +28,9 @@
 namespace iommulab::verify {
 
 hardware_trace without_interrupt_remapping(const hardware_trace& trace);
+/// The calls of a start-up.
 std::vector<call_event> without_interrupt_remapping(absl::Span<const call_event> events);
+/// The calls of what comes later.
+std::vector<call_event> without_interrupt_functions(absl::Span<const call_event> events);
 
 }  // namespace iommulab::verify

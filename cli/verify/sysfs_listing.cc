@@ -15,6 +15,8 @@
 namespace iommulab::verify {
 namespace {
 
+constexpr std::string_view sysfs_file = "sysfs-iommu.txt";
+constexpr std::string_view domains_used = "  domains_used = ";
 constexpr std::string_view class_directory = "class/iommu";
 constexpr std::string_view groups_directory = "kernel/iommu_groups";
 constexpr std::string_view link_name = "iommu";
@@ -26,7 +28,7 @@ std::string_view without_trailing_blanks(std::string_view text) {
 }
 
 bool is_left_out(std::string_view text) {
-  return text.empty() || text.starts_with("  domains_used = ") || text.starts_with("iommu * ->") ||
+  return text.empty() || text.starts_with(domains_used) || text.starts_with("iommu * ->") ||
          text.starts_with("  * =") || text == "  devices:";
 }
 
@@ -126,8 +128,7 @@ void find_nodes(const sysfs_tree& tree, const std::string& directory, found_node
 }  // namespace
 
 absl::StatusOr<sysfs_listing> read_sysfs_listing(const capture_folder& folder) {
-  constexpr std::string_view file = "sysfs-iommu.txt";
-  absl::StatusOr<numbered_lines> lines = folder.read_lines(file);
+  absl::StatusOr<numbered_lines> lines = folder.read_lines(sysfs_file);
   if (!lines.ok()) return lines.status();
   sysfs_listing listing;
   for (const numbered_line& line : *lines) {
@@ -135,7 +136,7 @@ absl::StatusOr<sysfs_listing> read_sysfs_listing(const capture_folder& folder) {
     if (is_left_out(text)) continue;
     const bool group = is_group(text);
     if (!group && !is_sysfs(text)) {
-      return line_error(folder.file_path(file), line.line, "line", text,
+      return line_error(folder.file_path(sysfs_file), line.line, "line", text,
                         "no line of the recorder's has this form");
     }
     numbered_lines& part = group ? listing.groups : listing.sysfs;
@@ -167,6 +168,26 @@ sysfs_listing list_sysfs(const sysfs_tree& tree) {
 
   listing.groups = list_groups(tree);
   return listing;
+}
+
+absl::StatusOr<numbered_lines> read_domains_used(const capture_folder& folder) {
+  absl::StatusOr<numbered_lines> lines = folder.read_lines(sysfs_file);
+  if (!lines.ok()) return lines.status();
+  std::erase_if(*lines,
+                [](const numbered_line& line) { return !line.text.starts_with(domains_used); });
+  return lines;
+}
+
+numbered_lines list_domains_used(const sysfs_tree& tree) {
+  numbered_lines lines;
+  for (const std::string& unit : names_in(tree, std::string(class_directory))) {
+    const absl::StatusOr<std::string> value =
+        tree.read(absl::StrFormat("devices/virtual/iommu/%s/intel-iommu/domains_used", unit));
+    if (!value.ok()) continue;
+    lines.push_back(
+        {lines.size() + 1, absl::StrFormat("%s%s", domains_used, without_trailing_blanks(*value))});
+  }
+  return lines;
 }
 
 }  // namespace iommulab::verify

@@ -7,8 +7,9 @@
 //     devices: 0000:00:00.0 …                            the linked devices
 //   /sys/devices/pci0000:00/0000:00:00.0/iommu           nodes named iommu or dmarN, sorted
 //   0000:00:00.0 iommu -> ../../virtual/iommu/dmar0      the devices' links, by device
-// Left out on both sides: `domains_used`, which counts the domains of drivers that probed before
-// the listing was taken, and lines with "*", a shell pattern that matched nothing.
+// Left out on both sides: lines with "*", a shell pattern that matched nothing, and `domains_used`,
+// which counts the domains of drivers that probed before the listing was taken. Whoever has
+// followed the drivers up to there compares it by itself.
 //
 // Groups are a class of their own: "group 3: 0000:00:1f.0 0000:00:1f.2".
 #pragma once
@@ -31,5 +32,9 @@ numbered_lines list_groups(const sysfs_tree& tree);
 
 /// The same of a run. A tree without an IOMMU class or without groups gives no such lines.
 sysfs_listing list_sysfs(const sysfs_tree& tree);
+
+/// The lines of `domains_used`, unit by unit.
+absl::StatusOr<numbered_lines> read_domains_used(const capture_folder& folder);
+numbered_lines list_domains_used(const sysfs_tree& tree);
 
 }  // namespace iommulab::verify

@@ -121,12 +121,12 @@ class walker {
 };
 
 /// "lo=000000000021c001" or a bare value.
-bool parse_value(std::string_view word, std::string_view prefix, uint64_t& value) {
-  if (!word.starts_with(prefix)) return false;
-  return absl::SimpleHexAtoi(std::string(word.substr(prefix.size())), &value);
+bool parse_value(absl::string_view word, std::string_view prefix, uint64_t& value) {
+  if (!std::string_view(word.data(), word.size()).starts_with(prefix)) return false;
+  return absl::SimpleHexAtoi(word.substr(prefix.size()), &value);
 }
 
-std::optional<table_level> parse_level(std::string_view word) {
+std::optional<table_level> parse_level(absl::string_view word) {
   if (word == "R") return root_level;
   if (word == "C") return context_level;
   if (word.size() == 1 && word[0] >= '1' && word[0] <= '6') {
@@ -151,7 +151,7 @@ struct dump_line {
 };
 
 std::optional<dump_line> parse_dump_line(const numbered_line& line) {
-  const std::vector<std::string> words = absl::StrSplit(line.text, ' ', absl::SkipEmpty());
+  const std::vector<absl::string_view> words = absl::StrSplit(line.text, ' ', absl::SkipEmpty());
   constexpr size_t narrow_words = 4;
   constexpr size_t wide_words = 5;
   if (words.size() < narrow_words) return std::nullopt;

@@ -11,6 +11,7 @@
 #include "cli/verify/comparison.h"
 #include "cli/verify/dmalab_run.h"
 #include "cli/verify/hotplug_run.h"
+#include "cli/verify/workload_run.h"
 
 namespace iommulab {
 namespace {
@@ -34,6 +35,11 @@ int verify_folder(const std::string& path) {
     const auto hotplug = verify::verify_hotplug(*folder);
     if (!hotplug.ok()) return complain(hotplug.status());
     results.insert(results.end(), hotplug->begin(), hotplug->end());
+  }
+  if (verify::has_workload(*folder)) {
+    const auto workload = verify::verify_workload(*folder);
+    if (!workload.ok()) return complain(workload.status());
+    results.insert(results.end(), workload->begin(), workload->end());
   }
   if (verify::has_dma_script(*folder)) {
     const auto script = verify::verify_dma_script(*folder);
