@@ -46,6 +46,12 @@ void virtual_clock::advance(uint64_t ns) {
   now_ns_ = target;
 }
 
+void virtual_clock::spin(uint64_t ns) {
+  ++bh_disabled_;
+  advance(ns);
+  --bh_disabled_;
+}
+
 void virtual_clock::bh_enable() {
   --bh_disabled_;
   fire_until(now_ns_);

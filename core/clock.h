@@ -64,6 +64,10 @@ class virtual_clock {
   /// Moves time forward by `ns`, firing each timer that expires on the way at its own time.
   void advance(uint64_t ns);
 
+  /// The same while the processor spins with interrupts off: the kernel's timers that expire fire
+  /// at the next advance().
+  void spin(uint64_t ns);
+
   /// local_bh_disable(): the kernel's timers that expire wait. They nest.
   void bh_disable() { ++bh_disabled_; }
   /// local_bh_enable(): the last one fires what has waited.

@@ -106,36 +106,29 @@ dma_page* pool_find_page(dma_pool& pool, dma_addr dma) ABSL_EXCLUSIVE_LOCKS_REQU
 dma_pool* dma_pools::add(std::unique_ptr<dma_pool> pool) {
   device& dev = pool->dev;
   dma_pool* added = pool.get();
-  bool first = false;
-  {
-    const spin_guard guard(lock_);
-    first = std::none_of(pools_.begin(), pools_.end(),
-                         [&](const auto& other) { return &other->dev == &dev; });
-    pools_.push_back(std::move(pool));
-  }
+  const spin_guard guard(lock_);
+  const bool first = std::none_of(pools_.begin(), pools_.end(),
+                                  [&](const auto& other) { return &other->dev == &dev; });
+  pools_.push_back(std::move(pool));
   if (!first) return added;
   const absl::Status made =
       dev.bus->sysfs.create_file(pools_file(dev), [this, &dev] { return show(dev); });
   if (made.ok()) return added;
-  const spin_guard guard(lock_);
   std::erase_if(pools_, [&](const auto& other) { return other.get() == added; });
   return nullptr;
 }
 
 std::unique_ptr<dma_pool> dma_pools::remove(dma_pool& pool) {
   device& dev = pool.dev;
-  std::unique_ptr<dma_pool> removed;
-  bool last = false;
-  {
-    const spin_guard guard(lock_);
-    const auto at = std::find_if(pools_.begin(), pools_.end(),
-                                 [&](const auto& other) { return other.get() == &pool; });
-    bug_on(at == pools_.end(), "dma_pool_destroy: no such pool");
-    removed = std::move(*at);
-    pools_.erase(at);
-    last = std::none_of(pools_.begin(), pools_.end(),
-                        [&](const auto& other) { return &other->dev == &dev; });
-  }
+  // The list and the device's file change together.
+  const spin_guard guard(lock_);
+  const auto at = std::find_if(pools_.begin(), pools_.end(),
+                               [&](const auto& other) { return other.get() == &pool; });
+  bug_on(at == pools_.end(), "dma_pool_destroy: no such pool");
+  std::unique_ptr<dma_pool> removed = std::move(*at);
+  pools_.erase(at);
+  const bool last = std::none_of(pools_.begin(), pools_.end(),
+                                 [&](const auto& other) { return &other->dev == &dev; });
   // A device that has been unplugged took its files along.
   if (last) dev.bus->sysfs.remove(pools_file(dev)).IgnoreError();
   return removed;

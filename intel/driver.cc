@@ -44,7 +44,7 @@ intel_driver::~intel_driver() {
       info = &device_domains.front();
       info->domain->devices.erase(info->domain->devices.iterator_to(*info));
       device_domains.erase(device_domains.iterator_to(*info));
-      if (info->dev != nullptr) info->dev->archdata_iommu = nullptr;
+      if (info->dev != nullptr) set_dev_membership(*info->dev, nullptr);
     }
     dmar_domain* domain = info->domain;
     kernel_delete(*this, info);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -97,9 +98,9 @@ struct intel_driver {
   std::array<bool, dmar_units_supported> dmar_seq_ids{};
   bus_notifier_block dmar_pci_bus_nb;
   bool dmar_pci_bus_nb_registered = false;
-  bool warned_invalid_dmar = false;  ///< WARN_TAINT_ONCE
-  bool warned_ioat = false;          ///< WARN_TAINT_ONCE
-  bool warned_unmatched = false;     ///< WARN_ONCE of intel_unmap()
+  bool warned_invalid_dmar = false;            ///< WARN_TAINT_ONCE
+  bool warned_ioat = false;                    ///< WARN_TAINT_ONCE
+  std::atomic<bool> warned_unmatched = false;  ///< WARN_ONCE of intel_unmap()
   std::vector<table_diagnosis> diagnoses;
 
   // intel-iommu.c
@@ -123,13 +124,21 @@ struct intel_driver {
   device_domain_list device_domains ABSL_GUARDED_BY(device_domain_lock);
   bus_notifier_block device_nb;
   iommu_ops ops;
-  uint64_t live_domains = 0;  ///< domains allocated and not freed
+  std::atomic<uint64_t> live_domains = 0;  ///< domains allocated and not freed
 };
 
 /// The marker of a device that the driver does not translate (DUMMY_DEVICE_DOMAIN_INFO).
 device_domain_info* dummy_device_domain_info();
+/// A device's membership, read without device_domain_lock as mapping does: whole, or null.
+inline device_domain_info* dev_membership(const device& dev) {
+  auto& field = const_cast<device_domain_info*&>(dev.archdata_iommu);  // an atomic_ref of const is
+  return std::atomic_ref(field).load(std::memory_order_acquire);       // not in C++20
+}
+inline void set_dev_membership(device& dev, device_domain_info* info) {
+  std::atomic_ref(dev.archdata_iommu).store(info, std::memory_order_release);
+}
 inline bool is_dummy(const device& dev) {
-  return dev.archdata_iommu == dummy_device_domain_info();
+  return dev_membership(dev) == dummy_device_domain_info();
 }
 
 /// for_each_active_iommu(): units that are not ignored. `fn` returns true to stop.

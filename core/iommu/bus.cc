@@ -17,8 +17,7 @@ int add_iommu_group(const iommu_ops& ops, device& dev) {
   IOMMULAB_CALL(env.trace, "add_iommu_group");
   if (!ops.add_device) return 0;
   if (dev.group != nullptr) {
-    env.log.warn(
-        absl::StrFormat("iommu: %s is in group %d before it was added", dev.name, dev.group->id));
+    env.log.warn_on("add_iommu_group");
   }
   const int ret = ops.add_device(dev);
   // No remapping unit is in charge of the device: not an error.

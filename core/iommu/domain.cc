@@ -68,7 +68,7 @@ void detach_group_unlocked(iommu_domain& domain, iommu_group& group) {
   const int ret = group_for_each_dev_unlocked(
       group, [&fallback](device& dev) { return do_attach_device(fallback, dev); });
   if (ret != 0) {
-    env.log.warn(absl::StrFormat("iommu: group %d cannot return to its default domain", group.id));
+    env.log.warn_on("__iommu_detach_group");
     return;
   }
   group.domain = group.default_domain;
@@ -145,8 +145,7 @@ void iommu_detach_device(iommu_domain& domain, device& dev) {
   if (device_count(*group) == 1) {
     detach_group_unlocked(domain, *group);
   } else {
-    env.log.warn(absl::StrFormat("iommu: %s shares group %d and cannot be detached alone", dev.name,
-                                 group->id));
+    env.log.warn_on("iommu_detach_device");
   }
   iommu_group_put(group);
 }

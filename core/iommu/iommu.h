@@ -2,6 +2,9 @@
 //
 // The IOMMU core of Linux 4.4: groups, domains, and the operations an IOMMU driver supplies.
 //
+// One thread at a time: the kernel's group mutex has no counterpart. Mapping through the DMA API
+// uses nothing of this.
+//
 // Groups are reference counted as the kernel counts `devices_kobj`: one for whoever got the
 // group, one for each member; the last put frees the group and its number, the lowest free
 // number being the next group's.

@@ -77,7 +77,7 @@ iommu_group* pci_device_group(device& dev) {
   environment& env = dev.bus->env;
   IOMMULAB_CALL(env.trace, "pci_device_group");
   if (!dev_is_pci(dev)) {
-    env.log.warn("iommu: pci_device_group() of a device that is not PCI");
+    env.log.warn_on("pci_device_group");
     return nullptr;
   }
 

@@ -20,7 +20,6 @@ namespace iommulab {
 namespace {
 
 constexpr unsigned bits_32 = 32;
-constexpr int all_levels = 7;  // dma_pte_free_pagetable() retains none
 
 /// aligned_nrpages(): pages that [address, address + size) touches.
 uint64_t aligned_nrpages(uint64_t address, uint64_t size) {
@@ -47,6 +46,17 @@ void flush_mapped(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain, ui
   } else {
     iommu_flush_write_buffer(drv, iommu);
   }
+}
+
+/// What was mapped before memory ran out goes again. The device may have seen it meanwhile: 4.4
+/// frees the tables of a scatter list without telling the unit.
+void take_back(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain, iova& range,
+               uint64_t pages) {
+  const uint64_t start_pfn = range.pfn_lo;
+  page_freelist freelist = domain_unmap(drv, domain, start_pfn, start_pfn + pages - 1);
+  iommu_flush_iotlb_psi(drv, iommu, domain, start_pfn, pages, freelist.empty(), false);
+  free_iova(domain.iovad, &range);
+  dma_free_pagelist(drv, freelist);
 }
 
 /// A domain of the IOMMU API: its addresses are not the DMA API's to give out. 4.4 stops at a
@@ -94,8 +104,7 @@ dma_addr intel_dma_ops::map_single(device& dev, phys_addr paddr, uint64_t size,
       return dma_addr(range->pfn_lo << page_shift) + paddr.page_offset();
     }
     // 4.4 frees the range and leaves the pages in it that could be mapped.
-    dma_pte_free_pagetable(drv_, *domain, range->pfn_lo, range->pfn_lo + pages - 1, all_levels);
-    free_iova(domain->iovad, range);
+    take_back(drv_, iommu, *domain, *range, pages);
   }
   return failed();
 }
@@ -119,7 +128,7 @@ void intel_dma_ops::unmap(device& dev, dma_addr handle) {
   intel_iommu* iommu = maps ? domain_get_iommu(drv_, *domain) : nullptr;
   iova* range = maps ? find_iova(domain->iovad, handle.value() >> page_shift) : nullptr;
   if (range == nullptr) {
-    if (!std::exchange(drv_.warned_unmatched, true)) {
+    if (!drv_.warned_unmatched.exchange(true)) {
       drv_.env.log.warn(absl::StrFormat("Driver unmaps unmatched page at PFN %x", handle.value()));
     }
     return;
@@ -222,8 +231,7 @@ int intel_dma_ops::map_sg(device& dev, absl::Span<scatterlist> list, dma_data_di
   }
   const uint64_t start_pfn = range->pfn_lo;
   if (domain_sg_mapping(drv_, *domain, start_pfn, list, pages, prot_of(iommu, dir)) != 0) {
-    dma_pte_free_pagetable(drv_, *domain, start_pfn, start_pfn + pages - 1, all_levels);
-    free_iova(domain->iovad, range);
+    take_back(drv_, iommu, *domain, *range, pages);
     return 0;
   }
   flush_mapped(drv_, iommu, *domain, start_pfn, pages);

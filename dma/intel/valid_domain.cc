@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "absl/strings/str_format.h"
+#include "core/dev_printk.h"
 #include "core/dma/dma_map_ops.h"
 #include "intel/dmar/scope.h"
 #include "intel/iommu/device.h"
@@ -29,8 +30,7 @@ dmar_domain* make_valid_domain(intel_driver& drv, device& dev) {
     for_each_active_dev_scope(rmrr.devices, [&](const dmar_dev_scope& scope) {
       if (scope.dev == &dev && domain_prepare_identity_map(drv, dev, *domain, rmrr.base_address,
                                                            rmrr.end_address) != 0) {
-        drv.env.log.print(log_level::err, absl::StrFormat("%s %s: Mapping reserved region failed",
-                                                          dev.driver, dev.name));
+        dev_printk(dev, log_level::err, "Mapping reserved region failed");
       }
       return false;
     });
@@ -60,7 +60,7 @@ bool iommu_no_mapping(intel_driver& drv, device& dev) {
 }
 
 dmar_domain* get_valid_domain_for_dev(intel_driver& drv, device& dev) {
-  const device_domain_info* info = dev.archdata_iommu;
+  const device_domain_info* info = dev_membership(dev);
   if (info != nullptr) [[likely]]
     return info->domain;
   return make_valid_domain(drv, dev);

@@ -174,7 +174,7 @@ void dmar_disable_qi(intel_driver& drv, intel_iommu& iommu) {
   constexpr int drain_polls = 10'000'000;
   for (int i = 0; i < drain_polls; ++i) {
     if (iommu.reg.readl(vtd::iqt_reg) == iommu.reg.readl(vtd::iqh_reg)) break;
-    drv.env.clock.advance(1000);
+    drv.env.clock.spin(1000);
   }
   iommu.gcmd &= ~vtd::gcmd::qie.mask();
   iommu.reg.writel(iommu.gcmd, vtd::gcmd_reg);

@@ -103,7 +103,7 @@ void iommu_wait_op(intel_driver& drv, absl::FunctionRef<bool()> done) {
     if (drv.env.clock.now_ns() - start > dmar_operation_timeout_ns) {
       throw kernel_panic("DMAR hardware is malfunctioning");
     }
-    drv.env.clock.advance(poll_ns);
+    drv.env.clock.spin(poll_ns);
   }
 }
 

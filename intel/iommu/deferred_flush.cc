@@ -58,14 +58,16 @@ void add_unmap(intel_driver& drv, dmar_domain& domain, iova& range, page_freelis
   const spin_lock_irqsave lock(drv.host.interrupts, drv.async_umap_flush_lock);
   IOMMULAB_NOTE(drv.trace, "add_unmap lo=0x%x hi=0x%x freelist=%d size=%d", range.pfn_lo,
                 range.pfn_hi, freelist.empty() ? 0 : 1, drv.list_size);
+  // A range that waits already was unmapped twice: 4.4 frees it twice then. It may be freed by the
+  // flush right here.
+  const bool waits = range.queued;
+  range.queued = true;
   if (drv.list_size == high_water_mark) flush_unmaps(drv);
 
   const intel_iommu& iommu = *domain_get_iommu(drv, domain);
   deferred_flush_tables& table = drv.deferred_flush[static_cast<size_t>(iommu.seq_id)];
   table.domains[table.next] = &domain;
-  // A range that waits already was unmapped twice: 4.4 frees it twice then.
-  table.iovas[table.next] = range.queued ? nullptr : &range;
-  range.queued = true;
+  table.iovas[table.next] = waits ? nullptr : &range;
   table.freelists[table.next] = std::move(freelist);
   ++table.next;
 

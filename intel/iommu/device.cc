@@ -59,7 +59,7 @@ void dmar_remove_one_dev_info_locked(intel_driver& drv, device_domain_info* memb
   }
   info.domain->devices.erase(info.domain->devices.iterator_to(info));
   drv.device_domains.erase(drv.device_domains.iterator_to(info));
-  if (info.dev != nullptr) info.dev->archdata_iommu = nullptr;
+  if (info.dev != nullptr) set_dev_membership(*info.dev, nullptr);
   {
     spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
     domain_detach_iommu(drv, *info.domain, iommu);
@@ -113,7 +113,7 @@ intel_iommu* device_to_iommu(intel_driver& drv, device& dev, source_id& id) {
 
 dmar_domain* find_domain(intel_driver& drv, const device& dev) {
   IOMMULAB_CALL(drv.trace, "find_domain");
-  const device_domain_info* info = dev.archdata_iommu;
+  const device_domain_info* info = dev_membership(dev);
   return info == nullptr ? nullptr : info->domain;
 }
 
@@ -158,7 +158,12 @@ dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uin
       device_domain_info* other = dmar_search_domain_by_dev_info(drv, iommu.segment, bus, devfn);
       if (other != nullptr) {
         found = other->domain;
-        other->dev = dev;
+        // A device whose id came up as an alias before becomes the member of its own. 4.4 gives it
+        // the entry, but not the device: unmapping then stops at a BUG.
+        if (dev != nullptr) {
+          other->dev = dev;
+          set_dev_membership(*dev, other);
+        }
       }
     }
     if (found != nullptr) {
@@ -176,7 +181,7 @@ dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uin
     }
     domain->devices.push_front(*info);
     drv.device_domains.push_front(*info);
-    if (dev != nullptr) dev->archdata_iommu = info;
+    if (dev != nullptr) set_dev_membership(*dev, info);
   }
   if (dev != nullptr && domain_context_mapping(drv, *domain, *dev) != 0) {
     drv.pr.err("Domain context map for %s failed", dev->name);
@@ -242,7 +247,7 @@ int domain_add_dev_info(intel_driver& drv, dmar_domain& domain, device& dev) {
 void dmar_remove_one_dev_info(intel_driver& drv, device& dev) {
   IOMMULAB_CALL(drv.trace, "dmar_remove_one_dev_info");
   spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);
-  dmar_remove_one_dev_info_locked(drv, dev.archdata_iommu);
+  dmar_remove_one_dev_info_locked(drv, dev_membership(dev));
 }
 
 void domain_remove_dev_info(intel_driver& drv, dmar_domain& domain) {

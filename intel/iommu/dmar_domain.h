@@ -3,6 +3,7 @@
 // Domains: one I/O virtual address space with its page table, and the devices that see it.
 #pragma once
 
+#include <atomic>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 
@@ -58,9 +59,10 @@ struct dmar_domain {
   static constexpr int flag_virtual_machine = 1 << 0;
   static constexpr int flag_static_identity = 1 << 1;
 
-  int nid = -1;                                      ///< NUMA node
-  unsigned iommu_refcnt[dmar_units_supported] = {};  ///< devices per unit
-  uint16_t iommu_did[dmar_units_supported] = {};     ///< domain id per unit, 0 when not attached
+  int nid = -1;  ///< NUMA node
+  /// Devices per unit. Written under iommu.lock, read without.
+  std::atomic<unsigned> iommu_refcnt[dmar_units_supported] = {};
+  uint16_t iommu_did[dmar_units_supported] = {};  ///< domain id per unit, 0 when not attached
 
   domain_device_list devices;
   iova_domain iovad;

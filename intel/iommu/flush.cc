@@ -44,7 +44,9 @@ void iommu_flush_iotlb_psi(intel_driver& drv, intel_iommu& iommu, dmar_domain& d
   // Entries that become present were never in a device's cache.
   if (iommu.cap.caching_mode() && map) return;
   dmar_domain* owner = get_iommu_domain(drv, iommu, did);
-  if (owner != nullptr) iommu_flush_dev_iotlb(drv, *owner, addr, mask);
+  // 4.4 stops at a BUG for a range that is not aligned to its size.
+  const uint64_t aligned = addr & ~((page_size << mask) - 1);
+  if (owner != nullptr) iommu_flush_dev_iotlb(drv, *owner, aligned, mask);
 }
 
 void observe_unmap(const intel_driver& drv, const dmar_domain& domain, uint64_t start_pfn,

@@ -70,7 +70,7 @@ int domain_prepare_identity_map(intel_driver& drv, device& dev, dmar_domain& dom
 bool identity_mapping(intel_driver& drv, const device& dev) {
   IOMMULAB_CALL(drv.trace, "identity_mapping");
   if (drv.iommu_identity_mapping == 0) return false;
-  const device_domain_info* info = dev.archdata_iommu;
+  const device_domain_info* info = dev_membership(dev);
   return info != nullptr && !is_dummy(dev) && info->domain == drv.si_domain;
 }
 

@@ -44,7 +44,7 @@ void init_no_remapping_devices(intel_driver& drv) {
     }
     drhd.ignored = true;
     for_each_active_dev_scope(drhd.devices, [](const dmar_dev_scope& s) {
-      s.dev->archdata_iommu = dummy_device_domain_info();
+      set_dev_membership(*s.dev, dummy_device_domain_info());
       return false;
     });
   }

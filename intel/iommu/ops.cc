@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_format.h"
+#include "core/dev_printk.h"
 #include "core/iommu/iommu_sysfs.h"
 #include "intel/iommu/context.h"
 #include "intel/iommu/device.h"
@@ -53,11 +54,9 @@ int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& 
   IOMMULAB_CALL(drv.trace, "intel_iommu_attach_device");
   dmar_domain& domain = traced_domain(drv, generic);
   if (device_is_rmrr_locked(drv, dev)) {
-    drv.env.log.print(
-        log_level::warning,
-        absl::StrFormat("%s: Device is ineligible for IOMMU domain attach due to platform RMRR "
-                        "requirement.  Contact your platform vendor.",
-                        dev.name));
+    dev_printk(dev, log_level::warning,
+               "Device is ineligible for IOMMU domain attach due to platform RMRR requirement.  "
+               "Contact your platform vendor.");
     return -EPERM;
   }
   if (domain_context_mapped(drv, dev)) {
@@ -96,10 +95,11 @@ int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& 
 
 namespace {
 
-/// The range goes, the domain's units are told, and then the tables that fell out are freed.
-void unmap_and_flush(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
-                     uint64_t last_pfn) {
-  page_freelist freelist = domain_unmap(drv, domain, start_pfn, last_pfn);
+/// The range up to `end_pfn` goes, the domain's units are told of all up to `last_pfn`, and then
+/// the tables that fell out are freed.
+void unmap_and_flush(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn, uint64_t last_pfn,
+                     uint64_t end_pfn) {
+  page_freelist freelist = domain_unmap(drv, domain, start_pfn, last_pfn, end_pfn);
   for_each_domain_iommu(drv, domain, [&](size_t id) {
     iommu_flush_iotlb_psi(drv, *drv.g_iommus[id], domain, start_pfn, last_pfn - start_pfn + 1,
                           freelist.empty(), false);
@@ -118,8 +118,8 @@ int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phy
   if ((iommu_prot & iommu_write) != 0) prot |= dma_pte_write;
   if ((iommu_prot & iommu_cache) != 0 && domain.iommu_snooping) prot |= dma_pte_snp;
   const uint64_t max_addr = iova.value() + size;
-  if (domain.max_addr < max_addr) {
-    if (uint64_t{1} << domain.gaw < max_addr) {
+  if (domain.max_addr < max_addr || max_addr < size) {  // the latter when the sum wraps
+    if (uint64_t{1} << domain.gaw < max_addr || max_addr < size) {
       drv.pr.err("intel_iommu_map: iommu width (%d) is not sufficient for the mapped address (%x)",
                  domain.gaw, max_addr);
       return -EFAULT;
@@ -131,7 +131,10 @@ int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phy
   const int ret =
       domain_pfn_mapping(drv, domain, start_pfn, hpa.value() >> page_shift, pages, prot);
   // 4.4 leaves what was mapped before memory ran out.
-  if (ret == -ENOMEM) unmap_and_flush(drv, domain, start_pfn, start_pfn + pages - 1);
+  if (ret == -ENOMEM) {
+    const uint64_t last_pfn = start_pfn + pages - 1;
+    unmap_and_flush(drv, domain, start_pfn, last_pfn, last_pfn);
+  }
   return ret;
 }
 
@@ -142,12 +145,24 @@ uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr io
   int level = 0;
   const uint64_t start_pfn = iova.value() >> page_shift;
   if (pfn_to_dma_pte(drv, domain, start_pfn, level) == nullptr) return 0;
-  size = std::max(size, page_size << level_to_offset_bits(level));
+  const uint64_t block = page_size << level_to_offset_bits(level);
+  // From the middle of a hole or of a superpage the block reaches past its own end. What lies there
+  // stays: 4.4 steps over it by luck.
+  const bool enlarged = size < block;
+  size = std::max(size, block);
   const uint64_t last_pfn = (iova.value() + size - 1) >> page_shift;
+  const uint64_t end_pfn = enlarged ? start_pfn | (level_size(level) - 1) : last_pfn;
 
-  unmap_and_flush(drv, domain, start_pfn, last_pfn);
+  // All of the address space: the domain keeps its top table.
+  if (start_pfn == 0 && end_pfn == domain_max_pfn(domain.gaw)) {
+    const uint64_t middle = end_pfn / 2;
+    unmap_and_flush(drv, domain, 0, middle, middle);
+    unmap_and_flush(drv, domain, middle + 1, last_pfn, end_pfn);
+  } else {
+    unmap_and_flush(drv, domain, start_pfn, last_pfn, end_pfn);
+  }
   if (domain.max_addr == iova.value() + size) domain.max_addr = iova.value();
-  observe_unmap(drv, domain, start_pfn, last_pfn, false);
+  observe_unmap(drv, domain, start_pfn, end_pfn, false);
   return size;
 }
 

@@ -350,13 +350,18 @@ void dma_pte_free_pagetable(intel_driver& drv, dmar_domain& domain, uint64_t sta
 // Linux v4.4 drivers/iommu/intel-iommu.c: domain_unmap()
 page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
                            uint64_t last_pfn) {
+  return domain_unmap(drv, domain, start_pfn, last_pfn, last_pfn);
+}
+
+page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
+                           uint64_t last_pfn, uint64_t end_pfn) {
   IOMMULAB_CALL(drv.trace, "domain_unmap");
   IOMMULAB_NOTE(drv.trace, "domain_unmap start=0x%x last=0x%x", start_pfn, last_pfn);
-  check_range(domain, start_pfn, last_pfn, "domain_unmap: range not supported");
+  check_range(domain, start_pfn, end_pfn, "domain_unmap: range not supported");
   page_freelist freelist;
-  dma_pte_clear_level(drv, domain, agaw_to_level(domain.agaw), domain.pgd, 0, {start_pfn, last_pfn},
+  dma_pte_clear_level(drv, domain, agaw_to_level(domain.agaw), domain.pgd, 0, {start_pfn, end_pfn},
                       freelist);
-  if (start_pfn == 0 && last_pfn == domain_max_pfn(domain.gaw)) {
+  if (start_pfn == 0 && end_pfn == domain_max_pfn(domain.gaw)) {
     freelist.push_back(virt_to_phys(drv, domain.pgd));
     domain.pgd = nullptr;
   }

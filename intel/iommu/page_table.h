@@ -76,6 +76,9 @@ void dma_pte_free_pagetable(intel_driver& drv, dmar_domain& domain, uint64_t sta
 /// Unlinks a range and returns the tables that fell out: free them after the invalidation.
 page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
                            uint64_t last_pfn);
+/// The same of no more than the pages up to `end_pfn`, for a caller that names a larger range.
+page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
+                           uint64_t last_pfn, uint64_t end_pfn);
 void dma_free_pagelist(intel_driver& drv, page_freelist& freelist);
 
 /// Maps `nr_pages` from `phys_pfn` at `iov_pfn`, with superpages where they fit. An entry that is

@@ -60,7 +60,7 @@ void quirk_ioat_snb_local_iommu(intel_driver& drv, pci_dev& dev) {
     drv.env.log.warn("BIOS assigned incorrect VT-d unit for Intel(R) QuickData Technology device");
     drv.warned_ioat = true;
   }
-  dev.dev.archdata_iommu = dummy_device_domain_info();
+  set_dev_membership(dev.dev, dummy_device_domain_info());
 }
 
 // The system management registers of Tylersburg and its VTISOCHCTRL.

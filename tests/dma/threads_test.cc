@@ -125,5 +125,52 @@ INSTANTIATE_TEST_SUITE_P(
              (line.ends_with("strict") ? "_strict" : "_lazy");
     });
 
+/// Each thread's first mapping is its device's first, or one of a device that others use as well:
+/// domains are made and joined in the race.
+class first_mappings : public testing::TestWithParam<bool> {};
+
+TEST_P(first_mappings, of_threads_make_one_domain_a_device) {
+  const bool one_device = GetParam();
+  small_machine m;
+  m.set_cap(default_cap().set_max_guest_address_width(39).set_sagaw(0b00010));
+  for (unsigned i = 1; i < threads; ++i) {
+    m.add_function(plain_function(at(0, 8 + i), 0x8086, 0x1234, 0x020000));
+  }
+  for (unsigned round = 0; round < 20; ++round) {
+    system s(m.build(), "intel_iommu=on", trace_class::none);
+    ASSERT_EQ(s.boot().intel_iommu_init, 0);
+    s.k().finish_boot();
+    std::vector<source_id> ids;
+    std::vector<device*> devices;
+    for (unsigned i = 0; i < threads; ++i) {
+      ids.push_back(one_device || i == 0 ? nic : at(0, 8 + i));
+      devices.push_back(&s.function(ids[i]).dev);
+    }
+    std::vector<dma_addr> addresses(threads);
+    std::vector<std::thread> running;
+    running.reserve(threads);
+    for (unsigned i = 0; i < threads; ++i) {
+      running.emplace_back([&, i] {
+        addresses[i] = dma_map_page(*devices[i], phys_addr(first_page + i * page_size), 0,
+                                    page_size, dma_data_direction::bidirectional);
+      });
+    }
+    for (std::thread& t : running) t.join();
+    for (unsigned i = 0; i < threads; ++i) {
+      ASSERT_NE(addresses[i].value(), 0u);
+      const uint64_t table = s.context_of(ids[i]).table();
+      EXPECT_EQ(lookup(s, table, addresses[i].value()), first_page + i * page_size);
+      for (unsigned j = 0; j < i && one_device; ++j) EXPECT_NE(addresses[i], addresses[j]);
+    }
+    EXPECT_EQ(s.driver().live_domains, one_device ? 1u : threads);
+    EXPECT_EQ(s.k().pages().live_pages(), s.reachable_pages());
+    EXPECT_EQ(s.k().slab().live(), s.reachable_objects());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(threads, first_mappings, testing::Bool(), [](const auto& test_case) {
+  return test_case.param ? "one_device" : "several_devices";
+});
+
 }  // namespace
 }  // namespace iommulab::test
