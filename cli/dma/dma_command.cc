@@ -80,37 +80,47 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
                            : load_capture(capture);
   if (!machine.ok()) return complain(err, machine.status());
   complete(*script, *machine);
-  const std::string command_line = !a.command_line.empty()
-                                       ? a.command_line
-                                       : script->command_line.value_or(machine->command_line);
+  const std::string command_line =
+      a.command_line.value_or(script->command_line.value_or(machine->command_line));
   auto system = boot(*machine, command_line, capture, a.sanitize);
   if (!system.ok()) return complain(err, system.status());
 
   std::string text;
   size_t compared = 0;
+  size_t passed_over = 0;
   bool differs = false;
   std::set<std::string_view> spoiled;  // operations that 4.4 gave something else for by mistake
   dmalab::session_hooks hooks;
   hooks.ends = [&](const dmalab::outcome& o) {
     if (!a.quiet) text += dmalab::outcome_text(**system, o);
     const auto difference = dmalab::difference_text(**system, o);
-    if (o.op->result) ++compared;
     const auto* known = difference ? dmalab::known_difference_of(**system, o) : nullptr;
     if (known != nullptr) {
       text += absl::StrFormat("  known difference: %s\n", known->reason);
       if (!known->spoils.empty()) spoiled.insert(known->spoils);
     }
-    if (!difference || known != nullptr || spoiled.contains(o.op->words[0])) return true;
+    if (difference && known == nullptr && spoiled.contains(o.op->words[0])) {
+      text += "  known difference: 4.4 wrote into this memory\n";
+      ++passed_over;
+      return true;
+    }
+    if (known != nullptr) ++passed_over;
+    if (o.op->result && known == nullptr) ++compared;
+    if (!difference || known != nullptr) return true;
     text += "\n" + *difference + dmalab::state_text(**system, *script, o);
     differs = true;
     return false;
   };
   const auto outcomes = dmalab::run_session(**system, *script, hooks);
   if (!outcomes.ok()) return complain(err, outcomes.status());
-  out << text
-      << absl::StrFormat("%s%s, %d compared with what the script says: %s\n",
-                         text.empty() ? "" : "\n", counted(outcomes->size(), "operation"), compared,
-                         differs ? "the last differs" : "equal");
+  const bool stopped = !outcomes->empty() && !outcomes->back().bug.empty();
+  std::string verdict = compared == 0 ? "none" : absl::StrFormat("%d", compared);
+  verdict += " compared with what the script says";
+  if (compared != 0) verdict += differs && !stopped ? ": the last differs" : ": equal";
+  if (stopped) verdict += "; the kernel stopped";
+  if (passed_over != 0) verdict += absl::StrFormat("; %d known to differ", passed_over);
+  out << text << (text.empty() ? "" : "\n") << counted(outcomes->size(), "operation") << ", "
+      << verdict << '\n';
   bool broken = false;
   if (const vtd_sanitizer* sanitizer = (*system)->sanitizer(); sanitizer != nullptr) {
     out << '\n' << to_text(*sanitizer);

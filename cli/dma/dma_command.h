@@ -5,6 +5,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <optional>
 #include <string>
 
 #include "CLI/CLI.hpp"
@@ -14,10 +15,10 @@ namespace iommulab {
 /// The options as given.
 struct dma_arguments {
   std::string script{};
-  std::string machine{};       ///< empty: the capture that the script lies in, else default_machine
-  std::string command_line{};  ///< empty: the script's own, else the machine's
-  bool quiet = false;          ///< only differences and the last line
-  bool sanitize = false;       ///< check the driver while the script runs
+  std::string machine{};  ///< empty: the capture that the script lies in, else default_machine
+  std::optional<std::string> command_line{};  ///< none: the script's own, else the machine's
+  bool quiet = false;                         ///< only differences and the last line
+  bool sanitize = false;                      ///< check the driver while the script runs
 };
 
 /// Runs the command and returns its exit status (cli/output/complain.h): `finding` when an

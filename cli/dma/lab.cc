@@ -137,7 +137,9 @@ absl::StatusOr<std::string> lab::run(const operation& op) {
     clock.advance(op.state->time_ns - clock.now_ns());
   }
   arguments args(op, script_.path);
+  nothing_there_ = false;
   std::string result = (this->*found->run)(args);
+  if (nothing_there_) return std::string(nothing_there);
   if (absl::Status status = args.status(); !status.ok()) return status;
   pass(0);
   return result;
@@ -192,12 +194,22 @@ lab::buffer* lab::handle(arguments& args, std::initializer_list<buffer_kind> kin
   const uint64_t number = args.number("handle");
   if (!args.ok()) return nullptr;
   const auto found = buffers_.find(number);
+  nothing_there_ = found == buffers_.end() && failed_buffers_.contains(number);
   if (found == buffers_.end() ||
       std::find(kinds.begin(), kinds.end(), found->second.kind) == kinds.end()) {
     args.fail("handle", absl::StrFormat("%d", number), "no operation made such a buffer");
     return nullptr;
   }
   return &found->second;
+}
+
+dma_pool* lab::pool_of(arguments& args, uint64_t number) {
+  if (!args.ok()) return nullptr;
+  const auto found = pools_.find(number);
+  if (found != pools_.end()) return found->second;
+  nothing_there_ = failed_pools_.contains(number);
+  args.fail("pool", absl::StrFormat("%d", number), "there is none of that number");
+  return nullptr;
 }
 
 uint64_t lab::coherent_bytes(const operation& op) const {

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,9 @@ class lab {
   /// Bytes of the pages that the operation's coherent buffer, if any, will ask for; 0 for none.
   [[nodiscard]] uint64_t coherent_bytes(const operation& op) const;
 
+  /// What an operation gives that works on something which an operation before it failed to make.
+  static constexpr const char* nothing_there = "nothing there";
+
  private:
   enum class buffer_kind : uint8_t { single, page, list, coherent, block };
   struct buffer {
@@ -66,12 +70,14 @@ class lab {
   dma_data_direction direction(arguments& args);
   phys_addr arena_address(arguments& args, uint64_t index, uint64_t offset, uint64_t size);
   buffer* handle(arguments& args, std::initializer_list<buffer_kind> kinds);
+  dma_pool* pool_of(arguments& args, uint64_t number);
   /// Time passes: what the recording says, else `ns`.
   void pass(uint64_t ns);
   /// The same with bottom halves on.
   void sleep(uint64_t ns);
 
   // lab_buffers.cc
+  void keep(uint64_t number, std::optional<buffer> made);
   std::string map(arguments& args);
   std::string mapp(arguments& args);
   std::string map_buffer(arguments& args, buffer_kind kind);
@@ -118,6 +124,7 @@ class lab {
   std::string finish_edu(size_t index);
   uint64_t bus_address(arguments& args, std::string_view field);
   mmio_window* edu_window(arguments& args, size_t index);
+  phys_addr inside_arena(arguments& args, uint64_t index, uint64_t offset, uint64_t size);
   std::string poke(arguments& args);
   std::string peek(arguments& args);
   std::string delay(arguments& args);
@@ -136,6 +143,11 @@ class lab {
   absl::flat_hash_map<uint64_t, buffer> buffers_;
   std::map<uint64_t, dma_pool*> pools_;
   std::map<uint64_t, iommu_domain*> domains_;
+  // Numbers of what an operation failed to make.
+  std::set<uint64_t> failed_buffers_;
+  std::set<uint64_t> failed_pools_;
+  std::set<uint64_t> failed_domains_;
+  bool nothing_there_ = false;  ///< the current operation came upon one
   bool bottom_halves_ = false;
 };
 

@@ -10,6 +10,16 @@
 
 namespace iommulab::dmalab {
 
+/// What an operation made under a number, or that it failed.
+void lab::keep(uint64_t number, std::optional<buffer> made) {
+  if (made) {
+    buffers_[number] = *std::move(made);
+  } else {
+    buffers_.erase(number);
+    failed_buffers_.insert(number);
+  }
+}
+
 std::string lab::map(arguments& args) {
   return map_buffer(args, buffer_kind::single);
 }
@@ -37,7 +47,7 @@ std::string lab::map_buffer(arguments& args, buffer_kind kind) {
   const bool error = dma_mapping_error(d, made.dma);
   const std::string result = absl::StrFormat("phys=0x%x dma=0x%x err=%d", made.phys.value(),
                                              made.dma.value(), error ? 1 : 0);
-  if (!error) buffers_[number] = std::move(made);
+  keep(number, error ? std::nullopt : std::optional(std::move(made)));
   return result;
 }
 
@@ -126,7 +136,10 @@ std::string lab::sg(arguments& args) {
   }
   const int ret = dma_map_sg(dev(made.dev), absl::MakeSpan(made.list), made.dir);
   std::string result = absl::StrFormat("in=[%s] ret=%d", in, ret);
-  if (ret == 0) return result;
+  if (ret == 0) {
+    keep(number, std::nullopt);
+    return result;
+  }
   std::string out;
   for (int i = 0; i < ret; ++i) {
     const scatterlist& s = made.list[static_cast<size_t>(i)];
@@ -134,7 +147,7 @@ std::string lab::sg(arguments& args) {
                           s.dma_length);
   }
   made.dma = made.list[0].dma_address;
-  buffers_[number] = std::move(made);
+  keep(number, std::move(made));
   return absl::StrFormat("%s out=[%s]", result, out);
 }
 
@@ -154,9 +167,12 @@ std::string lab::alloc(arguments& args) {
   made.size = args.number("size");
   if (!args.ok()) return {};
   const auto phys = dma_alloc_coherent(dev(made.dev), made.size, made.dma, gfp_atomic);
-  if (!phys) return absl::StrFormat("NULL dma=0x%x", made.dma.value());
+  if (!phys) {
+    keep(number, std::nullopt);
+    return absl::StrFormat("NULL dma=0x%x", made.dma.value());
+  }
   made.phys = *phys;
-  buffers_[number] = made;
+  keep(number, made);
   return absl::StrFormat("phys=0x%x dma=0x%x", phys->value(), made.dma.value());
 }
 
@@ -177,7 +193,10 @@ std::string lab::pool(arguments& args) {
   if (!args.ok()) return {};
   dma_pool* made = dma_pool_create(system_.dma_pools(), absl::StrFormat("lab%d", number), dev(d),
                                    size, align, boundary);
-  if (made == nullptr) return "NULL";
+  if (made == nullptr) {
+    failed_pools_.insert(number);
+    return "NULL";
+  }
   pools_[number] = made;
   return "ok";
 }
@@ -187,15 +206,15 @@ std::string lab::pget(arguments& args) {
   buffer made;
   made.kind = buffer_kind::block;
   made.pool = args.number("pool");
-  const auto found = pools_.find(made.pool);
-  if (args.ok() && found == pools_.end()) {
-    args.fail("pool", absl::StrFormat("%d", made.pool), "there is none of that number");
+  dma_pool* from = pool_of(args, made.pool);
+  if (from == nullptr) return {};
+  const auto phys = dma_pool_alloc(*from, gfp_atomic, made.dma);
+  if (!phys) {
+    keep(number, std::nullopt);
+    return absl::StrFormat("NULL dma=0x%x", made.dma.value());
   }
-  if (!args.ok()) return {};
-  const auto phys = dma_pool_alloc(*found->second, gfp_atomic, made.dma);
-  if (!phys) return absl::StrFormat("NULL dma=0x%x", made.dma.value());
   made.phys = *phys;
-  buffers_[number] = made;
+  keep(number, made);
   return absl::StrFormat("phys=0x%x dma=0x%x", phys->value(), made.dma.value());
 }
 
@@ -213,13 +232,10 @@ std::string lab::pput(arguments& args) {
 
 std::string lab::pdel(arguments& args) {
   const uint64_t number = args.number("pool");
-  const auto found = pools_.find(number);
-  if (args.ok() && found == pools_.end()) {
-    args.fail("pool", absl::StrFormat("%d", number), "there is none of that number");
-  }
-  if (!args.ok()) return {};
-  dma_pool_destroy(found->second);
-  pools_.erase(found);
+  dma_pool* gone = pool_of(args, number);
+  if (gone == nullptr) return {};
+  dma_pool_destroy(gone);
+  pools_.erase(number);
   return "ok";
 }
 

@@ -61,10 +61,11 @@ mmio_window* lab::edu_window(arguments& args, size_t index) {
 
 /// "h2+f80" is an offset into what a handle names, bare hexadecimal; anything else a number.
 uint64_t lab::bus_address(arguments& args, std::string_view field) {
-  std::string_view text = args.word(field);
+  const std::string_view word = args.word(field);
+  std::string_view text = word;
   uint64_t value = 0;
   if (!take_prefix(text, "h")) {
-    if (args.ok() && !parse_number(text, value)) args.fail(field, text, "not a number");
+    if (args.ok() && !parse_number(text, value)) args.fail(field, word, "not a number");
     return value;
   }
   const std::vector<std::string_view> parts = split_at(text, '+');
@@ -74,7 +75,8 @@ uint64_t lab::bus_address(arguments& args, std::string_view field) {
       parts.size() == 2 && parse_number(parts[0], number) && parse_hex(parts[1], offset);
   const auto found = buffers_.find(number);
   if (!reads || found == buffers_.end()) {
-    args.fail(field, text, "hHANDLE+OFFSET of a buffer that is there, bare hexadecimal offset");
+    nothing_there_ = reads && failed_buffers_.contains(number);
+    args.fail(field, word, "hHANDLE+OFFSET of a buffer that is there, bare hexadecimal offset");
     return 0;
   }
   return found->second.dma.value() + offset;
@@ -125,12 +127,21 @@ std::string lab::eduw(arguments& args) {
   return finish_edu(index);
 }
 
+/// The CPU's own accesses stay in the arena: a mapped buffer may leave it.
+phys_addr lab::inside_arena(arguments& args, uint64_t index, uint64_t offset, uint64_t size) {
+  const phys_addr start = arena_address(args, index, offset, size);
+  if (args.ok() && offset + size > script_.arenas[index].size) {
+    args.fail("offset", absl::StrFormat("0x%x", offset), "it leaves the arena");
+  }
+  return start;
+}
+
 std::string lab::poke(arguments& args) {
   const uint64_t arena = args.number("arena");
   const uint64_t offset = args.number("offset");
   const auto byte = static_cast<int>(args.number("byte", UINT8_MAX));
   const uint64_t length = args.number("length");
-  const phys_addr start = arena_address(args, arena, offset, length);
+  const phys_addr start = inside_arena(args, arena, offset, length);
   if (!args.ok()) return {};
   std::memset(system_.memory().at(start, length), byte, length);
   return "ok";
@@ -140,7 +151,7 @@ std::string lab::peek(arguments& args) {
   constexpr uint64_t shown = 8;
   const uint64_t arena = args.number("arena");
   const uint64_t offset = args.number("offset");
-  const phys_addr start = arena_address(args, arena, offset, shown);
+  const phys_addr start = inside_arena(args, arena, offset, shown);
   if (!args.ok()) return {};
   const std::byte* bytes = system_.memory().at(start, shown);
   std::string text;

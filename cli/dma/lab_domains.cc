@@ -33,7 +33,10 @@ std::string lab::domalloc(arguments& args) {
   const uint64_t number = args.number("domain");
   if (!args.ok()) return {};
   iommu_domain* made = iommu_domain_alloc(system_.pci().bus());
-  if (made == nullptr) return "NULL";
+  if (made == nullptr) {
+    failed_domains_.insert(number);
+    return "NULL";
+  }
   domains_[number] = made;
   const iommu_domain_geometry& g = made->geometry;
   return absl::StrFormat("ok type=%d geom=0x%x-0x%x force=%d", static_cast<int>(made->type),
@@ -46,6 +49,7 @@ iommu_domain* lab::domain(arguments& args) {
   if (!args.ok()) return nullptr;
   const auto found = domains_.find(number);
   if (found != domains_.end()) return found->second;
+  nothing_there_ = failed_domains_.contains(number);
   args.fail("domain", absl::StrFormat("%d", number), "there is none of that number");
   return nullptr;
 }

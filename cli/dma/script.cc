@@ -75,6 +75,10 @@ class script_reader {
     if (parts.empty()) return absl::OkStatus();
     if (parts[0] == "arena") return take_arena(parts);
     if (parts[0] == "dev") return take_device(parts);
+    if (parts[0] == "end" && parts.size() > 1) {
+      std::string_view count = parts[1];
+      if (take_prefix(count, "ops=")) script_.recorded_count = number(count);
+    }
     if (parts[0] == "mode") {
       const std::string_view line = text.substr(text.find("mode") + parts[0].size());
       script_.command_line = std::string(trimmed(line));

@@ -67,6 +67,8 @@ struct script {
   std::vector<operation> operations;
   /// Any operation carries a result: results, state and log are then compared.
   bool recorded = false;
+  /// Of "# end ops=N", with which a recording ends; one in which the kernel died does not.
+  std::optional<uint64_t> recorded_count;
 };
 
 /// Reads `path` or `path`.xz. ENOENT, EINVAL naming line and field.

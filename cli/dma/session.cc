@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/dma/lab.h"
 #include "core/panic.h"
@@ -109,8 +110,11 @@ absl::StatusOr<std::vector<outcome>> run_session(kernel& system, const script& f
       if (!result.ok()) return result.status();
       o.result = *std::move(result);
     } catch (const kernel_bug& bug) {
-      o.bug = bug.what();
+      o.bug = absl::StrCat("BUG: ", bug.what());
+    } catch (const kernel_panic& panic) {
+      o.bug = absl::StrCat("Kernel panic - not syncing: ", panic.what());
     }
+    o.spent_ns = system.env().clock.now_ns() - std::min(system.env().clock.now_ns(), o.time_ns);
     system.pages().replay({}, after_replay::choose);
     intel_driver& driver = system.driver();
     {

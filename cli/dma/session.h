@@ -21,9 +21,10 @@ struct outcome {
   int list_size = 0;      ///< unmaps that wait for a flush
   bool timer_on = false;  ///< the unmap timer
   uint64_t time_ns = 0;   ///< when the operation began
+  uint64_t spent_ns = 0;  ///< how long it took
   size_t first_log = 0;   ///< lines of the log that it printed
   size_t last_log = 0;    ///< one past them
-  std::string bug;        ///< what a BUG() said; the session ends there
+  std::string bug;        ///< what a BUG() or a panic said; the session ends there
 };
 
 struct session_hooks {

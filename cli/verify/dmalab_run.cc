@@ -105,6 +105,10 @@ class script_run {
     if (folder_.has(trace_file)) add_hardware(results);
     if (has_calls_) results.push_back(compare_calls());
     for (const auto& [name, lines] : tables_) results.push_back(compare_tables(name, lines));
+    if (!has_calls_ && folder_.has_recorded_calls()) {
+      results.push_back({"operations' calls", class_result::outcome::not_compared, 0,
+                         absl::StrCat("no ", calls_file)});
+    }
     return results;
   }
 
@@ -113,6 +117,7 @@ class script_run {
     auto read = dmalab::read_script(folder_.file_path(script_file));
     if (!read.ok()) return read.status();
     script_ = *std::move(read);
+    if (absl::Status status = check_whole(); !status.ok()) return status;
     has_calls_ = folder_.has(calls_file);
     dmalab::session_hooks hooks;
     if (has_calls_) {
@@ -136,6 +141,15 @@ class script_run {
     outcomes_ = *std::move(outcomes);
     run_->system->env().trace.attach(nullptr);
     return absl::OkStatus();
+  }
+
+  /// A recording ends with its count, or where the kernel died.
+  [[nodiscard]] absl::Status check_whole() const {
+    const size_t there = script_.operations.size();
+    const bool died = there != 0 && script_.operations.back().died();
+    if (died || script_.recorded_count == there) return absl::OkStatus();
+    return line_error(script_.path, 0, "operations", absl::StrFormat("%d", there),
+                      "the file is cut short: its end does not say so many");
   }
 
   [[nodiscard]] page_names names(const hardware_trace& trace) const {
@@ -188,12 +202,13 @@ class script_run {
     std::set<std::string_view> spoiled;
     for (const dmalab::outcome& o : outcomes_) {
       const dmalab::operation& op = *o.op;
-      if (spoiled.contains(op.words[0])) excused_.insert(op.number);
+      if (spoiled.contains(op.words[0])) result_excused_.insert(op.number);
       const known_operation_difference* known = find_known_operation_difference(
           known_operation_differences(), op.died_in(), captured_log(op), our_log(o));
       find_call_excuses(op);
       if (known == nullptr) continue;
       excused_.insert(op.number);
+      if (op.died()) result_excused_.insert(op.number);
       reasons_.emplace(known->reason);
       if (!known->spoils.empty()) spoiled.insert(known->spoils);
     }
@@ -218,8 +233,8 @@ class script_run {
     for (const dmalab::outcome& o : outcomes_) {
       const dmalab::operation& op = *o.op;
       const bool state = op.state.has_value();
-      const std::string result = o.bug.empty() ? o.result : absl::StrCat("BUG: ", o.bug);
-      s.add(excused(op),
+      const std::string result = o.bug.empty() ? o.result : o.bug;
+      s.add(result_excused_.contains(op.number),
             {{op.line,
               dmalab::outcome_line(op, op.result.value_or(""), state ? op.state->list_size : 0,
                                    state && op.state->timer_on)}},
@@ -362,8 +377,9 @@ class script_run {
   std::map<uint64_t, size_t> first_event_;
   std::map<uint64_t, size_t> last_event_;
   std::vector<std::pair<std::string, numbered_lines>> tables_;
-  std::set<uint64_t> excused_;        ///< operations that are known to differ
-  std::set<uint64_t> calls_excused_;  ///< operations whose calls are known to differ
+  std::set<uint64_t> result_excused_;  ///< operations whose result is known to differ
+  std::set<uint64_t> excused_;         ///< operations that are known to differ
+  std::set<uint64_t> calls_excused_;   ///< operations whose calls are known to differ
   std::set<std::string> reasons_;
 };
 

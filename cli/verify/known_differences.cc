@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <array>
 
+#include "platform/machine/parse.h"
+#include "platform/vtd/spec/entries.h"
+
 namespace iommulab::verify {
 namespace {
 
@@ -22,16 +25,16 @@ constexpr std::array<known_difference, 3> differences = {{
 }};
 
 constexpr std::array<known_operation_difference, 4> operation_differences = {{
-    {"intel_unmap", "Driver unmaps unmatched page at PFN ", "", "",
+    {"intel_unmap", "Driver unmaps unmatched page at PFN ", "", false, "",
      "4.4 stops at BUG_ON(!domain) when a device unmaps that maps nothing; it gets the warning of "
      "an unmatched unmap"},
-    {"domain_get_iommu", "DMAR: Device ", " --- failed", "",
+    {"domain_get_iommu", "DMAR: Device ", " --- failed", false, "",
      "4.4 stops at a BUG when a device in a domain of the IOMMU API maps through the DMA API; the "
      "mapping fails"},
-    {"pfn_to_dma_pte", "DMAR: ERROR: DMA PTE for vPFN ", " already set ", "",
+    {"pfn_to_dma_pte", "DMAR: ERROR: DMA PTE for vPFN ", " already set ", true, "",
      "4.4 takes a superpage for a table when a page inside it is mapped, and here finds no memory "
      "there; the page counts as mapped already"},
-    {"", "DMAR: ERROR: DMA PTE for vPFN ", " already set ", "peek",
+    {"", "DMAR: ERROR: DMA PTE for vPFN ", " already set ", true, "peek",
      "4.4 takes a superpage for a table when a page inside it is mapped, and writes an entry into "
      "the mapped memory; the page counts as mapped already"},
 }};
@@ -97,6 +100,28 @@ const known_difference* find_known_difference(absl::Span<const known_difference>
   return only_repeats(captured_log.subspan(common), entry->repeated) ? &*entry : nullptr;
 }
 
+namespace {
+
+/// Of "… already set (to OLD not NEW)".
+bool is_inside_superpage(std::string_view line) {
+  constexpr std::string_view old_mark = "(to ";
+  constexpr std::string_view new_mark = " not ";
+  const size_t old_at = line.find(old_mark);
+  const size_t new_at = line.find(new_mark, old_at);
+  if (old_at == std::string_view::npos || new_at == std::string_view::npos) return false;
+  const size_t old_start = old_at + old_mark.size();
+  const size_t new_start = new_at + new_mark.size();
+  uint64_t before = 0;
+  uint64_t wanted = 0;
+  if (!parse_hex(line.substr(old_start, new_at - old_start), before)) return false;
+  if (!parse_hex(line.substr(new_start, line.find(')', new_start) - new_start), wanted))
+    return false;
+  return vtd::second_level_entry{before}.super_page() &&
+         !vtd::second_level_entry{wanted}.super_page();
+}
+
+}  // namespace
+
 absl::Span<const known_operation_difference> known_operation_differences() {
   return operation_differences;
 }
@@ -121,7 +146,8 @@ const known_operation_difference* find_known_operation_difference(
     if (known.died_in != died_in) continue;
     const auto says = [&](const numbered_line& line) {
       return line.text.starts_with(known.our_line) &&
-             line.text.find(known.our_line_has) != std::string::npos;
+             line.text.find(known.our_line_has) != std::string::npos &&
+             (!known.inside_superpage || is_inside_superpage(line.text));
     };
     if (std::any_of(our_log.begin(), our_log.end(), says) &&
         std::none_of(captured_log.begin(), captured_log.end(), says)) {

@@ -48,6 +48,9 @@ struct known_operation_difference {
   std::string_view our_line;
   /// What our log line must also have in it; empty for nothing.
   std::string_view our_line_has;
+  /// The line must name an old entry that is a superpage and a new one that is not: "already set
+  /// (to 3da00083 not 3d400003)".
+  bool inside_superpage = false;
   /// An operation that may give something else later, because 4.4 overwrote memory; or empty.
   std::string_view spoils;
   std::string_view reason;

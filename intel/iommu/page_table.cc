@@ -465,7 +465,7 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
   dma_pte* first_pte = nullptr;
   int level = 0;
   while (nr_pages > 0) {
-    if (run.nr_pages == 0) {
+    while (run.nr_pages == 0) {  // an empty piece takes no page
       bug_on(next_piece == sg.size(), "__domain_mapping: more pages than the scatter list has");
       run = begin_piece(sg[next_piece++], run.iov_pfn);
     }

@@ -7,6 +7,7 @@
 
 #include "core/dma/dma_mapping.h"
 #include "core/iommu/iommu.h"
+#include "core/panic.h"
 #include "intel/iommu/deferred_flush.h"
 #include "support/small_machine.h"
 #include "support/system.h"

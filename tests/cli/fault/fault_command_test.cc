@@ -151,9 +151,8 @@ TEST(fault_command, addresses_speak) {
   EXPECT_THAT(text, HasSubstr("the address of RAM as it is"));
 }
 
-TEST(fault_command, a_machine_names_devices_aliases_and_reserved_regions) {
-  // From the diagram in platform/machine/builtin.h: 07:00.0 is what a PCIe-to-PCI bridge makes of
-  // 07:01.0 and what it has itself; 00:1a.0 has a reserved region.
+TEST(fault_command, a_machine_names_its_devices) {
+  // From the diagram in platform/machine/builtin.h.
   const command_result usb =
       fault({.inputs = {"DMAR: [DMA Read NO_PASID] Request device [00:1a.0] fault addr 0x1000 "
                         "[fault reason 0x06] PTE Read access is not set"},
