@@ -86,7 +86,9 @@ class damaged_capture : public testing::Test {
   void SetUp() override {
     original_ = captures_root() / "boot/default.calls";
     if (!std::filesystem::is_directory(original_)) GTEST_SKIP() << "no capture boot/default.calls";
-    copy_ = std::filesystem::path(testing::TempDir()) / "damaged_workload.calls";
+    // Tests run side by side: each has a copy of its own.
+    const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
+    copy_ = std::filesystem::path(testing::TempDir()) / (std::string(test->name()) + ".calls");
     std::filesystem::remove_all(copy_);
     std::filesystem::copy(original_, copy_);
   }

@@ -12,7 +12,7 @@ namespace {
 
 // Linux v4.4 include/linux/iommu.h: report_iommu_fault()
 TEST(fault_report, reaches_the_handler_of_the_domain) {
-  test_system sys;
+  test_system sys({});
   device dev;
   dev.name = "0000:00:03.0";
   dev.bus = &sys.bus;
