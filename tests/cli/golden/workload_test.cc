@@ -91,6 +91,10 @@ class damaged_capture : public testing::Test {
     copy_ = std::filesystem::path(testing::TempDir()) / (std::string(test->name()) + ".calls");
     std::filesystem::remove_all(copy_);
     std::filesystem::copy(original_, copy_);
+    for (const char* name : {"traced-functions.txt", "traced-functions.txt.xz"}) {
+      const std::filesystem::path list = captures_root() / name;
+      if (std::filesystem::exists(list)) std::filesystem::copy(list, copy_);
+    }
   }
   void TearDown() override { std::filesystem::remove_all(copy_); }
 
