@@ -41,8 +41,47 @@ bool leads_to_table(dma_pte pte) {
   return pte.present() && !pte.super_page();
 }
 
+[[noreturn, gnu::cold, gnu::noinline]] void table_is_no_memory() {
+  bug_on(true, "a table pointer leads outside of memory");
+  __builtin_unreachable();
+}
+
+// As table_at(), and small enough to stand inline in every walk.
 dma_pte* table_below(const intel_driver& drv, dma_pte pte) {
-  return table_at<dma_pte>(drv, pte.address());
+  auto* table = drv.host.memory.object_at<dma_pte>(pte.address(), entries);
+  if (table == nullptr) [[unlikely]]
+    table_is_no_memory();
+  return table;
+}
+
+/// The short ways below make no calls, so nobody may be looking for them.
+bool calls_are_traced(const intel_driver& drv) {
+  return drv.trace.on(trace_class::calls);
+}
+
+/// The level-1 table of `pfn`, when tables lead to it all the way; null when one is missing or a
+/// superpage stands there.
+dma_pte* level1_table(const intel_driver& drv, const dmar_domain& domain, uint64_t pfn) {
+  dma_pte* table = domain.pgd;
+  for (unsigned shift = level_to_offset_bits(agaw_to_level(domain.agaw)); shift != 0;
+       shift -= level_stride) {
+    const dma_pte entry = load(&table[(pfn >> shift) & (entries - 1)]);
+    if (!leads_to_table(entry)) return nullptr;
+    table = table_below(drv, entry);
+  }
+  return table;
+}
+
+/// Whether the pages are a part of one level-1 table, and so neither fill it nor fit a superpage.
+bool within_table(uint64_t start_pfn, uint64_t last_pfn) {
+  return (start_pfn ^ last_pfn) < entries && last_pfn - start_pfn + 1 < entries;
+}
+
+/// Entries changed: domain_flush_cache(), where it does something or is looked at.
+void flush_ptes(intel_driver& drv, const dmar_domain& domain, const dma_pte* first,
+                uint64_t count) {
+  if (domain.iommu_coherency && !calls_are_traced(drv)) return;
+  domain_flush_cache(drv, domain, first, count * sizeof(dma_pte));
 }
 
 /// Whether somebody wants to know of every entry that is written: asked once for many.
@@ -278,6 +317,12 @@ dma_pte* pfn_to_dma_pte(intel_driver& drv, dmar_domain& domain, uint64_t pfn, in
   IOMMULAB_CALL(drv.trace, "pfn_to_dma_pte");
   bug_on(domain.pgd == nullptr, "pfn_to_dma_pte: no page directory");
   if (!domain_pfn_supported(domain, pfn)) return nullptr;
+  if (target_level <= 1 && !calls_are_traced(drv)) {
+    if (dma_pte* table = level1_table(drv, domain, pfn)) [[likely]] {
+      target_level = 1;
+      return &table[pfn_level_offset(pfn, 1)];
+    }
+  }
 
   dma_pte* parent = domain.pgd;
   for (int level = agaw_to_level(domain.agaw);; --level) {
@@ -353,12 +398,32 @@ page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t star
   return domain_unmap(drv, domain, start_pfn, last_pfn, last_pfn);
 }
 
+namespace {
+
+/// What most unmaps are, without the descent level by level. False, and nothing done, for any other
+/// range.
+bool unmap_within_table(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
+                        uint64_t last_pfn) {
+  if (calls_are_traced(drv) || !within_table(start_pfn, last_pfn)) return false;
+  dma_pte* table = level1_table(drv, domain, start_pfn);
+  if (table == nullptr) return false;
+  dma_pte* first = &table[pfn_level_offset(start_pfn, 1)];
+  const cleared_ptes cleared = clear_leaves(drv, first, first + (last_pfn - start_pfn + 1));
+  if (cleared.first != nullptr) {
+    flush_ptes(drv, domain, cleared.first, static_cast<uint64_t>(cleared.last + 1 - cleared.first));
+  }
+  return true;
+}
+
+}  // namespace
+
 page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
                            uint64_t last_pfn, uint64_t end_pfn) {
   IOMMULAB_CALL(drv.trace, "domain_unmap");
   IOMMULAB_NOTE(drv.trace, "domain_unmap start=0x%x last=0x%x", start_pfn, last_pfn);
   check_range(domain, start_pfn, end_pfn, "domain_unmap: range not supported");
   page_freelist freelist;
+  if (unmap_within_table(drv, domain, start_pfn, end_pfn)) return freelist;
   dma_pte_clear_level(drv, domain, agaw_to_level(domain.agaw), domain.pgd, 0, {start_pfn, end_pfn},
                       freelist);
   if (start_pfn == 0 && end_pfn == domain_max_pfn(domain.gaw)) {
@@ -371,6 +436,7 @@ page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t star
 // Linux v4.4 drivers/iommu/intel-iommu.c: dma_free_pagelist(). The kernel's list is a stack.
 void dma_free_pagelist(intel_driver& drv, page_freelist& freelist) {
   IOMMULAB_CALL(drv.trace, "dma_free_pagelist");
+  if (freelist.empty()) return;
   for (auto page = freelist.rbegin(); page != freelist.rend(); ++page) {
     free_pgtable_page(drv, *page);
   }
@@ -509,6 +575,21 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
 // Linux v4.4 drivers/iommu/intel-iommu.c: domain_pfn_mapping()
 int domain_pfn_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn, uint64_t phys_pfn,
                        uint64_t nr_pages, uint64_t prot) {
+  // What most mappings are: domain_mapping() in one step.
+  if (within_table(iov_pfn, iov_pfn + nr_pages - 1) && !calls_are_traced(drv)) {
+    const uint64_t bits = prot & (dma_pte_read | dma_pte_write | dma_pte_snp);
+    int level = 1;
+    if ((bits & (dma_pte_read | dma_pte_write)) != 0 &&
+        domain_pfn_supported(domain, iov_pfn + nr_pages - 1)) {
+      dma_pte* pte = pfn_to_dma_pte(drv, domain, iov_pfn, level);
+      if (pte == nullptr) return -ENOMEM;
+      if (level == 1) {
+        set_leaves(drv, pte, nr_pages, {iov_pfn, phys_pfn, nr_pages}, level, bits);
+        flush_ptes(drv, domain, pte, nr_pages);
+        return 0;
+      }
+    }
+  }
   return domain_mapping(drv, domain, iov_pfn, {}, phys_pfn, nr_pages, prot);
 }
 
