@@ -305,7 +305,7 @@ class script_run {
       const dmalab::operation& op = *o.op;
       const auto mark = marks->find(op.number);
       hardware_trace captured;
-      if (mark != marks->end()) captured = lines_of(*whole, mark->second);
+      if (mark != marks->end()) captured = part_of(*whole, mark->second.first, mark->second.second);
       const hardware_trace ours = trace_of_run(events_of(op), {});
       registers.add(excused(op), headed(op, register_lines(captured, captured_names)),
                     headed(op, register_lines(ours, our_names)));
@@ -314,20 +314,6 @@ class script_run {
     }
     results.push_back(result_of("operations' registers", trace_file, registers));
     results.push_back(result_of("operations' queue", trace_file, queue));
-  }
-
-  static hardware_trace lines_of(const hardware_trace& whole, std::pair<size_t, size_t> lines) {
-    const auto inside = [&](const auto& item) {
-      return item.line >= lines.first && item.line <= lines.second;
-    };
-    hardware_trace part;
-    for (const register_access& a : whole.accesses) {
-      if (inside(a)) part.accesses.push_back(a);
-    }
-    for (const queue_descriptor& d : whole.descriptors) {
-      if (inside(d)) part.descriptors.push_back(d);
-    }
-    return part;
   }
 
   [[nodiscard]] class_result compare_calls() const {
