@@ -46,16 +46,16 @@ intel_driver::~intel_driver() {
       device_domains.erase(device_domains.iterator_to(*info));
       if (info->dev != nullptr) set_dev_membership(*info->dev, nullptr);
     }
-    dmar_domain* domain = info->domain;
     kernel_delete(*this, info);
-    if (domain->devices.empty() && domain != si_domain && !domain_type_is_vm(*domain)) {
-      put_iova_domain(domain->iovad);
-      free_domain_mem(*this, domain);
-    }
   }
-  if (si_domain != nullptr) {
-    put_iova_domain(si_domain->iovad);
-    free_domain_mem(*this, si_domain);
+  while (live_domains() != 0) {
+    dmar_domain* domain = nullptr;
+    {
+      const spin_guard lock(live_list_lock);
+      domain = &live_list.front();
+    }
+    put_iova_domain(domain->iovad);
+    free_domain_mem(*this, domain);
   }
   put_iova_domain(*reserved_iova_list);
   intel_iommu_free_dmars(*this);

@@ -23,6 +23,7 @@
 #include "core/io_resource.h"
 #include "core/pci/pci.h"
 #include "core/slab.h"
+#include "core/spin_lock.h"
 #include "intel/diagnosis.h"
 #include "intel/dmar/drhd.h"
 #include "intel/iommu/dmar_domain.h"
@@ -124,7 +125,14 @@ struct intel_driver {
   device_domain_list device_domains ABSL_GUARDED_BY(device_domain_lock);
   bus_notifier_block device_nb;
   iommu_ops ops;
-  std::atomic<uint64_t> live_domains = 0;  ///< domains allocated and not freed
+
+  /// How many domains were allocated and not freed.
+  uint64_t live_domains() const {
+    const spin_guard lock(live_list_lock);
+    return live_list.size();
+  }
+  mutable spin_lock live_list_lock;
+  live_domain_list live_list ABSL_GUARDED_BY(live_list_lock);
 };
 
 /// The marker of a device that the driver does not translate (DUMMY_DEVICE_DOMAIN_INFO).

@@ -25,8 +25,11 @@ using dma_pte = vtd::second_level_entry;
 
 struct domain_link_tag;
 struct global_link_tag;
+struct live_link_tag;
 using domain_link = boost::intrusive::list_base_hook<boost::intrusive::tag<domain_link_tag>>;
 using global_link = boost::intrusive::list_base_hook<boost::intrusive::tag<global_link_tag>>;
+
+using live_link = boost::intrusive::list_base_hook<boost::intrusive::tag<live_link_tag>>;
 
 /// A device's membership in a domain. `dev` is null for an alias that is no device of its own
 /// (the secondary bus of a PCIe-to-PCI bridge).
@@ -51,7 +54,7 @@ using device_domain_list =
 using page_freelist = absl::InlinedVector<phys_addr, 8>;
 
 /// Linux v4.4 drivers/iommu/intel-iommu.c: struct dmar_domain
-struct dmar_domain {
+struct dmar_domain : live_link {
   dmar_domain(iova_cache& iova_mem, int flags_) : iovad(iova_mem), flags(flags_) {
     domain.owner = this;
   }
@@ -83,6 +86,10 @@ struct dmar_domain {
     dmar_domain* owner = nullptr;
   } domain;
 };
+
+/// Domains that were allocated and not freed. The kernel keeps no such list.
+using live_domain_list =
+    boost::intrusive::list<dmar_domain, boost::intrusive::base_hook<live_link>>;
 
 /// Linux v4.4: to_dmar_domain()
 inline dmar_domain& to_dmar_domain(iommu_domain& dom) {

@@ -136,13 +136,18 @@ dmar_domain* get_iommu_domain(intel_driver& drv, intel_iommu& iommu, uint16_t di
 dmar_domain* alloc_domain(intel_driver& drv, int flags) {
   IOMMULAB_CALL(drv.trace, "alloc_domain");
   if (drv.host.slab.should_fail()) return nullptr;
-  ++drv.live_domains;
-  return new dmar_domain(drv.iova_mem, flags);
+  auto* domain = new dmar_domain(drv.iova_mem, flags);
+  const spin_guard lock(drv.live_list_lock);
+  drv.live_list.push_back(*domain);
+  return domain;
 }
 
 void free_domain_mem(intel_driver& drv, dmar_domain* domain) {
   IOMMULAB_CALL(drv.trace, "free_domain_mem");
-  --drv.live_domains;
+  {
+    const spin_guard lock(drv.live_list_lock);
+    drv.live_list.erase(drv.live_list.iterator_to(*domain));
+  }
   kernel_delete(drv, domain);
 }
 

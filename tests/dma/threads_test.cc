@@ -162,7 +162,7 @@ TEST_P(first_mappings, of_threads_make_one_domain_a_device) {
       EXPECT_EQ(lookup(s, table, addresses[i].value()), first_page + i * page_size);
       for (unsigned j = 0; j < i && one_device; ++j) EXPECT_NE(addresses[i], addresses[j]);
     }
-    EXPECT_EQ(s.driver().live_domains, one_device ? 1u : threads);
+    EXPECT_EQ(s.driver().live_domains(), one_device ? 1u : threads);
     EXPECT_EQ(s.k().pages().live_pages(), s.reachable_pages());
     EXPECT_EQ(s.k().slab().live(), s.reachable_objects());
   }

@@ -48,7 +48,7 @@ TEST(domain_ids, run_out_with_a_message_and_nothing_left_behind) {
     EXPECT_EQ(s.context_of(function_of(i)).domain(), i + 1);
     EXPECT_EQ(get_iommu_domain(drv, first_unit(s), static_cast<uint16_t>(i + 1)), domain);
   }
-  const uint64_t domains = drv.live_domains;
+  const uint64_t domains = drv.live_domains();
   for (unsigned i = 15; i < 20; ++i) {
     device& dev = s.function(function_of(i)).dev;
     EXPECT_EQ(get_domain_for_dev(drv, dev, 48), nullptr);
@@ -56,7 +56,7 @@ TEST(domain_ids, run_out_with_a_message_and_nothing_left_behind) {
     EXPECT_FALSE(s.context_of(function_of(i)).present());
   }
   EXPECT_EQ(s.logged("DMAR: dmar0: No free domain ids"), 5);
-  EXPECT_EQ(drv.live_domains, domains);
+  EXPECT_EQ(drv.live_domains(), domains);
   expect_nothing_leaked(s);
 
   // An id that comes free is the next one's: find_first_zero_bit().
@@ -203,7 +203,7 @@ TEST(domain_exit, gives_everything_back) {
   domain_exit(drv, domain);
   EXPECT_EQ(s.k().pages().live_pages(), pages);
   EXPECT_EQ(s.k().slab().live(), objects);
-  EXPECT_EQ(drv.live_domains, 0u);
+  EXPECT_EQ(drv.live_domains(), 0u);
   EXPECT_EQ(first_unit(s).domain_ids[0], 1u);
   EXPECT_TRUE(s.k().pages().diagnoses().empty());
 }

@@ -163,7 +163,7 @@ void expect_running_and_whole(system& s) {
 void expect_off_and_empty(system& s) {
   for (size_t u = 0; u < s.k().units().size(); ++u) EXPECT_FALSE(translating(s, u));
   EXPECT_EQ(s.driver().si_domain, nullptr);
-  EXPECT_EQ(s.driver().live_domains, 0u);
+  EXPECT_EQ(s.driver().live_domains(), 0u);
   EXPECT_FALSE(s.driver().intel_iommu_enabled);
   s.k().finish_boot();
   EXPECT_EQ(s.k().pages().live_pages(), 0u);
