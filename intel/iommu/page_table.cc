@@ -54,13 +54,8 @@ dma_pte* table_below(const intel_driver& drv, dma_pte pte) {
   return table;
 }
 
-/// The short ways below make no calls, so nobody may be looking for them.
-bool calls_are_traced(const intel_driver& drv) {
-  return drv.trace.on(trace_class::calls);
-}
-
 /// The level-1 table of `pfn`, when tables lead to it all the way; null when one is missing or a
-/// superpage stands there.
+/// superpage stands there. The short ways that use it make no calls: not when calls are followed.
 dma_pte* level1_table(const intel_driver& drv, const dmar_domain& domain, uint64_t pfn) {
   dma_pte* table = domain.pgd;
   for (unsigned shift = level_to_offset_bits(agaw_to_level(domain.agaw)); shift != 0;
@@ -72,15 +67,16 @@ dma_pte* level1_table(const intel_driver& drv, const dmar_domain& domain, uint64
   return table;
 }
 
-/// Whether the pages are a part of one level-1 table, and so neither fill it nor fit a superpage.
+/// Whether the pages, one or more, are a part of one level-1 table, and so neither fill it nor fit
+/// a superpage.
 bool within_table(uint64_t start_pfn, uint64_t last_pfn) {
-  return (start_pfn ^ last_pfn) < entries && last_pfn - start_pfn + 1 < entries;
+  return (start_pfn ^ last_pfn) < entries && last_pfn - start_pfn < entries - 1;
 }
 
 /// Entries changed: domain_flush_cache(), where it does something or is looked at.
 void flush_ptes(intel_driver& drv, const dmar_domain& domain, const dma_pte* first,
                 uint64_t count) {
-  if (domain.iommu_coherency && !calls_are_traced(drv)) return;
+  if (domain.iommu_coherency && !drv.trace.follows_calls()) return;
   domain_flush_cache(drv, domain, first, count * sizeof(dma_pte));
 }
 
@@ -227,6 +223,21 @@ cleared_ptes clear_leaves(intel_driver& drv, dma_pte* pte, const dma_pte* end) {
   return cleared;
 }
 
+/// What most unmaps are, without the descent level by level. False, and nothing done, for any other
+/// range.
+bool unmap_within_table(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
+                        uint64_t last_pfn) {
+  if (drv.trace.follows_calls() || !within_table(start_pfn, last_pfn)) return false;
+  dma_pte* table = level1_table(drv, domain, start_pfn);
+  if (table == nullptr) return false;
+  dma_pte* first = &table[pfn_level_offset(start_pfn, 1)];
+  const cleared_ptes cleared = clear_leaves(drv, first, first + (last_pfn - start_pfn + 1));
+  if (cleared.first != nullptr) {
+    flush_ptes(drv, domain, cleared.first, static_cast<uint64_t>(cleared.last + 1 - cleared.first));
+  }
+  return true;
+}
+
 // Linux v4.4 drivers/iommu/intel-iommu.c: dma_pte_clear_level()
 void dma_pte_clear_level(intel_driver& drv, dmar_domain& domain, int level, dma_pte* table,
                          uint64_t pfn, const pfn_range& range, page_freelist& freelist) {
@@ -317,7 +328,7 @@ dma_pte* pfn_to_dma_pte(intel_driver& drv, dmar_domain& domain, uint64_t pfn, in
   IOMMULAB_CALL(drv.trace, "pfn_to_dma_pte");
   bug_on(domain.pgd == nullptr, "pfn_to_dma_pte: no page directory");
   if (!domain_pfn_supported(domain, pfn)) return nullptr;
-  if (target_level <= 1 && !calls_are_traced(drv)) {
+  if (target_level <= 1 && !drv.trace.follows_calls()) {
     if (dma_pte* table = level1_table(drv, domain, pfn)) [[likely]] {
       target_level = 1;
       return &table[pfn_level_offset(pfn, 1)];
@@ -397,25 +408,6 @@ page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t star
                            uint64_t last_pfn) {
   return domain_unmap(drv, domain, start_pfn, last_pfn, last_pfn);
 }
-
-namespace {
-
-/// What most unmaps are, without the descent level by level. False, and nothing done, for any other
-/// range.
-bool unmap_within_table(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
-                        uint64_t last_pfn) {
-  if (calls_are_traced(drv) || !within_table(start_pfn, last_pfn)) return false;
-  dma_pte* table = level1_table(drv, domain, start_pfn);
-  if (table == nullptr) return false;
-  dma_pte* first = &table[pfn_level_offset(start_pfn, 1)];
-  const cleared_ptes cleared = clear_leaves(drv, first, first + (last_pfn - start_pfn + 1));
-  if (cleared.first != nullptr) {
-    flush_ptes(drv, domain, cleared.first, static_cast<uint64_t>(cleared.last + 1 - cleared.first));
-  }
-  return true;
-}
-
-}  // namespace
 
 page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
                            uint64_t last_pfn, uint64_t end_pfn) {
@@ -505,6 +497,22 @@ void set_leaves(intel_driver& drv, dma_pte* pte, uint64_t count, const mapping_r
   }
 }
 
+/// What most mappings are, without the steps of domain_mapping(). False, and nothing done, for any
+/// other run.
+bool map_within_table(intel_driver& drv, const dmar_domain& domain, const mapping_run& run,
+                      uint64_t prot) {
+  const uint64_t last_pfn = run.iov_pfn + run.nr_pages - 1;
+  if (drv.trace.follows_calls() || !within_table(run.iov_pfn, last_pfn)) return false;
+  if (domain.pgd == nullptr || !domain_pfn_supported(domain, last_pfn)) return false;
+  if ((prot & (dma_pte_read | dma_pte_write)) == 0) return false;
+  dma_pte* table = level1_table(drv, domain, run.iov_pfn);
+  if (table == nullptr) return false;
+  dma_pte* first = &table[pfn_level_offset(run.iov_pfn, 1)];
+  set_leaves(drv, first, run.nr_pages, run, 1, prot & (dma_pte_read | dma_pte_write | dma_pte_snp));
+  flush_ptes(drv, domain, first, run.nr_pages);
+  return true;
+}
+
 /// How far `run` reaches into the superpage at `level` that it begins in.
 uint64_t pages_in_superpage(const mapping_run& run, int level) {
   const uint64_t end = (run.iov_pfn & level_mask(level)) + level_size(level);
@@ -575,21 +583,7 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
 // Linux v4.4 drivers/iommu/intel-iommu.c: domain_pfn_mapping()
 int domain_pfn_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn, uint64_t phys_pfn,
                        uint64_t nr_pages, uint64_t prot) {
-  // What most mappings are: domain_mapping() in one step.
-  if (within_table(iov_pfn, iov_pfn + nr_pages - 1) && !calls_are_traced(drv)) {
-    const uint64_t bits = prot & (dma_pte_read | dma_pte_write | dma_pte_snp);
-    int level = 1;
-    if ((bits & (dma_pte_read | dma_pte_write)) != 0 &&
-        domain_pfn_supported(domain, iov_pfn + nr_pages - 1)) {
-      dma_pte* pte = pfn_to_dma_pte(drv, domain, iov_pfn, level);
-      if (pte == nullptr) return -ENOMEM;
-      if (level == 1) {
-        set_leaves(drv, pte, nr_pages, {iov_pfn, phys_pfn, nr_pages}, level, bits);
-        flush_ptes(drv, domain, pte, nr_pages);
-        return 0;
-      }
-    }
-  }
+  if (map_within_table(drv, domain, {iov_pfn, phys_pfn, nr_pages}, prot)) return 0;
   return domain_mapping(drv, domain, iov_pfn, {}, phys_pfn, nr_pages, prot);
 }
 

@@ -272,6 +272,21 @@ TEST(a_flow_without, any_one_of_its_cache_flushes_is_found) {
   EXPECT_EQ(swallowed, 5u);
 }
 
+// Where the tables are there already, nothing but the leaf is written.
+TEST(a_flow_without, the_flush_of_a_further_page_is_found_with_its_calls) {
+  checked s(one_unit());
+  s.attach(nic);
+  s.map(iova, memory, 0x1000);
+  s.k().env().trace.attach(nullptr);
+  const uint64_t further = iova + 64 * 0x1000;
+  const without_one_flush mutation(s.k().env(), 0);
+  s.map(further, memory, 0x1000);
+  EXPECT_TRUE(s.dma(nic, further).ok());
+  ASSERT_EQ(s.findings().size(), 1u) << s.report();
+  EXPECT_EQ(s.findings()[0].rule, sanitizer_rule::unflushed_write);
+  EXPECT_THAT(s.findings()[0].made.stack, Contains("__domain_mapping"));
+}
+
 TEST(a_flow_without, its_iotlb_invalidation_is_found) {
   checked s(one_unit());
   s.attach(nic);
