@@ -82,7 +82,6 @@ class hostile_device {
   }
 
   [[nodiscard]] const hostile_counts& counted() const { return counts_; }
-  void reset_counts() { counts_ = {}; }
 
  private:
   uint64_t next_random();

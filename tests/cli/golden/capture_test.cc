@@ -4,14 +4,13 @@
 // captures are found by listing; more of them may be put beside the ones that are here.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cli/golden/captures.h"
 #include "cli/verify/capture_run.h"
 #include "cli/verify/comparison.h"
 #include "core/text_source.h"
@@ -23,22 +22,7 @@ namespace {
 using outcome = verify::class_result::outcome;
 
 std::vector<std::string> captures() {
-  std::vector<std::string> folders;
-  for (const char* group :
-       {"kernel/v4_4/boot", "kernel/v4_4/firmware", "kernel/v4_4/workload-ir"}) {
-    const std::filesystem::path root = golden::root() / group;
-    for (const std::string& name : golden::cases(root)) folders.push_back((root / name).string());
-  }
-  return folders;
-}
-
-std::string test_name(const testing::TestParamInfo<std::string>& info) {
-  const std::filesystem::path path(info.param);
-  std::string name = path.parent_path().filename().string() + "_" + path.filename().string();
-  std::replace_if(
-      name.begin(), name.end(),
-      [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
-  return name;
+  return golden::captures({"boot", "firmware", "workload-ir"});
 }
 
 /// False for a run that hung, whose machine is that of a capture beside it, when that is absent.
@@ -76,7 +60,7 @@ TEST_P(capture, equals_the_real_kernels_run_in_every_class) {
   EXPECT_GT(compared, 0u) << "nothing was compared";
 }
 
-INSTANTIATE_TEST_SUITE_P(golden, capture, testing::ValuesIn(captures()), test_name);
+INSTANTIATE_TEST_SUITE_P(golden, capture, testing::ValuesIn(captures()), golden::capture_name);
 
 TEST(captures, are_found) {
   EXPECT_FALSE(captures().empty());

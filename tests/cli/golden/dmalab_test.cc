@@ -5,12 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "cli/golden/captures.h"
 #include "cli/verify/capture_run.h"
 #include "cli/verify/comparison.h"
 #include "cli/verify/dmalab_run.h"
@@ -23,18 +23,7 @@ namespace {
 using outcome = verify::class_result::outcome;
 
 std::vector<std::string> captures() {
-  std::vector<std::string> folders;
-  const std::filesystem::path root = golden::root() / "kernel/v4_4/dmalab";
-  for (const std::string& name : golden::cases(root)) folders.push_back((root / name).string());
-  return folders;
-}
-
-std::string test_name(const testing::TestParamInfo<std::string>& info) {
-  std::string name = std::filesystem::path(info.param).filename().string();
-  std::replace_if(
-      name.begin(), name.end(),
-      [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
-  return name;
+  return golden::captures({"dmalab"});
 }
 
 class dmalab_capture : public testing::TestWithParam<std::string> {};
@@ -68,7 +57,8 @@ TEST_P(dmalab_capture, starts_up_as_the_real_kernel_did) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(golden, dmalab_capture, testing::ValuesIn(captures()), test_name);
+INSTANTIATE_TEST_SUITE_P(golden, dmalab_capture, testing::ValuesIn(captures()),
+                         golden::capture_name);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(dmalab_capture);
 
 /// The list must not outlive what it excuses.

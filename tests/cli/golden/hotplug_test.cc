@@ -4,12 +4,11 @@
 // captures are found by listing.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "cli/golden/captures.h"
 #include "cli/verify/capture_run.h"
 #include "cli/verify/comparison.h"
 #include "cli/verify/hotplug_calls.h"
@@ -22,18 +21,7 @@ namespace {
 using outcome = verify::class_result::outcome;
 
 std::vector<std::string> captures() {
-  std::vector<std::string> folders;
-  const std::filesystem::path root = golden::root() / "kernel/v4_4/hotplug";
-  for (const std::string& name : golden::cases(root)) folders.push_back((root / name).string());
-  return folders;
-}
-
-std::string test_name(const testing::TestParamInfo<std::string>& info) {
-  std::string name = std::filesystem::path(info.param).filename().string();
-  std::replace_if(
-      name.begin(), name.end(),
-      [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
-  return name;
+  return golden::captures({"hotplug"});
 }
 
 class hotplug_capture : public testing::TestWithParam<std::string> {};
@@ -62,7 +50,8 @@ TEST_P(hotplug_capture, starts_up_as_the_real_kernel_did) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(golden, hotplug_capture, testing::ValuesIn(captures()), test_name);
+INSTANTIATE_TEST_SUITE_P(golden, hotplug_capture, testing::ValuesIn(captures()),
+                         golden::capture_name);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(hotplug_capture);
 
 TEST(hotplug_calls, keep_notifications_without_the_table_walk) {

@@ -4,14 +4,13 @@
 // DMA and IOMMU APIs. The captures are found by listing.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cli/golden/captures.h"
 #include "cli/verify/workload_run.h"
 #include "support/golden.h"
 
@@ -20,26 +19,8 @@ namespace {
 
 using outcome = verify::class_result::outcome;
 
-std::filesystem::path captures_root() {
-  return golden::root() / "kernel/v4_4";
-}
-
 std::vector<std::string> captures() {
-  std::vector<std::string> folders;
-  for (const char* group : {"boot", "firmware", "workload-ir"}) {
-    const std::filesystem::path root = captures_root() / group;
-    for (const std::string& name : golden::cases(root)) folders.push_back((root / name).string());
-  }
-  return folders;
-}
-
-std::string test_name(const testing::TestParamInfo<std::string>& info) {
-  const std::filesystem::path path(info.param);
-  std::string name = path.parent_path().filename().string() + "_" + path.filename().string();
-  std::replace_if(
-      name.begin(), name.end(),
-      [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');
-  return name;
+  return golden::captures({"boot", "firmware", "workload-ir"});
 }
 
 /// Whether a class may stay uncompared: its file is not there. The firmware captures also went on
@@ -74,7 +55,7 @@ TEST_P(workload, equals_the_real_kernels_in_every_phase) {
   EXPECT_GT(lines, 0u) << "nothing was compared";
 }
 
-INSTANTIATE_TEST_SUITE_P(golden, workload, testing::ValuesIn(captures()), test_name);
+INSTANTIATE_TEST_SUITE_P(golden, workload, testing::ValuesIn(captures()), golden::capture_name);
 
 TEST(workloads, are_found) {
   EXPECT_FALSE(captures().empty());
@@ -84,7 +65,7 @@ TEST(workloads, are_found) {
 class damaged_capture : public testing::Test {
  protected:
   void SetUp() override {
-    original_ = captures_root() / "boot/default.calls";
+    original_ = golden::captures_root() / "boot/default.calls";
     if (!std::filesystem::is_directory(original_)) GTEST_SKIP() << "no capture boot/default.calls";
     // Tests run side by side: each has a copy of its own.
     const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
@@ -92,7 +73,7 @@ class damaged_capture : public testing::Test {
     std::filesystem::remove_all(copy_);
     std::filesystem::copy(original_, copy_);
     for (const char* name : {"traced-functions.txt", "traced-functions.txt.xz"}) {
-      const std::filesystem::path list = captures_root() / name;
+      const std::filesystem::path list = golden::captures_root() / name;
       if (std::filesystem::exists(list)) std::filesystem::copy(list, copy_);
     }
   }
@@ -154,7 +135,7 @@ TEST_F(damaged_capture, with_a_device_that_is_not_there_is_refused) {
 
 /// Its tables still say what was mapped at the boot mark.
 TEST(plain_capture, is_compared_up_to_the_boot_mark_when_nothing_lies_beside_it) {
-  const std::filesystem::path original = captures_root() / "boot/default";
+  const std::filesystem::path original = golden::captures_root() / "boot/default";
   if (!std::filesystem::is_directory(original)) GTEST_SKIP() << "no capture boot/default";
   const std::filesystem::path copy = std::filesystem::path(testing::TempDir()) / "lone_workload";
   std::filesystem::remove_all(copy);
