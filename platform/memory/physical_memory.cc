@@ -110,7 +110,9 @@ void physical_memory::build_spans() {
   }
   std::stable_sort(spans_.begin(), spans_.end(),
                    [](const span& a, const span& b) { return a.length > b.length; });
-  if (!spans_.empty()) largest_ = spans_.front();
+  if (spans_.empty()) return;
+  largest_ = spans_.front();
+  if (largest_.length >= page_size) pages_in_largest_ = largest_.length - (page_size - 1);
 }
 
 physical_memory::~physical_memory() {

@@ -30,6 +30,8 @@ struct memory_range {
   [[nodiscard]] uint64_t end() const { return start.value() + length; }  ///< exclusive
 };
 
+class page_finder;
+
 class physical_memory {
  public:
   /// Sparse anonymous memory: untouched pages cost nothing. Reserved ranges hold bytes too (the
@@ -70,6 +72,7 @@ class physical_memory {
   [[nodiscard]] bool address_of(const void* pointer, phys_addr& out) const;
 
  private:
+  friend class page_finder;
   struct mapping;
   // What may be reached: ranges that touch are one span, to the byte.
   struct span {
@@ -85,8 +88,37 @@ class physical_memory {
 
   std::vector<memory_range> ranges_;
   std::vector<mapping> mappings_;
-  std::vector<span> spans_;  // largest first
-  span largest_;             // the first of them
+  std::vector<span> spans_;        // largest first
+  span largest_;                   // the first of them
+  uint64_t pages_in_largest_ = 0;  // offsets there at which a whole page begins
+};
+
+/// Finds whole pages, for loops that follow pointers from table to table: a copy of what at() tries
+/// first, which stays in registers where loads must keep their order.
+class page_finder {
+ public:
+  /// `memory` outlives it.
+  explicit page_finder(const physical_memory& memory)
+      : memory_(memory),
+        start_(memory.largest_.start),
+        base_(memory.largest_.base),
+        pages_(memory.pages_in_largest_) {}
+
+  /// Host pointer to the page at `address`, or null when any of it is outside the ranges.
+  [[nodiscard]] std::byte* at(phys_addr address) const {
+    const uint64_t offset = address.value() - start_;  // huge when it lies below
+    if (offset < pages_) [[likely]] {
+      if (base_ == nullptr) __builtin_unreachable();  // so that callers need not ask
+      return base_ + offset;
+    }
+    return memory_.at_elsewhere(address, page_size);
+  }
+
+ private:
+  const physical_memory& memory_;
+  uint64_t start_;
+  std::byte* base_;
+  uint64_t pages_;
 };
 
 }  // namespace iommulab
