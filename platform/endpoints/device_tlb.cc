@@ -23,9 +23,9 @@ device_tlb::route device_tlb::through(const iotlb_entry& entry, uint64_t address
   const uint64_t span = uint64_t{1} << entry.page_bits();
   const uint64_t offset = address & (span - 1);
   route r;
-  r.permitted = access == dma_access::read ? entry.readable : entry.writable;
+  r.permitted = access == dma_access::read ? entry.readable() : entry.writable();
   r.type = address_type::translated;
-  r.address = entry.page + offset;
+  r.address = entry.page() + offset;
   r.length = span - offset;
   return r;
 }
@@ -50,11 +50,11 @@ device_tlb::route device_tlb::find_route(uint64_t address, uint64_t length, dma_
     return {.permitted = true, .address = address, .length = to_page_end(address)};
   }
   if (!t.readable && !t.writable) return {};
-  iotlb_entry entry;
-  entry.level = static_cast<uint8_t>((t.page_bits - page_shift) / vtd::bits_per_level + 1);
-  entry.page = t.address & ~((uint64_t{1} << t.page_bits) - 1);
-  entry.readable = t.readable;
-  entry.writable = t.writable;
+  const unsigned level = (t.page_bits - page_shift) / vtd::bits_per_level + 1;
+  const uint64_t rights =
+      vtd::second_level_entry::r.make(t.readable) | vtd::second_level_entry::w.make(t.writable);
+  const auto entry =
+      iotlb_entry::leaf(t.address & ~((uint64_t{1} << t.page_bits) - 1), level, rights, false);
   entries_.insert(own_space, address, entry);
   return through(entry, address, access);
 }

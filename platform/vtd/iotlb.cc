@@ -12,7 +12,7 @@ void iotlb_cache::invalidate_pages(domain_id domain, uint64_t address, unsigned 
   if (mask > probe_limit) return entries_.erase_range(domain, start, last);
 
   for (unsigned level = 1; level <= max_leaf_level; ++level) {
-    if (!entries_.holds_level(level)) continue;
+    if (!entries_.may_hold(level)) continue;
     const uint64_t step = vtd::second_level_entry::span_of(level);
     for (uint64_t at = start & ~(step - 1); at <= last; at += step) {
       entries_.erase(domain, level, at);

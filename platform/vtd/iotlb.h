@@ -17,35 +17,66 @@
 
 namespace iommulab {
 
-struct iotlb_entry {
-  uint64_t page = 0;  ///< host address of the page's first byte
-  uint8_t level = 1;
-  bool readable = false;
-  bool writable = false;
-  bool snoop = false;
-  vtd::fault_reason reason = vtd::fault_reason::none;  ///< of a failed walk
-  /// The walk failed because of its access alone: another access may succeed, so nothing about
-  /// the page is known that could be cached.
-  bool access_refused = false;
-
-  [[nodiscard]] unsigned page_bits() const {
-    return page_shift + vtd::bits_per_level * (level - 1u);
+/// The result of a walk: a page with the permissions that all levels grant, or why there is none.
+/// One word and a level, as the cache keeps them.
+class iotlb_entry {
+ public:
+  /// `page`: host address of the first byte; `rights`: R and W as in second_level_entry.
+  static iotlb_entry leaf(uint64_t page, unsigned level, uint64_t rights, bool snoop) {
+    return {(page & frame_.mask()) | snoop_.make(snoop) | rights, level};
   }
+  /// A walk that ended without a leaf.
+  static iotlb_entry failed(vtd::fault_reason reason) {
+    return {reason_.make(static_cast<uint64_t>(reason)), 1};
+  }
+  /// A walk that ended because of its access alone: another access may succeed, so nothing about
+  /// the page is known that could be cached.
+  static iotlb_entry refused(vtd::fault_reason reason) {
+    iotlb_entry entry = failed(reason);
+    entry.access_refused_ = true;
+    return entry;
+  }
+
+  [[nodiscard]] uint64_t page() const { return word_ & frame_.mask(); }
+  [[nodiscard]] unsigned level() const { return level_; }
+  [[nodiscard]] bool readable() const { return vtd::second_level_entry::r.test(word_); }
+  [[nodiscard]] bool writable() const { return vtd::second_level_entry::w.test(word_); }
+  [[nodiscard]] bool snoop() const { return snoop_.test(word_); }
+  [[nodiscard]] vtd::fault_reason reason() const {
+    return static_cast<vtd::fault_reason>(reason_.get(word_));
+  }
+  [[nodiscard]] bool access_refused() const { return access_refused_; }
+  [[nodiscard]] unsigned page_bits() const {
+    return page_shift + vtd::bits_per_level * (level_ - 1u);
+  }
+
+ private:
+  friend class iotlb_cache;
+  iotlb_entry(uint64_t word, unsigned level) : word_(word), level_(static_cast<uint8_t>(level)) {}
+
+  // Page frame in 63:12, reason in 11:4, snoop, W, R below.
+  static constexpr vtd::field64 frame_{63, 12};
+  static constexpr vtd::field64 reason_{11, 4};
+  static constexpr vtd::field64 snoop_{2};
+
+  uint64_t word_;
+  uint8_t level_;
+  bool access_refused_ = false;
 };
 
 class iotlb_cache {
  public:
   [[nodiscard]] std::optional<iotlb_entry> find(domain_id domain, uint64_t address) const {
     for (unsigned level = 1; level <= max_leaf_level; ++level) {
-      if (!entries_.holds_level(level)) continue;
+      if (!entries_.may_hold(level)) continue;
       if (const uint64_t* data = entries_.find(domain, level, address)) {
-        return unpack(*data, level);
+        return iotlb_entry(*data, level);
       }
     }
     return std::nullopt;
   }
   void insert(domain_id domain, uint64_t address, const iotlb_entry& entry) {
-    entries_.insert(domain, entry.level, address, pack(entry));
+    entries_.insert(domain, entry.level_, address, entry.word_);
   }
   [[nodiscard]] size_t size() const { return entries_.size(); }
   /// The first byte of a page that the cache translates and that has bytes in `first`..`last`
@@ -54,7 +85,7 @@ class iotlb_cache {
                                                       uint64_t last) const {
     std::optional<uint64_t> found;
     entries_.for_each_in(domain, first, last, [&](uint64_t page, uint64_t data) {
-      if (reason_.get(data) == 0) found = page;
+      if (iotlb_entry(data, 1).reason() == vtd::fault_reason::none) found = page;
     });
     return found;
   }
@@ -68,28 +99,6 @@ class iotlb_cache {
  private:
   static constexpr unsigned max_leaf_level = 3;
   static constexpr size_t sets = 256;
-
-  // Page frame in 63:12, reason in 11:4, snoop, W, R below: the data word of the tagged cache.
-  static constexpr vtd::field64 frame_{63, 12};
-  static constexpr vtd::field64 reason_{11, 4};
-  static constexpr vtd::field64 snoop_{2};
-  static constexpr vtd::field64 write_{1};
-  static constexpr vtd::field64 read_{0};
-
-  static uint64_t pack(const iotlb_entry& e) {
-    return (e.page & frame_.mask()) | reason_.make(static_cast<uint64_t>(e.reason)) |
-           snoop_.make(e.snoop) | write_.make(e.writable) | read_.make(e.readable);
-  }
-  static iotlb_entry unpack(uint64_t data, unsigned level) {
-    iotlb_entry entry;
-    entry.page = data & frame_.mask();
-    entry.level = static_cast<uint8_t>(level);
-    entry.readable = read_.test(data);
-    entry.writable = write_.test(data);
-    entry.snoop = snoop_.test(data);
-    entry.reason = static_cast<vtd::fault_reason>(reason_.get(data));
-    return entry;
-  }
 
   tagged_cache<1, sets> entries_;
 };

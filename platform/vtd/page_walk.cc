@@ -26,6 +26,16 @@ bool read_word(const physical_memory& memory, uint64_t address, uint64_t& out) {
   return true;
 }
 
+/// The same of a table's entry; the table may end outside of memory.
+bool read_entry_of_table(const page_finder& pages, const physical_memory& memory, uint64_t table,
+                         unsigned index, second_level_entry& out) {
+  auto* words = reinterpret_cast<uint64_t*>(pages.at(phys_addr(table)));
+  if (words == nullptr) [[unlikely]]
+    return read_word(memory, table + index * sizeof(out), out.value);
+  out.value = std::atomic_ref<uint64_t>(words[index]).load(std::memory_order_acquire);
+  return true;
+}
+
 /// Two words of a 16-byte entry; the one with the present bit first.
 template <typename Entry>
 bool read_entry(const physical_memory& memory, uint64_t table, unsigned index, Entry& out) {
@@ -37,26 +47,14 @@ constexpr uint64_t last_address(unsigned width) {
   return width >= 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1;
 }
 
-bool allows(dma_access access, bool readable, bool writable) {
-  return access == dma_access::read ? readable : writable;
+/// The rights that an access needs.
+uint64_t needed_rights(dma_access access) {
+  return access == dma_access::read ? second_level_entry::r.mask() : second_level_entry::w.mask();
 }
 
 fault_reason permission_fault(dma_access access) {
   return access == dma_access::read ? fault_reason::read_not_permitted
                                     : fault_reason::write_not_permitted;
-}
-
-iotlb_entry failed_walk(fault_reason reason) {
-  iotlb_entry entry;
-  entry.reason = reason;
-  return entry;
-}
-
-/// The entries are there, but do not grant `access`.
-iotlb_entry refused_walk(dma_access access) {
-  iotlb_entry entry = failed_walk(permission_fault(access));
-  entry.access_refused = true;
-  return entry;
 }
 
 }  // namespace
@@ -162,56 +160,51 @@ void page_walker::check_programming(const context_entry& entry, context& ctx) co
 
 iotlb_entry page_walker::walk(const context& ctx, uint64_t address, dma_access access,
                               bool check_access) {
+  const page_finder pages(memory_);
+  const uint64_t needed = check_access ? needed_rights(access) : 0;
   // 1. Start at the deepest table that the paging-structure caches know.
   unsigned level = ctx.levels;
   uint64_t table = ctx.table;
-  bool readable = true;
-  bool writable = true;
+  uint64_t rights = vtd::mask_of(second_level_entry::r, second_level_entry::w);
   if (const auto cached = structures_.find(ctx.domain, address, ctx.levels)) {
     level = cached->level - 1;
     table = cached->address;
-    readable = cached->readable;
-    writable = cached->writable;
+    rights = cached->rights;
     if (sanitizer_ != nullptr) [[unlikely]]
       sanitizer_->table_used(ctx, address, *cached);
-    if (check_access && !allows(access, readable, writable)) return refused_walk(access);
+    if ((rights & needed) != needed) return iotlb_entry::refused(permission_fault(access));
   }
 
   for (;; --level) {
     // 2. Read the entry. LSL.1: the table is not there; for the top one it is the context
     //    entry that is wrong (LCT.4).
     second_level_entry entry;
-    const uint64_t at =
-        table + second_level_entry::index_of(address, level) * sizeof(second_level_entry);
-    if (!read_word(memory_, at, entry.value)) {
-      return failed_walk(level == ctx.levels ? fault_reason::invalid_context_entry
-                                             : fault_reason::paging_entry_access);
+    const unsigned index = second_level_entry::index_of(address, level);
+    if (!read_entry_of_table(pages, memory_, table, index, entry)) {
+      return iotlb_entry::failed(level == ctx.levels ? fault_reason::invalid_context_entry
+                                                     : fault_reason::paging_entry_access);
     }
     if (sanitizer_ != nullptr) [[unlikely]] {
-      sanitizer_->paging_word_read(at, ctx.domain, address);
+      sanitizer_->paging_word_read(table + index * sizeof(entry), ctx.domain, address);
     }
     // 3. Not present: no permission of either kind (LGN.2, LGN.3); the rest is software's.
-    if (!entry.present()) return failed_walk(permission_fault(access));
+    if (!entry.present()) return iotlb_entry::failed(permission_fault(access));
     // 4. LSL.2: reserved bits, a large page where there is none, or a misaligned one.
     const bool leaf = entry.is_leaf(level);
     const uint64_t reserved = leaf ? reserved_leaf_[level] : reserved_table_[level];
-    if ((entry.value & reserved) != 0) return failed_walk(fault_reason::paging_entry_reserved);
+    if ((entry.value & reserved) != 0) {
+      return iotlb_entry::failed(fault_reason::paging_entry_reserved);
+    }
     // 5. LGN.2, LGN.3: permissions hold only where every level grants them.
-    readable = readable && entry.readable();
-    writable = writable && entry.writable();
-    if (check_access && !allows(access, readable, writable)) return refused_walk(access);
+    rights &= entry.rights();
+    if ((rights & needed) != needed) return iotlb_entry::refused(permission_fault(access));
     // 6. A leaf ends it; anything else leads one level down.
     if (leaf) {
-      iotlb_entry found;
-      found.page = entry.address().value();
-      found.level = static_cast<uint8_t>(level);
-      found.readable = readable;
-      found.writable = writable;
-      found.snoop = config_.ecap.snoop_control() && entry.snoop();
-      return found;
+      const bool snoop = config_.ecap.snoop_control() && entry.snoop();
+      return iotlb_entry::leaf(entry.address().value(), level, rights, snoop);
     }
     table = entry.address().value();
-    structures_.insert(ctx.domain, address, {table, level, readable, writable});
+    structures_.insert(ctx.domain, address, {table, level, rights});
   }
 }
 

@@ -18,8 +18,7 @@ namespace iommulab {
 struct cached_table {
   uint64_t address = 0;  ///< of the table one level below
   unsigned level = 0;    ///< of the entry that points to it
-  bool readable = false;
-  bool writable = false;
+  uint64_t rights = 0;   ///< R and W that all entries down to it grant, as in second_level_entry
 };
 
 class paging_structure_cache {
@@ -28,18 +27,16 @@ class paging_structure_cache {
   [[nodiscard]] std::optional<cached_table> find(domain_id domain, uint64_t address,
                                                  unsigned levels) const {
     for (unsigned level = first_level; level <= levels; ++level) {
-      if (!entries_.holds_level(level)) continue;
+      if (!entries_.may_hold(level)) continue;
       if (const uint64_t* data = entries_.find(domain, level, address)) {
-        return cached_table{*data & page_mask, level, (*data & readable_bit) != 0,
-                            (*data & writable_bit) != 0};
+        return cached_table{*data & page_mask, level, *data & ~page_mask};
       }
     }
     return std::nullopt;
   }
+  /// Below what find() gave: nothing is cached there.
   void insert(domain_id domain, uint64_t address, const cached_table& table) {
-    entries_.insert(
-        domain, table.level, address,
-        table.address | (table.readable ? readable_bit : 0) | (table.writable ? writable_bit : 0));
+    entries_.insert_new(domain, table.level, address, table.address | table.rights);
   }
   [[nodiscard]] size_t size() const { return entries_.size(); }
   /// Whether a walk may start at the table `address`.
@@ -59,8 +56,6 @@ class paging_structure_cache {
  private:
   static constexpr unsigned first_level = 2;
   static constexpr size_t sets = 32;
-  static constexpr uint64_t readable_bit = 1;
-  static constexpr uint64_t writable_bit = 2;
 
   tagged_cache<first_level, sets> entries_;
 };

@@ -50,29 +50,29 @@ class cache_tag {
   uint64_t word_ = 0;
 };
 
-/// `FirstLevel` is the lowest level that entries have; counts by level let a lookup skip levels
-/// that hold nothing.
+/// `FirstLevel` is the lowest level that entries have; a lookup can skip levels that hold nothing.
 template <unsigned FirstLevel, size_t Sets, size_t Ways = 4>
 class tagged_cache {
   static_assert((Sets & (Sets - 1)) == 0);
 
  public:
-  static constexpr unsigned levels = 4;
-
   tagged_cache() : sets_(Sets), victims_(Sets) {}
 
-  [[nodiscard]] bool holds_level(unsigned level) const { return counts_[level - FirstLevel] != 0; }
+  /// Whether there may be entries of this level. An entry that was replaced or dropped alone may
+  /// leave its level behind.
+  [[nodiscard]] bool may_hold(unsigned level) const {
+    return (levels_held_ >> (level - FirstLevel) & 1) != 0;
+  }
   [[nodiscard]] size_t size() const {
     size_t sum = 0;
-    for (const size_t count : counts_) sum += count;
+    for_each_entry([&](const entry&) { ++sum; });
     return sum;
   }
 
   /// The data word of (domain, level, address), or null.
   [[nodiscard]] const uint64_t* find(domain_id domain, unsigned level, uint64_t address) const {
     const cache_tag tag(domain, level, FirstLevel, address);
-    const set& s = sets_[tag.hash() & (Sets - 1)];
-    for (const entry& e : s.ways) {
+    for (const entry& e : sets_[index_of(tag)].ways) {
       if (e.tag == tag) return &e.data;
     }
     return nullptr;
@@ -80,31 +80,34 @@ class tagged_cache {
 
   void insert(domain_id domain, unsigned level, uint64_t address, uint64_t data) {
     const cache_tag tag(domain, level, FirstLevel, address);
-    const size_t index = tag.hash() & (Sets - 1);
-    set& s = sets_[index];
-    entry* slot = nullptr;
-    for (entry& e : s.ways) {
+    for (entry& e : sets_[index_of(tag)].ways) {
       if (e.tag == tag) {
         e.data = data;
         return;
       }
-      if (slot == nullptr && !e.tag.valid()) slot = &e;
     }
-    if (slot == nullptr) {
-      uint8_t& victim = victims_[index];
-      slot = &s.ways[victim];
-      victim = static_cast<uint8_t>((victim + 1) % Ways);
-      --counts_[slot->tag.level(FirstLevel) - FirstLevel];
+    insert_new(domain, level, address, data);
+  }
+  /// For who has looked: there is no entry of this tag.
+  void insert_new(domain_id domain, unsigned level, uint64_t address, uint64_t data) {
+    const cache_tag tag(domain, level, FirstLevel, address);
+    const size_t index = index_of(tag);
+    set& s = sets_[index];
+    size_t way = 0;
+    while (way < Ways && s.ways[way].tag.valid()) ++way;
+    if (way == Ways) {
+      way = victims_[index];
+      victims_[index] = static_cast<uint8_t>((way + 1) % Ways);
     }
-    *slot = {tag, data};
-    ++counts_[level - FirstLevel];
+    s.ways[way] = {tag, data};
+    levels_held_ |= 1u << (level - FirstLevel);
   }
 
   /// Drops the entry of exactly this tag.
   void erase(domain_id domain, unsigned level, uint64_t address) {
     const cache_tag tag(domain, level, FirstLevel, address);
-    for (entry& e : sets_[tag.hash() & (Sets - 1)].ways) {
-      if (e.tag == tag) drop(e);
+    for (entry& e : sets_[index_of(tag)].ways) {
+      if (e.tag == tag) e = {};
     }
   }
 
@@ -124,23 +127,19 @@ class tagged_cache {
   }
 
   void clear() {
-    if (size() == 0) return;
+    if (levels_held_ == 0) return;
     for (set& s : sets_) s = {};
     victims_.assign(Sets, 0);
-    counts_ = {};
+    levels_held_ = 0;
   }
 
   void erase_domain(domain_id domain) {
-    for_each([&](entry& e) {
-      if (e.tag.domain() == domain) drop(e);
-    });
+    erase_if([&](const entry& e) { return e.tag.domain() == domain; });
   }
 
   /// Drops the domain's entries that cover any byte of `start`..`last` (inclusive).
   void erase_range(domain_id domain, uint64_t start, uint64_t last) {
-    for_each([&](entry& e) {
-      if (e.tag.domain() == domain && e.covers(start, last)) drop(e);
-    });
+    erase_if([&](const entry& e) { return e.tag.domain() == domain && e.covers(start, last); });
   }
 
  private:
@@ -158,32 +157,37 @@ class tagged_cache {
     std::array<entry, Ways> ways{};
   };
 
-  void drop(entry& e) {
-    --counts_[e.tag.level(FirstLevel) - FirstLevel];
-    e = {};
-  }
+  static size_t index_of(cache_tag tag) { return tag.hash() & (Sets - 1); }
+
   template <typename F>
   void for_each_entry(F f) const {
-    if (size() == 0) return;
+    if (levels_held_ == 0) return;
     for (const set& s : sets_) {
       for (const entry& e : s.ways) {
         if (e.tag.valid()) f(e);
       }
     }
   }
-  template <typename F>
-  void for_each(F f) {
-    if (size() == 0) return;
+  template <typename Condition>
+  void erase_if(Condition condition) {
+    if (levels_held_ == 0) return;
+    unsigned held = 0;
     for (set& s : sets_) {
       for (entry& e : s.ways) {
-        if (e.tag.valid()) f(e);
+        if (!e.tag.valid()) continue;
+        if (condition(e)) {
+          e = {};
+        } else {
+          held |= 1u << (e.tag.level(FirstLevel) - FirstLevel);
+        }
       }
     }
+    levels_held_ = held;
   }
 
   std::vector<set> sets_;
   std::vector<uint8_t> victims_;
-  std::array<size_t, levels> counts_{};
+  unsigned levels_held_ = 0;  ///< a bit a level
 };
 
 }  // namespace iommulab

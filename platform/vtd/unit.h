@@ -99,16 +99,23 @@ class vtd_unit final : public mmio_region {
 
   // unit_translate.cc
   dma_translation translate_unwatched(const dma_request& request);
-  [[nodiscard]] const context& context_of(uint16_t source);
-  dma_translation translate_untranslated(const dma_request& request, const context& ctx);
   [[nodiscard]] bool grants(const iotlb_entry& entry, const dma_request& request) const;
-  dma_translation complete(const dma_request& request, const context& ctx,
-                           const iotlb_entry& entry);
+  dma_translation serve(const dma_request& request, const context& ctx, const iotlb_entry& entry);
   dma_translation pass(const dma_request& request) const;
-  dma_translation block(const dma_request& request, vtd::fault_reason reason, bool fpd);
   [[nodiscard]] bool is_protected(const dma_request& request) const;
-  [[nodiscard]] dma_translation translation_disabled(const dma_request& request) const;
-  [[nodiscard]] dma_translation interrupt_range(const dma_request& request) const;
+  // What a translation out of the caches does without.
+  [[gnu::noinline]] const context& load_context(uint16_t source);
+  [[gnu::noinline]] dma_translation translate_by_tables(const dma_request& request,
+                                                        const context& ctx);
+  [[gnu::noinline]] dma_translation refuse(const dma_request& request, const context& ctx,
+                                           iotlb_entry entry);
+  [[gnu::noinline]] dma_translation refuse_cached(const dma_request& request, const context& ctx,
+                                                  iotlb_entry entry);
+  [[gnu::noinline]] dma_translation block(const dma_request& request, vtd::fault_reason reason,
+                                          bool fpd);
+  [[nodiscard, gnu::noinline]] dma_translation translation_disabled(
+      const dma_request& request) const;
+  [[nodiscard, gnu::noinline]] dma_translation interrupt_range(const dma_request& request) const;
 
   const vtd_config config_;
   tracer& trace_;

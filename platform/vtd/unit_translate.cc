@@ -21,16 +21,22 @@ constexpr uint64_t mask_below(unsigned bits) {
 }  // namespace
 
 // Flattened: the steps below read as functions and run as one, which halves a cached translation.
+// Those that a cached translation does not take are kept out of line where they are declared.
 [[gnu::flatten]] dma_translation vtd_unit::translate_unwatched(const dma_request& request) {
   // 1. The interrupt address range is never remapped as memory, whatever the tables say (3.14).
-  if (in_interrupt_range(request.address)) return interrupt_range(request);
+  if (in_interrupt_range(request.address)) [[unlikely]]
+    return interrupt_range(request);
   // 2. Translation is off (10.4.4, TE).
-  if (!translation_enabled_) return translation_disabled(request);
+  if (!translation_enabled_) [[unlikely]]
+    return translation_disabled(request);
   // 3. Root and context entry, or what the context-cache says of them (3.4).
-  const context& ctx = context_of(request.source.requester_id());
-  if (ctx.failed()) return block(request, ctx.reason, ctx.fault_processing_disabled);
+  const context* cached = caches_.contexts.find(request.source.requester_id());
+  const context& ctx = cached != nullptr ? *cached : load_context(request.source.requester_id());
+  if (ctx.failed()) [[unlikely]]
+    return block(request, ctx.reason, ctx.fault_processing_disabled);
   // 4. LCT.5: requests of a device-TLB need TT = 01b (7.1).
-  if (request.type != address_type::untranslated && ctx.type != translation_type::device_tlb) {
+  if (request.type != address_type::untranslated && ctx.type != translation_type::device_tlb)
+      [[unlikely]] {
     return block(request, fault_reason::translation_type_blocks, ctx.fault_processing_disabled);
   }
   // 5. A translated request carries a host address already.
@@ -41,18 +47,23 @@ constexpr uint64_t mask_below(unsigned bits) {
     return is_protected(request) ? dma_translation{} : pass(request);
   }
   // 6. LGN.1: beyond what the tables can hold.
-  if (request.address > ctx.address_limit) {
+  if (request.address > ctx.address_limit) [[unlikely]] {
     return block(request, fault_reason::address_beyond_width, ctx.fault_processing_disabled);
   }
   // 7. Pass-through: the address is the host's. Protected memory stays closed (10.4.16).
   if (ctx.type == translation_type::pass_through) {
     return is_protected(request) ? dma_translation{} : pass(request);
   }
-  return translate_untranslated(request, ctx);
+  // 8. The IOTLB.
+  if (const auto hit = caches_.iotlb.find(ctx.domain, request.address)) [[likely]] {
+    if (!grants(*hit, request)) [[unlikely]]
+      return refuse_cached(request, ctx, *hit);
+    return serve(request, ctx, *hit);
+  }
+  return translate_by_tables(request, ctx);
 }
 
-const context& vtd_unit::context_of(uint16_t source) {
-  if (const context* cached = caches_.contexts.find(source)) return *cached;
+const context& vtd_unit::load_context(uint16_t source) {
   const context loaded = walker_.load_context(root_table_, source);
   // A failed lookup is cached with caching mode only, under the domain id 0 that it has (6.1).
   if (!loaded.failed() || config_.cap.caching_mode()) {
@@ -62,15 +73,7 @@ const context& vtd_unit::context_of(uint16_t source) {
   return uncached_context_;
 }
 
-dma_translation vtd_unit::translate_untranslated(const dma_request& request, const context& ctx) {
-  // 8. The IOTLB.
-  if (const auto hit = caches_.iotlb.find(ctx.domain, request.address)) {
-    if (config_.deviations.silent_on_cached_permission && hit->reason == fault_reason::none &&
-        !grants(*hit, request)) {
-      return {};
-    }
-    return complete(request, ctx, *hit);
-  }
+dma_translation vtd_unit::translate_by_tables(const dma_request& request, const context& ctx) {
   // 9. The tables. A zero-length read may hit a write-only page when CAP.ZLR says so, and a
   //    translation request takes whatever permissions there are: both look at the result.
   const bool zero_length_read =
@@ -79,60 +82,70 @@ dma_translation vtd_unit::translate_untranslated(const dma_request& request, con
   const iotlb_entry found = walker_.walk(ctx, request.address, request.access, check_access);
   // 10. Cache it. A failed walk is cached with caching mode only (6.1), unless it is this access
   //     alone that failed.
-  const bool failed = found.reason != fault_reason::none;
-  if (!failed || (config_.cap.caching_mode() && !found.access_refused)) {
+  const bool failed = found.reason() != fault_reason::none;
+  if (!failed || (config_.cap.caching_mode() && !found.access_refused())) {
     caches_.iotlb.insert(ctx.domain, request.address, found);
   }
-  return complete(request, ctx, found);
+  return grants(found, request) ? serve(request, ctx, found) : refuse(request, ctx, found);
 }
 
+// A walk that failed grants nothing, but to a translation request: not even that.
 bool vtd_unit::grants(const iotlb_entry& entry, const dma_request& request) const {
+  if ((request.access == dma_access::read ? entry.readable() : entry.writable())) return true;
+  if (entry.reason() != fault_reason::none) return false;
   if (request.type == address_type::translation_request) return true;
-  if (request.access == dma_access::write) return entry.writable;
-  return entry.readable ||
-         (request.length == 0 && entry.writable && config_.cap.zero_length_read());
+  return request.access == dma_access::read && request.length == 0 && entry.writable() &&
+         config_.cap.zero_length_read();
 }
 
-dma_translation vtd_unit::complete(const dma_request& request, const context& ctx,
-                                   const iotlb_entry& entry) {
-  const bool fpd = ctx.fault_processing_disabled;
-  const bool read = request.access == dma_access::read;
-  const bool ats = request.type == address_type::translation_request;
-  const fault_reason denied =
-      read ? fault_reason::read_not_permitted : fault_reason::write_not_permitted;
+dma_translation vtd_unit::refuse_cached(const dma_request& request, const context& ctx,
+                                        iotlb_entry entry) {
+  const bool only_permission = entry.reason() == fault_reason::none;
+  if (only_permission && config_.deviations.silent_on_cached_permission) return {};
+  return refuse(request, ctx, entry);
+}
 
-  // 11. The walk failed, now or when it was cached. Missing permission is named after the access
-  //     at hand; to a translation request it is an answer, not a fault (7.1).
-  if (entry.reason != fault_reason::none) {
-    const bool permission = entry.reason == fault_reason::read_not_permitted ||
-                            entry.reason == fault_reason::write_not_permitted;
-    if (permission && ats) {
-      dma_translation empty;
-      empty.outcome = dma_outcome::translated;
-      return empty;
-    }
-    return block(request, permission ? denied : entry.reason, fpd);
+dma_translation vtd_unit::refuse(const dma_request& request, const context& ctx,
+                                 iotlb_entry entry) {
+  const fault_reason denied = request.access == dma_access::read
+                                  ? fault_reason::read_not_permitted
+                                  : fault_reason::write_not_permitted;
+  // 11. The walk failed, now or when it was cached, or the page does not grant the access (LGN.2,
+  //     LGN.3). Missing permission is named after the access at hand; to a translation request it
+  //     is an answer, not a fault (7.1).
+  const fault_reason reason = entry.reason();
+  const bool permission = reason == fault_reason::none ||
+                          reason == fault_reason::read_not_permitted ||
+                          reason == fault_reason::write_not_permitted;
+  if (permission && request.type == address_type::translation_request) {
+    dma_translation empty;
+    empty.outcome = dma_outcome::translated;
+    return empty;
   }
-  // 12. Permission, cached or fresh (LGN.2, LGN.3).
-  if (!grants(entry, request)) return block(request, denied, fpd);
+  return block(request, permission ? denied : reason, ctx.fault_processing_disabled);
+}
 
-  // 13. Put the address together; the rest of the page comes with it.
+dma_translation vtd_unit::serve(const dma_request& request, const context& ctx,
+                                const iotlb_entry& entry) {
+  // 12. Put the address together; the rest of the page comes with it.
   const unsigned page_bits = entry.page_bits();
   const uint64_t offset = request.address & mask_below(page_bits);
   dma_translation result;
-  result.address = entry.page + offset;
-  // 14. LGN.4: tables may not lead into the interrupt range.
-  if (in_interrupt_range(result.address)) {
-    return block(request, fault_reason::interrupt_range_output, fpd);
+  result.address = entry.page() + offset;
+  // 13. LGN.4: tables may not lead into the interrupt range.
+  if (in_interrupt_range(result.address)) [[unlikely]] {
+    return block(request, fault_reason::interrupt_range_output, ctx.fault_processing_disabled);
   }
   result.outcome = dma_outcome::translated;
-  result.length = clip_at_interrupt_range(
-      request.address,
-      clip_at_interrupt_range(result.address,
-                              std::min(request.length, (uint64_t{1} << page_bits) - offset)));
-  result.readable = entry.readable;
-  result.writable = entry.writable;
-  result.snoop = entry.snoop;
+  result.length = std::min(request.length, (uint64_t{1} << page_bits) - offset);
+  // The interrupt range is whole 4 KiB pages: only larger ones reach into it.
+  if (page_bits != page_shift) {
+    result.length = clip_at_interrupt_range(request.address,
+                                            clip_at_interrupt_range(result.address, result.length));
+  }
+  result.readable = entry.readable();
+  result.writable = entry.writable();
+  result.snoop = entry.snoop();
   result.page_bits = static_cast<uint8_t>(page_bits);
   return result;
 }

@@ -190,17 +190,17 @@ void unit_sanitizer::translation_used(const dma_request& request, const context&
   const auto permits = [&](bool readable, bool writable) {
     return ats || (read ? readable : writable);
   };
-  const bool known = entry.reason == fault_reason::none;
-  if (!known && (!cached || !is_permission(entry.reason))) return;
+  const bool known = entry.reason() == fault_reason::none;
+  if (!known && (!cached || !is_permission(entry.reason()))) return;
 
   word_path path;
   const page_in_memory now = state_.tables.page_of(ctx.table, ctx.levels, request.address, path);
-  const bool served = known && permits(entry.readable, entry.writable);
+  const bool served = known && permits(entry.readable(), entry.writable());
   const bool right = now.present && permits(now.readable, now.writable);
   const uint64_t page_bytes = uint64_t{1} << entry.page_bits();
-  const uint64_t target = entry.page + (request.address & (page_bytes - 1));
+  const uint64_t target = entry.page() + (request.address & (page_bytes - 1));
   const bool same_permissions =
-      !ats || (entry.readable == now.readable && entry.writable == now.writable);
+      !ats || (entry.readable() == now.readable && entry.writable() == now.writable);
   if (served == right && (!served || (target == now.address && same_permissions))) return;
   if (served && !now.present && in_window("IOTLB", request, ctx.domain, request.address)) return;
   if (!cached) return;  // table_used() has told of it

@@ -123,7 +123,9 @@ struct second_level_entry {
 
   [[nodiscard]] constexpr bool readable() const { return r.test(value); }
   [[nodiscard]] constexpr bool writable() const { return w.test(value); }
-  [[nodiscard]] constexpr bool present() const { return (value & mask_of(r, w)) != 0; }
+  /// R and W, at their places in the entry.
+  [[nodiscard]] constexpr uint64_t rights() const { return value & mask_of(r, w); }
+  [[nodiscard]] constexpr bool present() const { return rights() != 0; }
   [[nodiscard]] constexpr bool super_page() const { return ps.test(value); }
   [[nodiscard]] constexpr bool snoop() const { return snp.test(value); }
   [[nodiscard]] constexpr bool transient() const { return tm.test(value); }
