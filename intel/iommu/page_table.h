@@ -58,7 +58,9 @@ inline constexpr uint64_t dma_pte_snp = vtd::second_level_entry::snp.mask();
 
 // Linux v4.4 drivers/iommu/intel-iommu.c, by name.
 
-bool domain_pfn_supported(const dmar_domain& domain, uint64_t pfn);
+inline bool domain_pfn_supported(const dmar_domain& domain, uint64_t pfn) {
+  return (pfn >> (agaw_to_width(domain.agaw) - static_cast<int>(page_shift))) == 0;
+}
 void domain_flush_cache(intel_driver& drv, const dmar_domain& domain, const void* addr,
                         uint64_t size);
 /// The entry for `pfn` at `target_level`, missing tables made on the way. With target level 0 it
