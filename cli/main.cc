@@ -7,6 +7,7 @@
 #include <exception>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "cli/boot/boot_command.h"
@@ -37,14 +38,24 @@ const char* unknown_command(const CLI::App& app, int argc, char** argv) {
   return nullptr;
 }
 
+/// What to say of arguments that do not parse. CLI11 looks for what is missing before it looks at
+/// what nobody asked for; a mistyped option is both, and its name is what helps.
+std::string complaint(const CLI::App& app, const CLI::Error& error) {
+  const std::vector<std::string> unexpected = app.remaining(/*recurse=*/true);
+  if (dynamic_cast<const CLI::RequiredError*>(&error) == nullptr || unexpected.empty()) {
+    return error.what();
+  }
+  return CLI::ExtrasError(unexpected).what();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app("The Linux intel-iommu driver stack in user space, on a simulated VT-d", "iommulab");
   app.set_version_flag("--version", std::string("iommulab ") + IOMMULAB_VERSION);
   app.require_subcommand(1);
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return std::string("iommulab: ") + error.what() + " (see --help)\n";
+  app.failure_message([&app](const CLI::App*, const CLI::Error& error) {
+    return "iommulab: " + complaint(app, error) + " (see --help)\n";
   });
   int exit_status = 0;
   iommulab::add_boot_command(app, exit_status);
