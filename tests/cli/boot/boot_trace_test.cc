@@ -93,7 +93,7 @@ TEST(boot_trace_test, log_lines_stand_inside_the_function_that_printed_them) {
 
 TEST(boot_trace_test, an_unknown_class_is_refused_with_the_classes_there_are) {
   const command_result result = boot({.trace = "calls,colours"});
-  expect_refusal(result, 2, "'colours'");
+  expect_refusal_with(result, "'colours'");
   for (const char* name : {"calls", "regs", "tables", "queue", "iova", "pages", "faults", "log"}) {
     EXPECT_TRUE(parse_trace_classes(name).ok()) << name;
     EXPECT_THAT(result.err, HasSubstr(name));
@@ -101,7 +101,7 @@ TEST(boot_trace_test, an_unknown_class_is_refused_with_the_classes_there_are) {
 }
 
 TEST(boot_trace_test, an_empty_class_is_refused) {
-  expect_refusal(boot({.trace = "calls,"}), 2, "''");
+  expect_refusal_with(boot({.trace = "calls,"}), "''");
 }
 
 TEST(boot_trace_test, until_ends_output_and_run_behind_the_function) {
@@ -149,7 +149,7 @@ TEST(boot_trace_test, every_function_of_the_boot_can_be_stopped_behind) {
 }
 
 TEST(boot_trace_test, a_function_that_never_runs_is_a_finding) {
-  expect_refusal(boot({.until = "iommu_suspend"}), 1, "iommu_suspend() was not called");
+  expect_refusal_with(boot({.until = "iommu_suspend"}), "iommu_suspend() was not called", 1);
 }
 
 }  // namespace

@@ -4,20 +4,12 @@
 #include <algorithm>
 #include <sstream>
 
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
 #include "support/golden.h"
 
 namespace iommulab {
 
 command_result boot(const boot_arguments& arguments) {
-  std::ostringstream out;
-  std::ostringstream err;
-  command_result result;
-  result.status = run_boot_command(arguments, out, err);
-  result.out = out.str();
-  result.err = err.str();
-  return result;
+  return run_command(run_boot_command, arguments);
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -40,14 +32,6 @@ std::string trimmed(const std::string& line) {
 
 std::string capture(const std::string& name) {
   return (golden::root() / "kernel/v4_4" / name).string();
-}
-
-void expect_refusal(const command_result& result, int status, const std::string& reason) {
-  EXPECT_EQ(result.status, status);
-  EXPECT_EQ(result.out, "");
-  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-  EXPECT_THAT(result.err, ::testing::StartsWith("iommulab: "));
-  EXPECT_THAT(result.err, ::testing::HasSubstr(reason));
 }
 
 }  // namespace iommulab

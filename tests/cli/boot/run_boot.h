@@ -7,14 +7,9 @@
 #include <vector>
 
 #include "cli/boot/boot_command.h"
+#include "support/command.h"
 
 namespace iommulab {
-
-struct command_result {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
 
 command_result boot(const boot_arguments& arguments);
 
@@ -27,8 +22,5 @@ std::string trimmed(const std::string& line);
 
 /// Path of a capture of Linux 4.4: "boot/default".
 std::string capture(const std::string& name);
-
-/// One line on stderr that contains `reason`, nothing on stdout.
-void expect_refusal(const command_result& result, int status, const std::string& reason);
 
 }  // namespace iommulab

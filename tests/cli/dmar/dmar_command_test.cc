@@ -12,6 +12,7 @@
 #include "nlohmann/json.hpp"
 #include "platform/firmware/dmar_builder.h"
 #include "platform/firmware/support/table_files.h"
+#include "support/command.h"
 
 namespace iommulab {
 namespace {
@@ -20,20 +21,8 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-struct run_result {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
-
-run_result run(const std::string& file, bool json = false) {
-  std::ostringstream out;
-  std::ostringstream err;
-  run_result result;
-  result.status = run_dmar({file, json}, out, err);
-  result.out = out.str();
-  result.err = err.str();
-  return result;
+command_result run(const std::string& file, bool json = false) {
+  return run_command(run_dmar, dmar_arguments{file, json});
 }
 
 std::string write(const std::string& name, const std::vector<uint8_t>& bytes) {
@@ -50,17 +39,15 @@ std::vector<uint8_t> good_table() {
       .finish();
 }
 
-/// A refusal: status 2, nothing on stdout, one line on stderr that names the file.
-void expect_refusal(const run_result& result, const std::string& file, const std::string& reason) {
-  EXPECT_EQ(result.status, 2);
-  EXPECT_EQ(result.out, "");
-  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-  EXPECT_THAT(result.err, HasSubstr(file));
-  EXPECT_THAT(result.err, HasSubstr(reason));
+/// A refusal that names the file.
+void expect_refused(const command_result& result, const std::string& file,
+                    const std::string& reason) {
+  expect_refusal_with(result, file);
+  expect_refusal_with(result, reason);
 }
 
 TEST(dmar_command, shows_a_good_table_field_by_field_and_succeeds) {
-  const run_result result = run(write("good", good_table()));
+  const command_result result = run(write("good", good_table()));
   EXPECT_EQ(result.status, 0);
   EXPECT_EQ(result.err, "");
   EXPECT_THAT(result.out, HasSubstr("39 bits"));
@@ -77,7 +64,7 @@ TEST(dmar_command, shows_a_good_table_field_by_field_and_succeeds) {
 TEST(dmar_command, reports_findings_behind_the_table_and_fails_with_1) {
   std::vector<uint8_t> table = good_table();
   table[0x50] = 1;  // The region's base; and the checksum is wrong now.
-  const run_result result = run(write("odd", table));
+  const command_result result = run(write("odd", table));
   EXPECT_EQ(result.status, 1);
   EXPECT_EQ(result.err, "");
   EXPECT_THAT(result.out, HasSubstr("warning: rmrr_unaligned: offset 0x0050: rmrr.base_address"));
@@ -86,7 +73,8 @@ TEST(dmar_command, reports_findings_behind_the_table_and_fails_with_1) {
 
 /// A damaged table: status 2, what can be decoded on stdout, one line on stderr that names file,
 /// offset, field and value.
-void expect_damage(const run_result& result, const std::string& file, const std::string& reason) {
+void expect_damage(const command_result& result, const std::string& file,
+                   const std::string& reason) {
   EXPECT_EQ(result.status, 2);
   EXPECT_THAT(result.out, HasSubstr("\nFindings: "));
   EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
@@ -97,7 +85,7 @@ TEST(dmar_command, a_length_that_leads_nowhere_is_bad_input) {
   std::vector<uint8_t> table = good_table();
   table[0x4a] = 0;  // The region's length; and the checksum is wrong now.
   const std::string file = write("broken", table);
-  const run_result result = run(file);
+  const command_result result = run(file);
   expect_damage(result, file, "offset 0x4a: rmrr.length is 0x0: ");
   EXPECT_THAT(result.out, HasSubstr("error: structure_length_zero: offset 0x004a: rmrr.length is "
                                     "0x0:"));
@@ -106,7 +94,7 @@ TEST(dmar_command, a_length_that_leads_nowhere_is_bad_input) {
 }
 
 TEST(dmar_command, notes_alone_do_not_fail) {
-  const run_result result =
+  const command_result result =
       run(write("note", dmar_builder(39).add_drhd(0x81, 0, 0xfed90000).finish()));
   EXPECT_EQ(result.status, 0);
   EXPECT_THAT(result.out, HasSubstr("note: reserved_not_zero"));
@@ -114,22 +102,22 @@ TEST(dmar_command, notes_alone_do_not_fail) {
 
 TEST(dmar_command, refuses_what_cannot_be_read_or_is_no_table_with_one_sentence) {
   for (const bool json : {false, true}) {
-    expect_refusal(run("no/such/file", json), "no/such/file", "cannot be read");
-    expect_refusal(run(::testing::TempDir(), json), ::testing::TempDir(), "directory");
+    expect_refused(run("no/such/file", json), "no/such/file", "cannot be read");
+    expect_refused(run(::testing::TempDir(), json), ::testing::TempDir(), "directory");
     const std::string empty = write("empty", {});
-    expect_refusal(run(empty, json), empty, "is empty");
+    expect_refused(run(empty, json), empty, "is empty");
     std::vector<uint8_t> table = good_table();
     table.resize(47);
     const std::string cut = write("cut", table);
-    expect_refusal(run(cut, json), cut, "offset 0x26: table_size is 0x2f: ");
+    expect_refused(run(cut, json), cut, "offset 0x26: table_size is 0x2f: ");
     table = good_table();
     table[0] = 'F';
     const std::string other = write("other", table);
-    expect_refusal(run(other, json), other, "offset 0x0: signature is 0x52414d46: ");
+    expect_refused(run(other, json), other, "offset 0x0: signature is 0x52414d46: ");
     table = good_table();
     table[4] = 36;
     const std::string shorter = write("shorter", table);
-    expect_refusal(run(shorter, json), shorter, "offset 0x4: length is 0x24: ");
+    expect_refused(run(shorter, json), shorter, "offset 0x4: length is 0x24: ");
   }
 }
 
@@ -137,7 +125,7 @@ TEST(dmar_command, a_table_cut_behind_its_header_is_shown_as_far_as_it_goes) {
   std::vector<uint8_t> table = good_table();
   table.resize(0x50);
   const std::string file = write("cut_later", table);
-  const run_result result = run(file);
+  const command_result result = run(file);
   expect_damage(result, file, "offset 0x4: length is 0x6a: ");
   EXPECT_THAT(result.out, HasSubstr("error: table_truncated"));
   EXPECT_THAT(result.out, HasSubstr("RMRR at 0x0048: Reserved Memory Region Reporting "
@@ -152,7 +140,7 @@ TEST(dmar_command, a_scope_that_overruns_its_structure_is_bad_input) {
 }
 
 TEST(dmar_command, json_holds_every_field_with_its_offset_and_value) {
-  const run_result result = run(write("json", good_table()), true);
+  const command_result result = run(write("json", good_table()), true);
   EXPECT_EQ(result.status, 0);
   const nlohmann::json json = nlohmann::json::parse(result.out);
   EXPECT_EQ(json.at("host_address_bits"), 39);
@@ -186,8 +174,8 @@ TEST(dmar_command, every_real_table_comes_out_as_text_and_as_json) {
   for (std::size_t row = 0; row < index.rows(); ++row) {
     const std::string file = *corpus / (index.cell(row, "HWID") + ".bin");
     SCOPED_TRACE(file);
-    const run_result text = run(file);
-    const run_result json = run(file, true);
+    const command_result text = run(file);
+    const command_result json = run(file, true);
     EXPECT_NE(text.status, 2);
     EXPECT_EQ(text.status, json.status);
     std::size_t structures = 0;

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "support/command.h"
 #include "support/golden.h"
 
 namespace iommulab {
@@ -19,21 +20,10 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-struct command_result {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
-
 command_result fault(const fault_arguments& arguments, const std::string& input = "") {
   std::istringstream in(input);
-  std::ostringstream out;
-  std::ostringstream err;
-  command_result result;
-  result.status = run_fault_command(arguments, in, out, err);
-  result.out = out.str();
-  result.err = err.str();
-  return result;
+  return result_of(
+      [&](auto& out, auto& err) { return run_fault_command(arguments, in, out, err); });
 }
 
 /// The text as one line: where it is broken does not matter.
@@ -45,11 +35,7 @@ std::string flat(const std::string& text) {
 }
 
 void expect_refused(const fault_arguments& arguments, const std::string& text, int status = 2) {
-  const command_result result = fault(arguments);
-  EXPECT_EQ(result.status, status);
-  EXPECT_EQ(result.out, "");
-  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-  EXPECT_THAT(result.err, HasSubstr(text));
+  expect_refusal_with(fault(arguments), text, status);
 }
 
 // Of Linux 3.8, with the parts of the log that say what the machine is.

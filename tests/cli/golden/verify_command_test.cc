@@ -12,18 +12,13 @@
 #include <fstream>
 #include <string>
 
+#include "support/command.h"
 #include "support/golden.h"
 
 namespace iommulab {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct command_result {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
 
 command_result verify(const std::string& folder) {
   CLI::App app;
@@ -80,12 +75,8 @@ class verify_command_test : public testing::Test {
     return golden::read_text(path(file)).value();
   }
 
-  /// Exit status 2, one sentence that says `text`, and nothing besides.
-  void expect_refused(const std::string& text) const {
-    const command_result result = verify(folder_);
-    EXPECT_EQ(result.status, 2) << result.out;
-    EXPECT_EQ(result.out, "");
-    EXPECT_EQ(result.err, "iommulab: " + text + "\n");
+  void expect_refused(const std::string& sentence) const {
+    expect_refusal(verify(folder_), sentence);
   }
 
   fs::path root_;

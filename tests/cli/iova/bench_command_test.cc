@@ -2,10 +2,10 @@
 #include "cli/iova/bench_command.h"
 
 #include "cli/iova/list_command.h"
-#include "cli/iova/run_command.h"
 #include "iova/allocators.h"
 #include "iova/workload/workload.h"
 #include "nlohmann/json.hpp"
+#include "support/command.h"
 
 namespace iommulab {
 namespace {

@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "cli/iova/replay_command.h"
-#include "cli/iova/run_command.h"
 #include "nlohmann/json.hpp"
+#include "support/command.h"
+#include "support/files.h"
 
 namespace iommulab {
 namespace {

@@ -2,7 +2,8 @@
 #include "cli/iova/plot_command.h"
 
 #include "cli/iova/chart.h"
-#include "cli/iova/run_command.h"
+#include "support/command.h"
+#include "support/files.h"
 
 namespace iommulab {
 namespace {

@@ -4,7 +4,8 @@
 #include <filesystem>
 
 #include "cli/iova/replay_command.h"
-#include "cli/iova/run_command.h"
+#include "support/command.h"
+#include "support/files.h"
 
 namespace iommulab {
 namespace {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/iova/replay_command.h"
 
-#include "cli/iova/run_command.h"
+#include "support/command.h"
+#include "support/files.h"
 #include "support/golden.h"
 
 namespace iommulab {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/iova/tree_command.h"
 
-#include "cli/iova/run_command.h"
 #include "cli/iova/space_picture.h"
+#include "support/command.h"
+#include "support/files.h"
 #include "support/golden.h"
 
 namespace iommulab {

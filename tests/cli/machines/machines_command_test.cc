@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "platform/machine/builtin.h"
+#include "support/command.h"
 #include "support/golden.h"
 
 namespace iommulab {
@@ -21,20 +22,8 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-struct command_result {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
-
 command_result machines(const machines_arguments& arguments) {
-  std::ostringstream out;
-  std::ostringstream err;
-  command_result result;
-  result.status = run_machines_command(arguments, out, err);
-  result.out = out.str();
-  result.err = err.str();
-  return result;
+  return run_command(run_machines_command, arguments);
 }
 
 /// Names of all functions that answer, of the tree below `functions`.

@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "cli/iova/run_command.h"
 #include "cli/pagetable/player.h"
 #include "cli/pagetable/trace_reader.h"
+#include "support/command.h"
+#include "support/files.h"
 #include "support/golden.h"
 
 namespace iommulab {

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "support/command.h"
 #include "support/golden.h"
 
 namespace iommulab {
@@ -19,29 +20,12 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-struct command_result {
-  int status = -1;
-  std::string out;
-  std::string err;
-};
-
 command_result translate(const translate_arguments& arguments) {
-  std::ostringstream out;
-  std::ostringstream err;
-  command_result result;
-  result.status = run_translate_command(arguments, out, err);
-  result.out = out.str();
-  result.err = err.str();
-  return result;
+  return run_command(run_translate_command, arguments);
 }
 
-/// Status 2, one sentence that says `text`, and nothing besides.
 void expect_refused(const translate_arguments& arguments, const std::string& text) {
-  const command_result result = translate(arguments);
-  EXPECT_EQ(result.status, 2);
-  EXPECT_EQ(result.out, "");
-  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
-  EXPECT_THAT(result.err, HasSubstr(text));
+  expect_refusal_with(translate(arguments), text);
 }
 
 TEST(translate_command, shows_the_identity_map_of_the_isa_bridge) {
