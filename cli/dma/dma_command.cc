@@ -34,10 +34,10 @@ std::string capture_of(const std::string& path) {
 
 /// What a script leaves open: arenas anywhere, and as devices the machine's edu functions.
 void complete(dmalab::script& script, const machine_config& machine) {
-  if (script.arenas.empty()) script.arenas.resize(arenas, {std::nullopt, arena_bytes});
+  if (script.arenas.empty()) script.arenas.resize(arenas, {0, std::nullopt, arena_bytes});
   if (!script.devices.empty()) return;
   for (const pci_function_config& f : machine.pci_functions) {
-    if (is_edu(f)) script.devices.push_back({f.id, std::nullopt, std::nullopt});
+    if (is_edu(f)) script.devices.push_back({0, f.id, std::nullopt, std::nullopt});
   }
 }
 

@@ -94,12 +94,24 @@ absl::Status lab::place_arena(const arena& wanted) {
     arenas_.push_back(*start);
     return absl::OkStatus();
   }
+  const auto error = [&](std::string_view why) {
+    return line_error(script_.path, wanted.line, "arena",
+                      absl::StrFormat("0x%x", wanted.start->value()), why);
+  };
   if (system_.memory().at(*wanted.start, wanted.size) == nullptr) {
-    return line_error(script_.path, 0, "arena", absl::StrFormat("0x%x", wanted.start->value()),
-                      "the machine has no such memory");
+    return error("the machine has no such memory");
+  }
+  for (size_t i = 0; i < arenas_.size(); ++i) {
+    if (*wanted.start < arenas_[i] + script_.arenas[i].size &&
+        arenas_[i] < *wanted.start + wanted.size) {
+      return error(absl::StrFormat("it overlaps arena %d", i));
+    }
+  }
+  if (const absl::Status s = system_.pages().reserve(*wanted.start, wanted.size); !s.ok()) {
+    return error(std::string(s.message()));
   }
   arenas_.push_back(*wanted.start);
-  return system_.pages().reserve(*wanted.start, wanted.size);
+  return absl::OkStatus();
 }
 
 absl::Status lab::find_devices() {
@@ -110,7 +122,7 @@ absl::Status lab::find_devices() {
       return found != nullptr;
     });
     if (found == nullptr) {
-      return line_error(script_.path, 0, "dev", to_string(wanted.id),
+      return line_error(script_.path, wanted.line, "dev", to_string(wanted.id),
                         "the machine has no such function");
     }
     // As the probe of a driver does: pci_set_master().

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "core/text_source.h"
 #include "platform/machine/parse.h"
 
@@ -93,6 +94,7 @@ class script_reader {
                    "arenas are numbered from 0 on, each has a size");
     }
     arena made;
+    made.line = line_;
     for (size_t i = 2; i < parts.size(); ++i) {
       std::string_view text = parts[i];
       std::optional<uint64_t> value;
@@ -109,6 +111,10 @@ class script_reader {
     if (made.size == 0 || made.size > largest || made.size % page_size != 0) {
       return error("arena size", parts.back(), "whole pages, up to 4 MiB");
     }
+    if (made.start && made.start->page_offset() != 0) {
+      return error("arena", absl::StrFormat("0x%x", made.start->value()),
+                   "it begins in the middle of a page");
+    }
     script_.arenas.push_back(made);
     return absl::OkStatus();
   }
@@ -120,6 +126,7 @@ class script_reader {
                    "devices are numbered from 0 on, each has an address");
     }
     script_device made;
+    made.line = line_;
     if (!parse_pci_address(parts[2], made.id)) {
       return error("dev", parts[2], "not an address like 0000:00:04.0");
     }

@@ -49,11 +49,13 @@ struct operation {
 
 /// A contiguous piece of memory that operations name by number and offset.
 struct arena {
+  size_t line = 0;                 ///< 0 when the script names none
   std::optional<phys_addr> start;  ///< none: wherever there is room
   uint64_t size = 0;               ///< bytes
 };
 
 struct script_device {
+  size_t line = 0;  ///< 0 when the script names none
   source_id id;
   std::optional<uint64_t> mask;
   std::optional<uint64_t> coherent_mask;

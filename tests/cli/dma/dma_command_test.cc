@@ -164,7 +164,18 @@ TEST_F(dma_command, refuses_nonsense_in_one_sentence) {
   EXPECT_EQ(run("imap 0 0 0 0x1000 3\n"), 2);
   EXPECT_TRUE(complains("domain of imap")) << err_.str();
   EXPECT_EQ(run("# dev 0 0000:1f:1e.7\nnote x\n"), 2);
-  EXPECT_TRUE(complains("has no such function")) << err_.str();
+  EXPECT_TRUE(complains("line 1: dev is \"0000:1f:1e.7\": the machine has no such function"))
+      << err_.str();
+  EXPECT_EQ(run("\n# arena 0 phys=0x7000000000000 size=0x1000\nnote x\n"), 2);
+  EXPECT_TRUE(complains("line 2: arena is \"0x7000000000000\": the machine has no such memory"))
+      << err_.str();
+  EXPECT_EQ(run("# arena 0 phys=0x10000800 size=0x1000\nnote x\n"), 2);
+  EXPECT_TRUE(complains("line 1: arena is \"0x10000800\": it begins in the middle of a page"))
+      << err_.str();
+  EXPECT_EQ(run("# arena 0 phys=0x10000000 size=0x2000\n"
+                "# arena 1 phys=0x10001000 size=0x2000\nnote x\n"),
+            2);
+  EXPECT_TRUE(complains("line 2: arena is \"0x10001000\": it overlaps arena 0")) << err_.str();
   EXPECT_TRUE(out_.str().empty());
 }
 
