@@ -139,8 +139,9 @@ struct intel_driver {
 device_domain_info* dummy_device_domain_info();
 /// A device's membership, read without device_domain_lock as mapping does: whole, or null.
 inline device_domain_info* dev_membership(const device& dev) {
-  auto& field = const_cast<device_domain_info*&>(dev.archdata_iommu);  // an atomic_ref of const is
-  return std::atomic_ref(field).load(std::memory_order_acquire);       // not in C++20
+  // There is no atomic_ref of const in C++20. NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
+  auto& field = const_cast<device_domain_info*&>(dev.archdata_iommu);
+  return std::atomic_ref(field).load(std::memory_order_acquire);
 }
 inline void set_dev_membership(device& dev, device_domain_info* info) {
   std::atomic_ref(dev.archdata_iommu).store(info, std::memory_order_release);

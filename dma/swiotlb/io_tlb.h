@@ -31,7 +31,7 @@ namespace iommulab {
 inline constexpr unsigned io_tlb_shift = 11;  ///< a slot is 2 KiB
 inline constexpr uint64_t io_tlb_segsize = 128;
 /// The largest mapping that gets an address when there is no room: that of the overflow buffer.
-inline constexpr uint64_t io_tlb_overflow = 32 * 1024;
+inline constexpr uint64_t io_tlb_overflow = uint64_t{32} << 10;
 
 enum class dma_sync_target : uint8_t { cpu, device };
 

@@ -17,6 +17,7 @@ namespace iommulab {
 
 class pci_endpoint : public mmio_region {
  public:
+  ~pci_endpoint() override = default;
   pci_endpoint(const pci_endpoint&) = delete;
   pci_endpoint& operator=(const pci_endpoint&) = delete;
 
@@ -30,7 +31,6 @@ class pci_endpoint : public mmio_region {
  protected:
   /// `port` outlives the endpoint.
   explicit pci_endpoint(dma_port& port) : port_(port) {}
-  ~pci_endpoint() override = default;
 
   /// A message where MSI is enabled, else the line.
   void raise_interrupt();
