@@ -48,9 +48,7 @@ std::string complaint(const CLI::App& app, const CLI::Error& error) {
   return CLI::ExtrasError(unexpected).what();
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app("The Linux intel-iommu driver stack in user space, on a simulated VT-d", "iommulab");
   app.set_version_flag("--version", std::string("iommulab ") + IOMMULAB_VERSION);
   app.require_subcommand(1);
@@ -78,9 +76,6 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     exit_status = app.exit(error) == 0 ? 0 : bad_use;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "iommulab: %s\n", error.what());
-    exit_status = bad_use;
   }
   std::cout.flush();
   if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
@@ -89,4 +84,15 @@ int main(int argc, char** argv) {
     return bad_use;
   }
   return exit_status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "iommulab: %s\n", error.what());
+    return bad_use;
+  }
 }

@@ -174,7 +174,6 @@ class script_reader {
 
   /// "ls=2 tm=1 t=2102925270 dt=23980"
   absl::Status take_state(std::string_view text, operation& op) {
-    recorded_state state;
     std::optional<uint64_t> ls;
     std::optional<uint64_t> tm;
     std::optional<uint64_t> t;

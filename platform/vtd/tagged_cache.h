@@ -60,9 +60,7 @@ class tagged_cache {
 
   /// Whether there may be entries of this level. An entry that was replaced or dropped alone may
   /// leave its level behind.
-  [[nodiscard]] bool may_hold(unsigned level) const {
-    return (levels_held_ >> (level - FirstLevel) & 1) != 0;
-  }
+  [[nodiscard]] bool may_hold(unsigned level) const { return (levels_held_ >> level & 1) != 0; }
   [[nodiscard]] size_t size() const {
     size_t sum = 0;
     for_each_entry([&](const entry&) { ++sum; });
@@ -100,7 +98,7 @@ class tagged_cache {
       victims_[index] = static_cast<uint8_t>((way + 1) % Ways);
     }
     s.ways[way] = {tag, data};
-    levels_held_ |= 1u << (level - FirstLevel);
+    levels_held_ |= 1u << level;
   }
 
   /// Drops the entry of exactly this tag.
@@ -178,7 +176,7 @@ class tagged_cache {
         if (condition(e)) {
           e = {};
         } else {
-          held |= 1u << (e.tag.level(FirstLevel) - FirstLevel);
+          held |= 1u << e.tag.level(FirstLevel);
         }
       }
     }
@@ -187,7 +185,7 @@ class tagged_cache {
 
   std::vector<set> sets_;
   std::vector<uint8_t> victims_;
-  unsigned levels_held_ = 0;  ///< a bit a level
+  unsigned levels_held_ = 0;  ///< bit n: level n
 };
 
 }  // namespace iommulab

@@ -17,12 +17,12 @@ namespace {
 
 class program : public testing::Test {
  protected:
-  program() {
+  void SetUp() override {
     const std::string name = testing::UnitTest::GetInstance()->current_test_info()->name();
     folder_ = testing::TempDir() + "iommulab_process_" + name;
     std::filesystem::create_directory(folder_);
   }
-  ~program() override { std::filesystem::remove_all(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   /// `iommulab ARGUMENTS` in a folder of the test's own.
   [[nodiscard]] command_result run(const std::string& arguments) const {
