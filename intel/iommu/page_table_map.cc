@@ -135,8 +135,9 @@ void set_leaves(intel_driver& drv, dma_pte* pte, uint64_t count, leaf_run leaves
 /// other run, and when calls are followed.
 bool map_within_table(intel_driver& drv, const dmar_domain& domain, const mapping_run& run,
                       uint64_t prot) {
+  const uint64_t last_pfn = run.iov_pfn + run.nr_pages - 1;
   if (drv.trace.follows_calls() || domain.pgd == nullptr || run.nr_pages == 0 ||
-      !domain_pfn_supported(domain, run.iov_pfn + run.nr_pages - 1) ||
+      last_pfn < run.iov_pfn || !domain_pfn_supported(domain, last_pfn) ||
       (prot & (dma_pte_read | dma_pte_write)) == 0) {
     return false;
   }

@@ -163,13 +163,14 @@ int largest_aligned_level(const dmar_domain& domain, uint64_t start_pfn, uint64_
 }
 
 /// What most unmappings are, without the descent level by level. False, and nothing done, for any
-/// other range, and when calls are followed.
+/// other range, for the whole domain, with which its top table goes, and when calls are followed.
 bool unmap_within_table(intel_driver& drv, const dmar_domain& domain, uint64_t start_pfn,
                         uint64_t last_pfn) {
   if (drv.trace.follows_calls() || domain.pgd == nullptr || start_pfn > last_pfn ||
       !domain_pfn_supported(domain, last_pfn)) {
     return false;
   }
+  if (start_pfn == 0 && last_pfn == domain_max_pfn(domain.gaw)) return false;
   if (last_pfn - start_pfn < level_size(2) - 1) {
     return clear_entries(drv, domain, start_pfn, last_pfn, 1);
   }

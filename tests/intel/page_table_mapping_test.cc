@@ -56,6 +56,22 @@ TEST_F(page_table_mapping, leaves_a_superpage_that_is_there) {
   EXPECT_EQ(logged("already set"), 1u);
 }
 
+// Linux v4.4 domain_unmap(): with the whole domain its top table goes, however little of that the
+// domain's width needs.
+TEST_F(page_table_mapping, takes_the_top_table_away_with_the_whole_domain) {
+  for (const int width : {30, 36, 39, 46, 48, 52}) {
+    SCOPED_TRACE(width);
+    table_domain domain(*ground_, width, 1);
+    ASSERT_NE((*domain).pgd, nullptr);
+    const uint64_t with_domain = ground_->live_pages();
+    page_freelist freelist = domain_unmap(drv(), *domain, 0, (uint64_t{1} << (width - 12)) - 1);
+    EXPECT_EQ((*domain).pgd, nullptr);
+    EXPECT_EQ(freelist.size(), 1u);
+    dma_free_pagelist(drv(), freelist);
+    EXPECT_EQ(ground_->live_pages(), with_domain - 1);
+  }
+}
+
 // A domain of two levels has room for 2 MiB at its top, not for 1 GiB, whatever its unit can.
 TEST_F(page_table_mapping, makes_no_superpage_above_the_top_level) {
   table_domain domain(*ground_, 30, 2);
