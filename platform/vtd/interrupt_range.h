@@ -16,6 +16,11 @@ constexpr bool in_interrupt_range(uint64_t address) {
   return address >= interrupt_base && address < interrupt_end;
 }
 
+/// Whether any of the bytes from `start` to `last` (inclusive) is in the range.
+constexpr bool reaches_interrupt_range(uint64_t start, uint64_t last) {
+  return start < interrupt_end && last >= interrupt_base;
+}
+
 /// Bytes from `address` to the end of the space it lies in, below or above the interrupt range.
 constexpr uint64_t clip_at_interrupt_range(uint64_t address, uint64_t length) {
   return address < interrupt_base ? std::min(length, interrupt_base - address) : length;

@@ -16,7 +16,7 @@ void iotlb_cache::invalidate_pages(domain_id domain, uint64_t address, unsigned 
     const uint64_t step = vtd::second_level_entry::span_of(level);
     for (uint64_t at = start & ~(step - 1); at <= last; at += step) {
       entries_.erase(domain, level, at);
-      if (at > last - (step - 1)) break;  // the top of the address space
+      if (at >= last - (step - 1)) break;  // the top of the address space
     }
   }
 }

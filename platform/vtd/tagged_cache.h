@@ -20,6 +20,8 @@ namespace iommulab {
 /// word, so that a lookup compares once. Frames hold addresses of up to 57 bits.
 class cache_tag {
  public:
+  static constexpr unsigned address_bits = 57;
+
   constexpr cache_tag() = default;
   constexpr cache_tag(domain_id domain, unsigned level, unsigned first_level, uint64_t address)
       : word_(present | (uint64_t{level - first_level} << level_shift) |
@@ -43,7 +45,7 @@ class cache_tag {
   constexpr bool operator==(const cache_tag&) const = default;
 
  private:
-  static constexpr unsigned domain_shift = 45;
+  static constexpr unsigned domain_shift = address_bits - page_shift;
   static constexpr unsigned level_shift = 61;
   static constexpr uint64_t present = uint64_t{1} << 63;
   static constexpr uint64_t frame_mask = (uint64_t{1} << domain_shift) - 1;
@@ -101,8 +103,9 @@ class tagged_cache {
     levels_held_ |= 1u << level;
   }
 
-  /// Drops the entry of exactly this tag.
+  /// Drops the entry of exactly this tag. There is none of an address that no tables lead to.
   void erase(domain_id domain, unsigned level, uint64_t address) {
+    if (address >> cache_tag::address_bits != 0) return;
     const cache_tag tag(domain, level, FirstLevel, address);
     for (entry& e : sets_[index_of(tag)].ways) {
       if (e.tag == tag) e = {};
@@ -125,9 +128,9 @@ class tagged_cache {
   }
 
   void clear() {
+    victims_.assign(Sets, 0);
     if (levels_held_ == 0) return;
     for (set& s : sets_) s = {};
-    victims_.assign(Sets, 0);
     levels_held_ = 0;
   }
 

@@ -93,7 +93,9 @@ dma_translation vtd_unit::translate_by_tables(const dma_request& request, const 
 bool vtd_unit::grants(const iotlb_entry& entry, const dma_request& request) const {
   if ((request.access == dma_access::read ? entry.readable() : entry.writable())) return true;
   if (entry.reason() != fault_reason::none) return false;
-  if (request.type == address_type::translation_request) return true;
+  if (request.type == address_type::translation_request) {
+    return entry.readable() || entry.writable();
+  }
   return request.access == dma_access::read && request.length == 0 && entry.writable() &&
          config_.cap.zero_length_read();
 }
@@ -128,7 +130,7 @@ dma_translation vtd_unit::refuse(const dma_request& request, const context& ctx,
 dma_translation vtd_unit::serve(const dma_request& request, const context& ctx,
                                 const iotlb_entry& entry) {
   // 12. Put the address together; the rest of the page comes with it.
-  const unsigned page_bits = entry.page_bits();
+  unsigned page_bits = entry.page_bits();
   const uint64_t offset = request.address & mask_below(page_bits);
   dma_translation result;
   result.address = entry.page() + offset;
@@ -142,6 +144,13 @@ dma_translation vtd_unit::serve(const dma_request& request, const context& ctx,
   if (page_bits != page_shift) {
     result.length = clip_at_interrupt_range(request.address,
                                             clip_at_interrupt_range(result.address, result.length));
+    // A device-TLB may not take what it gets for a translation of the range: it is told of a page.
+    const uint64_t others = mask_below(page_bits) - offset;
+    if (request.type == address_type::translation_request &&
+        (reaches_interrupt_range(request.address - offset, request.address + others) ||
+         reaches_interrupt_range(entry.page(), result.address + others))) {
+      page_bits = page_shift;
+    }
   }
   result.readable = entry.readable();
   result.writable = entry.writable();

@@ -2,6 +2,7 @@
 //
 // Translation under the sanitizer's eyes: the same answer, and a look at the caches before and
 // after to see where it came from.
+#include "platform/vtd/interrupt_range.h"
 #include "platform/vtd/sanitizer/unit_sanitizer.h"
 #include "platform/vtd/spec/registers.h"
 #include "platform/vtd/unit.h"
@@ -23,7 +24,11 @@ dma_translation vtd_unit::translate_watched(const dma_request& request) {
 
   const auto cached_translation = [&](const context* ctx) -> std::optional<iotlb_entry> {
     const bool walks = ctx != nullptr && !ctx->failed() && !translated_before &&
-                       ctx->type != vtd::translation_type::pass_through;
+                       ctx->type != vtd::translation_type::pass_through &&
+                       (request.type == address_type::untranslated ||
+                        ctx->type == vtd::translation_type::device_tlb) &&
+                       request.address <= ctx->address_limit &&
+                       !in_interrupt_range(request.address);
     return walks ? caches_.iotlb.find(ctx->domain, request.address) : std::nullopt;
   };
   const auto hit = cached_translation(caches_.contexts.find(source));

@@ -94,6 +94,17 @@ TEST_F(vtd_cached, another_domains_page_changes_nothing) {
   for (uint64_t at = 0; at < 16; ++at) EXPECT_TRUE(hit(small + at * 0x1000)) << at;
 }
 
+// No tables lead there: the command ends, and takes nobody's entries.
+TEST_F(vtd_cached, pages_beyond_every_width_change_nothing) {
+  unmap_all();
+  m.flush_pages(5, ~uint64_t{0xfff}, 0, false);
+  m.flush_pages(5, ~uint64_t{0xffff}, 4, false);
+  m.flush_pages(4, (uint64_t{1} << 57) + small, 0, false);  // bit 57 is not domain 5
+  for (uint64_t at = 0; at < 16; ++at) EXPECT_TRUE(hit(small + at * 0x1000)) << at;
+  EXPECT_TRUE(hit(large));
+  EXPECT_TRUE(hit(huge));
+}
+
 TEST_F(vtd_cached, masks_take_aligned_powers_of_two) {
   for (unsigned mask = 0; mask <= 18; ++mask) {
     m.flush_iotlb();

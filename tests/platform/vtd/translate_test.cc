@@ -348,6 +348,36 @@ TEST_F(vtd_ats, translations_come_with_their_permissions) {
   EXPECT_TRUE(interrupt.untranslated_only && interrupt.writable && !interrupt.readable);
 }
 
+// A device that took the whole of such a page would send its interrupts to memory.
+TEST_F(vtd_ats, a_page_around_the_interrupt_range_is_not_given_whole) {
+  const uint64_t table = m.page();
+  m.map(table, 3, 0xfee00000, 0x400000 | pte_large | 3, 2);
+  m.map(table, 3, 0x200000, 0xfee00000 | pte_large | 3, 2);
+  m.map(table, 3, 0xff000000, 0x600000 | pte_large | 3, 2);
+  m.attach(nic, table, 1, 3, 1);
+  m.start();
+  EXPECT_EQ(request(0xfef01000).address, 0x501000u);
+  EXPECT_EQ(request(0xfef01000).page_bits, 12);
+  EXPECT_EQ(request(0x300000).address, 0xfef00000u);
+  EXPECT_EQ(request(0x300000).page_bits, 12);
+  EXPECT_EQ(request(0xff000000).page_bits, 21);
+}
+
+TEST_F(vtd_ats, rights_that_no_level_shares_are_none) {
+  const uint64_t table = m.page();
+  m.map(table, 3, 0x1000, 0x400000 | pte_read);
+  m.attach(nic, table, 1, 3, 1);
+  // The entry above the leaf grants writing alone.
+  uint64_t* top = m.memory().object_at<uint64_t>(phys_addr(table));
+  *top = (*top & ~uint64_t{3}) | pte_write;
+  m.start();
+  const dma_translation t = request(0x1000);
+  EXPECT_EQ(t.outcome, dma_outcome::translated);
+  EXPECT_FALSE(t.readable || t.writable);
+  EXPECT_EQ(t.page_bits, 0);
+  EXPECT_EQ(m.fsts(), 0u);
+}
+
 // Found by fuzzing: the answer spoke of one page and held for the whole range.
 TEST_F(vtd_ats, an_answer_about_the_interrupt_range_ends_with_its_page) {
   m.attach(nic, m.page(), 1, 3, 1);
