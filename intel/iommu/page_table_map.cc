@@ -115,7 +115,8 @@ void set_leaves(intel_driver& drv, dma_pte* pte, uint64_t count, leaf_run leaves
 }
 
 /// Maps a run that is entries of one table, at `level`. False, and nothing done, when it is not, or
-/// when the table is not there. Written into each caller, which knows the level.
+/// when the table is not there. Written into each caller: one
+/// of them knows the level, and its code for level 1 is the hot one.
 [[gnu::always_inline]] inline bool map_entries(intel_driver& drv, const dmar_domain& domain,
                                                const mapping_run& run, int level, uint64_t prot) {
   const uint64_t last_pfn = run.iov_pfn + run.nr_pages - 1;

@@ -138,7 +138,7 @@ cleared_ptes clear_leaves(intel_driver& drv, dma_pte* pte, const dma_pte* end) {
                                : clear_leaves<false>(drv, pte, end);
 }
 
-/// The highest level between whose entries the range begins and ends.
+/// The highest level at which the range is a number of whole entries.
 int largest_aligned_level(const dmar_domain& domain, uint64_t start_pfn, uint64_t last_pfn) {
   const uint64_t ends = start_pfn | (last_pfn + 1);
   int level = 1;
@@ -147,8 +147,8 @@ int largest_aligned_level(const dmar_domain& domain, uint64_t start_pfn, uint64_
 }
 
 /// Clears a range that is entries of one table, at `level`, with no table below them. False, and
-/// nothing done, when it is not, or when the table is not there. Written into each caller, which
-/// knows the level.
+/// nothing done, when it is not, or when the table is not there. Written into each caller:
+/// one of them knows the level, and its code for level 1 is the hot one.
 [[gnu::always_inline]] inline bool clear_entries(intel_driver& drv, const dmar_domain& domain,
                                                  uint64_t start_pfn, uint64_t last_pfn, int level) {
   const pte_run run = entries_of_one_table(drv, domain, start_pfn, last_pfn, level);

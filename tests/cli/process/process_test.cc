@@ -66,7 +66,9 @@ TEST_F(program, every_command_explains_itself) {
 }
 
 TEST_F(program, says_its_version) {
-  for (const char* arguments : {"--version", "boot --version", "iova --version", "dma --version"}) {
+  for (const char* arguments : {"--version", "boot --version", "dma --version", "dmar --version",
+                                "fault --version", "iova --version", "machines --version",
+                                "pagetable --version", "translate --version", "verify --version"}) {
     const command_result result = run(arguments);
     EXPECT_EQ(result.status, 0);
     EXPECT_TRUE(result.out.starts_with("iommulab ")) << result.out;
