@@ -11,7 +11,7 @@
 #include "core/panic.h"
 #include "core/sysfs.h"
 #include "core/trace.h"
-#include "dma/kernel_address.h"
+#include "dma/memory/kernel_address.h"
 
 namespace iommulab {
 namespace {

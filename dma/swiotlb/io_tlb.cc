@@ -8,7 +8,7 @@
 #include "core/dev_printk.h"
 #include "core/panic.h"
 #include "core/trace.h"
-#include "dma/kernel_address.h"
+#include "dma/memory/kernel_address.h"
 
 namespace iommulab {
 namespace {

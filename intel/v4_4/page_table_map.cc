@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Mapping runs of pages and scatter lists.
+#include <algorithm>
+#include <cerrno>
+
+#include "absl/strings/str_format.h"
+#include "core/panic.h"
+#include "intel/v4_4/page_table.h"
+#include "intel/v4_4/pte.h"
+
+namespace iommulab::v4_4 {
+namespace {
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: hardware_largepage_caps(). A superpage needs both
+// addresses aligned to it, and as many pages.
+int hardware_largepage_caps(const dmar_domain& domain, uint64_t iov_pfn, uint64_t phys_pfn,
+                            uint64_t pages) {
+  uint64_t merged = iov_pfn | phys_pfn;
+  int level = 1;
+  constexpr uint64_t stride_mask = (uint64_t{1} << level_stride) - 1;
+  // 4.4 takes the unit's word even for a domain with fewer levels than the superpage needs.
+  const int most = std::min(domain.iommu_superpage, agaw_to_level(domain.agaw) - 1);
+  for (int support = most; support > 0; --support) {
+    pages >>= level_stride;
+    if ((merged & stride_mask) != 0 || pages == 0) break;
+    merged >>= level_stride;
+    ++level;
+  }
+  return level;
+}
+
+/// A run of pages that is to be mapped, all of it at successive addresses on both sides.
+struct mapping_run {
+  uint64_t iov_pfn = 0;
+  uint64_t phys_pfn = 0;
+  uint64_t nr_pages = 0;
+
+  void advance(uint64_t pages) {
+    iov_pfn += pages;
+    phys_pfn += pages;
+    nr_pages -= pages;
+  }
+};
+
+/// The piece is mapped from `iov_pfn` on; only now does its owner learn where.
+mapping_run begin_piece(scatterlist& piece, uint64_t iov_pfn) {
+  piece.dma_address = dma_addr((iov_pfn << page_shift) + piece.offset);
+  piece.dma_length = piece.length;
+  return {iov_pfn, piece.page.value() >> page_shift, aligned_nrpages(piece.offset, piece.length)};
+}
+
+/// Small tables that are still there make room for superpages at `level`; the table that will hold
+/// those stays.
+void make_room(intel_driver& drv, dmar_domain& domain, const mapping_run& run, int level) {
+  if (level == 1) return;
+  const uint64_t covered = run.nr_pages & level_mask(level);
+  dma_pte_free_pagetable(drv, domain, run.iov_pfn, run.iov_pfn + covered - 1, level + 1);
+}
+
+/// An entry that is taken keeps its mapping, and the log says so.
+void already_set(intel_driver& drv, uint64_t iov_pfn, uint64_t old, uint64_t wanted) {
+  drv.pr.crit("ERROR: DMA PTE for vPFN 0x%x already set (to %x not %x)", iov_pfn, old, wanted);
+  drv.env.log.warn_on("__domain_mapping");
+}
+
+/// The leaf entries of one level for a run of pages.
+struct leaf_run {
+  leaf_run(const mapping_run& pages, int leaf_level, uint64_t prot)
+      : iov_pfn(pages.iov_pfn), level(leaf_level), step(level_size(leaf_level) << page_shift) {
+    leaf.value = prot;
+    leaf.set_address(phys_addr(pages.phys_pfn << page_shift)).set_super_page(leaf_level > 1);
+  }
+  void advance() {
+    leaf.value += step;
+    iov_pfn += level_size(level);
+  }
+
+  uint64_t iov_pfn;
+  int level;
+  uint64_t step;  ///< bytes from one to the next
+  dma_pte leaf;   ///< the next
+};
+
+/// set_leaves() one by one, each with whatever there is to tell of it.
+[[gnu::noinline]] void set_leaves_telling(intel_driver& drv, dma_pte* pte, uint64_t count,
+                                          leaf_run leaves) {
+  const bool watched = ptes_are_watched(drv);
+  for (const dma_pte* end = pte + count; pte != end; ++pte, leaves.advance()) {
+    if (const uint64_t old = pte_load(pte).value; old != 0) {
+      already_set(drv, leaves.iov_pfn, old, leaves.leaf.value);
+      continue;
+    }
+    pte_store(pte, leaves.leaf);
+    if (watched) trace_pte(drv, pte);
+  }
+}
+
+/// Fills `count` entries. As in 4.4 (cmpxchg64_local()), this is not atomic against another writer
+/// of the same entry: who maps a range is alone there.
+void set_leaves(intel_driver& drv, dma_pte* pte, uint64_t count, leaf_run leaves) {
+  if (!ptes_are_watched(drv)) [[likely]] {
+    for (; count != 0 && pte_load(pte).value == 0; ++pte, --count, leaves.advance()) {
+      pte_store(pte, leaves.leaf);
+    }
+  }
+  if (count != 0) [[unlikely]]
+    set_leaves_telling(drv, pte, count, leaves);
+}
+
+/// Maps a run that is entries of one table, at `level`. False, and nothing done, when it is not, or
+/// when the table is not there. Written into each caller: one
+/// of them knows the level, and its code for level 1 is the hot one.
+[[gnu::always_inline]] inline bool map_entries(intel_driver& drv, const dmar_domain& domain,
+                                               const mapping_run& run, int level, uint64_t prot) {
+  const uint64_t last_pfn = run.iov_pfn + run.nr_pages - 1;
+  const pte_run ptes = entries_of_one_table(drv, domain, run.iov_pfn, last_pfn, level);
+  if (ptes.first == nullptr) return false;
+  // Small pages, and their tables, make room for superpages.
+  if (level > 1 &&
+      std::any_of(ptes.first, ptes.end(), [](dma_pte& pte) { return pte_load(&pte).value != 0; })) {
+    return false;
+  }
+  set_leaves(drv, ptes.first, ptes.count, {run, level, prot});
+  flush_ptes(drv, domain, ptes.first, ptes.count);
+  return true;
+}
+
+/// What most mappings are, without the steps of domain_mapping(). False, and nothing done, for any
+/// other run, and when calls are followed.
+bool map_within_table(intel_driver& drv, const dmar_domain& domain, const mapping_run& run,
+                      uint64_t prot) {
+  const uint64_t last_pfn = run.iov_pfn + run.nr_pages - 1;
+  if (drv.trace.follows_calls() || domain.pgd == nullptr || run.nr_pages == 0 ||
+      last_pfn < run.iov_pfn || !domain_pfn_supported(domain, last_pfn) ||
+      (prot & (dma_pte_read | dma_pte_write)) == 0) {
+    return false;
+  }
+  prot &= dma_pte_read | dma_pte_write | dma_pte_snp;
+  if (run.nr_pages < level_size(2)) return map_entries(drv, domain, run, 1, prot);
+  const int level = hardware_largepage_caps(domain, run.iov_pfn, run.phys_pfn, run.nr_pages);
+  return map_entries(drv, domain, run, level, prot);
+}
+
+/// How far `run` reaches into the superpage at `level` that it begins in.
+uint64_t pages_in_superpage(const mapping_run& run, int level) {
+  const uint64_t end = (run.iov_pfn & level_mask(level)) + level_size(level);
+  return std::min(run.nr_pages, end - run.iov_pfn);
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: __domain_mapping(). With a scatter list, `phys_pfn` means
+// nothing. Entries of level 1 go on from piece to piece until their table is full, whether or not
+// the next piece would do for a superpage.
+int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
+                   absl::Span<scatterlist> sg, uint64_t phys_pfn, uint64_t nr_pages,
+                   uint64_t prot) {
+  IOMMULAB_CALL(drv.trace, "__domain_mapping");
+  IOMMULAB_NOTE(drv.trace, "__domain_mapping iov_pfn=0x%x phys_pfn=0x%x nr=0x%x prot=%d sg=%d",
+                iov_pfn, phys_pfn, nr_pages, prot, sg.empty() ? 0 : 1);
+  bug_on(!domain_pfn_supported(domain, iov_pfn + nr_pages - 1),
+         "__domain_mapping: beyond the domain's address width");
+  if ((prot & (dma_pte_read | dma_pte_write)) == 0) return -EINVAL;
+  prot &= dma_pte_read | dma_pte_write | dma_pte_snp;
+
+  mapping_run run{iov_pfn, phys_pfn, sg.empty() ? nr_pages : 0};
+  size_t next_piece = 0;
+  dma_pte* pte = nullptr;
+  dma_pte* first_pte = nullptr;
+  int level = 0;
+  while (nr_pages > 0) {
+    while (run.nr_pages == 0) {  // an empty piece takes no page
+      bug_on(next_piece == sg.size(), "__domain_mapping: more pages than the scatter list has");
+      run = begin_piece(sg[next_piece++], run.iov_pfn);
+    }
+    if (pte == nullptr) {
+      const int wanted = hardware_largepage_caps(domain, run.iov_pfn, run.phys_pfn, run.nr_pages);
+      level = wanted;
+      first_pte = pte = pfn_to_dma_pte(drv, domain, run.iov_pfn, level);
+      if (pte == nullptr) return -ENOMEM;
+      if (level > wanted) {
+        // Within a superpage that is mapped already, and stays.
+        already_set(drv, run.iov_pfn, pte_load(pte).value, run.phys_pfn << page_shift | prot);
+        const uint64_t pages = std::min(pages_in_superpage(run, level), nr_pages);
+        run.advance(pages);
+        nr_pages -= pages;
+        pte = nullptr;
+        continue;
+      }
+      make_room(drv, domain, run, level);
+    }
+    const uint64_t count =
+        std::min(std::min(run.nr_pages, nr_pages) >> level_to_offset_bits(level), ptes_left(pte));
+    bug_on(count == 0, "__domain_mapping: superpage larger than the rest");
+    set_leaves(drv, pte, count, {run, level, prot});
+
+    const uint64_t pages = count << level_to_offset_bits(level);
+    run.advance(pages);
+    nr_pages -= pages;
+    pte += count;
+    if (nr_pages == 0 || first_pte_in_page(pte) ||
+        (level > 1 && run.nr_pages < level_size(level))) {
+      domain_flush_cache(drv, domain, first_pte,
+                         static_cast<uint64_t>(pte - first_pte) * sizeof(dma_pte));
+      pte = nullptr;
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_pfn_mapping()
+int domain_pfn_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn, uint64_t phys_pfn,
+                       uint64_t nr_pages, uint64_t prot) {
+  if (map_within_table(drv, domain, {iov_pfn, phys_pfn, nr_pages}, prot)) return 0;
+  return domain_mapping(drv, domain, iov_pfn, {}, phys_pfn, nr_pages, prot);
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_sg_mapping()
+int domain_sg_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
+                      absl::Span<scatterlist> sg, uint64_t nr_pages, uint64_t prot) {
+  return domain_mapping(drv, domain, iov_pfn, sg, 0, nr_pages, prot);
+}
+
+}  // namespace iommulab::v4_4
