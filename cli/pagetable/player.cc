@@ -132,7 +132,7 @@ class player {
 
   void dump(const page_table_step& step) {
     rows_.clear();
-    add_rows(domain().pgd, levels(), 0);
+    add_rows(table_at<v4_4::dma_pte>(drv_, domain().pgd), levels(), 0);
     const auto expected = absl::MakeConstSpan(trace_.rows).subspan(step.first, step.count);
     const auto [there, here] =
         std::mismatch(expected.begin(), expected.end(), rows_.begin(), rows_.end());
@@ -180,10 +180,10 @@ class player {
 
   /// The entries on the way to `pfn`, a line each.
   std::string state_around(uint64_t pfn) {
-    if (domain_ == nullptr || domain().pgd == nullptr) return "  no table\n";
+    if (domain_ == nullptr || !domain().has_pgd()) return "  no table\n";
     if (!domain_pfn_supported(domain(), pfn)) return "";
     std::string text = absl::StrFormat("  walk of 0x%x:\n", pfn);
-    const v4_4::dma_pte* table = domain().pgd;
+    const auto* table = table_at<v4_4::dma_pte>(drv_, domain().pgd);
     for (int level = levels();; --level) {
       const v4_4::dma_pte& pte = table[pfn_level_offset(pfn, level)];
       absl::StrAppend(&text, "    ",

@@ -30,11 +30,11 @@ table_domain::table_domain(table_ground& ground, int width, int superpages)
   domain_.iommu_coherency = true;
   const table_page top = alloc_pgtable_page(drv_, domain_.nid);
   if (!top) throw std::bad_alloc();
-  domain_.pgd = table_at<v4_4::dma_pte>(drv_, top.phys);
+  domain_.pgd = top.phys;
 }
 
 table_domain::~table_domain() {
-  if (domain_.pgd == nullptr) return;
+  if (!domain_.has_pgd()) return;
   v4_4::page_freelist freelist = domain_unmap(drv_, domain_, 0, domain_max_pfn(domain_.gaw));
   dma_free_pagelist(drv_, freelist);
 }

@@ -37,12 +37,10 @@ enum class qi_status : uint32_t { free = 0, in_use = 1, done = 2, abort = 3 };
 /// Linux v4.4 include/linux/intel-iommu.h: struct q_inval
 struct q_inval {
   spinlock q_lock;
-  vtd::descriptor* desc = nullptr;  ///< the queue, one page in simulated memory
-  phys_addr desc_phys;
-  uint32_t* desc_status = nullptr;  ///< a status word a slot, in simulated memory: the unit writes
-  phys_addr desc_status_phys;
-  int free_head = 0;  ///< first free entry
-  int free_tail = 0;  ///< last free entry
+  phys_addr desc_phys;         ///< the queue, one page
+  phys_addr desc_status_phys;  ///< a status word a slot, which the unit writes
+  int free_head = 0;           ///< first free entry
+  int free_tail = 0;           ///< last free entry
   int free_cnt = 0;
 };
 
@@ -71,8 +69,7 @@ struct intel_iommu {
   std::string name;  ///< "dmar0"
 
   spinlock lock;
-  vtd::root_entry* root_entry_table = nullptr;
-  phys_addr root_entry_phys;
+  phys_addr root_entry_phys;  ///< iommu->root_entry; 0 when there is none
   iommu_flush flush;
   std::unique_ptr<q_inval> qi;
   int node = -1;

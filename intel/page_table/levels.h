@@ -12,7 +12,6 @@
 
 namespace iommulab {
 
-// VT-d levels count from 1 (4 KiB pages) upwards.
 constexpr unsigned level_to_offset_bits(int level) {
   return static_cast<unsigned>((level - 1) * level_stride);
 }
@@ -38,5 +37,16 @@ constexpr uint64_t aligned_nrpages(uint64_t address, uint64_t size) {
 constexpr uint64_t domain_max_pfn(int gaw) {
   return (uint64_t{1} << (gaw - 12)) - 1;
 }
+
+/// The pages of an operation, both ends included.
+struct pfn_range {
+  uint64_t start_pfn = 0;
+  uint64_t last_pfn = 0;
+
+  /// Whether it holds all pages that an item at `level` is for, from `level_pfn` on.
+  [[nodiscard]] constexpr bool covers(uint64_t level_pfn, int level) const {
+    return start_pfn <= level_pfn && last_pfn >= level_pfn + level_size(level) - 1;
+  }
+};
 
 }  // namespace iommulab

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "intel/v4_4/context.h"
 
-#include <atomic>
 #include <cerrno>
+#include <optional>
 
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
 #include "core/pci/search.h"
 #include "intel/dmar/unit.h"
 #include "intel/hw/memory.h"
+#include "intel/hw/publish.h"
 #include "intel/v4_4/context_entry.h"
 #include "intel/v4_4/device.h"
 #include "intel/v4_4/page_table.h"
@@ -23,61 +24,42 @@ constexpr uint8_t no_function_mask = 0;  // DMA_CCMD_MASK_NOBIT
 // half of a bus has its own table of 32-byte entries.
 vtd::context_entry* iommu_context_addr(intel_driver& drv, intel_iommu& iommu, uint8_t bus,
                                        uint8_t devfn, bool alloc) {
-  vtd::root_entry& root = iommu.root_entry_table[bus];
-  uint64_t* half = &root.lo;
+  vtd::root_entry* root = &table_at<vtd::root_entry>(drv, iommu.root_entry_phys)[bus];
+  uint64_t vtd::root_entry::*half = &vtd::root_entry::lo;
   size_t index = devfn;
   if (ecs_enabled(drv, iommu)) {
     constexpr uint8_t upper_half = 0x80;
     if (devfn >= upper_half) {
       index -= upper_half;
-      half = &root.hi;
+      half = &vtd::root_entry::hi;
     }
     index *= 2;
   }
-  if (vtd::root_entry::p.test(*half)) {
-    return table_at<vtd::context_entry>(drv, phys_addr(*half & vtd::root_entry::ctp.mask())) +
+  if (vtd::root_entry::p.test(root->*half)) {
+    return table_at<vtd::context_entry>(drv, phys_addr(root->*half & vtd::root_entry::ctp.mask())) +
            index;
   }
   if (!alloc) return nullptr;
   const table_page page = alloc_pgtable_page(drv, iommu.node);
   if (!page) return nullptr;
   iommu_flush_cache(drv, iommu, page.address, page_size);
-  const uint64_t before = *half;
-  std::atomic_ref<uint64_t>(*half).store(page.phys.value() | vtd::root_entry::p.mask(),
-                                         std::memory_order_release);
-  observe_table_write(drv, table_kind::root, half, before);
-  trace_table_write(drv, "root", iommu.root_entry_phys + bus * sizeof(vtd::root_entry), root.lo,
-                    root.hi);
-  iommu_flush_cache(drv, iommu, half, sizeof(*half));
+  vtd::root_entry linked = *root;
+  linked.*half = page.phys.value() | vtd::root_entry::p.mask();
+  publish(drv, root, linked,
+          [&](const void* stored, size_t size) { iommu_flush_cache(drv, iommu, stored, size); });
   return table_at<vtd::context_entry>(drv, page.phys) + index;
 }
 
-/// Stores one half of a context entry.
-void store_half(intel_driver& drv, uint64_t& half, uint64_t value) {
-  const uint64_t before = half;
-  std::atomic_ref<uint64_t>(half).store(value, std::memory_order_release);
-  observe_table_write(drv, table_kind::context, &half, before);
-}
-
-// Linux v4.4 drivers/iommu/intel-iommu.c: context_clear_entry(). The present bit goes first.
-void context_clear_entry(intel_driver& drv, vtd::context_entry& context) {
-  store_half(drv, context.lo, 0);
-  store_half(drv, context.hi, 0);
-}
-
-void trace_context(intel_driver& drv, const vtd::context_entry* context) {
-  if (!drv.trace.on(trace_class::tables)) return;
-  trace_table_write(drv, "context", virt_to_phys(drv, context), context->lo, context->hi);
-}
-
-// The top table as a unit with fewer levels than the domain sees it. Null when a level is missing,
-// or when the table reached has nothing in its first entry: 4.4 looks at that one only.
-dma_pte* pgd_for_width(intel_driver& drv, const dmar_domain& domain, const intel_iommu& iommu) {
-  dma_pte* pgd = domain.pgd;
+// The top table as a unit with fewer levels than the domain sees it. Nothing when a level is
+// missing, or when the table reached has nothing in its first entry: 4.4 looks at that one only.
+std::optional<phys_addr> pgd_for_width(const intel_driver& drv, const dmar_domain& domain,
+                                       const intel_iommu& iommu) {
+  phys_addr pgd = domain.pgd;
   for (int agaw = domain.agaw; agaw != iommu.agaw; --agaw) {
-    if (agaw < iommu.agaw || !pgd->present()) return nullptr;
-    pgd = table_at<dma_pte>(drv, pgd->address());
-    if (!pgd->present()) return nullptr;
+    const dma_pte first = *table_at<dma_pte>(drv, pgd);
+    if (agaw < iommu.agaw || !first.present()) return std::nullopt;
+    pgd = first.address();
+    if (!table_at<dma_pte>(drv, pgd)->present()) return std::nullopt;
   }
   return pgd;
 }
@@ -91,15 +73,15 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   const uint16_t did = domain.iommu_did[iommu.seq_id];
   if (did == 0) drv.env.log.warn_on("domain_context_mapping_one");
   drv.pr.debug("Set context mapping for %02x:%02x.%d", bus, id.device(), id.function());
-  bug_on(domain.pgd == nullptr, "domain_context_mapping_one: no page directory");
+  bug_on(!domain.has_pgd(), "domain_context_mapping_one: no page directory");
 
   spin_lock_irqsave domain_lock(drv.host.interrupts, drv.device_domain_lock);
   spin_guard lock(iommu.lock);
-  vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, true);
+  vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, /*alloc=*/true);
   // 4.4 forgets these errors and answers 0; later kernels return them.
   if (context == nullptr) return -ENOMEM;
   if (context_present(*context)) return 0;
-  context_clear_entry(drv, *context);  // a copied one is present to the unit
+  retract(drv, *context);  // a copied one is present to the unit
 
   vtd::context_entry entry;
   entry.set_domain(domain_id(did));
@@ -109,22 +91,19 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
     entry.set_address_width(static_cast<unsigned>(iommu.msagaw));
     entry.set_type(vtd::translation_type::pass_through);
   } else {
-    const dma_pte* pgd = pgd_for_width(drv, domain, iommu);
-    if (pgd == nullptr) return -ENOMEM;
+    const std::optional<phys_addr> pgd = pgd_for_width(drv, domain, iommu);
+    if (!pgd) return -ENOMEM;
     info = iommu_support_dev_iotlb(drv, domain, iommu, bus, devfn);
     const bool device_tlb = info != nullptr && info->ats_supported;
-    entry.set_address_root(virt_to_phys(drv, pgd));
+    entry.set_address_root(*pgd);
     entry.set_address_width(static_cast<unsigned>(iommu.agaw));
     entry.set_type(device_tlb ? vtd::translation_type::device_tlb
                               : vtd::translation_type::untranslated_only);
   }
   entry.set_fault_processing_disabled(false);
   entry.set_present(true);
-  // The upper half first: the unit looks at nothing of an entry that is not present.
-  store_half(drv, context->hi, entry.hi);
-  store_half(drv, context->lo, entry.lo);
-  trace_context(drv, context);
-  domain_flush_cache(drv, domain, context, sizeof(*context));
+  publish(drv, context, entry,
+          [&](const void* stored, size_t size) { domain_flush_cache(drv, domain, stored, size); });
 
   // From not present to present: a unit in caching mode remembers the absence, under domain 0.
   if (iommu.cap.caching_mode()) {
@@ -142,7 +121,7 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
 bool device_context_mapped(intel_driver& drv, intel_iommu& iommu, uint8_t bus, uint8_t devfn) {
   IOMMULAB_CALL(drv.trace, "device_context_mapped");
   spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
-  const vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, false);
+  const vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, /*alloc=*/false);
   return context != nullptr && context_present(*context);
 }
 
@@ -150,10 +129,10 @@ bool device_context_mapped(intel_driver& drv, intel_iommu& iommu, uint8_t bus, u
 void clear_context_table(intel_driver& drv, intel_iommu& iommu, uint8_t bus, uint8_t devfn) {
   IOMMULAB_CALL(drv.trace, "clear_context_table");
   spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
-  vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, false);
+  vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, /*alloc=*/false);
   if (context == nullptr) return;
-  context_clear_entry(drv, *context);
-  trace_context(drv, context);
+  retract(drv, *context);  // context_clear_entry()
+  trace_entry(drv, context);
   iommu_flush_cache(drv, iommu, context, sizeof(*context));
 }
 
@@ -207,9 +186,10 @@ void domain_context_clear(intel_driver& drv, intel_iommu& iommu, device& dev) {
 void free_context_table(intel_driver& drv, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "free_context_table");
   spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
-  if (iommu.root_entry_table == nullptr) return;
+  if (iommu.root_entry_phys == phys_addr()) return;
+  const auto* roots = table_at<vtd::root_entry>(drv, iommu.root_entry_phys);
   for (unsigned bus = 0; bus < vtd::root_entries_per_table; ++bus) {
-    const vtd::root_entry& root = iommu.root_entry_table[bus];
+    const vtd::root_entry& root = roots[bus];
     for (const uint64_t half : {root.lo, root.hi}) {
       if (vtd::root_entry::p.test(half)) {
         free_pgtable_page(drv, phys_addr(half & vtd::root_entry::ctp.mask()));
@@ -217,7 +197,6 @@ void free_context_table(intel_driver& drv, intel_iommu& iommu) {
     }
   }
   free_pgtable_page(drv, iommu.root_entry_phys);
-  iommu.root_entry_table = nullptr;
   iommu.root_entry_phys = phys_addr();
 }
 

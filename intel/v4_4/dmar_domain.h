@@ -57,6 +57,8 @@ struct dmar_domain : live_link {
     domain.owner = this;
   }
 
+  [[nodiscard]] bool has_pgd() const { return pgd != phys_addr(); }
+
   static constexpr int flag_virtual_machine = 1 << 0;
   static constexpr int flag_static_identity = 1 << 1;
 
@@ -68,9 +70,9 @@ struct dmar_domain : live_link {
   domain_device_list devices;
   iova_domain iovad;
 
-  dma_pte* pgd = nullptr;
-  int gaw = 0;   ///< guest address width in bits
-  int agaw = 0;  ///< adjusted guest address width, 0 is 30 bits in two levels
+  phys_addr pgd;  ///< the top table; 0 when there is none
+  int gaw = 0;    ///< guest address width in bits
+  int agaw = 0;   ///< adjusted guest address width, 0 is 30 bits in two levels
   int flags;
 
   bool iommu_coherency = false;  ///< every unit snoops page walks

@@ -51,7 +51,7 @@ void domain_reserve_special_ranges(intel_driver& drv, dmar_domain& domain) {
 bool alloc_pgd(intel_driver& drv, dmar_domain& domain) {
   const table_page page = alloc_pgtable_page(drv, domain.nid);
   if (!page) return false;
-  domain.pgd = table_at<dma_pte>(drv, page.phys);
+  domain.pgd = page.phys;
   return true;
 }
 
@@ -159,7 +159,7 @@ int domain_init(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu, int 
                                : 0;
   domain.nid = iommu.node;
   if (!alloc_pgd(drv, domain)) return -ENOMEM;
-  iommu_flush_cache(drv, iommu, domain.pgd, page_size);
+  iommu_flush_cache(drv, iommu, table_at<dma_pte>(drv, domain.pgd), page_size);
   return 0;
 }
 
@@ -174,7 +174,7 @@ int md_domain_init(intel_driver& drv, dmar_domain& domain, int guest_width) {
   domain.iommu_superpage = 0;
   domain.max_addr = 0;
   if (!alloc_pgd(drv, domain)) return -ENOMEM;
-  domain_flush_cache(drv, domain, domain.pgd, page_size);
+  domain_flush_cache(drv, domain, table_at<dma_pte>(drv, domain.pgd), page_size);
   return 0;
 }
 
@@ -185,7 +185,7 @@ void domain_exit(intel_driver& drv, dmar_domain* domain) {
   domain_remove_dev_info(drv, *domain);
   put_iova_domain(domain->iovad);
   // A domain whose initialisation failed has no table; 4.4 oopses on it.
-  if (domain->pgd != nullptr) {
+  if (domain->has_pgd()) {
     page_freelist freelist = domain_unmap(drv, *domain, 0, domain_max_pfn(domain->gaw));
     dma_free_pagelist(drv, freelist);
   }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "intel/dmar/unit.h"
 #include "intel/hw/memory.h"
+#include "intel/hw/publish.h"
 #include "intel/v4_4/context_entry.h"
 #include "intel/v4_4/registers.h"
 
@@ -34,9 +35,8 @@ void copy_entries(intel_driver& drv, intel_iommu& iommu, const vtd::context_entr
     // The mark's place is the PGE bit of an extended entry, free once PASIDs are off.
     context_clear_pasid_enable(entry);
     context_set_copied(entry);
-    out[i] = entry;
-    observe_table_write(drv, table_kind::context, &out[i].lo, 0);
-    observe_table_write(drv, table_kind::context, &out[i].hi, 0);
+    store_word(drv, table_kind::context, out[i].hi, entry.hi);
+    store_word(drv, table_kind::context, out[i].lo, entry.lo);
   }
 }
 
@@ -57,14 +57,6 @@ int copy_context_table(intel_driver& drv, intel_iommu& iommu, const vtd::root_en
     out[half] = page.phys;
   }
   return 0;
-}
-
-/// Half a root entry, when there is a table for it.
-void link_copied(intel_driver& drv, uint64_t& half, phys_addr table) {
-  if (table.value() == 0) return;
-  const uint64_t before = half;
-  half = table.value() | vtd::root_entry::p.mask();
-  observe_table_write(drv, table_kind::root, &half, before);
 }
 
 }  // namespace
@@ -90,17 +82,17 @@ int copy_translation_tables(intel_driver& drv, intel_iommu& iommu) {
   }
   {
     spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
+    auto* roots = table_at<vtd::root_entry>(drv, iommu.root_entry_phys);
     for (size_t bus = 0; bus < tables.size(); ++bus) {
-      vtd::root_entry& root = iommu.root_entry_table[bus];
       const auto& [lower, upper] = tables[bus];
-      link_copied(drv, root.lo, lower);
-      link_copied(drv, root.hi, upper);
-      if (lower.value() == 0 && upper.value() == 0) continue;
-      trace_table_write(drv, "root", iommu.root_entry_phys + bus * sizeof(root), root.lo, root.hi);
+      vtd::root_entry linked = roots[bus];
+      if (lower != phys_addr()) linked.lo = lower.value() | vtd::root_entry::p.mask();
+      if (upper != phys_addr()) linked.hi = upper.value() | vtd::root_entry::p.mask();
+      publish(drv, &roots[bus], linked);
     }
   }
   drv.host.slab.freed();
-  iommu_flush_cache(drv, iommu, iommu.root_entry_table, page_size);
+  iommu_flush_cache(drv, iommu, table_at<vtd::root_entry>(drv, iommu.root_entry_phys), page_size);
   return 0;
 }
 

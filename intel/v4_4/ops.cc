@@ -83,10 +83,10 @@ int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& 
   domain.gaw = addr_width;
   // A unit with fewer levels: the top tables that it does not walk go.
   while (iommu->agaw < domain.agaw) {
-    dma_pte* top = domain.pgd;
-    if (top->present()) {
-      domain.pgd = table_at<dma_pte>(drv, top->address());
-      free_pgtable_page(drv, virt_to_phys(drv, top));
+    const phys_addr top = domain.pgd;
+    if (const dma_pte first = *table_at<dma_pte>(drv, top); first.present()) {
+      domain.pgd = first.address();
+      free_pgtable_page(drv, top);
     }
     --domain.agaw;
   }

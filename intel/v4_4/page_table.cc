@@ -10,16 +10,16 @@
 namespace iommulab::v4_4 {
 namespace {
 
-/// Puts a new table under an entry that was empty, unless somebody else is faster: then theirs is
-/// used. The entry as it is afterwards; empty when no page could be had.
+/// Puts a new table under an entry that was empty, unless another thread is faster: then its table
+/// is used, and this one's page is freed. The entry as it is afterwards; empty when no page could
+/// be had.
 dma_pte link_table(intel_driver& drv, const dmar_domain& domain, dma_pte* pte) {
   const table_page page = alloc_pgtable_page(drv, domain.nid);
   if (!page) return {};
   domain_flush_cache(drv, domain, page.address, page_size);
-  dma_pte link;
-  link.set_address(page.phys).set_readable(true).set_writable(true);
+  const dma_pte link = pte_format::table_entry(page.phys);
   dma_pte found;
-  if (!std::atomic_ref<uint64_t>(pte->value).compare_exchange_strong(found.value, link.value)) {
+  if (!exchange_entry(pte, found, link)) {
     free_pgtable_page(drv, page.phys);
     return found;
   }
@@ -32,25 +32,26 @@ dma_pte link_table(intel_driver& drv, const dmar_domain& domain, dma_pte* pte) {
 [[gnu::noinline]] dma_pte* make_way_to_pte(intel_driver& drv, dmar_domain& domain, uint64_t pfn,
                                            int& target_level) {
   IOMMULAB_CALL(drv.trace, "pfn_to_dma_pte");
-  bug_on(domain.pgd == nullptr, "pfn_to_dma_pte: no page directory");
+  bug_on(!domain.has_pgd(), "pfn_to_dma_pte: no page directory");
   if (!domain_pfn_supported(domain, pfn)) return nullptr;
 
-  dma_pte* parent = domain.pgd;
-  for (int level = agaw_to_level(domain.agaw);; --level) {
-    dma_pte* pte = &parent[pfn_level_offset(pfn, level)];
-    if (level == target_level) return pte;
-    dma_pte entry = pte_load(pte);
+  const bool only_looks = target_level == 0;
+  descent<pte_format> way = way_to(drv, domain, pfn);
+  while (way.level() != target_level) {
+    dma_pte entry = way.load();
+    const bool present = pte_format::is_present(entry);
     // 4.4 goes on below a superpage, into its data, unless it only looks.
-    if (entry.super_page() || (target_level == 0 && (level == 1 || !entry.present()))) {
-      target_level = level;
-      return pte;
+    if (pte_format::is_leaf(entry, way.level()) || (only_looks && !present)) {
+      target_level = way.level();
+      break;
     }
-    if (!entry.present()) {
-      entry = link_table(drv, domain, pte);
-      if (!entry.present()) return nullptr;
+    if (!present) {
+      entry = link_table(drv, domain, way.item());
+      if (!pte_format::is_present(entry)) return nullptr;
     }
-    parent = table_below(drv, entry);
+    way.enter(entry);
   }
+  return way.item();
 }
 
 }  // namespace
@@ -64,9 +65,11 @@ void domain_flush_cache(intel_driver& drv, const dmar_domain& domain, const void
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: pfn_to_dma_pte()
 dma_pte* pfn_to_dma_pte(intel_driver& drv, dmar_domain& domain, uint64_t pfn, int& target_level) {
-  if (target_level <= 1 && !drv.trace.follows_calls() && domain.pgd != nullptr &&
+  if (target_level <= 1 && !drv.trace.follows_calls() && domain.has_pgd() &&
       domain_pfn_supported(domain, pfn)) [[likely]] {
-    if (dma_pte* table = table_on_the_way(drv, domain, pfn, 1)) [[likely]] {
+    dma_pte* table =
+        find_table<pte_format>(drv.host.memory, domain.pgd, agaw_to_level(domain.agaw), pfn, 1);
+    if (table != nullptr) [[likely]] {
       target_level = 1;
       return &table[pfn_level_offset(pfn, 1)];
     }

@@ -64,34 +64,22 @@ void already_set(intel_driver& drv, uint64_t iov_pfn, uint64_t old, uint64_t wan
   drv.env.log.warn_on("__domain_mapping");
 }
 
-/// The leaf entries of one level for a run of pages.
-struct leaf_run {
-  leaf_run(const mapping_run& pages, int leaf_level, uint64_t prot)
-      : iov_pfn(pages.iov_pfn), level(leaf_level), step(level_size(leaf_level) << page_shift) {
-    leaf.value = prot;
-    leaf.set_address(phys_addr(pages.phys_pfn << page_shift)).set_super_page(leaf_level > 1);
-  }
-  void advance() {
-    leaf.value += step;
-    iov_pfn += level_size(level);
-  }
+using leaf_run = leaf_sequence<pte_format>;
 
-  uint64_t iov_pfn;
-  int level;
-  uint64_t step;  ///< bytes from one to the next
-  dma_pte leaf;   ///< the next
-};
+leaf_run leaves_of(const mapping_run& run, int level, uint64_t prot) {
+  return {run.iov_pfn, phys_addr(run.phys_pfn << page_shift), level, prot};
+}
 
 /// set_leaves() one by one, each with whatever there is to tell of it.
 [[gnu::noinline]] void set_leaves_telling(intel_driver& drv, dma_pte* pte, uint64_t count,
                                           leaf_run leaves) {
   const bool watched = ptes_are_watched(drv);
-  for (const dma_pte* end = pte + count; pte != end; ++pte, leaves.advance()) {
-    if (const uint64_t old = pte_load(pte).value; old != 0) {
-      already_set(drv, leaves.iov_pfn, old, leaves.leaf.value);
+  for (const dma_pte* end = pte + count; pte != end; ++pte, leaves.next()) {
+    if (const uint64_t old = load_entry(pte).value; old != 0) {
+      already_set(drv, leaves.pfn(), old, leaves.entry().value);
       continue;
     }
-    pte_store(pte, leaves.leaf);
+    store_entry(pte, leaves.entry());
     if (watched) trace_pte(drv, pte);
   }
 }
@@ -100,8 +88,8 @@ struct leaf_run {
 /// of the same entry: who maps a range is alone there.
 void set_leaves(intel_driver& drv, dma_pte* pte, uint64_t count, leaf_run leaves) {
   if (!ptes_are_watched(drv)) [[likely]] {
-    for (; count != 0 && pte_load(pte).value == 0; ++pte, --count, leaves.advance()) {
-      pte_store(pte, leaves.leaf);
+    for (; count != 0 && load_entry(pte).value == 0; ++pte, --count, leaves.next()) {
+      store_entry(pte, leaves.entry());
     }
   }
   if (count != 0) [[unlikely]]
@@ -109,19 +97,19 @@ void set_leaves(intel_driver& drv, dma_pte* pte, uint64_t count, leaf_run leaves
 }
 
 /// Maps a run that is entries of one table, at `level`. False, and nothing done, when it is not, or
-/// when the table is not there. Written into each caller: one
-/// of them knows the level, and its code for level 1 is the hot one.
+/// when the table is not there. It is inlined so that the caller that passes level 1 gets code for
+/// that level alone: most mappings go through it.
 [[gnu::always_inline]] inline bool map_entries(intel_driver& drv, const dmar_domain& domain,
                                                const mapping_run& run, int level, uint64_t prot) {
   const uint64_t last_pfn = run.iov_pfn + run.nr_pages - 1;
-  const pte_run ptes = entries_of_one_table(drv, domain, run.iov_pfn, last_pfn, level);
+  const pte_run ptes = entries_of_one_table(drv, domain, {run.iov_pfn, last_pfn}, level);
   if (ptes.first == nullptr) return false;
   // Small pages, and their tables, make room for superpages.
-  if (level > 1 &&
-      std::any_of(ptes.first, ptes.end(), [](dma_pte& pte) { return pte_load(&pte).value != 0; })) {
+  if (level > 1 && std::any_of(ptes.first, ptes.end(),
+                               [](dma_pte& pte) { return load_entry(&pte).value != 0; })) {
     return false;
   }
-  set_leaves(drv, ptes.first, ptes.count, {run, level, prot});
+  set_leaves(drv, ptes.first, ptes.count, leaves_of(run, level, prot));
   flush_ptes(drv, domain, ptes.first, ptes.count);
   return true;
 }
@@ -131,12 +119,12 @@ void set_leaves(intel_driver& drv, dma_pte* pte, uint64_t count, leaf_run leaves
 bool map_within_table(intel_driver& drv, const dmar_domain& domain, const mapping_run& run,
                       uint64_t prot) {
   const uint64_t last_pfn = run.iov_pfn + run.nr_pages - 1;
-  if (drv.trace.follows_calls() || domain.pgd == nullptr || run.nr_pages == 0 ||
+  if (drv.trace.follows_calls() || !domain.has_pgd() || run.nr_pages == 0 ||
       last_pfn < run.iov_pfn || !domain_pfn_supported(domain, last_pfn) ||
       (prot & (dma_pte_read | dma_pte_write)) == 0) {
     return false;
   }
-  prot &= dma_pte_read | dma_pte_write | dma_pte_snp;
+  prot &= pte_format::attributes;
   if (run.nr_pages < level_size(2)) return map_entries(drv, domain, run, 1, prot);
   const int level = hardware_largepage_caps(domain, run.iov_pfn, run.phys_pfn, run.nr_pages);
   return map_entries(drv, domain, run, level, prot);
@@ -160,7 +148,7 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
   bug_on(!domain_pfn_supported(domain, iov_pfn + nr_pages - 1),
          "__domain_mapping: beyond the domain's address width");
   if ((prot & (dma_pte_read | dma_pte_write)) == 0) return -EINVAL;
-  prot &= dma_pte_read | dma_pte_write | dma_pte_snp;
+  prot &= pte_format::attributes;
 
   mapping_run run{iov_pfn, phys_pfn, sg.empty() ? nr_pages : 0};
   size_t next_piece = 0;
@@ -179,7 +167,7 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
       if (pte == nullptr) return -ENOMEM;
       if (level > wanted) {
         // Within a superpage that is mapped already, and stays.
-        already_set(drv, run.iov_pfn, pte_load(pte).value, run.phys_pfn << page_shift | prot);
+        already_set(drv, run.iov_pfn, load_entry(pte).value, run.phys_pfn << page_shift | prot);
         const uint64_t pages = std::min(pages_in_superpage(run, level), nr_pages);
         run.advance(pages);
         nr_pages -= pages;
@@ -189,16 +177,15 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
       make_room(drv, domain, run, level);
     }
     const uint64_t count =
-        std::min(std::min(run.nr_pages, nr_pages) >> level_to_offset_bits(level), ptes_left(pte));
+        std::min(std::min(run.nr_pages, nr_pages) >> level_to_offset_bits(level), items_left(pte));
     bug_on(count == 0, "__domain_mapping: superpage larger than the rest");
-    set_leaves(drv, pte, count, {run, level, prot});
+    set_leaves(drv, pte, count, leaves_of(run, level, prot));
 
     const uint64_t pages = count << level_to_offset_bits(level);
     run.advance(pages);
     nr_pages -= pages;
     pte += count;
-    if (nr_pages == 0 || first_pte_in_page(pte) ||
-        (level > 1 && run.nr_pages < level_size(level))) {
+    if (nr_pages == 0 || is_first_item(pte) || (level > 1 && run.nr_pages < level_size(level))) {
       domain_flush_cache(drv, domain, first_pte,
                          static_cast<uint64_t>(pte - first_pte) * sizeof(dma_pte));
       pte = nullptr;

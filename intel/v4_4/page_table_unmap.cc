@@ -2,6 +2,7 @@
 //
 // Clearing and unmapping ranges, and the tables that fall out.
 #include <algorithm>
+#include <utility>
 
 #include "core/panic.h"
 #include "intel/hw/memory.h"
@@ -15,6 +16,10 @@ namespace {
 /// cli/verify/known_differences.cc.
 constexpr char unlike_linux_4_4[] = "unlike 4.4: %s";
 
+dma_pte* top_table(const intel_driver& drv, const dmar_domain& domain) {
+  return table_in<pte_format>(drv.host.memory, domain.pgd);
+}
+
 void check_range(const dmar_domain& domain, uint64_t start_pfn, uint64_t last_pfn,
                  const char* function) {
   bug_on(!domain_pfn_supported(domain, start_pfn) || !domain_pfn_supported(domain, last_pfn) ||
@@ -27,16 +32,10 @@ void check_range(const dmar_domain& domain, uint64_t start_pfn, uint64_t last_pf
 dma_pte* dma_pfn_level_pte(intel_driver& drv, const dmar_domain& domain, uint64_t pfn,
                            int& large_page) {
   IOMMULAB_CALL(drv.trace, "dma_pfn_level_pte");
-  dma_pte* parent = domain.pgd;
-  for (int level = agaw_to_level(domain.agaw);; --level) {
-    dma_pte* pte = &parent[pfn_level_offset(pfn, level)];
-    large_page = level;
-    if (level == 1) return pte;
-    const dma_pte entry = pte_load(pte);
-    if (!entry.present()) return nullptr;
-    if (entry.super_page()) return pte;
-    parent = table_below(drv, entry);
-  }
+  descent<pte_format> way = way_to(drv, domain, pfn);
+  const dma_pte entry = way.go_down();
+  large_page = way.level();
+  return pte_format::is_leaf(entry, way.level()) ? way.item() : nullptr;
 }
 
 // The first page from `pfn` on, below `limit`, that has a leaf or a table for level 1; `limit`
@@ -44,66 +43,44 @@ dma_pte* dma_pfn_level_pte(intel_driver& drv, const dmar_domain& domain, uint64_
 uint64_t next_mapped_pfn(const intel_driver& drv, const dmar_domain& domain, uint64_t pfn,
                          uint64_t limit) {
   while (pfn < limit) {
-    int level = agaw_to_level(domain.agaw);
-    dma_pte entry = pte_load(&domain.pgd[pfn_level_offset(pfn, level)]);
-    while (level > 1 && entry.present() && !entry.super_page()) {
-      --level;
-      entry = pte_load(&table_below(drv, entry)[pfn_level_offset(pfn, level)]);
-    }
-    if (level == 1 || entry.present()) return pfn;
-    const uint64_t next = align_to_level(pfn + 1, level);
+    descent<pte_format> way = way_to(drv, domain, pfn);
+    if (pte_format::is_present(way.go_down()) || way.level() == 1) return pfn;
+    const uint64_t next = align_to_level(pfn + 1, way.level());
     if (next <= pfn) return limit;  // past the end of the address space
     pfn = next;
   }
   return limit;
 }
 
-/// The pages that an operation is about.
-struct pfn_range {
-  uint64_t start_pfn;
-  uint64_t last_pfn;
-
-  /// Whether all pages are among them that an entry at `level` for `level_pfn` and on covers.
-  [[nodiscard]] bool covers(uint64_t level_pfn, int level) const {
-    return start_pfn <= level_pfn && last_pfn >= level_pfn + level_size(level) - 1;
-  }
-};
-
 // Linux v4.4 drivers/iommu/intel-iommu.c: dma_pte_free_level(), with the retain level and the
-// table mask of later stable kernels.
+// table mask of later stable kernels. `table_pfn` is the first page that `table` is for.
 void dma_pte_free_level(intel_driver& drv, dmar_domain& domain, int level, int retain_level,
-                        dma_pte* table, uint64_t pfn, const pfn_range& range) {
+                        dma_pte* table, uint64_t table_pfn, const pfn_range& range) {
   IOMMULAB_CALL(drv.trace, "dma_pte_free_level");
-  pfn = std::max(range.start_pfn, pfn);
-  dma_pte* pte = &table[pfn_level_offset(pfn, level)];
-  do {
-    const uint64_t level_pfn = pfn & level_mask(level);
-    const dma_pte entry = pte_load(pte);
-    if (pte_leads_to_table(entry)) {
-      if (level > 2) {
-        dma_pte_free_level(drv, domain, level - 1, retain_level, table_below(drv, entry), level_pfn,
-                           range);
-      }
-      if (level < retain_level && range.covers(level_pfn, level)) {
-        clear_pte(drv, pte, ptes_are_watched(drv));
-        domain_flush_cache(drv, domain, pte, sizeof(*pte));
-        free_pgtable_page(drv, entry.address());
-      }
+  for (items_of_table<pte_format> at(table, level, table_pfn, range); !at.done(); at.next()) {
+    const dma_pte entry = at.load();
+    if (!pte_format::leads_to_table(entry)) continue;
+    if (level > 2) {
+      dma_pte_free_level(drv, domain, level - 1, retain_level, table_below(drv, entry), at.pfn(),
+                         range);
     }
-    pfn = level_pfn + level_size(level);
-  } while (!first_pte_in_page(++pte) && pfn <= range.last_pfn);
+    if (level >= retain_level || !at.covered()) continue;
+    clear_pte(drv, at.item(), ptes_are_watched(drv));
+    domain_flush_cache(drv, domain, at.item(), sizeof(dma_pte));
+    free_pgtable_page(drv, pte_format::address(entry));
+  }
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: dma_pte_list_pagetables(). `pte` points to the table
 // that goes, `level` is that table's.
 void dma_pte_list_pagetables(intel_driver& drv, int level, dma_pte pte, page_freelist& freelist) {
   IOMMULAB_CALL(drv.trace, "dma_pte_list_pagetables");
-  freelist.push_back(pte.address());
+  freelist.push_back(pte_format::address(pte));
   if (level == 1) return;
   dma_pte* table = table_below(drv, pte);
-  for (size_t i = 0; i < vtd::paging_entries_per_table; ++i) {
-    const dma_pte entry = pte_load(&table[i]);
-    if (pte_leads_to_table(entry)) {
+  for (size_t i = 0; i < pte_format::items_per_table; ++i) {
+    const dma_pte entry = load_entry(&table[i]);
+    if (pte_format::leads_to_table(entry)) {
       dma_pte_list_pagetables(drv, level - 1, entry, freelist);
     }
   }
@@ -127,7 +104,7 @@ template <bool watched>
 cleared_ptes clear_leaves(intel_driver& drv, dma_pte* pte, const dma_pte* end) {
   cleared_ptes cleared;
   for (; pte != end; ++pte) {
-    if (!pte_load(pte).present()) continue;
+    if (!pte_format::is_present(load_entry(pte))) continue;
     clear_pte(drv, pte, watched);
     cleared.add(pte);
   }
@@ -147,14 +124,15 @@ int largest_aligned_level(const dmar_domain& domain, uint64_t start_pfn, uint64_
 }
 
 /// Clears a range that is entries of one table, at `level`, with no table below them. False, and
-/// nothing done, when it is not, or when the table is not there. Written into each caller:
-/// one of them knows the level, and its code for level 1 is the hot one.
+/// nothing done, when it is not, or when the table is not there. Inlined for level 1, as
+/// map_entries() is.
 [[gnu::always_inline]] inline bool clear_entries(intel_driver& drv, const dmar_domain& domain,
-                                                 uint64_t start_pfn, uint64_t last_pfn, int level) {
-  const pte_run run = entries_of_one_table(drv, domain, start_pfn, last_pfn, level);
+                                                 const pfn_range& range, int level) {
+  const pte_run run = entries_of_one_table(drv, domain, range, level);
   if (run.first == nullptr) return false;
-  if (level > 1 && std::any_of(run.first, run.end(),
-                               [](dma_pte& pte) { return pte_leads_to_table(pte_load(&pte)); })) {
+  if (level > 1 && std::any_of(run.first, run.end(), [](dma_pte& pte) {
+        return pte_format::leads_to_table(load_entry(&pte));
+      })) {
     return false;
   }
   const cleared_ptes cleared = clear_leaves(drv, run.first, run.end());
@@ -164,48 +142,45 @@ int largest_aligned_level(const dmar_domain& domain, uint64_t start_pfn, uint64_
 
 /// What most unmappings are, without the descent level by level. False, and nothing done, for any
 /// other range, for the whole domain, with which its top table goes, and when calls are followed.
-bool unmap_within_table(intel_driver& drv, const dmar_domain& domain, uint64_t start_pfn,
-                        uint64_t last_pfn) {
-  if (drv.trace.follows_calls() || domain.pgd == nullptr || start_pfn > last_pfn ||
+bool unmap_within_table(intel_driver& drv, const dmar_domain& domain, const pfn_range& range) {
+  const auto [start_pfn, last_pfn] = range;
+  if (drv.trace.follows_calls() || !domain.has_pgd() || start_pfn > last_pfn ||
       !domain_pfn_supported(domain, last_pfn)) {
     return false;
   }
   if (start_pfn == 0 && last_pfn == domain_max_pfn(domain.gaw)) return false;
-  if (last_pfn - start_pfn < level_size(2) - 1) {
-    return clear_entries(drv, domain, start_pfn, last_pfn, 1);
-  }
-  const int level = largest_aligned_level(domain, start_pfn, last_pfn);
-  return clear_entries(drv, domain, start_pfn, last_pfn, level);
+  if (last_pfn - start_pfn < level_size(2) - 1) return clear_entries(drv, domain, range, 1);
+  return clear_entries(drv, domain, range, largest_aligned_level(domain, start_pfn, last_pfn));
 }
 
-// Linux v4.4 drivers/iommu/intel-iommu.c: dma_pte_clear_level()
+// Linux v4.4 drivers/iommu/intel-iommu.c: dma_pte_clear_level(). `table_pfn` is the first page that
+// `table` is for.
 void dma_pte_clear_level(intel_driver& drv, dmar_domain& domain, int level, dma_pte* table,
-                         uint64_t pfn, const pfn_range& range, page_freelist& freelist) {
+                         uint64_t table_pfn, const pfn_range& range, page_freelist& freelist) {
   IOMMULAB_CALL(drv.trace, "dma_pte_clear_level");
-  pfn = std::max(range.start_pfn, pfn);
-  dma_pte* pte = &table[pfn_level_offset(pfn, level)];
   cleared_ptes cleared;
   if (level == 1) {
-    const uint64_t count = std::min(range.last_pfn - pfn + 1, ptes_left(pte));
+    const uint64_t pfn = std::max(range.start_pfn, table_pfn);
+    dma_pte* pte = &table[pfn_level_offset(pfn, level)];
+    const uint64_t count = std::min(range.last_pfn - pfn + 1, items_left(pte));
     cleared = clear_leaves(drv, pte, pte + count);
   } else {
-    do {
-      const uint64_t level_pfn = pfn & level_mask(level);
-      if (const dma_pte entry = pte_load(pte); entry.present()) {
-        if (range.covers(level_pfn, level)) {
-          if (!entry.super_page()) dma_pte_list_pagetables(drv, level - 1, entry, freelist);
-          clear_pte(drv, pte, ptes_are_watched(drv));
-          cleared.add(pte);
-        } else if (!entry.super_page()) {
-          dma_pte_clear_level(drv, domain, level - 1, table_below(drv, entry), level_pfn, range,
-                              freelist);
-        } else {
-          // 4.4 takes the superpage for a table, and clears words of the mapped memory.
-          IOMMULAB_NOTE(drv.trace, unlike_linux_4_4, "part_of_superpage");
-        }
+    for (items_of_table<pte_format> at(table, level, table_pfn, range); !at.done(); at.next()) {
+      const dma_pte entry = at.load();
+      if (!pte_format::is_present(entry)) continue;
+      const bool leads_on = pte_format::leads_to_table(entry);
+      if (at.covered()) {
+        if (leads_on) dma_pte_list_pagetables(drv, level - 1, entry, freelist);
+        clear_pte(drv, at.item(), ptes_are_watched(drv));
+        cleared.add(at.item());
+      } else if (leads_on) {
+        dma_pte_clear_level(drv, domain, level - 1, table_below(drv, entry), at.pfn(), range,
+                            freelist);
+      } else {
+        // 4.4 takes the superpage for a table, and clears words of the mapped memory.
+        IOMMULAB_NOTE(drv.trace, unlike_linux_4_4, "part_of_superpage");
       }
-      pfn = level_pfn + level_size(level);
-    } while (!first_pte_in_page(++pte) && pfn <= range.last_pfn);
+    }
   }
   if (cleared.first != nullptr) {
     domain_flush_cache(drv, domain, cleared.first, cleared.count() * sizeof(dma_pte));
@@ -219,11 +194,10 @@ void dma_pte_clear_level(intel_driver& drv, dmar_domain& domain, int level, dma_
   IOMMULAB_CALL(drv.trace, "domain_unmap");
   IOMMULAB_NOTE(drv.trace, "domain_unmap start=0x%x last=0x%x", start_pfn, last_pfn);
   check_range(domain, start_pfn, end_pfn, "domain_unmap: range not supported");
-  dma_pte_clear_level(drv, domain, agaw_to_level(domain.agaw), domain.pgd, 0, {start_pfn, end_pfn},
-                      freelist);
+  dma_pte_clear_level(drv, domain, agaw_to_level(domain.agaw), top_table(drv, domain), 0,
+                      {start_pfn, end_pfn}, freelist);
   if (start_pfn == 0 && end_pfn == domain_max_pfn(domain.gaw)) {
-    freelist.push_back(virt_to_phys(drv, domain.pgd));
-    domain.pgd = nullptr;
+    freelist.push_back(std::exchange(domain.pgd, phys_addr()));
   }
 }
 
@@ -249,34 +223,35 @@ void dma_pte_clear_range(intel_driver& drv, dmar_domain& domain, uint64_t start_
     }
     const uint64_t level_pfn = start_pfn & level_mask(large_page);
     const uint64_t wanted = ((last_pfn - level_pfn) >> level_to_offset_bits(large_page)) + 1;
-    const uint64_t most = std::min(wanted, ptes_left(pte));
+    const uint64_t most = std::min(wanted, items_left(pte));
     const bool watched = ptes_are_watched(drv);
     uint64_t count = 0;
     // Behind a superpage a table may come; 4.4 clears the pointer to it.
     do {
       clear_pte(drv, &pte[count], watched);
       ++count;
-    } while (count < most && (large_page == 1 || !pte_leads_to_table(pte_load(&pte[count]))));
+    } while (count < most &&
+             (large_page == 1 || !pte_format::leads_to_table(load_entry(&pte[count]))));
     domain_flush_cache(drv, domain, pte, count * sizeof(dma_pte));
     start_pfn = level_pfn + (count << level_to_offset_bits(large_page));
   } while (start_pfn != 0 && start_pfn <= last_pfn);
 }
 
-// Linux v4.4 drivers/iommu/intel-iommu.c: dma_pte_free_pagetable()
+// Linux v4.4 drivers/iommu/intel-iommu.c: dma_pte_free_pagetable(). The leaves go first: tables are
+// empty when they are freed.
 void dma_pte_free_pagetable(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
                             uint64_t last_pfn, int retain_level) {
   IOMMULAB_CALL(drv.trace, "dma_pte_free_pagetable");
   IOMMULAB_NOTE(drv.trace, "dma_pte_free_pagetable start=0x%x last=0x%x", start_pfn, last_pfn);
   check_range(domain, start_pfn, last_pfn, "dma_pte_free_pagetable: range not supported");
   dma_pte_clear_range(drv, domain, start_pfn, last_pfn);
-  dma_pte_free_level(drv, domain, agaw_to_level(domain.agaw), retain_level, domain.pgd, 0,
+  const int levels = agaw_to_level(domain.agaw);
+  dma_pte_free_level(drv, domain, levels, retain_level, top_table(drv, domain), 0,
                      {start_pfn, last_pfn});
   // 4.4 frees the top table of a domain that superpages fill, too.
-  const bool top_too = retain_level > agaw_to_level(domain.agaw) + 1;
-  if (top_too && start_pfn == 0 && last_pfn == domain_max_pfn(domain.gaw)) {
-    free_pgtable_page(drv, virt_to_phys(drv, domain.pgd));
-    domain.pgd = nullptr;
-  }
+  const bool is_whole_domain = start_pfn == 0 && last_pfn == domain_max_pfn(domain.gaw);
+  if (retain_level <= levels + 1 || !is_whole_domain) return;
+  free_pgtable_page(drv, std::exchange(domain.pgd, phys_addr()));
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: domain_unmap()
@@ -288,7 +263,7 @@ page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t star
 page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
                            uint64_t last_pfn, uint64_t end_pfn) {
   page_freelist freelist;
-  if (!unmap_within_table(drv, domain, start_pfn, end_pfn)) {
+  if (!unmap_within_table(drv, domain, {start_pfn, end_pfn})) {
     unmap_level_by_level(drv, domain, start_pfn, last_pfn, end_pfn, freelist);
   }
   return freelist;

@@ -34,7 +34,6 @@ int iommu_alloc_root_entry(intel_driver& drv, intel_iommu& iommu) {
   }
   iommu_flush_cache(drv, iommu, root.address, page_size);
   spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
-  iommu.root_entry_table = table_at<vtd::root_entry>(drv, root.phys);
   iommu.root_entry_phys = root.phys;
   return 0;
 }

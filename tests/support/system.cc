@@ -219,10 +219,8 @@ uint64_t system::reachable_pages() {
     }
   }
   for (v4_4::dmar_domain* domain : domains()) {
-    if (domain->pgd == nullptr) continue;
-    phys_addr top;
-    EXPECT_TRUE(kernel_->memory().address_of(domain->pgd, top));
-    add_tables(top.value(), static_cast<unsigned>(domain->agaw) + 2, pages);
+    if (!domain->has_pgd()) continue;
+    add_tables(domain->pgd.value(), static_cast<unsigned>(domain->agaw) + 2, pages);
   }
   // 256 status words of 4 bytes: four arrays share a page.
   return pages.size() + (status_words + 3) / 4;

@@ -178,7 +178,9 @@ TEST(queue, wraps_around) {
   EXPECT_EQ(s.descriptors().size(), rounds);
   const q_inval& qi = *first_unit(s).qi;
   EXPECT_EQ(qi.free_cnt, 256);
-  for (unsigned i = 0; i < 256; ++i) EXPECT_EQ(qi.desc_status[i], 0u);
+  const auto* status = s.k().memory().object_at<uint32_t>(qi.desc_status_phys, 256);
+  ASSERT_NE(status, nullptr);
+  for (unsigned i = 0; i < 256; ++i) EXPECT_EQ(status[i], 0u);
 }
 
 // IQE: the head stays on the bad descriptor. qi_check_fault() prints it, puts the wait descriptor

@@ -64,10 +64,10 @@ TEST_F(page_table_mapping, takes_the_top_table_away_with_the_whole_domain) {
   for (const int width : {30, 36, 39, 46, 48, 52}) {
     SCOPED_TRACE(width);
     table_domain domain(*ground_, width, 1);
-    ASSERT_NE((*domain).pgd, nullptr);
+    ASSERT_TRUE((*domain).has_pgd());
     const uint64_t with_domain = ground_->live_pages();
     page_freelist freelist = domain_unmap(drv(), *domain, 0, (uint64_t{1} << (width - 12)) - 1);
-    EXPECT_EQ((*domain).pgd, nullptr);
+    EXPECT_FALSE((*domain).has_pgd());
     EXPECT_EQ(freelist.size(), 1u);
     dma_free_pagelist(drv(), freelist);
     EXPECT_EQ(ground_->live_pages(), with_domain - 1);

@@ -27,11 +27,9 @@ struct raw_entry {
 class raw_tables {
  public:
   raw_tables(table_ground& ground, v4_4::dmar_domain& domain)
-      : memory_(ground.system().memory()), levels_((domain.gaw - 30 + 8) / 9 + 2) {
-    phys_addr top;
-    EXPECT_TRUE(memory_.address_of(domain.pgd, top));
-    top_ = top.value();
-  }
+      : memory_(ground.system().memory()),
+        levels_((domain.gaw - 30 + 8) / 9 + 2),
+        top_(domain.pgd.value()) {}
 
   [[nodiscard]] int levels() const { return levels_; }
   [[nodiscard]] uint64_t last_pfn() const { return (uint64_t{1} << (levels_ * 9)) - 1; }
