@@ -15,6 +15,7 @@
 
 #include "absl/types/span.h"
 #include "core/iommu/iommu_sysfs.h"
+#include "core/slab.h"
 #include "core/types.h"
 #include "intel/hw/iomem.h"
 #include "intel/hw/lock.h"
@@ -36,6 +37,7 @@ enum class qi_status : uint32_t { free = 0, in_use = 1, done = 2, abort = 3 };
 
 /// Linux v4.4 include/linux/intel-iommu.h: struct q_inval
 struct q_inval {
+  slab_token memory;
   spinlock q_lock;
   phys_addr desc_phys;         ///< the queue, one page
   phys_addr desc_status_phys;  ///< a status word a slot, which the unit writes

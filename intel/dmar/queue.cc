@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
@@ -163,20 +164,18 @@ int dmar_enable_qi(dmar_state& dmar, intel_iommu& iommu) {
   if (!iommu.ecap.queued_invalidation()) return -ENOENT;
   if (iommu.qi != nullptr) return 0;
 
-  if (dmar.host.slab.should_fail()) return -ENOMEM;
-  auto qi = std::make_unique<q_inval>();
+  slab_token memory(dmar.host.slab);
+  if (!memory) return -ENOMEM;
   const auto queue = dmar.host.pages.alloc_pages(0, zone::normal, iommu.node, {.zero = true});
-  if (!queue) {
-    dmar.host.slab.freed();
-    return -ENOMEM;
-  }
+  if (!queue) return -ENOMEM;
   const auto status = dmar.host.pages.kmalloc_phys(qi_length * sizeof(uint32_t), zone::normal,
                                                    iommu.node, {.zero = true});
   if (!status) {
     dmar.host.pages.free_pages(*queue, 0);
-    dmar.host.slab.freed();
     return -ENOMEM;
   }
+  auto qi = std::make_unique<q_inval>();
+  qi->memory = std::move(memory);
   qi->desc_phys = *queue;
   qi->desc_status_phys = *status;
   iommu.qi = std::move(qi);

@@ -50,7 +50,9 @@ bool dmar_alloc_pci_notify_info(dmar_state& dmar, pci_dev& dev, bus_notify event
   }
   // The kernel keeps a buffer for paths of up to 22 hops and allocates for longer ones.
   constexpr size_t static_buffer_hops = 22;
-  if (info.path.size() > static_buffer_hops && dmar.host.slab.should_fail()) {
+  if (info.path.size() <= static_buffer_hops) return true;
+  info.memory = slab_token(dmar.host.slab);
+  if (!info.memory) {
     dmar.pr.warn("Out of memory when allocating notify_info for %s.", pci_name(dev));
     if (dmar.dmar_dev_scope_status == 0) dmar.dmar_dev_scope_status = -ENOMEM;
     return false;

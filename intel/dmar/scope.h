@@ -44,6 +44,7 @@ struct dmar_pci_notify_info {
     uint8_t function = 0;
   };
   std::vector<hop> path;  ///< from the root bus to the device; empty on removal
+  slab_token memory;      ///< of a long path
 };
 
 // Linux v4.4 drivers/iommu/dmar.c, by name. Results are the kernel's.

@@ -329,7 +329,7 @@ dmar_drhd_unit* dmar_find_dmaru(dmar_state& dmar, const remapping_structure& drh
 int dmar_parse_one_drhd(dmar_state& dmar, const remapping_structure& header) {
   IOMMULAB_CALL(dmar.trace, "dmar_parse_one_drhd");
   if (dmar_find_dmaru(dmar, header) != nullptr) return 0;
-  auto* dmaru = kernel_new<dmar_drhd_unit>(dmar);
+  kernel_ptr<dmar_drhd_unit> dmaru = kernel_new<dmar_drhd_unit>(dmar);
   if (dmaru == nullptr) return -ENOMEM;
 
   const byte_cursor c = cursor_of(header);
@@ -342,16 +342,11 @@ int dmar_parse_one_drhd(dmar_state& dmar, const remapping_structure& header) {
     ret = alloc_iommu(dmar, *dmaru);
     if (ret != 0) dmar_free_dev_scope(dmar, dmaru->devices);
   }
-  if (ret != 0) {
-    kernel_delete(dmar, dmaru);
-    return ret;
-  }
+  if (ret != 0) return ret;
   // dmar_register_drhd_unit(): INCLUDE_ALL at the tail, so that a walk meets it last.
-  if (dmaru->include_all) {
-    dmar.dmar_drhd_units.push_back(*dmaru);
-  } else {
-    dmar.dmar_drhd_units.push_front(*dmaru);
-  }
+  drhd_list& units = dmar.dmar_drhd_units;
+  const auto place = dmaru->include_all ? units.end() : units.begin();
+  units.insert(place, *dmaru.release());
   return 0;
 }
 

@@ -131,17 +131,15 @@ int alloc_iommu(dmar_state& dmar, dmar_drhd_unit& drhd) {
     dmar_report(dmar, table_refusal::drhd_base_zero, offset, 0, "register base address is 0");
     return -EINVAL;
   }
-  intel_iommu* iommu = kernel_new<intel_iommu>(dmar);
+  kernel_ptr<intel_iommu> iommu = kernel_new<intel_iommu>(dmar);
   if (iommu == nullptr) return -ENOMEM;
   if (dmar_alloc_seq_id(dmar, *iommu) < 0) {
     dmar.pr.err("Failed to allocate seq_id");
-    kernel_delete(dmar, iommu);
     return -ENOSPC;
   }
   if (const int err = map_iommu(dmar, *iommu, drhd.reg_base_addr, offset); err != 0) {
     dmar.pr.err("Failed to map %s", iommu->name);
     dmar_free_seq_id(dmar, *iommu);
-    kernel_delete(dmar, iommu);
     return err;
   }
   iommu->agaw = iommu_calculate_agaw(*iommu);
@@ -154,7 +152,6 @@ int alloc_iommu(dmar_state& dmar, dmar_drhd_unit& drhd) {
                                 drhd.reg_base_addr.value(), iommu->cap.value()));
     unmap_iommu(dmar, *iommu);
     dmar_free_seq_id(dmar, *iommu);
-    kernel_delete(dmar, iommu);
     return -EINVAL;
   }
   // "Cannot get a valid max agaw" cannot follow: what is found up to 48 bits is found up to 64.
@@ -172,8 +169,9 @@ int alloc_iommu(dmar_state& dmar, dmar_drhd_unit& drhd) {
   if (vtd::gsts::tes.test(sts)) iommu->gcmd |= vtd::gcmd::te.mask();
   if (vtd::gsts::qies.test(sts)) iommu->gcmd |= vtd::gcmd::qie.mask();
 
-  drhd.iommu = iommu;
-  if (dmar.intel_iommu_enabled && dmar.callbacks.create_sysfs) dmar.callbacks.create_sysfs(*iommu);
+  drhd.iommu = iommu.release();
+  if (dmar.intel_iommu_enabled && dmar.callbacks.create_sysfs)
+    dmar.callbacks.create_sysfs(*drhd.iommu);
   return 0;
 }
 
@@ -189,7 +187,6 @@ void free_iommu(dmar_state& dmar, intel_iommu* iommu) {
     free_pgtable_page(dmar, iommu->qi->desc_phys);
     dmar.host.pages.kfree_phys(iommu->qi->desc_status_phys);
     iommu->qi.reset();
-    dmar.host.slab.freed();
   }
   if (iommu->reg) unmap_iommu(dmar, *iommu);
   dmar_free_seq_id(dmar, *iommu);

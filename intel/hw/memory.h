@@ -3,10 +3,10 @@
 // The driver's allocations: table pages in simulated memory, and kernel objects.
 #pragma once
 
-#include <memory>
 #include <utility>
 
 #include "core/panic.h"
+#include "core/slab.h"
 #include "intel/hw/host.h"
 
 namespace iommulab {
@@ -33,18 +33,13 @@ T* table_at(const driver_base& drv, phys_addr address) {
 /// virt_to_phys(): throws kernel_bug for a pointer that is not into memory.
 phys_addr virt_to_phys(const driver_base& drv, const void* pointer);
 
-/// kzalloc() of an object: null when the injector says so.
 template <typename T, typename... Args>
-T* kernel_new(driver_base& drv, Args&&... args) {
-  if (drv.host.slab.should_fail()) return nullptr;
-  return new T(std::forward<Args>(args)...);
+kernel_ptr<T> kernel_new(driver_base& drv, Args&&... args) {
+  return iommulab::kernel_new<T>(drv.host.slab, std::forward<Args>(args)...);
 }
-/// kfree()
 template <typename T>
 void kernel_delete(driver_base& drv, T* object) {
-  if (object == nullptr) return;
-  drv.host.slab.freed();
-  delete object;
+  iommulab::kernel_delete(drv.host.slab, object);
 }
 
 /// Trace event of a table entry that was written.

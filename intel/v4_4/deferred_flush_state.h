@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/clock.h"
+#include "core/slab.h"
 #include "core/spin_lock.h"
 #include "intel/hw/lock.h"
 #include "intel/v4_4/dmar_domain.h"
@@ -34,6 +35,7 @@ struct deferred_flush_state {
       : unmap_timer(clock, std::move(flush_unmaps_timeout), timer_owner::kernel) {}
 
   spinlock async_umap_flush_lock;
+  slab_token memory ABSL_GUARDED_BY(async_umap_flush_lock);
   std::vector<deferred_flush_tables> tables ABSL_GUARDED_BY(async_umap_flush_lock);
   int list_size ABSL_GUARDED_BY(async_umap_flush_lock) = 0;  ///< over all units
   bool timer_on ABSL_GUARDED_BY(async_umap_flush_lock) = false;

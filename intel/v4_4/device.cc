@@ -139,7 +139,7 @@ void iommu_enable_dev_iotlb(intel_driver& drv, device_domain_info* info) {
 dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uint8_t bus,
                                       uint8_t devfn, device* dev, dmar_domain* domain) {
   IOMMULAB_CALL(drv.trace, "dmar_insert_one_dev_info");
-  auto* info = kernel_new<device_domain_info>(drv);
+  kernel_ptr<device_domain_info> info = kernel_new<device_domain_info>(drv);
   if (info == nullptr) return nullptr;
   info->bus = bus;
   info->devfn = devfn;
@@ -166,22 +166,17 @@ dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uin
         }
       }
     }
-    if (found != nullptr) {
-      kernel_delete(drv, info);
-      return found;  // the caller frees what it brought
-    }
+    if (found != nullptr) return found;  // the caller frees what it brought
     int ret = 0;
     {
       spin_guard lock(iommu.lock);
       ret = domain_attach_iommu(drv, *domain, iommu);
     }
-    if (ret != 0) {
-      kernel_delete(drv, info);
-      return nullptr;
-    }
-    domain->devices.push_front(*info);
-    drv.device_domains.push_front(*info);
-    if (dev != nullptr) set_dev_membership(*dev, info);
+    if (ret != 0) return nullptr;
+    device_domain_info* member = info.release();
+    domain->devices.push_front(*member);
+    drv.device_domains.push_front(*member);
+    if (dev != nullptr) set_dev_membership(*dev, member);
   }
   if (dev != nullptr && domain_context_mapping(drv, *domain, *dev) != 0) {
     drv.pr.err("Domain context map for %s failed", dev->name);

@@ -27,11 +27,11 @@ void set_iommu_domain(intel_driver& drv, intel_iommu& iommu, uint16_t did, dmar_
   IOMMULAB_CALL(drv.trace, "set_iommu_domain");
   auto& second = domains_of(drv, iommu).domains[did >> 8];
   if (second == nullptr) {
-    if (drv.host.slab.should_fail()) {
+    second = kernel_new<domain_table>(drv, domain_table{});
+    if (second == nullptr) {
       drv.env.log.warn_on("set_iommu_domain");
       return;
     }
-    second = std::make_unique<domain_table>();
   }
   (*second)[did & 0xff] = domain;
 }
@@ -78,36 +78,28 @@ int iommu_init_domains(intel_driver& drv, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "iommu_init_domains");
   const uint32_t ndomains = iommu.cap.number_of_domains();
   drv.pr.debug("%s: Number of Domains supported <%d>", iommu.name, ndomains);
-  if (drv.host.slab.should_fail()) {
+  slab_token ids_memory(drv.host.slab);
+  if (!ids_memory) {
     drv.pr.err("%s: Allocating domain id array failed", iommu.name);
     return -ENOMEM;
   }
-  unit_domains& of_unit = domains_of(drv, iommu);
-  of_unit.domain_ids.reset(ndomains);
-  if (drv.host.slab.should_fail()) {
+  kernel_ptr<domain_table> first_table = kernel_new<domain_table>(drv, domain_table{});
+  if (first_table == nullptr) {
     drv.pr.err("%s: Allocating domain array failed", iommu.name);
-    of_unit.domain_ids.clear();
-    drv.host.slab.freed();
     return -ENOMEM;
   }
+  unit_domains& of_unit = domains_of(drv, iommu);
+  of_unit.ids_memory = std::move(ids_memory);
+  of_unit.domain_ids.reset(ndomains);
   of_unit.domains.resize((ndomains >> 8) + 1);
-  of_unit.domains[0] = std::make_unique<domain_table>();
+  of_unit.domains[0] = std::move(first_table);
   // With caching mode, entries that are not present are cached under id 0; and 0 marks "none".
   of_unit.domain_ids.take(0);
   return 0;
 }
 
 void iommu_free_domains(intel_driver& drv, intel_iommu& iommu) {
-  unit_domains& of_unit = domains_of(drv, iommu);
-  if (of_unit.domains.empty()) return;
-  // One allocation for the bitmap, one for the first level with its first table, one for each
-  // table that came later.
-  drv.host.slab.freed();
-  for (const auto& second : of_unit.domains) {
-    if (second != nullptr) drv.host.slab.freed();
-  }
-  of_unit.domains.clear();
-  of_unit.domain_ids.clear();
+  domains_of(drv, iommu) = {};
 }
 
 dmar_domain* get_iommu_domain(intel_driver& drv, intel_iommu& iommu, uint16_t did) {
@@ -118,11 +110,11 @@ dmar_domain* get_iommu_domain(intel_driver& drv, intel_iommu& iommu, uint16_t di
 
 dmar_domain* alloc_domain(intel_driver& drv, int flags) {
   IOMMULAB_CALL(drv.trace, "alloc_domain");
-  if (drv.host.slab.should_fail()) return nullptr;
-  auto* domain = new dmar_domain(drv.iova_mem, flags);
+  kernel_ptr<dmar_domain> domain = kernel_new<dmar_domain>(drv, drv.iova_mem, flags);
+  if (domain == nullptr) return nullptr;
   const spin_guard lock(drv.live_list_lock);
   drv.live_list.push_back(*domain);
-  return domain;
+  return domain.release();
 }
 
 void free_domain_mem(intel_driver& drv, dmar_domain* domain) {

@@ -41,6 +41,7 @@ struct intel_driver : dmar_state {
   atsr_list dmar_atsr_units;
 
   // Units that are in use, by number: made by init_dmars() and by hot-adding.
+  slab_token g_iommus_memory;
   std::vector<intel_iommu*> g_iommus;
   std::array<unit_domains, dmar_units_supported> domains;
 

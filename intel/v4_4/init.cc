@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "intel/dmar/fault.h"
@@ -205,18 +206,20 @@ int init_dmars(intel_driver& drv) {
   if (drv.dmar_drhd_units.size() > dmar_units_supported) {
     drv.pr.err("Exceeded %d IOMMUs", dmar_units_supported);
   }
-  if (drv.host.slab.should_fail()) {
+  drv.g_iommus_memory = slab_token(drv.host.slab);
+  if (!drv.g_iommus_memory) {
     drv.pr.err("Allocating global iommu array failed");
     return -ENOMEM;
   }
-  drv.g_iommus.assign(dmar_units_supported, nullptr);
-  if (drv.host.slab.should_fail()) {
-    drv.g_iommus.clear();
-    drv.host.slab.freed();
+  slab_token flush_memory(drv.host.slab);
+  if (!flush_memory) {
+    drv.g_iommus_memory.reset();
     return -ENOMEM;
   }
+  drv.g_iommus.assign(dmar_units_supported, nullptr);
   {
     const spin_guard lock(drv.deferred.async_umap_flush_lock);
+    drv.deferred.memory = std::move(flush_memory);
     drv.deferred.tables = std::vector<deferred_flush_tables>(dmar_units_supported);
   }
 
@@ -236,10 +239,10 @@ int init_dmars(intel_driver& drv) {
   {
     const spin_guard lock(drv.deferred.async_umap_flush_lock);
     drv.deferred.tables.clear();
+    drv.deferred.memory.reset();
   }
   drv.g_iommus.clear();
-  drv.host.slab.freed();
-  drv.host.slab.freed();
+  drv.g_iommus_memory.reset();
   return ret;
 }
 

@@ -72,7 +72,8 @@ int copy_translation_tables(intel_driver& drv, intel_iommu& iommu) {
   const auto* old_table =
       drv.host.memory.object_at<vtd::root_entry>(old_phys, vtd::root_entries_per_table);
   if (old_table == nullptr) return -ENOMEM;
-  if (drv.host.slab.should_fail()) return -ENOMEM;
+  const slab_token memory(drv.host.slab);  // ctxt_tbls
+  if (!memory) return -ENOMEM;
 
   copied_tables tables(vtd::root_entries_per_table);
   for (size_t bus = 0; bus < tables.size(); ++bus) {
@@ -91,7 +92,6 @@ int copy_translation_tables(intel_driver& drv, intel_iommu& iommu) {
       publish(drv, &roots[bus], linked);
     }
   }
-  drv.host.slab.freed();
   iommu_flush_cache(drv, iommu, table_at<vtd::root_entry>(drv, iommu.root_entry_phys), page_size);
   return 0;
 }

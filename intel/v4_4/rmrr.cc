@@ -29,7 +29,7 @@ void intel_iommu_free_atsr(intel_driver& drv, dmar_atsr_unit& atsru) {
 
 int dmar_parse_one_rmrr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_rmrr");
-  auto* rmrru = kernel_new<dmar_rmrr_unit>(drv);
+  kernel_ptr<dmar_rmrr_unit> rmrru = kernel_new<dmar_rmrr_unit>(drv);
   if (rmrru == nullptr) return -ENOMEM;
   const byte_cursor c(header.bytes, header.table_offset);
   rmrru->hdr = header;
@@ -38,11 +38,8 @@ int dmar_parse_one_rmrr(intel_driver& drv, const remapping_structure& header) {
   rmrru->segment = *c.read(dmar_layout::rmrr::segment);
   const int ret =
       dmar_alloc_dev_scope(drv, rmrru->hdr, dmar_layout::rmrr::fixed_size, rmrru->devices);
-  if (ret != 0) {
-    kernel_delete(drv, rmrru);
-    return ret;
-  }
-  drv.dmar_rmrr_units.push_front(*rmrru);
+  if (ret != 0) return ret;
+  drv.dmar_rmrr_units.push_front(*rmrru.release());
   return 0;
 }
 
@@ -50,7 +47,7 @@ int dmar_parse_one_atsr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_atsr");
   if (drv.env.state != system_state::booting && !drv.intel_iommu_enabled) return 0;
   if (dmar_find_atsr(drv, header) != nullptr) return 0;
-  auto* atsru = kernel_new<dmar_atsr_unit>(drv);
+  kernel_ptr<dmar_atsr_unit> atsru = kernel_new<dmar_atsr_unit>(drv);
   if (atsru == nullptr) return -ENOMEM;
   const byte_cursor c(header.bytes, header.table_offset);
   atsru->hdr = header;
@@ -59,12 +56,9 @@ int dmar_parse_one_atsr(intel_driver& drv, const remapping_structure& header) {
   if (!atsru->include_all) {
     const int ret =
         dmar_alloc_dev_scope(drv, atsru->hdr, dmar_layout::atsr::fixed_size, atsru->devices);
-    if (ret != 0) {
-      kernel_delete(drv, atsru);
-      return ret;
-    }
+    if (ret != 0) return ret;
   }
-  drv.dmar_atsr_units.push_front(*atsru);
+  drv.dmar_atsr_units.push_front(*atsru.release());
   return 0;
 }
 

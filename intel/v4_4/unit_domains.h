@@ -8,8 +8,9 @@
 #include <array>
 #include <bit>
 #include <cstdint>
-#include <memory>
 #include <vector>
+
+#include "core/slab.h"
 
 namespace iommulab::v4_4 {
 
@@ -56,8 +57,9 @@ using domain_table = std::array<dmar_domain*, 256>;
 /// iommu->domain_ids and iommu->domains: a first level over bits 15:8 of an id, second levels made
 /// when their first id is used.
 struct unit_domains {
+  slab_token ids_memory;
   domain_id_bitmap domain_ids;
-  std::vector<std::unique_ptr<domain_table>> domains;
+  std::vector<kernel_ptr<domain_table>> domains;  ///< the first comes with the first level
 };
 
 }  // namespace iommulab::v4_4
