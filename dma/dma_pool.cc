@@ -49,16 +49,20 @@ uint32_t load_link(const dma_pool& pool, const dma_page& page, uint64_t offset) 
   return value;
 }
 
-// Linux v4.4 mm/dmapool.c: pool_initialise_page(). A block that would end exactly at a boundary is
-// left out, as there.
+/// Where the block behind the one at `offset` begins. One that would reach the next boundary begins
+/// there instead, even if it would end exactly at it.
+uint64_t next_block(const dma_pool& pool, uint64_t offset) {
+  const uint64_t next = offset + pool.size;
+  const uint64_t boundary = (offset / pool.boundary + 1) * pool.boundary;
+  return next + pool.size >= boundary ? boundary : next;
+}
+
+// Linux v4.4 mm/dmapool.c: pool_initialise_page(). All blocks are free, in the order of their
+// addresses.
 void pool_initialise_page(const dma_pool& pool, const dma_page& page) {
-  uint64_t next_boundary = pool.boundary;
-  for (uint64_t offset = 0; offset < pool.allocation;) {
-    uint64_t next = offset + pool.size;
-    if (next + pool.size >= next_boundary) {
-      next = next_boundary;
-      next_boundary += pool.boundary;
-    }
+  uint64_t offset = 0;
+  while (offset < pool.allocation) {
+    const uint64_t next = next_block(pool, offset);
     store_link(pool, page, offset, next);
     offset = next;
   }

@@ -2,11 +2,13 @@
 #include "dma/v4_4/intel_dma_ops.h"
 
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "core/dma/dma_mapping.h"
 #include "core/panic.h"
+#include "core/v4_4/divergence.h"
 #include "dma/memory/pages.h"
 #include "dma/v4_4/valid_domain.h"
 #include "intel/v4_4/deferred_flush.h"
@@ -35,7 +37,7 @@ uint64_t prot_of(const intel_iommu& iommu, dma_data_direction dir) {
 void flush_mapped(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain, uint64_t pfn,
                   uint64_t pages) {
   if (iommu.cap.caching_mode()) {
-    iommu_flush_iotlb_psi(drv, iommu, domain, pfn, pages, false, true);
+    iommu_flush_iotlb_psi(drv, iommu, domain, pfn, pages, /*ih=*/false, /*map=*/true);
   } else {
     iommu_flush_write_buffer(drv, iommu);
   }
@@ -45,9 +47,11 @@ void flush_mapped(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain, ui
 /// frees the tables of a scatter list without telling the unit.
 void take_back(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain, iova& range,
                uint64_t pages) {
+  report(drv.env, divergence::mapping_taken_back, absl::StrFormat("0x%x", range.pfn_lo));
   const uint64_t start_pfn = range.pfn_lo;
   page_freelist freelist = domain_unmap(drv, domain, start_pfn, start_pfn + pages - 1);
-  iommu_flush_iotlb_psi(drv, iommu, domain, start_pfn, pages, freelist.empty(), false);
+  iommu_flush_iotlb_psi(drv, iommu, domain, start_pfn, pages, /*ih=*/freelist.empty(),
+                        /*map=*/false);
   free_iova(domain.iovad, &range);
   dma_free_pagelist(drv, freelist);
 }
@@ -56,6 +60,14 @@ void take_back(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain, iova&
 /// BUG().
 bool is_foreign(const dmar_domain& domain) {
   return domain_type_is_vm_or_si(domain);
+}
+
+/// Pages of a range for all pieces of a list, each of which begins a page of its own.
+uint64_t nrpages_of(absl::Span<const scatterlist> list) {
+  const auto add = [](uint64_t sum, const scatterlist& piece) {
+    return sum + aligned_nrpages(piece.offset, piece.length);
+  };
+  return std::accumulate(list.begin(), list.end(), uint64_t{0}, add);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_nontranslate_map_sg()
@@ -86,7 +98,10 @@ dma_addr intel_dma_ops::map_single(device& dev, phys_addr paddr, uint64_t size,
                 static_cast<int>(dir));
     return dma_addr();
   };
-  if (is_foreign(*domain)) return failed();
+  if (is_foreign(*domain)) {
+    report(drv_.env, divergence::map_in_api_domain, dev.name);
+    return failed();
+  }
   intel_iommu& iommu = *domain_get_iommu(drv_, *domain);
   iova* range = intel_alloc_iova(drv_, dev, *domain, pages, dma_mask);
   if (range != nullptr) {
@@ -118,6 +133,7 @@ void intel_dma_ops::unmap(device& dev, dma_addr handle) {
   // A device that maps nothing, or was given away meanwhile, has nothing to unmap: BUG() in 4.4.
   dmar_domain* domain = find_domain(drv_, dev);
   const bool maps = domain != nullptr && !is_foreign(*domain);
+  if (!maps) report(drv_.env, divergence::unmap_without_domain, dev.name);
   intel_iommu* iommu = maps ? domain_get_iommu(drv_, *domain) : nullptr;
   iova* range = maps ? find_iova(domain->iovad, handle.value() >> page_shift) : nullptr;
   if (range == nullptr) {
@@ -128,21 +144,21 @@ void intel_dma_ops::unmap(device& dev, dma_addr handle) {
   }
   const uint64_t start_pfn = range->pfn_lo;
   const uint64_t last_pfn = range->pfn_hi;
-  if (drv_.trace.on(trace_class::log)) {
-    drv_.pr.debug("Device %s unmapping: pfn %x-%x", dev.name, start_pfn, last_pfn);
-  }
+  // pr_debug() in 4.4. A line for each unmapping would fill the log, so it is a note.
+  IOMMULAB_NOTE(drv_.trace, "Device %s unmapping: pfn %x-%x", dev.name, start_pfn, last_pfn);
 
   page_freelist freelist = domain_unmap(drv_, *domain, start_pfn, last_pfn);
   if (!drv_.options.intel_iommu_strict) {
     add_unmap(drv_, *domain, *range, std::move(freelist));
-    observe_unmap(drv_, *domain, start_pfn, last_pfn, true);
+    observe_unmap(drv_, *domain, start_pfn, last_pfn, /*deferred=*/true);
     return;
   }
   iommu_flush_iotlb_psi(drv_, *iommu, *domain, start_pfn, last_pfn - start_pfn + 1,
-                        freelist.empty(), false);
+                        /*ih=*/freelist.empty(),
+                        /*map=*/false);
   free_iova(domain->iovad, range);
   dma_free_pagelist(drv_, freelist);
-  observe_unmap(drv_, *domain, start_pfn, last_pfn, false);
+  observe_unmap(drv_, *domain, start_pfn, last_pfn, /*deferred=*/false);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_unmap_page(). The range is found by its address:
@@ -212,11 +228,13 @@ int intel_dma_ops::map_sg(device& dev, absl::Span<scatterlist> list, dma_data_di
   if (iommu_no_mapping(drv_, dev)) return nontranslate_map_sg(list);
 
   dmar_domain* domain = get_valid_domain_for_dev(drv_, dev);
-  if (domain == nullptr || is_foreign(*domain)) return 0;
+  if (domain == nullptr) return 0;
+  if (is_foreign(*domain)) {
+    report(drv_.env, divergence::map_in_api_domain, dev.name);
+    return 0;
+  }
   intel_iommu& iommu = *domain_get_iommu(drv_, *domain);
-  uint64_t pages = 0;
-  for (const scatterlist& sg : list) pages += aligned_nrpages(sg.offset, sg.length);
-
+  const uint64_t pages = nrpages_of(list);
   iova* range = intel_alloc_iova(drv_, dev, *domain, pages, dev.dma_mask);
   if (range == nullptr) {
     list[0].dma_length = 0;

@@ -44,14 +44,14 @@ bool iommu_no_mapping(intel_driver& drv, device& dev) {
   if (drv.iommu_identity_mapping == 0) return false;
 
   if (identity_mapping(drv, dev)) {
-    if (iommu_should_identity_map(drv, dev, false)) return true;
+    if (iommu_should_identity_map(drv, dev, /*startup=*/false)) return true;
     // Its mask no longer reaches all of memory.
     dmar_remove_one_dev_info(drv, dev);
     drv.pr.info("32bit %s uses non-identity mapping", dev.name);
     return false;
   }
   // A device that left another domain, that of a virtual machine say, and reaches everything.
-  if (!iommu_should_identity_map(drv, dev, false)) return false;
+  if (!iommu_should_identity_map(drv, dev, /*startup=*/false)) return false;
   if (domain_add_dev_info(drv, *drv.si_domain, dev) != 0) return false;
   drv.pr.info("64bit %s uses identity mapping", dev.name);
   return true;

@@ -37,7 +37,7 @@ struct table_diagnosis {
   uint64_t value = 0;
   std::string sentence;
   /// "Linux 4.4 hangs …": what the kernel does with such a table; empty where it refuses it too.
-  std::string_view kernel_does = {};
+  std::string kernel_does = {};
 };
 
 /// "offset 0x40: structure length is 0x0: …"

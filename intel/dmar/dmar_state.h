@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <string_view>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -37,6 +37,9 @@ inline constexpr size_t dmar_type_reserved = 5;
 using structure_handlers =
     std::array<std::function<int(const remapping_structure&)>, dmar_type_reserved>;
 
+/// Where this folder does right and a kernel does not, other than by refusing a table.
+enum class dmar_divergence : uint8_t { rhsa_without_unit, queue_never_answers };
+
 /// What dmar.c calls in the user of the units. An empty function is passed over, as a kernel that
 /// is built without the user passes it over.
 struct dmar_callbacks {
@@ -49,9 +52,11 @@ struct dmar_callbacks {
   std::function<int(dmar_drhd_unit&, bool insert)> hotplug;
   /// A unit was added while the user is running: it gets its class device.
   std::function<void(intel_iommu&)> create_sysfs;
-  /// What the user's kernel does with a table that is refused here; empty where it refuses it in
-  /// the same way.
-  std::function<std::string_view(table_refusal)> kernel_behaviour;
+  /// "Linux 4.4 hangs …": what the user's kernel does with a table that is refused here; empty
+  /// where it refuses it in the same way.
+  std::function<std::string(table_refusal)> kernel_behaviour;
+  /// This folder is about to do right.
+  std::function<void(dmar_divergence)> diverges;
 };
 
 /// What the command line says to table and units.

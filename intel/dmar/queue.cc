@@ -130,10 +130,13 @@ int submit_once(dmar_state& dmar, intel_iommu& iommu, const vtd::descriptor& des
   iommu.reg.writel(static_cast<uint32_t>(qi.free_head) << iq_shift, vtd::iqt_reg);
 
   int rc = 0;
-  iommu_wait_op(dmar, [&] {
+  const auto done = [&] {
     if (slots.status(wait_index) == qi_status::done) return true;
     rc = qi_check_fault(dmar, iommu, slots, index);
     return rc != 0;
+  };
+  iommu_wait_op(dmar, done, [&] {
+    if (dmar.callbacks.diverges) dmar.callbacks.diverges(dmar_divergence::queue_never_answers);
   });
   slots.set_status(index, qi_status::done);
   reclaim_free_desc(qi, slots);

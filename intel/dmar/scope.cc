@@ -89,17 +89,24 @@ int notify_scope_dev(const dmar_state& dmar, const dmar_pci_notify_info& info) {
   return dmar.callbacks.notify_scope_dev ? dmar.callbacks.notify_scope_dev(info) : 0;
 }
 
-// Linux v4.4 drivers/iommu/dmar.c: dmar_pci_bus_add_dev()
-int dmar_pci_bus_add_dev(dmar_state& dmar, const dmar_pci_notify_info& info) {
-  IOMMULAB_CALL(dmar.trace, "dmar_pci_bus_add_dev");
-  int ret = 0;
+/// Enters a device into the scope of the unit that names it. 1 when there is one, 0 when there is
+/// none, or a negative errno.
+int insert_into_unit_scope(dmar_state& dmar, const dmar_pci_notify_info& info) {
   for (dmar_drhd_unit& dmaru : dmar.dmar_drhd_units) {
     if (dmaru.include_all) continue;
-    ret = dmar_insert_dev_scope(dmar, info, dmaru.hdr, dmar_layout::drhd::fixed_size, dmaru.segment,
-                                dmaru.devices);
-    if (ret != 0) break;
+    const int found = dmar_insert_dev_scope(dmar, info, dmaru.hdr, dmar_layout::drhd::fixed_size,
+                                            dmaru.segment, dmaru.devices);
+    if (found != 0) return found;
   }
-  if (ret >= 0) ret = notify_scope_dev(dmar, info);
+  return 0;
+}
+
+// Linux v4.4 drivers/iommu/dmar.c: dmar_pci_bus_add_dev(). The first error of all devices is what
+// dmar_dev_scope_init() comes to.
+int dmar_pci_bus_add_dev(dmar_state& dmar, const dmar_pci_notify_info& info) {
+  IOMMULAB_CALL(dmar.trace, "dmar_pci_bus_add_dev");
+  const int found = insert_into_unit_scope(dmar, info);
+  const int ret = found < 0 ? found : notify_scope_dev(dmar, info);
   if (ret < 0 && dmar.dmar_dev_scope_status == 0) dmar.dmar_dev_scope_status = ret;
   return ret;
 }

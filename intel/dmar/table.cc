@@ -133,6 +133,18 @@ int parse_dmar_table(dmar_state& dmar) {
   return ret;
 }
 
+// What the one parse of the table comes to: 1, or a negative errno.
+int parse_once(dmar_state& dmar) {
+  const int ret = parse_dmar_table(dmar);
+  if (ret < 0) {
+    if (ret != -ENODEV) dmar.pr.info("Parse DMAR table failure.");
+    return ret;
+  }
+  if (!dmar.dmar_drhd_units.empty()) return 1;
+  dmar.pr.info("No DMAR devices found");
+  return -ENODEV;
+}
+
 }  // namespace
 
 std::string broken_bios(const dmar_state& dmar, std::string_view sentence) {
@@ -145,7 +157,7 @@ void dmar_report(dmar_state& dmar, table_refusal what, size_t offset, uint64_t v
                  std::string sentence) {
   const auto& kernel_does = dmar.callbacks.kernel_behaviour;
   dmar.diagnoses.push_back({what, offset, value, std::move(sentence),
-                            kernel_does ? kernel_does(what) : std::string_view()});
+                            kernel_does ? kernel_does(what) : std::string()});
   const table_diagnosis& d = dmar.diagnoses.back();
   trace_event event;
   event.kind = trace_kind::diagnosis;
@@ -248,19 +260,11 @@ int dmar_walk_remapping_entries(dmar_state& dmar, absl::Span<const uint8_t> byte
   return 0;
 }
 
-// Linux v4.4 drivers/iommu/dmar.c: dmar_table_init()
+// Linux v4.4 drivers/iommu/dmar.c: dmar_table_init(). Interrupt and DMA remapping both ask for it;
+// the second gets the first one's answer.
 int dmar_table_init(dmar_state& dmar) {
   IOMMULAB_CALL(dmar.trace, "dmar_table_init");
-  if (dmar.dmar_table_initialized == 0) {
-    int ret = parse_dmar_table(dmar);
-    if (ret < 0) {
-      if (ret != -ENODEV) dmar.pr.info("Parse DMAR table failure.");
-    } else if (dmar.dmar_drhd_units.empty()) {
-      dmar.pr.info("No DMAR devices found");
-      ret = -ENODEV;
-    }
-    dmar.dmar_table_initialized = ret < 0 ? ret : 1;
-  }
+  if (dmar.dmar_table_initialized == 0) dmar.dmar_table_initialized = parse_once(dmar);
   return std::min(dmar.dmar_table_initialized, 0);
 }
 
@@ -363,6 +367,7 @@ int dmar_parse_one_rhsa(dmar_state& dmar, const remapping_structure& header) {
     return 0;
   }
   // The kernel prints the base of the list's head here, which is no unit; ours is the RHSA's.
+  if (dmar.callbacks.diverges) dmar.callbacks.diverges(dmar_divergence::rhsa_without_unit);
   dmar.env.log.warn(
       broken_bios(dmar, absl::StrFormat("RHSA refers to non-existent DMAR unit at %x", base)));
   return 0;

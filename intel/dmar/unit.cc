@@ -103,10 +103,12 @@ void iommu_flush_cache(const driver_base& drv, const intel_iommu& iommu, const v
   if (!iommu.ecap.page_walk_coherency()) observe_cache_flush(drv, address, size);
 }
 
-void iommu_wait_op(dmar_state& dmar, absl::FunctionRef<bool()> done) {
+void iommu_wait_op(dmar_state& dmar, absl::FunctionRef<bool()> done,
+                   absl::FunctionRef<void()> before_panic) {
   const uint64_t start = dmar.env.clock.now_ns();
   while (!done()) {
     if (dmar.env.clock.now_ns() - start > dmar_operation_timeout_ns) {
+      before_panic();
       throw kernel_panic("DMAR hardware is malfunctioning");
     }
     dmar.env.clock.spin(poll_ns);

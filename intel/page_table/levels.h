@@ -43,6 +43,7 @@ struct pfn_range {
   uint64_t start_pfn = 0;
   uint64_t last_pfn = 0;
 
+  [[nodiscard]] constexpr uint64_t count() const { return last_pfn - start_pfn + 1; }
   /// Whether it holds all pages that an item at `level` is for, from `level_pfn` on.
   [[nodiscard]] constexpr bool covers(uint64_t level_pfn, int level) const {
     return start_pfn <= level_pfn && last_pfn >= level_pfn + level_size(level) - 1;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
 #include "core/pci/search.h"
+#include "core/v4_4/divergence.h"
 #include "intel/dmar/unit.h"
 #include "intel/hw/memory.h"
 #include "intel/hw/publish.h"
@@ -79,7 +80,10 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   spin_guard lock(iommu.lock);
   vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, /*alloc=*/true);
   // 4.4 forgets these errors and answers 0; later kernels return them.
-  if (context == nullptr) return -ENOMEM;
+  if (context == nullptr) {
+    report(drv.env, divergence::context_out_of_memory, to_short_string(id));
+    return -ENOMEM;
+  }
   if (context_present(*context)) return 0;
   retract(drv, *context);  // a copied one is present to the unit
 
@@ -92,7 +96,10 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
     entry.set_type(vtd::translation_type::pass_through);
   } else {
     const std::optional<phys_addr> pgd = pgd_for_width(drv, domain, iommu);
-    if (!pgd) return -ENOMEM;
+    if (!pgd) {
+      report(drv.env, divergence::context_too_few_levels, to_short_string(id));
+      return -ENOMEM;
+    }
     info = iommu_support_dev_iotlb(drv, domain, iommu, bus, devfn);
     const bool device_tlb = info != nullptr && info->ats_supported;
     entry.set_address_root(*pgd);

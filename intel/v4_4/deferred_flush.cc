@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "core/v4_4/divergence.h"
 #include "intel/v4_4/domain.h"
 #include "intel/v4_4/flush.h"
 #include "intel/v4_4/page_table.h"
@@ -26,7 +27,8 @@ void flush_table(intel_driver& drv, intel_iommu& iommu, deferred_flush_tables& t
     page_freelist& freelist = table.freelists[slot];
     const uint64_t pages = iova_size(*range);
     if (caching_mode) {
-      iommu_flush_iotlb_psi(drv, iommu, domain, range->pfn_lo, pages, freelist.empty(), false);
+      iommu_flush_iotlb_psi(drv, iommu, domain, range->pfn_lo, pages, /*ih=*/freelist.empty(),
+ /*map=*/false);
     } else {
       const auto mask = static_cast<unsigned>(std::bit_width(pages) - 1);
       iommu_flush_dev_iotlb(drv, domain, range->pfn_lo << page_shift, mask);
@@ -63,6 +65,10 @@ void add_unmap(intel_driver& drv, dmar_domain& domain, iova& range, page_freelis
   // flush right here.
   const bool waits = range.queued;
   range.queued = true;
+  if (waits) {
+    report(drv.env, divergence::unmapped_twice,
+           absl::StrFormat("pages 0x%x to 0x%x", range.pfn_lo, range.pfn_hi));
+  }
   if (drv.deferred.list_size == high_water_mark) flush_unmaps(drv);
 
   const intel_iommu& iommu = *domain_get_iommu(drv, domain);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "intel/v4_4/device.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_format.h"
 #include "core/pci/ats.h"
 #include "core/pci/search.h"
+#include "core/v4_4/divergence.h"
 #include "intel/hw/memory.h"
 #include "intel/v4_4/context.h"
 #include "intel/v4_4/domain.h"
@@ -23,13 +26,14 @@ bool is_behind(const pci_dev& dev, const device& scope_device) {
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: dmar_search_domain_by_dev_info()
-device_domain_info* dmar_search_domain_by_dev_info(intel_driver& drv, uint16_t segment, uint8_t bus,
-                                                   uint8_t devfn)
+device_domain_info* dmar_search_domain_by_dev_info(intel_driver& drv, const source_id& requester)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(drv.device_domain_lock) {
-  for (device_domain_info& info : drv.device_domains) {
-    if (info.iommu->segment == segment && info.bus == bus && info.devfn == devfn) return &info;
-  }
-  return nullptr;
+  const auto is_requester = [&](const device_domain_info& info) {
+    return source_id{info.iommu->segment, info.bus, info.devfn} == requester;
+  };
+  device_domain_list& members = drv.device_domains;
+  const auto found = std::find_if(members.begin(), members.end(), is_requester);
+  return found == members.end() ? nullptr : &*found;
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_disable_dev_iotlb(). The kernel returns for every
@@ -37,6 +41,7 @@ device_domain_info* dmar_search_domain_by_dev_info(intel_driver& drv, uint16_t s
 void iommu_disable_dev_iotlb(intel_driver& drv, device_domain_info& info) {
   IOMMULAB_CALL(drv.trace, "iommu_disable_dev_iotlb");
   if (info.dev == nullptr || !dev_is_pci(*info.dev) || !info.ats_enabled) return;
+  report(drv.env, divergence::ats_switched_off, info.dev->name);
   pci_disable_ats(*info.dev->pci);
   info.ats_enabled = false;
 }
@@ -65,6 +70,44 @@ void dmar_remove_one_dev_info_locked(intel_driver& drv, device_domain_info* memb
     domain_detach_iommu(drv, *info.domain, iommu);
   }
   kernel_delete(drv, &info);
+}
+
+/// Unit, function and root port all have to know ATS.
+bool may_use_ats(intel_driver& drv, const intel_iommu& iommu, pci_dev& pdev) {
+  return iommu.ecap.device_tlb() && pci_find_ext_capability(pdev, pci_ext_cap_id_ats) != 0 &&
+         dmar_find_matched_atsr_unit(drv, pdev);
+}
+
+/// The domain that a device, or its requester id, is in already; null for none. A device whose id
+/// came up as an alias before becomes the member of that entry: 4.4 gives it the entry, but not the
+/// device, and unmapping then stops at a BUG.
+dmar_domain* domain_joined_before(intel_driver& drv, const source_id& requester, device* dev)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(drv.device_domain_lock) {
+  dmar_domain* own = dev != nullptr ? find_domain(drv, *dev) : nullptr;
+  if (own != nullptr) return own;
+  device_domain_info* entry = dmar_search_domain_by_dev_info(drv, requester);
+  if (entry == nullptr) return nullptr;
+  if (dev != nullptr) {
+    report(drv.env, divergence::alias_becomes_member, dev->name);
+    entry->dev = dev;
+    set_dev_membership(*dev, entry);
+  }
+  return entry->domain;
+}
+
+/// The newcomer's unit gets to know its domain, and it goes on all lists. False when the unit has no
+/// id left.
+bool join(intel_driver& drv, kernel_ptr<device_domain_info> newcomer)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(drv.device_domain_lock) {
+  {
+    const spin_guard lock(newcomer->iommu->lock);
+    if (domain_attach_iommu(drv, *newcomer->domain, *newcomer->iommu) != 0) return false;
+  }
+  device_domain_info* member = newcomer.release();
+  member->domain->devices.push_front(*member);
+  drv.device_domains.push_front(*member);
+  if (member->dev != nullptr) set_dev_membership(*member->dev, member);
+  return true;
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: get_last_alias(), as the callback of a walk
@@ -146,44 +189,18 @@ dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uin
   info->dev = dev;
   info->domain = domain;
   info->iommu = &iommu;
-  if (dev != nullptr && dev_is_pci(*dev)) {
-    info->ats_supported = iommu.ecap.device_tlb() &&
-                          pci_find_ext_capability(*dev->pci, pci_ext_cap_id_ats) != 0 &&
-                          dmar_find_matched_atsr_unit(drv, *dev->pci);
-  }
+  info->ats_supported = dev != nullptr && dev_is_pci(*dev) && may_use_ats(drv, iommu, *dev->pci);
   {
     spin_lock_irqsave domain_lock(drv.host.interrupts, drv.device_domain_lock);
-    dmar_domain* found = dev != nullptr ? find_domain(drv, *dev) : nullptr;
-    if (found == nullptr) {
-      device_domain_info* other = dmar_search_domain_by_dev_info(drv, iommu.segment, bus, devfn);
-      if (other != nullptr) {
-        found = other->domain;
-        // A device whose id came up as an alias before becomes the member of its own. 4.4 gives it
-        // the entry, but not the device: unmapping then stops at a BUG.
-        if (dev != nullptr) {
-          other->dev = dev;
-          set_dev_membership(*dev, other);
-        }
-      }
-    }
-    if (found != nullptr) return found;  // the caller frees what it brought
-    int ret = 0;
-    {
-      spin_guard lock(iommu.lock);
-      ret = domain_attach_iommu(drv, *domain, iommu);
-    }
-    if (ret != 0) return nullptr;
-    device_domain_info* member = info.release();
-    domain->devices.push_front(*member);
-    drv.device_domains.push_front(*member);
-    if (dev != nullptr) set_dev_membership(*dev, member);
+    // The caller frees the domain that it brought when there is another one.
+    dmar_domain* joined = domain_joined_before(drv, {iommu.segment, bus, devfn}, dev);
+    if (joined != nullptr) return joined;
+    if (!join(drv, std::move(info))) return nullptr;
   }
-  if (dev != nullptr && domain_context_mapping(drv, *domain, *dev) != 0) {
-    drv.pr.err("Domain context map for %s failed", dev->name);
-    dmar_remove_one_dev_info(drv, *dev);
-    return nullptr;
-  }
-  return domain;
+  if (dev == nullptr || domain_context_mapping(drv, *domain, *dev) == 0) return domain;
+  drv.pr.err("Domain context map for %s failed", dev->name);
+  dmar_remove_one_dev_info(drv, *dev);
+  return nullptr;
 }
 
 dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
@@ -199,7 +216,8 @@ dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
     alias = source_id::from_requester_id(id.segment, last_alias(drv, *dev.pci));
     spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);
     const device_domain_info* info =
-        dmar_search_domain_by_dev_info(drv, pci_domain_nr(*dev.pci->bus), alias.bus, alias.devfn);
+        dmar_search_domain_by_dev_info(
+        drv, {pci_domain_nr(*dev.pci->bus), alias.bus, alias.devfn});
     if (info != nullptr) {
       iommu = info->iommu;
       domain = info->domain;
@@ -226,7 +244,11 @@ dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
   dmar_domain* joined = dmar_insert_one_dev_info(drv, *iommu, id.bus, id.devfn, &dev, domain);
   if (joined == domain) return domain;
   // 4.4 takes the domain down here even when it is another device's, found through the alias.
-  if (made_here) domain_exit(drv, domain);
+  if (made_here) {
+    domain_exit(drv, domain);
+  } else {
+    report(drv.env, divergence::domain_of_alias_kept, dev.name);
+  }
   return joined;
 }
 

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
+#include "core/v4_4/divergence.h"
 #include "intel/dmar/unit.h"
 #include "intel/hw/memory.h"
 #include "intel/v4_4/deferred_flush.h"
@@ -47,6 +49,12 @@ void domain_reserve_special_ranges(intel_driver& drv, dmar_domain& domain) {
   copy_reserved_iova(*drv.reserved_iova_list, domain.iovad);
 }
 
+/// An address space in which nothing is mapped and nothing taken but what no device may use.
+void begin_address_space(intel_driver& drv, dmar_domain& domain) {
+  init_iova_domain(domain.iovad, page_size, iova_start_pfn, dma_32bit_pfn);
+  domain_reserve_special_ranges(drv, domain);
+}
+
 // The top-level table that every domain has from the start.
 bool alloc_pgd(intel_driver& drv, dmar_domain& domain) {
   const table_page page = alloc_pgtable_page(drv, domain.nid);
@@ -70,6 +78,33 @@ void domain_update_iommu_coherency(intel_driver& drv, dmar_domain& domain) {
     });
   }
   domain.iommu_coherency = coherent;
+}
+
+/// The first device of a domain behind a unit: the unit gets to know the domain.
+void take_id(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu, uint16_t id) {
+  domains_of(drv, iommu).domain_ids.take(id);
+  set_iommu_domain(drv, iommu, id, &domain);
+  domain.iommu_did[iommu.seq_id] = id;
+  domain.nid = iommu.node;
+  domain_update_iommu_cap(drv, domain);
+}
+
+/// The last one went.
+void give_back_id(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu) {
+  const uint16_t id = std::exchange(domain.iommu_did[iommu.seq_id], uint16_t{0});
+  domains_of(drv, iommu).domain_ids.give_back(id);
+  set_iommu_domain(drv, iommu, id, nullptr);
+  domain_update_iommu_cap(drv, domain);
+}
+
+/// All of a domain's tables; one whose initialisation failed has none.
+void free_page_table(intel_driver& drv, dmar_domain& domain) {
+  if (!domain.has_pgd()) {
+    report(drv.env, divergence::domain_without_table);
+    return;
+  }
+  page_freelist freelist = domain_unmap(drv, domain, 0, domain_max_pfn(domain.gaw));
+  dma_free_pagelist(drv, freelist);
 }
 
 }  // namespace
@@ -129,9 +164,7 @@ void free_domain_mem(intel_driver& drv, dmar_domain* domain) {
 int domain_init(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu, int guest_width) {
   IOMMULAB_CALL(drv.trace, "domain_init");
   IOMMULAB_NOTE(drv.trace, "domain_init guest_width=%d", guest_width);
-  init_iova_domain(domain.iovad, page_size, iova_start_pfn, dma_32bit_pfn);
-  domain_reserve_special_ranges(drv, domain);
-
+  begin_address_space(drv, domain);
   guest_width = std::min(guest_width, static_cast<int>(iommu.cap.max_guest_address_width()));
   domain.gaw = guest_width;
   int agaw = width_to_agaw(guestwidth_to_adjustwidth(guest_width));
@@ -157,14 +190,10 @@ int domain_init(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu, int 
 
 int md_domain_init(intel_driver& drv, dmar_domain& domain, int guest_width) {
   IOMMULAB_CALL(drv.trace, "md_domain_init");
-  init_iova_domain(domain.iovad, page_size, iova_start_pfn, dma_32bit_pfn);
-  domain_reserve_special_ranges(drv, domain);
+  begin_address_space(drv, domain);
   domain.gaw = guest_width;
   domain.agaw = width_to_agaw(guestwidth_to_adjustwidth(guest_width));
-  domain.iommu_coherency = false;
-  domain.iommu_snooping = false;
-  domain.iommu_superpage = 0;
-  domain.max_addr = 0;
+  // What the units that it will be on have in common is asked when it joins them.
   if (!alloc_pgd(drv, domain)) return -ENOMEM;
   domain_flush_cache(drv, domain, table_at<dma_pte>(drv, domain.pgd), page_size);
   return 0;
@@ -173,54 +202,35 @@ int md_domain_init(intel_driver& drv, dmar_domain& domain, int guest_width) {
 void domain_exit(intel_driver& drv, dmar_domain* domain) {
   IOMMULAB_CALL(drv.trace, "domain_exit");
   if (domain == nullptr) return;
+  // Unmaps that wait would free ranges and tables of a domain that is gone.
   if (!drv.options.intel_iommu_strict) flush_unmaps_timeout(drv);
   domain_remove_dev_info(drv, *domain);
   put_iova_domain(domain->iovad);
-  // A domain whose initialisation failed has no table; 4.4 oopses on it.
-  if (domain->has_pgd()) {
-    page_freelist freelist = domain_unmap(drv, *domain, 0, domain_max_pfn(domain->gaw));
-    dma_free_pagelist(drv, freelist);
-  }
+  free_page_table(drv, *domain);
   free_domain_mem(drv, domain);
 }
 
 int domain_attach_iommu(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "domain_attach_iommu");
-  const auto id = static_cast<size_t>(iommu.seq_id);
-  ++domain.iommu_refcnt[id];
-  ++domain.iommu_count;
-  if (domain.iommu_refcnt[id] != 1) return 0;
-
-  const uint32_t ndomains = iommu.cap.number_of_domains();
-  domain_id_bitmap& domain_ids = domains_of(drv, iommu).domain_ids;
-  const uint32_t num = domain_ids.first_free(ndomains);
-  if (num >= ndomains) {
+  std::atomic<unsigned>& members = domain.iommu_refcnt[iommu.seq_id];
+  const bool known_to_unit = members != 0;
+  const uint32_t ids = iommu.cap.number_of_domains();
+  const uint32_t id = known_to_unit ? 0 : domains_of(drv, iommu).domain_ids.first_free(ids);
+  if (id >= ids) {
     drv.pr.err("%s: No free domain ids", iommu.name);
-    --domain.iommu_refcnt[id];
-    --domain.iommu_count;
     return -ENOSPC;
   }
-  domain_ids.take(num);
-  set_iommu_domain(drv, iommu, static_cast<uint16_t>(num), &domain);
-  domain.iommu_did[id] = static_cast<uint16_t>(num);
-  domain.nid = iommu.node;
-  domain_update_iommu_cap(drv, domain);
+  ++members;
+  ++domain.iommu_count;
+  if (!known_to_unit) take_id(drv, domain, iommu, static_cast<uint16_t>(id));
   return 0;
 }
 
 int domain_detach_iommu(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "domain_detach_iommu");
-  const auto id = static_cast<size_t>(iommu.seq_id);
-  --domain.iommu_refcnt[id];
-  const int count = --domain.iommu_count;
-  if (domain.iommu_refcnt[id] == 0) {
-    const uint16_t num = domain.iommu_did[id];
-    domains_of(drv, iommu).domain_ids.give_back(num);
-    set_iommu_domain(drv, iommu, num, nullptr);
-    domain_update_iommu_cap(drv, domain);
-    domain.iommu_did[id] = 0;
-  }
-  return count;
+  const int left = --domain.iommu_count;
+  if (--domain.iommu_refcnt[iommu.seq_id] == 0) give_back_id(drv, domain, iommu);
+  return left;
 }
 
 intel_iommu* domain_get_iommu(intel_driver& drv, dmar_domain& domain) {

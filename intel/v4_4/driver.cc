@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "absl/strings/str_format.h"
+#include "core/v4_4/divergence.h"
 #include "intel/dmar/scope.h"
 #include "intel/dmar/table.h"
 #include "intel/hw/memory.h"
@@ -12,7 +14,6 @@
 #include "intel/v4_4/init.h"
 #include "intel/v4_4/rmrr.h"
 #include "intel/v4_4/sysfs.h"
-#include "intel/v4_4/table_behaviour.h"
 #include "platform/firmware/dmar_layout.h"
 
 namespace iommulab::v4_4 {
@@ -22,6 +23,23 @@ device_domain_info* dummy_device_domain_info() {
   static device_domain_info marker;
   return &marker;
 }
+
+namespace {
+
+/// What 4.4 does with a table that is refused here: a divergence of the refusal's name says so.
+std::string kernel_behaviour(table_refusal what) {
+  for (const divergence_entry& d : divergences()) {
+    if (d.name == to_string(what)) return absl::StrFormat("Linux 4.4 %s", d.kernel);
+  }
+  return {};
+}
+
+divergence id_of(dmar_divergence what) {
+  return what == dmar_divergence::rhsa_without_unit ? divergence::rhsa_without_unit
+                                                    : divergence::queue_never_answers;
+}
+
+}  // namespace
 
 intel_driver::intel_driver(driver_host host_, intel_iommu_options options_)
     : dmar_state(std::move(host_), options),
@@ -50,6 +68,7 @@ void intel_driver::fill_callbacks() {
   };
   callbacks.create_sysfs = [this](intel_iommu& iommu) { intel_iommu_create_sysfs(*this, iommu); };
   callbacks.kernel_behaviour = kernel_behaviour;
+  callbacks.diverges = [this](dmar_divergence what) { report(env, id_of(what)); };
 }
 
 intel_driver::~intel_driver() {

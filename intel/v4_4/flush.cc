@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
+#include "core/v4_4/divergence.h"
 #include "intel/dmar/queue.h"
 #include "intel/v4_4/domain.h"
 #include "intel/v4_4/page_table.h"
@@ -18,11 +19,16 @@ constexpr uint64_t leaf_hint = vtd::iva::ih.mask();
 
 void iommu_flush_dev_iotlb(intel_driver& drv, dmar_domain& domain, uint64_t addr, unsigned mask) {
   IOMMULAB_CALL(drv.trace, "iommu_flush_dev_iotlb");
+  // 4.4 stops at a BUG for a range that is not aligned to its size.
+  const uint64_t aligned = addr & ~((page_size << mask) - 1);
   spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);
   for (const device_domain_info& info : domain.devices) {
     if (!info.ats_enabled) continue;
+    if (aligned != addr) {
+      report(drv.env, divergence::device_tlb_range_unaligned, absl::StrFormat("0x%x", addr));
+    }
     const source_id id{0, info.bus, info.devfn};
-    qi_flush_dev_iotlb(drv, *info.iommu, id.requester_id(), info.ats_qdep, addr, mask);
+    qi_flush_dev_iotlb(drv, *info.iommu, id.requester_id(), info.ats_qdep, aligned, mask);
   }
 }
 
@@ -44,9 +50,11 @@ void iommu_flush_iotlb_psi(intel_driver& drv, intel_iommu& iommu, dmar_domain& d
   // Entries that become present were never in a device's cache.
   if (iommu.cap.caching_mode() && map) return;
   dmar_domain* owner = get_iommu_domain(drv, iommu, did);
-  // 4.4 stops at a BUG for a range that is not aligned to its size.
-  const uint64_t aligned = addr & ~((page_size << mask) - 1);
-  if (owner != nullptr) iommu_flush_dev_iotlb(drv, *owner, aligned, mask);
+  if (owner == nullptr) {
+    report(drv.env, divergence::flush_without_domain, absl::StrFormat("id %d", did));
+    return;
+  }
+  iommu_flush_dev_iotlb(drv, *owner, addr, mask);
 }
 
 void observe_unmap(const intel_driver& drv, const dmar_domain& domain, uint64_t start_pfn,

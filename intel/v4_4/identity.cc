@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <optional>
 
 #include "absl/strings/str_format.h"
 #include "core/dma/dma_mapping.h"
+#include "core/v4_4/divergence.h"
 #include "intel/dmar/table.h"
 #include "intel/v4_4/device.h"
 #include "intel/v4_4/domain.h"
@@ -22,23 +24,59 @@ int iommu_prepare_identity_map(intel_driver& drv, device& dev, uint64_t start, u
   IOMMULAB_CALL(drv.trace, "iommu_prepare_identity_map");
   IOMMULAB_NOTE(drv.trace, "iommu_prepare_identity_map %s start=0x%x end=0x%x", dev.name, start,
                 end);
-  dmar_domain* domain = get_domain_for_dev(drv, dev, default_domain_address_width);
-  if (domain == nullptr) return -ENOMEM;
-  const int ret = domain_prepare_identity_map(drv, dev, *domain, start, end);
-  // 4.4 takes even the identity domain down, with every device in it, and goes on using it.
-  if (ret != 0 && domain != drv.si_domain) domain_exit(drv, domain);
-  return ret;
+  dmar_domain* const owner = get_domain_for_dev(drv, dev, default_domain_address_width);
+  if (owner == nullptr) return -ENOMEM;
+  const int error = domain_prepare_identity_map(drv, dev, *owner, start, end);
+  if (error == 0) return 0;
+  // A device without its region is better off without a domain: it faults at once. The identity
+  // domain is everybody's.
+  if (owner == drv.si_domain) {
+    report(drv.env, divergence::identity_domain_kept, dev.name);
+  } else {
+    domain_exit(drv, owner);
+  }
+  return error;
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: dev_prepare_static_identity_mapping()
 int dev_prepare_static_identity_mapping(intel_driver& drv, device& dev, bool hw) {
   IOMMULAB_CALL(drv.trace, "dev_prepare_static_identity_mapping");
-  if (!iommu_should_identity_map(drv, dev, true)) return 0;
-  const int ret = domain_add_dev_info(drv, *drv.si_domain, dev);
-  if (ret == 0) {
-    drv.pr.info("%s identity mapping for device %s", hw ? "Hardware" : "Software", dev.name);
+  if (!iommu_should_identity_map(drv, dev, /*startup=*/true)) return 0;
+  switch (const int error = domain_add_dev_info(drv, *drv.si_domain, dev)) {
+    case 0:
+      drv.pr.info("%s identity mapping for device %s", hw ? "Hardware" : "Software", dev.name);
+      return 0;
+    case -ENODEV:  // no unit translates for it: it sees memory as it is
+      return 0;
+    default:
+      return error;
   }
-  return ret == -ENODEV ? 0 : ret;  // no unit translates for it
+}
+
+/// Whether other functions may use the requester id that this one uses, so that none of them can be
+/// taken out of the identity domain alone: whatever is behind a conventional bridge, and the bridges.
+bool shares_requester_id(const pci_dev& pdev) {
+  if (pci_is_pcie(pdev)) return pdev.pcie_type == pci_exp_type::pci_bridge;
+  const bool is_bridge = (pdev.class_code >> 8) == pci_class_bridge_pci;
+  return is_bridge || !pci_is_root_bus(*pdev.bus);
+}
+
+/// What a function itself says to the identity domain; nothing when only its mask is left to ask.
+std::optional<bool> verdict_on_function(intel_driver& drv, device& dev) {
+  const pci_dev& pdev = *dev.pci;
+  const auto asked_for = [&](unsigned what) { return (drv.iommu_identity_mapping & what) != 0; };
+  const bool region_keeps_it_out = device_is_rmrr_locked(drv, dev);
+  const bool chipset_wants_it_in = (asked_for(identmap_azalia) && is_azalia(pdev)) ||
+                                   (asked_for(identmap_gfx) && is_gfx_device(pdev));
+  if (region_keeps_it_out) return false;
+  if (chipset_wants_it_in) return true;
+  if (!asked_for(identmap_all) || shares_requester_id(pdev)) return false;
+  return std::nullopt;
+}
+
+bool reaches_all_memory(device& dev) {
+  const uint64_t coherent = dev.coherent_dma_mask != 0 ? dev.coherent_dma_mask : UINT64_MAX;
+  return std::min(dev.dma_mask, coherent) >= dma_get_required_mask(dev);
 }
 
 }  // namespace
@@ -59,7 +97,10 @@ int domain_prepare_identity_map(intel_driver& drv, device& dev, dmar_domain& dom
     return -EIO;
   }
   const int width = agaw_to_width(domain.agaw);
-  if (width < 64 && (end >> width) != 0) {
+  constexpr int all_bits = 64;
+  if (width == all_bits) {
+    report(drv.env, divergence::rmrr_width_64, dev.name);
+  } else if ((end >> width) != 0) {
     drv.env.log.warn(
         broken_bios(drv, absl::StrFormat("RMRR exceeds permitted address width (%d bits)", width)));
     return -EIO;
@@ -77,16 +118,15 @@ bool identity_mapping(intel_driver& drv, const device& dev) {
 int iommu_domain_identity_map(intel_driver& drv, dmar_domain& domain, uint64_t start,
                               uint64_t end) {
   IOMMULAB_CALL(drv.trace, "iommu_domain_identity_map");
-  const uint64_t first_vpfn = start >> page_shift;
-  const uint64_t last_vpfn = end >> page_shift;
-  if (reserve_iova(domain.iovad, first_vpfn, last_vpfn) == nullptr) {
+  const pfn_range region{start >> page_shift, end >> page_shift};
+  if (reserve_iova(domain.iovad, region.start_pfn, region.last_pfn) == nullptr) {
     drv.pr.err("Reserving iova failed");
     return -ENOMEM;
   }
   drv.pr.debug("Mapping reserved region %x-%x", start, end);
-  // The region may overlap memory that is mapped already.
-  dma_pte_clear_range(drv, domain, first_vpfn, last_vpfn);
-  return domain_pfn_mapping(drv, domain, first_vpfn, first_vpfn, last_vpfn - first_vpfn + 1,
+  // Pages of it may be mapped already, to themselves: as a part of memory, or of another region.
+  dma_pte_clear_range(drv, domain, region.start_pfn, region.last_pfn);
+  return domain_pfn_mapping(drv, domain, region.start_pfn, region.start_pfn, region.count(),
                             dma_pte_read | dma_pte_write);
 }
 
@@ -129,27 +169,14 @@ int si_domain_init(intel_driver& drv, bool hw) {
 
 bool iommu_should_identity_map(intel_driver& drv, device& dev, bool startup) {
   IOMMULAB_CALL(drv.trace, "iommu_should_identity_map");
+  std::optional<bool> verdict;
   if (dev_is_pci(dev)) {
-    const pci_dev& pdev = *dev.pci;
-    if (device_is_rmrr_locked(drv, dev)) return false;
-    if ((drv.iommu_identity_mapping & identmap_azalia) != 0 && is_azalia(pdev)) return true;
-    if ((drv.iommu_identity_mapping & identmap_gfx) != 0 && is_gfx_device(pdev)) return true;
-    if ((drv.iommu_identity_mapping & identmap_all) == 0) return false;
-    // Devices behind a conventional bridge share a requester id and so a domain: none of them
-    // can be taken out later, so none is put in, nor are the bridges.
-    if (!pci_is_pcie(pdev)) {
-      if (!pci_is_root_bus(*pdev.bus)) return false;
-      if ((pdev.class_code >> 8) == pci_class_bridge_pci) return false;
-    } else if (pdev.pcie_type == pci_exp_type::pci_bridge) {
-      return false;
-    }
+    verdict = verdict_on_function(drv, dev);
   } else if (device_has_rmrr(drv, dev)) {
-    return false;
+    verdict = false;
   }
-  if (startup) return true;
-  uint64_t dma_mask = dev.dma_mask;
-  if (dev.coherent_dma_mask != 0) dma_mask = std::min(dma_mask, dev.coherent_dma_mask);
-  return dma_mask >= dma_get_required_mask(dev);
+  if (verdict) return *verdict;
+  return startup || reaches_all_memory(dev);
 }
 
 int iommu_prepare_static_identity_mapping(intel_driver& drv, bool hw) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "core/v4_4/divergence.h"
 #include "intel/dmar/fault.h"
 #include "intel/dmar/queue.h"
 #include "intel/dmar/scope.h"
@@ -82,6 +83,7 @@ void disable_dmar_iommu(intel_driver& drv, intel_iommu& iommu) {
     return nullptr;
   };
   while (device_domain_info* info = next()) {
+    report(drv.env, divergence::disable_with_devices, iommu.name);
     dmar_domain* domain = info->domain;
     if (info->dev != nullptr && domain_type_is_vm_or_si(*domain)) {
       dmar_remove_one_dev_info(drv, *info->dev);
@@ -116,6 +118,13 @@ int take_over_translation(intel_driver& drv, intel_iommu& iommu, bool& copied_ta
   return ret;
 }
 
+/// The root table in place, and nothing cached from before.
+void give_root_table(intel_driver& drv, intel_iommu& iommu) {
+  iommu_set_root_entry(drv, iommu);
+  iommu.flush.flush_context(drv, iommu, domain_id(0), 0, 0, vtd::context_granularity::global);
+  iommu.flush.flush_iotlb(drv, iommu, domain_id(0), 0, 0, vtd::iotlb_granularity::global);
+}
+
 // The first loop of init_dmars(), for one unit: queue, domain ids, root table.
 int init_one_unit(intel_driver& drv, intel_iommu& iommu, bool& copied_tables) {
   drv.g_iommus[static_cast<size_t>(iommu.seq_id)] = &iommu;
@@ -133,9 +142,7 @@ int init_one_unit(intel_driver& drv, intel_iommu& iommu, bool& copied_tables) {
   if (iommu.trans_pre_enabled) take_over_translation(drv, iommu, copied_tables);
 
   iommu_flush_write_buffer(drv, iommu);
-  iommu_set_root_entry(drv, iommu);
-  iommu.flush.flush_context(drv, iommu, domain_id(0), 0, 0, vtd::context_granularity::global);
-  iommu.flush.flush_iotlb(drv, iommu, domain_id(0), 0, 0, vtd::iotlb_granularity::global);
+  give_root_table(drv, iommu);
   if (!iommu.ecap.pass_through()) drv.hw_pass_through = false;
   return 0;
 }
@@ -150,6 +157,7 @@ int prepare_domains(intel_driver& drv, bool copied_tables) {
   // 4.4 has no identity domain when the check alone asks for one, and follows a null pointer. Later
   // kernels check first; making it up here leaves the order of everything else.
   if (drv.iommu_identity_mapping != 0 && drv.si_domain == nullptr) {
+    report(drv.env, divergence::tylersburg_identity_domain);
     if (const int ret = si_domain_init(drv, drv.hw_pass_through); ret != 0) return ret;
   }
   // Assigning devices now would cut their old mappings: that waits for their drivers.
@@ -228,6 +236,7 @@ int init_dmars(intel_driver& drv) {
 
   // free_iommu: 4.4 leaves the identity domain behind here; its pages would stay allocated.
   if (drv.si_domain != nullptr) {
+    report(drv.env, divergence::failed_start_frees_identity);
     domain_exit(drv, drv.si_domain);
     drv.si_domain = nullptr;
   }
@@ -288,12 +297,60 @@ int set_up(intel_driver& drv) {
   return ret;
 }
 
+/// Whether a unit can serve the domains that there are: each counts on what all units so far have.
+bool serves_existing_domains(intel_driver& drv, const intel_iommu& iommu) {
+  const char* missing = nullptr;
+  if (drv.hw_pass_through && !iommu.ecap.pass_through()) {
+    missing = "hardware pass through";
+  } else if (!iommu.ecap.snoop_control() && domain_update_iommu_snooping(drv, &iommu)) {
+    missing = "snooping";
+  } else if (const int superpage = domain_update_iommu_superpage(drv, &iommu);
+             superpage > 0 && !iommu.cap.supports_leaf_at(static_cast<unsigned>(superpage) + 1)) {
+    missing = "large page";
+  }
+  if (missing == nullptr) return true;
+  drv.pr.warn("%s: Doesn't support %s.", iommu.name, missing);
+  return false;
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_add()
+int intel_iommu_add(intel_driver& drv, dmar_drhd_unit& dmaru) {
+  IOMMULAB_CALL(drv.trace, "intel_iommu_add");
+  intel_iommu& iommu = *dmaru.iommu;
+  intel_iommu*& slot = drv.g_iommus[static_cast<size_t>(iommu.seq_id)];
+  if (slot != nullptr) return 0;
+  if (!serves_existing_domains(drv, iommu)) return -ENXIO;
+  if (vtd::gcmd::te.test(iommu.gcmd)) iommu_disable_translation(drv, iommu);
+
+  slot = &iommu;
+  int error = iommu_init_domains(drv, iommu);
+  if (error == 0) error = iommu_alloc_root_entry(drv, iommu);
+  if (error == 0 && !dmaru.ignored) {
+    intel_iommu_init_qi(drv, iommu);
+    iommu_flush_write_buffer(drv, iommu);
+    error = dmar_set_interrupt(drv, iommu);
+    if (error != 0) disable_dmar_iommu(drv, iommu);
+  }
+  if (error != 0) {
+    free_dmar_iommu(drv, iommu);
+    return error;
+  }
+  if (dmaru.ignored) return 0;
+  give_root_table(drv, iommu);
+  iommu_enable_translation(drv, iommu);
+  iommu_disable_protect_mem_regions(drv, iommu);
+  return 0;
+}
+
 }  // namespace
 
 int intel_iommu_init(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_init");
   if (iommu_init_mempool(drv) != 0) {
-    intel_iommu_free_dmars(drv);  // 4.4 leaves the regions and root ports of the table behind
+    if (!drv.dmar_rmrr_units.empty() || !drv.dmar_atsr_units.empty()) {
+      report(drv.env, divergence::failed_start_frees_regions);
+    }
+    intel_iommu_free_dmars(drv);
     return -ENOMEM;
   }
   if (const int ret = set_up(drv); ret != 0) {
@@ -315,51 +372,6 @@ int intel_iommu_init(intel_driver& drv) {
   };
   drv.host.pci.bus().notifier.register_block(drv.device_nb);
   drv.intel_iommu_enabled = true;
-  return 0;
-}
-
-// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_add()
-int intel_iommu_add(intel_driver& drv, dmar_drhd_unit& dmaru) {
-  IOMMULAB_CALL(drv.trace, "intel_iommu_add");
-  intel_iommu& iommu = *dmaru.iommu;
-  if (drv.g_iommus[static_cast<size_t>(iommu.seq_id)] != nullptr) return 0;
-  if (drv.hw_pass_through && !iommu.ecap.pass_through()) {
-    drv.pr.warn("%s: Doesn't support hardware pass through.", iommu.name);
-    return -ENXIO;
-  }
-  if (!iommu.ecap.snoop_control() && domain_update_iommu_snooping(drv, &iommu)) {
-    drv.pr.warn("%s: Doesn't support snooping.", iommu.name);
-    return -ENXIO;
-  }
-  const int sp = domain_update_iommu_superpage(drv, &iommu);
-  if (sp > 0 && !iommu.cap.supports_leaf_at(static_cast<unsigned>(sp) + 1)) {
-    drv.pr.warn("%s: Doesn't support large page.", iommu.name);
-    return -ENXIO;
-  }
-  if (vtd::gcmd::te.test(iommu.gcmd)) iommu_disable_translation(drv, iommu);
-
-  drv.g_iommus[static_cast<size_t>(iommu.seq_id)] = &iommu;
-  int ret = iommu_init_domains(drv, iommu);
-  if (ret == 0) ret = iommu_alloc_root_entry(drv, iommu);
-  if (ret != 0) {
-    free_dmar_iommu(drv, iommu);
-    return ret;
-  }
-  if (dmaru.ignored) return 0;
-
-  intel_iommu_init_qi(drv, iommu);
-  iommu_flush_write_buffer(drv, iommu);
-  ret = dmar_set_interrupt(drv, iommu);
-  if (ret != 0) {
-    disable_dmar_iommu(drv, iommu);
-    free_dmar_iommu(drv, iommu);
-    return ret;
-  }
-  iommu_set_root_entry(drv, iommu);
-  iommu.flush.flush_context(drv, iommu, domain_id(0), 0, 0, vtd::context_granularity::global);
-  iommu.flush.flush_iotlb(drv, iommu, domain_id(0), 0, 0, vtd::iotlb_granularity::global);
-  iommu_enable_translation(drv, iommu);
-  iommu_disable_protect_mem_regions(drv, iommu);
   return 0;
 }
 

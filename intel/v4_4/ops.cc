@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "core/dev_printk.h"
 #include "core/iommu/iommu_sysfs.h"
+#include "core/v4_4/divergence.h"
 #include "intel/hw/memory.h"
 #include "intel/v4_4/context.h"
 #include "intel/v4_4/device.h"
@@ -100,7 +101,8 @@ void unmap_and_flush(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
   page_freelist freelist = domain_unmap(drv, domain, start_pfn, last_pfn, end_pfn);
   for_each_domain_iommu(drv, domain, [&](size_t id) {
     iommu_flush_iotlb_psi(drv, *drv.g_iommus[id], domain, start_pfn, last_pfn - start_pfn + 1,
-                          freelist.empty(), false);
+                          /*ih=*/freelist.empty(),
+ /*map=*/false);
   });
   dma_free_pagelist(drv, freelist);
 }
@@ -114,8 +116,10 @@ int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phy
   if ((iommu_prot & iommu_write) != 0) prot |= dma_pte_write;
   if ((iommu_prot & iommu_cache) != 0 && domain.iommu_snooping) prot |= dma_pte_snp;
   const uint64_t max_addr = iova.value() + size;
-  if (domain.max_addr < max_addr || max_addr < size) {  // the latter when the sum wraps
-    if (uint64_t{1} << domain.gaw < max_addr || max_addr < size) {
+  const bool wraps = max_addr < size;
+  if (wraps) report(drv.env, divergence::api_map_wraps, absl::StrFormat("0x%x", iova.value()));
+  if (domain.max_addr < max_addr || wraps) {
+    if (uint64_t{1} << domain.gaw < max_addr || wraps) {
       drv.pr.err("intel_iommu_map: iommu width (%d) is not sufficient for the mapped address (%x)",
                  domain.gaw, max_addr);
       return -EFAULT;
@@ -128,6 +132,7 @@ int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phy
       domain_pfn_mapping(drv, domain, start_pfn, hpa.value() >> page_shift, pages, prot);
   // 4.4 leaves what was mapped before memory ran out.
   if (ret == -ENOMEM) {
+    report(drv.env, divergence::api_map_taken_back, absl::StrFormat("0x%x", iova.value()));
     const uint64_t last_pfn = start_pfn + pages - 1;
     unmap_and_flush(drv, domain, start_pfn, last_pfn, last_pfn);
   }
@@ -140,7 +145,10 @@ uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr io
   // A superpage can only go as a whole.
   int level = 0;
   const uint64_t start_pfn = iova.value() >> page_shift;
-  if (pfn_to_dma_pte(drv, domain, start_pfn, level) == nullptr) return 0;
+  if (pfn_to_dma_pte(drv, domain, start_pfn, level) == nullptr) {
+    report(drv.env, divergence::api_unmap_beyond_width, absl::StrFormat("0x%x", iova.value()));
+    return 0;
+  }
   const uint64_t block = page_size << level_to_offset_bits(level);
   // From the middle of a hole or of a superpage the block reaches past its own end. What lies there
   // stays: 4.4 steps over it by luck.
@@ -149,8 +157,13 @@ uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr io
   const uint64_t last_pfn = (iova.value() + size - 1) >> page_shift;
   const uint64_t end_pfn = enlarged ? start_pfn | (level_size(level) - 1) : last_pfn;
 
+  if (end_pfn != last_pfn) {
+    report(drv.env, divergence::api_unmap_past_block, absl::StrFormat("0x%x", iova.value()));
+  }
+
   // All of the address space: the domain keeps its top table.
   if (start_pfn == 0 && end_pfn == domain_max_pfn(domain.gaw)) {
+    report(drv.env, divergence::api_unmap_everything);
     const uint64_t middle = end_pfn / 2;
     unmap_and_flush(drv, domain, 0, middle, middle);
     unmap_and_flush(drv, domain, middle + 1, last_pfn, end_pfn);
@@ -158,7 +171,7 @@ uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr io
     unmap_and_flush(drv, domain, start_pfn, last_pfn, end_pfn);
   }
   if (domain.max_addr == iova.value() + size) domain.max_addr = iova.value();
-  observe_unmap(drv, domain, start_pfn, end_pfn, false);
+  observe_unmap(drv, domain, start_pfn, end_pfn, /*deferred=*/false);
   return size;
 }
 

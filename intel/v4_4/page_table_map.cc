@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
+#include "core/v4_4/divergence.h"
 #include "intel/v4_4/page_table.h"
 #include "intel/v4_4/pte.h"
 
@@ -14,16 +15,20 @@ namespace {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: hardware_largepage_caps(). A superpage needs both
 // addresses aligned to it, and as many pages.
-int hardware_largepage_caps(const dmar_domain& domain, uint64_t iov_pfn, uint64_t phys_pfn,
-                            uint64_t pages) {
+int hardware_largepage_caps(const intel_driver& drv, const dmar_domain& domain, uint64_t iov_pfn,
+                            uint64_t phys_pfn, uint64_t pages) {
   uint64_t merged = iov_pfn | phys_pfn;
   int level = 1;
   constexpr uint64_t stride_mask = (uint64_t{1} << level_stride) - 1;
   // 4.4 takes the unit's word even for a domain with fewer levels than the superpage needs.
-  const int most = std::min(domain.iommu_superpage, agaw_to_level(domain.agaw) - 1);
-  for (int support = most; support > 0; --support) {
+  const int most = agaw_to_level(domain.agaw) - 1;
+  for (int support = domain.iommu_superpage; support > 0; --support) {
     pages >>= level_stride;
     if ((merged & stride_mask) != 0 || pages == 0) break;
+    if (level > most) {
+      report(drv.env, divergence::superpage_above_domain, absl::StrFormat("0x%x", iov_pfn));
+      break;
+    }
     merged >>= level_stride;
     ++level;
   }
@@ -55,7 +60,11 @@ mapping_run begin_piece(scatterlist& piece, uint64_t iov_pfn) {
 void make_room(intel_driver& drv, dmar_domain& domain, const mapping_run& run, int level) {
   if (level == 1) return;
   const uint64_t covered = run.nr_pages & level_mask(level);
-  dma_pte_free_pagetable(drv, domain, run.iov_pfn, run.iov_pfn + covered - 1, level + 1);
+  const pfn_range freed{run.iov_pfn, run.iov_pfn + covered - 1};
+  if (freed.covers(run.iov_pfn & level_mask(level + 1), level + 1)) {
+    report(drv.env, divergence::superpage_keeps_its_table, absl::StrFormat("0x%x", run.iov_pfn));
+  }
+  dma_pte_free_pagetable(drv, domain, freed.start_pfn, freed.last_pfn, level + 1);
 }
 
 /// An entry that is taken keeps its mapping, and the log says so.
@@ -126,7 +135,7 @@ bool map_within_table(intel_driver& drv, const dmar_domain& domain, const mappin
   }
   prot &= pte_format::attributes;
   if (run.nr_pages < level_size(2)) return map_entries(drv, domain, run, 1, prot);
-  const int level = hardware_largepage_caps(domain, run.iov_pfn, run.phys_pfn, run.nr_pages);
+  const int level = hardware_largepage_caps(drv, domain, run.iov_pfn, run.phys_pfn, run.nr_pages);
   return map_entries(drv, domain, run, level, prot);
 }
 
@@ -161,12 +170,13 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
       run = begin_piece(sg[next_piece++], run.iov_pfn);
     }
     if (pte == nullptr) {
-      const int wanted = hardware_largepage_caps(domain, run.iov_pfn, run.phys_pfn, run.nr_pages);
+      const int wanted = hardware_largepage_caps(drv, domain, run.iov_pfn, run.phys_pfn, run.nr_pages);
       level = wanted;
       first_pte = pte = pfn_to_dma_pte(drv, domain, run.iov_pfn, level);
       if (pte == nullptr) return -ENOMEM;
       if (level > wanted) {
         // Within a superpage that is mapped already, and stays.
+        report(drv.env, divergence::map_within_superpage, absl::StrFormat("0x%x", run.iov_pfn));
         already_set(drv, run.iov_pfn, load_entry(pte).value, run.phys_pfn << page_shift | prot);
         const uint64_t pages = std::min(pages_in_superpage(run, level), nr_pages);
         run.advance(pages);

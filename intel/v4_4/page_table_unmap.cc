@@ -4,17 +4,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "core/panic.h"
+#include "core/v4_4/divergence.h"
 #include "intel/hw/memory.h"
 #include "intel/v4_4/page_table.h"
 #include "intel/v4_4/pte.h"
 
 namespace iommulab::v4_4 {
 namespace {
-
-/// A note where the calls that follow are not those of 4.4, on purpose; the word is known to
-/// cli/verify/known_differences.cc.
-constexpr char unlike_linux_4_4[] = "unlike 4.4: %s";
 
 dma_pte* top_table(const intel_driver& drv, const dmar_domain& domain) {
   return table_in<pte_format>(drv.host.memory, domain.pgd);
@@ -52,11 +50,17 @@ uint64_t next_mapped_pfn(const intel_driver& drv, const dmar_domain& domain, uin
   return limit;
 }
 
+/// How far into its first item's pages a loop of 4.4 begins: it keeps that distance at every item.
+uint64_t skew_of(int level, uint64_t table_pfn, const pfn_range& range) {
+  return std::max(range.start_pfn, table_pfn) & ~level_mask(level);
+}
+
 // Linux v4.4 drivers/iommu/intel-iommu.c: dma_pte_free_level(), with the retain level and the
 // table mask of later stable kernels. `table_pfn` is the first page that `table` is for.
 void dma_pte_free_level(intel_driver& drv, dmar_domain& domain, int level, int retain_level,
                         dma_pte* table, uint64_t table_pfn, const pfn_range& range) {
   IOMMULAB_CALL(drv.trace, "dma_pte_free_level");
+  const uint64_t skew = skew_of(level, table_pfn, range);
   for (items_of_table<pte_format> at(table, level, table_pfn, range); !at.done(); at.next()) {
     const dma_pte entry = at.load();
     if (!pte_format::leads_to_table(entry)) continue;
@@ -64,6 +68,9 @@ void dma_pte_free_level(intel_driver& drv, dmar_domain& domain, int level, int r
       dma_pte_free_level(drv, domain, level - 1, retain_level, table_below(drv, entry), at.pfn(),
                          range);
     }
+    const uint64_t kernels_pfn = (at.pfn() + skew) & level_mask(level - 1);
+    if (range.covers(kernels_pfn, level) != at.covered()) [[unlikely]]
+      report(drv.env, divergence::free_level_mask, absl::StrFormat("table of 0x%x", at.pfn()));
     if (level >= retain_level || !at.covered()) continue;
     clear_pte(drv, at.item(), ptes_are_watched(drv));
     domain_flush_cache(drv, domain, at.item(), sizeof(dma_pte));
@@ -165,9 +172,14 @@ void dma_pte_clear_level(intel_driver& drv, dmar_domain& domain, int level, dma_
     const uint64_t count = std::min(range.last_pfn - pfn + 1, items_left(pte));
     cleared = clear_leaves(drv, pte, pte + count);
   } else {
+    const uint64_t skew = skew_of(level, table_pfn, range);
+    bool is_first = true;
     for (items_of_table<pte_format> at(table, level, table_pfn, range); !at.done(); at.next()) {
+      const bool kernel_misses = !std::exchange(is_first, false) && at.pfn() + skew > range.last_pfn;
       const dma_pte entry = at.load();
       if (!pte_format::is_present(entry)) continue;
+      if (kernel_misses) [[unlikely]]
+        report(drv.env, divergence::clear_level_unaligned, absl::StrFormat("0x%x", at.pfn()));
       const bool leads_on = pte_format::leads_to_table(entry);
       if (at.covered()) {
         if (leads_on) dma_pte_list_pagetables(drv, level - 1, entry, freelist);
@@ -178,7 +190,7 @@ void dma_pte_clear_level(intel_driver& drv, dmar_domain& domain, int level, dma_
                             freelist);
       } else {
         // 4.4 takes the superpage for a table, and clears words of the mapped memory.
-        IOMMULAB_NOTE(drv.trace, unlike_linux_4_4, "part_of_superpage");
+        report(drv.env, divergence::part_of_superpage, absl::StrFormat("at 0x%x", at.pfn()));
       }
     }
   }
@@ -217,7 +229,7 @@ void dma_pte_clear_range(intel_driver& drv, dmar_domain& domain, uint64_t start_
       const uint64_t hole_end = align_to_level(start_pfn + 1, large_page + 1);
       start_pfn = next_mapped_pfn(drv, domain, start_pfn, std::min(hole_end, last_pfn + 1));
       if (start_pfn <= last_pfn && start_pfn != hole_end) {
-        IOMMULAB_NOTE(drv.trace, unlike_linux_4_4, "hole_stepped_over");
+        report(drv.env, divergence::hole_stepped_over, absl::StrFormat("0x%x", start_pfn));
       }
       continue;
     }
@@ -232,6 +244,10 @@ void dma_pte_clear_range(intel_driver& drv, dmar_domain& domain, uint64_t start_
       ++count;
     } while (count < most &&
              (large_page == 1 || !pte_format::leads_to_table(load_entry(&pte[count]))));
+    if (count < most) {
+      report(drv.env, divergence::clear_range_past_superpage,
+             absl::StrFormat("behind 0x%x", level_pfn));
+    }
     domain_flush_cache(drv, domain, pte, count * sizeof(dma_pte));
     start_pfn = level_pfn + (count << level_to_offset_bits(large_page));
   } while (start_pfn != 0 && start_pfn <= last_pfn);
@@ -250,7 +266,11 @@ void dma_pte_free_pagetable(intel_driver& drv, dmar_domain& domain, uint64_t sta
                      {start_pfn, last_pfn});
   // 4.4 frees the top table of a domain that superpages fill, too.
   const bool is_whole_domain = start_pfn == 0 && last_pfn == domain_max_pfn(domain.gaw);
-  if (retain_level <= levels + 1 || !is_whole_domain) return;
+  if (!is_whole_domain) return;
+  if (retain_level <= levels + 1) {
+    report(drv.env, divergence::free_pagetable_keeps_top);
+    return;
+  }
   free_pgtable_page(drv, std::exchange(domain.pgd, phys_addr()));
 }
 

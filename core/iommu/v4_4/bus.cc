@@ -84,11 +84,15 @@ int iommu_bus_init(bus_type& bus, const iommu_ops& ops) {
 
 int bus_set_iommu(bus_type& bus, const iommu_ops& ops) {
   IOMMULAB_CALL(bus.env.trace, "bus_set_iommu");
-  if (bus.ops != nullptr) return -EBUSY;
+  const bool is_first = bus.ops == nullptr;
+  if (!is_first) return -EBUSY;
+  // Devices ask the bus for the operations while they join their groups.
   bus.ops = &ops;
-  const int err = iommu_bus_init(bus, ops);
-  if (err != 0) bus.ops = nullptr;
-  return err;
+  if (const int err = iommu_bus_init(bus, ops); err != 0) {
+    bus.ops = nullptr;
+    return err;
+  }
+  return 0;
 }
 
 bool iommu_present(const bus_type& bus) {

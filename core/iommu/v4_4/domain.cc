@@ -130,10 +130,11 @@ int attach_device_unlocked(iommu_domain& domain, device& dev) {
 
 int iommu_attach_device(iommu_domain& domain, device& dev) {
   IOMMULAB_CALL(dev.bus->env.trace, "iommu_attach_device");
-  iommu_group* group = iommu_group_get(dev);
+  iommu_group* const group = iommu_group_get(dev);
   if (group == nullptr) return attach_device_unlocked(domain, dev);
-  int ret = -EINVAL;
-  if (device_count(*group) == 1) ret = attach_group_unlocked(domain, *group);
+  // A device goes nowhere without the other members of its group, which nobody asked to come.
+  const bool is_alone = device_count(*group) == 1;
+  const int ret = is_alone ? attach_group_unlocked(domain, *group) : -EINVAL;
   iommu_group_put(group);
   return ret;
 }

@@ -10,6 +10,7 @@
 #include "core/iommu/v4_4/internal.h"
 #include "core/status.h"
 #include "core/sysfs.h"
+#include "core/v4_4/divergence.h"
 
 namespace iommulab::v4_4 {
 namespace {
@@ -58,7 +59,10 @@ int iommu_group_add_device(iommu_group& group, device& dev) {
 void iommu_group_remove_device(device& dev) {
   environment& env = dev.bus->env;
   IOMMULAB_CALL(env.trace, "iommu_group_remove_device");
-  if (dev.group == nullptr) return;  // the kernel would follow the null pointer
+  if (dev.group == nullptr) {
+    report(env, divergence::group_missing_on_removal, dev.name);
+    return;
+  }
   iommu_group& group = *dev.group;
   iommu_log(env).info("Removing device %s from group %d", dev.name, group.id);
   group.notifier.call(iommu_group_notify::del_device, dev);
@@ -86,9 +90,10 @@ iommu_group* iommu_group_get_for_dev(device& dev, int& error) {
   if (ops == nullptr || !ops->device_group) return nullptr;
   group = ops->device_group(dev);
   if (group == nullptr) {
-    // -EINVAL for what is no PCI device; for a group that could not be made, where 4.4 follows the
-    // null pointer, out of memory.
-    error = dev_is_pci(dev) ? -ENOMEM : -EINVAL;
+    error = -EINVAL;
+    if (!dev_is_pci(dev)) return nullptr;
+    report(env, divergence::group_cannot_be_made, dev.name);
+    error = -ENOMEM;
     return nullptr;
   }
   if (group->default_domain == nullptr) {
