@@ -177,7 +177,8 @@ std::string_view name(divergence_shows shows) {
 }
 
 std::string divergence_table() {
-  std::string table = "| id | where | Linux 4.4 | here | shows in a recording |\n|---|---|---|---|---|\n";
+  std::string table =
+      "| id | where | Linux 4.4 | here | shows in a recording |\n|---|---|---|---|---|\n";
   for (const divergence_entry& d : all) {
     absl::StrAppendFormat(&table, "| `%s` | %s | %s | %s | %s |\n", d.name, d.where, d.kernel,
                           d.here, name(d.shows));

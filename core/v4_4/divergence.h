@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // Where the code that is modelled on Linux 4.4 does something else on purpose, nearly always
-// because 4.4 would crash, hang, leak or lose a mapping there. One table says what each is; the code
-// reports it when it happens; the README of intel/v4_4 shows the table, and comparisons with
+// because 4.4 would crash, hang, leak or lose a mapping there. One table says what each is; the
+// code reports it when it happens; the README of intel/v4_4 shows the table, and comparisons with
 // recorded runs excuse by it.
 #pragma once
 
@@ -66,7 +66,8 @@ enum class divergence : uint8_t {
 
 /// How a divergence can show in a recorded run of the kernel.
 enum class divergence_shows : uint8_t {
-  not_recorded,  ///< the kernel comes to harm in a way that no recording holds, or memory alone tells
+  not_recorded,  ///< the kernel comes to harm in a way that no recording holds, or memory alone
+                 ///< tells
   calls,         ///< other functions are called; all else is the same
   operation,     ///< an operation answers otherwise, or the kernel dies in it
   start_up,      ///< the kernel hangs while it boots
@@ -89,7 +90,8 @@ std::string_view name(divergence_shows shows);
 /// The table as the README has it, Markdown.
 std::string divergence_table();
 
-/// It happens now: an event of kind `diagnosis` with the divergence's name; `detail` says with what.
+/// It happens now: an event of kind `diagnosis` with the divergence's name; `detail` says with
+/// what.
 void report(environment& env, divergence id, std::string detail = {});
 
 }  // namespace iommulab::v4_4

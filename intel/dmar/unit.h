@@ -24,6 +24,7 @@ int iommu_calculate_max_sagaw(const intel_iommu& iommu);
 /// IOMMU_WAIT_OP: polls until `done` says so. Each poll takes a microsecond of virtual time; ten
 /// seconds without success is a panic, as in the kernel; `before_panic` is called then.
 void iommu_wait_op(
-    dmar_state& dmar, absl::FunctionRef<bool()> done, absl::FunctionRef<void()> before_panic = [] {});
+    dmar_state& dmar, absl::FunctionRef<bool()> done,
+    absl::FunctionRef<void()> before_panic = [] {});
 
 }  // namespace iommulab

@@ -28,7 +28,7 @@ void flush_table(intel_driver& drv, intel_iommu& iommu, deferred_flush_tables& t
     const uint64_t pages = iova_size(*range);
     if (caching_mode) {
       iommu_flush_iotlb_psi(drv, iommu, domain, range->pfn_lo, pages, /*ih=*/freelist.empty(),
- /*map=*/false);
+                            /*map=*/false);
     } else {
       const auto mask = static_cast<unsigned>(std::bit_width(pages) - 1);
       iommu_flush_dev_iotlb(drv, domain, range->pfn_lo << page_shift, mask);

@@ -95,8 +95,8 @@ dmar_domain* domain_joined_before(intel_driver& drv, const source_id& requester,
   return entry->domain;
 }
 
-/// The newcomer's unit gets to know its domain, and it goes on all lists. False when the unit has no
-/// id left.
+/// The newcomer's unit gets to know its domain, and it goes on all lists. False when the unit has
+/// no id left.
 bool join(intel_driver& drv, kernel_ptr<device_domain_info> newcomer)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(drv.device_domain_lock) {
   {
@@ -216,8 +216,7 @@ dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
     alias = source_id::from_requester_id(id.segment, last_alias(drv, *dev.pci));
     spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);
     const device_domain_info* info =
-        dmar_search_domain_by_dev_info(
-        drv, {pci_domain_nr(*dev.pci->bus), alias.bus, alias.devfn});
+        dmar_search_domain_by_dev_info(drv, {pci_domain_nr(*dev.pci->bus), alias.bus, alias.devfn});
     if (info != nullptr) {
       iommu = info->iommu;
       domain = info->domain;

@@ -54,7 +54,8 @@ int dev_prepare_static_identity_mapping(intel_driver& drv, device& dev, bool hw)
 }
 
 /// Whether other functions may use the requester id that this one uses, so that none of them can be
-/// taken out of the identity domain alone: whatever is behind a conventional bridge, and the bridges.
+/// taken out of the identity domain alone: whatever is behind a conventional bridge, and the
+/// bridges.
 bool shares_requester_id(const pci_dev& pdev) {
   if (pci_is_pcie(pdev)) return pdev.pcie_type == pci_exp_type::pci_bridge;
   const bool is_bridge = (pdev.class_code >> 8) == pci_class_bridge_pci;

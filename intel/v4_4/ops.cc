@@ -102,7 +102,7 @@ void unmap_and_flush(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
   for_each_domain_iommu(drv, domain, [&](size_t id) {
     iommu_flush_iotlb_psi(drv, *drv.g_iommus[id], domain, start_pfn, last_pfn - start_pfn + 1,
                           /*ih=*/freelist.empty(),
- /*map=*/false);
+                          /*map=*/false);
   });
   dma_free_pagelist(drv, freelist);
 }

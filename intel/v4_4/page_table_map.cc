@@ -170,7 +170,8 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
       run = begin_piece(sg[next_piece++], run.iov_pfn);
     }
     if (pte == nullptr) {
-      const int wanted = hardware_largepage_caps(drv, domain, run.iov_pfn, run.phys_pfn, run.nr_pages);
+      const int wanted =
+          hardware_largepage_caps(drv, domain, run.iov_pfn, run.phys_pfn, run.nr_pages);
       level = wanted;
       first_pte = pte = pfn_to_dma_pte(drv, domain, run.iov_pfn, level);
       if (pte == nullptr) return -ENOMEM;

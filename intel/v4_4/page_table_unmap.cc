@@ -175,7 +175,8 @@ void dma_pte_clear_level(intel_driver& drv, dmar_domain& domain, int level, dma_
     const uint64_t skew = skew_of(level, table_pfn, range);
     bool is_first = true;
     for (items_of_table<pte_format> at(table, level, table_pfn, range); !at.done(); at.next()) {
-      const bool kernel_misses = !std::exchange(is_first, false) && at.pfn() + skew > range.last_pfn;
+      const bool kernel_misses =
+          !std::exchange(is_first, false) && at.pfn() + skew > range.last_pfn;
       const dma_pte entry = at.load();
       if (!pte_format::is_present(entry)) continue;
       if (kernel_misses) [[unlikely]]

@@ -2,12 +2,12 @@
 //
 // DMAR tables (VT-d 8) that the driver refuses, or accepts with a note: every enumerator of
 // table_refusal from bytes that are put together here, with the offset and the value in the note.
-#include "core/v4_4/divergence.h"
 #include "intel/dmar/table.h"
 
 #include <set>
 
 #include "absl/strings/str_format.h"
+#include "core/v4_4/divergence.h"
 #include "intel/dmar/diagnosis.h"
 #include "intel/expect.h"
 
@@ -204,8 +204,8 @@ TEST_P(refusals, name_the_place_and_the_value) {
   for (const table_diagnosis& d : found) EXPECT_EQ(d.what, c.what) << "nothing else is wrong";
   // Where 4.4 does otherwise, the note says how.
   const auto known = v4_4::divergences();
-  const bool diverges = std::any_of(known.begin(), known.end(),
-                                    [&](const auto& d) { return d.name == c.name; });
+  const bool diverges =
+      std::any_of(known.begin(), known.end(), [&](const auto& d) { return d.name == c.name; });
   EXPECT_EQ(to_string(*it).find("Linux 4.4") != std::string::npos, diverges);
 }
 
