@@ -10,7 +10,6 @@
 #include "intel/hw/memory.h"
 #include "intel/hw/publish.h"
 #include "intel/v4_4/context_entry.h"
-#include "intel/v4_4/registers.h"
 
 namespace iommulab::v4_4 {
 namespace {
@@ -64,7 +63,7 @@ int copy_context_table(intel_driver& drv, intel_iommu& iommu, const vtd::root_en
 int copy_translation_tables(intel_driver& drv, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "copy_translation_tables");
   const uint64_t rtaddr = iommu.reg.readq(vtd::rtaddr_reg);
-  const bool extended = rtaddr_rtt.test(rtaddr);
+  const bool extended = vtd::rtaddr::rtt.test(rtaddr);
   // The kind of table can change only with translation off, which would open a window.
   if (iommu.ecap.extended_context() != extended) return -EINVAL;
   const phys_addr old_phys(rtaddr & page_mask);

@@ -9,10 +9,6 @@
 
 namespace iommulab::v4_4 {
 
-/// DMA_RTADDR_RTT: the root table is of the extended kind. Later revisions of the specification
-/// have the upper bit of TTM in its place.
-inline constexpr vtd::field64 rtaddr_rtt{11};
-
 // Linux v4.4 drivers/iommu/intel-iommu.c, by name.
 int iommu_alloc_root_entry(intel_driver& drv, intel_iommu& iommu);
 void iommu_set_root_entry(intel_driver& drv, intel_iommu& iommu);

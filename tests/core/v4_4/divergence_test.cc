@@ -8,7 +8,7 @@
 #include <sstream>
 #include <string>
 
-namespace iommulab::v4_4 {
+namespace iommulab::v4_4::divergence_test {
 namespace {
 
 TEST(divergences, have_names_of_their_own) {
@@ -52,4 +52,4 @@ TEST(divergences, are_told_by_name_to_who_listens) {
 }
 
 }  // namespace
-}  // namespace iommulab::v4_4
+}  // namespace iommulab::v4_4::divergence_test

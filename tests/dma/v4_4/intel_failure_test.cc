@@ -15,7 +15,7 @@
 #include "support/small_machine.h"
 #include "support/system.h"
 
-namespace iommulab::test {
+namespace iommulab::test::intel_failure_test {
 namespace {
 
 using namespace v4_4;
@@ -215,4 +215,4 @@ INSTANTIATE_TEST_SUITE_P(operations, every_allocation,
                          test_name);
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::intel_failure_test

@@ -12,7 +12,7 @@
 #include "support/small_machine.h"
 #include "support/system.h"
 
-namespace iommulab::test {
+namespace iommulab::test::intel_ops_test {
 namespace {
 
 using namespace v4_4;
@@ -163,4 +163,4 @@ TEST(a_dead_unit, is_a_panic_while_unmaps_wait) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::intel_ops_test

@@ -22,7 +22,7 @@
 #include "support/small_machine.h"
 #include "support/system.h"
 
-namespace iommulab::test {
+namespace iommulab::test::isolation_test {
 namespace {
 
 using namespace v4_4;
@@ -234,4 +234,4 @@ INSTANTIATE_TEST_SUITE_P(modes, isolation,
                          });
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::isolation_test

@@ -11,7 +11,7 @@
 #include "support/small_machine.h"
 #include "support/system.h"
 
-namespace iommulab::test {
+namespace iommulab::test::sanitizer_test {
 namespace {
 
 using namespace v4_4;
@@ -130,4 +130,4 @@ TEST(deferred_window, does_not_exist_with_strict) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::sanitizer_test

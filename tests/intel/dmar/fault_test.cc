@@ -9,7 +9,7 @@
 #include "intel/v4_4/device.h"
 #include "intel/v4_4/page_table.h"
 
-namespace iommulab::test {
+namespace iommulab::test::fault_test {
 namespace {
 
 using ::testing::ElementsAreArray;
@@ -361,4 +361,4 @@ TEST(fault_reasons, every_code_has_words_and_a_side) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::fault_test

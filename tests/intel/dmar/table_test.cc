@@ -11,7 +11,7 @@
 #include "intel/dmar/diagnosis.h"
 #include "intel/expect.h"
 
-namespace iommulab::test {
+namespace iommulab::test::table_test {
 namespace {
 
 constexpr uint8_t include_all = 1;
@@ -353,4 +353,4 @@ TEST(sequence_ids, are_used_up_by_the_129th_unit) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::table_test

@@ -11,7 +11,7 @@
 
 #include "intel/page_table/second_level.h"
 
-namespace iommulab {
+namespace iommulab::walk_test {
 namespace {
 
 /// First-level paging of x86 in what a walk asks: one present bit, rights apart from it.
@@ -199,4 +199,4 @@ TYPED_TEST(walk, lets_one_of_two_link_a_table) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::walk_test

@@ -18,7 +18,7 @@
 #include "support/small_machine.h"
 #include "support/system.h"
 
-namespace iommulab::test {
+namespace iommulab::test::divergence_test {
 namespace {
 
 using namespace v4_4;
@@ -208,4 +208,4 @@ TEST_P(divergence_reports, alias_becomes_member) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::divergence_test

@@ -8,7 +8,7 @@
 #include "intel/v4_4/page_table.h"
 #include "platform/machine/builtin.h"
 
-namespace iommulab::test {
+namespace iommulab::test::domain_test {
 namespace {
 
 using namespace v4_4;
@@ -264,4 +264,4 @@ TEST(domain_width, follows_mgaw_and_sagaw) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::domain_test

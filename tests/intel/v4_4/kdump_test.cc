@@ -5,7 +5,7 @@
 #include "intel/expect.h"
 #include "intel/v4_4/device.h"
 
-namespace iommulab::test {
+namespace iommulab::test::kdump_test {
 namespace {
 
 using namespace v4_4;
@@ -266,4 +266,4 @@ TEST(kdump, translation_left_on_by_firmware_is_switched_off_first) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::kdump_test

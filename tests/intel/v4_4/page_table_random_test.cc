@@ -18,7 +18,7 @@
 #include "intel/v4_4/page_table.h"
 #include "intel/v4_4/raw_tables.h"
 
-namespace iommulab::test {
+namespace iommulab::test::page_table_random_test {
 namespace {
 
 using namespace v4_4;
@@ -289,4 +289,4 @@ INSTANTIATE_TEST_SUITE_P(kinds, random_mappings,
                                          domain_kind{57, 2}));
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::page_table_random_test

@@ -13,7 +13,7 @@
 #include "intel/v4_4/page_table.h"
 #include "intel/v4_4/raw_tables.h"
 
-namespace iommulab::test {
+namespace iommulab::test::page_table_threads_test {
 namespace {
 
 using namespace v4_4;
@@ -124,4 +124,4 @@ TEST_F(threads_in_tables, use_several_domains) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::page_table_threads_test

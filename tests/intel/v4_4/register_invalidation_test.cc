@@ -9,7 +9,7 @@
 #include "intel/v4_4/identity.h"
 #include "intel/v4_4/registers.h"
 
-namespace iommulab::test {
+namespace iommulab::test::register_invalidation_test {
 namespace {
 
 using namespace v4_4;
@@ -193,4 +193,4 @@ TEST(register_invalidation, leaving_a_domain_flushes_globally) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::register_invalidation_test

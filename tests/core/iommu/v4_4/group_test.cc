@@ -10,7 +10,7 @@
 #include "core/iommu/v4_4/iommu_ops.h"
 #include "core/pci/acs.h"
 
-namespace iommulab::v4_4 {
+namespace iommulab::v4_4::group_test {
 namespace {
 
 /// A driver that takes every device, keeps what it was asked for, and can be told to refuse.
@@ -356,4 +356,4 @@ TEST(iommu_sysfs, a_unit_and_its_devices_link_to_each_other) {
 }
 
 }  // namespace
-}  // namespace iommulab::v4_4
+}  // namespace iommulab::v4_4::group_test
