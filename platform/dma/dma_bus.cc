@@ -127,7 +127,7 @@ dma_translation dma_port::translate(const dma_request& request) const {
     return result;
   }
   const bool message =
-      request.access == dma_access::write && request.length == interrupt_write_bytes;
+      request.access == dma_access::write && is_interrupt_request(request.address, request.length);
   result.outcome = message ? dma_outcome::interrupt : dma_outcome::blocked;
   return result;
 }

@@ -177,6 +177,32 @@ TEST(dma_bus, a_write_of_four_bytes_is_an_interrupt) {
   }
 }
 
+// PCI Express moves doublewords: four bytes that lie across two are parts of two.
+TEST(dma_bus, four_bytes_across_two_doublewords_are_no_interrupt) {
+  for (const bool translating : {false, true}) {
+    bus_machine m;
+    if (translating) {
+      const uint64_t top = m.start_with(plain);
+      m.map(top, 3, 0xfef00000, (target + 0x1000) | 3);
+    }
+    for (const uint64_t offset : {1u, 2u, 3u}) {
+      const dma_result sent = m.write(plain, 0xfee01000 + offset, "four");
+      EXPECT_EQ(sent.end, dma_end::blocked) << offset;
+      EXPECT_EQ(sent.reason, fault_reason::none) << offset;
+      EXPECT_EQ(sent.moved, 0u) << offset;
+    }
+    // Across the end of the range: what lies behind it goes its own way.
+    const dma_result across = m.write(plain, 0xfeeffffe, "four");
+    EXPECT_EQ(across.failed_at, 0xfeeffffeu);
+    EXPECT_EQ(across.moved, translating ? 2u : 0u);
+    if (translating) {
+      EXPECT_EQ(m.text_at(target + 0x1000, 2), "ur");
+    }
+    EXPECT_TRUE(m.interrupts.delivered().empty());
+    EXPECT_EQ(m.fsts(), 0u);
+  }
+}
+
 TEST(dma_bus, a_buffer_ends_where_the_interrupt_range_begins) {
   bus_machine m;
   const uint64_t top = m.start_with(plain);
