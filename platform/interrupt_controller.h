@@ -4,8 +4,9 @@
 // Vectors are given out as Linux 4.4 on x86 does after the legacy interrupts took 30h to 3Fh:
 // 41h, 51h, … E1h, then 42h and so on, in logical lowest-priority mode.
 //
-// While local interrupts are disabled (as inside spin_lock_irqsave()) messages wait; they are
-// handled, in order of arrival, when the last disable is undone.
+// While local interrupts are disabled (as inside spin_lock_irqsave()) messages wait, and while
+// hardware holds them back, because what it does at one instant is not through. They are handled,
+// in order of arrival, when the last disable and the last hold are undone.
 #pragma once
 
 #include <atomic>
@@ -14,11 +15,12 @@
 #include <map>
 #include <vector>
 
+#include "core/clock.h"
 #include "platform/interrupt.h"
 
 namespace iommulab {
 
-class interrupt_controller : public interrupt_sink {
+class interrupt_controller : public interrupt_sink, public delivery_gate {
  public:
   using handler = std::function<void()>;
 
@@ -40,6 +42,9 @@ class interrupt_controller : public interrupt_sink {
   /// local_irq_save() and local_irq_restore(); they nest.
   void local_irq_save() { disabled_.fetch_add(1, std::memory_order_relaxed); }
   void local_irq_restore();
+
+  void hold() override { disabled_.fetch_add(1, std::memory_order_relaxed); }
+  void release() override { local_irq_restore(); }
 
   [[nodiscard]] const std::vector<msi_message>& delivered() const { return delivered_; }
   [[nodiscard]] uint64_t spurious() const { return spurious_; }

@@ -53,9 +53,9 @@ dma_port::bridge_kind kind_of(const pci_function& bridge) {
 class interrupts_held {
  public:
   explicit interrupts_held(interrupt_controller& interrupts) : interrupts_(interrupts) {
-    interrupts_.local_irq_save();
+    interrupts_.hold();
   }
-  ~interrupts_held() { interrupts_.local_irq_restore(); }
+  ~interrupts_held() { interrupts_.release(); }
   interrupts_held(const interrupts_held&) = delete;
   interrupts_held& operator=(const interrupts_held&) = delete;
 
