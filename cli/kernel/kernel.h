@@ -14,7 +14,9 @@
 //                    subsys                                         the PCI buses are scanned
 //                    rootfs: pci_iommu_init()                       intel_iommu_init(),
 //                                                                   pci_swiotlb_late_init()
+//                    device: load_drivers()                         drivers take their functions
 //   finish_boot()    late                                           dmar_free_unused_resources()
+//                    late: load_late_drivers()
 #pragma once
 
 #include <cstdint>
@@ -84,7 +86,9 @@ class kernel {
   void finish_boot();
 
   /// The machine's device drivers take their functions (see pci_drivers).
-  void load_drivers() { drivers_->load(); }
+  void load_drivers() { drivers_->load(pci_drivers::initcall::device); }
+  /// Those whose own initcall is a late one, behind finish_boot().
+  void load_late_drivers() { drivers_->load(pci_drivers::initcall::late); }
 
   [[nodiscard]] const machine_config& machine() const { return config_; }
   environment& env() { return env_; }
