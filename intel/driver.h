@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "core/acpi/acpi_bus.h"
 #include "core/device.h"
 #include "core/environment.h"
 #include "core/io_resource.h"
@@ -48,11 +49,9 @@ struct driver_host {
   interrupt_controller& interrupts;
   iommu_core& iommu;
   pci_core& pci;
+  acpi_bus& acpi;
   /// acpi_get_table("DMAR"): the bytes as long as the header says, or nothing.
   std::function<std::optional<absl::Span<const uint8_t>>()> acpi_dmar_table;
-  /// acpi_get_handle() and acpi_bus_get_device() for an ANDD name: null when the namespace has no
-  /// such object.
-  std::function<device*(std::string_view)> acpi_device;
   /// acpi_map_pxm_to_node() with node_online(): -1 for a node that is not there. Empty in a kernel
   /// without NUMA, which passes RHSA structures over.
   std::function<int(uint32_t)> node_of_proximity_domain;

@@ -69,7 +69,9 @@ vtd_config unit_config(const machine_config& machine, size_t index) {
 }  // namespace
 
 kernel::kernel(machine_config config, kernel_options options)
-    : config_(std::move(config)), options_(std::move(options)) {}
+    : config_(std::move(config)), options_(std::move(options)), acpi_(config_.acpi_namespace) {
+  env_.clock.set_gate(&interrupts_);
+}
 
 kernel::~kernel() {
   env_.trace.attach(nullptr);
@@ -183,8 +185,8 @@ void kernel::parse_parameters() {
                   .interrupts = interrupts_,
                   .iommu = *iommu_,
                   .pci = *pci_,
+                  .acpi = acpi_,
                   .acpi_dmar_table = [this] { return dmar_table(); },
-                  .acpi_device = {},
                   .node_of_proximity_domain = nodes_of(config_),
                   .memory_pfn_ranges = memory_pfn_ranges(config_),
                   .install_dma_ops = [this] { dma_->install_iommu(*intel_dma_ops_); }},
@@ -230,11 +232,28 @@ boot_outcome kernel::run_phases() {
   register_intel_iommu_quirks(*driver_);
   dma_->register_quirks(*pci_);
   for (const pci_root& root : pci_hardware_->roots()) pci_->scan_root_bus(root.segment, root.bus);
+  bind_companions();
 
   constexpr int enodev = 19;
   outcome.intel_iommu_init = outcome.table_detected ? intel_iommu_init(*driver_) : -enodev;
   dma_->pci_iommu_init();
   return outcome;
+}
+
+// Linux v4.4 drivers/acpi/glue.c: acpi_platform_notify(), for host bridges and functions.
+void kernel::bind_companions() {
+  for (const auto& bus : pci_->root_buses()) {
+    acpi_device* companion = acpi_.find_root_bridge({bus->segment, bus->number, 0});
+    if (companion == nullptr) continue;
+    device& bridge = host_bridges_.emplace_back();
+    bridge.name = absl::StrFormat("pci%04x:%02x", bus->segment, bus->number);
+    acpi_bus::acpi_bind_one(bridge, *companion);
+  }
+  pci_->for_each_pci_dev([this](pci_dev& pdev) {
+    acpi_device* companion = acpi_.find_companion(pci_source_id(pdev));
+    if (companion != nullptr) acpi_bus::acpi_bind_one(pdev.dev, *companion);
+    return false;
+  });
 }
 
 void kernel::finish_boot() {

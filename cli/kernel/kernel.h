@@ -20,12 +20,14 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cli/kernel/pci_drivers.h"
+#include "core/acpi/acpi_bus.h"
 #include "core/device.h"
 #include "core/environment.h"
 #include "core/io_resource.h"
@@ -101,6 +103,7 @@ class kernel {
   sysfs_tree& sysfs() { return sysfs_; }
   iommu_core& iommu() { return *iommu_; }
   pci_core& pci() { return *pci_; }
+  acpi_bus& acpi() { return acpi_; }
   pci_machine& pci_hardware() { return *pci_hardware_; }
   /// How devices reach memory.
   dma_bus& dma_hardware() { return *dma_hardware_; }
@@ -119,11 +122,14 @@ class kernel {
   absl::Status build();
   absl::Status build_devices();
   void parse_parameters();
+  void bind_companions();
   boot_outcome run_phases();
   [[nodiscard]] std::optional<absl::Span<const uint8_t>> dmar_table() const;
 
   machine_config config_;
   kernel_options options_;
+  acpi_bus acpi_;
+  std::deque<device> host_bridges_;
   x86_options x86_;
   environment env_;
   slab_failures slab_;

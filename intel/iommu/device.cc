@@ -90,12 +90,14 @@ intel_iommu* device_to_iommu(intel_driver& drv, device& dev, source_id& id) {
   if (iommu_dummy(drv, dev)) return nullptr;
   const pci_dev* pdev = dev.pci;
   const uint16_t segment = pdev != nullptr ? pci_domain_nr(*pdev->bus) : 0;
+  // A unit's scope names a device that is not of PCI by its companion in the ACPI namespace.
+  const device& named = pdev == nullptr && dev.companion != nullptr ? dev.companion->dev : dev;
 
   intel_iommu* found = nullptr;
   for_each_active_iommu(drv, [&](intel_iommu& iommu, const dmar_drhd_unit& drhd) {
     if (pdev != nullptr && segment != drhd.segment) return false;
     const bool in_scope = for_each_active_dev_scope(drhd.devices, [&](const dmar_dev_scope& s) {
-      if (s.dev == &dev) {
+      if (s.dev == &named) {
         id = {drhd.segment, s.bus, s.devfn};
         return true;
       }
@@ -160,7 +162,9 @@ dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uin
         found = other->domain;
         // A device whose id came up as an alias before becomes the member of its own. 4.4 gives it
         // the entry, but not the device: unmapping then stops at a BUG.
-        if (dev != nullptr) {
+        // A function keeps its entry when a device of the ACPI namespace turns out to have the
+        // same id. 4.4 hands the entry over, and the function goes on pointing at it.
+        if (dev != nullptr && (dev_is_pci(*dev) || other->dev == nullptr)) {
           other->dev = dev;
           set_dev_membership(*dev, other);
         }
