@@ -22,6 +22,8 @@
 #include "core/device.h"
 #include "core/environment.h"
 #include "core/io_resource.h"
+#include "core/irq/irq_vectors.h"
+#include "core/irq/local_irq.h"
 #include "core/pci/pci.h"
 #include "core/slab.h"
 #include "core/spin_lock.h"
@@ -31,7 +33,6 @@
 #include "intel/iommu/intel_iommu.h"
 #include "intel/lock.h"
 #include "intel/options.h"
-#include "platform/interrupt_controller.h"
 #include "platform/memory/page_allocator.h"
 #include "platform/memory/physical_memory.h"
 #include "platform/mmio_space.h"
@@ -46,7 +47,8 @@ struct driver_host {
   slab_failures& slab;
   mmio_space& mmio;
   io_resource& iomem;
-  interrupt_controller& interrupts;
+  local_irq& interrupts;
+  irq_vectors& irqs;
   iommu_core& iommu;
   pci_core& pci;
   acpi_bus& acpi;

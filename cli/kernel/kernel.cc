@@ -71,6 +71,7 @@ vtd_config unit_config(const machine_config& machine, size_t index) {
 kernel::kernel(machine_config config, kernel_options options)
     : config_(std::move(config)), options_(std::move(options)), acpi_(config_.acpi_namespace) {
   env_.clock.set_gate(&interrupts_);
+  interrupts_.set_processor([this](uint8_t vector) { return irqs_.do_irq(vector); });
 }
 
 kernel::~kernel() {
@@ -183,6 +184,7 @@ void kernel::parse_parameters() {
                   .mmio = mmio_,
                   .iomem = iomem_,
                   .interrupts = interrupts_,
+                  .irqs = irqs_,
                   .iommu = *iommu_,
                   .pci = *pci_,
                   .acpi = acpi_,

@@ -32,6 +32,7 @@
 #include "core/environment.h"
 #include "core/io_resource.h"
 #include "core/iommu/iommu.h"
+#include "core/irq/irq_vectors.h"
 #include "core/pci/pci.h"
 #include "core/slab.h"
 #include "core/status.h"
@@ -112,6 +113,7 @@ class kernel {
   edu* edu_in(source_id slot);
   mmio_space& mmio() { return mmio_; }
   interrupt_controller& interrupts() { return interrupts_; }
+  irq_vectors& irqs() { return irqs_; }
   intel_driver& driver() { return *driver_; }
   std::vector<std::unique_ptr<vtd_unit>>& units() { return units_; }
   /// Null unless asked for.
@@ -135,6 +137,7 @@ class kernel {
   slab_failures slab_;
   sysfs_tree sysfs_;
   interrupt_controller interrupts_;
+  irq_vectors irqs_;
   io_resource iomem_;
   mmio_space mmio_;
   std::unique_ptr<physical_memory> memory_;

@@ -51,7 +51,7 @@ void dmar_msi_write(intel_driver& drv, intel_iommu& iommu, msi_message message) 
 // Linux v4.4 arch/x86/kernel/apic/msi.c: dmar_msi_write_msg()
 void dmar_msi_write_msg(intel_driver& drv, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "dmar_msi_write_msg");
-  dmar_msi_write(drv, iommu, drv.host.interrupts.message_of(iommu.irq));
+  dmar_msi_write(drv, iommu, drv.host.irqs.compose_msi_msg(iommu.irq));
 }
 
 // Linux v4.4 arch/x86/kernel/apic/msi.c: the interrupt domain's operations. The number within the
@@ -66,7 +66,7 @@ void dmar_msi_init(intel_driver& drv) {
 // Linux v4.4 arch/x86/kernel/apic/msi.c: dmar_alloc_hwirq()
 int dmar_alloc_hwirq(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "dmar_alloc_hwirq");
-  const int irq = drv.host.interrupts.alloc_irq();
+  const int irq = drv.host.irqs.alloc_irq();
   if (irq <= 0) return irq;
   dmar_msi_get_hwirq(drv);
   dmar_msi_init(drv);
@@ -76,7 +76,7 @@ int dmar_alloc_hwirq(intel_driver& drv) {
 // request_irq(): the interrupt is activated (its message written), started (unmasked), and given
 // its affinity, which writes the message again.
 void request_fault_irq(intel_driver& drv, intel_iommu& iommu) {
-  drv.host.interrupts.set_handler(iommu.irq, [&drv, &iommu] { dmar_fault(drv, iommu); });
+  drv.host.irqs.request_irq(iommu.irq, [&drv, &iommu] { dmar_fault(drv, iommu); });
   dmar_msi_write_msg(drv, iommu);
   dmar_msi_unmask(drv, iommu);
   dmar_msi_write_msg(drv, iommu);

@@ -176,7 +176,7 @@ void free_iommu(intel_driver& drv, intel_iommu* iommu) {
   IOMMULAB_CALL(drv.trace, "free_iommu");
   iommu_device_destroy(drv.host.iommu, iommu->iommu_dev);
   if (iommu->irq != 0) {
-    drv.host.interrupts.free_irq(iommu->irq);
+    drv.host.irqs.free_irq(iommu->irq);
     iommu->irq = 0;
   }
   if (iommu->qi != nullptr) {

@@ -154,7 +154,7 @@ TEST(fault_handling, can_be_enabled_before_translation) {
 TEST(fault_handling, without_a_vector_fails_for_all) {
   system s(with_records(1), "intel_iommu=off");
   s.boot();
-  s.k().interrupts().limit(0);
+  s.k().irqs().limit(0);
   EXPECT_EQ(enable_drhd_fault_handling(s.driver()), -1);
   EXPECT_EQ(s.logged("DMAR: No free IRQ vectors"), 1);
   EXPECT_EQ(s.logged("DMAR: DRHD fed90000: failed to enable fault, interrupt, ret -22"), 1);

@@ -28,7 +28,7 @@ class edu_device : public testing::Test {
     EXPECT_EQ(device.read64(0x98), command & ~uint64_t{1});
   }
   msi_message enable_msi() {
-    const msi_message message = m.interrupts.message_of(m.interrupts.alloc_irq());
+    const msi_message message = m.irqs.compose_msi_msg(m.irqs.alloc_irq());
     m.config16(express, msi_at + 4, static_cast<uint16_t>(message.address & 0xffff));
     m.config16(express, msi_at + 6, static_cast<uint16_t>(message.address >> 16));
     m.config16(express, msi_at + 12, static_cast<uint16_t>(message.data));
@@ -146,8 +146,8 @@ TEST_F(edu_device, transfers_of_one_millisecond_end_before_the_first_interrupt) 
   m.start_with(express, 5);
   m.start_with(plain, 6);
   edu other(m.port(plain), clock, ~uint64_t{0});
-  const int irq = m.interrupts.alloc_irq();
-  const msi_message message = m.interrupts.message_of(irq);
+  const int irq = m.irqs.alloc_irq();
+  const msi_message message = m.irqs.compose_msi_msg(irq);
   m.unit.write32(0x3c, message.data);
   m.unit.write32(0x40, static_cast<uint32_t>(message.address));
   m.unit.write32(0x38, 0);
@@ -158,7 +158,7 @@ TEST_F(edu_device, transfers_of_one_millisecond_end_before_the_first_interrupt) 
     bool operator==(const seen&) const = default;
   };
   std::vector<seen> handled;
-  m.interrupts.set_handler(irq, [&] {
+  m.irqs.request_irq(irq, [&] {
     handled.push_back({clock.now_ns(), m.record_low(), m.fsts()});
     m.clear_faults();
   });
