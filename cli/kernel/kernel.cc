@@ -7,7 +7,6 @@
 #include "absl/strings/str_format.h"
 #include "core/iommu/iommu_sysfs.h"
 #include "core/panic.h"
-#include "core/pci/registers.h"
 #include "intel/dmar/table.h"
 #include "intel/iommu/init.h"
 #include "intel/iommu/quirks.h"
@@ -15,7 +14,6 @@
 #include "platform/firmware/acpi_layout.h"
 #include "platform/firmware/byte_cursor.h"
 #include "platform/firmware/dmar_layout.h"
-#include "platform/pci/config_bytes.h"
 
 namespace iommulab {
 namespace {
@@ -134,27 +132,10 @@ absl::Status kernel::build_devices() {
   dma_hardware_ = std::make_unique<dma_bus>(*memory_, interrupts_, *pci_hardware_, units,
                                             units_of_functions(config_),
                                             dma_bus_options{config_.failed_dma_read});
-  for (const pci_function_config& f : config_.pci_functions) {
-    if (!is_edu(f)) continue;
-    uint64_t mask = edu::default_dma_mask;
-    for (const edu_property& property : config_.edus) {
-      if (property.slot == f.id) mask = property.dma_mask;
-    }
-    auto device = std::make_unique<edu>(*dma_hardware_->port(f.id), env_.clock, mask);
-    const uint32_t base = config_get(f.config, pci_reg::base_address_0, 4) & pci_reg::base_mask;
-    if (base != 0) {
-      absl::Status status =
-          mmio_.attach(phys_addr(base), absl::StrFormat("edu %s", to_string(f.id)), *device);
-      if (!status.ok()) return status;
-    }
-    edus_.emplace(f.id, std::move(device));
-  }
+  auto endpoints = machine_endpoints::create(config_, *dma_hardware_, env_.clock, mmio_);
+  if (!endpoints.ok()) return endpoints.status();
+  endpoints_ = *std::move(endpoints);
   return absl::OkStatus();
-}
-
-edu* kernel::edu_in(source_id slot) {
-  const auto found = edus_.find(slot);
-  return found == edus_.end() ? nullptr : found->second.get();
 }
 
 void kernel::parse_parameters() {

@@ -21,7 +21,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,9 +42,9 @@
 #include "dma/x86_dma.h"
 #include "intel/driver.h"
 #include "platform/dma/dma_bus.h"
-#include "platform/endpoints/edu.h"
 #include "platform/interrupt_controller.h"
 #include "platform/machine/machine.h"
+#include "platform/machine/machine_endpoints.h"
 #include "platform/memory/page_allocator.h"
 #include "platform/memory/physical_memory.h"
 #include "platform/mmio_space.h"
@@ -108,9 +107,8 @@ class kernel {
   pci_machine& pci_hardware() { return *pci_hardware_; }
   /// How devices reach memory.
   dma_bus& dma_hardware() { return *dma_hardware_; }
-  /// The machine's "edu" device in this slot, null when there is none. Its registers lie at the
-  /// function's first base address, as the firmware set it.
-  edu* edu_in(source_id slot);
+  /// The machine's devices that do DMA.
+  machine_endpoints& endpoints() { return *endpoints_; }
   mmio_space& mmio() { return mmio_; }
   interrupt_controller& interrupts() { return interrupts_; }
   irq_vectors& irqs() { return irqs_; }
@@ -147,7 +145,7 @@ class kernel {
   std::vector<std::unique_ptr<vtd_unit>> units_;
   std::unique_ptr<pci_machine> pci_hardware_;
   std::unique_ptr<dma_bus> dma_hardware_;
-  std::map<source_id, std::unique_ptr<edu>> edus_;
+  std::unique_ptr<machine_endpoints> endpoints_;
   std::unique_ptr<iommu_core> iommu_;
   std::unique_ptr<bus_type> pci_bus_;
   std::unique_ptr<pci_core> pci_;

@@ -38,6 +38,10 @@ struct remapping_unit_config {
 inline constexpr uint16_t edu_vendor_id = 0x1234;
 inline constexpr uint16_t edu_device_id = 0x11e8;
 
+/// Ids of a function that stands for a hostile device (endpoints/hostile.h).
+inline constexpr uint16_t hostile_vendor_id = 0x1234;
+inline constexpr uint16_t hostile_device_id = 0xbad0;
+
 /// Whether a function is an "edu", by its ids.
 bool is_edu(const pci_function_config& function);
 

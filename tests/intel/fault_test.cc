@@ -8,6 +8,7 @@
 #include "intel/expect.h"
 #include "intel/iommu/device.h"
 #include "intel/iommu/page_table.h"
+#include "platform/endpoints/edu.h"
 
 namespace iommulab::test {
 namespace {
@@ -214,7 +215,7 @@ class edu_system : public system {
   }
   /// What the device has of `length` bytes at `address` afterwards, or sends there.
   dma_result transfer(bool to_memory, uint64_t address, uint64_t length = 16) {
-    edu& device = *k().edu_in(teacher);
+    edu& device = *k().endpoints().find<edu>(teacher);
     device.write64(0x80, to_memory ? edu::buffer_address : address);
     device.write64(0x88, to_memory ? address : edu::buffer_address);
     device.write64(0x90, length);
