@@ -8,89 +8,97 @@
 #include <optional>
 #include <variant>
 
+#include "absl/types/span.h"
 #include "platform/firmware/byte_cursor.h"
 #include "platform/firmware/dmar_layout.h"
 
 namespace iommulab {
 namespace {
 
-using enum dmar_diagnosis;
-
-struct behaviour {
+struct table_behaviour {
   dmar_diagnosis diagnosis;
   std::string_view sentence;
 };
 
 /// Those that do not depend on the rest of the table.
-constexpr behaviour behaviours[] = {
-    {bad_signature,
-     "Linux 4.4 asks ACPI for a table named DMAR, does not see this one, and runs without IOMMU."},
-    {table_header_truncated,
-     "Linux 4.4 reads the missing fields from the bytes that follow the table."},
-    {table_length_too_short,
-     "Linux 4.4 does not compare it with its own header: it finds no structure, or takes the host "
-     "address width from behind the table and turns the IOMMU off."},
-    {bad_checksum,
-     "Linux 4.4 accepts a table in firmware memory with a wrong checksum; it refuses the same "
-     "table as an override."},
-    {host_address_width_invalid,
-     "Linux 4.4 refuses fields below 11 with \"Invalid DMAR haw\" and runs without IOMMU; it has "
-     "no upper limit."},
-    {no_drhd, "Linux 4.4 says \"No DRHD structure found in DMAR table\" and runs without IOMMU."},
-    {trailing_bytes,
-     "Linux 4.4 reads a structure's length from behind the table; when it finds 0 there after at "
-     "least one unit, it loops forever in dmar_acpi_dev_scope_init()."},
-    {reserved_not_zero, "Linux 4.4 does not look at it."},
-    {unknown_structure_type, "Linux 4.4 skips the structure, and says so only when debugging."},
-    {structure_too_short,
-     "Linux 4.4 does not compare the length with the type: it takes the missing fields from the "
-     "bytes that follow, even from behind the table."},
-    {structure_overruns_table,
-     "Linux 4.4 says \"Record passes table end\" and runs without IOMMU."},
-    {structures_out_of_order, "Linux 4.4 accepts any order."},
-    {drhd_base_zero,
-     "Linux 4.4 warns \"Your BIOS is broken; DMAR reported at address 0!\" and runs without IOMMU, "
-     "whatever other units there are."},
-    {drhd_base_unaligned,
-     "Linux 4.4 does not check it: it maps the registers from this address on."},
-    {duplicate_drhd, "Linux 4.4 ignores the second, its scopes and flags included."},
-    {drhd_base_in_two_segments,
-     "Linux 4.4 says \"Can't reserve memory\" for the second and runs without IOMMU."},
-    {drhd_without_scope, "Linux 4.4 ignores a unit that has no device present in its scope."},
-    {include_all_not_last,
-     "Linux 4.4 accepts it: it moves INCLUDE_PCI_ALL units to the end of its own list."},
-    {include_all_twice, "Linux 4.4 accepts it: all devices go to the first of them."},
-    {include_all_names_pci_device, "Linux 4.4 never matches a PCI device against such a scope."},
-    {rmrr_end_below_base,
-     "Linux 4.4 warns \"RMRR ends before it starts!\", does not map it, and goes on."},
-    {rmrr_unaligned, "Linux 4.4 maps all pages that the region touches."},
-    {rmrr_base_zero, "Linux 4.4 maps the region, the page at 0 included."},
-    {rmrr_beyond_host_address_width, "Linux 4.4 compares it with the domain's address width only."},
-    {rmrr_without_scope, "Linux 4.4 accepts it and maps it for no device."},
-    {rhsa_refers_to_no_unit,
-     "Linux 4.4 warns \"Your BIOS is broken; RHSA refers to non-existent DMAR unit\" and goes on."},
-    {andd_name_unterminated,
-     "Linux 4.4 warns \"ANDD object name is not NUL-terminated\" and runs without IOMMU."},
-    {andd_without_scope,
-     "Linux 4.4 says \"No IOMMU scope found for ANDD enumeration ID\" when the device exists."},
-    {unknown_scope_type, "Linux 4.4 says \"Unsupported device scope\" and ignores the entry."},
-    {scope_overruns_structure,
-     "Linux 4.4 accepts it as the last entry; a path is read from behind the structure."},
-    {scope_without_path, "Linux 4.4 accepts the entry, which then matches no PCI device."},
-    {scope_path_odd, "Linux 4.4 leaves the odd byte out of the path."},
-    {scope_path_out_of_range, "Linux 4.4 accepts the entry, which then matches no PCI device."},
-    {scope_refers_to_no_andd, "Linux 4.4 accepts the entry, which then stands for no device."},
-    {scope_trailing_byte,
-     "Linux 4.4 takes the byte for a further entry whose length lies behind the structure."},
+struct table_behaviours {
+  using enum dmar_diagnosis;
+  static constexpr table_behaviour rows[] = {
+      {bad_signature,
+       "Linux 4.4 asks ACPI for a table named DMAR, does not see this one, and runs without "
+       "IOMMU."},
+      {table_header_truncated,
+       "Linux 4.4 reads the missing fields from the bytes that follow the table."},
+      {table_length_too_short,
+       "Linux 4.4 does not compare it with its own header: it finds no structure, or takes the "
+       "host "
+       "address width from behind the table and turns the IOMMU off."},
+      {bad_checksum,
+       "Linux 4.4 accepts a table in firmware memory with a wrong checksum; it refuses the same "
+       "table as an override."},
+      {host_address_width_invalid,
+       "Linux 4.4 refuses fields below 11 with \"Invalid DMAR haw\" and runs without IOMMU; it has "
+       "no upper limit."},
+      {no_drhd, "Linux 4.4 says \"No DRHD structure found in DMAR table\" and runs without IOMMU."},
+      {trailing_bytes,
+       "Linux 4.4 reads a structure's length from behind the table; when it finds 0 there after at "
+       "least one unit, it loops forever in dmar_acpi_dev_scope_init()."},
+      {reserved_not_zero, "Linux 4.4 does not look at it."},
+      {unknown_structure_type, "Linux 4.4 skips the structure, and says so only when debugging."},
+      {structure_too_short,
+       "Linux 4.4 does not compare the length with the type: it takes the missing fields from the "
+       "bytes that follow, even from behind the table."},
+      {structure_overruns_table,
+       "Linux 4.4 says \"Record passes table end\" and runs without IOMMU."},
+      {structures_out_of_order, "Linux 4.4 accepts any order."},
+      {drhd_base_zero,
+       "Linux 4.4 warns \"Your BIOS is broken; DMAR reported at address 0!\" and runs without "
+       "IOMMU, "
+       "whatever other units there are."},
+      {drhd_base_unaligned,
+       "Linux 4.4 does not check it: it maps the registers from this address on."},
+      {duplicate_drhd, "Linux 4.4 ignores the second, its scopes and flags included."},
+      {drhd_base_in_two_segments,
+       "Linux 4.4 says \"Can't reserve memory\" for the second and runs without IOMMU."},
+      {drhd_without_scope, "Linux 4.4 ignores a unit that has no device present in its scope."},
+      {include_all_not_last,
+       "Linux 4.4 accepts it: it moves INCLUDE_PCI_ALL units to the end of its own list."},
+      {include_all_twice, "Linux 4.4 accepts it: all devices go to the first of them."},
+      {include_all_names_pci_device, "Linux 4.4 never matches a PCI device against such a scope."},
+      {rmrr_end_below_base,
+       "Linux 4.4 warns \"RMRR ends before it starts!\", does not map it, and goes on."},
+      {rmrr_unaligned, "Linux 4.4 maps all pages that the region touches."},
+      {rmrr_base_zero, "Linux 4.4 maps the region, the page at 0 included."},
+      {rmrr_beyond_host_address_width,
+       "Linux 4.4 compares it with the domain's address width only."},
+      {rmrr_without_scope, "Linux 4.4 accepts it and maps it for no device."},
+      {rhsa_refers_to_no_unit,
+       "Linux 4.4 warns \"Your BIOS is broken; RHSA refers to non-existent DMAR unit\" and goes "
+       "on."},
+      {andd_name_unterminated,
+       "Linux 4.4 warns \"ANDD object name is not NUL-terminated\" and runs without IOMMU."},
+      {andd_without_scope,
+       "Linux 4.4 says \"No IOMMU scope found for ANDD enumeration ID\" when the device exists."},
+      {unknown_scope_type, "Linux 4.4 says \"Unsupported device scope\" and ignores the entry."},
+      {scope_overruns_structure,
+       "Linux 4.4 accepts it as the last entry; a path is read from behind the structure."},
+      {scope_without_path, "Linux 4.4 accepts the entry, which then matches no PCI device."},
+      {scope_path_odd, "Linux 4.4 leaves the odd byte out of the path."},
+      {scope_path_out_of_range, "Linux 4.4 accepts the entry, which then matches no PCI device."},
+      {scope_refers_to_no_andd, "Linux 4.4 accepts the entry, which then stands for no device."},
+      {scope_trailing_byte,
+       "Linux 4.4 takes the byte for a further entry whose length lies behind the structure."},
+  };
 };
 
-constexpr bool each_once() {
-  for (std::size_t i = 1; i < std::size(behaviours); ++i) {
-    if (behaviours[i - 1].diagnosis >= behaviours[i].diagnosis) return false;
+constexpr bool has_each_once(absl::Span<const table_behaviour> rows) {
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    if (rows[i - 1].diagnosis >= rows[i].diagnosis) return false;
   }
   return true;
 }
-static_assert(each_once(), "a diagnosis is there twice, or not in its place");
+static_assert(has_each_once(table_behaviours::rows),
+              "a diagnosis is there twice, or not in its place");
 
 /// The structure that the byte at `offset` belongs to; null for none.
 const dmar_structure* structure_at(const dmar_table& table, std::size_t offset) {
@@ -147,6 +155,7 @@ std::string_view on_short_scope(const dmar_table& table, const dmar_structure& h
 }  // namespace
 
 std::string_view linux_4_4_behaviour(const dmar_table& table, const dmar_finding& finding) {
+  using enum dmar_diagnosis;
   const dmar_structure* here = structure_at(table, finding.offset);
   if (here != nullptr && finding.diagnosis == structure_length_zero) {
     return on_structure_of_length_zero(table, *here);
@@ -154,10 +163,10 @@ std::string_view linux_4_4_behaviour(const dmar_table& table, const dmar_finding
   const bool short_scope =
       finding.diagnosis == scope_length_zero || finding.diagnosis == scope_too_short;
   if (here != nullptr && short_scope) return on_short_scope(table, *here, finding.offset);
-  const auto* found =
-      std::find_if(std::begin(behaviours), std::end(behaviours),
-                   [&](const behaviour& known) { return known.diagnosis == finding.diagnosis; });
-  return found == std::end(behaviours) ? std::string_view() : found->sentence;
+  for (const table_behaviour& known : table_behaviours::rows) {
+    if (known.diagnosis == finding.diagnosis) return known.sentence;
+  }
+  return {};
 }
 
 }  // namespace iommulab

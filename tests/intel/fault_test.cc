@@ -10,7 +10,7 @@
 #include "intel/iommu/page_table.h"
 #include "platform/endpoints/edu.h"
 
-namespace iommulab::test {
+namespace iommulab::test::fault_test {
 namespace {
 
 using ::testing::ElementsAreArray;
@@ -361,4 +361,4 @@ TEST(fault_reasons, every_code_has_words_and_a_side) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::fault_test
