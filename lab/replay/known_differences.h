@@ -31,7 +31,7 @@ struct table_refusal_said {
 };
 
 struct known_difference {
-  /// Name of the diagnosis, by intel/diagnosis.h; a '*' at its end stands for any characters.
+  /// Name of the diagnosis, by intel/dmar/diagnosis.h; a '*' at its end stands for any characters.
   std::string_view refusal;
   /// The line that a hanging 4.4 prints over and over; empty when it hangs silently.
   std::string_view repeated;

@@ -11,7 +11,7 @@ namespace iommulab {
 /// Appends to `table.findings`. `table` is decodable and all else in it is filled in.
 void check_dmar(dmar_table& table);
 
-/// A finding of `diagnosis` with its severity and what is known of Linux 4.4.
+/// A finding of `diagnosis` with its severity.
 dmar_finding make_dmar_finding(dmar_diagnosis diagnosis, std::size_t offset, std::string field,
                                uint64_t value, std::string sentence);
 

@@ -119,6 +119,13 @@ phys_addr parse_dmar_address(const text_source& log) {
   return phys_addr(found);
 }
 
+bool found_acpi_root_bridge(const text_source& log) {
+  const std::vector<std::string_view> lines = log.lines();
+  return std::any_of(lines.begin(), lines.end(), [](std::string_view line) {
+    return without_time_stamp(line).starts_with("ACPI: PCI Root Bridge [");
+  });
+}
+
 absl::StatusOr<std::vector<address_hole>> parse_mmconfig(const text_source& iomem) {
   std::vector<address_hole> holes;
   size_t resources = 0;
