@@ -131,12 +131,6 @@ uint64_t leaves_of(system& s, source_id id) {
   return context.present() ? count_leaves(s, context.table(), context.width_code() + 2) : 0;
 }
 
-void expect_whole(system& s) {
-  EXPECT_EQ(s.k().pages().live_pages(), s.reachable_pages());
-  EXPECT_EQ(s.k().slab().live(), s.reachable_objects());
-  EXPECT_TRUE(s.k().pages().diagnoses().empty());
-}
-
 struct setting {
   const char* name;
   bool bridge;
@@ -191,13 +185,13 @@ TEST_P(every_allocation, may_fail) {
     if (!succeeded) {
       ++failed;
       EXPECT_EQ(leaves_of(s, id), 0u) << "a part of the buffer is mapped";
-      expect_whole(s);
+      s.expect_nothing_leaked();
       EXPECT_TRUE(op.run(s, dev)) << "the second try fails: " << s.log_text();
     }
     op.undo(s, dev);
     s.k().env().clock.advance(20'000'000);
     EXPECT_EQ(leaves_of(s, id), 0u);
-    expect_whole(s);
+    s.expect_nothing_leaked();
     if (HasFailure()) FAIL() << s.log_text();
     // Nothing was injected any more: every allocation has had its turn.
     if (succeeded && made < n) break;

@@ -156,8 +156,7 @@ void expect_running_and_whole(system& s) {
   for (const dmar_drhd_unit& drhd : s.driver().dmar_drhd_units) {
     EXPECT_EQ(translating(s, static_cast<size_t>(drhd.iommu->seq_id)), !drhd.ignored);
   }
-  EXPECT_EQ(s.k().pages().live_pages(), s.reachable_pages());
-  EXPECT_EQ(s.k().slab().live(), s.reachable_objects());
+  s.expect_nothing_leaked();
 }
 
 void expect_off_and_empty(system& s) {

@@ -257,4 +257,10 @@ int64_t system::reachable_objects() {
   return count + static_cast<int64_t>(drv.device_domains.size());
 }
 
+void system::expect_nothing_leaked() {
+  EXPECT_EQ(kernel_->pages().live_pages(), reachable_pages());
+  EXPECT_EQ(kernel_->slab().live(), reachable_objects());
+  EXPECT_TRUE(kernel_->pages().diagnoses().empty());
+}
+
 }  // namespace iommulab::test

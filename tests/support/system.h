@@ -89,6 +89,8 @@ class system {
   uint64_t reachable_pages();
   /// Kernel objects that the driver's structures reach.
   int64_t reachable_objects();
+  /// What is in use is what the driver's structures reach, and nothing was freed wrongly.
+  void expect_nothing_leaked();
 
  private:
   void add_tables(uint64_t table, unsigned levels, std::set<uint64_t>& pages);
