@@ -141,7 +141,7 @@ TEST_F(dma_pool_golden_test, BlocksInTheKernelsOrder) {
     EXPECT_EQ(slab.live(), 0);
     if (HasFailure()) return;
   }
-  if (runs == 0) GTEST_SKIP() << "no recorded run uses a pool";
+  if (runs == 0) IOMMULAB_MISSING("no recorded run uses a pool");
   RecordProperty("runs", runs);
 }
 
