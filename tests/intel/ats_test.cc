@@ -11,7 +11,7 @@
 #include "intel/expect.h"
 #include "intel/iommu/device.h"
 
-namespace iommulab::test {
+namespace iommulab::test::ats_test {
 namespace {
 
 using ::testing::Contains;
@@ -164,4 +164,4 @@ TEST(ats, is_switched_off_when_the_device_leaves_its_domain) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::ats_test

@@ -20,7 +20,7 @@
 #include "support/call_counter.h"
 #include "support/long_run.h"
 
-namespace iommulab::test {
+namespace iommulab::test::page_table_random_test {
 namespace {
 
 constexpr uint64_t pages_2m = 512;
@@ -316,4 +316,4 @@ INSTANTIATE_TEST_SUITE_P(kinds, random_mappings,
                                          domain_kind{57, 2}));
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::page_table_random_test

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "cli/pagetable/table_ground.h"
+#include "lab/pagetable/table_ground.h"
 
 namespace iommulab::test {
 

@@ -9,7 +9,7 @@
 #include "nlohmann/json.hpp"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::boot_diff_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -62,4 +62,4 @@ TEST(boot_diff_test, json_holds_the_differing_lines_alone) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::boot_diff_test

@@ -10,7 +10,7 @@
 #include "nlohmann/json.hpp"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::boot_json_test {
 namespace {
 
 using nlohmann::json;
@@ -87,4 +87,4 @@ TEST(boot_json_test, a_finding_is_one_document_too) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::boot_json_test

@@ -21,6 +21,9 @@ void PrintTo(const pci_resource& r, std::ostream* out) {
   *out << std::hex << r.start << '-' << r.end << " flags " << r.flags;
 }
 
+}  // namespace iommulab
+
+namespace iommulab::resource_test {
 namespace {
 
 constexpr uint64_t flag_io = 0x100;
@@ -169,4 +172,4 @@ TEST(pci_resources, of_a_bridge_whose_windows_are_shut_or_begin_at_zero_are_none
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::resource_test

@@ -9,7 +9,7 @@
 #include "platform/firmware/support/table_files.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::dmar_builder_test {
 namespace {
 
 namespace layout = dmar_layout;
@@ -89,4 +89,4 @@ TEST(dmar_builder, every_type_comes_back_from_the_decoder_as_it_went_in) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::dmar_builder_test

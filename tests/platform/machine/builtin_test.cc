@@ -17,7 +17,7 @@
 #include "platform/pci/config_bytes.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::builtin_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -232,4 +232,4 @@ TEST(builtin, tables_have_a_sound_checksum_and_length) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::builtin_test

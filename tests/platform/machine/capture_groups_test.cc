@@ -20,7 +20,7 @@
 #include "platform/machine/kernel_log.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::capture_groups_test {
 namespace {
 
 /// The log's "iommu: Adding device" lines up to the end of start-up: what follows the first removal
@@ -166,4 +166,4 @@ TEST(captures, are_there) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::capture_groups_test

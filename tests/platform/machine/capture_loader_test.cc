@@ -21,7 +21,7 @@
 #include "platform/pci/config_bytes.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::capture_loader_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -310,4 +310,4 @@ TEST(golden_hang, has_the_machine_of_its_control_and_the_table_that_it_was_given
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::capture_loader_test
