@@ -27,7 +27,7 @@ constexpr uint64_t pages_2m = 512;
 constexpr uint64_t pages_1g = 512 * 512;
 constexpr uint64_t operations_in_all = 1'000'000;
 constexpr uint64_t kinds_of_domains = 12;
-constexpr uint64_t short_run_divisor = 16;
+constexpr uint64_t short_run_divisor = 10;
 constexpr uint64_t operations_between_full_checks = 250;
 constexpr size_t most_mappings = 200;
 
