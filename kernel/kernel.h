@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // One running system: a machine, the kernel's services on it, and the driver. This is where the
 // rooms are put together; nothing here is global, so several systems can run side by side.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // spin_lock_irqsave(): a spinlock, and no interrupt of the simulated machine is handled while it is
 // held. Interrupts are raised inside register writes here; without this the fault handler would

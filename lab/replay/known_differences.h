@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The one list of differences from real kernels that are meant, and exactly how far each goes.
 // Tests and `iommulab verify` read it; a difference on it is reported with its reason. A test asks

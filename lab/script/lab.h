@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A running system as the operations of a script see it: arenas, devices, and the buffers, pools
 // and domains that operations made under their numbers.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Faults (VT-d 7): what lies in the records when the kernel starts, the fault event, and the log
 // lines, whose words are those of dmar.c.
