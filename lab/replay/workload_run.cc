@@ -207,9 +207,8 @@ class workload_run {
   }
 
   [[nodiscard]] int waiting() const {
-    v4_4::intel_driver& driver = run_->system->driver();
-    const spin_guard guard(driver.deferred.async_umap_flush_lock);
-    return driver.deferred.timer_on ? driver.deferred.list_size : 0;
+    const waiting_unmaps waiting = run_->system->generation().waiting();
+    return waiting.timer_on ? waiting.count : 0;
   }
 
   /// Whether unmaps that waited when a phase began were flushed before its first call.
