@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A kernel with memory and no remapping unit, for page-table code alone: its domains belong to no
 // device and no unit, so nothing has to be flushed.
@@ -15,8 +15,10 @@ namespace iommulab {
 
 class table_ground {
  public:
-  /// With `memory` bytes, of which only what is used costs anything.
-  static absl::StatusOr<std::unique_ptr<table_ground>> create(uint64_t memory);
+  /// With `memory` bytes, of which only what is used costs anything. Calls go to `sink`, when there
+  /// is one; it outlives the ground.
+  static absl::StatusOr<std::unique_ptr<table_ground>> create(uint64_t memory,
+                                                              trace_sink* sink = nullptr);
 
   kernel& system() { return *kernel_; }
   v4_4::intel_driver& driver() { return kernel_->driver(); }

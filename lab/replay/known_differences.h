@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The one list of differences from real kernels that are meant, and exactly how far each goes.
 // Tests and `iommulab verify` read it; a difference on it is reported with its reason. A test asks
@@ -32,7 +32,7 @@ struct table_refusal_said {
 };
 
 struct known_difference {
-  /// Name of the diagnosis, by intel/diagnosis.h; a '*' at its end stands for any characters.
+  /// Name of the diagnosis, by intel/dmar/diagnosis.h; a '*' at its end stands for any characters.
   std::string_view refusal;
   /// The line that a hanging 4.4 prints over and over; empty when it hangs silently.
   std::string_view repeated;
