@@ -17,7 +17,7 @@
 #include "platform/firmware/support/table_files.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::firmware_findings_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -118,4 +118,4 @@ TEST(firmware_findings, a_diagnosis_without_remarkable_behaviour_has_no_sentence
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::firmware_findings_test
