@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Virtual time. It moves only when someone moves it, so a run repeats to the nanosecond.
 // Timers fire inside advance(), in the order of their expiry and, at equal expiry, of arming. The

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // One running system: a machine, the kernel's services on it, and the driver. This is where the
 // rooms are put together; nothing here is global, so several systems can run side by side.
@@ -37,9 +37,9 @@
 #include "core/sysfs.h"
 #include "core/x86_options.h"
 #include "dma/dma_pool.h"
-#include "dma/intel/intel_dma_ops.h"
+#include "dma/v4_4/intel_dma_ops.h"
 #include "dma/x86_dma.h"
-#include "intel/driver.h"
+#include "intel/v4_4/driver.h"
 #include "kernel/pci_drivers.h"
 #include "platform/dma/dma_bus.h"
 #include "platform/interrupt_controller.h"
@@ -112,7 +112,7 @@ class kernel {
   mmio_space& mmio() { return mmio_; }
   interrupt_controller& interrupts() { return interrupts_; }
   irq_vectors& irqs() { return irqs_; }
-  intel_driver& driver() { return *driver_; }
+  v4_4::intel_driver& driver() { return *driver_; }
   std::vector<std::unique_ptr<vtd_unit>>& units() { return units_; }
   /// Null unless asked for.
   [[nodiscard]] const vtd_sanitizer* sanitizer() const { return sanitizer_.get(); }
@@ -151,8 +151,8 @@ class kernel {
   std::unique_ptr<pci_core> pci_;
   std::unique_ptr<pci_drivers> drivers_;
   std::unique_ptr<x86_dma> dma_;
-  std::unique_ptr<intel_driver> driver_;
-  std::unique_ptr<intel_dma_ops> intel_dma_ops_;
+  std::unique_ptr<v4_4::intel_driver> driver_;
+  std::unique_ptr<v4_4::intel_dma_ops> intel_dma_ops_;
 };
 
 }  // namespace iommulab

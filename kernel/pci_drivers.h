@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Device drivers, as far as the bus and the IOMMU see them: who takes which function, and with
 // which DMA masks. They drive nothing.

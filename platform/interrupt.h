@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Where message-signalled interrupts arrive: the interrupt controller of the machine.
 #pragma once

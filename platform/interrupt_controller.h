@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The local APIC of the one processor: messages come in, vectors go to whoever runs on the
 // processor.

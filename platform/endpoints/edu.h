@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A teaching device with a DMA engine: the register interface of QEMU's "edu" (docs/specs/edu.txt).
 //

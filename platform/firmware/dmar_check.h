@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The rules of the VT-d specification's chapter 8 that a table can break while each of its bytes
 // can still be decoded: values out of range, structures that contradict one another.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What can be wrong with a DMAR table. Each refusal and each oddity has an enumerator and a name
 // that stays the same, so that tests, scripts and lists of known differences can refer to it.

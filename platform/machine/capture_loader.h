@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Makes a machine of a capture: a folder that recorded a run of a real kernel in QEMU.
 //

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A machine as plain data: what the loaders and the built-in models produce, and what the
 // composition turns into a running system. State is that of the moment when the kernel starts:

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The interrupt address range, FEEx_xxxxh (VT-d specification 3.14): never memory to a device.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Translation of one request, in the order of the VT-d specification's chapter 3. The common
 // case, an untranslated request that hits both caches, comes straight through.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The command on scripts of its own: what devices see, what unmapping takes away from them, and
 // what the command says about scripts that are wrong.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A bus with functions on it, in front of the unit of vtd/machine.h. Every function may master the
 // bus unless a test says otherwise.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The way of a transaction: who may send one, as whom, in which pieces, and what becomes of each.
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The device by its register interface, as QEMU's docs/specs/edu.txt describes it.
 #include "platform/endpoints/edu.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Packets through descriptor rings in memory, all of it behind the unit.
 #include "platform/endpoints/nic.h"

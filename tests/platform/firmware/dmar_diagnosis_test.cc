@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Each diagnosis is met in bytes broken for it, at the offset and with the value that the breaking
 // says. Offsets are counted by hand: the header has 48 bytes (0x30), a unit with one scope of one
