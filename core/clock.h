@@ -72,6 +72,10 @@ class virtual_clock {
  public:
   [[nodiscard]] uint64_t now_ns() const { return now_ns_; }
 
+  /// The machine's own time: it was on for a while before the kernel's clock began.
+  [[nodiscard]] uint64_t machine_ns() const { return now_ns_ + head_start_ns_; }
+  void set_head_start(uint64_t ns) { head_start_ns_ = ns; }
+
   /// The tick count, from 0.
   [[nodiscard]] uint64_t jiffies() const { return now_ns_ / ns_per_jiffy; }
 
@@ -107,6 +111,7 @@ class virtual_clock {
 
   delivery_gate* gate_ = nullptr;
   uint64_t now_ns_ = 0;
+  uint64_t head_start_ns_ = 0;
   uint64_t armed_ = 0;
   unsigned bh_disabled_ = 0;
   timers hardware_;
