@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Plays a page-table trace on the driver's code: every answer must be the recorded one, the
 // addresses of scatter lists and every entry of each dump included, and in the end no table may be

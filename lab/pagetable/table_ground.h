@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A kernel with memory and no remapping unit, for page-table code alone: its domains belong to no
 // device and no unit, so nothing has to be flushed.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "lab/replay/dmalab_run.h"
 
 #include <map>
@@ -9,20 +9,19 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "lab/replay/capture_files.h"
-#include "lab/script/session.h"
+#include "core/text_source.h"
 #include "lab/replay/boot_mark.h"
 #include "lab/replay/call_listing.h"
+#include "lab/replay/capture_files.h"
 #include "lab/replay/capture_run.h"
 #include "lab/replay/hardware_trace.h"
 #include "lab/replay/log_listing.h"
 #include "lab/replay/table_dump.h"
-#include "core/text_source.h"
+#include "lab/script/session.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::verify {
 namespace {
-
 
 std::string heading(const dmalab::operation& op) {
   return absl::StrFormat("OP %d %s", op.number, op.text);
@@ -214,8 +213,8 @@ class script_run {
 
   void find_call_excuses(const dmalab::operation& op) {
     for (const trace_event& event : events_of(op)) {
-      if (event.kind != trace_kind::note) continue;
-      const known_call_difference* known = find_known_call_difference(event.text);
+      if (event.kind != trace_kind::diagnosis) continue;
+      const known_call_difference* known = find_known_call_difference(event.name);
       if (known == nullptr) continue;
       calls_excused_.insert(op.number);
       reasons_.emplace(known->reason);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The pool operations of the recorded scripts: which block a pool hands out next. What lies under a
 // pool is the record's: when the pool asks for coherent memory, it gets the page that the kernel's

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Register sequences of start-up, put together from the specification's register map (VT-d 3.0,
 // 10.4) and the order in which Linux 4.4 goes about it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Access to the recorded data that the tests compare with. Paths are relative to the golden root
 // ($IOMMULAB_GOLDEN, else tests/golden of the source tree) and name files without ".xz".

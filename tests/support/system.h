@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A running system under a test's eyes: boots a machine, remembers every event, and answers
 // questions about the log, the register accesses and the tables in memory. Tables are read by

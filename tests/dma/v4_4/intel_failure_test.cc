@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Memory runs out at the n-th allocation of a DMA operation, for every n: of pages and of kernel
 // objects. The operation fails whole: nothing leaks, no page of the buffer stays mapped, and the

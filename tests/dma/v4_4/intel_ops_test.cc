@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The intel operations and the IOMMU API where a driver does the unusual, one case a test.
 #include <gtest/gtest.h>

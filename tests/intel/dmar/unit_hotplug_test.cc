@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Units that come and go while the system runs: dmar_device_add() and dmar_device_remove() (Linux
 // v4.4 drivers/iommu/dmar.c; VT-d specification 8.8). The _DSM of a test returns structures that

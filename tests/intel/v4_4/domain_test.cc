@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Domains: their ids, which are each unit's own and few, who counts on them, and their end.
 #include "intel/v4_4/domain.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Memory runs out at the n-th allocation of a boot, for every n: of pages (tables, queues) and of
 // kernel objects; once, and from there on. However it ends, nothing leaks, nothing is freed twice,
@@ -251,7 +251,7 @@ INSTANTIATE_TEST_SUITE_P(boots, every_allocation,
 TEST(no_vector, switches_off_the_units_that_were_on) {
   for (size_t vectors = 0; vectors < 4; ++vectors) {
     system s(server_machine());
-    s.k().interrupts().limit(vectors);
+    s.k().irqs().limit(vectors);
     EXPECT_EQ(s.boot().intel_iommu_init, -EINVAL);
     EXPECT_EQ(s.logged("DMAR: No free IRQ vectors"), 1);
     EXPECT_EQ(s.logged("DMAR: Initialization failed"), 1);

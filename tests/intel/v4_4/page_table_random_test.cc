@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Random mapping, mapping over, unmapping whole and in parts, clearing and freeing, in domains of
 // two to five levels with and without superpages, against a flat shadow: a list of what should be

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Second-level tables read from memory by the VT-d specification's arithmetic (3.4.2, 9.8): nine
 // bits of a page's number a level, bits 1:0 present, bit 7 a superpage. Nothing of the driver's.

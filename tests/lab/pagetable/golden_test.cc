@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Every recorded run of the kernel's page-table code, operation for operation: results, warnings,
 // scatter lists' addresses, dumps and numbers of tables; as the driver works when nobody listens,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The walk over dumps of a real kernel's tables against what QEMU's VT-d did with these tables:
 // its `vtd_dmar_translate` and `vtd_dmar_fault` events up to the moment of the dump.

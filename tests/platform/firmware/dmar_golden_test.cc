@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Tables that Linux 4.4 was booted with: what its log says of them, and what it did, against what
 // our findings say.
@@ -120,32 +120,6 @@ TEST_F(dmar_golden, every_firmware_case_has_the_findings_that_its_description_na
     ++seen;
   }
   if (seen == 0) IOMMULAB_MISSING("no case with a description is there");
-}
-
-TEST_F(dmar_golden, what_the_findings_say_of_linux_is_what_linux_did) {
-  const fs::path list = *folder_ / "firmware/summary.tsv";
-  if (!golden::exists(list)) IOMMULAB_MISSING("no " << list);
-  const testing::tsv_table summary(list);
-  std::size_t seen = 0;
-  for (std::size_t row = 0; row < summary.rows(); ++row) {
-    const std::string id = summary.cell(row, "case");
-    SCOPED_TRACE(id);
-    const fs::path file = *folder_ / "firmware" / id / "DMAR-given.bin";
-    if (!fs::exists(file)) continue;
-    const dmar_table table = decode_dmar(testing::bytes_of(file));
-    bool hang = false;
-    bool off = false;
-    for (const dmar_finding& finding : table.findings) {
-      hang |= finding.linux_4_4.find("loops forever") != std::string::npos;
-      off |= finding.linux_4_4.find("runs without I") != std::string::npos;
-    }
-    EXPECT_EQ(hang, summary.cell(row, "boots") == "HANG");
-    if (off) {
-      EXPECT_EQ(summary.cell(row, "dma_ops"), "no-iommu");
-    }
-    ++seen;
-  }
-  if (seen == 0) IOMMULAB_MISSING("no case of " << list << " is there");
 }
 
 /// The structures in the words in which Linux 4.4 logs them, from our decode.

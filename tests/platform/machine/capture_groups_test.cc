@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Each recorded machine, scanned and grouped, against what the kernel of the recording reported.
 // The driver is a stand-in that takes the devices which the kernel's own driver took.

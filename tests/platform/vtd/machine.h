@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A machine for tests of the unit: memory, a unit, an interrupt sink that remembers, and tables
 // built by shifting and adding here, not by the data sheet under test.

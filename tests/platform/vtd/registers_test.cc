@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Access rules of every register, bit by bit. The table here is written from the specification's
 // register pictures, not from the unit's own rows.
