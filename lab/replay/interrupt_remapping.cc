@@ -30,7 +30,8 @@ bool is_type(const queue_descriptor& descriptor, vtd::descriptor_type type) {
 /// Follows a trace and keeps what has nothing to do with interrupts.
 class filter {
  public:
-  explicit filter(const hardware_trace& trace) : trace_(trace) {}
+  filter(const hardware_trace& trace, size_t start_up_end)
+      : trace_(trace), start_up_end_(start_up_end) {}
 
   hardware_trace run() && {
     for (size_t i = 0; i < trace_.accesses.size(); ++i) take(i);
@@ -42,6 +43,7 @@ class filter {
   void take(size_t i) {
     register_access access = trace_.accesses[i];
     const absl::Span<const queue_descriptor> submitted = submitted_by(i);
+    if (access.line > start_up_end_) return take_submission(access, submitted);
     const bool polls = !access.is_write && access.offset == vtd::gsts_reg;
     if (polls && (behind_command_ || sets_table(i + 1))) return;
     behind_command_ = false;
@@ -52,6 +54,10 @@ class filter {
       command_ = access.value & ~one_shot_commands;
       if (behind_command_) return;
     }
+    take_submission(access, submitted);
+  }
+
+  void take_submission(register_access access, absl::Span<const queue_descriptor> submitted) {
     if (!submitted.empty()) {
       taken_ += submitted.size();
       if (is_type(submitted.front(), vtd::descriptor_type::interrupt_entry)) return;
@@ -92,6 +98,7 @@ class filter {
   }
 
   const hardware_trace& trace_;
+  const size_t start_up_end_;  ///< last line of the start-up
   hardware_trace kept_;
   uint64_t command_ = 0;         ///< what stays set in GCMD, without what concerns interrupts
   bool behind_command_ = false;  ///< a command was left out, and the reads behind it go too
@@ -100,8 +107,8 @@ class filter {
 
 }  // namespace
 
-hardware_trace without_interrupt_remapping(const hardware_trace& trace) {
-  return filter(trace).run();
+hardware_trace without_interrupt_remapping(const hardware_trace& trace, size_t start_up_end) {
+  return filter(trace, start_up_end).run();
 }
 
 std::vector<call_event> without_interrupt_remapping(absl::Span<const call_event> events) {
