@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -75,6 +76,7 @@ absl::Status check_trace_reaches(const capture_folder& folder, const trace_mark&
     return line_error(folder.file_path(trace_file), 0, "trace", "",
                       "it is missing, and vtd-marks.txt names its lines");
   }
+  if (const auto trace = read_trace_lines(folder, 1, SIZE_MAX); !trace.ok()) return trace.status();
   const auto lines = folder.read_lines(trace_file);
   if (!lines.ok()) return lines.status();
   if (lines->size() >= last.line) return absl::OkStatus();

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -177,14 +179,37 @@ class script_comparison {
       all.insert(all.end(), tree.begin(), tree.end());
       return all;
     };
-    const std::string heading = operation_heading(op);
-    const numbered_lines theirs = lines(captured.events, captured.heading);
-    absl::Span<const call_event> strict = ours;
-    if (excuse(index).died) strict = strict.first(std::min(ours.size(), captured.events.size()));
-    const auto& other = excuse(index).other_calls;
-    sides.add(theirs, lines(ours, heading),
-              lines(without_calls_below(captured.events, other), captured.heading),
-              lines(without_calls_below(strict, other), heading));
+    const std::string heading = tree_heading(op, captured.heading);
+    sides.add(lines(captured.events, captured.heading), lines(ours, heading),
+              lines(strict(index, captured.events, captured.events.size()), captured.heading),
+              lines(strict(index, ours, captured.events.size()), heading));
+  }
+
+  /// The tracer cuts a mark where its buffer ends.
+  static std::string tree_heading(const dmalab::operation& op, std::string_view captured) {
+    constexpr size_t shortest_cut = 200;
+    std::string heading = operation_heading(op);
+    const bool is_cut = captured.size() >= shortest_cut && heading.starts_with(captured);
+    return is_cut ? std::string(captured) : heading;
+  }
+
+  /// What of one side's calls must be the same: where the kernel died, as many as it had made, but
+  /// for the call of the function in which it died.
+  [[nodiscard]] std::vector<call_event> strict(size_t index, absl::Span<const call_event> events,
+                                               size_t made) const {
+    const operation_excuse& e = excuse(index);
+    if (e.died) {
+      const bool in_last = made != 0 && is_last_call(index, e.known->died_in);
+      events = events.first(std::min(events.size(), in_last ? made - 1 : made));
+    }
+    std::vector<call_event> kept = without_calls_below(events, e.other_calls);
+    if (e.known == nullptr || e.known->further_call.empty()) return kept;
+    return without_leaves(kept, e.known->further_call);
+  }
+
+  [[nodiscard]] bool is_last_call(size_t index, std::string_view function) const {
+    const call_event& last = played_.captured_calls(*played_.outcomes()[index].op).events.back();
+    return last.what == call_event::kind::enter && last.text == function;
   }
 
   void compare_dump(const std::string& name, const numbered_lines& ours) {

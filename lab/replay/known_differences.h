@@ -63,6 +63,8 @@ struct known_operation_difference {
   /// The line must name an old entry that is a superpage and a new one that is not: "already set
   /// (to 3da00083 not 3d400003)".
   bool inside_superpage = false;
+  /// A function that 4.4 calls on what it wrote, and we do not; empty for none.
+  std::string_view further_call;
   std::string_view reason;
 };
 

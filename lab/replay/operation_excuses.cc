@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab/replay/operation_excuses.h"
 
+#include <string_view>
 #include <utility>
 
 #include "lab/replay/log_listing.h"
@@ -29,8 +30,15 @@ std::set<std::string> functions_with_other_calls(absl::Span<const trace_event> e
 }  // namespace
 
 numbered_lines captured_operation_log(const dmalab::operation& op) {
+  constexpr std::string_view cut_here = "[ cut here ]";
+  const std::optional<dmalab::kernel_death> death = op.death();
   numbered_lines raw;
   for (const dmalab::log_record& record : op.ordered_log()) {
+    // The report of a death is no warning.
+    if (death && (record.text.find(cut_here) != std::string::npos ||
+                  record.text.find(death->message) != std::string::npos)) {
+      break;
+    }
     raw.push_back({record.line, record.text});
   }
   return driver_lines(raw);
@@ -73,6 +81,20 @@ std::vector<call_event> without_calls_below(absl::Span<const call_event> events,
     if (excused == 0) kept.push_back(event);
     if (enters && ++depth > 0 && excused == 0 && names.contains(event.text)) excused = depth;
     if (event.what == call_event::kind::exit && depth > 0) --depth;
+  }
+  return kept;
+}
+
+std::vector<call_event> without_leaves(absl::Span<const call_event> events, std::string_view name) {
+  std::vector<call_event> kept;
+  for (size_t i = 0; i < events.size(); ++i) {
+    const bool is_leaf = events[i].what == call_event::kind::enter && events[i].text == name &&
+                         i + 1 < events.size() && events[i + 1].what == call_event::kind::exit;
+    if (is_leaf) {
+      ++i;
+    } else {
+      kept.push_back(events[i]);
+    }
   }
   return kept;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lab/replay/known_differences.h"
@@ -31,11 +32,13 @@ struct operation_excuses {
 
 operation_excuses find_excuses(const played_script& played);
 
-/// The driver's lines that the kernel printed in the operation.
+/// The driver's lines that the kernel printed in the operation, before it died.
 numbered_lines captured_operation_log(const dmalab::operation& op);
 
 /// Without what lies below a call of one of `names`.
 std::vector<call_event> without_calls_below(absl::Span<const call_event> events,
                                             const std::set<std::string>& names);
+/// Without the calls of `name` that call nothing.
+std::vector<call_event> without_leaves(absl::Span<const call_event> events, std::string_view name);
 
 }  // namespace iommulab::verify

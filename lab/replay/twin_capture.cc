@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "lab/replay/capture_files.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::verify {
@@ -54,11 +55,15 @@ absl::StatusOr<run_description> describe(const capture_folder& folder) {
   return run;
 }
 
-/// How good a witness `other` is; the less the better, none for a run of other devices.
-std::optional<int> distance(const run_description& plain, const run_description& other) {
+/// How good a witness `other` is; the less the better, none for a run of other devices. Where only
+/// the boot is to be played, the same options come first: they decide at which addresses pages are
+/// looked up.
+std::optional<int> distance(const run_description& plain, const run_description& other,
+                            bool only_boot) {
   if (plain.devices != other.devices) return std::nullopt;
-  const int work = plain.workload == other.workload ? 0 : 2;
-  return work + (plain.options == other.options ? 0 : 1);
+  const int work = plain.workload == other.workload ? 0 : 1;
+  const int options = plain.options == other.options ? 0 : 1;
+  return only_boot ? 2 * options + work : 2 * work + options;
 }
 
 absl::StatusOr<std::optional<twin_capture>> open_sibling(const std::string& path) {
@@ -98,7 +103,7 @@ absl::StatusOr<std::optional<twin_capture>> find_twin(const capture_folder& plai
     if (!folder.ok() || !folder->has_recorded_calls()) continue;  // damaged, but not what was asked
     const auto run = describe(*folder);
     if (!run.ok()) continue;
-    const std::optional<int> away = distance(*wanted, *run);
+    const std::optional<int> away = distance(*wanted, *run, plain.has(script_file));
     if (!away || (best && *away >= best_distance)) continue;
     best_distance = *away;
     best = twin_capture{*std::move(folder), run->workload != wanted->workload};
