@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // One event stream for everything that can be watched: function entries and exits, the notes
 // that a function prints about its arguments and results, register accesses, table writes,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "cli/dma/dma_text.h"
 
 #include <set>
@@ -131,7 +131,7 @@ void add_overwritten(kernel& system, const verify::known_operation_difference& k
 }
 
 std::string state_text(kernel& system, const script& from, const outcome& o) {
-  const intel_driver& driver = system.driver();
+  const v4_4::intel_driver& driver = system.driver();
   std::string text =
       absl::StrFormat("state: %d waiting for a flush, the unmap timer is %s; %d domains\n",
                       o.list_size, o.timer_on ? "on" : "off", driver.live_domains());

@@ -1,10 +1,10 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "dma/direct/generic_coherent.h"
 
 #include "core/dma/dma_mapping.h"
 #include "core/trace.h"
 #include "dma/contiguous/dma_contiguous.h"
-#include "dma/pages.h"
+#include "dma/memory/pages.h"
 
 namespace iommulab {
 namespace {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "dma/swiotlb/swiotlb.h"
 
 #include "absl/strings/str_format.h"
@@ -6,7 +6,7 @@
 #include "core/panic.h"
 #include "core/trace.h"
 #include "dma/direct/generic_coherent.h"
-#include "dma/pages.h"
+#include "dma/memory/pages.h"
 
 namespace iommulab {
 namespace {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A kernel with memory and no remapping unit, for page-table code alone: its domains belong to no
 // device and no unit, so nothing has to be flushed.
@@ -9,17 +9,19 @@
 
 #include "kernel/kernel.h"
 #include "core/status.h"
-#include "intel/iommu/dmar_domain.h"
+#include "intel/v4_4/dmar_domain.h"
 
 namespace iommulab {
 
 class table_ground {
  public:
-  /// With `memory` bytes, of which only what is used costs anything.
-  static absl::StatusOr<std::unique_ptr<table_ground>> create(uint64_t memory);
+  /// With `memory` bytes, of which only what is used costs anything. Calls go to `sink`, when there
+  /// is one; it outlives the ground.
+  static absl::StatusOr<std::unique_ptr<table_ground>> create(uint64_t memory,
+                                                              trace_sink* sink = nullptr);
 
   kernel& system() { return *kernel_; }
-  intel_driver& driver() { return kernel_->driver(); }
+  v4_4::intel_driver& driver() { return kernel_->driver(); }
   /// Pages in use now, of whatever kind.
   uint64_t live_pages() { return kernel_->pages().live_pages(); }
 
@@ -39,12 +41,12 @@ class table_domain {
   table_domain(const table_domain&) = delete;
   table_domain& operator=(const table_domain&) = delete;
 
-  dmar_domain& operator*() { return domain_; }
-  dmar_domain* operator->() { return &domain_; }
+  v4_4::dmar_domain& operator*() { return domain_; }
+  v4_4::dmar_domain* operator->() { return &domain_; }
 
  private:
-  intel_driver& drv_;
-  dmar_domain domain_;
+  v4_4::intel_driver& drv_;
+  v4_4::dmar_domain domain_;
 };
 
 }  // namespace iommulab

@@ -10,7 +10,7 @@
 namespace iommulab::verify {
 namespace {
 
-/// The functions in which our run noted that its calls differ, with the reasons.
+/// The functions in which our run reported that its calls differ, with the reasons.
 std::set<std::string> functions_with_other_calls(absl::Span<const trace_event> events,
                                                  std::set<std::string>& reasons) {
   std::set<std::string> found;
@@ -18,8 +18,8 @@ std::set<std::string> functions_with_other_calls(absl::Span<const trace_event> e
   for (const trace_event& event : events) {
     if (event.kind == trace_kind::call_enter) open.emplace_back(event.name);
     if (event.kind == trace_kind::call_exit && !open.empty()) open.pop_back();
-    if (event.kind != trace_kind::note || open.empty()) continue;
-    const known_call_difference* known = find_known_call_difference(event.text);
+    if (event.kind != trace_kind::diagnosis || open.empty()) continue;
+    const known_call_difference* known = find_known_call_difference(event.name);
     if (known == nullptr) continue;
     found.insert(open.back());
     reasons.emplace(known->reason);

@@ -6,9 +6,9 @@
 namespace iommulab::verify {
 
 int waiting_unmaps(kernel& system) {
-  intel_driver& driver = system.driver();
-  const spin_guard guard(driver.async_umap_flush_lock);
-  return driver.timer_on ? driver.list_size : 0;
+  v4_4::intel_driver& driver = system.driver();
+  const spin_guard guard(driver.deferred.async_umap_flush_lock);
+  return driver.deferred.timer_on ? driver.deferred.list_size : 0;
 }
 
 bool unseen_drivers::flush_once() {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // VFIO as the IOMMU sees it: a driver takes a device, its group is watched and claimed, a domain of
 // its own is attached to the group, memory is mapped and unmapped, and the device moves data.
@@ -60,7 +60,7 @@ class vfio_player {
   bool is_bound_ = false;
   iommu_group* group_ = nullptr;
   iommu_group_notifier_block listener_;
-  iommu_domain* domain_ = nullptr;
+  v4_4::iommu_domain* domain_ = nullptr;
   std::map<uint64_t, std::pair<phys_addr, uint64_t>> mapped_;  ///< by address: page and bytes
   uint64_t read_from_ = 0;  ///< where the last transfer to the device came from
   bool has_read_ = false;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Translation under the sanitizer's eyes: the same answer, and a look at the caches before and
 // after to see where it came from.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A running system under a test's eyes: boots a machine, remembers every event, and answers
 // questions about the log, the register accesses and the tables in memory. Tables are read by
@@ -39,7 +39,7 @@ class system {
   boot_outcome outcome;
 
   kernel& k() { return *kernel_; }
-  intel_driver& driver() { return kernel_->driver(); }
+  v4_4::intel_driver& driver() { return kernel_->driver(); }
   vtd_unit& unit(size_t index = 0) { return *kernel_->units()[index]; }
   trace_recorder& events() { return events_; }
   pci_dev& function(source_id id);
@@ -89,10 +89,12 @@ class system {
   uint64_t reachable_pages();
   /// Kernel objects that the driver's structures reach.
   int64_t reachable_objects();
+  /// What is in use is what the driver's structures reach, and nothing was freed wrongly.
+  void expect_nothing_leaked();
 
  private:
   void add_tables(uint64_t table, unsigned levels, std::set<uint64_t>& pages);
-  std::set<dmar_domain*> domains();
+  std::set<v4_4::dmar_domain*> domains();
 
   trace_recorder events_;
   std::unique_ptr<kernel> kernel_;

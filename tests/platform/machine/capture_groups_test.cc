@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Each recorded machine, scanned and grouped, against what the kernel of the recording reported.
 // The driver is a stand-in that takes the devices which the kernel's own driver took.
@@ -11,13 +11,14 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
-#include "core/iommu/iommu.h"
 #include "core/iommu/iommu_sysfs.h"
+#include "core/iommu/v4_4/iommu_ops.h"
 #include "core/pci/pci.h"
 #include "core/sysfs.h"
 #include "golden_folder.h"
 #include "platform/machine/capture_loader.h"
 #include "platform/machine/kernel_log.h"
+#include "support/golden.h"
 
 namespace iommulab::capture_groups_test {
 namespace {
@@ -58,7 +59,7 @@ struct system_under_test {
   std::unique_ptr<pci_machine> machine;
   std::unique_ptr<pci_core> pci;
   std::set<std::string> taken;
-  iommu_ops ops;
+  v4_4::iommu_ops ops;
 
   void scan(const machine_config& config) {
     iommu_init(iommu);
@@ -75,7 +76,7 @@ struct system_under_test {
     ops.add_device = [this](device& dev) {
       if (!taken.contains(dev.name)) return -ENODEV;
       int error = 0;
-      iommu_group* group = iommu_group_get_for_dev(dev, error);
+      iommu_group* group = v4_4::iommu_group_get_for_dev(dev, error);
       if (group == nullptr) return error;
       iommu_group_put(group);
       return 0;
@@ -158,7 +159,7 @@ INSTANTIATE_TEST_SUITE_P(golden, capture, testing::ValuesIn(golden_captures()),
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(capture);
 
 TEST(captures, are_there) {
-  if (golden_captures().empty()) GTEST_SKIP() << "no golden data below " << golden_root();
+  if (golden_captures().empty()) IOMMULAB_MISSING("no golden data below " << golden::root());
   for (const std::string& folder : golden_captures()) {
     EXPECT_TRUE(source_exists(folder + "/dmesg.txt")) << folder;
   }

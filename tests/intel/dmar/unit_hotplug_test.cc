@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Units that come and go while the system runs: dmar_device_add() and dmar_device_remove() (Linux
+// v4.4 drivers/iommu/dmar.c; VT-d specification 8.8). The _DSM of a test returns structures that
+// it built itself.
+#include <cerrno>
+#include <map>
+
+#include "intel/dmar/hotplug.h"
+#include "intel/dmar/table.h"
+#include "intel/expect.h"
+
+namespace iommulab::test::unit_hotplug_test {
+namespace {
+
+constexpr uint64_t second_base = 0xfeda0000;
+
+// The structures of a table, without its header.
+std::vector<uint8_t> structures(const dmar_builder& builder) {
+  std::vector<uint8_t> bytes = builder.finish();
+  bytes.erase(bytes.begin(), bytes.begin() + 48);
+  return bytes;
+}
+
+struct device_of_acpi {
+  std::map<dmar_dsm_function, std::vector<uint8_t>> functions;
+
+  [[nodiscard]] dmar_dsm dsm() const {
+    return [this](dmar_dsm_function f) -> std::optional<std::vector<uint8_t>> {
+      const auto it = functions.find(f);
+      if (it == functions.end()) return std::nullopt;
+      return it->second;
+    };
+  }
+};
+
+constexpr source_id in_scope = at(0, 4);
+constexpr source_id port = at(0, 5);
+
+// A system whose table names one unit while its hardware has two, booted. Of its functions, one and
+// a root port are pulled out and found again by the tests.
+struct unit_hotplug : testing::Test {
+  unit_hotplug() {
+    small_machine machine;
+    machine.add_unit(second_base);
+    machine.add_function(plain_function(in_scope, 0x8086, 0x10d3, 0x020000));
+    machine.add_function(function_builder(port, 0x8086, 0x3420, 0x060400)
+                             .bridge(0, 1, 1)
+                             .express(pci_exp_type::root_port, 0x40)
+                             .build());
+    machine.table = dmar_builder(39).add_drhd(1, 0, small_unit_base).finish();
+    s = std::make_unique<system>(machine.build());
+    s->boot();
+    s->k().finish_boot();
+    plugged.functions[dmar_dsm_function::drhd] =
+        structures(dmar_builder(39).add_drhd(0, 1, second_base));
+  }
+
+  [[nodiscard]] size_t known_units() const { return s->driver().dmar_drhd_units.size(); }
+  [[nodiscard]] bool translating(size_t unit) {
+    return (s->unit(unit).peek(vtd_register::gsts) & te) != 0;
+  }
+
+  void pull_out(source_id id) { set("bus/pci/devices/" + to_string(id) + "/remove"); }
+  void rescan() { set("bus/pci/rescan"); }
+  void set(const std::string& file) { ASSERT_TRUE(s->k().sysfs().write(file, "1").ok()) << file; }
+
+  std::unique_ptr<system> s;
+  device_of_acpi plugged;
+};
+
+TEST_F(unit_hotplug, a_unit_that_is_added_translates_and_has_a_class_device) {
+  ASSERT_EQ(s->outcome.intel_iommu_init, 0);
+  ASSERT_FALSE(translating(1));
+  EXPECT_EQ(dmar_device_add(s->driver(), plugged.dsm()), 0);
+  EXPECT_EQ(known_units(), 2u);
+  EXPECT_TRUE(translating(1));
+  EXPECT_TRUE(s->k().sysfs().exists("class/iommu/dmar1"));
+  // intel_iommu_add(): root pointer, then both global invalidations, then translation.
+  EXPECT_EQ(s->written(0x20, "dmar1").size(), 1u);
+  EXPECT_EQ(s->descriptors("dmar1").size(), 2u);
+  EXPECT_TRUE(s->log_contains("dmar1: reg_base_addr feda0000"));
+}
+
+TEST_F(unit_hotplug, a_unit_that_is_removed_leaves_nothing) {
+  const uint64_t pages = s->k().pages().live_pages();
+  const int64_t objects = s->k().slab().live();
+  ASSERT_EQ(dmar_device_add(s->driver(), plugged.dsm()), 0);
+  EXPECT_GT(s->k().pages().live_pages(), pages);
+  EXPECT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), 0);
+  EXPECT_EQ(known_units(), 1u);
+  EXPECT_FALSE(translating(1));
+  EXPECT_EQ(s->k().pages().live_pages(), pages);
+  EXPECT_EQ(s->k().slab().live(), objects);
+  EXPECT_FALSE(s->k().sysfs().exists("class/iommu/dmar1"));
+  // Sequence ids are given out again.
+  EXPECT_EQ(dmar_device_add(s->driver(), plugged.dsm()), 0);
+  EXPECT_TRUE(s->k().sysfs().exists("class/iommu/dmar1"));
+}
+
+TEST_F(unit_hotplug, every_allocation_may_fail_and_nothing_stays) {
+  const uint64_t pages = s->k().pages().live_pages();
+  const int64_t objects = s->k().slab().live();
+  constexpr uint64_t enough = 40;
+  unsigned failures = 0;
+  for (uint64_t n = 1; n <= enough; ++n) {
+    for (const bool page : {true, false}) {
+      page ? s->k().pages().fail_at(n) : s->k().slab().fail_at(n);
+      const int ret = dmar_device_add(s->driver(), plugged.dsm());
+      s->k().pages().fail_at(0);
+      s->k().slab().fail_never();
+      if (ret != 0) {
+        ++failures;
+      } else {
+        ASSERT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), 0);
+      }
+      ASSERT_EQ(s->k().pages().live_pages(), pages) << "page " << page << " " << n;
+      ASSERT_EQ(s->k().slab().live(), objects) << "page " << page << " " << n;
+      ASSERT_EQ(known_units(), 1u);
+      ASSERT_FALSE(translating(1));
+    }
+  }
+  EXPECT_GT(failures, 3u);
+  EXPECT_TRUE(s->k().pages().diagnoses().empty());
+}
+
+// dmar_validate_one_drhd() comes first: a base where nothing answers but all ones is refused.
+TEST_F(unit_hotplug, a_unit_that_is_not_there_is_refused) {
+  plugged.functions[dmar_dsm_function::drhd] = structures(dmar_builder(39).add_drhd(0, 1, 0));
+  EXPECT_EQ(dmar_device_add(s->driver(), plugged.dsm()), -EINVAL);
+  EXPECT_EQ(known_units(), 1u);
+  EXPECT_EQ(s->driver().diagnoses.back().what, table_refusal::drhd_base_zero);
+}
+
+// The walk takes only the structure that the function is for; others have no handler.
+TEST_F(unit_hotplug, another_structure_than_the_functions_is_refused) {
+  plugged.functions[dmar_dsm_function::drhd] =
+      structures(dmar_builder(39).add_rmrr(0, 0x1000, 0x1fff));
+  EXPECT_EQ(dmar_device_add(s->driver(), plugged.dsm()), -EINVAL);
+  EXPECT_TRUE(s->log_contains("No handler for DMAR structure type 1"));
+}
+
+TEST_F(unit_hotplug, a_buffer_without_a_unit_is_said_and_does_nothing) {
+  plugged.functions[dmar_dsm_function::drhd] = {};
+  EXPECT_EQ(dmar_device_add(s->driver(), plugged.dsm()), 0);
+  EXPECT_TRUE(s->log_contains("No DRHD structures in buffer returned by _DSM method"));
+}
+
+TEST_F(unit_hotplug, root_ports_with_ats_come_and_go_with_it) {
+  plugged.functions[dmar_dsm_function::atsr] = structures(dmar_builder(39).add_atsr(1, 1));
+  ASSERT_EQ(dmar_device_add(s->driver(), plugged.dsm()), 0);
+  EXPECT_EQ(s->driver().dmar_atsr_units.size(), 1u);
+  EXPECT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), 0);
+  EXPECT_TRUE(s->driver().dmar_atsr_units.empty());
+}
+
+// dmar_hp_remove_drhd(): what a unit is for goes before it does. Both of its structures stay.
+TEST_F(unit_hotplug, a_unit_with_a_device_in_its_scope_is_not_removed) {
+  const dmar_scope_spec scope[] = {dmar_scope_spec::endpoint(0, {{4, 0}})};
+  plugged.functions[dmar_dsm_function::drhd] =
+      structures(dmar_builder(39).add_drhd(0, 0, second_base, scope));
+  plugged.functions[dmar_dsm_function::atsr] = structures(dmar_builder(39).add_atsr(1, 1));
+  pull_out(in_scope);
+  ASSERT_EQ(dmar_device_add(s->driver(), plugged.dsm()), 0);
+  rescan();
+  EXPECT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), -EBUSY);
+  EXPECT_EQ(known_units(), 2u);
+  EXPECT_EQ(s->driver().dmar_atsr_units.size(), 1u);
+  EXPECT_TRUE(translating(1));
+
+  pull_out(in_scope);
+  EXPECT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), 0);
+  EXPECT_EQ(known_units(), 1u);
+  EXPECT_FALSE(translating(1));
+}
+
+// dmar_check_one_atsr(): the same of root ports.
+TEST_F(unit_hotplug, a_unit_whose_root_port_is_there_is_not_removed) {
+  const dmar_scope_spec scope[] = {dmar_scope_spec::bridge(0, {{5, 0}})};
+  plugged.functions[dmar_dsm_function::atsr] = structures(dmar_builder(39).add_atsr(0, 0, scope));
+  pull_out(port);
+  ASSERT_EQ(dmar_device_add(s->driver(), plugged.dsm()), 0);
+  rescan();
+  EXPECT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), -EBUSY);
+  EXPECT_EQ(known_units(), 2u);
+  EXPECT_TRUE(translating(1));
+  pull_out(port);
+  EXPECT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), 0);
+  EXPECT_TRUE(s->driver().dmar_atsr_units.empty());
+  EXPECT_EQ(known_units(), 1u);
+}
+
+// dmar_in_use(): with remapping off nothing is looked at.
+TEST(unit_hotplug_off, does_nothing) {
+  small_machine machine;
+  machine.add_unit(second_base);
+  machine.table = dmar_builder(39).add_drhd(1, 0, small_unit_base).finish();
+  system s(machine.build(), "intel_iommu=off");
+  s.boot();
+  s.k().finish_boot();
+  EXPECT_EQ(dmar_device_add(s.driver(),
+                            [](dmar_dsm_function) -> std::optional<std::vector<uint8_t>> {
+                              ADD_FAILURE() << "the _DSM was asked";
+                              return std::nullopt;
+                            }),
+            0);
+}
+
+}  // namespace
+}  // namespace iommulab::test::unit_hotplug_test
