@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -220,6 +221,37 @@ class script_reader {
   script script_;
 };
 
+/// "[  109.452552] Kernel BUG at ffffffff8123372e [verbose debug info unavailable]"
+std::optional<kernel_death> death_message(std::string_view record) {
+  for (const std::string_view message :
+       {"Kernel BUG at ", "BUG: unable to handle kernel paging request at ",
+        "BUG: unable to handle kernel NULL pointer dereference at "}) {
+    const size_t at = record.find(message);
+    if (at == std::string_view::npos) continue;
+    const std::string_view rest = record.substr(at + message.size());
+    kernel_death death;
+    if (!parse_hex(rest.substr(0, rest.find(' ')), death.address)) continue;
+    death.message = std::string(message);
+    return death;
+  }
+  return std::nullopt;
+}
+
+/// "RIP: 0010:[<…>]  [<…>] intel_unmap.part.0.isra.0+0x181/0x1d0": compilers add suffixes. Empty
+/// for any other line.
+std::string dead_function(std::string_view record) {
+  const size_t at = record.find("RIP");
+  const size_t end = record.rfind('+');
+  if (at == std::string_view::npos || end == std::string_view::npos || end < at) return {};
+  const size_t space = record.rfind(' ', end);
+  const std::string_view name = record.substr(space + 1, end - space - 1);
+  return std::string(name.substr(0, name.find('.')));
+}
+
+bool mentions_address(std::string_view record, uint64_t address) {
+  return record.find(absl::StrFormat("%x", address)) != std::string_view::npos;
+}
+
 }  // namespace
 
 std::vector<log_record> operation::ordered_log() const {
@@ -229,19 +261,26 @@ std::vector<log_record> operation::ordered_log() const {
   return ordered;
 }
 
-std::string operation::died_in() const {
-  if (!died()) return {};
+std::optional<kernel_death> operation::death() const {
+  if (!died()) return std::nullopt;
+  std::optional<kernel_death> death;
+  std::vector<std::string> functions;
+  size_t mentions = 0;
+  bool ends = false;
   for (const log_record& record : log) {
-    // "RIP: 0010:[<…>]  [<…>] intel_unmap.part.0.isra.0+0x181/0x1d0": compilers add suffixes.
-    const std::string_view said = record.text;
-    const size_t at = said.find("IP: ");
-    const size_t end = said.rfind('+');
-    if (at == std::string_view::npos || end == std::string_view::npos || end < at) continue;
-    const size_t space = said.rfind(' ', end);
-    const std::string_view name = said.substr(space + 1, end - space - 1);
-    return std::string(name.substr(0, name.find('.')));
+    if (!death) death = death_message(record.text);
+    if (const std::string function = dead_function(record.text); !function.empty()) {
+      functions.push_back(function);
+    }
+    if (death && mentions_address(record.text, death->address)) ++mentions;
+    ends = ends || record.text.find("---[ end trace ") != std::string::npos;
   }
-  return {};
+  // The message itself and the registers both have the address.
+  const bool whole = death && ends && mentions > 1 && functions.size() > 1 &&
+                     std::equal(std::next(functions.begin()), functions.end(), functions.begin());
+  if (!whole) return std::nullopt;
+  death->function = functions.front();
+  return death;
 }
 
 std::optional<uint64_t> first_fault_ns(const script& from) {
