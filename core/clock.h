@@ -18,6 +18,10 @@ namespace iommulab {
 
 class virtual_clock;
 
+inline constexpr uint64_t ns_per_us = 1'000;
+inline constexpr uint64_t ns_per_ms = 1'000'000;
+inline constexpr uint64_t ns_per_second = 1'000'000'000;
+
 /// The kernel's tick: HZ is 250 in the kernel that the captures are of. Timers of the kernel expire
 /// at a tick.
 inline constexpr uint64_t ns_per_jiffy = 4'000'000;
@@ -64,7 +68,6 @@ class virtual_timer {
 
 /// msecs_to_jiffies(): rounded up.
 constexpr uint64_t msecs_to_jiffies(uint64_t ms) {
-  constexpr uint64_t ns_per_ms = 1'000'000;
   return (ms * ns_per_ms + ns_per_jiffy - 1) / ns_per_jiffy;
 }
 

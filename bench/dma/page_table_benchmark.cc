@@ -92,7 +92,8 @@ void look_up(benchmark::State& state) {
   size_t at = 0;
   for (auto _ : state) {
     int level = 0;
-    benchmark::DoNotOptimize(pfn_to_dma_pte(s.drv(), s.domain->domain(), pfns[at++ % probes], level));
+    benchmark::DoNotOptimize(
+        pfn_to_dma_pte(s.drv(), s.domain->domain(), pfns[at++ % probes], level));
   }
 }
 BENCHMARK(look_up)->Arg(1)->Arg(512)->Arg(1 << 18);

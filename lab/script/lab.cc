@@ -82,7 +82,6 @@ absl::StatusOr<std::unique_ptr<lab>> lab::create(kernel& system, const script& f
 // A device whose transfer fails raises the fault at a whole millisecond of its machine's time, and
 // the kernel logs it some microseconds later: so a recording tells how the two clocks stand.
 void lab::set_clocks() {
-  constexpr uint64_t ns_per_ms = 1'000'000;
   const std::optional<uint64_t> fault = first_fault_ns(script_);
   if (fault) system_.env().clock.set_head_start(ns_per_ms - *fault % ns_per_ms);
 }

@@ -11,8 +11,6 @@
 namespace iommulab::dmalab {
 namespace {
 
-constexpr uint64_t ns_per_ms = 1'000'000;
-constexpr uint64_t ns_per_us = 1'000;
 constexpr uint64_t an_hour_ms = 3'600'000;
 
 // The edu device's registers (endpoints/edu.h).

@@ -42,8 +42,6 @@ std::optional<uint64_t> number(std::string_view text) {
 /// "[    4.787412] DMAR: …": nothing for a line without a stamp.
 std::optional<uint64_t> stamp_ns(std::string_view line) {
   constexpr size_t digits_behind_point = 6;
-  constexpr uint64_t ns_per_second = 1'000'000'000;
-  constexpr uint64_t ns_per_us = 1'000;
   const size_t point = line.find('.');
   const size_t end = line.find(']');
   if (!line.starts_with('[') || end == std::string_view::npos ||

@@ -30,7 +30,6 @@ constexpr uint64_t command_interrupt = 1u << 2;
 
 /// The device counts in whole milliseconds of its machine's time.
 uint64_t transfer_end(const virtual_clock& clock) {
-  constexpr uint64_t ns_per_ms = 1'000'000;
   return clock.now_ns() + edu::transfer_ns - clock.machine_ns() % ns_per_ms;
 }
 
