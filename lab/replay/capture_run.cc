@@ -37,7 +37,7 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
   kernel_options options;
   options.command_line = config->command_line;
   options.sink = &run->recorder;
-  options.classes = trace_class::calls | trace_class::regs | trace_class::queue;
+  options.classes = compared_events;
   run->result.interrupt_remapping =
       std::any_of(config->units.begin(), config->units.end(),
                   [](const remapping_unit_config& u) { return u.ecap.interrupt_remapping(); });

@@ -13,6 +13,10 @@
 
 namespace iommulab::verify {
 
+/// What a run that is compared is asked for: what recordings hold, and where the port diverges.
+inline constexpr trace_class compared_events =
+    trace_class::calls | trace_class::regs | trace_class::queue | trace_class::faults;
+
 /// A run with everything that the comparison looks at; the system stays for who wants more of it.
 struct capture_run {
   trace_recorder recorder;  // before the system: events are recorded until it is gone

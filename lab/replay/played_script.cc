@@ -104,7 +104,7 @@ absl::Status played_script::start() {
   if (!run_->outcome.panic.empty()) return errno_status(EIO, run_->outcome.panic);
   kernel& system = *run_->system;
   system.env().trace.attach(&run_->recorder,
-                            trace_class::calls | trace_class::regs | trace_class::queue);
+                            compared_events);
   api_player player(system);
   if (absl::Status status = play_to_boot_mark(system, folder_, player); !status.ok()) {
     return status;

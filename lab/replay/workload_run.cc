@@ -114,7 +114,7 @@ class workload_run {
     run_ = *std::move(started);
     sides_.set_run(*run_);
     run_->system->env().trace.attach(&run_->recorder,
-                                     trace_class::calls | trace_class::regs | trace_class::queue);
+                                     compared_events);
     player_.emplace(*run_->system);
     return absl::OkStatus();
   }
