@@ -131,10 +131,9 @@ void add_overwritten(kernel& system, const verify::known_operation_difference& k
 }
 
 std::string state_text(kernel& system, const script& from, const outcome& o) {
-  const v4_4::intel_driver& driver = system.driver();
   std::string text =
       absl::StrFormat("state: %d waiting for a flush, the unmap timer is %s; %d domains\n",
-                      o.list_size, o.timer_on ? "on" : "off", driver.live_domains());
+                      o.list_size, o.timer_on ? "on" : "off", system.generation().live_domains());
   const auto id = device_of(from, *o.op);
   std::set<uint64_t> addresses;
   add_addresses(o.result, addresses);

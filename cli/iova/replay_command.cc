@@ -37,8 +37,7 @@ absl::StatusOr<verdict> play_file(const std::string& file, const iova_replay_arg
   const auto trace = read_iova_trace(file);
   if (!trace.ok()) return trace.status();
   const bool dumped = !trace->steps.empty() && trace->steps.back().what == iova_trace_op::dump;
-  const absl::Status whole =
-      check_recorded_end({file, trace->steps.size(), dumped, "a dump"});
+  const absl::Status whole = check_recorded_end({file, trace->steps.size(), dumped, "a dump"});
   if (!whole.ok()) return whole;
   const auto version = version_of_trace(*trace, a.version);
   if (!version.ok()) return version.status();

@@ -110,9 +110,9 @@ absl::Status check_recorded_end(const recording_read& read) {
   if (!told.ok()) return told.status();
   if (told->has_value()) {
     if ((*told)->operations == read.operations) return absl::OkStatus();
-    return line_error(source->name, lines, "operations", absl::StrCat(read.operations),
-                      absl::StrFormat("%s says that there are %d", (*told)->by,
-                                      (*told)->operations));
+    return line_error(
+        source->name, lines, "operations", absl::StrCat(read.operations),
+        absl::StrFormat("%s says that there are %d", (*told)->by, (*told)->operations));
   }
   if (read.asks_for_whole) return absl::OkStatus();
   return line_error(source->name, lines, "last operation",

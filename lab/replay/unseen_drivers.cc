@@ -5,10 +5,9 @@
 
 namespace iommulab::verify {
 
-int waiting_unmaps(kernel& system) {
-  v4_4::intel_driver& driver = system.driver();
-  const spin_guard guard(driver.deferred.async_umap_flush_lock);
-  return driver.deferred.timer_on ? driver.deferred.list_size : 0;
+int unmaps_waiting(kernel& system) {
+  const waiting_unmaps waiting = system.generation().waiting();
+  return waiting.timer_on ? waiting.count : 0;
 }
 
 bool unseen_drivers::flush_once() {
@@ -20,7 +19,7 @@ bool unseen_drivers::flush_once() {
     const dma_addr handle = dma_map_single(*dev, anywhere, page_size, dir);
     if (dma_mapping_error(*dev, handle)) continue;
     dma_unmap_single(*dev, handle, page_size, dir);
-    if (waiting_unmaps(system_) == 0) continue;
+    if (unmaps_waiting(system_) == 0) continue;
     player_.let_timer_expire();
     return true;
   }

@@ -34,6 +34,6 @@ class unseen_drivers {
 };
 
 /// How many unmaps wait for their flush.
-int waiting_unmaps(kernel& system);
+int unmaps_waiting(kernel& system);
 
 }  // namespace iommulab::verify

@@ -239,7 +239,7 @@ class workload_run {
 
   /// Whether unmaps that waited when a phase began were flushed before its first call.
   [[nodiscard]] bool timer_came_first(absl::Span<const call_event> tree) const {
-    const int waiting = waiting_unmaps(*run_->system);
+    const int waiting = unmaps_waiting(*run_->system);
     if (waiting == 0) return false;
     if (!calls_->own()) return captured_descriptors() > 0;
     const std::optional<int> size = waiting_at_start(tree);
@@ -274,7 +274,7 @@ class workload_run {
 
   absl::Status finish(played_phase& p) {
     p.last_call = events();
-    while (waiting_unmaps(*run_->system) > 0 && is_behind()) player_->let_timer_expire();
+    while (unmaps_waiting(*run_->system) > 0 && is_behind()) player_->let_timer_expire();
     if (absl::Status status = flush_unseen(p); !status.ok()) return status;
     p.last_event = events();
     if (p.unknown.empty() && folder_.has(tables_file(p))) p.tables = sides_.our_tables();

@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view result_mark = " ->";
 constexpr std::string_view state_mark = " ; ls=";
 constexpr std::string_view log_mark = "  k: ";
+constexpr std::string_view fault_handled = "DRHD: handling fault status reg";
 
 using words = std::vector<std::string_view>;
 
@@ -36,6 +37,21 @@ std::string_view trimmed(std::string_view text) {
 std::optional<uint64_t> number(std::string_view text) {
   uint64_t value = 0;
   return parse_number(text, value) ? std::optional(value) : std::nullopt;
+}
+
+/// "[    4.787412] DMAR: …": nothing for a line without a stamp.
+std::optional<uint64_t> stamp_ns(std::string_view line) {
+  constexpr size_t digits_behind_point = 6;
+  const size_t point = line.find('.');
+  const size_t end = line.find(']');
+  if (!line.starts_with('[') || end == std::string_view::npos ||
+      point + 1 + digits_behind_point != end) {
+    return std::nullopt;
+  }
+  const std::optional<uint64_t> seconds = number(trimmed(line.substr(1, point - 1)));
+  const std::optional<uint64_t> us = number(line.substr(point + 1, digits_behind_point));
+  if (!seconds || !us) return std::nullopt;
+  return *seconds * ns_per_second + *us * ns_per_us;
 }
 
 class script_reader {
@@ -263,6 +279,16 @@ std::optional<kernel_death> operation::death() const {
   if (!whole) return std::nullopt;
   death->function = functions.front();
   return death;
+}
+
+std::optional<uint64_t> first_fault_ns(const script& from) {
+  for (const operation& op : from.operations) {
+    for (const log_record& record : op.log) {
+      if (record.text.find(fault_handled) == std::string::npos) continue;
+      if (const std::optional<uint64_t> time = stamp_ns(record.text)) return time;
+    }
+  }
+  return std::nullopt;
 }
 
 absl::StatusOr<script> read_script(const std::string& path) {

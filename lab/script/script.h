@@ -80,6 +80,9 @@ struct script {
   std::optional<uint64_t> recorded_count;
 };
 
+/// When the kernel first handled a fault in a recording, by its log; nothing when it never did.
+std::optional<uint64_t> first_fault_ns(const script& from);
+
 /// Reads `path` or `path`.xz. ENOENT, EINVAL naming line and field.
 absl::StatusOr<script> read_script(const std::string& path);
 

@@ -20,9 +20,8 @@ namespace {
 bool can_meet_one(const std::string& path) {
   constexpr std::string_view parts[] = {"/x2",      "/x4c",     "/x6",   "-bug",
                                         "-apigmap", "-apioops", "-apib", "-api2"};
-  return std::any_of(std::begin(parts), std::end(parts), [&](std::string_view part) {
-    return path.find(part) != std::string::npos;
-  });
+  return std::any_of(std::begin(parts), std::end(parts),
+                     [&](std::string_view part) { return path.find(part) != std::string::npos; });
 }
 
 TEST(known_differences, are_each_met_by_a_capture) {

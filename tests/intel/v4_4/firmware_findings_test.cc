@@ -3,7 +3,7 @@
 // What the kernel is said to do with broken tables, against what it did with them, and where that
 // depends on the rest of the table. Offsets are counted by hand: the header has 48 bytes (0x30), a
 // unit with one scope of one hop 24 (0x18), so what follows it begins at 0x48.
-#include "intel/dmar/firmware_findings.h"
+#include "intel/v4_4/firmware_findings.h"
 
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@
 #include "platform/firmware/support/table_files.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::firmware_findings_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -46,16 +46,17 @@ table_bytes poke(const dmar_builder& builder, size_t offset, const table_bytes& 
 std::string linux_on(const table_bytes& bytes, dmar_diagnosis diagnosis) {
   const dmar_table table = decode_dmar(bytes);
   for (const dmar_finding& finding : table.findings) {
-    if (finding.diagnosis == diagnosis) return std::string(linux_4_4_behaviour(table, finding));
+    if (finding.diagnosis == diagnosis)
+      return std::string(v4_4::linux_4_4_behaviour(table, finding));
   }
   return "not found";
 }
 
 TEST(firmware_findings, say_what_linux_did_with_the_tables_that_it_was_booted_with) {
   const auto folder = testing::golden_kernel_folder();
-  if (!folder) GTEST_SKIP() << "no recordings of real kernels: set IOMMULAB_GOLDEN";
+  if (!folder) IOMMULAB_MISSING("no recordings of real kernels: set IOMMULAB_GOLDEN");
   const fs::path list = *folder / "firmware/summary.tsv";
-  if (!golden::exists(list)) GTEST_SKIP() << "no " << list;
+  if (!golden::exists(list)) IOMMULAB_MISSING("no " << list);
   const testing::tsv_table summary(list);
   size_t seen = 0;
   for (size_t row = 0; row < summary.rows(); ++row) {
@@ -67,7 +68,7 @@ TEST(firmware_findings, say_what_linux_did_with_the_tables_that_it_was_booted_wi
     bool hang = false;
     bool off = false;
     for (const dmar_finding& finding : table.findings) {
-      const std::string_view kernel = linux_4_4_behaviour(table, finding);
+      const std::string_view kernel = v4_4::linux_4_4_behaviour(table, finding);
       hang |= kernel.find("loops forever") != std::string_view::npos;
       off |= kernel.find("runs without I") != std::string_view::npos;
     }
@@ -77,7 +78,7 @@ TEST(firmware_findings, say_what_linux_did_with_the_tables_that_it_was_booted_wi
     }
     ++seen;
   }
-  if (seen == 0) GTEST_SKIP() << "no case of " << list << " is there";
+  if (seen == 0) IOMMULAB_MISSING("no case of " << list << " is there");
 }
 
 TEST(firmware_findings, a_structure_of_length_zero_hangs_linux_only_behind_a_unit) {
@@ -117,4 +118,4 @@ TEST(firmware_findings, a_diagnosis_without_remarkable_behaviour_has_no_sentence
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::firmware_findings_test

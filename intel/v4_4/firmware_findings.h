@@ -8,10 +8,10 @@
 
 #include "platform/firmware/dmar_table.h"
 
-namespace iommulab {
+namespace iommulab::v4_4 {
 
 /// What Linux 4.4 does about a finding in `table`, one sentence, where that is remarkable and as if
 /// it were the only finding; else empty.
 std::string_view linux_4_4_behaviour(const dmar_table& table, const dmar_finding& finding);
 
-}  // namespace iommulab
+}  // namespace iommulab::v4_4

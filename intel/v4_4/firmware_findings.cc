@@ -2,7 +2,7 @@
 //
 // What Linux 4.4 does was observed: it was booted with a table of each kind. Where a case was not
 // booted, the sentence follows from drivers/iommu/dmar.c and intel-iommu.c of that release.
-#include "intel/dmar/firmware_findings.h"
+#include "intel/v4_4/firmware_findings.h"
 
 #include <algorithm>
 #include <optional>
@@ -12,7 +12,7 @@
 #include "platform/firmware/byte_cursor.h"
 #include "platform/firmware/dmar_layout.h"
 
-namespace iommulab {
+namespace iommulab::v4_4 {
 namespace {
 
 struct table_behaviour {
@@ -169,4 +169,4 @@ std::string_view linux_4_4_behaviour(const dmar_table& table, const dmar_finding
   return {};
 }
 
-}  // namespace iommulab
+}  // namespace iommulab::v4_4

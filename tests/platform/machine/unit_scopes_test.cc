@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // Which unit sees which function: by the table's scopes, or all of them.
-#include "platform/dma/unit_scopes.h"
+#include "platform/machine/unit_scopes.h"
 
 #include <gmock/gmock.h>
 

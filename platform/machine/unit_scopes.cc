@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "platform/dma/unit_scopes.h"
+#include "platform/machine/unit_scopes.h"
 
 #include <algorithm>
 #include <optional>
