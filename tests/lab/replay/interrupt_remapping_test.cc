@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+
 namespace iommulab::verify::interrupt_remapping_test {
 namespace {
 
@@ -12,6 +14,10 @@ using kind = call_event::kind;
 class recorded {
  public:
   recorded& read(uint64_t offset) { return access(false, offset, 0); }
+  recorded& read_wide(uint64_t offset) {
+    trace_.accesses.push_back({++line_, false, offset, 8, 0});
+    return *this;
+  }
   recorded& write(uint64_t offset, uint64_t value) { return access(true, offset, value); }
   recorded& descriptor(uint64_t low, uint64_t high) {
     trace_.descriptors.push_back({++line_, low, high});
@@ -41,6 +47,7 @@ void expect_same(const hardware_trace& a, const hardware_trace& b) {
 }
 
 constexpr uint64_t wait = 0x200000025;
+constexpr size_t all_of_it = SIZE_MAX;
 
 recorded plain_start_up() {
   recorded trace;
@@ -53,7 +60,7 @@ recorded plain_start_up() {
 }
 
 TEST(interrupt_remapping_test, a_start_up_without_it_stays_as_it_is) {
-  expect_same(without_interrupt_remapping(plain_start_up()), plain_start_up());
+  expect_same(without_interrupt_remapping(plain_start_up(), all_of_it), plain_start_up());
 }
 
 TEST(interrupt_remapping_test, what_it_adds_is_left_out_and_positions_close_up) {
@@ -69,13 +76,37 @@ TEST(interrupt_remapping_test, what_it_adds_is_left_out_and_positions_close_up) 
   trace.write(0x88, 0x60).descriptor(0x11, 0).descriptor(wait, 0x7014);
   trace.write(0x88, 0x80).descriptor(0xd2, 0).descriptor(wait, 0x701c);
   trace.write(0x18, 0x86000000).read(0x1c).read(0x64).write(0x64, 0).read(0x64);
-  expect_same(without_interrupt_remapping(trace), plain_start_up());
+  expect_same(without_interrupt_remapping(trace, all_of_it), plain_start_up());
 }
 
 TEST(interrupt_remapping_test, any_other_access_or_descriptor_stays) {
   recorded trace = plain_start_up();
   trace.read(0x8).write(0x88, 0x60).descriptor(0xd3, 0).descriptor(wait, 0x7014);
-  expect_same(without_interrupt_remapping(trace), trace);
+  expect_same(without_interrupt_remapping(trace, all_of_it), trace);
+}
+
+TEST(interrupt_remapping_test, behind_the_start_up_what_a_fault_makes_the_driver_do_stays) {
+  recorded trace = plain_start_up();
+  const size_t start_up = hardware_trace(trace).accesses.back().line;
+  trace.read(0x34).read(0x22c).write(0x22c, 0x80000000).write(0x34, 3).write(0x18, 0x82000000);
+  expect_same(without_interrupt_remapping(trace, start_up), trace);
+  trace.write(0x88, 0x60).descriptor(0x200000014, 0).descriptor(wait, 0x7014);
+  trace.write(0x88, 0x80).descriptor(0xd2, 0).descriptor(wait, 0x701c);
+  recorded kept = plain_start_up();
+  kept.read(0x34).read(0x22c).write(0x22c, 0x80000000).write(0x34, 3).write(0x18, 0x82000000);
+  kept.write(0x88, 0x60).descriptor(0xd2, 0).descriptor(wait, 0x7014);
+  expect_same(without_interrupt_remapping(trace, start_up), kept);
+}
+
+/// Translation stays off, so the queue is there for interrupts.
+TEST(interrupt_remapping_test, a_queue_for_interrupts_alone_is_left_out) {
+  recorded trace;
+  trace.read(0x8).read(0x1c).read_wide(0x18).read_wide(0x20).write(0x88, 0).write(0x90, 0x5000);
+  trace.write(0x18, 0x4000000).read(0x1c).write(0xb8, 0x20000f).write(0x18, 0x5000000);
+  trace.write(0x88, 0x20).descriptor(0x4, 0).descriptor(wait, 0x7004).write(0x18, 0x6000000);
+  recorded kept;
+  kept.read(0x8).read(0x1c);
+  expect_same(without_interrupt_remapping(trace, all_of_it), kept);
 }
 
 TEST(interrupt_remapping_test, calls_that_return_at_once_are_emptied) {

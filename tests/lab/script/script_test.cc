@@ -75,7 +75,35 @@ TEST_F(script_file, knows_where_a_kernel_died) {
       "intel_unmap.part.0.isra.0+0x181/0x1d0\n");
   ASSERT_TRUE(s.ok()) << s.status();
   EXPECT_TRUE(s->operations[0].died());
-  EXPECT_EQ(s->operations[0].died_in(), "intel_unmap");
+  EXPECT_FALSE(s->operations[0].death()) << "the report does not end";
+}
+
+TEST_F(script_file, has_the_death_of_a_kernel_where_its_report_is_whole) {
+  const std::string operation = "4 unmapa 2 0x1000 0x1000 1 -> dma=0x1000\n";
+  const std::string message = "  k: [    2.10] Kernel BUG at ffffffff81221641 [verbose]\n";
+  const std::string first =
+      "  k: [    2.10] RIP: 0010:[<ffffffff81221641>]  [<ffffffff81221641>] "
+      "intel_unmap.part.0.isra.0+0x181/0x1d0\n";
+  const std::string again =
+      "  k: [    2.11] RIP  [<ffffffff81221641>] intel_unmap.part.0.isra.0+0x181/0x1d0\n";
+  const std::string end = "  k: [    2.11] ---[ end trace 3a5c0b6b61782f4e ]---\n";
+  const auto death = [&](const std::string& log) {
+    const auto s = read(operation + log);
+    EXPECT_TRUE(s.ok()) << s.status();
+    return s.ok() ? s->operations[0].death() : std::nullopt;
+  };
+  const auto whole = death(message + first + again + end);
+  ASSERT_TRUE(whole.has_value());
+  EXPECT_EQ(whole->message, "Kernel BUG at ");
+  EXPECT_EQ(whole->address, 0xffffffff81221641u);
+  EXPECT_EQ(whole->function, "intel_unmap");
+  EXPECT_FALSE(death(first + again + end)) << "no message";
+  EXPECT_FALSE(death(message + first + end)) << "the function once";
+  EXPECT_FALSE(death(message + first + again)) << "no end";
+  const std::string other = "  k: [    2.11] RIP  [<ffffffff81221641>] intel_map+0x181/0x1d0\n";
+  EXPECT_FALSE(death(message + first + other + end)) << "two functions";
+  const std::string elsewhere = "  k: [    2.10] Kernel BUG at ffffffff81221642 [verbose]\n";
+  EXPECT_FALSE(death(elsewhere + first + again + end)) << "two addresses";
 }
 
 TEST_F(script_file, tells_when_its_first_fault_was_handled) {
