@@ -46,10 +46,13 @@ struct running : system {
     events().clear();
   }
   device& dev() { return function(nic).dev; }
+  /// Divergences alone: the unit has diagnoses of its own.
   names reported() {
     names found;
     for (const trace_event& event : events().events()) {
-      if (event.kind == trace_kind::diagnosis) found.insert(std::string(event.name));
+      for (const divergence_entry& d : divergences()) {
+        if (event.kind == trace_kind::diagnosis && event.name == d.name) found.emplace(event.name);
+      }
     }
     return found;
   }
