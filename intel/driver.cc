@@ -35,7 +35,6 @@ intel_driver::intel_driver(driver_host host_, intel_iommu_options options_)
 
 intel_driver::~intel_driver() {
   // Power off: the objects that the kernel would leave behind are freed, hardware is not touched.
-  trace.attach(nullptr);
   while (true) {
     device_domain_info* info = nullptr;
     {

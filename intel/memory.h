@@ -33,6 +33,9 @@ T* table_at(const intel_driver& drv, phys_addr address) {
 /// virt_to_phys(): throws kernel_bug for a pointer that is not into memory.
 phys_addr virt_to_phys(const intel_driver& drv, const void* pointer);
 
+/// Physical address of a domain's top table, 0 when it has none; for the trace.
+uint64_t top_table_of(const intel_driver& drv, const dmar_domain& domain);
+
 /// kzalloc() of an object: null when the injector says so.
 template <typename T, typename... Args>
 T* kernel_new(intel_driver& drv, Args&&... args) {
@@ -48,22 +51,27 @@ void kernel_delete(intel_driver& drv, T* object) {
 }
 
 /// Trace event of a table entry that was written.
+/// `lo_before` and `hi_before` are what the entry was.
 void trace_table_write(intel_driver& drv, std::string_view table, phys_addr entry, uint64_t lo,
-                       uint64_t hi);
+                       uint64_t hi, uint64_t lo_before, uint64_t hi_before);
 
 /// Tells the observer, if there is one, that a word of a table was stored; call it behind each
 /// store.
 inline void observe_table_write(const intel_driver& drv, table_kind kind, const uint64_t* word,
                                 uint64_t before) {
-  if (drv.env.tables == nullptr) [[likely]]
+  if (!drv.env.tables.any()) [[likely]]
     return;
-  drv.env.tables->table_word_written(kind, virt_to_phys(drv, word), before, *word);
+  const phys_addr at = virt_to_phys(drv, word);
+  drv.env.tables.each(
+      [&](table_observer* observer) { observer->table_word_written(kind, at, before, *word); });
 }
 /// Tells it that the processor's cache lines under a table were written back.
 inline void observe_cache_flush(const intel_driver& drv, const void* address, uint64_t size) {
-  if (drv.env.tables == nullptr) [[likely]]
+  if (!drv.env.tables.any()) [[likely]]
     return;
-  drv.env.tables->cache_lines_flushed(virt_to_phys(drv, address), size);
+  const phys_addr at = virt_to_phys(drv, address);
+  drv.env.tables.each(
+      [&](table_observer* observer) { observer->cache_lines_flushed(at, size); });
 }
 
 /// __iommu_flush_cache(): what the CPU wrote becomes visible to a unit that does not snoop.

@@ -49,19 +49,22 @@ iommu_group* iommu_core::group_alloc() {
   group->core = this;
   group->sysfs_path = absl::StrCat(groups_directory, "/", id);
   if (!sysfs_.create_directory(absl::StrCat(group->sysfs_path, "/devices")).ok()) return nullptr;
+  env_.trace.tell([&] { return events::group_change{events::group_action::create, id}; });
+  IOMMULAB_RESULT(env_.trace, {"group", id});
   groups_.push_back(std::move(group));
   return groups_.back().get();
 }
 
 void iommu_core::release(iommu_group& group) {
   IOMMULAB_CALL(env_.trace, "iommu_group_release");
+  env_.trace.tell([&] { return events::group_change{events::group_action::free, group.id}; });
   sysfs_.remove(group.sysfs_path).IgnoreError();
   if (group.default_domain != nullptr) iommu_domain_free(*group.default_domain);
   std::erase_if(groups_, [&group](const auto& g) { return g.get() == &group; });
 }
 
 iommu_group* iommu_group_get(device& dev) {
-  IOMMULAB_CALL(dev.bus->env.trace, "iommu_group_get");
+  IOMMULAB_CALL(dev.bus->env.trace, "iommu_group_get", {"device", dev.name});
   if (dev.group != nullptr) ++dev.group->references;
   return dev.group;
 }
@@ -91,7 +94,7 @@ void iommu_group_unregister_notifier(iommu_group& group, iommu_group_notifier_bl
 int iommu_group_add_device(iommu_group& group, device& dev) {
   environment& env = group.core->env();
   sysfs_tree& sysfs = group.core->sysfs();
-  IOMMULAB_CALL(env.trace, "iommu_group_add_device");
+  IOMMULAB_CALL(env.trace, "iommu_group_add_device", {"group", group.id}, {"device", dev.name});
   const std::string own_link = absl::StrCat(dev.sysfs_path, "/iommu_group");
   absl::Status status = sysfs.create_link(own_link, group.sysfs_path);
   if (!status.ok()) return -status_errno(status);
@@ -114,6 +117,8 @@ int iommu_group_add_device(iommu_group& group, device& dev) {
   dev.group = &group;
   create_direct_mappings(group);
   group.devices.push_back({&dev, name});
+  env.trace.tell(
+      [&] { return events::group_change{events::group_action::join, group.id, dev.name}; });
   if (group.domain != nullptr) attach_device_unlocked(*group.domain, dev);
   group.notifier.call(iommu_group_notify::add_device, dev);
   IOMMULAB_NOTE(env.trace, "add_device_to_group: IOMMU: groupID=%d device=%s", group.id, dev.name);
@@ -123,7 +128,7 @@ int iommu_group_add_device(iommu_group& group, device& dev) {
 
 void iommu_group_remove_device(device& dev) {
   environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "iommu_group_remove_device");
+  IOMMULAB_CALL(env.trace, "iommu_group_remove_device", {"device", dev.name});
   if (dev.group == nullptr) return;  // the kernel would follow the null pointer
   iommu_group& group = *dev.group;
   iommu_log(env).info("Removing device %s from group %d", dev.name, group.id);
@@ -135,6 +140,8 @@ void iommu_group_remove_device(device& dev) {
   sysfs.remove(absl::StrCat(group.sysfs_path, "/devices/", at->name)).IgnoreError();
   sysfs.remove(absl::StrCat(dev.sysfs_path, "/iommu_group")).IgnoreError();
   group.devices.erase(at);
+  env.trace.tell(
+      [&] { return events::group_change{events::group_action::leave, group.id, dev.name}; });
   IOMMULAB_NOTE(env.trace, "remove_device_from_group: IOMMU: groupID=%d device=%s", group.id,
                 dev.name);
   dev.group = nullptr;
@@ -157,7 +164,7 @@ int iommu_group_for_each_dev(iommu_group& group, absl::FunctionRef<int(device&)>
 
 iommu_group* iommu_group_get_for_dev(device& dev, int& error) {
   environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "iommu_group_get_for_dev");
+  IOMMULAB_CALL(env.trace, "iommu_group_get_for_dev", {"device", dev.name});
   error = 0;
   iommu_group* group = iommu_group_get(dev);
   if (group != nullptr) return group;
@@ -176,6 +183,7 @@ iommu_group* iommu_group_get_for_dev(device& dev, int& error) {
     group->domain = group->default_domain;
   }
   error = iommu_group_add_device(*group, dev);
+  IOMMULAB_RESULT(env.trace, {"group", group->id}, {"error", error});
   if (error != 0) {
     iommu_group_put(group);
     return nullptr;

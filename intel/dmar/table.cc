@@ -143,13 +143,10 @@ void dmar_report(intel_driver& drv, table_refusal what, size_t offset, uint64_t 
                  std::string sentence) {
   drv.diagnoses.push_back({what, offset, value, std::move(sentence)});
   const table_diagnosis& d = drv.diagnoses.back();
-  trace_event event;
-  event.kind = trace_kind::diagnosis;
-  event.name = to_string(what);
-  event.address = offset;
-  event.value = value;
-  event.text = to_string(d);
-  drv.trace.emit(std::move(event));
+  drv.trace.tell([&] {
+    return events::diagnosis{
+        .name = to_string(what), .address = offset, .value = value, .text = to_string(d)};
+  });
 }
 
 void dmar_refuse(intel_driver& drv, table_refusal what, size_t offset, uint64_t value,

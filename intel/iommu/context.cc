@@ -41,12 +41,12 @@ vtd::context_entry* iommu_context_addr(intel_driver& drv, intel_iommu& iommu, ui
   const table_page page = alloc_pgtable_page(drv, iommu.node);
   if (!page) return nullptr;
   iommu_flush_cache(drv, iommu, page.address, page_size);
-  const uint64_t before = *half;
+  const vtd::root_entry before = root;
   std::atomic_ref<uint64_t>(*half).store(page.phys.value() | vtd::root_entry::p.mask(),
                                          std::memory_order_release);
-  observe_table_write(drv, table_kind::root, half, before);
+  observe_table_write(drv, table_kind::root, half, half == &root.lo ? before.lo : before.hi);
   trace_table_write(drv, "root", iommu.root_entry_phys + bus * sizeof(vtd::root_entry), root.lo,
-                    root.hi);
+                    root.hi, before.lo, before.hi);
   iommu_flush_cache(drv, iommu, half, sizeof(*half));
   return table_at<vtd::context_entry>(drv, page.phys) + index;
 }
@@ -64,9 +64,11 @@ void context_clear_entry(intel_driver& drv, vtd::context_entry& context) {
   store_half(drv, context.hi, 0);
 }
 
-void trace_context(intel_driver& drv, const vtd::context_entry* context) {
+void trace_context(intel_driver& drv, const vtd::context_entry* context,
+                   const vtd::context_entry& before) {
   if (!drv.trace.on(trace_class::tables)) return;
-  trace_table_write(drv, "context", virt_to_phys(drv, context), context->lo, context->hi);
+  trace_table_write(drv, "context", virt_to_phys(drv, context), context->lo, context->hi,
+                    before.lo, before.hi);
 }
 
 // The top table as a unit with fewer levels than the domain sees it. Null when a level is missing,
@@ -98,6 +100,7 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   // 4.4 forgets these errors and answers 0; later kernels return them.
   if (context == nullptr) return -ENOMEM;
   if (context_present(*context)) return 0;
+  const vtd::context_entry before = *context;
   context_clear_entry(drv, *context);  // a copied one is present to the unit
 
   vtd::context_entry entry;
@@ -122,7 +125,7 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   // The upper half first: the unit looks at nothing of an entry that is not present.
   store_half(drv, context->hi, entry.hi);
   store_half(drv, context->lo, entry.lo);
-  trace_context(drv, context);
+  trace_context(drv, context, before);
   domain_flush_cache(drv, domain, context, sizeof(*context));
 
   // From not present to present: a unit in caching mode remembers the absence, under domain 0.
@@ -151,8 +154,9 @@ void clear_context_table(intel_driver& drv, intel_iommu& iommu, uint8_t bus, uin
   spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
   vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, false);
   if (context == nullptr) return;
+  const vtd::context_entry before = *context;
   context_clear_entry(drv, *context);
-  trace_context(drv, context);
+  trace_context(drv, context, before);
   iommu_flush_cache(drv, iommu, context, sizeof(*context));
 }
 

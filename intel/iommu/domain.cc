@@ -71,6 +71,10 @@ bool alloc_pgd(intel_driver& drv, dmar_domain& domain) {
   const table_page page = alloc_pgtable_page(drv, domain.nid);
   if (!page) return false;
   domain.pgd = table_at<dma_pte>(drv, page.phys);
+  drv.trace.tell([&] {
+    return events::domain_change{.action = events::domain_action::create,
+                                 .table = page.phys.value()};
+  });
   return true;
 }
 
@@ -144,6 +148,10 @@ dmar_domain* alloc_domain(intel_driver& drv, int flags) {
 
 void free_domain_mem(intel_driver& drv, dmar_domain* domain) {
   IOMMULAB_CALL(drv.trace, "free_domain_mem");
+  drv.trace.tell([&] {
+    return events::domain_change{.action = events::domain_action::free,
+                                 .table = top_table_of(drv, *domain)};
+  });
   {
     const spin_guard lock(drv.live_list_lock);
     drv.live_list.erase(drv.live_list.iterator_to(*domain));

@@ -51,12 +51,13 @@ void iommu_flush_iotlb_psi(intel_driver& drv, intel_iommu& iommu, dmar_domain& d
 
 void observe_unmap(const intel_driver& drv, const dmar_domain& domain, uint64_t start_pfn,
                    uint64_t last_pfn, bool deferred) {
-  if (drv.env.tables == nullptr) [[likely]]
+  if (!drv.env.tables.any()) [[likely]]
     return;
   for_each_domain_iommu(drv, domain, [&](size_t id) {
-    drv.env.tables->unmap_returned({drv.g_iommus[id]->reg_phys, domain_id(domain.iommu_did[id]),
-                                    dma_addr(start_pfn << page_shift),
-                                    dma_addr((last_pfn << page_shift) | ~page_mask), deferred});
+    const unmapped_range range = {drv.g_iommus[id]->reg_phys, domain_id(domain.iommu_did[id]),
+                                  dma_addr(start_pfn << page_shift),
+                                  dma_addr((last_pfn << page_shift) | ~page_mask), deferred};
+    drv.env.tables.each([&](table_observer* observer) { observer->unmap_returned(range); });
   });
 }
 

@@ -95,7 +95,8 @@ int copy_translation_tables(intel_driver& drv, intel_iommu& iommu) {
       link_copied(drv, root.lo, lower);
       link_copied(drv, root.hi, upper);
       if (lower.value() == 0 && upper.value() == 0) continue;
-      trace_table_write(drv, "root", iommu.root_entry_phys + bus * sizeof(root), root.lo, root.hi);
+      trace_table_write(drv, "root", iommu.root_entry_phys + bus * sizeof(root), root.lo, root.hi,
+                        0, 0);
     }
   }
   drv.host.slab.freed();
