@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/kernel/kernel.h"
 #include "core/dma/dma_mapping.h"
+#include "kernel/kernel.h"
 #include "platform/machine/builtin.h"
 
 namespace iommulab {

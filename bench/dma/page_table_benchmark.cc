@@ -8,8 +8,8 @@
 #include <random>
 #include <vector>
 
-#include "cli/pagetable/table_ground.h"
 #include "intel/iommu/page_table.h"
+#include "lab/pagetable/table_ground.h"
 
 namespace iommulab {
 namespace {

@@ -11,12 +11,12 @@
 #include "cli/boot/boot_diff.h"
 #include "cli/boot/boot_json.h"
 #include "cli/boot/boot_report.h"
-#include "cli/boot/boot_run.h"
 #include "cli/boot/boot_text.h"
-#include "cli/boot/trace_choice.h"
 #include "cli/machines/machine_choice.h"
 #include "cli/output/complain.h"
 #include "core/sysfs.h"
+#include "lab/events/boot_run.h"
+#include "lab/events/trace_choice.h"
 
 namespace iommulab {
 namespace {

@@ -8,10 +8,10 @@
 #include "absl/strings/str_split.h"
 #include "cli/boot/boot_report.h"
 #include "cli/boot/boot_text.h"
-#include "cli/boot/event_words.h"
-#include "cli/boot/trace_choice.h"
 #include "cli/boot/trace_text.h"
-#include "cli/output/counted.h"
+#include "core/counted.h"
+#include "lab/events/event_words.h"
+#include "lab/events/trace_choice.h"
 #include "nlohmann/json.hpp"
 
 namespace iommulab {

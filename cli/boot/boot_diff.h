@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/boot/boot_run.h"
 #include "cli/output/line_diff.h"
+#include "lab/events/boot_run.h"
 
 namespace iommulab {
 

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "absl/strings/str_format.h"
-#include "cli/boot/event_words.h"
+#include "lab/events/event_words.h"
 #include "nlohmann/json.hpp"
 
 namespace iommulab {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "cli/boot/register_words.h"
+#include "lab/events/register_words.h"
 #include "platform/vtd/spec/registers.h"
 
 namespace iommulab {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/boot/boot_run.h"
 #include "core/types.h"
+#include "lab/events/boot_run.h"
 
 namespace iommulab {
 

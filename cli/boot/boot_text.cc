@@ -3,8 +3,8 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "cli/boot/event_words.h"
 #include "cli/boot/trace_text.h"
+#include "lab/events/event_words.h"
 
 namespace iommulab {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cli/boot/boot_report.h"
-#include "cli/boot/boot_run.h"
+#include "lab/events/boot_run.h"
 
 namespace iommulab {
 

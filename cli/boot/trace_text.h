@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/boot/boot_sink.h"
-#include "cli/boot/event_words.h"
+#include "lab/events/boot_sink.h"
+#include "lab/events/event_words.h"
 
 namespace iommulab {
 

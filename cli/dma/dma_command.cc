@@ -8,14 +8,14 @@
 
 #include "absl/strings/str_format.h"
 #include "cli/dma/dma_text.h"
-#include "cli/dma/script.h"
-#include "cli/dma/session.h"
 #include "cli/machines/machine_choice.h"
 #include "cli/output/complain.h"
-#include "cli/output/counted.h"
-#include "cli/verify/boot_mark.h"
+#include "core/counted.h"
 #include "core/panic.h"
 #include "core/text_source.h"
+#include "lab/replay/boot_mark.h"
+#include "lab/script/script.h"
+#include "lab/script/session.h"
 #include "platform/machine/capture_loader.h"
 #include "platform/vtd/sanitizer/vtd_sanitizer.h"
 

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/translate/translate_report.h"
-#include "cli/verify/log_listing.h"
+#include "lab/replay/log_listing.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::dmalab {

@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
-#include "cli/dma/session.h"
-#include "cli/kernel/kernel.h"
-#include "cli/verify/known_differences.h"
+#include "kernel/kernel.h"
+#include "lab/replay/known_differences.h"
+#include "lab/script/session.h"
 
 namespace iommulab::dmalab {
 

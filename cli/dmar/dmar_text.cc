@@ -3,7 +3,7 @@
 
 #include "absl/strings/str_format.h"
 #include "cli/dmar/dmar_meaning.h"
-#include "cli/output/counted.h"
+#include "core/counted.h"
 #include "platform/firmware/acpi_table.h"
 
 namespace iommulab {

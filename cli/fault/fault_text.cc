@@ -2,7 +2,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "cli/fault/fault_report.h"
-#include "cli/output/counted.h"
+#include "core/counted.h"
 
 namespace iommulab {
 namespace {

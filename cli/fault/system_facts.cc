@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_format.h"
 #include "cli/dmar/dmar_meaning.h"
-#include "cli/kernel/kernel.h"
 #include "core/pci/search.h"
+#include "kernel/kernel.h"
 #include "platform/firmware/dmar_table.h"
 #include "platform/machine/parse.h"
 
@@ -20,7 +20,7 @@ std::optional<std::string_view> behind(std::string_view line, std::string_view h
   return line.substr(at + head.size());
 }
 
-bool read_hex(std::string_view text, uint64_t& out) {
+bool leading_hex(std::string_view text, uint64_t& out) {
   if (text.starts_with("0x")) text.remove_prefix(2);
   return parse_hex(text.substr(0, text.find_first_not_of("0123456789abcdefABCDEF")), out);
 }
@@ -40,7 +40,7 @@ void learn_function(std::string_view line, system_facts& facts) {
   if (!ids || !class_text || ids->size() < 2 * id_length + 1 ||
       !parse_hex(ids->substr(0, id_length), vendor) ||
       !parse_hex(ids->substr(id_length + 1, id_length), device) ||
-      !read_hex(*class_text, class_code)) {
+      !leading_hex(*class_text, class_code)) {
     return;
   }
   facts.functions[id] = {static_cast<uint16_t>(vendor), static_cast<uint16_t>(device),
@@ -52,7 +52,7 @@ void learn_reserved_region(std::string_view line, system_facts& facts) {
   const auto first = behind(line, "RMRR base: ");
   const auto last = first ? behind(*first, " end: ") : std::nullopt;
   system_facts::range range;
-  if (last && read_hex(*first, range.first) && read_hex(*last, range.last)) {
+  if (last && leading_hex(*first, range.first) && leading_hex(*last, range.last)) {
     facts.reserved_regions.push_back(range);
   }
 }
@@ -63,7 +63,7 @@ void learn_memory(std::string_view line, system_facts& facts) {
   const auto last = first ? behind(*first, "-") : std::nullopt;
   const auto words = last ? behind(*last, "] ") : std::nullopt;
   system_facts::range range;
-  if (!words || !read_hex(*first, range.first) || !read_hex(*last, range.last)) return;
+  if (!words || !leading_hex(*first, range.first) || !leading_hex(*last, range.last)) return;
   range.words = *words;
   facts.memory.push_back(std::move(range));
 }

@@ -13,7 +13,7 @@
 namespace iommulab {
 namespace {
 
-struct row {
+struct picture_row {
   iova_range range;
   bool used = false;
   std::string marks;  // the cached nodes that point here
@@ -34,13 +34,13 @@ std::vector<std::pair<uint64_t, std::string>> cached_nodes(const std::string& st
   return nodes;
 }
 
-std::vector<row> rows_of(const space_picture& picture) {
+std::vector<picture_row> rows_of(const space_picture& picture) {
   const auto cached = cached_nodes(picture.state);
-  std::vector<row> rows;  // ascending
+  std::vector<picture_row> rows;  // ascending
   uint64_t next = picture.space.start_pfn;
   for (const iova_range& range : picture.ranges) {
     if (range.lo > next) rows.push_back({{next, range.lo - 1}, false, ""});
-    row& added = rows.emplace_back(row{range, true, ""});
+    picture_row& added = rows.emplace_back(picture_row{range, true, ""});
     for (const auto& [lo, name] : cached) {
       if (lo == range.lo) added.marks += "  <- " + name;
     }
@@ -54,7 +54,7 @@ std::vector<row> rows_of(const space_picture& picture) {
 }
 
 /// Which rows are drawn: those around marks, then from the top on as many as there is room for.
-std::vector<bool> choose(const std::vector<row>& rows, size_t most) {
+std::vector<bool> choose(const std::vector<picture_row>& rows, size_t most) {
   std::vector<bool> drawn(rows.size());
   size_t count = 0;
   const auto draw = [&](size_t i) {
@@ -74,7 +74,7 @@ std::vector<bool> choose(const std::vector<row>& rows, size_t most) {
 }
 
 /// Longer with every doubling.
-std::string bar(const row& r) {
+std::string bar(const picture_row& r) {
   const auto length = static_cast<size_t>(std::bit_width(r.range.hi - r.range.lo + 1));
   return std::string(length, r.used ? '#' : '.');
 }
@@ -84,7 +84,7 @@ std::string bar(const row& r) {
 std::string space_picture_text(const space_picture& picture, size_t most) {
   std::string text;
   if (!picture.state.empty()) text += "state: " + picture.state + '\n';
-  const std::vector<row> rows = rows_of(picture);
+  const std::vector<picture_row> rows = rows_of(picture);
   const std::vector<bool> drawn = choose(rows, most);
   uint64_t in_use = 0;
   uint64_t skipped = 0;
@@ -93,7 +93,7 @@ std::string space_picture_text(const space_picture& picture, size_t most) {
     skipped = 0;
   };
   for (size_t i = 0; i < rows.size(); ++i) {
-    const row& r = rows[i];
+    const picture_row& r = rows[i];
     const uint64_t frames = r.range.hi - r.range.lo + 1;
     if (r.used) in_use += frames;
     if (!drawn[i]) {

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "cli/kernel/kernel.h"
 #include "cli/machines/class_names.h"
 #include "core/pci/registers.h"
+#include "kernel/kernel.h"
 
 namespace iommulab {
 namespace {

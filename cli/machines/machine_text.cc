@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
-#include "cli/output/counted.h"
+#include "core/counted.h"
 #include "platform/vtd/spec/capability.h"
 #include "platform/vtd/spec/registers.h"
 

@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/output/complain.h"
-#include "cli/pagetable/player.h"
-#include "cli/pagetable/trace_reader.h"
+#include "lab/pagetable/player.h"
+#include "lab/pagetable/trace_reader.h"
 
 namespace iommulab {
 

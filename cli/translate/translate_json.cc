@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "absl/strings/str_format.h"
 #include "cli/translate/translate_report.h"
-#include "cli/translate/walk_words.h"
 #include "intel/dmar/fault.h"
+#include "lab/tables/walk_words.h"
 #include "nlohmann/json.hpp"
 
 namespace iommulab {

@@ -7,12 +7,12 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "cli/boot/boot_run.h"
 #include "cli/machines/class_names.h"
-#include "cli/verify/capture_run.h"
 #include "core/pci/search.h"
 #include "core/text_source.h"
 #include "intel/dmar/scope.h"
+#include "lab/events/boot_run.h"
+#include "lab/replay/capture_run.h"
 #include "platform/machine/parse.h"
 #include "platform/vtd/spec/registers.h"
 

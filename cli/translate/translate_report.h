@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "cli/kernel/kernel.h"
-#include "cli/translate/address_walk.h"
 #include "core/status.h"
 #include "core/types.h"
+#include "kernel/kernel.h"
+#include "lab/tables/address_walk.h"
 #include "platform/machine/machine.h"
 
 namespace iommulab {

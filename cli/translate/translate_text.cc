@@ -4,8 +4,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/translate/translate_report.h"
-#include "cli/translate/walk_words.h"
 #include "intel/dmar/fault.h"
+#include "lab/tables/walk_words.h"
 
 namespace iommulab {
 namespace {

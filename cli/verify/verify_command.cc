@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "cli/verify/capture_run.h"
-#include "cli/verify/comparison.h"
-#include "cli/verify/dmalab_run.h"
-#include "cli/verify/hotplug_run.h"
-#include "cli/verify/workload_run.h"
+#include "lab/replay/capture_run.h"
+#include "lab/replay/comparison.h"
+#include "lab/replay/dmalab_run.h"
+#include "lab/replay/hotplug_run.h"
+#include "lab/replay/workload_run.h"
 
 namespace iommulab {
 namespace {

@@ -16,11 +16,13 @@ inline constexpr uint16_t status = 0x06;
 inline constexpr uint16_t class_revision = 0x08;
 inline constexpr uint16_t header_type = 0x0e;
 inline constexpr uint16_t base_address_0 = 0x10;
+inline constexpr uint32_t base_is_io = 1u << 0;
 inline constexpr uint32_t base_mask = 0xfffffff0;  ///< the address in one for memory
 inline constexpr uint16_t subsystem_vendor_id = 0x2c;
 inline constexpr uint16_t subsystem_id = 0x2e;
 inline constexpr uint16_t rom_address = 0x30;
 inline constexpr uint16_t capability_list = 0x34;
+inline constexpr uint16_t interrupt_line = 0x3c;
 
 inline constexpr uint16_t command_io = 1u << 0;
 inline constexpr uint16_t command_memory = 1u << 1;

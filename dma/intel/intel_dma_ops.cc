@@ -19,8 +19,6 @@
 namespace iommulab {
 namespace {
 
-constexpr unsigned bits_32 = 32;
-
 /// aligned_nrpages(): pages that [address, address + size) touches.
 uint64_t aligned_nrpages(uint64_t address, uint64_t size) {
   return ((address & ~page_mask) + size + page_size - 1) >> page_shift;
@@ -188,7 +186,7 @@ std::optional<phys_addr> intel_dma_ops::alloc(device& dev, uint64_t size, dma_ad
   if (!iommu_no_mapping(drv_, dev)) {
     flags &= ~(gfp_dma | gfp_dma32);  // the tables reach any page
   } else if (dev.coherent_dma_mask < dma_get_required_mask(dev)) {
-    flags |= dev.coherent_dma_mask < dma_bit_mask(bits_32) ? gfp_dma : gfp_dma32;
+    flags |= dev.coherent_dma_mask < dma_bit_mask(32) ? gfp_dma : gfp_dma32;
   }
   std::optional<phys_addr> page = take_contiguous(dev, size, flags);
   if (!page) page = alloc_pages(drv_.host.pages, flags, get_order(size));

@@ -16,8 +16,6 @@
 namespace iommulab {
 namespace {
 
-constexpr unsigned bits_32 = 32;
-
 // Linux v4.4 drivers/iommu/intel-iommu.c: __get_valid_domain_for_dev()
 dmar_domain* make_valid_domain(intel_driver& drv, device& dev) {
   IOMMULAB_CALL(drv.trace, "__get_valid_domain_for_dev");
@@ -69,7 +67,7 @@ dmar_domain* get_valid_domain_for_dev(intel_driver& drv, device& dev) {
 iova* intel_alloc_iova(intel_driver& drv, const device& dev, dmar_domain& domain, uint64_t nrpages,
                        uint64_t dma_mask) {
   IOMMULAB_CALL(drv.trace, "intel_alloc_iova");
-  constexpr uint64_t mask_32 = dma_bit_mask(bits_32);
+  constexpr uint64_t mask_32 = dma_bit_mask(32);
   dma_mask = std::min(dma_mask, dma_bit_mask(static_cast<unsigned>(domain.gaw)));
   nrpages = std::bit_ceil(nrpages);
   if (!drv.options.dmar_forcedac && dma_mask > mask_32) {

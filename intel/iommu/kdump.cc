@@ -12,7 +12,6 @@
 namespace iommulab {
 namespace {
 
-constexpr vtd::field64 rtaddr_rtt{11};
 constexpr size_t entries = vtd::context_entries_per_table;
 constexpr size_t halves = 2;  // lower and upper context table of a bus
 
@@ -71,7 +70,7 @@ void link_copied(intel_driver& drv, uint64_t& half, phys_addr table) {
 int copy_translation_tables(intel_driver& drv, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "copy_translation_tables");
   const uint64_t rtaddr = iommu.reg.readq(vtd::rtaddr_reg);
-  const bool extended = rtaddr_rtt.test(rtaddr);
+  const bool extended = vtd::rtaddr::rtt.test(rtaddr);
   // The kind of table can change only with translation off, which would open a window.
   if (iommu.ecap.extended_context() != extended) return -EINVAL;
   const phys_addr old_phys(rtaddr & page_mask);

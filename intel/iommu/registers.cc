@@ -12,7 +12,6 @@ namespace iommulab {
 namespace {
 
 // DMA_RTADDR_RTT: the root table is of the extended kind.
-constexpr vtd::field64 rtaddr_rtt{11};
 
 // Writes a command on top of the bits that stay set and waits for a status.
 void command(intel_driver& drv, intel_iommu& iommu, uint32_t bits, vtd::field32 status, bool set) {
@@ -46,7 +45,7 @@ int iommu_alloc_root_entry(intel_driver& drv, intel_iommu& iommu) {
 void iommu_set_root_entry(intel_driver& drv, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "iommu_set_root_entry");
   uint64_t addr = iommu.root_entry_phys.value();
-  if (ecs_enabled(drv, iommu)) addr |= rtaddr_rtt.mask();
+  if (ecs_enabled(drv, iommu)) addr |= vtd::rtaddr::rtt.mask();
   spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
   iommu.reg.writeq(addr, vtd::rtaddr_reg);
   command(drv, iommu, vtd::gcmd::srtp.mask(), vtd::gsts::rtps, true);

@@ -19,7 +19,7 @@ namespace {
 
 using op = iova_trace_op;
 
-std::string text_of(const std::optional<iova_range>& range, std::string_view none) {
+std::string range_text(const std::optional<iova_range>& range, std::string_view none) {
   return range ? absl::StrFormat("0x%x 0x%x", range->lo, range->hi) : std::string(none);
 }
 
@@ -45,9 +45,10 @@ std::optional<linux_iova_feature> feature_of(op what) {
   }
 }
 
-class player {
+class linux_player {
  public:
-  player(const iova_trace& trace, const iova_trace_version& version, linux_domain_factory make)
+  linux_player(const iova_trace& trace, const iova_trace_version& version,
+               linux_domain_factory make)
       : trace_(trace), version_(version), make_(make), slots_(trace.slots) {}
 
   absl::StatusOr<iova_replay> play(linux_domain_viewer at_end) && {
@@ -215,7 +216,7 @@ class player {
     if (got.has_value() == step.answered && (!got || *got == step.answer)) return;
     const bool find = iova_trace_row_of(step.what).result == iova_trace_result::range_or_none;
     const uint64_t frame = got ? got->lo : step.answered ? step.answer.lo : step.arguments[0];
-    differ(step, iova_trace_answer(trace_, step), text_of(got, find ? "none" : "FAIL"), frame);
+    differ(step, iova_trace_answer(trace_, step), range_text(got, find ? "none" : "FAIL"), frame);
   }
 
   void expect_text(const iova_trace_step& step, std::string got) {
@@ -237,12 +238,12 @@ class player {
     const auto wanted = range_at(there, expected.end());
     const auto had = range_at(here, got.end());
     const auto nth = here - got.begin() + 1;
-    differ(
-        step,
-        absl::StrFormat("%d ranges, of which range %d: %s", expected.size(), nth,
-                        text_of(wanted, "none")),
-        absl::StrFormat("%d ranges, of which range %d: %s", got.size(), nth, text_of(had, "none")),
-        wanted ? wanted->lo : had->lo);
+    differ(step,
+           absl::StrFormat("%d ranges, of which range %d: %s", expected.size(), nth,
+                           range_text(wanted, "none")),
+           absl::StrFormat("%d ranges, of which range %d: %s", got.size(), nth,
+                           range_text(had, "none")),
+           wanted ? wanted->lo : had->lo);
   }
 
   void differ(const iova_trace_step& step, std::string expected, std::string got, uint64_t frame) {
@@ -275,7 +276,7 @@ absl::StatusOr<iova_replay> play_on_linux(const iova_trace& trace,
 absl::StatusOr<iova_replay> play_on_linux(const iova_trace& trace,
                                           const iova_trace_version& version,
                                           linux_domain_factory make, linux_domain_viewer at_end) {
-  return player(trace, version, make).play(at_end);
+  return linux_player(trace, version, make).play(at_end);
 }
 
 absl::StatusOr<iova_replay> play_on_linux(const iova_trace& trace,

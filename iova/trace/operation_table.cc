@@ -7,6 +7,7 @@
 #include "core/types.h"
 
 namespace iommulab {
+namespace operation_table {
 namespace {
 
 using op = iova_trace_op;
@@ -72,15 +73,16 @@ static_assert([] {
 }());
 
 }  // namespace
+}  // namespace operation_table
 
 const iova_trace_row& iova_trace_row_of(iova_trace_op what) {
-  return table[static_cast<size_t>(what)];
+  return operation_table::table[static_cast<size_t>(what)];
 }
 
 const iova_trace_row* find_iova_trace_row(std::string_view name) {
-  const auto* row = std::find_if(table.begin(), table.end(),
+  const auto* row = std::find_if(operation_table::table.begin(), operation_table::table.end(),
                                  [name](const iova_trace_row& r) { return r.name == name; });
-  return row == table.end() ? nullptr : row;
+  return row == operation_table::table.end() ? nullptr : row;
 }
 
 }  // namespace iommulab

@@ -153,11 +153,11 @@ absl::StatusOr<iova_workload> make_named(std::string_view name) {
 
 /// Sends every request past the range caches, or through them.
 void redirect(std::vector<iova_operation>& operations, bool fast) {
-  using action = iova_operation::action;
+  using todo = iova_operation::action;
   for (iova_operation& operation : operations) {
-    const bool gives = operation.what == action::alloc || operation.what == action::alloc_fast;
-    operation.what = gives ? (fast ? action::alloc_fast : action::alloc)
-                           : (fast ? action::free_fast : action::free);
+    const bool gives = operation.what == todo::alloc || operation.what == todo::alloc_fast;
+    operation.what =
+        gives ? (fast ? todo::alloc_fast : todo::alloc) : (fast ? todo::free_fast : todo::free);
   }
 }
 

@@ -20,7 +20,7 @@ constexpr uint64_t transfer_destination = 0x88;
 constexpr uint64_t transfer_count = 0x90;
 constexpr uint64_t transfer_command = 0x98;
 
-constexpr uint32_t version = 0x010000ed;
+constexpr uint32_t edu_version = 0x010000ed;
 constexpr uint32_t status_interrupt = 0x80;
 constexpr uint32_t factorial_interrupt = 0x1;
 constexpr uint32_t transfer_interrupt = 0x100;
@@ -59,7 +59,7 @@ uint64_t edu::read64(uint64_t offset) {
 uint32_t edu::read32(uint64_t offset) {
   switch (offset) {
     case identification:
-      return version;
+      return edu_version;
     case liveness:
       return liveness_;
     case factorial:

@@ -15,7 +15,7 @@ using vtd::field64;
 
 constexpr uint64_t capabilities_low = 0x00;
 constexpr uint64_t capabilities_high = 0x04;
-constexpr uint64_t version = 0x08;
+constexpr uint64_t register_version = 0x08;
 constexpr uint64_t mask_set = 0x0c;
 constexpr uint64_t mask_clear = 0x10;
 constexpr uint64_t control = 0x14;
@@ -29,7 +29,7 @@ constexpr uint64_t doorbell_bytes = 4;
 constexpr uint32_t version_1_1 = 0x00010100;
 constexpr uint32_t contiguous_queues = 1u << 16;  // CAP.CQR
 constexpr uint32_t nvm_command_set = 1u << 5;     // CAP.CSS, upper half
-constexpr field32 control_enable{0};
+constexpr field32 controller_enable{0};
 constexpr field32 status_ready{0};
 constexpr field32 status_fatal{1};
 constexpr field32 submission_size{11, 0};
@@ -82,7 +82,7 @@ uint32_t nvme::read32(uint64_t offset) {
       return (most_entries - 1) | contiguous_queues;
     case capabilities_high:
       return nvm_command_set;
-    case version:
+    case register_version:
       return version_1_1;
     case mask_set:
     case mask_clear:
@@ -90,7 +90,7 @@ uint32_t nvme::read32(uint64_t offset) {
     case control:
       return control_;
     case controller_status:
-      return status_ready.make(control_enable.get(control_)) | status_fatal.make(fatal_ ? 1 : 0);
+      return status_ready.make(controller_enable.get(control_)) | status_fatal.make(fatal_ ? 1 : 0);
     case admin_queue_sizes:
       return admin_sizes_;
     case admin_submission:
@@ -132,9 +132,9 @@ void nvme::write32(uint64_t offset, uint32_t value) {
 }
 
 void nvme::control_written(uint32_t value) {
-  const bool was_enabled = control_enable.test(control_);
+  const bool was_enabled = controller_enable.test(control_);
   control_ = value;
-  if (control_enable.test(value) == was_enabled) return;
+  if (controller_enable.test(value) == was_enabled) return;
   // Off: the controller forgets its queues. On: the admin queues are there.
   submission_ = {};
   completion_ = {};

@@ -2,13 +2,13 @@
 #include <algorithm>
 
 #include "platform/machine/builtin.h"
+#include "platform/machine/pci_vendors.h"
 #include "platform/pci/config_bytes.h"
 #include "platform/pci/function_builder.h"
 
 namespace iommulab {
 namespace {
 
-constexpr uint16_t intel = 0x8086;
 constexpr uint16_t qemu_subsystem_vendor = 0x1af4;
 constexpr uint16_t qemu_subsystem = 0x1100;
 
@@ -29,7 +29,7 @@ function_builder at(unsigned device, unsigned function, uint16_t vendor, uint16_
 
 std::vector<pci_function_config> functions() {
   std::vector<pci_function_config> list;
-  list.push_back(at(0, 0, intel, 0x29c0, 0x060000)
+  list.push_back(at(0, 0, vendor_intel, 0x29c0, 0x060000)
                      // PCIEXBAR: the configuration window, enabled
                      .device_register(0x60, 4, static_cast<uint32_t>(mmconfig_base) | 1)
                      .build());
@@ -40,8 +40,8 @@ std::vector<pci_function_config> functions() {
                      .capability(0x05, 0x40, 0x18)
                      .device_register(0x42, 2, 0x0080)
                      .build());
-  list.push_back(at(5, 0, intel, 0x10d3, 0x020000)
-                     .subsystem(intel, 0)
+  list.push_back(at(5, 0, vendor_intel, 0x10d3, 0x020000)
+                     .subsystem(vendor_intel, 0)
                      .memory_bar(0, 0xfeb00000, 0x20000)
                      .memory_bar(1, 0xfeb20000, 0x20000)
                      .io_bar(2, 0xc040, 0x20)
@@ -65,7 +65,7 @@ std::vector<pci_function_config> functions() {
                      .device_register(0x144, 4, 0xff123456)
                      .device_register(0x148, 4, 0x525400ff)
                      .build());
-  list.push_back(at(0x1f, 0, intel, 0x2918, 0x060100)
+  list.push_back(at(0x1f, 0, vendor_intel, 0x2918, 0x060100)
                      .multifunction()
                      .revision(2)
                      // PMBASE, ACPI control, and the root complex registers' address
@@ -73,7 +73,7 @@ std::vector<pci_function_config> functions() {
                      .device_register(0x44, 1, 0x80)
                      .device_register(0xf0, 4, 0xfed1c001)
                      .build());
-  list.push_back(at(0x1f, 2, intel, 0x2922, 0x010601)
+  list.push_back(at(0x1f, 2, vendor_intel, 0x2922, 0x010601)
                      .multifunction()
                      .revision(2)
                      .io_bar(4, 0xc060, 0x20)
@@ -86,7 +86,7 @@ std::vector<pci_function_config> functions() {
                      .device_register(0xac, 4, 0x00000048)
                      .device_register(0x90, 4, 0x003f0040)
                      .build());
-  list.push_back(at(0x1f, 3, intel, 0x2930, 0x0c0500)
+  list.push_back(at(0x1f, 3, vendor_intel, 0x2930, 0x0c0500)
                      .multifunction()
                      .revision(2)
                      .io_bar(4, 0x0700, 0x40)

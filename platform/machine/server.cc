@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/pci/acs.h"
 #include "platform/machine/builtin.h"
+#include "platform/machine/pci_vendors.h"
 #include "platform/pci/function_builder.h"
 #include "platform/vtd/config.h"
 
 namespace iommulab {
 namespace {
 
-constexpr uint16_t intel = 0x8086;
 constexpr uint16_t plx = 0x10b5;
 constexpr uint16_t broadcom = 0x14e4;
 constexpr uint16_t hewlett_packard = 0x103c;
@@ -43,7 +43,7 @@ source_id id(uint8_t bus, unsigned device, unsigned function) {
 /// A root port of a processor, with a window of `windows` MiB.
 pci_function_config root_port(source_id where, uint16_t device, uint8_t secondary,
                               uint8_t subordinate, uint32_t window, uint32_t windows) {
-  return function_builder(where, intel, device, class_pci_bridge)
+  return function_builder(where, vendor_intel, device, class_pci_bridge)
       .command(0x0106)
       .bridge(where.bus, secondary, subordinate)
       .memory_window(window, window + (windows * mib - 1))
@@ -63,7 +63,7 @@ pci_function_config nvme(source_id where, uint32_t address) {
 
 /// A coprocessor that keeps translations of its own.
 pci_function_config accelerator(source_id where, uint32_t address) {
-  return function_builder(where, intel, 0x0cf8, class_accelerator)
+  return function_builder(where, vendor_intel, 0x0cf8, class_accelerator)
       .command(0x0106)
       .memory_bar_64(0, address, mib)
       .express(pci_exp_type::endpoint, 0x40)
@@ -72,37 +72,37 @@ pci_function_config accelerator(source_id where, uint32_t address) {
 }
 
 void add_first_bus(std::vector<pci_function_config>& list) {
-  list.push_back(function_builder(id(0, 0, 0), intel, 0x3c00, 0x060000)
+  list.push_back(function_builder(id(0, 0, 0), vendor_intel, 0x3c00, 0x060000)
                      .express(pci_exp_type::root_port, 0x90)
                      .build());
   list.push_back(root_port(id(0, 1, 0), 0x3c02, 0x01, 0x01, 0x90000000, 2));
   list.push_back(root_port(id(0, 2, 0), 0x3c04, 0x02, 0x05, 0x90200000, 4));
   list.push_back(root_port(id(0, 3, 0), 0x3c08, 0x06, 0x07, 0x90600000, 2));
-  list.push_back(function_builder(id(0, 4, 0), intel, 0x0102, 0x030000)
+  list.push_back(function_builder(id(0, 4, 0), vendor_intel, 0x0102, 0x030000)
                      .command(0x0107)
                      .memory_bar_64(0, 0x90800000, uint64_t{4} * mib)
                      .memory_bar_64(2, 0x380000000000, uint64_t{256} * mib, true)
                      .build());
-  list.push_back(function_builder(id(0, 0x1a, 0), intel, 0x1d2d, class_usb_ehci)
+  list.push_back(function_builder(id(0, 0x1a, 0), vendor_intel, 0x1d2d, class_usb_ehci)
                      .command(0x0106)
                      .memory_bar(0, 0x90c00000, 0x400)
                      .build());
-  list.push_back(function_builder(id(0, 0x1d, 0), intel, 0x1d26, class_usb_ehci)
+  list.push_back(function_builder(id(0, 0x1d, 0), vendor_intel, 0x1d26, class_usb_ehci)
                      .command(0x0106)
                      .memory_bar(0, 0x90c01000, 0x400)
                      .build());
-  list.push_back(function_builder(id(0, 0x1f, 0), intel, 0x1d41, 0x060100)
+  list.push_back(function_builder(id(0, 0x1f, 0), vendor_intel, 0x1d41, 0x060100)
                      .multifunction()
                      .command(0x0107)
                      .device_register(0xf0, 4, 0xfed1c001)
                      .build());
-  list.push_back(function_builder(id(0, 0x1f, 2), intel, 0x1d02, 0x010601)
+  list.push_back(function_builder(id(0, 0x1f, 2), vendor_intel, 0x1d02, 0x010601)
                      .multifunction()
                      .command(0x0107)
                      .io_bar(4, 0xf020, 0x20)
                      .memory_bar(5, 0x90c02000, 0x800)
                      .build());
-  list.push_back(function_builder(id(0, 0x1f, 3), intel, 0x1d22, 0x0c0500)
+  list.push_back(function_builder(id(0, 0x1f, 3), vendor_intel, 0x1d22, 0x0c0500)
                      .multifunction()
                      .command(0x0103)
                      .memory_bar_64(0, 0x90c03000, 0x100)

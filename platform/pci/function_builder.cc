@@ -11,7 +11,6 @@
 namespace iommulab {
 namespace {
 
-constexpr uint32_t bar_is_io = 1;
 constexpr uint32_t bar_is_64 = 2u << 1;
 constexpr uint32_t bar_prefetchable = 1u << 3;
 
@@ -21,7 +20,6 @@ constexpr uint64_t ioresource_sizealign = 0x40000;
 constexpr uint64_t ioresource_mem_64 = 0x100000;
 constexpr size_t memory_window_resource = 14;
 
-constexpr uint16_t interrupt_line = 0x3c;
 constexpr uint16_t interrupt_pin = 0x3d;
 constexpr unsigned express_length = 0x3c;
 constexpr uint16_t express_version = 2;
@@ -68,7 +66,7 @@ function_builder& function_builder::subsystem(uint16_t vendor, uint16_t device) 
 
 function_builder& function_builder::interrupt(uint8_t pin, uint8_t line) {
   put(interrupt_pin, 1, pin);
-  put(interrupt_line, 1, line);
+  put(pci_reg::interrupt_line, 1, line);
   return *this;
 }
 
@@ -108,9 +106,9 @@ function_builder& function_builder::memory_bar_64(unsigned index, uint64_t addre
 }
 
 function_builder& function_builder::io_bar(unsigned index, uint16_t address, uint16_t size) {
-  put(base_address(index), 4, address | bar_is_io);
+  put(base_address(index), 4, address | pci_reg::base_is_io);
   (*function_.resources)[index] = {address, uint64_t{address} + size - 1,
-                                   ioresource_io | ioresource_sizealign | bar_is_io};
+                                   ioresource_io | ioresource_sizealign | pci_reg::base_is_io};
   return *this;
 }
 

@@ -19,10 +19,8 @@ constexpr uint64_t io_window_writable = 0xf0;
 constexpr uint16_t cache_line_size = 0x0c;
 constexpr uint16_t latency_timer = 0x0d;
 constexpr uint16_t secondary_latency_timer = 0x1b;
-constexpr uint16_t interrupt_line = 0x3c;
 constexpr uint32_t window_is_wide = 0x1;
 
-constexpr uint32_t bar_is_io = 1u << 0;
 constexpr uint32_t bar_type_mask = 3u << 1;
 constexpr uint32_t bar_type_64 = 2u << 1;
 constexpr uint64_t rom_enable = 1;
@@ -90,7 +88,7 @@ void pci_function::build_write_mask() {
   allow(pci_reg::command, 2, command_writable);
   allow(cache_line_size, 1, 0xff);
   allow(latency_timer, 1, 0xff);
-  allow(interrupt_line, 1, 0xff);
+  allow(pci_reg::interrupt_line, 1, 0xff);
   const uint32_t header = initial(pci_reg::header_type, 1) & pci_reg::header_type_mask;
   if (header == static_cast<uint32_t>(pci_header_type::normal)) allow_bases(6);
   if (header == static_cast<uint32_t>(pci_header_type::bridge)) {
@@ -116,7 +114,7 @@ void pci_function::allow_bases(unsigned count) {
   for (unsigned i = 0; i < count; ++i) {
     const auto offset = static_cast<uint16_t>(pci_reg::base_address_0 + 4 * i);
     const uint32_t low = initial(offset, 4);
-    const bool io = (low & bar_is_io) != 0;
+    const bool io = (low & pci_reg::base_is_io) != 0;
     const bool wide = !io && (low & bar_type_mask) == bar_type_64;
     uint64_t address = low & ~(io ? 0x3u : 0xfu);
     if (wide) address |= uint64_t{initial(static_cast<uint16_t>(offset + 4), 4)} << 32;

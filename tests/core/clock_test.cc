@@ -6,7 +6,7 @@
 
 #include <vector>
 
-namespace iommulab {
+namespace iommulab::clock_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -58,4 +58,4 @@ TEST(virtual_clock, a_cancelled_or_destroyed_timer_does_not_fire) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::clock_test

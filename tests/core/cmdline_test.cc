@@ -8,7 +8,7 @@
 #include "core/environment.h"
 #include "core/x86_options.h"
 
-namespace iommulab {
+namespace iommulab::cmdline_test {
 namespace {
 
 using words = std::vector<command_line_word>;
@@ -122,4 +122,4 @@ TEST(iommu_option, stops_at_usedac_and_needs_a_value) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::cmdline_test

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <iterator>
 
-namespace iommulab {
+namespace iommulab::sysfs_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -110,4 +110,4 @@ TEST(sysfs, writes_itself_out_to_the_host) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::sysfs_test

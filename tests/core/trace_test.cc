@@ -9,7 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "core/environment.h"
 
-namespace iommulab {
+namespace iommulab::trace_test {
 namespace {
 
 int inner(tracer& t, int value) {
@@ -310,4 +310,4 @@ TEST(printk, stamps_virtual_time_and_splits_lines) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::trace_test

@@ -8,7 +8,7 @@
 
 #include "core/status.h"
 
-namespace iommulab {
+namespace iommulab::types_test {
 namespace {
 
 static_assert(!std::is_convertible_v<phys_addr, dma_addr>);
@@ -42,4 +42,4 @@ TEST(status, carries_the_errno) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::types_test

@@ -9,7 +9,7 @@
 #include "support/small_machine.h"
 #include "support/system.h"
 
-namespace iommulab::test {
+namespace iommulab::test::boot_test {
 namespace {
 
 using dir = dma_data_direction;
@@ -123,4 +123,4 @@ TEST(dma_boot, a_failed_coherent_buffer_behind_the_iommu_leaves_nothing) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::boot_test

@@ -7,7 +7,7 @@
 #include "dma/direct/nommu.h"
 #include "fixture.h"
 
-namespace iommulab::test {
+namespace iommulab::test::contiguous_test {
 namespace {
 
 using testing::ElementsAre;
@@ -141,4 +141,4 @@ TEST_F(contiguous_test, CoherentBuffersOfWhoMaySleep) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::contiguous_test

@@ -8,7 +8,7 @@
 #include "dma/direct/nommu.h"
 #include "fixture.h"
 
-namespace iommulab::test {
+namespace iommulab::test::direct_test {
 namespace {
 
 using testing::ElementsAre;
@@ -123,4 +123,4 @@ TEST_F(direct_test, MasksThatAreNotServed) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::direct_test

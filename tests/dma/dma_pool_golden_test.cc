@@ -13,7 +13,7 @@
 #include "fixture.h"
 #include "support/golden.h"
 
-namespace iommulab::test {
+namespace iommulab::test::dma_pool_golden_test {
 namespace {
 
 std::vector<std::string_view> words_of(std::string_view line) {
@@ -146,4 +146,4 @@ TEST_F(dma_pool_golden_test, BlocksInTheKernelsOrder) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::dma_pool_golden_test

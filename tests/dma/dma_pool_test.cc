@@ -9,7 +9,7 @@
 #include "core/dma/dma_mapping.h"
 #include "fixture.h"
 
-namespace iommulab::test {
+namespace iommulab::test::dma_pool_test {
 namespace {
 
 using testing::ElementsAre;
@@ -230,4 +230,4 @@ TEST_F(dma_pool_test, EachFailureLeavesNothingBehind) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::dma_pool_test

@@ -15,7 +15,7 @@
 #include "support/small_machine.h"
 #include "support/system.h"
 
-namespace iommulab::test {
+namespace iommulab::test::intel_failure_test {
 namespace {
 
 constexpr uint64_t buffer = 0x1000000;  // in memory, in nobody's way
@@ -213,4 +213,4 @@ INSTANTIATE_TEST_SUITE_P(operations, every_allocation,
                          test_name);
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::intel_failure_test

@@ -12,7 +12,7 @@
 #include "support/small_machine.h"
 #include "support/system.h"
 
-namespace iommulab::test {
+namespace iommulab::test::intel_ops_test {
 namespace {
 
 constexpr uint64_t buffer = 0x1000000;
@@ -161,4 +161,4 @@ TEST(a_dead_unit, is_a_panic_while_unmaps_wait) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::intel_ops_test

@@ -22,7 +22,7 @@
 #include "support/small_machine.h"
 #include "support/system.h"
 
-namespace iommulab::test {
+namespace iommulab::test::isolation_test {
 namespace {
 
 constexpr source_id neighbour = at(0, 9);
@@ -232,4 +232,4 @@ INSTANTIATE_TEST_SUITE_P(modes, isolation,
                          });
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::isolation_test

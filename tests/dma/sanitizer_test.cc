@@ -11,7 +11,7 @@
 #include "support/small_machine.h"
 #include "support/system.h"
 
-namespace iommulab::test {
+namespace iommulab::test::sanitizer_test {
 namespace {
 
 constexpr uint64_t buffer = 0x1000000;
@@ -128,4 +128,4 @@ TEST(deferred_window, does_not_exist_with_strict) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::sanitizer_test

@@ -10,7 +10,7 @@
 #include "dma/x86_dma.h"
 #include "fixture.h"
 
-namespace iommulab::test {
+namespace iommulab::test::swiotlb_test {
 namespace {
 
 using testing::ElementsAre;
@@ -341,4 +341,4 @@ TEST_F(x86_dma_test, PolicyAboutWideAddresses) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::swiotlb_test

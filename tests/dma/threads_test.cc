@@ -13,7 +13,7 @@
 #include "support/small_machine.h"
 #include "support/system.h"
 
-namespace iommulab::test {
+namespace iommulab::test::threads_test {
 namespace {
 
 constexpr unsigned threads = 4;
@@ -173,4 +173,4 @@ INSTANTIATE_TEST_SUITE_P(threads, first_mappings, testing::Bool(), [](const auto
 });
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::threads_test

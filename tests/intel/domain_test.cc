@@ -8,7 +8,7 @@
 #include "intel/iommu/page_table.h"
 #include "platform/machine/builtin.h"
 
-namespace iommulab::test {
+namespace iommulab::test::domain_test {
 namespace {
 
 intel_iommu& first_unit(system& s) {
@@ -252,4 +252,4 @@ TEST(domain_width, follows_mgaw_and_sagaw) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::domain_test

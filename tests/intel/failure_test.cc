@@ -13,7 +13,7 @@
 #include "platform/machine/capture_loader.h"
 #include "support/golden.h"
 
-namespace iommulab::test {
+namespace iommulab::test::failure_test {
 namespace {
 
 struct scenario {
@@ -267,4 +267,4 @@ TEST(no_vector, switches_off_the_units_that_were_on) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::failure_test

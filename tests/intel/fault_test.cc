@@ -9,7 +9,7 @@
 #include "intel/iommu/device.h"
 #include "intel/iommu/page_table.h"
 
-namespace iommulab::test {
+namespace iommulab::test::fault_test {
 namespace {
 
 using ::testing::ElementsAreArray;
@@ -360,4 +360,4 @@ TEST(fault_reasons, every_code_has_words_and_a_side) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::fault_test

@@ -14,7 +14,7 @@
 #include "intel/expect.h"
 #include "platform/machine/builtin.h"
 
-namespace iommulab::test {
+namespace iommulab::test::hotplug_test {
 namespace {
 
 using ::testing::Contains;
@@ -201,4 +201,4 @@ TEST_F(hot_plug, a_file_wants_a_number_and_zero_does_nothing) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::hotplug_test

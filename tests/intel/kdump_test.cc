@@ -5,7 +5,7 @@
 #include "intel/expect.h"
 #include "intel/iommu/device.h"
 
-namespace iommulab::test {
+namespace iommulab::test::kdump_test {
 namespace {
 
 using ::testing::Each;
@@ -265,4 +265,4 @@ TEST(kdump, translation_left_on_by_firmware_is_switched_off_first) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::kdump_test

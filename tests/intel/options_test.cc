@@ -6,7 +6,7 @@
 
 #include "intel/expect.h"
 
-namespace iommulab::test {
+namespace iommulab::test::options_test {
 namespace {
 
 struct parsed {
@@ -229,4 +229,4 @@ TEST(command_line_option, sp_off_maps_small_pages) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::options_test

@@ -16,7 +16,7 @@
 #include "intel/iommu/page_table.h"
 #include "intel/raw_tables.h"
 
-namespace iommulab::test {
+namespace iommulab::test::page_table_mapping_test {
 namespace {
 
 class page_table_mapping : public testing::Test {
@@ -160,4 +160,4 @@ INSTANTIATE_TEST_SUITE_P(superpages, memory_running_out,
                          testing::Values(std::pair{0, uint64_t{7}}, std::pair{1, uint64_t{2}}));
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::page_table_mapping_test

@@ -18,7 +18,7 @@
 #include "intel/iommu/page_table.h"
 #include "intel/raw_tables.h"
 
-namespace iommulab::test {
+namespace iommulab::test::page_table_random_test {
 namespace {
 
 constexpr uint64_t pages_2m = 512;
@@ -287,4 +287,4 @@ INSTANTIATE_TEST_SUITE_P(kinds, random_mappings,
                                          domain_kind{57, 2}));
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::page_table_random_test

@@ -13,7 +13,7 @@
 #include "intel/iommu/page_table.h"
 #include "intel/raw_tables.h"
 
-namespace iommulab::test {
+namespace iommulab::test::page_table_threads_test {
 namespace {
 
 constexpr unsigned threads = 4;
@@ -122,4 +122,4 @@ TEST_F(threads_in_tables, use_several_domains) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::page_table_threads_test

@@ -7,7 +7,7 @@
 #include "core/panic.h"
 #include "intel/expect.h"
 
-namespace iommulab::test {
+namespace iommulab::test::queue_test {
 namespace {
 
 constexpr uint64_t iqe = 1 << 4, ice = 1 << 5, ite = 1 << 6;
@@ -335,4 +335,4 @@ TEST(queue, can_be_enabled_again) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::queue_test

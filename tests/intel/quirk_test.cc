@@ -7,7 +7,7 @@
 #include "platform/firmware/dmar_builder.h"
 #include "platform/pci/function_builder.h"
 
-namespace iommulab::test {
+namespace iommulab::test::quirk_test {
 namespace {
 
 intel_iommu& first_unit(system& s) {
@@ -211,4 +211,4 @@ TEST(quickdata_quirk, takes_an_engine_behind_the_wrong_unit_out_of_translation) 
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::quirk_test

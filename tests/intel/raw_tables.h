@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "cli/pagetable/table_ground.h"
+#include "lab/pagetable/table_ground.h"
 
 namespace iommulab::test {
 

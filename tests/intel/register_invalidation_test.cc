@@ -9,7 +9,7 @@
 #include "intel/iommu/identity.h"
 #include "intel/iommu/registers.h"
 
-namespace iommulab::test {
+namespace iommulab::test::register_invalidation_test {
 namespace {
 
 constexpr uint64_t iro = 0x100;
@@ -191,4 +191,4 @@ TEST(register_invalidation, leaving_a_domain_flushes_globally) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::register_invalidation_test

@@ -7,7 +7,7 @@
 #include "intel/iommu/context.h"
 #include "platform/vtd/sanitizer/vtd_sanitizer.h"
 
-namespace iommulab::test {
+namespace iommulab::test::sanitizer_test {
 namespace {
 
 using ::testing::Contains;
@@ -333,4 +333,4 @@ TEST(a_flow_without, its_write_buffer_flush_is_found) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::sanitizer_test

@@ -10,7 +10,7 @@
 #include "intel/diagnosis.h"
 #include "intel/expect.h"
 
-namespace iommulab::test {
+namespace iommulab::test::table_test {
 namespace {
 
 constexpr uint8_t include_all = 1;
@@ -350,4 +350,4 @@ TEST(sequence_ids, are_used_up_by_the_129th_unit) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::table_test

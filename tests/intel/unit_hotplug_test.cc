@@ -10,7 +10,7 @@
 #include "intel/dmar/table.h"
 #include "intel/expect.h"
 
-namespace iommulab::test {
+namespace iommulab::test::unit_hotplug_test {
 namespace {
 
 constexpr uint64_t second_base = 0xfeda0000;
@@ -158,4 +158,4 @@ TEST(unit_hotplug_off, does_nothing) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::unit_hotplug_test

@@ -13,7 +13,7 @@
 #include "intel/iommu/flush.h"
 #include "platform/machine/builtin.h"
 
-namespace iommulab::test {
+namespace iommulab::test::units_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -401,4 +401,4 @@ TEST(ats, the_devices_cache_is_invalidated_behind_the_iotlb) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::units_test

@@ -11,7 +11,7 @@
 
 #include "iova/iova_fixture.h"
 
-namespace iommulab {
+namespace iommulab::iova_tests {
 namespace {
 
 constexpr uint64_t last_32bit = 0xfffff;
@@ -202,4 +202,4 @@ TEST_F(iova_test, says_when_the_cache_cannot_be_made_or_has_no_users) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::iova_tests

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
-namespace iommulab {
+namespace iommulab::golden_test {
 namespace {
 
 /// What the project's own root holds; another may lack it.
@@ -48,4 +48,4 @@ TEST(golden, splits_lines_with_and_without_a_last_newline) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::golden_test

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/kernel/kernel.h"
+#include "kernel/kernel.h"
 
 namespace iommulab::test {
 

@@ -80,8 +80,10 @@ inline constexpr field32 cfis{23};   ///< compatibility format interrupts pass
 
 namespace rtaddr {                     // 10.4.6
 inline constexpr field64 rta{63, 12};  ///< root table, page frame
-inline constexpr field64 ttm{11,
-                             10};  ///< translation table mode, 00b legacy (RTT in bit 11 before)
+/// Translation table mode, 00b legacy.
+inline constexpr field64 ttm{11, 10};
+/// Root table type: bit 11 of the mode, alone until revision 3.
+inline constexpr field64 rtt{11};
 }  // namespace rtaddr
 
 /// CCMD.CIRG, CCMD.CAIG and the G field of the context-cache descriptor.

@@ -13,7 +13,7 @@
 #include "platform/machine/builtin.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::boot_command_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -168,4 +168,4 @@ TEST(boot_command_test, a_folder_with_something_in_it_is_not_written_to) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::boot_command_test

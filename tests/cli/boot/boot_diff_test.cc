@@ -8,7 +8,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
-namespace iommulab {
+namespace iommulab::boot_diff_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -61,4 +61,4 @@ TEST(boot_diff_test, json_holds_the_differing_lines_alone) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::boot_diff_test

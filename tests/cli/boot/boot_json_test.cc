@@ -9,7 +9,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
-namespace iommulab {
+namespace iommulab::boot_json_test {
 namespace {
 
 using nlohmann::json;
@@ -86,4 +86,4 @@ TEST(boot_json_test, a_finding_is_one_document_too) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::boot_json_test

@@ -3,11 +3,11 @@
 
 #include "cli/boot/boot_command.h"
 #include "cli/boot/run_boot.h"
-#include "cli/boot/trace_choice.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lab/events/trace_choice.h"
 
-namespace iommulab {
+namespace iommulab::boot_trace_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -153,4 +153,4 @@ TEST(boot_trace_test, a_function_that_never_runs_is_a_finding) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::boot_trace_test

@@ -4,16 +4,16 @@
 // reach looked at through each unit: nothing is wrong.
 #include <filesystem>
 
-#include "cli/boot/boot_run.h"
 #include "cli/boot/run_boot.h"
 #include "cli/machines/machine_choice.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "lab/events/boot_run.h"
 #include "nlohmann/json.hpp"
 #include "platform/machine/builtin.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::sanitize_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -127,4 +127,4 @@ TEST(boot_command, sanitize_checks_one_run) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::sanitize_test

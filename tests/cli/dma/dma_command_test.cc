@@ -11,7 +11,7 @@
 #include <sstream>
 #include <string>
 
-namespace iommulab {
+namespace iommulab::dma_command_test {
 namespace {
 
 class dma_command : public testing::Test {
@@ -188,4 +188,4 @@ TEST_F(dma_command, survives_a_device_that_is_misused) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::dma_command_test

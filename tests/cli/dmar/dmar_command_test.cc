@@ -14,7 +14,7 @@
 #include "platform/firmware/support/table_files.h"
 #include "support/command.h"
 
-namespace iommulab {
+namespace iommulab::dmar_command_test {
 namespace {
 
 using ::testing::ContainsRegex;
@@ -201,4 +201,4 @@ TEST(dmar_command, the_subcommand_stores_the_exit_status) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::dmar_command_test

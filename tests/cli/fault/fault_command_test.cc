@@ -12,7 +12,7 @@
 #include "support/command.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::fault_command_test {
 namespace {
 
 using nlohmann::json;
@@ -259,4 +259,4 @@ TEST(fault_command, the_subcommand_stores_the_exit_status) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::fault_command_test

@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::fault_line_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -369,4 +369,4 @@ TEST(fault_reasons, each_that_a_specification_names_is_explained) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::fault_line_test

@@ -7,7 +7,7 @@
 #include "nlohmann/json.hpp"
 #include "support/command.h"
 
-namespace iommulab {
+namespace iommulab::bench_command_test {
 namespace {
 
 iova_bench_arguments small(std::vector<std::string> allocators,
@@ -97,4 +97,4 @@ TEST(iova_list, names_every_allocator_with_its_source_and_every_workload) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::bench_command_test

@@ -11,7 +11,7 @@
 #include "support/command.h"
 #include "support/files.h"
 
-namespace iommulab {
+namespace iommulab::lockup_command_test {
 namespace {
 
 // Small, so that a test takes no time: 10 CPUs, 4 mappings a stretch, 10 ms, 100 ns a node.
@@ -173,4 +173,4 @@ TEST(iova_lockup, command_line) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::lockup_command_test

@@ -5,7 +5,7 @@
 #include "support/command.h"
 #include "support/files.h"
 
-namespace iommulab {
+namespace iommulab::plot_command_test {
 namespace {
 
 size_t count(const std::string& text, const std::string& part) {
@@ -121,4 +121,4 @@ TEST(chart, escapes_names) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::plot_command_test

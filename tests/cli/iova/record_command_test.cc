@@ -7,7 +7,7 @@
 #include "support/command.h"
 #include "support/files.h"
 
-namespace iommulab {
+namespace iommulab::record_command_test {
 namespace {
 
 command_result record(std::string workload, std::string version, std::string output = "") {
@@ -60,4 +60,4 @@ TEST(iova_record, leaves_nothing_behind_where_it_cannot_write) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::record_command_test

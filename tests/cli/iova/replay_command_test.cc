@@ -5,7 +5,7 @@
 #include "support/files.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::replay_command_test {
 namespace {
 
 command_result replay(std::vector<std::string> files, std::string version = "",
@@ -100,4 +100,4 @@ TEST(iova_replay, refuses_bad_use_and_shows_nothing_of_good_files_before) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::replay_command_test

@@ -6,7 +6,7 @@
 #include "support/files.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::tree_command_test {
 namespace {
 
 command_result tree(const iova_tree_arguments& arguments) {
@@ -127,4 +127,4 @@ TEST(space_picture, draws_an_empty_space) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::tree_command_test

@@ -14,7 +14,7 @@
 #include "support/command.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::machines_command_test {
 namespace {
 
 using nlohmann::json;
@@ -118,4 +118,4 @@ TEST(machines_command_test, a_class_without_a_name_is_shown_by_its_number) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::machines_command_test

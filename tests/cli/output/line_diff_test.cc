@@ -9,7 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace iommulab {
+namespace iommulab::line_diff_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -77,4 +77,4 @@ TEST(line_diff_test, equal_lists_give_no_text) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::line_diff_test

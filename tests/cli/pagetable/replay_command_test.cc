@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "cli/pagetable/player.h"
-#include "cli/pagetable/trace_reader.h"
+#include "lab/pagetable/player.h"
+#include "lab/pagetable/trace_reader.h"
 #include "support/command.h"
 #include "support/files.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::replay_command_test {
 namespace {
 
 command_result replay(std::vector<std::string> files) {
@@ -135,4 +135,4 @@ TEST(pagetable_replay, notices_every_answer_that_is_changed) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::replay_command_test

@@ -12,7 +12,7 @@
 #include "support/command.h"
 #include "support/files.h"
 
-namespace iommulab {
+namespace iommulab::process_test {
 namespace {
 
 class program : public testing::Test {
@@ -128,4 +128,4 @@ TEST_F(program, says_when_its_output_cannot_be_written) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::process_test

@@ -12,7 +12,7 @@
 #include "support/command.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::translate_command_test {
 namespace {
 
 using nlohmann::json;
@@ -169,4 +169,4 @@ TEST(translate_command, the_subcommand_takes_access_and_stores_the_status) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::translate_command_test

@@ -7,7 +7,7 @@
 
 #include "../pci/test_system.h"
 
-namespace iommulab {
+namespace iommulab::fault_report_test {
 namespace {
 
 // Linux v4.4 include/linux/iommu.h: report_iommu_fault()
@@ -39,4 +39,4 @@ TEST(fault_report, reaches_the_handler_of_the_domain) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::fault_report_test

@@ -9,7 +9,7 @@
 #include "core/iommu/iommu_sysfs.h"
 #include "core/pci/acs.h"
 
-namespace iommulab {
+namespace iommulab::group_test {
 namespace {
 
 /// A driver that takes every device, keeps what it was asked for, and can be told to refuse.
@@ -355,4 +355,4 @@ TEST(iommu_sysfs, a_unit_and_its_devices_link_to_each_other) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::group_test

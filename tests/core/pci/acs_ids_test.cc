@@ -15,7 +15,7 @@
 #include "core/pci/registers.h"
 #include "test_system.h"
 
-namespace iommulab {
+namespace iommulab::acs_ids_test {
 namespace {
 
 constexpr uint16_t intel = 0x8086;
@@ -103,4 +103,4 @@ TEST(acs_ids, chipset_root_ports_are_those_of_the_kernels_list) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::acs_ids_test

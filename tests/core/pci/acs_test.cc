@@ -6,7 +6,7 @@
 #include "core/pci/registers.h"
 #include "test_system.h"
 
-namespace iommulab {
+namespace iommulab::acs_test {
 namespace {
 
 constexpr uint16_t needed = pci_acs_sv | pci_acs_rr | pci_acs_cr | pci_acs_uf;
@@ -130,4 +130,4 @@ TEST(acs_quirk, intel_chipset_peer_decoding_is_switched_off) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::acs_test

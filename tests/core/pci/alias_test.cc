@@ -4,7 +4,7 @@
 #include "core/pci/search.h"
 #include "test_system.h"
 
-namespace iommulab {
+namespace iommulab::alias_test {
 namespace {
 
 /// "FUNCTION as ID" for each alias.
@@ -95,4 +95,4 @@ TEST(dma_alias_quirk, a_bridge_without_pcie_capability_right_below_a_port_is_a_p
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::alias_test

@@ -3,7 +3,7 @@
 
 #include "test_system.h"
 
-namespace iommulab {
+namespace iommulab::remove_test {
 namespace {
 
 std::string_view name_of(bus_notify action) {
@@ -174,4 +174,4 @@ TEST(notifier, a_refusal_keeps_the_later_blocks_uninformed) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::remove_test

@@ -6,7 +6,7 @@
 #include "core/pci/registers.h"
 #include "test_system.h"
 
-namespace iommulab {
+namespace iommulab::scan_test {
 namespace {
 
 using names = std::vector<std::string>;
@@ -200,4 +200,4 @@ TEST(pci_capabilities, there_are_no_extended_ones_in_256_bytes) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::scan_test

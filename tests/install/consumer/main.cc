@@ -3,8 +3,8 @@
 // Another project's program: an IOVA allocator alone, and a whole system that boots.
 #include <cstdio>
 
-#include "cli/kernel/kernel.h"
 #include "iova/allocators.h"
+#include "kernel/kernel.h"
 #include "platform/machine/builtin.h"
 
 int main() {

@@ -5,7 +5,7 @@
 
 #include "iova/linux/linux_domain.h"
 
-namespace iommulab {
+namespace iommulab::flush_queue_test {
 namespace {
 
 constexpr uint64_t lim32 = 0xfffff;
@@ -143,4 +143,4 @@ TEST_F(flush_queue_test, is_not_made_without_memory) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::flush_queue_test

@@ -11,7 +11,7 @@
 #include "iova/linux/linux_domain.h"
 #include "iova/linux/linux_versions.h"
 
-namespace iommulab {
+namespace iommulab::threads_test {
 namespace {
 
 constexpr unsigned threads = 4;
@@ -114,4 +114,4 @@ INSTANTIATE_TEST_SUITE_P(all, linux_threads, testing::ValuesIn(linux_version_nam
                          linux_version_test_name);
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::threads_test

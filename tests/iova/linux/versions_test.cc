@@ -14,7 +14,7 @@
 #include "iova/linux/linux_domain.h"
 #include "iova/linux/linux_versions.h"
 
-namespace iommulab {
+namespace iommulab::versions_test {
 namespace {
 
 constexpr uint64_t lim32 = 0xfffff;
@@ -401,4 +401,4 @@ TEST_P(linux_versions, give_out_only_what_is_free) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::versions_test

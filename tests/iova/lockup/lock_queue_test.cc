@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 #include "iova/lockup/mix.h"
 
-namespace iommulab {
+namespace iommulab::lock_queue_test {
 namespace {
 
 constexpr uint64_t ns = picoseconds_a_nanosecond;
@@ -322,4 +322,4 @@ TEST(lock_queue, stops_when_every_processor_has_ended_its_stretches) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::lock_queue_test

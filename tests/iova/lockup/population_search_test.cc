@@ -8,7 +8,7 @@
 
 #include "gtest/gtest.h"
 
-namespace iommulab {
+namespace iommulab::population_search_test {
 namespace {
 
 struct curve {
@@ -72,4 +72,4 @@ TEST(population_search, nothing_to_try) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::population_search_test

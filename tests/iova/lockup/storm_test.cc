@@ -19,7 +19,7 @@
 #include "iova/trace/linux_player.h"
 #include "iova/trace/trace_reader.h"
 
-namespace iommulab {
+namespace iommulab::storm_test {
 namespace {
 
 // First fit from the top over a sorted list; a search is said to visit every range in use, always.
@@ -265,4 +265,4 @@ TEST(trace_listener, a_storm_on_linux_replays_without_a_difference) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::storm_test

@@ -9,7 +9,7 @@
 #include "core/slab.h"
 #include "iova/rivals/catalogue.h"
 
-namespace iommulab {
+namespace iommulab::designs_test {
 namespace {
 
 constexpr uint64_t limit_24bit = (uint64_t{1} << 12) - 1;
@@ -179,4 +179,4 @@ TEST(per_ring_test, gives_idle_windows_up_for_who_is_out_of_room) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::designs_test

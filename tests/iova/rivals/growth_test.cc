@@ -9,7 +9,7 @@
 
 #include "iova/rivals/catalogue.h"
 
-namespace iommulab {
+namespace iommulab::growth_test {
 namespace {
 
 constexpr uint64_t limit_32bit = (uint64_t{1} << 20) - 1;
@@ -133,4 +133,4 @@ TEST(memory_test, a_range_takes_what_the_header_says) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::growth_test

@@ -15,7 +15,7 @@
 #include "iova/rivals/naive_model.h"
 #include "iova/rivals/promises.h"
 
-namespace iommulab {
+namespace iommulab::rivals_test {
 
 void PrintTo(const iova_range& range, std::ostream* out) {
   *out << range.lo << "-" << range.hi;
@@ -372,4 +372,4 @@ TEST_P(rival_test, threads_never_share_a_frame) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::rivals_test

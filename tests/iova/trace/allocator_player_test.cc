@@ -11,7 +11,7 @@
 #include "iova/trace/trace_reader.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::allocator_player_test {
 namespace {
 
 /// Breaks the rule that its name says at the second allocation.
@@ -137,4 +137,4 @@ TEST(allocator_player, finds_a_right_allocator_valid_on_every_recorded_trace) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::allocator_player_test

@@ -15,7 +15,7 @@
 #include "iova/trace/linux_player.h"
 #include "iova/trace/trace_reader.h"
 
-namespace iommulab {
+namespace iommulab::golden_test {
 namespace {
 
 struct recorded_run {
@@ -80,4 +80,4 @@ TEST(golden_iova_folders, are_of_all_six_versions) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::golden_test

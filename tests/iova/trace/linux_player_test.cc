@@ -9,7 +9,7 @@
 #include "iova/trace/trace_lines.h"
 #include "iova/trace/trace_reader.h"
 
-namespace iommulab {
+namespace iommulab::linux_player_test {
 namespace {
 
 absl::StatusOr<iova_replay> play(std::string_view operations) {
@@ -121,4 +121,4 @@ TEST(iova_neighbours, are_three_on_each_side) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::linux_player_test

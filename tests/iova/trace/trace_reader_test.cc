@@ -11,7 +11,7 @@
 #include "iova/trace/trace_lines.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::trace_reader_test {
 namespace {
 
 constexpr std::string_view init = "init 4096 0x1 0xfffff\n";
@@ -217,4 +217,4 @@ TEST(iova_trace_writer, writes_what_was_read) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::trace_reader_test

@@ -8,7 +8,7 @@
 
 #include "iova/trace/trace_reader.h"
 
-namespace iommulab {
+namespace iommulab::recorder_test {
 namespace {
 
 using op = iova_trace_op;
@@ -81,4 +81,4 @@ TEST(iova_recorder, says_when_there_is_no_memory) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::recorder_test

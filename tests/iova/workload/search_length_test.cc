@@ -8,7 +8,7 @@
 #include "iova/allocators.h"
 #include "iova/workload/runner.h"
 
-namespace iommulab {
+namespace iommulab::search_length_test {
 namespace {
 
 struct searched {
@@ -87,4 +87,4 @@ TEST(dominated_workload, passes_them_once_with_6_12) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::search_length_test

@@ -10,7 +10,7 @@
 
 #include "iova/lab/range.h"
 
-namespace iommulab {
+namespace iommulab::table_pages_test {
 namespace {
 
 /// Frame by frame: which table pages hold an entry for one of the ranges' frames.
@@ -71,4 +71,4 @@ TEST(table_page_count, agrees_with_counting_frame_by_frame) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::table_pages_test

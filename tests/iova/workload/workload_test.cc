@@ -12,7 +12,7 @@
 #include "iova/workload/runner.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::workload_test {
 namespace {
 
 using action = iova_operation::action;
@@ -243,4 +243,4 @@ TEST_F(replayed_workload, runs_a_recorded_trace) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::workload_test

@@ -5,7 +5,7 @@
 
 #include "bus_machine.h"
 
-namespace iommulab::bus_test {
+namespace iommulab::bus_test::dma_bus_test {
 namespace {
 
 using vtd::fault_reason;
@@ -266,4 +266,4 @@ TEST(dma_bus, a_function_that_no_unit_sees_is_not_translated) {
 }
 
 }  // namespace
-}  // namespace iommulab::bus_test
+}  // namespace iommulab::bus_test::dma_bus_test

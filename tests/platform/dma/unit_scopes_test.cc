@@ -8,7 +8,7 @@
 #include "bus_machine.h"
 #include "platform/machine/builtin.h"
 
-namespace iommulab::bus_test {
+namespace iommulab::bus_test::unit_scopes_test {
 namespace {
 
 using ::testing::Pair;
@@ -95,4 +95,4 @@ TEST_F(units_by_scopes, paths_to_nowhere_other_segments_and_unknown_units_give_n
 }
 
 }  // namespace
-}  // namespace iommulab::bus_test
+}  // namespace iommulab::bus_test::unit_scopes_test

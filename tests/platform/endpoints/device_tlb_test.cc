@@ -6,7 +6,7 @@
 
 #include "dma/bus_machine.h"
 
-namespace iommulab::bus_test {
+namespace iommulab::bus_test::device_tlb_test {
 namespace {
 
 using vtd::fault_reason;
@@ -238,4 +238,4 @@ TEST_F(ats_blocked, requests_of_both_kinds_are_faults) {
 }
 
 }  // namespace
-}  // namespace iommulab::bus_test
+}  // namespace iommulab::bus_test::device_tlb_test

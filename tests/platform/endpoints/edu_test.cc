@@ -5,7 +5,7 @@
 
 #include "dma/bus_machine.h"
 
-namespace iommulab::bus_test {
+namespace iommulab::bus_test::edu_test {
 namespace {
 
 constexpr uint64_t ms = 1'000'000;
@@ -196,4 +196,4 @@ TEST_F(edu_device, a_refused_transfer_faults_and_leaves_all_ones) {
 }
 
 }  // namespace
-}  // namespace iommulab::bus_test
+}  // namespace iommulab::bus_test::edu_test

@@ -9,7 +9,7 @@
 #include "dma/bus_machine.h"
 #include "platform/endpoints/edu.h"
 
-namespace iommulab::bus_test {
+namespace iommulab::bus_test::fault_test {
 namespace {
 
 using vtd::fault_reason;
@@ -239,4 +239,4 @@ TEST(edu_stale, a_device_stays_in_its_old_domain_until_its_context_is_invalidate
 }
 
 }  // namespace
-}  // namespace iommulab::bus_test
+}  // namespace iommulab::bus_test::fault_test

@@ -9,7 +9,7 @@
 
 #include "dma/bus_machine.h"
 
-namespace iommulab::bus_test {
+namespace iommulab::bus_test::hostile_test {
 namespace {
 
 constexpr uint64_t iova = 0x40200000;
@@ -137,4 +137,4 @@ TEST_F(hostile, without_bus_mastering_it_is_harmless) {
 }
 
 }  // namespace
-}  // namespace iommulab::bus_test
+}  // namespace iommulab::bus_test::hostile_test

@@ -5,7 +5,7 @@
 
 #include "dma/bus_machine.h"
 
-namespace iommulab::bus_test {
+namespace iommulab::bus_test::nic_test {
 namespace {
 
 constexpr uint64_t end_of_packet = 1 << 24;
@@ -249,4 +249,4 @@ TEST_F(two_nics, a_handler_may_send_from_within) {
 }
 
 }  // namespace
-}  // namespace iommulab::bus_test
+}  // namespace iommulab::bus_test::nic_test

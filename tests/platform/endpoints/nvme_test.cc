@@ -5,7 +5,7 @@
 
 #include "dma/bus_machine.h"
 
-namespace iommulab::bus_test {
+namespace iommulab::bus_test::nvme_test {
 namespace {
 
 constexpr uint64_t blocks = 64;
@@ -225,4 +225,4 @@ TEST_F(disk_queues, a_full_completion_queue_makes_commands_wait) {
 }
 
 }  // namespace
-}  // namespace iommulab::bus_test
+}  // namespace iommulab::bus_test::nvme_test

@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace iommulab {
+namespace iommulab::acpi_table_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -103,4 +103,4 @@ TEST(acpi_table, a_file_that_is_no_table_is_refused_with_its_name_and_the_reason
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::acpi_table_test

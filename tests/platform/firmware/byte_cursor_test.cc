@@ -5,7 +5,7 @@
 
 #include "gtest/gtest.h"
 
-namespace iommulab {
+namespace iommulab::byte_cursor_test {
 namespace {
 
 constexpr uint8_t bytes[] = {0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x80};
@@ -64,4 +64,4 @@ TEST(byte_cursor, reads_a_described_field) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::byte_cursor_test

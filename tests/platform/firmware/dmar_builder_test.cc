@@ -8,7 +8,7 @@
 #include "platform/firmware/support/dmar_invariants.h"
 #include "platform/firmware/support/table_files.h"
 
-namespace iommulab {
+namespace iommulab::dmar_builder_test {
 namespace {
 
 namespace layout = dmar_layout;
@@ -88,4 +88,4 @@ TEST(dmar_builder, every_type_comes_back_from_the_decoder_as_it_went_in) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::dmar_builder_test

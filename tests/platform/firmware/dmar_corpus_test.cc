@@ -13,7 +13,7 @@
 #include "platform/firmware/support/dsl_reader.h"
 #include "platform/firmware/support/table_files.h"
 
-namespace iommulab {
+namespace iommulab::dmar_corpus_test {
 namespace {
 
 using testing::corpus_dmar_folder;
@@ -238,4 +238,4 @@ TEST_F(dmar_corpus, the_oddities_of_the_index_are_found) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::dmar_corpus_test

@@ -12,7 +12,7 @@
 #include "platform/firmware/support/dmar_invariants.h"
 #include "platform/firmware/support/table_files.h"
 
-namespace iommulab {
+namespace iommulab::dmar_damage_test {
 namespace {
 
 using table_bytes = std::vector<uint8_t>;
@@ -136,4 +136,4 @@ TEST(dmar_damage, random_changes_never_break_an_invariant) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::dmar_damage_test

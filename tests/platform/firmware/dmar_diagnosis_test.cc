@@ -17,7 +17,7 @@
 #include "platform/firmware/dmar_table.h"
 #include "platform/firmware/support/dmar_invariants.h"
 
-namespace iommulab {
+namespace iommulab::dmar_diagnosis_test {
 namespace {
 
 using table_bytes = std::vector<uint8_t>;
@@ -310,4 +310,4 @@ TEST(dmar_diagnosis, what_is_there_of_a_structure_that_overruns_the_table_is_sho
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::dmar_diagnosis_test

@@ -16,7 +16,7 @@
 #include "platform/firmware/support/table_files.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::dmar_golden_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -206,4 +206,4 @@ TEST_F(dmar_golden, the_kernel_logged_the_structures_that_we_decode) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::dmar_golden_test

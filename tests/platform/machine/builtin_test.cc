@@ -16,7 +16,7 @@
 #include "platform/machine/capture_loader.h"
 #include "platform/pci/config_bytes.h"
 
-namespace iommulab {
+namespace iommulab::builtin_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -231,4 +231,4 @@ TEST(builtin, tables_have_a_sound_checksum_and_length) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::builtin_test

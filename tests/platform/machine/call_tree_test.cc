@@ -16,7 +16,7 @@
 #include "platform/machine/kernel_log.h"
 #include "stand_in_driver.h"
 
-namespace iommulab {
+namespace iommulab::call_tree_test {
 namespace {
 
 using lines = std::vector<std::string>;
@@ -241,4 +241,4 @@ INSTANTIATE_TEST_SUITE_P(golden, hot_plugging, testing::ValuesIn(captures_with("
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(hot_plugging);
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::call_tree_test

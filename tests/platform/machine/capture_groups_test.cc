@@ -19,7 +19,7 @@
 #include "platform/machine/capture_loader.h"
 #include "platform/machine/kernel_log.h"
 
-namespace iommulab {
+namespace iommulab::capture_groups_test {
 namespace {
 
 /// The log's "iommu: Adding device" lines up to the end of start-up: what follows the first removal
@@ -165,4 +165,4 @@ TEST(captures, are_there) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::capture_groups_test

@@ -20,7 +20,7 @@
 #include "platform/machine/pci_listing.h"
 #include "platform/pci/config_bytes.h"
 
-namespace iommulab {
+namespace iommulab::capture_loader_test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -309,4 +309,4 @@ TEST(golden_hang, has_the_machine_of_its_control_and_the_table_that_it_was_given
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::capture_loader_test

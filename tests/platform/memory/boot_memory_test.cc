@@ -3,7 +3,7 @@
 
 #include "platform/memory/page_allocator.h"
 
-namespace iommulab {
+namespace iommulab::boot_memory_test {
 namespace {
 
 constexpr uint64_t mib = uint64_t{1} << 20;
@@ -66,4 +66,4 @@ TEST_F(boot_memory_test, what_is_free_is_not_freed) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::boot_memory_test

@@ -7,7 +7,7 @@
 #include <random>
 #include <set>
 
-namespace iommulab {
+namespace iommulab::buddy_test {
 namespace {
 
 uint64_t blocks(const buddy& b) {
@@ -99,4 +99,4 @@ TEST(buddy, agrees_with_a_set_of_pages_over_random_operations) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::buddy_test

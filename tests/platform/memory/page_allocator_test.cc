@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <vector>
 
-namespace iommulab {
+namespace iommulab::page_allocator_test {
 namespace {
 
 constexpr uint64_t mib = uint64_t{1} << 20;
@@ -199,4 +199,4 @@ TEST_F(page_allocator_test, traces_pages_by_address_and_order) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::page_allocator_test

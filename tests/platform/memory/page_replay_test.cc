@@ -3,7 +3,7 @@
 
 #include "platform/memory/page_allocator.h"
 
-namespace iommulab {
+namespace iommulab::page_replay_test {
 namespace {
 
 constexpr uint64_t mib = uint64_t{1} << 20;
@@ -79,4 +79,4 @@ TEST_F(page_replay_test, does_not_use_an_address_up_for_an_injected_failure) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::page_replay_test

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <vector>
 
-namespace iommulab {
+namespace iommulab::physical_memory_test {
 namespace {
 
 using kind = memory_range::kind;
@@ -112,4 +112,4 @@ TEST_F(shared_memory_test, says_which_file_cannot_be_opened) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::physical_memory_test

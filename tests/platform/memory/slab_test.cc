@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace iommulab {
+namespace iommulab::slab_test {
 namespace {
 
 TEST(slab_failures, fails_the_nth_allocation_from_now_once) {
@@ -38,4 +38,4 @@ TEST(slab_failures, counts_what_is_live) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::slab_test

@@ -9,7 +9,7 @@
 #include "platform/pci/function_builder.h"
 #include "platform/pci/pci_machine.h"
 
-namespace iommulab {
+namespace iommulab::pci_function_test {
 namespace {
 
 constexpr source_id here{0, 0, pci_devfn(1, 0)};
@@ -139,4 +139,4 @@ TEST(pci_machine, names_what_cannot_be_wired) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::pci_function_test

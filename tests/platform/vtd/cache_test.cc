@@ -8,7 +8,7 @@
 
 #include "machine.h"
 
-namespace iommulab::vtd_test {
+namespace iommulab::vtd_test::cache_test {
 namespace {
 
 using vtd::fault_reason;
@@ -409,4 +409,4 @@ TEST(vtd_cache, holds_more_pages_than_it_has_room_for_correctly) {
 }
 
 }  // namespace
-}  // namespace iommulab::vtd_test
+}  // namespace iommulab::vtd_test::cache_test

@@ -13,7 +13,7 @@
 #include "platform/vtd/config.h"
 #include "support/golden.h"
 
-namespace iommulab {
+namespace iommulab::capability_test {
 namespace {
 
 using vtd::cap_register;
@@ -204,4 +204,4 @@ TEST(config, reproduces_the_registers_that_real_kernels_printed) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::capability_test

@@ -8,7 +8,7 @@
 
 #include "machine.h"
 
-namespace iommulab::vtd_test {
+namespace iommulab::vtd_test::commands_test {
 namespace {
 
 using names = std::vector<std::string>;
@@ -180,4 +180,4 @@ TEST(vtd_interrupt_remapping, faults_carry_the_index_and_use_the_same_records) {
 }
 
 }  // namespace
-}  // namespace iommulab::vtd_test
+}  // namespace iommulab::vtd_test::commands_test

@@ -10,7 +10,7 @@
 
 #include "machine.h"
 
-namespace iommulab::vtd_test {
+namespace iommulab::vtd_test::fault_test {
 namespace {
 
 using vtd::fault_reason;
@@ -382,4 +382,4 @@ TEST_F(vtd_fault_event, is_traced_with_the_fault) {
 }
 
 }  // namespace
-}  // namespace iommulab::vtd_test
+}  // namespace iommulab::vtd_test::fault_test

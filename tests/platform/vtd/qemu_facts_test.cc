@@ -8,7 +8,7 @@
 
 #include "machine.h"
 
-namespace iommulab::vtd_test {
+namespace iommulab::vtd_test::qemu_facts_test {
 namespace {
 
 using vtd::fault_reason;
@@ -274,4 +274,4 @@ TEST_F(vtd_unlike_qemu, reserved_bits_come_before_missing_permission) {
 }
 
 }  // namespace
-}  // namespace iommulab::vtd_test
+}  // namespace iommulab::vtd_test::qemu_facts_test

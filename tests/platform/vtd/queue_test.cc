@@ -9,7 +9,7 @@
 
 #include "machine.h"
 
-namespace iommulab::vtd_test {
+namespace iommulab::vtd_test::queue_test {
 namespace {
 
 using names = std::vector<std::string>;
@@ -482,4 +482,4 @@ TEST_F(vtd_queue, an_unexpected_answer_of_a_device_is_reported) {
 }
 
 }  // namespace
-}  // namespace iommulab::vtd_test
+}  // namespace iommulab::vtd_test::queue_test

@@ -9,7 +9,7 @@
 
 #include "machine.h"
 
-namespace iommulab::vtd_test {
+namespace iommulab::vtd_test::registers_test {
 namespace {
 
 uint64_t bits(unsigned high, unsigned low) {
@@ -326,4 +326,4 @@ TEST(vtd_units, share_nothing) {
 }
 
 }  // namespace
-}  // namespace iommulab::vtd_test
+}  // namespace iommulab::vtd_test::registers_test

@@ -15,7 +15,7 @@
 #include "machine.h"
 #include "support/golden.h"
 
-namespace iommulab::vtd_test {
+namespace iommulab::vtd_test::replay_test {
 namespace {
 
 struct line {
@@ -179,4 +179,4 @@ TEST(vtd_replay, what_real_kernels_did_to_the_registers) {
 }
 
 }  // namespace
-}  // namespace iommulab::vtd_test
+}  // namespace iommulab::vtd_test::replay_test

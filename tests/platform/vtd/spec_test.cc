@@ -11,7 +11,7 @@
 #include "platform/vtd/spec/fault_reason.h"
 #include "platform/vtd/spec/registers.h"
 
-namespace iommulab::vtd {
+namespace iommulab::vtd::spec_test {
 namespace {
 
 constexpr uint64_t one(unsigned n) {
@@ -257,4 +257,4 @@ TEST(fault_reason, has_a_name_and_a_mnemonic_for_each_number) {
 }
 
 }  // namespace
-}  // namespace iommulab::vtd
+}  // namespace iommulab::vtd::spec_test

@@ -9,7 +9,7 @@
 
 #include "machine.h"
 
-namespace iommulab::vtd_test {
+namespace iommulab::vtd_test::translate_test {
 namespace {
 
 using vtd::fault_reason;
@@ -405,4 +405,4 @@ TEST_F(vtd_ats, is_unsupported_while_translation_is_off) {
 }
 
 }  // namespace
-}  // namespace iommulab::vtd_test
+}  // namespace iommulab::vtd_test::translate_test

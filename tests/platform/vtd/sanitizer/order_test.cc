@@ -4,7 +4,7 @@
 // present-before-complete, freed-while-reachable.
 #include "sanitizer/watched_machine.h"
 
-namespace iommulab::vtd_test {
+namespace iommulab::vtd_test::order_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -278,4 +278,4 @@ TEST_F(freed_table, is_nobodys_with_translation_off) {
 }
 
 }  // namespace
-}  // namespace iommulab::vtd_test
+}  // namespace iommulab::vtd_test::order_test

@@ -4,7 +4,7 @@
 // because software told it to forget.
 #include "sanitizer/watched_machine.h"
 
-namespace iommulab::vtd_test {
+namespace iommulab::vtd_test::stale_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -234,4 +234,4 @@ TEST_F(stale, a_translation_in_a_device_tlb) {
 }
 
 }  // namespace
-}  // namespace iommulab::vtd_test
+}  // namespace iommulab::vtd_test::stale_test

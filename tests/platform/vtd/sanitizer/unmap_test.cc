@@ -4,7 +4,7 @@
 // measured.
 #include "sanitizer/watched_machine.h"
 
-namespace iommulab::vtd_test {
+namespace iommulab::vtd_test::unmap_test {
 namespace {
 
 using ::testing::ElementsAre;
@@ -167,4 +167,4 @@ TEST_F(unmap, the_list_is_bounded_and_the_counts_are_not) {
 }
 
 }  // namespace
-}  // namespace iommulab::vtd_test
+}  // namespace iommulab::vtd_test::unmap_test

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// One running system: a machine, the kernel's services on it, and the driver. This is where the
+// rooms are put together; nothing here is global, so several systems can run side by side.
+//
+// start_up() goes through the kernel's phases in their order:
+//
+//   setup_arch()     early parameters, then the area of cma=        iommu=, swiotlb=
+//   parameters       __setup() handlers                             intel_iommu=
+//   mem_init()       pci_iommu_alloc(): bounce buffers, and unless  detect_intel_iommu()
+//                    they are asked for, the IOMMU
+//   smp_prepare_cpus irq_remapping_prepare(), unless switched off   dmar_table_init()
+//   initcalls        core, postcore                                 iommu_init(), iommu_dev_init()
+//                    subsys                                         the PCI buses are scanned
+//                    rootfs: pci_iommu_init()                       intel_iommu_init(),
+//                                                                   pci_swiotlb_late_init()
+//   finish_boot()    late                                           dmar_free_unused_resources()
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel/pci_drivers.h"
+#include "core/device.h"
+#include "core/environment.h"
+#include "core/io_resource.h"
+#include "core/iommu/iommu.h"
+#include "core/pci/pci.h"
+#include "core/slab.h"
+#include "core/status.h"
+#include "core/sysfs.h"
+#include "core/x86_options.h"
+#include "dma/dma_pool.h"
+#include "dma/intel/intel_dma_ops.h"
+#include "dma/x86_dma.h"
+#include "intel/driver.h"
+#include "platform/dma/dma_bus.h"
+#include "platform/endpoints/edu.h"
+#include "platform/interrupt_controller.h"
+#include "platform/machine/machine.h"
+#include "platform/memory/page_allocator.h"
+#include "platform/memory/physical_memory.h"
+#include "platform/mmio_space.h"
+#include "platform/pci/pci_machine.h"
+#include "platform/vtd/sanitizer/vtd_sanitizer.h"
+#include "platform/vtd/unit.h"
+
+namespace iommulab {
+
+struct kernel_options {
+  std::string command_line;
+  /// Who sees the events, from the first phase on; null for nobody.
+  trace_sink* sink = nullptr;
+  trace_class classes = trace_class::all;
+  /// Page addresses to hand out, in order; empty for the allocator's own choice.
+  std::vector<phys_addr> recorded_pages;
+  /// Check the driver's dealings with the units (platform/vtd/sanitizer), from the first phase on.
+  bool sanitize = false;
+};
+
+/// What start_up() came to.
+struct boot_outcome {
+  bool table_detected = false;  ///< detect_intel_iommu() found units it can use
+  int intel_iommu_init = 0;     ///< the initcall's result, 0 or a negative errno
+  std::string panic;            ///< the message when the kernel stopped, else empty
+};
+
+class kernel {
+ public:
+  /// Builds the system of `config`; nothing runs yet. EINVAL, naming the thing, when the machine
+  /// cannot be.
+  static absl::StatusOr<std::unique_ptr<kernel>> create(const machine_config& config,
+                                                        kernel_options options);
+  ~kernel();
+  kernel(const kernel&) = delete;
+  kernel& operator=(const kernel&) = delete;
+
+  /// Runs the phases up to and including intel_iommu_init().
+  boot_outcome start_up();
+  /// The rest of the boot; the system counts as running afterwards.
+  void finish_boot();
+
+  /// The machine's device drivers take their functions (see pci_drivers).
+  void load_drivers() { drivers_->load(); }
+
+  [[nodiscard]] const machine_config& machine() const { return config_; }
+  environment& env() { return env_; }
+  physical_memory& memory() { return *memory_; }
+  page_allocator& pages() { return *pages_; }
+  slab_failures& slab() { return slab_; }
+  iommulab::dma_pools& dma_pools() { return *dma_pools_; }
+  /// Which DMA operations there are; valid from start_up() on.
+  x86_dma& dma() { return *dma_; }
+  sysfs_tree& sysfs() { return sysfs_; }
+  iommu_core& iommu() { return *iommu_; }
+  pci_core& pci() { return *pci_; }
+  pci_machine& pci_hardware() { return *pci_hardware_; }
+  /// How devices reach memory.
+  dma_bus& dma_hardware() { return *dma_hardware_; }
+  /// The machine's "edu" device in this slot, null when there is none. Its registers lie at the
+  /// function's first base address, as the firmware set it.
+  edu* edu_in(source_id slot);
+  mmio_space& mmio() { return mmio_; }
+  interrupt_controller& interrupts() { return interrupts_; }
+  intel_driver& driver() { return *driver_; }
+  std::vector<std::unique_ptr<vtd_unit>>& units() { return units_; }
+  /// Null unless asked for.
+  [[nodiscard]] const vtd_sanitizer* sanitizer() const { return sanitizer_.get(); }
+
+ private:
+  kernel(machine_config config, kernel_options options);
+  absl::Status build();
+  absl::Status build_devices();
+  void parse_parameters();
+  boot_outcome run_phases();
+  [[nodiscard]] std::optional<absl::Span<const uint8_t>> dmar_table() const;
+
+  machine_config config_;
+  kernel_options options_;
+  x86_options x86_;
+  environment env_;
+  slab_failures slab_;
+  sysfs_tree sysfs_;
+  interrupt_controller interrupts_;
+  io_resource iomem_;
+  mmio_space mmio_;
+  std::unique_ptr<physical_memory> memory_;
+  std::unique_ptr<page_allocator> pages_;
+  std::unique_ptr<iommulab::dma_pools> dma_pools_;
+  std::unique_ptr<vtd_sanitizer> sanitizer_;
+  std::vector<std::unique_ptr<vtd_unit>> units_;
+  std::unique_ptr<pci_machine> pci_hardware_;
+  std::unique_ptr<dma_bus> dma_hardware_;
+  std::map<source_id, std::unique_ptr<edu>> edus_;
+  std::unique_ptr<iommu_core> iommu_;
+  std::unique_ptr<bus_type> pci_bus_;
+  std::unique_ptr<pci_core> pci_;
+  std::unique_ptr<pci_drivers> drivers_;
+  std::unique_ptr<x86_dma> dma_;
+  std::unique_ptr<intel_driver> driver_;
+  std::unique_ptr<intel_dma_ops> intel_dma_ops_;
+};
+
+}  // namespace iommulab

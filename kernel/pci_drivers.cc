@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/pci_drivers.h"
+
+#include <cerrno>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace iommulab {
+namespace {
+
+constexpr std::string_view port_driver = "pcieport";
+constexpr uint32_t class_pci_bridge = 0x060400;
+
+/// DMA_BIT_MASK()
+uint64_t mask_of(unsigned bits) {
+  constexpr unsigned widest = 64;
+  return bits >= widest ? UINT64_MAX : (uint64_t{1} << bits) - 1;
+}
+
+/// A name as it is written into a file, often with a newline.
+std::string_view trimmed(std::string_view text) {
+  const size_t last = text.find_last_not_of(" \n");
+  return last == std::string_view::npos ? std::string_view() : text.substr(0, last + 1);
+}
+
+absl::Status no_device(std::string_view driver, std::string_view name, std::string_view why) {
+  return errno_status(ENODEV, absl::StrFormat("%s: %s: %s", driver, name, why));
+}
+
+}  // namespace
+
+pci_drivers::pci_drivers(const machine_config& machine, pci_core& pci, sysfs_tree& sysfs)
+    : pci_(pci), sysfs_(sysfs) {
+  for (const pci_function_config& f : machine.pci_functions) {
+    if (f.captured_driver.empty()) continue;
+    claims_[to_string(f.id)] = {f.captured_driver, mask_of(f.captured_dma_mask_bits),
+                                mask_of(f.captured_coherent_mask_bits)};
+    has_port_driver_ = has_port_driver_ || f.captured_driver == port_driver;
+  }
+}
+
+pci_drivers::~pci_drivers() {
+  pci_.set_device_attach({});
+}
+
+void pci_drivers::load() {
+  std::set<std::string> drivers;
+  for (const auto& [name, taken] : claims_) {
+    create_files(taken.driver);
+    drivers.insert(taken.driver);
+  }
+  // The bus's own driver is linked before those of its functions.
+  load_driver(port_driver);
+  for (const std::string& driver : drivers) {
+    if (driver != port_driver) load_driver(driver);
+  }
+  pci_.set_device_attach([this](pci_dev& pdev) { attach(pdev); });
+}
+
+void pci_drivers::load_driver(std::string_view driver) {
+  pci_.for_each_pci_dev([&](pci_dev& pdev) {
+    const auto claimed = claims_.find(pdev.dev.name);
+    if ((claimed == claims_.end() ? port_driver : claimed->second.driver) == driver) attach(pdev);
+    return false;
+  });
+}
+
+void pci_drivers::attach(pci_dev& pdev) {
+  const auto found = claims_.find(pdev.dev.name);
+  if (found != claims_.end()) {
+    const claim& taken = found->second;
+    device_bind_driver(pdev.dev, taken.driver, [this, &taken](device& dev) {
+      pci_.enable_device(*dev.pci);
+      dev.dma_mask = taken.dma_mask;
+      dev.coherent_dma_mask = taken.coherent_dma_mask;
+      return 0;
+    });
+    return;
+  }
+  if (!has_port_driver_ || pdev.class_code != class_pci_bridge) return;
+  device_bind_driver(pdev.dev, std::string(port_driver), [](device&) { return -ENODEV; });
+}
+
+void pci_drivers::create_files(const std::string& driver) {
+  const std::string directory = absl::StrCat("bus/pci/drivers/", driver);
+  if (sysfs_.exists(directory)) return;
+  sysfs_.create_directory(directory).IgnoreError();
+  const auto file = [&](const char* name, sysfs_tree::store_function store) {
+    sysfs_.create_file(absl::StrCat(directory, "/", name), {}, std::move(store)).IgnoreError();
+  };
+  file("bind", [this, driver](std::string_view name) { return bind(driver, trimmed(name)); });
+  file("unbind", [this, driver](std::string_view name) { return unbind(driver, trimmed(name)); });
+}
+
+device* pci_drivers::find(std::string_view name) const {
+  device* found = nullptr;
+  pci_.for_each_pci_dev([&](pci_dev& pdev) {
+    if (pdev.dev.name == name) found = &pdev.dev;
+    return found != nullptr;
+  });
+  return found;
+}
+
+// Linux v4.4 drivers/base/bus.c: bind_store()
+absl::Status pci_drivers::bind(const std::string& driver, std::string_view name) {
+  device* dev = find(name);
+  if (dev == nullptr) return no_device(driver, name, "there is no such function");
+  if (!dev->driver.empty()) return no_device(driver, name, "it has a driver");
+  const auto found = claims_.find(name);
+  if (found == claims_.end() || found->second.driver != driver) {
+    return no_device(driver, name, "the driver does not know it");
+  }
+  attach(*dev->pci);
+  return absl::OkStatus();
+}
+
+// Linux v4.4 drivers/base/bus.c: unbind_store()
+absl::Status pci_drivers::unbind(const std::string& driver, std::string_view name) {
+  device* dev = find(name);
+  if (dev == nullptr) return no_device(driver, name, "there is no such function");
+  if (dev->driver != driver) return no_device(driver, name, "the driver is not bound to it");
+  device_release_driver(*dev);
+  return absl::OkStatus();
+}
+
+}  // namespace iommulab

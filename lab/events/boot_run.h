@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// One boot of one machine, and what it came to.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lab/events/boot_sink.h"
+#include "kernel/kernel.h"
+#include "core/status.h"
+#include "core/trace.h"
+
+namespace iommulab {
+
+struct boot_request {
+  machine_config machine;
+  std::string command_line;
+  trace_class classes = trace_class::none;  ///< events to keep
+  std::string until;                        ///< a kernel function's exact name, or empty
+  bool sanitize = false;                    ///< check the driver (platform/vtd/sanitizer)
+};
+
+enum class boot_ending : uint8_t {
+  complete,  ///< to the late initcalls
+  stopped,   ///< behind the function that was asked for
+  panicked,  ///< panic(), or a BUG()
+};
+
+/// The finished run. The system stays as it was left; events point into it.
+struct boot_run {
+  boot_sink sink;
+  std::unique_ptr<kernel> system;
+  std::string command_line;
+  boot_outcome outcome;  ///< of a complete or panicked run
+  boot_ending ending = boot_ending::complete;
+  /// What a default kernel shows: without pr_debug() lines, up to where the run stopped.
+  std::vector<log_line> log;
+
+  explicit boot_run(boot_sink s) : sink(std::move(s)) {}
+};
+
+/// EINVAL, with the thing's name, when the machine cannot be built.
+absl::StatusOr<std::unique_ptr<boot_run>> run_boot(boot_request request);
+
+/// Whether the command line switches DMA remapping on: intel_iommu=on, and no later off, and no
+/// iommu=off.
+bool translation_asked_for(const std::string& command_line);
+/// Whether every unit that the driver takes care of translates (GSTS.TES), and there is one.
+bool translation_on(kernel& system);
+
+}  // namespace iommulab

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lab/pagetable/player.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <new>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/types/span.h"
+#include "lab/pagetable/table_ground.h"
+#include "core/panic.h"
+#include "intel/iommu/page_table.h"
+#include "intel/memory.h"
+
+namespace iommulab {
+namespace {
+
+using op = page_table_op;
+
+// Room for the tables of 512 GiB in pages of 4 KiB; a trace that wants more gets -ENOMEM.
+constexpr uint64_t memory_size = uint64_t{1} << 30;
+
+constexpr std::string_view already_set = "already set";
+
+class player {
+ public:
+  player(const page_table_trace& trace, table_ground& ground)
+      : trace_(trace), ground_(ground), drv_(ground.driver()), pages_before_(ground.live_pages()) {}
+
+  page_table_replay play() && {
+    for (const page_table_step& step : trace_.steps) {
+      ++replay_.operations;
+      try {
+        play_step(step);
+      } catch (const kernel_bug& bug) {
+        differ(step, page_table_answer_text(step.what, step.answer),
+               absl::StrCat("a BUG: ", bug.what()), step.arguments[0]);
+      }
+      if (replay_.difference) return std::move(replay_);
+    }
+    domain_.reset();
+    if (tables() != 0) {
+      replay_.difference = page_table_difference{0, "the end, with every domain gone", "0 tables",
+                                                 absl::StrCat(tables(), " tables"), ""};
+    }
+    return std::move(replay_);
+  }
+
+ private:
+  dmar_domain& domain() { return **domain_; }
+  int levels() { return agaw_to_level(domain().agaw); }
+  uint64_t tables() { return ground_.live_pages() - pages_before_; }
+
+  void play_step(const page_table_step& step) {
+    const auto& given = step.arguments;
+    switch (step.what) {
+      case op::init:
+        domain_.reset();  // first: its tables are none of the new one
+        domain_ = std::make_unique<table_domain>(ground_, static_cast<int>(given[0]),
+                                                 static_cast<int>(given[1]));
+        break;
+      case op::map:
+        expect(step,
+               mapped(domain_pfn_mapping(drv_, domain(), given[0], given[1], given[2], given[3])));
+        break;
+      case op::map_sg:
+        map_sg(step);
+        break;
+      case op::unmap: {
+        page_freelist freelist = domain_unmap(drv_, domain(), given[0], given[1]);
+        const auto freed = static_cast<int64_t>(freelist.size());
+        dma_free_pagelist(drv_, freelist);
+        expect(step, {.result = freed});
+        break;
+      }
+      case op::clear:
+        dma_pte_clear_range(drv_, domain(), given[0], given[1]);
+        break;
+      case op::freept: {
+        const uint64_t before = tables();
+        dma_pte_free_pagetable(drv_, domain(), given[0], given[1], levels() + 2);
+        expect(step, {.result = static_cast<int64_t>(before - tables())});
+        break;
+      }
+      case op::walk:
+        walk(step);
+        break;
+      case op::tables:
+        expect(step, {.result = static_cast<int64_t>(tables())});
+        break;
+      case op::dump:
+        dump(step);
+        break;
+    }
+  }
+
+  /// The result of a mapping, and how many entries the driver said it found set.
+  page_table_answer mapped(int result) {
+    page_table_answer answer{.result = result};
+    const auto& log = drv_.env.log.lines();
+    for (; log_seen_ < log.size(); ++log_seen_) {
+      if (log[log_seen_].text.find(already_set) != std::string::npos) ++answer.detail;
+    }
+    return answer;
+  }
+
+  void map_sg(const page_table_step& step) {
+    const auto given = absl::MakeConstSpan(trace_.pieces).subspan(step.first, step.count);
+    sg_.assign(given.begin(), given.end());
+    expect(step, mapped(domain_sg_mapping(drv_, domain(), step.arguments[0], absl::MakeSpan(sg_),
+                                          step.arguments[2], step.arguments[1])));
+    for (size_t i = 0; i < sg_.size() && !replay_.difference; ++i) {
+      const dma_addr expected = trace_.piece_addrs[step.first + i];
+      if (sg_[i].dma_address == expected && sg_[i].dma_length == sg_[i].length) continue;
+      const auto text = [i](dma_addr address, uint32_t length) {
+        return absl::StrFormat("piece %d at 0x%x, 0x%x bytes", i, address.value(), length);
+      };
+      differ(step, text(expected, sg_[i].length), text(sg_[i].dma_address, sg_[i].dma_length),
+             expected.value() >> page_shift);
+    }
+  }
+
+  void walk(const page_table_step& step) {
+    int level = 0;
+    const dma_pte* pte = pfn_to_dma_pte(drv_, domain(), step.arguments[0], level);
+    expect(step, pte == nullptr ? page_table_answer{.none = true}
+                                : page_table_answer{.result = level, .detail = pte->value});
+  }
+
+  void dump(const page_table_step& step) {
+    rows_.clear();
+    add_rows(domain().pgd, levels(), 0);
+    const auto expected = absl::MakeConstSpan(trace_.rows).subspan(step.first, step.count);
+    const auto [there, here] =
+        std::mismatch(expected.begin(), expected.end(), rows_.begin(), rows_.end());
+    if (there == expected.end() && here == rows_.end()) return;
+    const auto text = [&](size_t size, size_t nth, const page_table_row* row) {
+      return absl::StrFormat("%d entries, of which number %d: %s", size, nth + 1,
+                             row == nullptr ? "none" : page_table_row_text(*row, levels()));
+    };
+    const auto nth = static_cast<size_t>(here - rows_.begin());
+    const page_table_row* wanted = there == expected.end() ? nullptr : &*there;
+    const page_table_row* had = here == rows_.end() ? nullptr : &*here;
+    differ(step, text(expected.size(), nth, wanted), text(rows_.size(), nth, had),
+           (wanted != nullptr ? wanted : had)->first_pfn);
+  }
+
+  /// As the traces show an entry: an address of a table is the allocator's affair.
+  static page_table_row row_of(const dma_pte& pte, int level, uint64_t first_pfn) {
+    const bool leaf = pte.is_leaf(static_cast<unsigned>(level));
+    return {static_cast<uint8_t>(level), first_pfn, leaf ? pte.value : pte.value & ~page_mask};
+  }
+
+  /// Every entry below `table` that is not zero, depth first.
+  void add_rows(const dma_pte* table, int level, uint64_t first_pfn) {
+    for (size_t i = 0; i < vtd::paging_entries_per_table; ++i, first_pfn += level_size(level)) {
+      if (table[i].value == 0) continue;
+      rows_.push_back(row_of(table[i], level, first_pfn));
+      if (!table[i].is_leaf(static_cast<unsigned>(level))) {
+        add_rows(table_at<dma_pte>(drv_, table[i].address()), level - 1, first_pfn);
+      }
+    }
+  }
+
+  void expect(const page_table_step& step, const page_table_answer& got) {
+    if (got == step.answer) return;
+    differ(step, page_table_answer_text(step.what, step.answer),
+           page_table_answer_text(step.what, got), step.arguments[0]);
+  }
+
+  void differ(const page_table_step& step, std::string expected, std::string got, uint64_t pfn) {
+    std::string_view line = trace_.source.lines()[step.line - 1];
+    line = line.substr(0, line.find(" ->"));
+    replay_.difference = {step.line, std::string(line), std::move(expected), std::move(got),
+                          state_around(pfn)};
+  }
+
+  /// The entries on the way to `pfn`, a line each.
+  std::string state_around(uint64_t pfn) {
+    if (domain_ == nullptr || domain().pgd == nullptr) return "  no table\n";
+    if (!domain_pfn_supported(domain(), pfn)) return "";
+    std::string text = absl::StrFormat("  walk of 0x%x:\n", pfn);
+    const dma_pte* table = domain().pgd;
+    for (int level = levels();; --level) {
+      const dma_pte& pte = table[pfn_level_offset(pfn, level)];
+      absl::StrAppend(&text, "    ",
+                      page_table_row_text(row_of(pte, level, pfn & level_mask(level)), levels()),
+                      "\n");
+      if (!pte.present() || pte.is_leaf(static_cast<unsigned>(level))) return text;
+      table = table_at<dma_pte>(drv_, pte.address());
+    }
+  }
+
+  const page_table_trace& trace_;
+  table_ground& ground_;
+  intel_driver& drv_;
+  const uint64_t pages_before_;
+  std::unique_ptr<table_domain> domain_;
+  std::vector<scatterlist> sg_;
+  std::vector<page_table_row> rows_;
+  size_t log_seen_ = 0;
+  page_table_replay replay_;
+};
+
+}  // namespace
+
+absl::StatusOr<page_table_replay> play_page_table_trace(const page_table_trace& trace) {
+  auto ground = table_ground::create(memory_size);
+  if (!ground.ok()) return ground.status();
+  return player(trace, **ground).play();
+}
+
+std::string page_table_difference_text(const page_table_difference& difference) {
+  const std::string place =
+      difference.line == 0 ? "" : absl::StrFormat("line %d: ", difference.line);
+  return absl::StrFormat("%s%s\n  expected: %s\n  got:      %s\n%s", place, difference.operation,
+                         difference.expected, difference.got, difference.state);
+}
+
+}  // namespace iommulab

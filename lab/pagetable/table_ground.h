@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A kernel with memory and no remapping unit, for page-table code alone: its domains belong to no
+// device and no unit, so nothing has to be flushed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "kernel/kernel.h"
+#include "core/status.h"
+#include "intel/iommu/dmar_domain.h"
+
+namespace iommulab {
+
+class table_ground {
+ public:
+  /// With `memory` bytes, of which only what is used costs anything.
+  static absl::StatusOr<std::unique_ptr<table_ground>> create(uint64_t memory);
+
+  kernel& system() { return *kernel_; }
+  intel_driver& driver() { return kernel_->driver(); }
+  /// Pages in use now, of whatever kind.
+  uint64_t live_pages() { return kernel_->pages().live_pages(); }
+
+ private:
+  explicit table_ground(std::unique_ptr<kernel> k) : kernel_(std::move(k)) {}
+
+  std::unique_ptr<kernel> kernel_;
+};
+
+/// A domain of its own kind: a page table and nothing else. The ground outlives it.
+class table_domain {
+ public:
+  /// `width`: of its addresses, 30 to 57 bits, so two to five levels. `superpages`: 0 none, 1 those
+  /// of 2 MiB, 2 of 1 GiB as well. Throws std::bad_alloc when there is no page for the top table.
+  table_domain(table_ground& ground, int width, int superpages);
+  ~table_domain();
+  table_domain(const table_domain&) = delete;
+  table_domain& operator=(const table_domain&) = delete;
+
+  dmar_domain& operator*() { return domain_; }
+  dmar_domain* operator->() { return &domain_; }
+
+ private:
+  intel_driver& drv_;
+  dmar_domain domain_;
+};
+
+}  // namespace iommulab

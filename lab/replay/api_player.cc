@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lab/replay/api_player.h"
+
+#include <cerrno>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "core/dma/dma_mapping.h"
+#include "core/status.h"
+
+namespace iommulab::verify {
+namespace {
+
+using kind = api_call::kind;
+
+// Longer than the unmap timer's delay, rounded up to ticks.
+constexpr uint64_t until_timer_ns = 16'000'000;
+
+/// Where a page of a list lies of which nothing is known. One page off any larger page, so that a
+/// long list gives no superpages.
+constexpr phys_addr somewhere(0x1001000);
+
+/// The pages of a list, each behind the one before it where nothing else is known.
+std::vector<phys_addr> pages_of(const api_call& call) {
+  std::vector<phys_addr> pages;
+  for (uint64_t i = 0; i < call.size / page_size; ++i) {
+    const phys_addr next = pages.empty() ? somewhere : pages.back() + page_size;
+    pages.push_back(i < call.list_pages.size() ? call.list_pages[i].value_or(next) : next);
+  }
+  return pages;
+}
+
+/// A list of whole pages, cut where pages do not follow one another, and then anywhere, until it
+/// has as many pieces as it is to have. Empty when a piece would be left without a page. A list in
+/// which nothing was mapped has one page a piece.
+std::vector<scatterlist> make_list(const api_call& call) {
+  api_call whole = call;
+  if (whole.size == 0) whole.size = call.pieces * page_size;
+  const std::vector<phys_addr> pages = pages_of(whole);
+  if (call.pieces == 0 || pages.size() < call.pieces) return {};
+  std::vector<bool> starts(pages.size(), false);
+  starts[0] = true;
+  size_t pieces = 1;
+  for (const bool only_gaps : {true, false}) {
+    for (size_t i = 1; i < pages.size() && pieces < call.pieces; ++i) {
+      if (starts[i] || (only_gaps && pages[i] == pages[i - 1] + page_size)) continue;
+      starts[i] = true;
+      ++pieces;
+    }
+  }
+  std::vector<scatterlist> list;
+  for (size_t i = 0; i < pages.size(); ++i) {
+    if (starts[i]) list.emplace_back().page = pages[i];
+    list.back().length += page_size;
+  }
+  return list;
+}
+
+}  // namespace
+
+device* find_pci_device(kernel& system, std::string_view name) {
+  device* found = nullptr;
+  system.pci().for_each_pci_dev([&](pci_dev& pdev) {
+    if (pdev.dev.name == name) found = &pdev.dev;
+    return found != nullptr;
+  });
+  return found;
+}
+
+absl::Status api_player::play(const api_call& call) {
+  device* dev = nullptr;
+  if (!call.device.empty()) {
+    dev = find_pci_device(system_, call.device);
+    if (dev == nullptr) {
+      return errno_status(ENODEV, absl::StrFormat("line %d: %s: the machine has no such function",
+                                                  call.line, call.device));
+    }
+  }
+  system_.pages().replay(call.pages, after_replay::choose);
+  absl::Status status = perform(call, dev);
+  system_.pages().replay({}, after_replay::choose);
+  return status;
+}
+
+void api_player::let_timer_expire() {
+  system_.env().clock.advance(until_timer_ns);
+}
+
+void api_player::remember(const device* dev, const api_call& call, dma_addr ours) {
+  const uint64_t recorded = call.address.value() != 0 ? call.address.value() : call.phys.value();
+  mapped_[{dev, recorded & page_mask}] = dma_addr(ours.value() & page_mask);
+}
+
+dma_addr api_player::ours(const device* dev, dma_addr recorded) const {
+  const auto found = mapped_.find({dev, recorded.value() & page_mask});
+  return found == mapped_.end() ? recorded : found->second + recorded.page_offset();
+}
+
+absl::Status api_player::perform(const api_call& call, device* dev) {
+  switch (call.what) {
+    case kind::alloc_coherent: {
+      if (call.mask != 0) dev->coherent_dma_mask = call.mask;
+      dma_addr handle;
+      const auto phys = dma_alloc_coherent(*dev, call.size, handle, call.flags);
+      if (phys) {
+        buffers_[{dev, handle.value()}] = {*phys, call.size};
+        remember(dev, call, handle);
+      }
+      break;
+    }
+    case kind::free_coherent: {
+      const dma_addr handle = ours(dev, call.address);
+      const auto found = buffers_.find({dev, handle.value()});
+      if (found == buffers_.end()) {
+        return errno_status(EINVAL, absl::StrFormat("line %d: no buffer of %s is at 0x%x",
+                                                    call.line, call.device, call.address.value()));
+      }
+      const phys_addr phys = found->second.phys;
+      buffers_.erase(found);
+      dma_free_coherent(*dev, call.size, phys, handle);
+      break;
+    }
+    case kind::map_page:
+      if (call.mask != 0) dev->dma_mask = call.mask;
+      last_device_ = dev;
+      last_address_ = dma_map_single(*dev, call.phys, call.size, call.dir);
+      remember(dev, call, last_address_);
+      break;
+    case kind::unmap_page:
+      dma_unmap_page(*dev, ours(dev, call.address), call.size, call.dir);
+      break;
+    case kind::map_sg: {
+      std::vector<scatterlist> list = make_list(call);
+      if (list.empty()) {
+        return errno_status(EINVAL, absl::StrFormat("line %d: a scatter list of %d pieces and 0x%x "
+                                                    "bytes",
+                                                    call.line, call.pieces, call.size));
+      }
+      dma_map_sg(*dev, absl::MakeSpan(list), call.dir);
+      remember(dev, call, list[0].dma_address);
+      break;
+    }
+    case kind::unmap_sg: {
+      scatterlist first;
+      first.dma_address = ours(dev, call.address);
+      dma_unmap_sg(*dev, {&first, 1}, call.dir);
+      break;
+    }
+    case kind::mapping_error:
+      if (last_device_ != nullptr) dma_mapping_error(*last_device_, last_address_);
+      break;
+    case kind::unmap_timer:
+      let_timer_expire();
+      break;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace iommulab::verify

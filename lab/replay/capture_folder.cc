@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lab/replay/capture_folder.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "core/status.h"
+#include "core/text_source.h"
+
+namespace iommulab::verify {
+namespace {
+
+constexpr std::string_view xz_suffix = ".xz";
+
+/// What every capture has at least one of; anything else is some other directory.
+constexpr std::array<std::string_view, 4> capture_files = {"vtd-trace.txt", "dmesg.txt",
+                                                           "dmesg-key.txt", "hot.txt"};
+
+/// The longest captures have a million.
+constexpr size_t line_limit = size_t{1} << 22;
+
+std::string without_xz(std::string name) {
+  if (name.ends_with(xz_suffix)) name.resize(name.size() - xz_suffix.size());
+  return name;
+}
+
+}  // namespace
+
+absl::StatusOr<capture_folder> capture_folder::open(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  capture_folder folder;
+  std::error_code error;
+  std::filesystem::directory_iterator entry(path, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    folder.files_.push_back(without_xz(entry->path().filename().string()));
+  }
+  if (error) {
+    return errno_status(ENOENT,
+                        absl::StrFormat("%s: not a capture folder (%s)", path, error.message()));
+  }
+  std::sort(folder.files_.begin(), folder.files_.end());
+  folder.path_ = std::move(path);
+  const bool known = std::any_of(capture_files.begin(), capture_files.end(),
+                                 [&](std::string_view name) { return folder.has(name); });
+  if (!known) {
+    return errno_status(
+        EINVAL, absl::StrFormat("%s: not a capture folder: no vtd-trace.txt and no log in it",
+                                folder.path_));
+  }
+  return folder;
+}
+
+bool capture_folder::has_recorded_calls() const {
+  return has("fgraph-boot.txt");
+}
+
+bool capture_folder::has(std::string_view name) const {
+  return std::binary_search(files_.begin(), files_.end(), name);
+}
+
+std::string capture_folder::file_path(std::string_view name) const {
+  std::string plain = path_ + "/" + std::string(name);
+  std::error_code error;
+  if (std::filesystem::exists(plain, error)) return plain;
+  std::string packed = plain + std::string(xz_suffix);
+  return std::filesystem::exists(packed, error) ? packed : plain;
+}
+
+absl::StatusOr<std::string> capture_folder::read_text(std::string_view name) const {
+  return read_text_file(file_path(name));
+}
+
+absl::StatusOr<numbered_lines> capture_folder::read_lines(std::string_view name) const {
+  absl::StatusOr<std::string> text = read_text(name);
+  if (!text.ok()) return text.status();
+  numbered_lines lines;
+  std::string_view rest = *text;
+  while (!rest.empty()) {
+    const size_t end = rest.find('\n');
+    std::string_view line = rest.substr(0, end);
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (lines.size() == line_limit) {
+      return errno_status(
+          EINVAL, absl::StrFormat("%s: has more than %d lines", file_path(name), line_limit));
+    }
+    lines.push_back({lines.size() + 1, std::string(line)});
+  }
+  return lines;
+}
+
+}  // namespace iommulab::verify

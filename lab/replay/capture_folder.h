@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A folder that holds what one run of a real kernel left behind: its command line, PCI tree,
+// register trace, tables, call tree, log and sysfs listing. Large files are stored as NAME.xz;
+// readers ask for NAME and do not care.
+//
+// Immutable after open(); the files themselves are read anew at every call.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lab/replay/numbered_line.h"
+
+namespace iommulab::verify {
+
+class capture_folder {
+ public:
+  /// Opens the directory at `path`; NOT_FOUND (ENOENT) when there is none, and EINVAL when it
+  /// holds none of the files that a capture has.
+  static absl::StatusOr<capture_folder> open(std::string path);
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  /// True for the runs whose kernel recorded its call tree: their page addresses are known in
+  /// allocation order.
+  [[nodiscard]] bool has_recorded_calls() const;
+
+  /// Names of what is in the folder, without ".xz", sorted. What is no file fails to read.
+  [[nodiscard]] const std::vector<std::string>& files() const { return files_; }
+  [[nodiscard]] bool has(std::string_view name) const;
+
+  /// The content of NAME or NAME.xz. ENOENT when there is neither; EINVAL when the compressed
+  /// data is damaged. The sentence names the file.
+  [[nodiscard]] absl::StatusOr<std::string> read_text(std::string_view name) const;
+  /// The same, cut into lines; a last line without a newline counts, an empty one does not. EINVAL
+  /// for more lines than any capture has.
+  [[nodiscard]] absl::StatusOr<numbered_lines> read_lines(std::string_view name) const;
+
+  /// The path of NAME as messages print it.
+  [[nodiscard]] std::string file_path(std::string_view name) const;
+
+ private:
+  capture_folder() = default;
+
+  std::string path_;
+  std::vector<std::string> files_;
+};
+
+}  // namespace iommulab::verify

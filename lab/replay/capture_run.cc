@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lab/replay/capture_run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "lab/replay/recorded_pages.h"
+#include "core/panic.h"
+#include "platform/machine/capture_loader.h"
+#include "platform/vtd/spec/registers.h"
+
+namespace iommulab::verify {
+
+std::optional<phys_addr> latched_root_table(const vtd_unit& unit) {
+  const auto status = static_cast<uint32_t>(unit.peek(vtd_register::gsts));
+  if (!vtd::gsts::rtps.test(status)) return std::nullopt;
+  return phys_addr(unit.peek(vtd_register::rtaddr) & vtd::rtaddr::rta.mask());
+}
+
+absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& folder,
+                                                         const std::vector<page_block>& held_back) {
+  auto config = load_capture(folder.path());
+  if (!config.ok()) return config.status();
+
+  auto run = std::make_unique<capture_run>();
+  kernel_options options;
+  options.command_line = config->command_line;
+  options.sink = &run->recorder;
+  options.classes = trace_class::calls | trace_class::regs | trace_class::queue;
+  run->result.interrupt_remapping =
+      std::any_of(config->units.begin(), config->units.end(),
+                  [](const remapping_unit_config& u) { return u.ecap.interrupt_remapping(); });
+  if (folder.has_recorded_calls()) {
+    auto pages = recorded_pages(folder);
+    if (!pages.ok()) return pages.status();
+    for (const recorded_page& page : *pages) {
+      if (!page.after_start_up) options.recorded_pages.emplace_back(page.address);
+    }
+    run->result.pages_replayed = !options.recorded_pages.empty();
+  }
+  auto system = kernel::create(*config, std::move(options));
+  if (!system.ok()) return system.status();
+  run->system = std::move(*system);
+  for (const page_block& block : held_back) {
+    absl::Status status = run->system->pages().hold_back(block.start, block.length);
+    if (!status.ok()) return status;
+  }
+  try {
+    run->outcome = run->system->start_up();
+  } catch (const kernel_bug& bug) {
+    run->outcome.panic = absl::StrFormat("BUG: %s", bug.what());
+  }
+  run->system->env().trace.attach(nullptr);
+
+  run_result& result = run->result;
+  for (const trace_event& event : run->recorder.events()) {
+    // The captures recorded the unit's accesses: reads of an address where none answers are not
+    // among them.
+    const bool access = event.kind == trace_kind::reg_read || event.kind == trace_kind::reg_write;
+    if (!access || !event.unit.empty()) result.events.push_back(event);
+  }
+  for (const log_line& line : run->system->env().log.lines()) {
+    if (line.level != log_level::debug) result.log.push_back(line.text);
+  }
+  result.sysfs = &run->system->sysfs();
+  result.memory = &run->system->memory();
+  for (const auto& unit : run->system->units()) {
+    result.units.push_back({unit->config().name, true, latched_root_table(*unit)});
+  }
+  for (const table_diagnosis& d : run->system->driver().diagnoses) {
+    result.refusals.push_back(
+        {std::string(to_string(d.what)), absl::StrCat("DMAR: [Firmware Bug]: ", to_string(d))});
+  }
+  result.stopped = run->outcome.panic;
+  return run;
+}
+
+}  // namespace iommulab::verify

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Register accesses and queue descriptors: out of a capture's vtd-trace.txt, and out of the
+// events of a run of the port.
+//
+// Reads print no value in a capture: it follows from the state of the register. The model that
+// recorded it saw an unaligned 8-byte read as two aligned ones, so ours is split the same way.
+//
+// The start-up part of a capture. With translation on, intel_iommu_init() ends at the read,
+// write, read of PMEN (64h): iommu_disable_protect_mem_regions() is the last thing that touches
+// hardware. What follows belongs to drivers that probed and to reading `version` in sysfs. A
+// capture that never touches PMEN has no translation, hence no driver that causes an access and
+// no sysfs file to read: all of it is start-up, up to the boot mark (which a run that hung lacks).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "lab/replay/capture_folder.h"
+#include "lab/replay/page_names.h"
+#include "core/trace.h"
+
+namespace iommulab::verify {
+
+struct register_access {
+  size_t line = 0;
+  bool is_write = false;
+  uint64_t offset = 0;  ///< bytes
+  unsigned size = 0;    ///< bytes
+  uint64_t value = 0;   ///< of a write
+};
+
+struct queue_descriptor {
+  size_t line = 0;
+  uint64_t low = 0;
+  uint64_t high = 0;
+};
+
+struct hardware_trace {
+  std::vector<register_access> accesses;
+  std::vector<queue_descriptor> descriptors;
+  size_t last_line = 0;  ///< last line of the capture that was looked at
+};
+
+/// One mark of vtd-marks.txt: the dump or step `name` was taken after `line` of the trace.
+struct trace_mark {
+  std::string name;
+  size_t line = 0;
+};
+
+/// The start-up part of vtd-trace.txt, by the rule above.
+absl::StatusOr<hardware_trace> read_start_up_trace(const capture_folder& folder);
+/// Lines `first` to `last` of vtd-trace.txt, both included; what a step between two marks did.
+absl::StatusOr<hardware_trace> read_trace_lines(const capture_folder& folder, size_t first,
+                                                size_t last);
+/// What of a trace lies on lines `first` to `last`, both included.
+hardware_trace part_of(const hardware_trace& trace, size_t first, size_t last);
+/// vtd-marks.txt, in order.
+absl::StatusOr<std::vector<trace_mark>> read_marks(const capture_folder& folder);
+
+/// The accesses and descriptors among `events`, without those of the units in `other_units`
+/// (units of the run that the capture's trace did not watch).
+hardware_trace trace_of_run(absl::Span<const trace_event> events,
+                            absl::Span<const std::string> other_units);
+
+/// Queue page and root table from the first writes of 90h and 20h; the status words from the
+/// first wait descriptor, whose word is the one with the descriptor's own index.
+page_roles roles_of(const hardware_trace& trace);
+
+/// "vtd_reg_write addr 0x88 size 0x4 value 0x20", as the capture spells it.
+numbered_lines register_lines(const hardware_trace& trace, page_names names);
+/// "vtd_inv_desc type iotlb high 0x0 low 0xd2".
+numbered_lines queue_lines(const hardware_trace& trace, page_names names);
+
+}  // namespace iommulab::verify

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lab/replay/interrupt_remapping.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <string_view>
+
+#include "platform/vtd/spec/descriptors.h"
+#include "platform/vtd/spec/registers.h"
+
+namespace iommulab::verify {
+namespace {
+
+constexpr uint64_t interrupt_commands =
+    vtd::gcmd::ire.mask() | vtd::gcmd::sirtp.mask() | vtd::gcmd::cfi.mask();
+constexpr uint64_t one_shot_commands =
+    vtd::gcmd::srtp.mask() | vtd::gcmd::sfl.mask() | vtd::gcmd::wbf.mask();
+
+// The queue is one page of 16-byte descriptors; each has its 4-byte status word.
+constexpr uint64_t descriptor_bytes = 16;
+constexpr uint64_t queue_length = page_size / descriptor_bytes;
+constexpr uint64_t wait_status_bytes = 4;
+constexpr uint64_t type_of_descriptor = 0xf;
+
+bool is_type(const queue_descriptor& descriptor, vtd::descriptor_type type) {
+  return (descriptor.low & type_of_descriptor) == static_cast<uint64_t>(type);
+}
+
+/// Follows a trace and keeps what has nothing to do with interrupts.
+class filter {
+ public:
+  explicit filter(const hardware_trace& trace) : trace_(trace) {}
+
+  hardware_trace run() && {
+    for (size_t i = 0; i < trace_.accesses.size(); ++i) take(i);
+    kept_.last_line = trace_.last_line;
+    return std::move(kept_);
+  }
+
+ private:
+  void take(size_t i) {
+    register_access access = trace_.accesses[i];
+    const absl::Span<const queue_descriptor> submitted = submitted_by(i);
+    const bool polls = !access.is_write && access.offset == vtd::gsts_reg;
+    if (polls && (behind_command_ || sets_table(i + 1))) return;
+    behind_command_ = false;
+    if (sets_table(i) || is_of_faults(access)) return;
+    if (access.is_write && access.offset == vtd::gcmd_reg) {
+      access.value &= ~interrupt_commands;
+      behind_command_ = access.value == command_;
+      command_ = access.value & ~one_shot_commands;
+      if (behind_command_) return;
+    }
+    if (!submitted.empty()) {
+      taken_ += submitted.size();
+      if (is_type(submitted.front(), vtd::descriptor_type::interrupt_entry)) return;
+      keep(submitted);
+      access.value = kept_.descriptors.size() % queue_length * descriptor_bytes;
+    }
+    kept_.accesses.push_back(access);
+  }
+
+  /// The descriptors that hardware fetched on this access: those before the next one.
+  [[nodiscard]] absl::Span<const queue_descriptor> submitted_by(size_t i) const {
+    const size_t end = i + 1 < trace_.accesses.size() ? trace_.accesses[i + 1].line
+                                                      : std::numeric_limits<size_t>::max();
+    size_t last = taken_;
+    while (last < trace_.descriptors.size() && trace_.descriptors[last].line < end) ++last;
+    return absl::MakeConstSpan(trace_.descriptors).subspan(taken_, last - taken_);
+  }
+
+  void keep(absl::Span<const queue_descriptor> submitted) {
+    size_t position = taken_ - submitted.size();
+    for (queue_descriptor descriptor : submitted) {
+      if (is_type(descriptor, vtd::descriptor_type::wait)) {
+        descriptor.high -= position % queue_length * wait_status_bytes;
+        descriptor.high += kept_.descriptors.size() % queue_length * wait_status_bytes;
+      }
+      kept_.descriptors.push_back(descriptor);
+      ++position;
+    }
+  }
+
+  [[nodiscard]] bool sets_table(size_t i) const {
+    return i < trace_.accesses.size() && trace_.accesses[i].is_write &&
+           trace_.accesses[i].offset == vtd::irta_reg;
+  }
+
+  static bool is_of_faults(const register_access& access) {
+    return access.offset >= vtd::fsts_reg && access.offset <= vtd::feuaddr_reg;
+  }
+
+  const hardware_trace& trace_;
+  hardware_trace kept_;
+  uint64_t command_ = 0;         ///< what stays set in GCMD, without what concerns interrupts
+  bool behind_command_ = false;  ///< a command was left out, and the reads behind it go too
+  size_t taken_ = 0;             ///< descriptors looked at
+};
+
+}  // namespace
+
+hardware_trace without_interrupt_remapping(const hardware_trace& trace) {
+  return filter(trace).run();
+}
+
+std::vector<call_event> without_interrupt_remapping(absl::Span<const call_event> events) {
+  using kind = call_event::kind;
+  std::vector<call_event> kept;
+  size_t depth = 0;
+  size_t left_out = 0;  // depth of the open call that is left out or emptied; 0 for none
+  bool emptied = false;
+  for (const call_event& event : events) {
+    if (event.what == kind::enter) {
+      ++depth;
+      const bool gone = event.text == "dmar_fault" || event.text == "dmar_disable_qi";
+      const bool empty = event.text == "dmar_enable_qi" || event.text == "dmar_set_interrupt";
+      if (left_out == 0 && !gone) kept.push_back(event);
+      if (left_out == 0 && (gone || empty)) {
+        left_out = depth;
+        emptied = empty;
+      }
+      continue;
+    }
+    if (event.what == kind::exit && depth == left_out && left_out != 0) {
+      if (emptied) kept.push_back(event);
+      left_out = 0;
+    } else if (left_out == 0) {
+      kept.push_back(event);
+    }
+    if (event.what == kind::exit && depth > 0) --depth;
+  }
+  return kept;
+}
+
+std::vector<call_event> without_interrupt_functions(absl::Span<const call_event> events) {
+  constexpr std::array<std::string_view, 4> prefixes = {"intel_ir_", "intel_irq_remapping_", "ir_",
+                                                        "irq_remapping_"};
+  std::vector<call_event> kept;
+  size_t left_out = 0;  // open calls of one that is left out, itself included
+  for (const call_event& event : events) {
+    const bool is_enter = event.what == call_event::kind::enter;
+    const bool is_interrupt =
+        is_enter && std::any_of(prefixes.begin(), prefixes.end(),
+                                [&](std::string_view p) { return event.text.starts_with(p); });
+    if (left_out == 0 && !is_interrupt) {
+      kept.push_back(event);
+    } else if (is_enter) {
+      ++left_out;
+    } else if (event.what == call_event::kind::exit) {
+      --left_out;
+    }
+  }
+  return kept;
+}
+
+}  // namespace iommulab::verify

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What interrupt remapping adds to a start-up, taken out: the port starts without it, and the rest
+// is to be compared all the same. Both sides go through the same code; where a run has nothing of
+// interrupt remapping, only what it moves elsewhere is left out.
+//
+// Hardware, VT-d specification 5.1 and 10.4. Left out are
+//   - setting IRTA, and commands that concern interrupts alone (SIRTP, IRE, CFI) with the reads of
+//     status around them; these bits in the other commands;
+//   - interrupt entry cache descriptors with the wait behind each, and the tail write that submits
+//     them. The positions of the other descriptors and of their status words close up;
+//   - fault status and the fault event registers: with interrupt remapping the fault interrupt is
+//     set up before intel_iommu_init(), and pending faults are cleared then.
+//
+// Calls. With interrupt remapping the queue and the fault interrupt are there when init_dmars()
+// comes to them, so that their functions return at once: what is below dmar_enable_qi and
+// dmar_set_interrupt is left out, and so are dmar_fault and dmar_disable_qi, which come before.
+// What the rest of the kernel asks of interrupt remapping when a driver sets up its interrupts, or
+// when one moves to another CPU, are functions of their own (intel_ir_set_affinity, …).
+#pragma once
+
+#include <vector>
+
+#include "absl/types/span.h"
+#include "lab/replay/call_listing.h"
+#include "lab/replay/hardware_trace.h"
+
+namespace iommulab::verify {
+
+hardware_trace without_interrupt_remapping(const hardware_trace& trace);
+/// The calls of a start-up.
+std::vector<call_event> without_interrupt_remapping(absl::Span<const call_event> events);
+/// The calls of what comes later.
+std::vector<call_event> without_interrupt_functions(absl::Span<const call_event> events);
+
+}  // namespace iommulab::verify

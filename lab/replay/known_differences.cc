@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lab/replay/known_differences.h"
+
+#include <algorithm>
+#include <array>
+
+#include "platform/machine/parse.h"
+#include "platform/vtd/spec/entries.h"
+
+namespace iommulab::verify {
+namespace {
+
+constexpr std::array<known_difference, 3> differences = {{
+    {"structure_length_zero", "",
+     "4.4 hangs in dmar_acpi_dev_scope_init() on a structure without a length; the table is "
+     "refused "
+     "there, and the log says so"},
+    {"structure_header_cut", "",
+     "4.4 hangs in dmar_acpi_dev_scope_init() on the header that it reads past the table's end; "
+     "the "
+     "table is refused there, and the log says so"},
+    {"scope_length_*", "DMAR: Unsupported device scope",
+     "4.4 hangs in dmar_alloc_dev_scope() on a scope without a length; the table is refused there, "
+     "and the log says so"},
+}};
+
+constexpr std::array<known_operation_difference, 4> operation_differences = {{
+    {"intel_unmap", "Driver unmaps unmatched page at PFN ", "", false, "",
+     "4.4 stops at BUG_ON(!domain) when a device unmaps that maps nothing; it gets the warning of "
+     "an unmatched unmap"},
+    {"domain_get_iommu", "DMAR: Device ", " --- failed", false, "",
+     "4.4 stops at a BUG when a device in a domain of the IOMMU API maps through the DMA API; the "
+     "mapping fails"},
+    {"pfn_to_dma_pte", "DMAR: ERROR: DMA PTE for vPFN ", " already set ", true, "",
+     "4.4 takes a superpage for a table when a page inside it is mapped, and here finds no memory "
+     "there; the page counts as mapped already"},
+    {"", "DMAR: ERROR: DMA PTE for vPFN ", " already set ", true, "peek",
+     "4.4 takes a superpage for a table when a page inside it is mapped, and writes an entry into "
+     "the mapped memory; the page counts as mapped already"},
+}};
+
+constexpr std::array<known_call_difference, 2> call_differences = {{
+    {"hole_stepped_over",
+     "behind a hole dma_pte_clear_range() of 4.4 goes on at the level above it, and passes over "
+     "what "
+     "is mapped there; nothing is passed over"},
+    {"part_of_superpage",
+     "dma_pte_clear_level() of 4.4 takes a superpage that is to go in part for a table and walks "
+     "through the mapped memory; it is left alone"},
+}};
+
+/// dmar_table_init() says so of every table that it could not parse.
+constexpr std::string_view parse_failure = "DMAR: Parse DMAR table failure.";
+
+bool matches(std::string_view pattern, std::string_view text) {
+  if (!pattern.ends_with('*')) return pattern == text;
+  return text.starts_with(pattern.substr(0, pattern.size() - 1));
+}
+
+/// Whether all lines are `repeated`; the last may be cut short, where the run was stopped.
+bool only_repeats(absl::Span<const numbered_line> lines, std::string_view repeated) {
+  if (lines.empty()) return true;
+  const std::string_view last = lines.back().text;
+  return repeated.starts_with(last) &&
+         std::all_of(lines.begin(), std::prev(lines.end()),
+                     [&](const numbered_line& line) { return line.text == repeated; });
+}
+
+/// Whether the lines are what the driver says when it refuses its table, and no more.
+bool only_refuses(absl::Span<const numbered_line> lines, std::string_view refusal) {
+  if (lines.empty() || lines[0].text != refusal) return false;
+  return lines.size() == 1 || (lines.size() == 2 && lines[1].text == parse_failure);
+}
+
+}  // namespace
+
+absl::Span<const known_difference> known_differences() {
+  return differences;
+}
+
+const known_difference* find_known_difference(absl::Span<const known_difference> list,
+                                              absl::Span<const table_refusal_said> refusals,
+                                              absl::Span<const numbered_line> captured_log,
+                                              absl::Span<const numbered_line> our_log) {
+  if (refusals.empty()) return nullptr;
+  const table_refusal_said& last = refusals.back();
+  const auto entry = std::find_if(list.begin(), list.end(), [&](const known_difference& known) {
+    return matches(known.refusal, last.name);
+  });
+  if (entry == list.end()) return nullptr;
+  const auto refused = std::find_if(our_log.begin(), our_log.end(), [&](const numbered_line& line) {
+    return line.text == last.line;
+  });
+  const auto common = static_cast<size_t>(refused - our_log.begin());
+  if (captured_log.size() < common) return nullptr;
+  const bool same =
+      std::equal(our_log.begin(), refused, captured_log.begin(),
+                 [](const numbered_line& a, const numbered_line& b) { return a.text == b.text; });
+  if (!same || !only_refuses(our_log.subspan(common), last.line)) return nullptr;
+  return only_repeats(captured_log.subspan(common), entry->repeated) ? &*entry : nullptr;
+}
+
+namespace {
+
+/// Of "… already set (to OLD not NEW)".
+bool is_inside_superpage(std::string_view line) {
+  constexpr std::string_view old_mark = "(to ";
+  constexpr std::string_view new_mark = " not ";
+  const size_t old_at = line.find(old_mark);
+  const size_t new_at = line.find(new_mark, old_at);
+  if (old_at == std::string_view::npos || new_at == std::string_view::npos) return false;
+  const size_t old_start = old_at + old_mark.size();
+  const size_t new_start = new_at + new_mark.size();
+  uint64_t before = 0;
+  uint64_t wanted = 0;
+  if (!parse_hex(line.substr(old_start, new_at - old_start), before)) return false;
+  if (!parse_hex(line.substr(new_start, line.find(')', new_start) - new_start), wanted))
+    return false;
+  return vtd::second_level_entry{before}.super_page() &&
+         !vtd::second_level_entry{wanted}.super_page();
+}
+
+}  // namespace
+
+absl::Span<const known_operation_difference> known_operation_differences() {
+  return operation_differences;
+}
+
+absl::Span<const known_call_difference> known_call_differences() {
+  return call_differences;
+}
+
+const known_call_difference* find_known_call_difference(std::string_view note) {
+  constexpr std::string_view mark = "unlike 4.4: ";
+  if (!note.starts_with(mark)) return nullptr;
+  note.remove_prefix(mark.size());
+  const auto entry = std::find_if(call_differences.begin(), call_differences.end(),
+                                  [&](const known_call_difference& k) { return k.note == note; });
+  return entry == call_differences.end() ? nullptr : &*entry;
+}
+
+const known_operation_difference* find_known_operation_difference(
+    absl::Span<const known_operation_difference> list, std::string_view died_in,
+    absl::Span<const numbered_line> captured_log, absl::Span<const numbered_line> our_log) {
+  for (const known_operation_difference& known : list) {
+    if (known.died_in != died_in) continue;
+    const auto says = [&](const numbered_line& line) {
+      return line.text.starts_with(known.our_line) &&
+             line.text.find(known.our_line_has) != std::string::npos &&
+             (!known.inside_superpage || is_inside_superpage(line.text));
+    };
+    if (std::any_of(our_log.begin(), our_log.end(), says) &&
+        std::none_of(captured_log.begin(), captured_log.end(), says)) {
+      return &known;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace iommulab::verify

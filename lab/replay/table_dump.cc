@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lab/replay/table_dump.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "core/text_source.h"
+
+namespace iommulab::verify {
+namespace {
+
+// Layout, VT-d specification 9.1 (root), 9.3 (context), 9.8 (second level).
+constexpr unsigned second_level_bits = 9;
+constexpr unsigned second_level_entries = 1u << second_level_bits;
+constexpr unsigned wide_entries = 256;  // of a root or context table: 16 bytes each
+constexpr uint64_t present = 1;
+constexpr uint64_t read_write = 3;
+constexpr uint64_t super_page = uint64_t{1} << 7;
+constexpr uint64_t address_bits = ((uint64_t{1} << 52) - 1) & page_mask;
+constexpr unsigned translation_type_shift = 2;
+constexpr uint64_t translation_type_mask = 3;
+constexpr uint64_t pass_through = 2;
+constexpr uint64_t address_width_mask = 7;
+/// AW 1 is 39 bits, three levels.
+constexpr unsigned levels_above_address_width = 2;
+constexpr table_level deepest_table = 6;
+
+constexpr bool is_wide(table_level level) {
+  return level == root_level || level == context_level;
+}
+
+uint64_t address_of(const table_entry& entry) {
+  return entry.low & address_bits;
+}
+
+bool is_leaf(table_level level, const table_entry& entry) {
+  return level == 1 || (entry.low & super_page) != 0;
+}
+
+unsigned shift_of(table_level level) {
+  return page_shift + (level - 1) * second_level_bits;
+}
+
+/// Level of the table that a context entry points at; none for an absent or passing entry.
+std::optional<table_level> top_level(const table_entry& context) {
+  if ((context.low & present) == 0) return std::nullopt;
+  if (((context.low >> translation_type_shift) & translation_type_mask) == pass_through) {
+    return std::nullopt;
+  }
+  const auto levels =
+      static_cast<table_level>(context.high & address_width_mask) + levels_above_address_width;
+  return std::min(levels, deepest_table);
+}
+
+class walker {
+ public:
+  walker(const table_source& tables, page_names names)
+      : tables_(tables), names_(std::move(names)) {}
+
+  numbered_lines walk(uint64_t root) {
+    std::vector<std::pair<table_level, uint64_t>> tops;
+    for (const table_entry& bus : page(root_level, root, 0)) {
+      const std::string table = names_(root);
+      const std::string low = names_(bus.low);
+      add(bus.line, absl::StrFormat("R %s %d lo=%s hi=0x%x", table, bus.index, low, bus.high));
+      if ((bus.low & present) == 0) continue;
+      walk_context(address_of(bus), bus.line, tops);
+    }
+    for (const auto& [level, table] : tops) walk_second_level(level, table, 0);
+    return std::move(lines_);
+  }
+
+ private:
+  void walk_context(uint64_t table, size_t line,
+                    std::vector<std::pair<table_level, uint64_t>>& tops) {
+    for (const table_entry& context : page(context_level, table, line)) {
+      const std::optional<table_level> level = top_level(context);
+      const std::string name = names_(table);
+      const std::string low = level ? names_(context.low) : absl::StrFormat("0x%x", context.low);
+      add(context.line,
+          absl::StrFormat("C %s %d lo=%s hi=0x%x", name, context.index, low, context.high));
+      if (!level) continue;
+      const std::pair<table_level, uint64_t> top{*level, address_of(context)};
+      if (std::find(tops.begin(), tops.end(), top) == tops.end()) tops.push_back(top);
+    }
+  }
+
+  void walk_second_level(table_level level, uint64_t table, size_t line) {
+    if (!seen_.insert({level, table}).second) return;
+    for (const table_entry& entry : page(level, table, line)) {
+      const bool leaf = is_leaf(level, entry);
+      const std::string name = names_(table);
+      const std::string value = leaf ? absl::StrFormat("0x%x", entry.low) : names_(entry.low);
+      add(entry.line, absl::StrFormat("%d %s %d %s", level, name, entry.index, value));
+      const bool down = !leaf && (entry.low & read_write) != 0;
+      if (down) walk_second_level(level - 1, address_of(entry), entry.line);
+    }
+  }
+
+  /// Entries of a page; one line says so when it is not there.
+  std::vector<table_entry> page(table_level level, uint64_t table, size_t line) {
+    std::optional<std::vector<table_entry>> entries = tables_.entries(level, table);
+    if (entries) return *std::move(entries);
+    add(line, absl::StrFormat("table %s is not in memory", names_(table)));
+    return {};
+  }
+
+  void add(size_t line, std::string text) { lines_.push_back({line, std::move(text)}); }
+
+  const table_source& tables_;
+  page_names names_;
+  numbered_lines lines_;
+  std::set<std::pair<table_level, uint64_t>> seen_;
+};
+
+/// "lo=000000000021c001" or a bare value.
+bool parse_value(absl::string_view word, std::string_view prefix, uint64_t& value) {
+  if (!std::string_view(word.data(), word.size()).starts_with(prefix)) return false;
+  return absl::SimpleHexAtoi(word.substr(prefix.size()), &value);
+}
+
+std::optional<table_level> parse_level(absl::string_view word) {
+  if (word == "R") return root_level;
+  if (word == "C") return context_level;
+  if (word.size() == 1 && word[0] >= '1' && word[0] <= '6') {
+    return static_cast<table_level>(word[0] - '0');
+  }
+  return std::nullopt;
+}
+
+/// "# count level=1 leaf=1 lowbits=0x3 : 138": how many second-level entries are of one sort.
+bool take_count(const std::string& text, size_t& total) {
+  const size_t colon = text.rfind(": ");
+  size_t count = 0;
+  if (colon == std::string::npos || !absl::SimpleAtoi(text.substr(colon + 2), &count)) return false;
+  total += count;
+  return true;
+}
+
+struct dump_line {
+  table_level level = 0;
+  uint64_t table = 0;
+  table_entry entry;
+};
+
+std::optional<dump_line> parse_dump_line(const numbered_line& line) {
+  const std::vector<absl::string_view> words = absl::StrSplit(line.text, ' ', absl::SkipEmpty());
+  constexpr size_t narrow_words = 4;
+  constexpr size_t wide_words = 5;
+  if (words.size() < narrow_words) return std::nullopt;
+  const std::optional<table_level> level = parse_level(words[0]);
+  if (!level) return std::nullopt;
+  dump_line parsed;
+  parsed.level = *level;
+  parsed.entry.line = line.line;
+  if (!absl::SimpleHexAtoi(words[1], &parsed.table)) return std::nullopt;
+  if (!absl::SimpleAtoi(words[2], &parsed.entry.index)) return std::nullopt;
+  if (!is_wide(*level)) {
+    if (!parse_value(words[3], "", parsed.entry.low)) return std::nullopt;
+    return parsed;
+  }
+  if (words.size() < wide_words || !parse_value(words[3], "lo=", parsed.entry.low) ||
+      !parse_value(words[4], "hi=", parsed.entry.high)) {
+    return std::nullopt;
+  }
+  return parsed;
+}
+
+}  // namespace
+
+std::optional<std::vector<table_entry>> memory_tables::entries(table_level level,
+                                                               uint64_t table) const {
+  const std::byte* bytes = memory_.at(phys_addr(table), page_size);
+  if (bytes == nullptr) return std::nullopt;
+  const unsigned words = is_wide(level) ? 2 : 1;
+  const unsigned count = is_wide(level) ? wide_entries : second_level_entries;
+  std::vector<table_entry> found;
+  for (unsigned i = 0; i < count; ++i) {
+    table_entry entry;
+    entry.index = i;
+    const std::byte* at = bytes + size_t{i} * words * sizeof(uint64_t);
+    std::memcpy(&entry.low, at, sizeof entry.low);
+    if (is_wide(level)) std::memcpy(&entry.high, at + sizeof(uint64_t), sizeof entry.high);
+    if (entry.low != 0 || entry.high != 0) found.push_back(entry);
+  }
+  return found;
+}
+
+absl::StatusOr<dumped_tables> dumped_tables::read(const capture_folder& folder,
+                                                  std::string_view file) {
+  const absl::StatusOr<numbered_lines> lines = folder.read_lines(file);
+  if (!lines.ok()) return lines.status();
+  return parse(*lines, folder.file_path(file));
+}
+
+absl::StatusOr<dumped_tables> dumped_tables::read(const std::string& path) {
+  const absl::StatusOr<text_source> source = read_source(path);
+  if (!source.ok()) return source.status();
+  numbered_lines lines;
+  for (const std::string_view line : source->lines()) {
+    lines.push_back({lines.size() + 1, std::string(line)});
+  }
+  return parse(lines, source->name);
+}
+
+absl::StatusOr<dumped_tables> dumped_tables::parse(const numbered_lines& lines,
+                                                   const std::string& name) {
+  constexpr std::string_view root_comment = "# root table ";
+  constexpr std::string_view no_root_comment = "# no root table";
+  constexpr std::string_view count_comment = "# count ";
+  dumped_tables dump;
+  bool says_root = false;
+  size_t second_level = 0;
+  size_t counted = 0;
+  for (const numbered_line& line : lines) {
+    if (line.text.starts_with(count_comment) && !take_count(line.text, counted)) {
+      return line_error(name, line.line, "count", line.text, "it does not end in a number");
+    }
+    if (line.text.starts_with(root_comment)) {
+      uint64_t root = 0;
+      if (!absl::SimpleHexAtoi(line.text.substr(root_comment.size()), &root)) {
+        return line_error(name, line.line, "root table", line.text,
+                          "it does not end in an address");
+      }
+      dump.root_ = root;
+    }
+    says_root = says_root || dump.root_ || line.text.starts_with(no_root_comment);
+    if (line.text.empty() || line.text.starts_with('#')) continue;
+    if (line.text.starts_with("I ")) continue;  // interrupt remapping entries
+    std::optional<dump_line> parsed = parse_dump_line(line);
+    if (!parsed) return line_error(name, line.line, "entry", line.text, "not a table entry");
+    dump.tables_[{parsed->level, parsed->table}].push_back(parsed->entry);
+    if (!is_wide(parsed->level)) ++second_level;
+  }
+  if (!says_root) {
+    return line_error(name, 0, "root table", "",
+                      "no line says where it is, nor that there is none");
+  }
+  if (second_level != counted) {
+    return line_error(
+        name, lines.size(), "count", absl::StrCat(counted),
+        absl::StrFormat("%d second-level entries are there: the file is cut short", second_level));
+  }
+  return dump;
+}
+
+std::optional<std::vector<table_entry>> dumped_tables::entries(table_level level,
+                                                               uint64_t table) const {
+  const auto found = tables_.find({level, table});
+  return found == tables_.end() ? std::vector<table_entry>() : found->second;
+}
+
+size_t dumped_tables::entry_count() const {
+  size_t count = 0;
+  for (const auto& [where, entries] : tables_) count += entries.size();
+  return count;
+}
+
+bool dumped_tables::prune_second_level(table_level level, uint64_t table, uint64_t iova) {
+  const auto found = tables_.find({level, table});
+  if (found == tables_.end()) return false;  // empty in the dump: not a driver's doing
+  std::erase_if(found->second, [&](const table_entry& entry) {
+    const uint64_t address = iova + (uint64_t{entry.index} << shift_of(level));
+    if (is_leaf(level, entry)) {
+      const uint64_t in_page = (uint64_t{1} << shift_of(level)) - 1;
+      return (address_of(entry) & ~in_page) != address;
+    }
+    return prune_second_level(level - 1, address_of(entry), address);
+  });
+  return found->second.empty();
+}
+
+bool dumped_tables::prune_context(uint64_t table) {
+  const auto found = tables_.find({context_level, table});
+  if (found == tables_.end()) return false;
+  std::erase_if(found->second, [&](const table_entry& entry) {
+    const std::optional<table_level> level = top_level(entry);
+    return level && prune_second_level(*level, address_of(entry), 0);
+  });
+  return found->second.empty();
+}
+
+void dumped_tables::keep_start_up() {
+  if (!root_) return;
+  const auto found = tables_.find({root_level, *root_});
+  if (found == tables_.end()) return;
+  std::erase_if(found->second,
+                [&](const table_entry& bus) { return prune_context(address_of(bus)); });
+}
+
+numbered_lines table_lines(const table_source& tables, std::optional<uint64_t> root,
+                           page_names names) {
+  if (!root) return {{1, "no root table programmed"}};
+  return walker(tables, std::move(names)).walk(*root);
+}
+
+}  // namespace iommulab::verify

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Operations on devices, memory and time.
+#include <cstring>
+
+#include "absl/strings/str_format.h"
+#include "lab/script/lab.h"
+#include "platform/endpoints/edu.h"
+#include "platform/machine/parse.h"
+
+namespace iommulab::dmalab {
+namespace {
+
+constexpr uint64_t ns_per_ms = 1'000'000;
+constexpr uint64_t ns_per_us = 1'000;
+constexpr uint64_t an_hour_ms = 3'600'000;
+
+// The edu device's registers (endpoints/edu.h).
+constexpr uint64_t edu_source = 0x80;
+constexpr uint64_t edu_destination = 0x88;
+constexpr uint64_t edu_count = 0x90;
+constexpr uint64_t edu_command = 0x98;
+constexpr uint64_t edu_run = 1;
+
+}  // namespace
+
+std::string lab::mask(arguments& args) {
+  const size_t d = device_index(args);
+  const auto bits = static_cast<unsigned>(args.number("bits", 64));
+  if (!args.ok()) return {};
+  const int ret = dma_set_mask(dev(d), dma_bit_mask(bits));
+  return absl::StrFormat("ret=%d mask=0x%x", ret, dev(d).dma_mask);
+}
+
+std::string lab::cmask(arguments& args) {
+  const size_t d = device_index(args);
+  const auto bits = static_cast<unsigned>(args.number("bits", 64));
+  if (!args.ok()) return {};
+  const int ret = dma_set_coherent_mask(dev(d), dma_bit_mask(bits));
+  return absl::StrFormat("ret=%d cmask=0x%x", ret, dev(d).coherent_dma_mask);
+}
+
+std::string lab::reqmask(arguments& args) {
+  const size_t d = device_index(args);
+  if (!args.ok()) return {};
+  return absl::StrFormat("required=0x%x", dma_get_required_mask(dev(d)));
+}
+
+mmio_window* lab::edu_window(arguments& args, size_t index) {
+  auto& window = edu_windows_[index];
+  if (window == nullptr) {
+    const pci_resource& bar = dev(index).pci->resource[0];
+    window = system_.driver().host.mmio.map(phys_addr(bar.start), iommulab::edu::window);
+  }
+  if (window->device_name().empty()) {
+    args.fail("device", absl::StrFormat("%d", index), "it has no edu registers");
+    return nullptr;
+  }
+  return window.get();
+}
+
+/// "h2+f80" is an offset into what a handle names, bare hexadecimal; anything else a number.
+uint64_t lab::bus_address(arguments& args, std::string_view field) {
+  const std::string_view word = args.word(field);
+  std::string_view text = word;
+  uint64_t value = 0;
+  if (!take_prefix(text, "h")) {
+    if (args.ok() && !parse_number(text, value)) args.fail(field, word, "not a number");
+    return value;
+  }
+  const std::vector<std::string_view> parts = split_at(text, '+');
+  uint64_t number = 0;
+  uint64_t offset = 0;
+  const bool reads =
+      parts.size() == 2 && parse_number(parts[0], number) && parse_hex(parts[1], offset);
+  const auto found = buffers_.find(number);
+  if (!reads || found == buffers_.end()) {
+    nothing_there_ = reads && failed_buffers_.contains(number);
+    args.fail(field, word, "hHANDLE+OFFSET of a buffer that is there, bare hexadecimal offset");
+    return 0;
+  }
+  return found->second.dma.value() + offset;
+}
+
+bool lab::start_edu(arguments& args, size_t& index) {
+  index = device_index(args);
+  const uint64_t command = args.number("command", 7);
+  const uint64_t source = bus_address(args, "source");
+  const uint64_t destination = bus_address(args, "destination");
+  const uint64_t length = args.number("length", iommulab::edu::buffer_size);
+  if (!args.ok()) return false;
+  mmio_window* window = edu_window(args, index);
+  if (window == nullptr) return false;
+  window->write64(edu_source, source);
+  window->write64(edu_destination, destination);
+  window->write64(edu_count, length);
+  window->write64(edu_command, command);
+  return true;
+}
+
+std::string lab::finish_edu(size_t index) {
+  mmio_window& window = *edu_windows_[index];
+  sleep(iommulab::edu::transfer_ns);
+  // A recording took its time; nobody waits longer than a few transfers for one that hangs.
+  for (int polls = 0; polls < 8 && (window.read64(edu_command) & edu_run) != 0; ++polls) {
+    sleep(iommulab::edu::transfer_ns);
+  }
+  return absl::StrFormat("src=0x%x dst=0x%x cmd=0x%x polls=1", window.read64(edu_source),
+                         window.read64(edu_destination), window.read64(edu_command));
+}
+
+std::string lab::edu(arguments& args) {
+  size_t index = 0;
+  if (!start_edu(args, index)) return {};
+  return finish_edu(index);
+}
+
+std::string lab::edus(arguments& args) {
+  size_t index = 0;
+  start_edu(args, index);
+  return "ok";
+}
+
+std::string lab::eduw(arguments& args) {
+  const size_t index = device_index(args);
+  if (!args.ok() || edu_window(args, index) == nullptr) return {};
+  return finish_edu(index);
+}
+
+/// The CPU's own accesses stay in the arena: a mapped buffer may leave it.
+phys_addr lab::inside_arena(arguments& args, uint64_t index, uint64_t offset, uint64_t size) {
+  const phys_addr start = arena_address(args, index, offset, size);
+  if (args.ok() && offset + size > script_.arenas[index].size) {
+    args.fail("offset", absl::StrFormat("0x%x", offset), "it leaves the arena");
+  }
+  return start;
+}
+
+std::string lab::poke(arguments& args) {
+  const uint64_t arena = args.number("arena");
+  const uint64_t offset = args.number("offset");
+  const auto byte = static_cast<int>(args.number("byte", UINT8_MAX));
+  const uint64_t length = args.number("length");
+  const phys_addr start = inside_arena(args, arena, offset, length);
+  if (!args.ok()) return {};
+  std::memset(system_.memory().at(start, length), byte, length);
+  return "ok";
+}
+
+std::string lab::peek(arguments& args) {
+  constexpr uint64_t shown = 8;
+  const uint64_t arena = args.number("arena");
+  const uint64_t offset = args.number("offset");
+  const phys_addr start = inside_arena(args, arena, offset, shown);
+  if (!args.ok()) return {};
+  const std::byte* bytes = system_.memory().at(start, shown);
+  std::string text;
+  for (uint64_t i = 0; i < shown; ++i)
+    absl::StrAppendFormat(&text, "%02x", static_cast<unsigned>(bytes[i]));
+  return text;
+}
+
+std::string lab::delay(arguments& args) {
+  const uint64_t us = args.number("microseconds", an_hour_ms * 1000);
+  if (args.ok()) pass(us * ns_per_us);
+  return "ok";
+}
+
+std::string lab::wait(arguments& args) {
+  const uint64_t ms = args.number("milliseconds", an_hour_ms);
+  if (args.ok()) sleep(ms * ns_per_ms);
+  return "ok";
+}
+
+std::string lab::bh(arguments& args) {
+  const bool on = args.number("bottom halves", 1) == 1;
+  if (!args.ok()) return {};
+  virtual_clock& clock = system_.env().clock;
+  if (on && !bottom_halves_) clock.bh_enable();
+  if (!on && bottom_halves_) clock.bh_disable();
+  bottom_halves_ = on;
+  return absl::StrFormat("bh=%d", on ? 1 : 0);
+}
+
+std::string lab::jalign(arguments& args) {
+  args.number("unused");
+  if (args.ok()) pass(ns_per_jiffy - system_.env().clock.now_ns() % ns_per_jiffy);
+  return "ok";
+}
+
+std::string lab::note(arguments& args) {
+  while (args.more()) args.word("note");
+  return "ok";
+}
+
+std::string lab::sync(arguments& args) {
+  args.word("name");
+  return "ok";
+}
+
+}  // namespace iommulab::dmalab

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Operations of the IOMMU API: groups, domains, mappings made by hand.
+#include "absl/strings/str_format.h"
+#include "lab/script/lab.h"
+#include "platform/machine/parse.h"
+
+namespace iommulab::dmalab {
+
+std::string lab::group(arguments& args) {
+  const size_t d = device_index(args);
+  if (!args.ok()) return {};
+  iommu_group* group = iommu_group_get(dev(d));
+  if (group == nullptr) return "group=-1";
+  const int id = iommu_group_id(*group);
+  iommu_group_put(group);
+  return absl::StrFormat("group=%d", id);
+}
+
+std::string lab::curdom(arguments& args) {
+  const size_t d = device_index(args);
+  if (!args.ok()) return {};
+  const iommu_domain* current = iommu_get_domain_for_dev(dev(d));
+  for (const auto& [number, domain] : domains_) {
+    if (domain == current) {
+      return absl::StrFormat("dom%d type=%d", number, static_cast<int>(domain->type));
+    }
+  }
+  return "none-1 type=-1";
+}
+
+std::string lab::domalloc(arguments& args) {
+  const uint64_t number = args.number("domain");
+  if (!args.ok()) return {};
+  iommu_domain* made = iommu_domain_alloc(system_.pci().bus());
+  if (made == nullptr) {
+    failed_domains_.insert(number);
+    return "NULL";
+  }
+  domains_[number] = made;
+  const iommu_domain_geometry& g = made->geometry;
+  return absl::StrFormat("ok type=%d geom=0x%x-0x%x force=%d", static_cast<int>(made->type),
+                         g.aperture_start.value(), g.aperture_end.value(),
+                         g.force_aperture ? 1 : 0);
+}
+
+iommu_domain* lab::domain(arguments& args) {
+  const uint64_t number = args.number("domain");
+  if (!args.ok()) return nullptr;
+  const auto found = domains_.find(number);
+  if (found != domains_.end()) return found->second;
+  nothing_there_ = failed_domains_.contains(number);
+  args.fail("domain", absl::StrFormat("%d", number), "there is none of that number");
+  return nullptr;
+}
+
+std::string lab::domfree(arguments& args) {
+  iommu_domain* d = domain(args);
+  if (d == nullptr) return {};
+  iommu_domain_free(*d);
+  std::erase_if(domains_, [&](const auto& known) { return known.second == d; });
+  return "ok";
+}
+
+std::string lab::attach(arguments& args) {
+  iommu_domain* k = domain(args);
+  const size_t d = device_index(args);
+  if (!args.ok()) return {};
+  return absl::StrFormat("ret=%d", iommu_attach_device(*k, dev(d)));
+}
+
+std::string lab::detach(arguments& args) {
+  iommu_domain* k = domain(args);
+  const size_t d = device_index(args);
+  if (!args.ok()) return {};
+  iommu_detach_device(*k, dev(d));
+  return "ok";
+}
+
+std::string lab::attachg(arguments& args) {
+  iommu_domain* k = domain(args);
+  const size_t d = device_index(args);
+  if (!args.ok()) return {};
+  iommu_group* group = iommu_group_get(dev(d));
+  if (group == nullptr) return "ret=-19";
+  const int ret = iommu_attach_group(*k, *group);
+  iommu_group_put(group);
+  return absl::StrFormat("ret=%d", ret);
+}
+
+std::string lab::detachg(arguments& args) {
+  iommu_domain* k = domain(args);
+  const size_t d = device_index(args);
+  if (!args.ok()) return {};
+  iommu_group* group = iommu_group_get(dev(d));
+  if (group == nullptr) return "ok";
+  iommu_detach_group(*k, *group);
+  iommu_group_put(group);
+  return "ok";
+}
+
+std::string lab::imap(arguments& args) {
+  iommu_domain* k = domain(args);
+  const dma_addr iova(args.number("address"));
+  std::string_view where = args.word("target");
+  const uint64_t size = args.number("size");
+  const auto prot = static_cast<int>(args.number("protection", INT32_MAX));
+  if (!args.ok()) return {};
+  phys_addr phys;
+  uint64_t value = 0;
+  if (take_prefix(where, "a")) {
+    const std::vector<std::string_view> parts = split_at(where, '+');
+    uint64_t offset = 0;
+    if (parts.size() != 2 || !parse_number(parts[0], value) || !parse_hex(parts[1], offset)) {
+      args.fail("target", where, "a number, or aARENA+OFFSET with a bare hexadecimal offset");
+      return {};
+    }
+    phys = arena_address(args, value, offset, 0);
+  } else if (parse_number(where, value)) {
+    phys = phys_addr(value);
+  } else {
+    args.fail("target", where, "a number, or aARENA+OFFSET with a bare hexadecimal offset");
+  }
+  if (!args.ok()) return {};
+  return absl::StrFormat("phys=0x%x ret=%d", phys.value(), iommu_map(*k, iova, phys, size, prot));
+}
+
+std::string lab::iunmap(arguments& args) {
+  iommu_domain* k = domain(args);
+  const dma_addr iova(args.number("address"));
+  const uint64_t size = args.number("size");
+  if (!args.ok()) return {};
+  return absl::StrFormat("ret=0x%x", iommu_unmap(*k, iova, size));
+}
+
+std::string lab::i2p(arguments& args) {
+  iommu_domain* k = domain(args);
+  const dma_addr iova(args.number("address"));
+  if (!args.ok()) return {};
+  return absl::StrFormat("phys=0x%x", iommu_iova_to_phys(*k, iova).value());
+}
+
+std::string lab::cap(arguments& args) {
+  device_index(args);
+  if (!args.ok()) return {};
+  const bus_type& bus = system_.pci().bus();
+  const auto flag = [&](iommu_cap which) { return iommu_capable(bus, which) ? 1 : 0; };
+  return absl::StrFormat("cache_coherency=%d intr_remap=%d noexec=%d present=%d",
+                         flag(iommu_cap::cache_coherency), flag(iommu_cap::intr_remap),
+                         flag(iommu_cap::noexec), iommu_present(bus) ? 1 : 0);
+}
+
+}  // namespace iommulab::dmalab

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lab/script/script.h"
+
+#include <algorithm>
+#include <climits>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "core/text_source.h"
+#include "platform/machine/parse.h"
+
+namespace iommulab::dmalab {
+namespace {
+
+constexpr std::string_view result_mark = " ->";
+constexpr std::string_view state_mark = " ; ls=";
+constexpr std::string_view log_mark = "  k: ";
+
+using words = std::vector<std::string_view>;
+
+words split(std::string_view text) {
+  words found = split_at(text, ' ');
+  std::erase(found, std::string_view());
+  return found;
+}
+
+std::string_view trimmed(std::string_view text) {
+  const size_t first = text.find_first_not_of(' ');
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(' ') + 1 - first);
+}
+
+/// "0x1f" or "31".
+std::optional<uint64_t> number(std::string_view text) {
+  uint64_t value = 0;
+  return parse_number(text, value) ? std::optional(value) : std::nullopt;
+}
+
+class script_reader {
+ public:
+  explicit script_reader(const text_source& source) : source_(source) {
+    script_.path = source.name;
+  }
+
+  absl::StatusOr<script> read() {
+    for (const std::string_view line : source_.lines()) {
+      ++line_;
+      if (absl::Status status = take(line); !status.ok()) return status;
+    }
+    return std::move(script_);
+  }
+
+ private:
+  [[nodiscard]] absl::Status error(std::string_view field, std::string_view value,
+                                   std::string_view why) const {
+    return line_error(source_.name, line_, field, value, why);
+  }
+
+  absl::Status take(std::string_view line) {
+    if (take_prefix(line, log_mark)) return take_log(line);
+    if (line.starts_with('#')) return take_header(line.substr(1));
+    if (split(line).empty()) return absl::OkStatus();
+    return take_operation(line);
+  }
+
+  absl::Status take_log(std::string_view text) {
+    if (script_.operations.empty())
+      return error("log record", text, "it stands before any operation");
+    script_.operations.back().log.push_back({line_, std::string(text)});
+    return absl::OkStatus();
+  }
+
+  absl::Status take_header(std::string_view text) {
+    const words parts = split(text);
+    if (parts.empty()) return absl::OkStatus();
+    if (parts[0] == "arena") return take_arena(parts);
+    if (parts[0] == "dev") return take_device(parts);
+    if (parts[0] == "end" && parts.size() > 1) {
+      std::string_view count = parts[1];
+      if (take_prefix(count, "ops=")) script_.recorded_count = number(count);
+    }
+    if (parts[0] == "mode") {
+      const std::string_view line = text.substr(text.find("mode") + parts[0].size());
+      script_.command_line = std::string(trimmed(line));
+    }
+    return absl::OkStatus();
+  }
+
+  /// "arena 0 phys=0x3d800000 size=0x400000"; without phys= wherever there is room.
+  absl::Status take_arena(const words& parts) {
+    if (parts.size() < 3 || number(parts[1]) != script_.arenas.size()) {
+      return error("arena", parts.size() > 1 ? parts[1] : "",
+                   "arenas are numbered from 0 on, each has a size");
+    }
+    arena made;
+    made.line = line_;
+    for (size_t i = 2; i < parts.size(); ++i) {
+      std::string_view text = parts[i];
+      std::optional<uint64_t> value;
+      if (take_prefix(text, "phys=")) {
+        value = number(text);
+        if (value) made.start = phys_addr(*value);
+      } else if (take_prefix(text, "size=")) {
+        value = number(text);
+        if (value) made.size = *value;
+      }
+      if (!value) return error("arena", parts[i], "phys= and size= take numbers");
+    }
+    constexpr uint64_t largest = uint64_t{4} << 20;
+    if (made.size == 0 || made.size > largest || made.size % page_size != 0) {
+      return error("arena size", parts.back(), "whole pages, up to 4 MiB");
+    }
+    if (made.start && made.start->page_offset() != 0) {
+      return error("arena", absl::StrFormat("0x%x", made.start->value()),
+                   "it begins in the middle of a page");
+    }
+    script_.arenas.push_back(made);
+    return absl::OkStatus();
+  }
+
+  /// "dev 0 0000:00:04.0 mask=0xffffffff cmask=0xffffffff"
+  absl::Status take_device(const words& parts) {
+    if (parts.size() < 3 || number(parts[1]) != script_.devices.size()) {
+      return error("dev", parts.size() > 1 ? parts[1] : "",
+                   "devices are numbered from 0 on, each has an address");
+    }
+    script_device made;
+    made.line = line_;
+    if (!parse_pci_address(parts[2], made.id)) {
+      return error("dev", parts[2], "not an address like 0000:00:04.0");
+    }
+    for (size_t i = 3; i < parts.size(); ++i) {
+      std::string_view text = parts[i];
+      std::optional<uint64_t>* mask = nullptr;
+      if (take_prefix(text, "mask="))
+        mask = &made.mask;
+      else if (take_prefix(text, "cmask="))
+        mask = &made.coherent_mask;
+      if (mask == nullptr || !(*mask = number(text))) {
+        return error("dev", parts[i], "mask= and cmask= take numbers");
+      }
+    }
+    script_.devices.push_back(made);
+    return absl::OkStatus();
+  }
+
+  absl::Status take_operation(std::string_view line) {
+    operation op;
+    op.line = line_;
+    // The words of a note may be anything, so the marks are looked for from the end.
+    if (const size_t at = line.rfind(state_mark); at != std::string_view::npos) {
+      if (absl::Status status = take_state(line.substr(at + 3), op); !status.ok()) return status;
+      line = line.substr(0, at);
+    }
+    if (const size_t at = line.rfind(result_mark); at != std::string_view::npos) {
+      op.result = std::string(trimmed(line.substr(at + result_mark.size())));
+      line = line.substr(0, at);
+      script_.recorded = true;
+    }
+    words parts = split(line);
+    op.number = script_.operations.size() + 1;
+    if (const auto n = parts.empty() ? std::nullopt : number(parts[0]); n) {
+      op.number = *n;
+      line = line.substr(static_cast<size_t>(parts[0].end() - line.begin()));
+      parts.erase(parts.begin());
+    }
+    if (parts.empty()) return error("operation", line, "there is none");
+    op.text = std::string(trimmed(line));
+    op.words.assign(parts.begin(), parts.end());
+    script_.operations.push_back(std::move(op));
+    return absl::OkStatus();
+  }
+
+  /// "ls=2 tm=1 t=2102925270 dt=23980"
+  absl::Status take_state(std::string_view text, operation& op) {
+    std::optional<uint64_t> ls;
+    std::optional<uint64_t> tm;
+    std::optional<uint64_t> t;
+    std::optional<uint64_t> dt;
+    for (std::string_view word : split(text)) {
+      if (take_prefix(word, "ls="))
+        ls = number(word);
+      else if (take_prefix(word, "tm="))
+        tm = number(word);
+      else if (take_prefix(word, "t="))
+        t = number(word);
+      else if (take_prefix(word, "dt="))
+        dt = number(word);
+    }
+    if (!ls || !tm || !t || !dt || *ls > INT_MAX || *tm > 1) {
+      return error("state", text, "ls=, tm=, t= and dt= take numbers");
+    }
+    constexpr uint64_t a_year_ns = uint64_t{366} * 24 * 3600 * 1'000'000'000;
+    if (*t > a_year_ns || *dt > a_year_ns) return error("state", text, "no script takes that long");
+    op.state = {static_cast<int>(*ls), *tm == 1, *t, *dt};
+    return absl::OkStatus();
+  }
+
+  const text_source& source_;
+  size_t line_ = 0;
+  script script_;
+};
+
+}  // namespace
+
+std::vector<log_record> operation::ordered_log() const {
+  std::vector<log_record> ordered = log;
+  std::stable_partition(ordered.begin(), ordered.end(),
+                        [](const log_record& record) { return record.text.starts_with('['); });
+  return ordered;
+}
+
+std::string operation::died_in() const {
+  if (!died()) return {};
+  for (const log_record& record : log) {
+    // "RIP: 0010:[<…>]  [<…>] intel_unmap.part.0.isra.0+0x181/0x1d0": compilers add suffixes.
+    const std::string_view said = record.text;
+    const size_t at = said.find("IP: ");
+    const size_t end = said.rfind('+');
+    if (at == std::string_view::npos || end == std::string_view::npos || end < at) continue;
+    const size_t space = said.rfind(' ', end);
+    const std::string_view name = said.substr(space + 1, end - space - 1);
+    return std::string(name.substr(0, name.find('.')));
+  }
+  return {};
+}
+
+absl::StatusOr<script> read_script(const std::string& path) {
+  const absl::StatusOr<text_source> source = read_source(path);
+  if (!source.ok()) return source.status();
+  return script_reader(*source).read();
+}
+
+}  // namespace iommulab::dmalab

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Vendor ids of the functions of built-in machines, as the PCI-SIG gave them out.
+#pragma once
+
+#include <cstdint>
+
+namespace iommulab {
+
+inline constexpr uint16_t vendor_intel = 0x8086;
+
+}  // namespace iommulab

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Values are put together by hand from the bit numbers of the VT-d specification.
+#include "lab/events/event_words.h"
+
+#include <memory>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "lab/events/register_words.h"
+#include "platform/interrupt_controller.h"
+#include "platform/vtd/register_file.h"
+
+namespace iommulab::event_words_test {
+namespace {
+
+constexpr uint64_t bit(unsigned n) {
+  return uint64_t{1} << n;
+}
+
+class event_words_test : public ::testing::Test {
+ protected:
+  event_words_test()
+      : memory_(*physical_memory::create(std::vector<memory_range>{{phys_addr(0), 0x10000}})) {
+    units_.push_back(std::make_unique<vtd_unit>(vtd_config{}, *memory_, interrupts_, trace_));
+  }
+  static trace_event access(trace_kind kind, uint64_t offset, uint8_t size, uint64_t value) {
+    trace_event event;
+    event.kind = kind;
+    event.unit = "dmar0";
+    event.address = offset;
+    event.size = size;
+    event.value = value;
+    return event;
+  }
+  static trace_event entry(std::string_view table, uint64_t address, uint64_t lo, uint64_t hi) {
+    trace_event event;
+    event.kind = trace_kind::table_write;
+    event.name = table;
+    event.address = address;
+    event.value = lo;
+    event.value2 = hi;
+    return event;
+  }
+
+  tracer trace_;
+  interrupt_controller interrupts_;
+  std::unique_ptr<physical_memory> memory_;
+  std::vector<std::unique_ptr<vtd_unit>> units_;
+  event_words words_{units_};
+};
+
+TEST_F(event_words_test, a_register_write_is_shown_by_mnemonic_value_and_fields) {
+  EXPECT_EQ(words_.describe(access(trace_kind::reg_write, 0x18, 4, bit(31) | bit(26))),
+            "write32 dmar0 GCMD 0x18 = 0x84000000 TE|QIE");
+  EXPECT_EQ(words_.describe(access(trace_kind::reg_read, 0x28, 8, bit(63) | bit(61) | 5)),
+            "read64 dmar0 CCMD 0x28 = 0xa000000000000005 ICC CIRG=global DID=0x5");
+}
+
+TEST_F(event_words_test, an_access_inside_a_register_is_decoded_at_its_place) {
+  // The upper half of fault record 0: F is bit 127, the reason 103:96.
+  const uint64_t upper = vtd_config{}.cap.fault_recording_offset() + 12;
+  const std::string text = words_.describe(access(trace_kind::reg_read, upper, 4, bit(31) | 0x05));
+  EXPECT_THAT(text, ::testing::HasSubstr("FRCD high+4"));
+  EXPECT_THAT(text, ::testing::EndsWith(" F FR=write_not_permitted"));
+}
+
+TEST_F(event_words_test, an_access_that_no_unit_answers_says_so) {
+  trace_event event = access(trace_kind::reg_read, 0x8, 8, ~uint64_t{0});
+  event.unit = "";
+  EXPECT_EQ(words_.describe(event), "read64 (no unit answers) 0x8 = 0xffffffffffffffff");
+}
+
+TEST_F(event_words_test, context_entries_are_named_by_bus_device_and_function) {
+  const uint64_t root = 0x1000 + 2 * 16;  // bus 2
+  const uint64_t table = 0x5000;
+  EXPECT_EQ(words_.describe(entry("root", root, table | 1, 0)),
+            "root entry of bus 02 at 0x1020 = 0x0:0000000000005001 context table 0x5000");
+  const uint64_t slot = table + ((3 << 3) | 1) * 16;
+  const uint64_t hi = (7 << 8) | 1;  // domain 7, 39 bits
+  EXPECT_EQ(words_.describe(entry("context", slot, 0x9000 | 1, hi)),
+            "context entry of 02:03.1 at 0x5190 = 0x701:0000000000009001 domain 7, translate by "
+            "table 0x9000, 39 bits");
+}
+
+TEST_F(event_words_test, paging_entries_show_address_and_rights) {
+  EXPECT_EQ(words_.describe(entry("pte", 0x6010, 0x200000 | bit(7) | bit(1) | bit(0), 0)),
+            "pte 2 at 0x6010 = 0x200083 0x200000 RW, superpage");
+  EXPECT_EQ(words_.describe(entry("pte", 0x6018, 0, 0)), "pte 3 at 0x6018 = 0x0 not present");
+}
+
+TEST_F(event_words_test, every_writable_field_of_every_register_has_a_word) {
+  // A register that can be written and of which no bit is named would be one forgotten here;
+  // those that hold one plain address or number have no fields to name.
+  const std::vector<std::string_view> plain = {"FEUADDR",  "IEUADDR", "PLMBASE",
+                                               "PLMLIMIT", "PHMBASE", "PHMLIMIT"};
+  vtd_config config;
+  config.cap.set_protected_low_memory(true).set_protected_high_memory(true);
+  config.cap.set_advanced_fault_logging(true);
+  config.ecap.set_interrupt_remapping(true).set_extended_interrupt_mode(true);
+  for (const register_row& row : register_rows(config)) {
+    if (std::find(plain.begin(), plain.end(), row.name) != plain.end()) continue;
+    for (unsigned n = 0; n < row.size * 8u; ++n) {
+      const uint64_t writable = row.read_write | row.write_1_clear | row.write_only;
+      if ((writable & bit(n)) == 0) continue;
+      EXPECT_NE(register_fields(row.name, bit(n)), "") << row.name << " bit " << n;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace iommulab::event_words_test

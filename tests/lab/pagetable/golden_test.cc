@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Every recorded run of the kernel's page-table code, operation for operation: results, warnings,
+// scatter lists' addresses, dumps and numbers of tables. Those of 4.4.178 are of what 4.4 gets
+// wrong and later stable kernels do right, as the port does.
+#include "support/golden.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "lab/pagetable/player.h"
+#include "lab/pagetable/trace_reader.h"
+
+namespace iommulab::golden_test {
+namespace {
+
+struct recorded_run {
+  std::string folder;
+  std::string file;
+};
+std::ostream& operator<<(std::ostream& out, const recorded_run& run) {
+  return out << run.folder << '/' << run.file;
+}
+
+std::vector<recorded_run> recorded_runs() {
+  std::vector<recorded_run> runs;
+  for (const std::string& folder : golden::cases("pagetable")) {
+    for (const std::string& file : golden::files("pagetable/" + folder, ".trace")) {
+      runs.push_back({folder, file});
+    }
+  }
+  return runs;
+}
+
+std::string test_name(const testing::TestParamInfo<recorded_run>& info) {
+  const recorded_run& run = info.param;
+  std::string name = run.folder + "_" + run.file.substr(0, run.file.find('.'));
+  std::replace(name.begin(), name.end(), '.', '_');
+  return name;
+}
+
+class golden_pagetable : public testing::TestWithParam<recorded_run> {};
+
+TEST_P(golden_pagetable, gives_what_the_kernel_gave) {
+  const recorded_run& run = GetParam();
+  const auto trace =
+      read_page_table_trace((golden::root() / "pagetable" / run.folder / run.file).string());
+  ASSERT_TRUE(trace.ok()) << trace.status();
+  ASSERT_FALSE(trace->steps.empty());
+  const auto replay = play_page_table_trace(*trace);
+  ASSERT_TRUE(replay.ok()) << replay.status();
+  EXPECT_FALSE(replay->difference) << page_table_difference_text(*replay->difference);
+  EXPECT_EQ(replay->operations, trace->steps.size());
+}
+
+INSTANTIATE_TEST_SUITE_P(all, golden_pagetable, testing::ValuesIn(recorded_runs()), test_name);
+
+}  // namespace
+}  // namespace iommulab::golden_test
