@@ -47,7 +47,7 @@ struct note {
 
 struct reg_access {
   static constexpr trace_class of = trace_class::regs;
-  std::string unit{};     ///< "dmar0"; empty where no unit answers
+  std::string unit{};   ///< "dmar0"; empty where no unit answers
   uint64_t offset = 0;  ///< bytes from the unit's first register
   uint8_t size = 0;     ///< bytes
   uint64_t value = 0;   ///< what came back, or was written
@@ -68,7 +68,7 @@ struct reg_write : reg_access {
 struct table_write {
   static constexpr trace_class of = trace_class::tables;
   std::string_view table{};  ///< "root", "context" or "pte"
-  uint64_t address = 0;    ///< physical
+  uint64_t address = 0;      ///< physical
   uint64_t lo = 0;
   uint64_t hi = 0;
   uint64_t lo_before = 0;
@@ -119,7 +119,7 @@ struct fault {
   static constexpr trace_class of = trace_class::faults;
   std::string unit{};
   std::string_view reason{};  ///< stable name
-  uint8_t code = 0;         ///< the reason's number
+  uint8_t code = 0;           ///< the reason's number
   uint64_t address = 0;
   uint16_t source = 0;  ///< requester id
   std::string text{};   ///< with what became of it
@@ -139,8 +139,8 @@ struct interrupt {
 struct diagnosis {
   static constexpr trace_class of = trace_class::faults;
   std::string_view name{};  ///< stable
-  std::string unit{};     ///< empty when it is not about one
-  uint64_t address = 0;   ///< register offset, offset in the table, or physical address
+  std::string unit{};       ///< empty when it is not about one
+  uint64_t address = 0;     ///< register offset, offset in the table, or physical address
   uint64_t value = 0;
   std::string text{};
 

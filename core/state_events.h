@@ -101,10 +101,10 @@ struct answer {
   static constexpr trace_class of = trace_class::answers;
   std::string unit{};
   uint16_t source = 0;
-  uint64_t address = 0;    ///< that was asked for
-  std::string_view from{};   ///< "IOTLB", "tables", "pass-through", …
-  uint64_t target = 0;     ///< where it leads; 0 when it was blocked
-  std::string text{};      ///< in words
+  uint64_t address = 0;     ///< that was asked for
+  std::string_view from{};  ///< "IOTLB", "tables", "pass-through", …
+  uint64_t target = 0;      ///< where it leads; 0 when it was blocked
+  std::string text{};       ///< in words
 
   bool operator==(const answer&) const = default;
 };

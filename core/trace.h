@@ -119,7 +119,9 @@ class tracer {
 
   /// Kernel names of the functions now open, outermost first (for findings' call stacks). Empty
   /// unless a sink takes calls or keep_open_calls() is on.
-  [[nodiscard]] const std::vector<std::string_view>& open_calls() const { return open_; }
+  [[nodiscard]] const std::vector<std::string_view>& open_calls() const {
+    return open_;
+  }
 
  private:
   void listeners_changed();
@@ -175,11 +177,9 @@ class call_scope {
 
 /// Opens the trace scope of a ported function, by the kernel's exact name. Arguments may follow,
 /// each {"name", value}: IOMMULAB_CALL(trace, "alloc_iova", {"size", size}).
-#define IOMMULAB_CALL(tracer_, kernel_name, ...)                       \
-  const ::iommulab::call_scope IOMMULAB_UNIQUE(iommulab_call_scope_,   \
-                                               __LINE__)((tracer_),    \
-                                                         (kernel_name) \
-                                                             __VA_OPT__(, IOMMULAB_VALUES(__VA_ARGS__)))
+#define IOMMULAB_CALL(tracer_, kernel_name, ...)                                \
+  const ::iommulab::call_scope IOMMULAB_UNIQUE(iommulab_call_scope_, __LINE__)( \
+      (tracer_), (kernel_name)__VA_OPT__(, IOMMULAB_VALUES(__VA_ARGS__)))
 #define IOMMULAB_VALUES(...) [&] { return ::iommulab::call_values{__VA_ARGS__}; }
 #define IOMMULAB_UNIQUE(prefix, line) IOMMULAB_PASTE(prefix, line)
 #define IOMMULAB_PASTE(a, b) a##b
@@ -193,14 +193,13 @@ class call_scope {
 
 /// Here recorded kernels print a line with the call's arguments, and with its result if it has one
 /// already; `printed_name` is how the line begins.
-#define IOMMULAB_NOTE_CALL(tracer_, printed_name)     \
-  do {                                                \
-    if ((tracer_).on(::iommulab::trace_class::calls)) \
-      (tracer_).note_call(printed_name);              \
+#define IOMMULAB_NOTE_CALL(tracer_, printed_name)                                        \
+  do {                                                                                   \
+    if ((tracer_).on(::iommulab::trace_class::calls)) (tracer_).note_call(printed_name); \
   } while (false)
 
-/// Any other line that recorded kernels print in this place; the text is formatted only when calls are
-/// traced. The includer brings absl/strings/str_format.h.
+/// Any other line that recorded kernels print in this place; the text is formatted only when calls
+/// are traced. The includer brings absl/strings/str_format.h.
 #define IOMMULAB_NOTE(tracer_, ...) \
   (tracer_).tell([&] { return ::iommulab::events::note{absl::StrFormat(__VA_ARGS__)}; })
 

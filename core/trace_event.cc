@@ -11,9 +11,9 @@ namespace iommulab {
 namespace {
 
 constexpr std::array<std::string_view, std::variant_size_v<trace_payload>> kind_names = {
-    "call_enter", "call_exit", "note",    "reg_read",   "reg_write", "table_write", "descriptor",
-    "fault",      "interrupt", "iova",    "page",       "log",       "diagnosis",   "domain",
-    "group",      "device",    "config",  "reg_change", "latch",     "cache",       "answer"};
+    "call_enter", "call_exit", "note",   "reg_read",   "reg_write", "table_write", "descriptor",
+    "fault",      "interrupt", "iova",   "page",       "log",       "diagnosis",   "domain",
+    "group",      "device",    "config", "reg_change", "latch",     "cache",       "answer"};
 
 template <size_t... Is>
 constexpr std::array<trace_class, sizeof...(Is)> classes_of_kinds(std::index_sequence<Is...>) {

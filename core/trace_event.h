@@ -47,8 +47,8 @@ using trace_payload =
 
 namespace trace_detail {
 template <trace_kind Kind, typename Payload>
-inline constexpr bool is = std::is_same_v<
-    std::variant_alternative_t<static_cast<size_t>(Kind), trace_payload>, Payload>;
+inline constexpr bool is =
+    std::is_same_v<std::variant_alternative_t<static_cast<size_t>(Kind), trace_payload>, Payload>;
 }
 static_assert(trace_detail::is<trace_kind::reg_write, events::reg_write> &&
               trace_detail::is<trace_kind::log, events::log_text> &&

@@ -46,8 +46,9 @@ class iomem {
  private:
   template <typename Access>
   void watch(uint64_t offset, uint8_t size, uint64_t value) {
-    trace_->tell(
-        [&] { return Access{{std::string(window_->device_name()), offset, size, value}}; });
+    trace_->tell([&] {
+      return Access{{std::string(window_->device_name()), offset, size, value}};
+    });
   }
 
   std::unique_ptr<mmio_window> window_;

@@ -31,9 +31,8 @@ uint64_t top_table_of(const intel_driver& drv, const dmar_domain& domain) {
 
 void trace_table_write(intel_driver& drv, std::string_view table, phys_addr entry, uint64_t lo,
                        uint64_t hi, uint64_t lo_before, uint64_t hi_before) {
-  drv.trace.tell([&] {
-    return events::table_write{table, entry.value(), lo, hi, lo_before, hi_before};
-  });
+  drv.trace.tell(
+      [&] { return events::table_write{table, entry.value(), lo, hi, lo_before, hi_before}; });
 }
 
 void iommu_flush_cache(intel_driver& drv, const intel_iommu& iommu, const void* address,

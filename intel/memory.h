@@ -70,8 +70,7 @@ inline void observe_cache_flush(const intel_driver& drv, const void* address, ui
   if (!drv.env.tables.any()) [[likely]]
     return;
   const phys_addr at = virt_to_phys(drv, address);
-  drv.env.tables.each(
-      [&](table_observer* observer) { observer->cache_lines_flushed(at, size); });
+  drv.env.tables.each([&](table_observer* observer) { observer->cache_lines_flushed(at, size); });
 }
 
 /// __iommu_flush_cache(): what the CPU wrote becomes visible to a unit that does not snoop.

@@ -72,8 +72,13 @@ kernel::kernel(machine_config config, kernel_options options)
     : config_(std::move(config)), options_(std::move(options)) {}
 
 kernel::~kernel() {
-  env_.trace.attach(nullptr);
-  env_.tables = nullptr;
+  mute();
+}
+
+void kernel::mute() {
+  env_.trace.mute();
+  env_.tables.end_all();
+  for (const auto& unit : units_) unit->end_observations();
 }
 
 absl::StatusOr<std::unique_ptr<kernel>> kernel::create(const machine_config& config,
@@ -88,7 +93,6 @@ absl::Status kernel::build() {
   for (const auto& [first, end] : memory_pfn_ranges(config_)) {
     env_.max_pfn = std::max(env_.max_pfn, end);
   }
-  env_.trace.attach(options_.sink, options_.classes);
   auto memory = physical_memory::create(config_.memory);
   if (!memory.ok()) return memory.status();
   memory_ = std::move(*memory);
@@ -98,7 +102,7 @@ absl::Status kernel::build() {
 
   if (options_.sanitize) {
     sanitizer_ = std::make_unique<vtd_sanitizer>(*memory_, env_.clock, env_.trace);
-    env_.tables = sanitizer_.get();
+    sanitizer_subscription_ = env_.tables.add(sanitizer_.get());
   }
   for (const remapping_unit_config& unit : config_.units) {
     vtd_config cfg = unit_config(config_, units_.size());
@@ -116,6 +120,7 @@ absl::Status kernel::build() {
   auto pci_hardware = pci_machine::create(config_.pci_roots, config_.pci_functions);
   if (!pci_hardware.ok()) return pci_hardware.status();
   pci_hardware_ = std::move(*pci_hardware);
+  pci_hardware_->tell_changes_to(env_.trace);
   if (absl::Status status = build_devices(); !status.ok()) return status;
   iommu_ = std::make_unique<iommu_core>(env_, sysfs_);
   pci_bus_ = std::make_unique<bus_type>(env_, sysfs_, *iommu_, "pci");

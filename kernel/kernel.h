@@ -23,7 +23,6 @@
 #include <string>
 #include <vector>
 
-#include "kernel/pci_drivers.h"
 #include "core/device.h"
 #include "core/environment.h"
 #include "core/io_resource.h"
@@ -37,6 +36,7 @@
 #include "dma/intel/intel_dma_ops.h"
 #include "dma/x86_dma.h"
 #include "intel/driver.h"
+#include "kernel/pci_drivers.h"
 #include "platform/dma/dma_bus.h"
 #include "platform/endpoints/edu.h"
 #include "platform/interrupt_controller.h"
@@ -52,9 +52,6 @@ namespace iommulab {
 
 struct kernel_options {
   std::string command_line;
-  /// Who sees the events, from the first phase on; null for nobody.
-  trace_sink* sink = nullptr;
-  trace_class classes = trace_class::all;
   /// Page addresses to hand out, in order; empty for the allocator's own choice.
   std::vector<phys_addr> recorded_pages;
   /// Check the driver's dealings with the units (platform/vtd/sanitizer), from the first phase on.
@@ -109,6 +106,10 @@ class kernel {
   std::vector<std::unique_ptr<vtd_unit>>& units() { return units_; }
   /// Null unless asked for.
   [[nodiscard]] const vtd_sanitizer* sanitizer() const { return sanitizer_.get(); }
+  vtd_sanitizer* sanitizer() { return sanitizer_.get(); }
+  /// Takes away whoever listens to the system: sinks, observers of tables and units. Sinks cannot
+  /// subscribe again.
+  void mute();
 
  private:
   kernel(machine_config config, kernel_options options);
@@ -131,6 +132,7 @@ class kernel {
   std::unique_ptr<page_allocator> pages_;
   std::unique_ptr<iommulab::dma_pools> dma_pools_;
   std::unique_ptr<vtd_sanitizer> sanitizer_;
+  listener_list<table_observer*>::subscription sanitizer_subscription_;
   std::vector<std::unique_ptr<vtd_unit>> units_;
   std::unique_ptr<pci_machine> pci_hardware_;
   std::unique_ptr<dma_bus> dma_hardware_;

@@ -117,8 +117,9 @@ int iommu_group_add_device(iommu_group& group, device& dev) {
   dev.group = &group;
   create_direct_mappings(group);
   group.devices.push_back({&dev, name});
-  env.trace.tell(
-      [&] { return events::group_change{events::group_action::join, group.id, dev.name}; });
+  env.trace.tell([&] {
+    return events::group_change{events::group_action::join, group.id, dev.name};
+  });
   if (group.domain != nullptr) attach_device_unlocked(*group.domain, dev);
   group.notifier.call(iommu_group_notify::add_device, dev);
   IOMMULAB_NOTE(env.trace, "add_device_to_group: IOMMU: groupID=%d device=%s", group.id, dev.name);
@@ -140,8 +141,9 @@ void iommu_group_remove_device(device& dev) {
   sysfs.remove(absl::StrCat(group.sysfs_path, "/devices/", at->name)).IgnoreError();
   sysfs.remove(absl::StrCat(dev.sysfs_path, "/iommu_group")).IgnoreError();
   group.devices.erase(at);
-  env.trace.tell(
-      [&] { return events::group_change{events::group_action::leave, group.id, dev.name}; });
+  env.trace.tell([&] {
+    return events::group_change{events::group_action::leave, group.id, dev.name};
+  });
   IOMMULAB_NOTE(env.trace, "remove_device_from_group: IOMMU: groupID=%d device=%s", group.id,
                 dev.name);
   dev.group = nullptr;

@@ -67,8 +67,8 @@ void context_clear_entry(intel_driver& drv, vtd::context_entry& context) {
 void trace_context(intel_driver& drv, const vtd::context_entry* context,
                    const vtd::context_entry& before) {
   if (!drv.trace.on(trace_class::tables)) return;
-  trace_table_write(drv, "context", virt_to_phys(drv, context), context->lo, context->hi,
-                    before.lo, before.hi);
+  trace_table_write(drv, "context", virt_to_phys(drv, context), context->lo, context->hi, before.lo,
+                    before.hi);
 }
 
 // The top table as a unit with fewer levels than the domain sees it. Null when a level is missing,

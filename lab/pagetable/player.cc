@@ -10,10 +10,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/types/span.h"
-#include "lab/pagetable/table_ground.h"
 #include "core/panic.h"
 #include "intel/iommu/page_table.h"
 #include "intel/memory.h"
+#include "lab/pagetable/table_ground.h"
 
 namespace iommulab {
 namespace {

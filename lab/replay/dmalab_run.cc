@@ -9,20 +9,19 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "lab/replay/capture_files.h"
-#include "lab/script/session.h"
+#include "core/text_source.h"
 #include "lab/replay/boot_mark.h"
 #include "lab/replay/call_listing.h"
+#include "lab/replay/capture_files.h"
 #include "lab/replay/capture_run.h"
 #include "lab/replay/hardware_trace.h"
 #include "lab/replay/log_listing.h"
 #include "lab/replay/table_dump.h"
-#include "core/text_source.h"
+#include "lab/script/session.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::verify {
 namespace {
-
 
 std::string heading(const dmalab::operation& op) {
   return absl::StrFormat("OP %d %s", op.number, op.text);
@@ -88,8 +87,8 @@ class script_run {
     if (!run_->outcome.panic.empty()) return errno_status(EIO, run_->outcome.panic);
     kernel& system = *run_->system;
     start_up_events_ = run_->recorder.events().size();
-    system.env().trace.attach(&run_->recorder,
-                              trace_class::calls | trace_class::regs | trace_class::queue);
+    recording_ = system.env().trace.subscribe(
+        run_->recorder, trace_class::calls | trace_class::regs | trace_class::queue);
     api_player player(system);
     if (absl::Status status = play_to_boot_mark(system, folder_, player); !status.ok()) {
       return status;
@@ -137,7 +136,7 @@ class script_run {
     auto outcomes = dmalab::run_session(*run_->system, script_, hooks);
     if (!outcomes.ok()) return outcomes.status();
     outcomes_ = *std::move(outcomes);
-    run_->system->env().trace.attach(nullptr);
+    recording_.end();
     return absl::OkStatus();
   }
 
@@ -214,8 +213,9 @@ class script_run {
 
   void find_call_excuses(const dmalab::operation& op) {
     for (const trace_event& event : events_of(op)) {
-      if (event.kind != trace_kind::note) continue;
-      const known_call_difference* known = find_known_call_difference(event.text);
+      const auto* note = event.as<events::note>();
+      if (note == nullptr) continue;
+      const known_call_difference* known = find_known_call_difference(note->text);
       if (known == nullptr) continue;
       calls_excused_.insert(op.number);
       reasons_.emplace(known->reason);
@@ -353,6 +353,7 @@ class script_run {
 
   const capture_folder& folder_;
   std::unique_ptr<capture_run> run_;
+  trace_subscription recording_;
   size_t start_up_events_ = 0;
   dmalab::script script_;
   bool has_calls_ = false;

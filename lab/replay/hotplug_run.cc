@@ -9,6 +9,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/dma/dma_mapping.h"
+#include "core/panic.h"
+#include "core/text_source.h"
 #include "kernel/kernel.h"
 #include "lab/replay/api_player.h"
 #include "lab/replay/boot_mark.h"
@@ -18,9 +21,6 @@
 #include "lab/replay/hotplug_steps.h"
 #include "lab/replay/log_listing.h"
 #include "lab/replay/sysfs_listing.h"
-#include "core/dma/dma_mapping.h"
-#include "core/panic.h"
-#include "core/text_source.h"
 #include "platform/machine/capture_loader.h"
 
 namespace iommulab::verify {
@@ -68,7 +68,7 @@ class hotplug_system {
     if (absl::Status status = play_to_boot_mark(*system_, folder, player); !status.ok()) {
       return status;
     }
-    system_->env().trace.attach(&recorder_, trace_class::calls);
+    recording_ = system_->env().trace.subscribe(recorder_, trace_class::calls);
     return absl::OkStatus();
   }
 
@@ -157,8 +157,9 @@ class hotplug_system {
     add(lines, 0, linked_line(linked.ok() ? *linked : std::vector<std::string>()));
   }
 
-  trace_recorder recorder_;  // before the system: events are recorded until it is gone
+  trace_recorder recorder_;
   std::unique_ptr<kernel> system_;
+  trace_subscription recording_;
 };
 
 absl::StatusOr<class_result> compare_calls(const capture_folder& folder,

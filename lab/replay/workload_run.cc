@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/panic.h"
 #include "lab/replay/api_player.h"
 #include "lab/replay/boot_mark.h"
 #include "lab/replay/call_listing.h"
@@ -23,14 +24,12 @@
 #include "lab/replay/table_dump.h"
 #include "lab/replay/vfio_player.h"
 #include "lab/replay/workload_calls.h"
-#include "core/panic.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::verify {
 namespace {
 
 using outcome = class_result::outcome;
-
 
 /// The part of a run between two marks.
 struct played_phase {
@@ -63,7 +62,8 @@ std::optional<int> waiting_at_start(absl::Span<const call_event> tree) {
 
 class workload_run {
  public:
-  explicit workload_run(const capture_folder& folder) : folder_(folder) {}
+  workload_run(const capture_folder& folder, system_watcher watcher)
+      : folder_(folder), watcher_(std::move(watcher)) {}
 
   absl::Status run() {
     if (absl::Status status = read_capture(); !status.ok()) return status;
@@ -122,12 +122,12 @@ class workload_run {
   absl::Status start() {
     const auto held_back = calls_->used_blocks();
     if (!held_back.ok()) return held_back.status();
-    auto started = run_capture(folder_, *held_back);
+    auto started = run_capture(folder_, *held_back, watcher_);
     if (!started.ok()) return started.status();
     run_ = *std::move(started);
     if (run_->result.interrupt_remapping) captured_ = without_interrupt_remapping(captured_);
-    run_->system->env().trace.attach(&run_->recorder,
-                                     trace_class::calls | trace_class::regs | trace_class::queue);
+    recording_ = run_->system->env().trace.subscribe(
+        run_->recorder, trace_class::calls | trace_class::regs | trace_class::queue);
     return absl::OkStatus();
   }
 
@@ -230,7 +230,7 @@ class workload_run {
     const auto& events = run_->recorder.events();
     const auto ours = std::count_if(
         events.begin() + static_cast<std::ptrdiff_t>(phases_.back().first_event), events.end(),
-        [](const trace_event& e) { return e.kind == trace_kind::descriptor; });
+        [](const trace_event& e) { return e.kind() == trace_kind::descriptor; });
     return static_cast<size_t>(ours) < captured_descriptors();
   }
 
@@ -394,11 +394,13 @@ class workload_run {
   }
 
   const capture_folder& folder_;
+  system_watcher watcher_;
   std::vector<trace_mark> marks_;
   std::optional<workload_calls> calls_;
   hardware_trace captured_;
   size_t start_up_lines_ = 0;
   std::unique_ptr<capture_run> run_;
+  trace_subscription recording_;
   std::optional<api_player> player_;
   std::optional<vfio_player> vfio_;
   std::vector<played_phase> phases_;
@@ -416,8 +418,9 @@ bool has_workload(const capture_folder& folder) {
                                     [](const trace_mark& m) { return m.name == boot_phase.mark; });
 }
 
-absl::StatusOr<std::vector<class_result>> verify_workload(const capture_folder& folder) {
-  workload_run run(folder);
+absl::StatusOr<std::vector<class_result>> verify_workload(const capture_folder& folder,
+                                                          system_watcher watcher) {
+  workload_run run(folder, std::move(watcher));
   if (absl::Status status = run.run(); !status.ok()) return status;
   return run.compare();
 }

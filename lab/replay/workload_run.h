@@ -15,6 +15,7 @@
 
 #include "absl/status/statusor.h"
 #include "lab/replay/capture_folder.h"
+#include "lab/replay/capture_run.h"
 #include "lab/replay/comparison.h"
 
 namespace iommulab::verify {
@@ -25,6 +26,8 @@ bool has_workload(const capture_folder& folder);
 /// For each phase NAME the classes "NAME calls", "NAME registers", "NAME queue" and "NAME tables";
 /// "boot domains" and "boot log"; "vfio client" and "vfio log". A run that stopped dead at start-up
 /// has none of them. Errors are those of the capture's files.
-absl::StatusOr<std::vector<class_result>> verify_workload(const capture_folder& folder);
+/// `watcher` may listen to the run.
+absl::StatusOr<std::vector<class_result>> verify_workload(const capture_folder& folder,
+                                                          system_watcher watcher = {});
 
 }  // namespace iommulab::verify

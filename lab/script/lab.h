@@ -17,11 +17,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
-#include "lab/script/arguments.h"
-#include "lab/script/script.h"
-#include "kernel/kernel.h"
 #include "core/dma/dma_mapping.h"
 #include "dma/dma_pool.h"
+#include "kernel/kernel.h"
+#include "lab/script/arguments.h"
+#include "lab/script/script.h"
 
 namespace iommulab::dmalab {
 

@@ -8,9 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "lab/script/lab.h"
 #include "core/panic.h"
 #include "dma/pages.h"
+#include "lab/script/lab.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::dmalab {

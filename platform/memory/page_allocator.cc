@@ -281,15 +281,13 @@ void page_allocator::fill(phys_addr address, uint64_t length, gfp flags) const {
   std::memset(memory_.at(address, length), flags.zero ? 0 : poison_byte, length);
 }
 
-void page_allocator::trace_page(events::page_action action, uint64_t frame,
-                                unsigned order) const {
+void page_allocator::trace_page(events::page_action action, uint64_t frame, unsigned order) const {
   trace_.tell([&] { return events::page{action, frame << page_shift, order}; });
 }
 
 void page_allocator::diagnose(page_diagnosis_kind kind, phys_addr address, std::string sentence) {
   trace_.tell([&] {
-    return events::diagnosis{
-        .name = to_string(kind), .address = address.value(), .text = sentence};
+    return events::diagnosis{.name = to_string(kind), .address = address.value(), .text = sentence};
   });
   diagnoses_.push_back({kind, address, std::move(sentence)});
 }

@@ -41,8 +41,7 @@ void event_message::send() {
   message.data = registers_.get32(after(control_, 1));
   message.address =
       (registers_.get(after(control_, 3)) << 32) | registers_.get32(after(control_, 2));
-  trace_.tell(
-      [&] { return events::interrupt{std::string(unit_), message.address, message.data}; });
+  trace_.tell([&] { return events::interrupt{std::string(unit_), message.address, message.data}; });
   sink_.deliver(message);  // last: the handler may write our registers
 }
 

@@ -35,7 +35,6 @@ void vtd_unit::trace_classes_changed(trace_class wanted) {
   events_observation_ = needed ? observers_.add(events_) : unit_observation();
 }
 
-
 void vtd_unit::reset() {
   registers_.reset();
   faults_.reset();

@@ -27,8 +27,8 @@ std::string answer_words(const dma_request& request, const dma_translation& answ
   const char* verb = request.type == address_type::translation_request ? "translation request"
                      : request.access == dma_access::read              ? "read"
                                                                        : "write";
-  const std::string asked = absl::StrFormat("%s of 0x%x by %s", verb, request.address,
-                                            to_short_string(request.source));
+  const std::string asked =
+      absl::StrFormat("%s of 0x%x by %s", verb, request.address, to_short_string(request.source));
   if (answer.outcome == dma_outcome::interrupt) return asked + " is an interrupt";
   if (answer.ok()) return absl::StrFormat("%s leads to 0x%x", asked, answer.address);
   if (answer.reason == vtd::fault_reason::none) return asked + " is blocked";
@@ -41,26 +41,25 @@ void unit_trace::latched(std::string_view what, uint64_t value) {
   trace_.tell([&] { return events::latch{unit_, what, value}; });
 }
 
-void unit_trace::cache_changed(std::string_view cache, events::cache_action action,
-                               uint16_t domain, uint64_t address, std::string text) {
-  trace_.tell([&] {
-    return events::cache_change{unit_, cache, action, domain, address, std::move(text)};
-  });
+void unit_trace::cache_changed(std::string_view cache, events::cache_action action, uint16_t domain,
+                               uint64_t address, std::string text) {
+  trace_.tell(
+      [&] { return events::cache_change{unit_, cache, action, domain, address, std::move(text)}; });
 }
 
 void unit_trace::page_changed(page_cache cache, events::cache_action action,
                               const cached_page& page) {
   if (!trace_.on(trace_class::unit)) return;
-  cache_changed(cache_name(cache), action, page.domain.value(), page.address,
-                absl::StrFormat("domain %d, 0x%x, level %d", page.domain.value(), page.address,
-                                page.level));
+  cache_changed(
+      cache_name(cache), action, page.domain.value(), page.address,
+      absl::StrFormat("domain %d, 0x%x, level %d", page.domain.value(), page.address, page.level));
 }
 
 void unit_trace::answered(const dma_request& request, const dma_translation& answer) {
   trace_.tell([&] {
-    return events::answer{unit_,       request.source.requester_id(),
-                          request.address,     name(answer.from),
-                          answer.address, answer_words(request, answer)};
+    return events::answer{unit_,           request.source.requester_id(),
+                          request.address, name(answer.from),
+                          answer.address,  answer_words(request, answer)};
   });
 }
 
@@ -102,8 +101,8 @@ void unit_trace::contexts_invalidated(const vtd::context_cache_descriptor& reque
 
 void unit_trace::iotlb_invalidated(const vtd::iotlb_descriptor& request) {
   if (!trace_.on(trace_class::unit)) return;
-  cache_changed("IOTLB", events::cache_action::invalidate, request.domain.value(),
-                request.address, vtd::to_string(request.encode()));
+  cache_changed("IOTLB", events::cache_action::invalidate, request.domain.value(), request.address,
+                vtd::to_string(request.encode()));
 }
 
 void unit_trace::interrupts_invalidated(const vtd::interrupt_entry_descriptor& request) {
@@ -121,8 +120,7 @@ void unit_trace::device_tlb_invalidated(uint16_t source, uint64_t address, uint6
 }
 
 void unit_trace::register_changed(const register_row& row, uint64_t before, uint64_t after) {
-  trace_.tell(
-      [&] { return events::reg_change{unit_, row.name, row.offset, before, after}; });
+  trace_.tell([&] { return events::reg_change{unit_, row.name, row.offset, before, after}; });
 }
 
 std::string_view name(fault_fate fate) {

@@ -104,7 +104,8 @@ dma_translation vtd_unit::translate_in(const dma_request& request, const context
 
 const context& vtd_unit::load_context(uint16_t source) {
   const context loaded = walker_.load_context(root_table_, source);
-  // Step 3f. A failed lookup is cached with caching mode only, under the domain id 0 that it has (6.1).
+  // Step 3f. A failed lookup is cached with caching mode only, under the domain id 0 that it has
+  // (6.1).
   if (!loaded.failed() || config_.cap.caching_mode()) {
     const context& kept = *caches_.contexts.insert(source, loaded);
     observers_.tell(&unit_observer::context_cached, source, kept);
@@ -186,7 +187,8 @@ dma_translation vtd_unit::serve(const dma_request& request, const context& ctx,
   result.address = entry.page() + offset;
   // Step 6c. LGN.4: tables may not lead into the interrupt range.
   if (in_interrupt_range(result.address)) [[unlikely]] {
-    return block(request, fault_reason::interrupt_range_output, ctx.fault_processing_disabled, from);
+    return block(request, fault_reason::interrupt_range_output, ctx.fault_processing_disabled,
+                 from);
   }
   result.outcome = dma_outcome::translated;
   result.from = from;

@@ -278,8 +278,8 @@ TEST(tracer, tells_which_classes_are_wanted_when_that_changes) {
   trace_subscription b = t.subscribe(recorder, trace_class::unit);
   a.end();
   b.end();
-  EXPECT_EQ(told, (std::vector<trace_class>{trace_class::none, trace_class::unit,
-                                            trace_class::none}));
+  EXPECT_EQ(told,
+            (std::vector<trace_class>{trace_class::none, trace_class::unit, trace_class::none}));
 }
 
 TEST(trace_event, every_kind_has_a_class_and_a_name_of_its_own) {

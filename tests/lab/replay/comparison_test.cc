@@ -112,7 +112,8 @@ TEST_F(comparison_test, one_register_value_is_found_at_its_line) {
   const std::string path = capture_path("boot/default");
   synthesizer run(path, other_page);
   for (trace_event& event : run.run().events) {
-    if (event.kind == trace_kind::reg_write && event.address == 0x3c) event.value ^= 1;
+    auto* write = std::get_if<events::reg_write>(&event.what);
+    if (write != nullptr && write->offset == 0x3c) write->value ^= 1;
   }
   const std::vector<class_result> results = compare_run(open(path), run.run(), {});
   EXPECT_EQ(different(results), std::vector<std::string>{"registers"});
@@ -133,7 +134,8 @@ TEST_F(comparison_test, a_missing_and_an_extra_access_are_found) {
   synthesizer missing(path, same_page);
   auto& events = missing.run().events;
   const auto last_read = std::find_if(events.begin(), events.end(), [](const trace_event& event) {
-    return event.kind == trace_kind::reg_read && event.address == 0x1c;
+    const auto* access = event.as<events::reg_read>();
+    return access != nullptr && access->offset == 0x1c;
   });
   ASSERT_NE(last_read, events.end());
   const trace_event read = *last_read;
@@ -158,7 +160,8 @@ TEST_F(comparison_test, one_descriptor_is_found_at_its_line) {
   const std::string path = capture_path("boot/default");
   synthesizer run(path, other_page);
   for (trace_event& event : run.run().events) {
-    if (event.kind == trace_kind::descriptor && event.value == 0xd2) event.value = 0x52;
+    auto* descriptor = std::get_if<events::descriptor>(&event.what);
+    if (descriptor != nullptr && descriptor->low == 0xd2) descriptor->low = 0x52;
   }
   const std::vector<class_result> results = compare_run(open(path), run.run(), {});
   EXPECT_EQ(different(results), std::vector<std::string>{"queue"});
@@ -171,12 +174,12 @@ TEST_F(comparison_test, a_wait_descriptor_that_points_at_another_word_is_found) 
   IOMMULAB_NEEDS_CAPTURE("boot/default");
   const std::string path = capture_path("boot/default");
   synthesizer run(path, other_page);
-  trace_event* last = nullptr;
+  events::descriptor* last = nullptr;
   for (trace_event& event : run.run().events) {
-    if (event.kind == trace_kind::descriptor) last = &event;
+    if (auto* d = std::get_if<events::descriptor>(&event.what)) last = d;
   }
   ASSERT_NE(last, nullptr);
-  last->value2 += 4;
+  last->high += 4;
   EXPECT_EQ(different(compare_run(open(path), run.run(), {})), std::vector<std::string>{"queue"});
 }
 
@@ -186,7 +189,7 @@ TEST_F(comparison_test, a_call_that_is_not_made_is_found_at_its_line) {
   synthesizer run(path, same_page);
   auto& events = run.run().events;
   const auto call = std::find_if(events.begin(), events.end(), [](const trace_event& event) {
-    return event.kind == trace_kind::call_enter && event.name == "check_tylersburg_isoch";
+    return event.kind() == trace_kind::call_enter && event.function() == "check_tylersburg_isoch";
   });
   ASSERT_NE(call, events.end());
   events.erase(call, call + 4);  // with the inlined function inside it
@@ -205,8 +208,9 @@ TEST_F(comparison_test, a_note_with_another_number_is_found_at_its_line) {
   const std::string note = "reserve_iova lo=0xfea00 hi=0xfeaff";
   bool changed = false;
   for (trace_event& event : run.run().events) {
-    if (event.text != note || changed) continue;
-    event.text = "reserve_iova lo=0xfea00 hi=0xfeafe";
+    auto* said = std::get_if<events::note>(&event.what);
+    if (said == nullptr || said->text != note || changed) continue;
+    said->text = "reserve_iova lo=0xfea00 hi=0xfeafe";
     changed = true;
   }
   const std::vector<class_result> results = compare_run(open(path), run.run(), {});

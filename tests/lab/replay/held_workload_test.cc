@@ -95,8 +95,7 @@ class held_workload_test : public testing::Test {
     ASSERT_TRUE(opened.ok()) << opened.status();
     folder_ = std::make_unique<capture_folder>(*std::move(opened));
   }
-  [[nodiscard]] absl::StatusOr<std::vector<class_result>> run(
-      const system_watcher& watcher) const {
+  [[nodiscard]] absl::StatusOr<std::vector<class_result>> run(const system_watcher& watcher) const {
     return verify_workload(*folder_, watcher);
   }
 
@@ -134,9 +133,8 @@ TEST_F(held_workload_test, held_at_every_thousandth_event_it_ends_as_an_undistur
         }));
       },
       [&] { system->mute(); });
-  hold = std::make_unique<event_hold>(*held, [&](const trace_event& e) {
-    return e.seq % step == 0 || e.seq == total;
-  });
+  hold = std::make_unique<event_hold>(
+      *held, [&](const trace_event& e) { return e.seq % step == 0 || e.seq == total; });
   size_t holds = 0;
   while (held->go_on()) {
     ++holds;

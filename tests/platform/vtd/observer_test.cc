@@ -2,12 +2,11 @@
 //
 // What a unit tells of itself: for each way that a request can take, what decided over it and where
 // that came from; and that being watched changes no answer.
-#include "platform/vtd/unit_observer.h"
-
 #include <gmock/gmock.h>
 
 #include "absl/strings/str_format.h"
 #include "machine.h"
+#include "platform/vtd/unit_observer.h"
 
 namespace iommulab::vtd_test {
 namespace {
@@ -135,8 +134,8 @@ TEST_F(told_by_the_unit, a_first_request_is_walked_from_the_root) {
                           absl::StrFormat("read context word 0x%x", context + 8),
                           "cache context of 0x18", "context of domain 5 from memory", word_read(3),
                           "cache table 0x0 level 3", word_read(2), "cache table 0x12200000 level 2",
-                          word_read(1), "cache page 0x12345000 level 1", "page 0x800000 from memory",
-                          "answer from tables, context from memory"));
+                          word_read(1), "cache page 0x12345000 level 1",
+                          "page 0x800000 from memory", "answer from tables, context from memory"));
 }
 
 TEST_F(told_by_the_unit, the_next_goes_by_both_caches_and_reads_nothing) {
@@ -155,13 +154,12 @@ TEST_F(told_by_the_unit, a_neighbour_starts_at_the_deepest_table_that_is_known) 
   EXPECT_TRUE(m.read(nic, iova).ok());
   heard.take();
   EXPECT_TRUE(m.read(nic, iova + 0x1000).ok());
-  EXPECT_THAT(
-      heard.take(),
-      ElementsAre("context of domain 5 from cache",
-                  absl::StrFormat("start at table 0x%x", table_at_level_1()),
-                  absl::StrFormat("read paging word 0x%x", table_at_level_1() + 0x146 * 8),
-                  "cache page 0x12346000 level 1", "page 0x805000 from memory",
-                  "answer from tables, context from cache"));
+  EXPECT_THAT(heard.take(),
+              ElementsAre("context of domain 5 from cache",
+                          absl::StrFormat("start at table 0x%x", table_at_level_1()),
+                          absl::StrFormat("read paging word 0x%x", table_at_level_1() + 0x146 * 8),
+                          "cache page 0x12346000 level 1", "page 0x805000 from memory",
+                          "answer from tables, context from cache"));
 }
 
 TEST_F(told_by_the_unit, a_refusal_names_what_refused) {
@@ -222,8 +220,7 @@ TEST_F(told_by_the_unit, pass_through) {
 
 TEST_F(told_by_the_unit, a_device_tlb_is_filled_and_used) {
   attach(1);
-  EXPECT_TRUE(
-      m.ask(nic, iova + 8, dma_access::read, 8, address_type::translation_request).ok());
+  EXPECT_TRUE(m.ask(nic, iova + 8, dma_access::read, 8, address_type::translation_request).ok());
   const auto filled = heard.take();
   ASSERT_GE(filled.size(), 2u);
   EXPECT_EQ(filled[filled.size() - 2], "device-TLB given 0x800008 of domain 5");
@@ -309,12 +306,10 @@ TEST(a_watched_unit, answers_as_an_unwatched_one) {
             for (const auto access : {dma_access::read, dma_access::write}) {
               for (const uint64_t length : {uint64_t{0}, uint64_t{4}, uint64_t{8}}) {
                 const dma_translation t = m.ask(nic, address, access, length, kind);
-                answers.push_back(absl::StrFormat("%d %d 0x%x %d %d%d%d%d %s %s",
-                                                  static_cast<int>(t.outcome),
-                                                  static_cast<int>(t.reason), t.address, t.length,
-                                                  t.readable, t.writable, t.snoop,
-                                                  t.untranslated_only, name(t.from),
-                                                  name(t.context_from)));
+                answers.push_back(absl::StrFormat(
+                    "%d %d 0x%x %d %d%d%d%d %s %s", static_cast<int>(t.outcome),
+                    static_cast<int>(t.reason), t.address, t.length, t.readable, t.writable,
+                    t.snoop, t.untranslated_only, name(t.from), name(t.context_from)));
               }
             }
           }
