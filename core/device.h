@@ -23,12 +23,13 @@ namespace iommulab {
 
 struct bus_type;
 struct pci_dev;
-struct iommu_ops;
 struct iommu_group;
 class dma_map_ops;
-struct device_domain_info;  // the driver's; only its address passes through here
 class iommu_core;
 class sysfs_tree;
+namespace v4_4 {
+struct iommu_ops;  // of a bus: later kernels have none
+}
 
 /// The device core's BUS_NOTIFY_* actions.
 enum class bus_notify : uint8_t {
@@ -49,11 +50,11 @@ struct device {
   pci_dev* pci = nullptr;  ///< to_pci_dev(); null when dev_is_pci() is false
   uint64_t dma_mask = 0xffffffff;
   uint64_t coherent_dma_mask = 0xffffffff;
-  dma_map_ops* dma_ops = nullptr;                ///< dev->archdata.dma_ops; null for the bus's
-  iommu_group* group = nullptr;                  ///< dev->iommu_group
-  device_domain_info* archdata_iommu = nullptr;  ///< dev->archdata.iommu
-  std::string driver;                            ///< name of the bound driver, empty when unbound
-  std::function<void(device&)> driver_remove;    ///< the bound driver's remove(), may be null
+  dma_map_ops* dma_ops = nullptr;              ///< dev->archdata.dma_ops; null for the bus's
+  iommu_group* group = nullptr;                ///< dev->iommu_group
+  void* archdata_iommu = nullptr;              ///< dev->archdata.iommu: the IOMMU driver's own
+  std::string driver;                          ///< name of the bound driver, empty when unbound
+  std::function<void(device&)> driver_remove;  ///< the bound driver's remove(), may be null
 };
 
 inline bool dev_is_pci(const device& dev) {
@@ -74,8 +75,8 @@ struct bus_type {
   std::string name;
   std::vector<device*> devices;  ///< in order of addition
   notifier_chain<bus_notify, device> notifier;
-  const iommu_ops* ops = nullptr;  ///< bus->iommu_ops
-  dma_map_ops* dma_ops = nullptr;  ///< what is the global dma_ops of x86
+  const v4_4::iommu_ops* ops = nullptr;  ///< bus->iommu_ops
+  dma_map_ops* dma_ops = nullptr;        ///< what is the global dma_ops of x86
 };
 
 /// Binds `driver` to an unbound device: BIND_DRIVER, the driver's probe(), and when that returned 0

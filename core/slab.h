@@ -9,6 +9,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 namespace iommulab {
 
@@ -60,5 +62,58 @@ class slab_failures {
   std::atomic<uint64_t> first_failing_ = forever;
   std::atomic<uint64_t> last_failing_ = 0;
 };
+
+/// One allocation: asks, and reports it freed when it goes. What holds memory holds its token, so
+/// that no way out of a function can forget it. The injector outlives it.
+class slab_token {
+ public:
+  slab_token() = default;
+  explicit slab_token(slab_failures& slab) : slab_(slab.should_fail() ? nullptr : &slab) {}
+  slab_token(slab_token&& other) noexcept : slab_(std::exchange(other.slab_, nullptr)) {}
+  slab_token& operator=(slab_token&& other) noexcept {
+    if (this != &other) {
+      reset();
+      slab_ = std::exchange(other.slab_, nullptr);
+    }
+    return *this;
+  }
+  ~slab_token() { reset(); }
+
+  /// Whether there is an allocation; without one it had to fail.
+  explicit operator bool() const { return slab_ != nullptr; }
+  void reset() {
+    if (slab_ != nullptr) std::exchange(slab_, nullptr)->freed();
+  }
+  /// The allocation stays, and whoever frees it calls freed().
+  void keep() { slab_ = nullptr; }
+
+ private:
+  slab_failures* slab_ = nullptr;
+};
+
+/// kfree(), for a kernel_ptr.
+struct kernel_free {
+  template <typename T>
+  void operator()(T* object) const {
+    slab->freed();
+    delete object;
+  }
+  slab_failures* slab = nullptr;
+};
+/// What kernel_new() made, until it is released to who frees it later.
+template <typename T>
+using kernel_ptr = std::unique_ptr<T, kernel_free>;
+
+/// kzalloc() of an object: null when the injector says so.
+template <typename T, typename... Args>
+kernel_ptr<T> kernel_new(slab_failures& slab, Args&&... args) {
+  if (slab.should_fail()) return {nullptr, kernel_free{&slab}};
+  return {new T(std::forward<Args>(args)...), kernel_free{&slab}};
+}
+/// kfree() of an object that was released: null is passed over.
+template <typename T>
+void kernel_delete(slab_failures& slab, T* object) {
+  if (object != nullptr) kernel_free{&slab}(object);
+}
 
 }  // namespace iommulab

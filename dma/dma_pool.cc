@@ -11,7 +11,7 @@
 #include "core/panic.h"
 #include "core/sysfs.h"
 #include "core/trace.h"
-#include "dma/kernel_address.h"
+#include "dma/memory/kernel_address.h"
 
 namespace iommulab {
 namespace {
@@ -49,16 +49,20 @@ uint32_t load_link(const dma_pool& pool, const dma_page& page, uint64_t offset) 
   return value;
 }
 
-// Linux v4.4 mm/dmapool.c: pool_initialise_page(). A block that would end exactly at a boundary is
-// left out, as there.
+/// Where the block behind the one at `offset` begins. One that would reach the next boundary begins
+/// there instead, even if it would end exactly at it.
+uint64_t next_block(const dma_pool& pool, uint64_t offset) {
+  const uint64_t next = offset + pool.size;
+  const uint64_t boundary = (offset / pool.boundary + 1) * pool.boundary;
+  return next + pool.size >= boundary ? boundary : next;
+}
+
+// Linux v4.4 mm/dmapool.c: pool_initialise_page(). All blocks are free, in the order of their
+// addresses.
 void pool_initialise_page(const dma_pool& pool, const dma_page& page) {
-  uint64_t next_boundary = pool.boundary;
-  for (uint64_t offset = 0; offset < pool.allocation;) {
-    uint64_t next = offset + pool.size;
-    if (next + pool.size >= next_boundary) {
-      next = next_boundary;
-      next_boundary += pool.boundary;
-    }
+  uint64_t offset = 0;
+  while (offset < pool.allocation) {
+    const uint64_t next = next_block(pool, offset);
     store_link(pool, page, offset, next);
     offset = next;
   }
@@ -67,14 +71,12 @@ void pool_initialise_page(const dma_pool& pool, const dma_page& page) {
 // Linux v4.4 mm/dmapool.c: pool_alloc_page()
 std::unique_ptr<dma_page> pool_alloc_page(dma_pool& pool, gfp_t flags) {
   IOMMULAB_CALL(trace_of(pool.dev), "pool_alloc_page");
-  if (pool.registry.slab().should_fail()) return nullptr;
   auto page = std::make_unique<dma_page>();
-  const auto memory = dma_alloc_coherent(pool.dev, pool.allocation, page->dma, flags);
-  if (!memory) {
-    pool.registry.slab().freed();
-    return nullptr;
-  }
-  page->vaddr = *memory;
+  page->memory = slab_token(pool.registry.slab());
+  if (!page->memory) return nullptr;
+  const auto coherent = dma_alloc_coherent(pool.dev, pool.allocation, page->dma, flags);
+  if (!coherent) return nullptr;
+  page->vaddr = *coherent;
   page->taken.assign(pool.allocation, false);
   pool_initialise_page(pool, *page);
   return page;
@@ -167,15 +169,14 @@ dma_pool* dma_pool_create(dma_pools& registry, std::string_view name, device& de
   } else if (boundary < size || !power_of_two(boundary)) {
     return nullptr;
   }
-  if (registry.slab().should_fail()) return nullptr;
   auto pool = std::make_unique<dma_pool>(registry, dev);
+  pool->memory = slab_token(registry.slab());
+  if (!pool->memory) return nullptr;
   pool->name = name.substr(0, name_length);
   pool->size = size;
   pool->allocation = allocation;
   pool->boundary = std::min(boundary, allocation);
-  dma_pool* added = registry.add(std::move(pool));
-  if (added == nullptr) registry.slab().freed();
-  return added;
+  return registry.add(std::move(pool));
 }
 
 // Linux v4.4 mm/dmapool.c: dma_pool_destroy(), with pool_free_page()
@@ -197,9 +198,7 @@ void dma_pool_destroy(dma_pool* pool) {
     } else {
       dma_free_coherent(pool->dev, pool->allocation, p.vaddr, p.dma);
     }
-    registry.slab().freed();
   }
-  registry.slab().freed();
 }
 
 // Linux v4.4 mm/dmapool.c: dma_pool_alloc()

@@ -34,6 +34,7 @@ class dma_pools;
 
 /// Linux v4.4 mm/dmapool.c: struct dma_page
 struct dma_page {
+  slab_token memory;
   phys_addr vaddr;
   dma_addr dma;
   uint32_t in_use = 0;      ///< blocks handed out
@@ -49,6 +50,7 @@ struct dma_pool {
 
   dma_pools& registry;
   device& dev;
+  slab_token memory;
   std::string name;
   uint64_t size = 0;        ///< bytes of a block
   uint64_t allocation = 0;  ///< bytes of a page

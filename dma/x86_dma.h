@@ -18,9 +18,9 @@
 #include "core/device.h"
 #include "core/pci/pci.h"
 #include "core/x86_options.h"
-#include "dma/coherent_memory.h"
 #include "dma/contiguous/dma_contiguous.h"
 #include "dma/direct/nommu.h"
+#include "dma/memory/coherent_memory.h"
 #include "dma/swiotlb/io_tlb.h"
 #include "dma/swiotlb/swiotlb.h"
 

@@ -9,8 +9,8 @@
 #include "core/panic.h"
 #include "core/pci/registers.h"
 #include "intel/dmar/table.h"
-#include "intel/iommu/init.h"
-#include "intel/iommu/quirks.h"
+#include "intel/v4_4/init.h"
+#include "intel/v4_4/quirks.h"
 #include "platform/dma/unit_scopes.h"
 #include "platform/firmware/acpi_layout.h"
 #include "platform/firmware/byte_cursor.h"
@@ -160,14 +160,14 @@ edu* kernel::edu_in(source_id slot) {
 }
 
 void kernel::parse_parameters() {
-  intel_iommu_options options;
+  v4_4::intel_iommu_options options;
   const pr_prefix pr(env_.log, "DMAR: ");
   command_line line;
   cma_parameters area;
   add_x86_early_params(line, x86_);
   add_cma_early_param(line, area);
   line.setup("intel_iommu=", [&](std::string_view value) {
-    intel_iommu_setup(value, pr, env_.log, options);
+    v4_4::intel_iommu_setup(value, pr, env_.log, options);
     return 0;
   });
   line.dispatch_early(options_.command_line, env_.log);
@@ -178,7 +178,7 @@ void kernel::parse_parameters() {
   options.no_iommu = x86_.iommu.no_iommu;
   options.iommu_pass_through = x86_.iommu.iommu_pass_through;
 
-  driver_ = std::make_unique<intel_driver>(
+  driver_ = std::make_unique<v4_4::intel_driver>(
       driver_host{.env = env_,
                   .memory = *memory_,
                   .pages = *pages_,
@@ -194,7 +194,7 @@ void kernel::parse_parameters() {
                   .memory_pfn_ranges = memory_pfn_ranges(config_),
                   .install_dma_ops = [this] { dma_->install_iommu(*intel_dma_ops_); }},
       options);
-  intel_dma_ops_ = std::make_unique<intel_dma_ops>(*driver_, dma_->contiguous());
+  intel_dma_ops_ = std::make_unique<v4_4::intel_dma_ops>(*driver_, dma_->contiguous());
 }
 
 // ACPICA finds a table by its signature and maps as many bytes as its header says. A table in
@@ -232,7 +232,7 @@ boot_outcome kernel::run_phases() {
   if (!x86_.disable_irq_remap) dmar_table_init(*driver_);
   iommu_init(*iommu_);
   iommu_dev_init(*iommu_);
-  register_intel_iommu_quirks(*driver_);
+  v4_4::register_intel_iommu_quirks(*driver_);
   dma_->register_quirks(*pci_);
   for (const pci_root& root : pci_hardware_->roots()) pci_->scan_root_bus(root.segment, root.bus);
 

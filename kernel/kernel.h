@@ -33,9 +33,9 @@
 #include "core/sysfs.h"
 #include "core/x86_options.h"
 #include "dma/dma_pool.h"
-#include "dma/intel/intel_dma_ops.h"
+#include "dma/v4_4/intel_dma_ops.h"
 #include "dma/x86_dma.h"
-#include "intel/driver.h"
+#include "intel/v4_4/driver.h"
 #include "kernel/pci_drivers.h"
 #include "platform/dma/dma_bus.h"
 #include "platform/endpoints/edu.h"
@@ -102,7 +102,7 @@ class kernel {
   edu* edu_in(source_id slot);
   mmio_space& mmio() { return mmio_; }
   interrupt_controller& interrupts() { return interrupts_; }
-  intel_driver& driver() { return *driver_; }
+  v4_4::intel_driver& driver() { return *driver_; }
   std::vector<std::unique_ptr<vtd_unit>>& units() { return units_; }
   /// Null unless asked for.
   [[nodiscard]] const vtd_sanitizer* sanitizer() const { return sanitizer_.get(); }
@@ -142,8 +142,8 @@ class kernel {
   std::unique_ptr<pci_core> pci_;
   std::unique_ptr<pci_drivers> drivers_;
   std::unique_ptr<x86_dma> dma_;
-  std::unique_ptr<intel_driver> driver_;
-  std::unique_ptr<intel_dma_ops> intel_dma_ops_;
+  std::unique_ptr<v4_4::intel_driver> driver_;
+  std::unique_ptr<v4_4::intel_dma_ops> intel_dma_ops_;
 };
 
 }  // namespace iommulab

@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "intel/iommu/page_table.h"
+#include "intel/v4_4/page_table.h"
 #include "lab/pagetable/table_ground.h"
 
 namespace iommulab {
@@ -17,7 +17,7 @@ namespace {
 constexpr int width = 48;
 constexpr uint64_t pages_2m = 512;
 constexpr uint64_t pages_1g = 512 * 512;
-constexpr uint64_t read_write = dma_pte_read | dma_pte_write;
+constexpr uint64_t read_write = v4_4::dma_pte_read | v4_4::dma_pte_write;
 constexpr uint64_t memory = uint64_t{1} << 30;
 
 // Where the measured mapping goes; a neighbour keeps the tables above level 1 in place.
@@ -32,12 +32,12 @@ struct subject {
     ground = *std::move(made);
     domain = std::make_unique<table_domain>(*ground, width, superpages);
   }
-  intel_driver& drv() { return ground->driver(); }
+  v4_4::intel_driver& drv() { return ground->driver(); }
   void map(uint64_t pfn, uint64_t phys, uint64_t pages) {
     if (domain_pfn_mapping(drv(), **domain, pfn, phys, pages, read_write) != 0) std::abort();
   }
   void unmap(uint64_t pfn, uint64_t pages) {
-    page_freelist freelist = domain_unmap(drv(), **domain, pfn, pfn + pages - 1);
+    v4_4::page_freelist freelist = domain_unmap(drv(), **domain, pfn, pfn + pages - 1);
     dma_free_pagelist(drv(), freelist);
   }
 

@@ -122,7 +122,7 @@ const verify::known_operation_difference* known_difference_of(kernel& system, co
 }
 
 std::string state_text(kernel& system, const script& from, const outcome& o) {
-  const intel_driver& driver = system.driver();
+  const v4_4::intel_driver& driver = system.driver();
   std::string text =
       absl::StrFormat("state: %d waiting for a flush, the unmap timer is %s; %d domains\n",
                       o.list_size, o.timer_on ? "on" : "off", driver.live_domains());

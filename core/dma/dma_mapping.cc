@@ -18,6 +18,13 @@ void check_direction(dma_data_direction dir, const char* function) {
   bug_on(dir > dma_data_direction::from_device, function);
 }
 
+/// What both kinds of mask are: the operations must be able to serve a device that reaches no more.
+int set_mask(device& dev, uint64_t device::*kind, uint64_t mask) {
+  const bool is_served = dma_supported(dev, mask);
+  if (is_served) dev.*kind = mask;
+  return is_served ? 0 : -EIO;
+}
+
 }  // namespace
 
 dma_map_ops& get_dma_ops(const device& dev) {
@@ -97,15 +104,11 @@ void dma_free_coherent(device& dev, uint64_t size, phys_addr cpu_addr, dma_addr 
 }
 
 int dma_set_mask(device& dev, uint64_t mask) {
-  if (!dma_supported(dev, mask)) return -EIO;
-  dev.dma_mask = mask;
-  return 0;
+  return set_mask(dev, &device::dma_mask, mask);
 }
 
 int dma_set_coherent_mask(device& dev, uint64_t mask) {
-  if (!dma_supported(dev, mask)) return -EIO;
-  dev.coherent_dma_mask = mask;
-  return 0;
+  return set_mask(dev, &device::coherent_dma_mask, mask);
 }
 
 int dma_set_mask_and_coherent(device& dev, uint64_t mask) {

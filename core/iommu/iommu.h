@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The IOMMU core of Linux 4.4: groups, domains, and the operations an IOMMU driver supplies.
+// The IOMMU core, as far as kernel generations share it: groups with their members and listeners,
+// what all see of a domain, and which devices are one group. A generation's own part, with the
+// operations that an IOMMU driver supplies to it, is a folder of its own (v4_4).
 //
 // One thread at a time: the kernel's group mutex has no counterpart. Mapping through the DMA API
 // uses nothing of this.
@@ -28,7 +30,6 @@ struct iommu_domain;
 inline constexpr int iommu_read = 1 << 0;
 inline constexpr int iommu_write = 1 << 1;
 inline constexpr int iommu_cache = 1 << 2;
-inline constexpr int iommu_noexec = 1 << 3;
 
 enum class iommu_cap : uint8_t { cache_coherency, intr_remap, noexec };
 
@@ -45,30 +46,16 @@ struct iommu_domain_geometry {
 using iommu_fault_handler =
     std::function<int(iommu_domain& domain, device& dev, dma_addr iova, int flags)>;
 
-/// What generic code sees of a driver's domain; the driver's own type contains or derives from it.
+/// What everybody sees of a domain. A generation's core derives its own from it, and the driver's
+/// type contains or derives from that one.
 struct iommu_domain {
   virtual ~iommu_domain() = default;
+  /// iommu_domain_free() of the core that made it, for who does not know which that is.
+  virtual void free() {}
   iommu_domain_type type = iommu_domain_type::blocked;
-  const iommu_ops* ops = nullptr;
   environment* env = nullptr;  ///< of the system whose bus allocated it
   iommu_fault_handler handler;
   iommu_domain_geometry geometry;
-};
-
-/// An IOMMU driver's operations. Results are the kernel's: 0 or a negative errno.
-struct iommu_ops {
-  std::function<bool(iommu_cap)> capable;
-  std::function<iommu_domain*(iommu_domain_type)> domain_alloc;
-  std::function<void(iommu_domain&)> domain_free;
-  std::function<int(iommu_domain&, device&)> attach_dev;
-  std::function<void(iommu_domain&, device&)> detach_dev;
-  std::function<int(iommu_domain&, dma_addr, phys_addr, uint64_t size, int prot)> map;
-  std::function<uint64_t(iommu_domain&, dma_addr, uint64_t size)> unmap;
-  std::function<phys_addr(iommu_domain&, dma_addr)> iova_to_phys;
-  std::function<int(device&)> add_device;
-  std::function<void(device&)> remove_device;
-  std::function<iommu_group*(device&)> device_group;
-  uint64_t pgsize_bitmap = 0;
 };
 
 enum class iommu_group_notify : uint8_t {
@@ -126,37 +113,13 @@ class iommu_core {
 
 // Linux v4.4 drivers/iommu/iommu.c, by the kernel's names. Errors are negative errnos.
 void iommu_init(iommu_core& core);  ///< core_initcall: the iommu_groups directory
-int bus_set_iommu(bus_type& bus, const iommu_ops& ops);
-bool iommu_present(const bus_type& bus);
-bool iommu_capable(const bus_type& bus, iommu_cap cap);
 iommu_group* iommu_group_get(device& dev);
 void iommu_group_put(iommu_group* group);
-int iommu_group_add_device(iommu_group& group, device& dev);
-void iommu_group_remove_device(device& dev);
-/// Finds or makes the device's group; the caller holds a reference. Null with `error` set.
-iommu_group* iommu_group_get_for_dev(device& dev, int& error);
 int iommu_group_for_each_dev(iommu_group& group, absl::FunctionRef<int(device&)> fn);
 /// Null when the device is not PCI (-EINVAL in the kernel) or no group can be made.
 iommu_group* pci_device_group(device& dev);
 int iommu_group_id(const iommu_group& group);
 void iommu_group_register_notifier(iommu_group& group, iommu_group_notifier_block& nb);
 void iommu_group_unregister_notifier(iommu_group& group, iommu_group_notifier_block& nb);
-
-/// Null when the bus has no IOMMU or the driver refuses the type.
-iommu_domain* iommu_domain_alloc(bus_type& bus);
-void iommu_domain_free(iommu_domain& domain);
-/// -EINVAL when the device's group has other members, -EBUSY when the group is taken.
-int iommu_attach_device(iommu_domain& domain, device& dev);
-void iommu_detach_device(iommu_domain& domain, device& dev);
-int iommu_attach_group(iommu_domain& domain, iommu_group& group);
-void iommu_detach_group(iommu_domain& domain, iommu_group& group);
-iommu_domain* iommu_get_domain_for_dev(device& dev);
-/// Maps in pieces of the largest page sizes that address and length allow; what was mapped is
-/// taken back when a piece fails. -ENODEV, -EINVAL for anything unaligned, or the driver's errno.
-int iommu_map(iommu_domain& domain, dma_addr iova, phys_addr paddr, uint64_t size, int prot);
-/// Bytes unmapped: more than `size` where a larger page lay; a negative errno in 64 bits, as in the
-/// kernel, when it could not begin.
-uint64_t iommu_unmap(iommu_domain& domain, dma_addr iova, uint64_t size);
-phys_addr iommu_iova_to_phys(iommu_domain& domain, dma_addr iova);
 
 }  // namespace iommulab

@@ -12,10 +12,8 @@ inline pr_prefix iommu_log(environment& env) {
   return {env.log, "iommu: "};
 }
 
-/// __iommu_domain_alloc()
-iommu_domain* domain_alloc_of_type(bus_type& bus, iommu_domain_type type);
-/// __iommu_attach_device(): without regard to the device's group.
-int attach_device_unlocked(iommu_domain& domain, device& dev);
+/// kobject_put(group->devices_kobj): the last one releases the group.
+void group_put_reference(iommu_group& group);
 /// __iommu_group_for_each_dev()
 int group_for_each_dev_unlocked(iommu_group& group, absl::FunctionRef<int(device&)> fn);
 

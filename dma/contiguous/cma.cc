@@ -39,11 +39,12 @@ std::optional<uint64_t> cma::find_free(uint64_t start, uint64_t count, uint64_t 
 // Linux v4.4 mm/page_alloc.c: alloc_contig_range(), as far as nobody borrows pages: -EBUSY when one
 // of them does not let go, -ENOMEM when moving others away fails.
 int cma::alloc_contig_range(uint64_t first, uint64_t count) {
-  if (pages_.failures().should_fail()) return -ENOMEM;
+  slab_token memory(pages_.failures());
+  if (!memory) return -ENOMEM;
   const auto end = at(pinned_, first + count);
-  if (std::find(at(pinned_, first), end, true) == end) return 0;
-  pages_.failures().freed();
-  return -EBUSY;
+  if (std::find(at(pinned_, first), end, true) != end) return -EBUSY;
+  memory.keep();  // until cma_release()
+  return 0;
 }
 
 void cma::mark(uint64_t first, uint64_t count, bool used) {

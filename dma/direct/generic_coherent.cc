@@ -4,7 +4,7 @@
 #include "core/dma/dma_mapping.h"
 #include "core/trace.h"
 #include "dma/contiguous/dma_contiguous.h"
-#include "dma/pages.h"
+#include "dma/memory/pages.h"
 
 namespace iommulab {
 namespace {

@@ -10,7 +10,7 @@
 #include "core/device.h"
 #include "core/dma/gfp.h"
 #include "core/types.h"
-#include "dma/coherent_memory.h"
+#include "dma/memory/coherent_memory.h"
 
 namespace iommulab {
 

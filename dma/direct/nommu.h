@@ -7,7 +7,7 @@
 #pragma once
 
 #include "core/dma/dma_map_ops.h"
-#include "dma/coherent_memory.h"
+#include "dma/memory/coherent_memory.h"
 
 namespace iommulab {
 

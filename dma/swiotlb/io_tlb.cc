@@ -8,7 +8,7 @@
 #include "core/dev_printk.h"
 #include "core/panic.h"
 #include "core/trace.h"
-#include "dma/kernel_address.h"
+#include "dma/memory/kernel_address.h"
 
 namespace iommulab {
 namespace {
@@ -139,6 +139,19 @@ void io_tlb::take(uint64_t index, uint64_t nslots) {
   index_ = index + nslots < nslabs_ ? index + nslots : 0;
 }
 
+// The free run of a segment is counted from its end: each slot says how many are free from it on.
+void io_tlb::give_back(uint64_t index, uint64_t nslots) {
+  const spin_guard guard(lock_);
+  const uint64_t behind = index + nslots;
+  const bool is_in_segment = behind < align_up(index + 1, io_tlb_segsize);
+  const uint32_t free_behind = is_in_segment ? list_[behind] : 0;
+  for (uint64_t i = index; i < behind; ++i) {
+    list_[i] = free_behind + static_cast<uint32_t>(behind - i);
+    orig_addr_[i] = invalid_phys_addr;
+  }
+  count_back(index, list_[index]);
+}
+
 // Linux v4.4 lib/swiotlb.c: swiotlb_tbl_map_single()
 std::optional<phys_addr> io_tlb::swiotlb_tbl_map_single(device& dev, phys_addr orig, uint64_t size,
                                                         dma_data_direction dir) {
@@ -187,14 +200,7 @@ void io_tlb::swiotlb_tbl_unmap_single(device& /*dev*/, phys_addr tlb_addr, uint6
   if (orig != invalid_phys_addr && device_writes(dir)) {
     bounce(orig, tlb_addr, size, dma_data_direction::from_device);
   }
-  const spin_guard guard(lock_);
-  const uint64_t end_of_segment = align_up(index + 1, io_tlb_segsize);
-  uint32_t count = index + nslots < end_of_segment ? list_[index + nslots] : 0;
-  for (uint64_t i = index + nslots; i-- > index;) {
-    list_[i] = ++count;
-    orig_addr_[i] = invalid_phys_addr;
-  }
-  count_back(index, count);
+  give_back(index, nslots);
 }
 
 // Linux v4.4 lib/swiotlb.c: swiotlb_tbl_sync_single()

@@ -78,6 +78,7 @@ class io_tlb {
   std::optional<uint64_t> find_slots(uint64_t nslots, uint64_t stride)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void take(uint64_t index, uint64_t nslots) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void give_back(uint64_t index, uint64_t nslots);
   void count_back(uint64_t index, uint32_t count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void bounce(phys_addr orig, phys_addr tlb_addr, uint64_t size, dma_data_direction dir) const;
   [[nodiscard]] uint64_t slot_of(phys_addr tlb_addr) const {

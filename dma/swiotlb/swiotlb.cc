@@ -6,7 +6,7 @@
 #include "core/panic.h"
 #include "core/trace.h"
 #include "dma/direct/generic_coherent.h"
-#include "dma/pages.h"
+#include "dma/memory/pages.h"
 
 namespace iommulab {
 namespace {

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "core/dma/dma_map_ops.h"
-#include "dma/coherent_memory.h"
+#include "dma/memory/coherent_memory.h"
 #include "dma/swiotlb/io_tlb.h"
 
 namespace iommulab {

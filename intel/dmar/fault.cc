@@ -40,63 +40,63 @@ constexpr std::array<std::string_view, 7> irq_remap_fault_reasons = {
 constexpr uint8_t first_irq_reason = 0x20;
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_msi_write(), the message of the fault event
-void dmar_msi_write(intel_driver& drv, intel_iommu& iommu, msi_message message) {
-  IOMMULAB_CALL(drv.trace, "dmar_msi_write");
-  spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
+void dmar_msi_write(dmar_state& dmar, intel_iommu& iommu, msi_message message) {
+  IOMMULAB_CALL(dmar.trace, "dmar_msi_write");
+  spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
   iommu.reg.writel(message.data, vtd::fedata_reg);
   iommu.reg.writel(static_cast<uint32_t>(message.address), vtd::feaddr_reg);
   iommu.reg.writel(static_cast<uint32_t>(message.address >> 32), vtd::feuaddr_reg);
 }
 
 // Linux v4.4 arch/x86/kernel/apic/msi.c: dmar_msi_write_msg()
-void dmar_msi_write_msg(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "dmar_msi_write_msg");
-  dmar_msi_write(drv, iommu, drv.host.interrupts.message_of(iommu.irq));
+void dmar_msi_write_msg(dmar_state& dmar, intel_iommu& iommu) {
+  IOMMULAB_CALL(dmar.trace, "dmar_msi_write_msg");
+  dmar_msi_write(dmar, iommu, dmar.host.interrupts.message_of(iommu.irq));
 }
 
 // Linux v4.4 arch/x86/kernel/apic/msi.c: the interrupt domain's operations. The number within the
 // domain is the unit's, and the handler data its pointer: both are known here.
-void dmar_msi_get_hwirq(intel_driver& drv) {
-  IOMMULAB_CALL(drv.trace, "dmar_msi_get_hwirq");
+void dmar_msi_get_hwirq(dmar_state& dmar) {
+  IOMMULAB_CALL(dmar.trace, "dmar_msi_get_hwirq");
 }
-void dmar_msi_init(intel_driver& drv) {
-  IOMMULAB_CALL(drv.trace, "dmar_msi_init");
+void dmar_msi_init(dmar_state& dmar) {
+  IOMMULAB_CALL(dmar.trace, "dmar_msi_init");
 }
 
 // Linux v4.4 arch/x86/kernel/apic/msi.c: dmar_alloc_hwirq()
-int dmar_alloc_hwirq(intel_driver& drv) {
-  IOMMULAB_CALL(drv.trace, "dmar_alloc_hwirq");
-  const int irq = drv.host.interrupts.alloc_irq();
+int dmar_alloc_hwirq(dmar_state& dmar) {
+  IOMMULAB_CALL(dmar.trace, "dmar_alloc_hwirq");
+  const int irq = dmar.host.interrupts.alloc_irq();
   if (irq <= 0) return irq;
-  dmar_msi_get_hwirq(drv);
-  dmar_msi_init(drv);
+  dmar_msi_get_hwirq(dmar);
+  dmar_msi_init(dmar);
   return irq;
 }
 
 // request_irq(): the interrupt is activated (its message written), started (unmasked), and given
 // its affinity, which writes the message again.
-void request_fault_irq(intel_driver& drv, intel_iommu& iommu) {
-  drv.host.interrupts.set_handler(iommu.irq, [&drv, &iommu] { dmar_fault(drv, iommu); });
-  dmar_msi_write_msg(drv, iommu);
-  dmar_msi_unmask(drv, iommu);
-  dmar_msi_write_msg(drv, iommu);
+void request_fault_irq(dmar_state& dmar, intel_iommu& iommu) {
+  dmar.host.interrupts.set_handler(iommu.irq, [&dmar, &iommu] { dmar_fault(dmar, iommu); });
+  dmar_msi_write_msg(dmar, iommu);
+  dmar_msi_unmask(dmar, iommu);
+  dmar_msi_write_msg(dmar, iommu);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_fault_do_one()
-void dmar_fault_do_one(intel_driver& drv, bool is_read, uint8_t fault_reason, uint16_t source,
+void dmar_fault_do_one(dmar_state& dmar, bool is_read, uint8_t fault_reason, uint16_t source,
                        uint64_t addr) {
-  IOMMULAB_CALL(drv.trace, "dmar_fault_do_one");
+  IOMMULAB_CALL(dmar.trace, "dmar_fault_do_one");
   fault_type type = fault_type::unknown;
-  const std::string_view reason = dmar_get_fault_reason(drv, fault_reason, type);
+  const std::string_view reason = dmar_get_fault_reason(dmar, fault_reason, type);
   const source_id id = source_id::from_requester_id(0, source);
   if (type == fault_type::intr_remap) {
-    drv.pr.err(
+    dmar.pr.err(
         "INTR-REMAP: Request device [[%02x:%02x.%d] fault index %x\n"
         "INTR-REMAP:[fault reason %02d] %s",
         id.bus, id.device(), id.function(), addr >> 48, fault_reason, reason);
     return;
   }
-  drv.pr.err(
+  dmar.pr.err(
       "DMAR:[%s] Request device [%02x:%02x.%d] fault addr %x \n"
       "DMAR:[fault reason %02d] %s",
       is_read ? "DMA Read" : "DMA Write", id.bus, id.device(), id.function(), addr, fault_reason,
@@ -112,8 +112,8 @@ std::string_view fault_reason_words(uint8_t fault_reason) {
   return "Unknown";
 }
 
-std::string_view dmar_get_fault_reason(intel_driver& drv, uint8_t fault_reason, fault_type& type) {
-  IOMMULAB_CALL(drv.trace, "dmar_get_fault_reason");
+std::string_view dmar_get_fault_reason(dmar_state& dmar, uint8_t fault_reason, fault_type& type) {
+  IOMMULAB_CALL(dmar.trace, "dmar_get_fault_reason");
   const size_t irq_index = static_cast<size_t>(fault_reason) - first_irq_reason;
   if (irq_index < irq_remap_fault_reasons.size()) {
     type = fault_type::intr_remap;
@@ -126,30 +126,30 @@ std::string_view dmar_get_fault_reason(intel_driver& drv, uint8_t fault_reason, 
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_msi_unmask(), for the fault event
-void dmar_msi_unmask(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "dmar_msi_unmask");
-  spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
+void dmar_msi_unmask(dmar_state& dmar, intel_iommu& iommu) {
+  IOMMULAB_CALL(dmar.trace, "dmar_msi_unmask");
+  spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
   iommu.reg.writel(0, vtd::fectl_reg);
   (void)iommu.reg.readl(vtd::fectl_reg);  // flushes the posted write
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_msi_mask(), for the fault event
-void dmar_msi_mask(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "dmar_msi_mask");
-  spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
+void dmar_msi_mask(dmar_state& dmar, intel_iommu& iommu) {
+  IOMMULAB_CALL(dmar.trace, "dmar_msi_mask");
+  spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
   iommu.reg.writel(vtd::fectl::im.mask(), vtd::fectl_reg);
   (void)iommu.reg.readl(vtd::fectl_reg);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_fault()
-void dmar_fault(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "dmar_fault");
+void dmar_fault(dmar_state& dmar, intel_iommu& iommu) {
+  IOMMULAB_CALL(dmar.trace, "dmar_fault");
   uint32_t fault_status = 0;
   {
-    spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
+    spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
     fault_status = iommu.reg.readl(vtd::fsts_reg);
   }
-  if (fault_status != 0) drv.pr.err("DRHD: handling fault status reg %x", fault_status);
+  if (fault_status != 0) dmar.pr.err("DRHD: handling fault status reg %x", fault_status);
   if (!vtd::fsts::ppf.test(fault_status)) return;
 
   uint32_t fault_index = vtd::fsts::fri.get(fault_status);
@@ -160,47 +160,47 @@ void dmar_fault(intel_driver& drv, intel_iommu& iommu) {
     uint64_t high = 0;
     uint64_t guest_addr = 0;
     {
-      spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
+      spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
       high = uint64_t{iommu.reg.readl(record + 12)} << high_bits;
       if (!vtd::frcd_high::f.test(high)) break;
       high |= iommu.reg.readl(record + 8);
       guest_addr = iommu.reg.readq(record) & vtd::frcd_low::fi.mask();
       iommu.reg.writel(static_cast<uint32_t>(vtd::frcd_high::f.mask() >> high_bits), record + 12);
     }
-    dmar_fault_do_one(drv, vtd::frcd_high::t1.test(high),
+    dmar_fault_do_one(dmar, vtd::frcd_high::t1.test(high),
                       static_cast<uint8_t>(vtd::frcd_high::fr.get(high)),
                       static_cast<uint16_t>(vtd::frcd_high::sid.get(high)), guest_addr);
     if (++fault_index >= iommu.cap.number_of_fault_records()) fault_index = 0;
   }
-  spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
+  spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
   iommu.reg.writel(vtd::fsts::pfo.mask() | vtd::fsts::ppf.mask(), vtd::fsts_reg);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_set_interrupt()
-int dmar_set_interrupt(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "dmar_set_interrupt");
+int dmar_set_interrupt(dmar_state& dmar, intel_iommu& iommu) {
+  IOMMULAB_CALL(dmar.trace, "dmar_set_interrupt");
   if (iommu.irq != 0) return 0;
-  const int irq = dmar_alloc_hwirq(drv);
+  const int irq = dmar_alloc_hwirq(dmar);
   if (irq <= 0) {
-    drv.pr.err("No free IRQ vectors");
+    dmar.pr.err("No free IRQ vectors");
     return -EINVAL;
   }
   iommu.irq = irq;
-  request_fault_irq(drv, iommu);
+  request_fault_irq(dmar, iommu);
   return 0;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: enable_drhd_fault_handling()
-int enable_drhd_fault_handling(intel_driver& drv) {
-  IOMMULAB_CALL(drv.trace, "enable_drhd_fault_handling");
-  for (dmar_drhd_unit& drhd : drv.dmar_drhd_units) {
+int enable_drhd_fault_handling(dmar_state& dmar) {
+  IOMMULAB_CALL(dmar.trace, "enable_drhd_fault_handling");
+  for (dmar_drhd_unit& drhd : dmar.dmar_drhd_units) {
     intel_iommu& iommu = *drhd.iommu;
-    if (const int ret = dmar_set_interrupt(drv, iommu); ret != 0) {
-      drv.pr.err("DRHD %x: failed to enable fault, interrupt, ret %d", drhd.reg_base_addr.value(),
-                 ret);
+    if (const int ret = dmar_set_interrupt(dmar, iommu); ret != 0) {
+      dmar.pr.err("DRHD %x: failed to enable fault, interrupt, ret %d", drhd.reg_base_addr.value(),
+                  ret);
       return -1;
     }
-    dmar_fault(drv, iommu);
+    dmar_fault(dmar, iommu);
     const uint32_t fault_status = iommu.reg.readl(vtd::fsts_reg);
     iommu.reg.writel(fault_status, vtd::fsts_reg);
   }

@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "intel/driver.h"
+#include "intel/dmar/dmar_state.h"
 
 namespace iommulab {
 
@@ -22,8 +22,8 @@ using dmar_dsm = std::function<std::optional<std::vector<uint8_t>>(dmar_dsm_func
 
 // Linux v4.4 drivers/iommu/dmar.c. 0 or a negative errno; nothing is done, and 0 returned, while
 // remapping is not in use.
-int dmar_device_add(intel_driver& drv, const dmar_dsm& dsm);
+int dmar_device_add(dmar_state& dmar, const dmar_dsm& dsm);
 /// -EBUSY while a device of one of the units or root ports is present.
-int dmar_device_remove(intel_driver& drv, const dmar_dsm& dsm);
+int dmar_device_remove(dmar_state& dmar, const dmar_dsm& dsm);
 
 }  // namespace iommulab

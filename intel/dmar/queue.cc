@@ -3,11 +3,12 @@
 
 #include <atomic>
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
 #include "intel/dmar/unit.h"
-#include "intel/memory.h"
+#include "intel/hw/memory.h"
 
 namespace iommulab {
 namespace {
@@ -15,157 +16,181 @@ namespace {
 constexpr unsigned iq_shift = 4;  // DMAR_IQ_SHIFT: a descriptor's 16 bytes
 constexpr uint16_t max_device_invalidations = 32;
 
-// The status words are shared with the unit.
-qi_status status_at(const q_inval& qi, int slot) {
-  return static_cast<qi_status>(
-      std::atomic_ref<uint32_t>(qi.desc_status[slot]).load(std::memory_order_acquire));
-}
-void set_status(const q_inval& qi, int slot, qi_status status) {
-  std::atomic_ref<uint32_t>(qi.desc_status[slot])
-      .store(static_cast<uint32_t>(status), std::memory_order_release);
+/// A queue's descriptors and status words where the processor sees them, for as long as one
+/// function uses them. The status words are shared with the unit.
+class queue_slots {
+ public:
+  queue_slots(const dmar_state& dmar, const q_inval& qi)
+      : desc_(table_at<vtd::descriptor>(dmar, qi.desc_phys)),
+        status_(dmar.host.memory.object_at<uint32_t>(qi.desc_status_phys, qi_length)) {
+    bug_on(status_ == nullptr, "the queue's status words lie outside of memory");
+  }
+
+  [[nodiscard]] vtd::descriptor& descriptor(int slot) const { return desc_[slot]; }
+  [[nodiscard]] qi_status status(int slot) const {
+    return static_cast<qi_status>(
+        std::atomic_ref<uint32_t>(status_[slot]).load(std::memory_order_acquire));
+  }
+  void set_status(int slot, qi_status status) const {
+    std::atomic_ref<uint32_t>(status_[slot])
+        .store(static_cast<uint32_t>(status), std::memory_order_release);
+  }
+
+ private:
+  vtd::descriptor* desc_;
+  uint32_t* status_;
+};
+
+/// The slot `count` behind (or, negative, before) another; the queue is a ring.
+constexpr int slot_after(int slot, int count) {
+  return (slot + count + qi_length) % qi_length;
 }
 
-// Linux v4.4 drivers/iommu/dmar.c: reclaim_free_desc()
-void reclaim_free_desc(q_inval& qi) {
-  while (status_at(qi, qi.free_tail) == qi_status::done ||
-         status_at(qi, qi.free_tail) == qi_status::abort) {
-    set_status(qi, qi.free_tail, qi_status::free);
-    qi.free_tail = (qi.free_tail + 1) % qi_length;
+// Linux v4.4 drivers/iommu/dmar.c: reclaim_free_desc(). Slots come free in the order in which they
+// were taken.
+void reclaim_free_desc(q_inval& qi, const queue_slots& slots) {
+  const auto finished = [&] {
+    const qi_status status = slots.status(qi.free_tail);
+    return status == qi_status::done || status == qi_status::abort;
+  };
+  for (; finished(); qi.free_tail = slot_after(qi.free_tail, 1)) {
+    slots.set_status(qi.free_tail, qi_status::free);
     ++qi.free_cnt;
   }
 }
 
-// The timed-out device-TLB invalidation of qi_check_fault(): every wait descriptor between the
-// tail and the head was dropped by the unit, so its submitter must try again.
-void abort_pending_waits(intel_iommu& iommu) {
-  q_inval& qi = *iommu.qi;
-  int head = static_cast<int>(iommu.reg.readl(vtd::iqh_reg) >> iq_shift);
-  head = ((head - 1 + qi_length) % qi_length) | 1;
-  int tail = static_cast<int>(iommu.reg.readl(vtd::iqt_reg) >> iq_shift);
-  tail = (tail - 1 + qi_length) % qi_length;
+// The timed-out device-TLB invalidation of qi_check_fault(): the unit dropped every wait descriptor
+// from the one before the head back to the one before the tail, so their submitters must try again.
+// Each submission took two slots, an even one for its descriptor and the odd one behind it.
+void abort_pending_waits(intel_iommu& iommu, const queue_slots& slots) {
+  const auto slot_in = [&](uint32_t reg) {
+    return static_cast<int>(iommu.reg.readl(reg) >> iq_shift);
+  };
+  const int newest_fetched = slot_after(slot_in(vtd::iqh_reg), -1) | 1;
+  const int end = slot_after(slot_in(vtd::iqt_reg), -1);
   iommu.reg.writel(vtd::fsts::ite.mask(), vtd::fsts_reg);
+  int wait = newest_fetched;
   do {
-    if (status_at(qi, head) == qi_status::in_use) set_status(qi, head, qi_status::abort);
-    head = (head - 2 + qi_length) % qi_length;
-  } while (head != tail);
+    if (slots.status(wait) == qi_status::in_use) slots.set_status(wait, qi_status::abort);
+    wait = slot_after(wait, -2);
+  } while (wait != end);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: qi_check_fault()
-int qi_check_fault(intel_driver& drv, intel_iommu& iommu, int index) {
-  IOMMULAB_CALL(drv.trace, "qi_check_fault");
-  q_inval& qi = *iommu.qi;
-  const int wait_index = (index + 1) % qi_length;
-  if (status_at(qi, wait_index) == qi_status::abort) return -EAGAIN;
+int qi_check_fault(dmar_state& dmar, intel_iommu& iommu, const queue_slots& slots, int index) {
+  IOMMULAB_CALL(dmar.trace, "qi_check_fault");
+  const int wait_index = slot_after(index, 1);
+  if (slots.status(wait_index) == qi_status::abort) return -EAGAIN;
 
   const uint32_t fault = iommu.reg.readl(vtd::fsts_reg);
   if (vtd::fsts::iqe.test(fault)) {
     // The head stays on the descriptor that the unit did not understand.
     const int head = static_cast<int>(iommu.reg.readl(vtd::iqh_reg) >> iq_shift);
     if (head == index) {
-      drv.pr.err("VT-d detected invalid descriptor: low=%x, high=%x", qi.desc[index].low,
-                 qi.desc[index].high);
-      qi.desc[index] = qi.desc[wait_index];
-      iommu_flush_cache(drv, iommu, &qi.desc[index], sizeof(vtd::descriptor));
+      dmar.pr.err("VT-d detected invalid descriptor: low=%x, high=%x", slots.descriptor(index).low,
+                  slots.descriptor(index).high);
+      slots.descriptor(index) = slots.descriptor(wait_index);
+      iommu_flush_cache(dmar, iommu, &slots.descriptor(index), sizeof(vtd::descriptor));
       iommu.reg.writel(vtd::fsts::iqe.mask(), vtd::fsts_reg);
       return -EINVAL;
     }
   }
   if (vtd::fsts::ite.test(fault)) {
-    abort_pending_waits(iommu);
-    if (status_at(qi, wait_index) == qi_status::abort) return -EAGAIN;
+    abort_pending_waits(iommu, slots);
+    if (slots.status(wait_index) == qi_status::abort) return -EAGAIN;
   }
   if (vtd::fsts::ice.test(fault)) iommu.reg.writel(vtd::fsts::ice.mask(), vtd::fsts_reg);
   return 0;
 }
 
 // One try of qi_submit_sync(); -EAGAIN asks for another.
-int submit_once(intel_driver& drv, intel_iommu& iommu, const vtd::descriptor& desc) {
+int submit_once(dmar_state& dmar, intel_iommu& iommu, const vtd::descriptor& desc) {
   q_inval& qi = *iommu.qi;
-  spin_lock_irqsave lock(drv.host.interrupts, qi.q_lock);
+  spin_lock_irqsave lock(dmar.host.interrupts, qi.q_lock);
   bug_on(qi.free_cnt < 3, "the invalidation queue has no room: descriptors never complete");
 
+  const queue_slots slots(dmar, qi);
   const int index = qi.free_head;
-  const int wait_index = (index + 1) % qi_length;
-  set_status(qi, index, qi_status::in_use);
-  set_status(qi, wait_index, qi_status::in_use);
+  const int wait_index = slot_after(index, 1);
+  slots.set_status(index, qi_status::in_use);
+  slots.set_status(wait_index, qi_status::in_use);
 
-  qi.desc[index] = desc;
+  slots.descriptor(index) = desc;
   vtd::wait_descriptor wait;
   wait.status_write = true;
   wait.status_data = static_cast<uint32_t>(qi_status::done);
   wait.status_address = qi.desc_status_phys + static_cast<uint64_t>(wait_index) * sizeof(uint32_t);
-  qi.desc[wait_index] = wait.encode();
-  iommu_flush_cache(drv, iommu, &qi.desc[index], sizeof(vtd::descriptor));
-  iommu_flush_cache(drv, iommu, &qi.desc[wait_index], sizeof(vtd::descriptor));
+  slots.descriptor(wait_index) = wait.encode();
+  iommu_flush_cache(dmar, iommu, &slots.descriptor(index), sizeof(vtd::descriptor));
+  iommu_flush_cache(dmar, iommu, &slots.descriptor(wait_index), sizeof(vtd::descriptor));
 
-  qi.free_head = (qi.free_head + 2) % qi_length;
+  qi.free_head = slot_after(qi.free_head, 2);
   qi.free_cnt -= 2;
   // The unit may fetch from here on: both descriptors must be in place.
   iommu.reg.writel(static_cast<uint32_t>(qi.free_head) << iq_shift, vtd::iqt_reg);
 
   int rc = 0;
-  iommu_wait_op(drv, [&] {
-    if (status_at(qi, wait_index) == qi_status::done) return true;
-    rc = qi_check_fault(drv, iommu, index);
+  const auto done = [&] {
+    if (slots.status(wait_index) == qi_status::done) return true;
+    rc = qi_check_fault(dmar, iommu, slots, index);
     return rc != 0;
+  };
+  iommu_wait_op(dmar, done, [&] {
+    if (dmar.callbacks.diverges) dmar.callbacks.diverges(dmar_divergence::queue_never_answers);
   });
-  set_status(qi, index, qi_status::done);
-  reclaim_free_desc(qi);
+  slots.set_status(index, qi_status::done);
+  reclaim_free_desc(qi, slots);
   return rc;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: __dmar_enable_qi()
-void dmar_enable_qi_locked(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "__dmar_enable_qi");
+void dmar_enable_qi_locked(dmar_state& dmar, intel_iommu& iommu) {
+  IOMMULAB_CALL(dmar.trace, "__dmar_enable_qi");
   q_inval& qi = *iommu.qi;
   qi.free_head = 0;
   qi.free_tail = 0;
   qi.free_cnt = qi_length;
 
-  spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
+  spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
   iommu.reg.writel(0, vtd::iqt_reg);
   iommu.reg.writeq(qi.desc_phys.value(), vtd::iqa_reg);
   iommu.gcmd |= vtd::gcmd::qie.mask();
   iommu.reg.writel(iommu.gcmd, vtd::gcmd_reg);
-  iommu_wait_op(drv, [&] { return vtd::gsts::qies.test(iommu.reg.readl(vtd::gsts_reg)); });
+  iommu_wait_op(dmar, [&] { return vtd::gsts::qies.test(iommu.reg.readl(vtd::gsts_reg)); });
 }
 
 }  // namespace
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_enable_qi()
-int dmar_enable_qi(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "dmar_enable_qi");
+int dmar_enable_qi(dmar_state& dmar, intel_iommu& iommu) {
+  IOMMULAB_CALL(dmar.trace, "dmar_enable_qi");
   if (!iommu.ecap.queued_invalidation()) return -ENOENT;
   if (iommu.qi != nullptr) return 0;
 
-  if (drv.host.slab.should_fail()) return -ENOMEM;
-  auto qi = std::make_unique<q_inval>();
-  const auto queue = drv.host.pages.alloc_pages(0, zone::normal, iommu.node, {.zero = true});
-  if (!queue) {
-    drv.host.slab.freed();
-    return -ENOMEM;
-  }
-  const auto status = drv.host.pages.kmalloc_phys(qi_length * sizeof(uint32_t), zone::normal,
-                                                  iommu.node, {.zero = true});
+  slab_token memory(dmar.host.slab);
+  if (!memory) return -ENOMEM;
+  const auto queue = dmar.host.pages.alloc_pages(0, zone::normal, iommu.node, {.zero = true});
+  if (!queue) return -ENOMEM;
+  const auto status = dmar.host.pages.kmalloc_phys(qi_length * sizeof(uint32_t), zone::normal,
+                                                   iommu.node, {.zero = true});
   if (!status) {
-    drv.host.pages.free_pages(*queue, 0);
-    drv.host.slab.freed();
+    dmar.host.pages.free_pages(*queue, 0);
     return -ENOMEM;
   }
+  auto qi = std::make_unique<q_inval>();
+  qi->memory = std::move(memory);
   qi->desc_phys = *queue;
-  qi->desc = table_at<vtd::descriptor>(drv, *queue);
   qi->desc_status_phys = *status;
-  qi->desc_status = drv.host.memory.object_at<uint32_t>(*status, qi_length);
   iommu.qi = std::move(qi);
-  dmar_enable_qi_locked(drv, iommu);
+  dmar_enable_qi_locked(dmar, iommu);
   return 0;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_disable_qi()
-void dmar_disable_qi(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "dmar_disable_qi");
+void dmar_disable_qi(dmar_state& dmar, intel_iommu& iommu) {
+  IOMMULAB_CALL(dmar.trace, "dmar_disable_qi");
   if (!iommu.ecap.queued_invalidation()) return;
-  spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
+  spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
   // Eight bytes at 1Ch, as the kernel reads them: the low half is the status.
   const auto sts = static_cast<uint32_t>(iommu.reg.readq(vtd::gsts_reg));
   if (!vtd::gsts::qies.test(sts)) return;
@@ -174,51 +199,51 @@ void dmar_disable_qi(intel_driver& drv, intel_iommu& iommu) {
   constexpr int drain_polls = 10'000'000;
   for (int i = 0; i < drain_polls; ++i) {
     if (iommu.reg.readl(vtd::iqt_reg) == iommu.reg.readl(vtd::iqh_reg)) break;
-    drv.env.clock.spin(1000);
+    dmar.env.clock.spin(1000);
   }
   iommu.gcmd &= ~vtd::gcmd::qie.mask();
   iommu.reg.writel(iommu.gcmd, vtd::gcmd_reg);
-  iommu_wait_op(drv, [&] { return !vtd::gsts::qies.test(iommu.reg.readl(vtd::gsts_reg)); });
+  iommu_wait_op(dmar, [&] { return !vtd::gsts::qies.test(iommu.reg.readl(vtd::gsts_reg)); });
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_reenable_qi()
-int dmar_reenable_qi(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "dmar_reenable_qi");
+int dmar_reenable_qi(dmar_state& dmar, intel_iommu& iommu) {
+  IOMMULAB_CALL(dmar.trace, "dmar_reenable_qi");
   if (!iommu.ecap.queued_invalidation() || iommu.qi == nullptr) return -ENOENT;
-  dmar_disable_qi(drv, iommu);
-  dmar_enable_qi_locked(drv, iommu);
+  dmar_disable_qi(dmar, iommu);
+  dmar_enable_qi_locked(dmar, iommu);
   return 0;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: qi_submit_sync()
-int qi_submit_sync(intel_driver& drv, intel_iommu& iommu, vtd::descriptor desc) {
-  IOMMULAB_CALL(drv.trace, "qi_submit_sync");
-  IOMMULAB_NOTE(drv.trace, "qi low=0x%x high=0x%x", desc.low, desc.high);
+int qi_submit_sync(dmar_state& dmar, intel_iommu& iommu, vtd::descriptor desc) {
+  IOMMULAB_CALL(dmar.trace, "qi_submit_sync");
+  IOMMULAB_NOTE(dmar.trace, "qi low=0x%x high=0x%x", desc.low, desc.high);
   if (iommu.qi == nullptr) return 0;
   int rc = 0;
   do {
-    rc = submit_once(drv, iommu, desc);
+    rc = submit_once(dmar, iommu, desc);
   } while (rc == -EAGAIN);
   return rc;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: qi_global_iec()
-void qi_global_iec(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "qi_global_iec");
-  qi_submit_sync(drv, iommu, vtd::interrupt_entry_descriptor{}.encode());
+void qi_global_iec(dmar_state& dmar, intel_iommu& iommu) {
+  IOMMULAB_CALL(dmar.trace, "qi_global_iec");
+  qi_submit_sync(dmar, iommu, vtd::interrupt_entry_descriptor{}.encode());
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: qi_flush_context()
-void qi_flush_context(intel_driver& drv, intel_iommu& iommu, domain_id did, uint16_t sid,
-                      uint8_t fm, vtd::context_granularity type) {
-  IOMMULAB_CALL(drv.trace, "qi_flush_context");
-  qi_submit_sync(drv, iommu, vtd::context_cache_descriptor{type, did, sid, fm}.encode());
+void qi_flush_context(dmar_state& dmar, intel_iommu& iommu, domain_id did, uint16_t sid, uint8_t fm,
+                      vtd::context_granularity type) {
+  IOMMULAB_CALL(dmar.trace, "qi_flush_context");
+  qi_submit_sync(dmar, iommu, vtd::context_cache_descriptor{type, did, sid, fm}.encode());
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: qi_flush_iotlb()
-void qi_flush_iotlb(intel_driver& drv, intel_iommu& iommu, domain_id did, uint64_t addr,
+void qi_flush_iotlb(dmar_state& dmar, intel_iommu& iommu, domain_id did, uint64_t addr,
                     unsigned size_order, vtd::iotlb_granularity type) {
-  IOMMULAB_CALL(drv.trace, "qi_flush_iotlb");
+  IOMMULAB_CALL(dmar.trace, "qi_flush_iotlb");
   // The kernel masks the address to its page here, and with it the leaf hint: the hint that
   // iommu_flush_iotlb_psi() computes never reaches a queue.
   vtd::iotlb_descriptor desc;
@@ -228,13 +253,13 @@ void qi_flush_iotlb(intel_driver& drv, intel_iommu& iommu, domain_id did, uint64
   desc.domain = did;
   desc.address = addr & page_mask;
   desc.address_mask = static_cast<uint8_t>(size_order);
-  qi_submit_sync(drv, iommu, desc.encode());
+  qi_submit_sync(dmar, iommu, desc.encode());
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: qi_flush_dev_iotlb()
-void qi_flush_dev_iotlb(intel_driver& drv, intel_iommu& iommu, uint16_t sid, uint16_t qdep,
+void qi_flush_dev_iotlb(dmar_state& dmar, intel_iommu& iommu, uint16_t sid, uint16_t qdep,
                         uint64_t addr, unsigned mask) {
-  IOMMULAB_CALL(drv.trace, "qi_flush_dev_iotlb");
+  IOMMULAB_CALL(dmar.trace, "qi_flush_dev_iotlb");
   vtd::device_tlb_descriptor desc;
   if (mask != 0) {
     bug_on((addr & ((page_size << mask) - 1)) != 0, "qi_flush_dev_iotlb: unaligned range");
@@ -244,7 +269,7 @@ void qi_flush_dev_iotlb(intel_driver& drv, intel_iommu& iommu, uint16_t sid, uin
   desc.address = addr & page_mask;
   desc.source = sid;
   desc.max_pending = static_cast<uint8_t>(qdep >= max_device_invalidations ? 0 : qdep);
-  qi_submit_sync(drv, iommu, desc.encode());
+  qi_submit_sync(dmar, iommu, desc.encode());
 }
 
 }  // namespace iommulab

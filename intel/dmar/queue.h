@@ -6,27 +6,27 @@
 
 #include <cstdint>
 
-#include "intel/driver.h"
+#include "intel/dmar/dmar_state.h"
 
 namespace iommulab {
 
 // Linux v4.4 drivers/iommu/dmar.c, by name.
-int dmar_enable_qi(intel_driver& drv, intel_iommu& iommu);
-void dmar_disable_qi(intel_driver& drv, intel_iommu& iommu);
-int dmar_reenable_qi(intel_driver& drv, intel_iommu& iommu);
+int dmar_enable_qi(dmar_state& dmar, intel_iommu& iommu);
+void dmar_disable_qi(dmar_state& dmar, intel_iommu& iommu);
+int dmar_reenable_qi(dmar_state& dmar, intel_iommu& iommu);
 
 /// Queues `desc` with a wait descriptor and waits for it. 0, or -EINVAL when the unit calls the
 /// descriptor invalid.
-int qi_submit_sync(intel_driver& drv, intel_iommu& iommu, vtd::descriptor desc);
+int qi_submit_sync(dmar_state& dmar, intel_iommu& iommu, vtd::descriptor desc);
 
-void qi_flush_context(intel_driver& drv, intel_iommu& iommu, domain_id did, uint16_t sid,
-                      uint8_t fm, vtd::context_granularity type);
+void qi_flush_context(dmar_state& dmar, intel_iommu& iommu, domain_id did, uint16_t sid, uint8_t fm,
+                      vtd::context_granularity type);
 /// `addr` may carry the leaf hint in bit 6.
-void qi_flush_iotlb(intel_driver& drv, intel_iommu& iommu, domain_id did, uint64_t addr,
+void qi_flush_iotlb(dmar_state& dmar, intel_iommu& iommu, domain_id did, uint64_t addr,
                     unsigned size_order, vtd::iotlb_granularity type);
 /// Invalidates 2^mask pages at `addr` in a device's own cache; `qdep` is its queue depth.
-void qi_flush_dev_iotlb(intel_driver& drv, intel_iommu& iommu, uint16_t sid, uint16_t qdep,
+void qi_flush_dev_iotlb(dmar_state& dmar, intel_iommu& iommu, uint16_t sid, uint16_t qdep,
                         uint64_t addr, unsigned mask);
-void qi_global_iec(intel_driver& drv, intel_iommu& iommu);
+void qi_global_iec(dmar_state& dmar, intel_iommu& iommu);
 
 }  // namespace iommulab

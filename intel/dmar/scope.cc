@@ -7,7 +7,6 @@
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
 #include "intel/dmar/table.h"
-#include "intel/iommu/rmrr.h"
 #include "platform/firmware/byte_cursor.h"
 #include "platform/firmware/dmar_layout.h"
 
@@ -35,9 +34,9 @@ dmar_dev_scope* free_slot(std::vector<dmar_dev_scope>& devices) {
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_alloc_pci_notify_info()
-bool dmar_alloc_pci_notify_info(intel_driver& drv, pci_dev& dev, bus_notify event,
+bool dmar_alloc_pci_notify_info(dmar_state& dmar, pci_dev& dev, bus_notify event,
                                 dmar_pci_notify_info& info) {
-  IOMMULAB_CALL(drv.trace, "dmar_alloc_pci_notify_info");
+  IOMMULAB_CALL(dmar.trace, "dmar_alloc_pci_notify_info");
   bug_on(dev.is_virtfn, "dmar_alloc_pci_notify_info: virtual function");
   info.event = event;
   info.dev = &dev;
@@ -51,18 +50,20 @@ bool dmar_alloc_pci_notify_info(intel_driver& drv, pci_dev& dev, bus_notify even
   }
   // The kernel keeps a buffer for paths of up to 22 hops and allocates for longer ones.
   constexpr size_t static_buffer_hops = 22;
-  if (info.path.size() > static_buffer_hops && drv.host.slab.should_fail()) {
-    drv.pr.warn("Out of memory when allocating notify_info for %s.", pci_name(dev));
-    if (drv.dmar_dev_scope_status == 0) drv.dmar_dev_scope_status = -ENOMEM;
+  if (info.path.size() <= static_buffer_hops) return true;
+  info.memory = slab_token(dmar.host.slab);
+  if (!info.memory) {
+    dmar.pr.warn("Out of memory when allocating notify_info for %s.", pci_name(dev));
+    if (dmar.dmar_dev_scope_status == 0) dmar.dmar_dev_scope_status = -ENOMEM;
     return false;
   }
   return true;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_match_pci_path()
-bool dmar_match_pci_path(intel_driver& drv, const dmar_pci_notify_info& info,
+bool dmar_match_pci_path(dmar_state& dmar, const dmar_pci_notify_info& info,
                          const device_scope_entry& scope) {
-  IOMMULAB_CALL(drv.trace, "dmar_match_pci_path");
+  IOMMULAB_CALL(dmar.trace, "dmar_match_pci_path");
   const bool whole = scope.path.size() == scope.hops;
   if (info.bus == scope.start_bus && info.path.size() == scope.hops && whole) {
     bool equal = true;
@@ -79,98 +80,109 @@ bool dmar_match_pci_path(intel_driver& drv, const dmar_pci_notify_info& info,
       scope.path[0].function != last.function) {
     return false;
   }
-  drv.pr.info("[Firmware Bug]: RMRR entry for device %02x:%02x.%x is broken - applying workaround",
-              scope.start_bus, scope.path[0].device, scope.path[0].function);
+  dmar.pr.info("[Firmware Bug]: RMRR entry for device %02x:%02x.%x is broken - applying workaround",
+               scope.start_bus, scope.path[0].device, scope.path[0].function);
   return true;
 }
 
-// Linux v4.4 drivers/iommu/dmar.c: dmar_pci_bus_add_dev()
-int dmar_pci_bus_add_dev(intel_driver& drv, const dmar_pci_notify_info& info) {
-  IOMMULAB_CALL(drv.trace, "dmar_pci_bus_add_dev");
-  int ret = 0;
-  for (dmar_drhd_unit& dmaru : drv.dmar_drhd_units) {
+int notify_scope_dev(const dmar_state& dmar, const dmar_pci_notify_info& info) {
+  return dmar.callbacks.notify_scope_dev ? dmar.callbacks.notify_scope_dev(info) : 0;
+}
+
+/// Enters a device into the scope of the unit that names it. 1 when there is one, 0 when there is
+/// none, or a negative errno.
+int insert_into_unit_scope(dmar_state& dmar, const dmar_pci_notify_info& info) {
+  for (dmar_drhd_unit& dmaru : dmar.dmar_drhd_units) {
     if (dmaru.include_all) continue;
-    ret = dmar_insert_dev_scope(drv, info, dmaru.hdr, dmar_layout::drhd::fixed_size, dmaru.segment,
-                                dmaru.devices);
-    if (ret != 0) break;
+    const int found = dmar_insert_dev_scope(dmar, info, dmaru.hdr, dmar_layout::drhd::fixed_size,
+                                            dmaru.segment, dmaru.devices);
+    if (found != 0) return found;
   }
-  if (ret >= 0) ret = dmar_iommu_notify_scope_dev(drv, info);
-  if (ret < 0 && drv.dmar_dev_scope_status == 0) drv.dmar_dev_scope_status = ret;
+  return 0;
+}
+
+// Linux v4.4 drivers/iommu/dmar.c: dmar_pci_bus_add_dev(). The first error of all devices is what
+// dmar_dev_scope_init() comes to.
+int dmar_pci_bus_add_dev(dmar_state& dmar, const dmar_pci_notify_info& info) {
+  IOMMULAB_CALL(dmar.trace, "dmar_pci_bus_add_dev");
+  const int found = insert_into_unit_scope(dmar, info);
+  const int ret = found < 0 ? found : notify_scope_dev(dmar, info);
+  if (ret < 0 && dmar.dmar_dev_scope_status == 0) dmar.dmar_dev_scope_status = ret;
   return ret;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_pci_bus_del_dev()
-void dmar_pci_bus_del_dev(intel_driver& drv, const dmar_pci_notify_info& info) {
-  IOMMULAB_CALL(drv.trace, "dmar_pci_bus_del_dev");
-  for (dmar_drhd_unit& dmaru : drv.dmar_drhd_units) {
-    if (dmar_remove_dev_scope(drv, info, dmaru.segment, dmaru.devices) != 0) break;
+void dmar_pci_bus_del_dev(dmar_state& dmar, const dmar_pci_notify_info& info) {
+  IOMMULAB_CALL(dmar.trace, "dmar_pci_bus_del_dev");
+  for (dmar_drhd_unit& dmaru : dmar.dmar_drhd_units) {
+    if (dmar_remove_dev_scope(dmar, info, dmaru.segment, dmaru.devices) != 0) break;
   }
-  dmar_iommu_notify_scope_dev(drv, info);
+  notify_scope_dev(dmar, info);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_pci_bus_notifier()
-notify_result dmar_pci_bus_notifier(intel_driver& drv, bus_notify action, device& dev) {
-  IOMMULAB_CALL(drv.trace, "dmar_pci_bus_notifier");
+notify_result dmar_pci_bus_notifier(dmar_state& dmar, bus_notify action, device& dev) {
+  IOMMULAB_CALL(dmar.trace, "dmar_pci_bus_notifier");
   pci_dev& pdev = *dev.pci;
   if (pdev.is_virtfn) return notify_result::done;
   if (action != bus_notify::add_device && action != bus_notify::del_device) {
     return notify_result::done;
   }
   dmar_pci_notify_info info;
-  if (!dmar_alloc_pci_notify_info(drv, pdev, action, info)) return notify_result::done;
+  if (!dmar_alloc_pci_notify_info(dmar, pdev, action, info)) return notify_result::done;
   if (action == bus_notify::add_device) {
-    dmar_pci_bus_add_dev(drv, info);
+    dmar_pci_bus_add_dev(dmar, info);
   } else {
-    dmar_pci_bus_del_dev(drv, info);
+    dmar_pci_bus_del_dev(dmar, info);
   }
   return notify_result::ok;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_acpi_insert_dev_scope()
-void dmar_acpi_insert_dev_scope(intel_driver& drv, uint8_t device_number, device& adev) {
-  IOMMULAB_CALL(drv.trace, "dmar_acpi_insert_dev_scope");
-  for (dmar_drhd_unit& dmaru : drv.dmar_drhd_units) {
+void dmar_acpi_insert_dev_scope(dmar_state& dmar, uint8_t device_number, device& adev) {
+  IOMMULAB_CALL(dmar.trace, "dmar_acpi_insert_dev_scope");
+  for (dmar_drhd_unit& dmaru : dmar.dmar_drhd_units) {
     std::vector<device_scope_entry> scopes;
-    if (dmar_read_scopes(drv, dmaru.hdr, dmar_layout::drhd::fixed_size, scopes) != 0) continue;
+    if (dmar_read_scopes(dmar, dmaru.hdr, dmar_layout::drhd::fixed_size, scopes) != 0) continue;
     for (const device_scope_entry& scope : scopes) {
       if (scope.type != static_cast<uint8_t>(scope_type::acpi_namespace_device)) continue;
       if (scope.enumeration_id != device_number || scope.path.empty()) continue;
       const device_scope_entry::hop& hop = scope.path[0];
-      drv.pr.info("ACPI device \"%s\" under DMAR at %x as %02x:%02x.%d", adev.name,
-                  dmaru.reg_base_addr.value(), scope.start_bus, hop.device, hop.function);
+      dmar.pr.info("ACPI device \"%s\" under DMAR at %x as %02x:%02x.%d", adev.name,
+                   dmaru.reg_base_addr.value(), scope.start_bus, hop.device, hop.function);
       dmar_dev_scope* slot = free_slot(dmaru.devices);
       if (slot == nullptr) throw kernel_bug("dmar_acpi_insert_dev_scope: more devices than scopes");
       *slot = {&adev, scope.start_bus, pci_devfn(hop.device, hop.function)};
       return;
     }
   }
-  drv.pr.warn("No IOMMU scope found for ANDD enumeration ID %d (%s)", device_number, adev.name);
+  dmar.pr.warn("No IOMMU scope found for ANDD enumeration ID %d (%s)", device_number, adev.name);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_acpi_dev_scope_init(). It walks the table once more, with
 // no check of the structures' lengths in the kernel.
-int dmar_acpi_dev_scope_init(intel_driver& drv) {
-  IOMMULAB_CALL(drv.trace, "dmar_acpi_dev_scope_init");
-  if (!drv.dmar_tbl) return -ENODEV;
+int dmar_acpi_dev_scope_init(dmar_state& dmar) {
+  IOMMULAB_CALL(dmar.trace, "dmar_acpi_dev_scope_init");
+  if (!dmar.dmar_tbl) return -ENODEV;
   return dmar_for_each_structure(
-      drv, *drv.dmar_tbl, [&](const remapping_structure& s, uint16_t type) {
+      dmar, *dmar.dmar_tbl, [&](const remapping_structure& s, uint16_t type) {
         if (type != static_cast<uint16_t>(dmar_layout::structure_type::andd)) return 0;
         const byte_cursor cursor(s.bytes, s.table_offset);
         const std::string name = dmar_andd_name(s);
-        device* adev = drv.host.acpi_device ? drv.host.acpi_device(name) : nullptr;
+        device* adev = dmar.host.acpi_device ? dmar.host.acpi_device(name) : nullptr;
         if (adev == nullptr) {
-          drv.pr.err("Failed to find handle for ACPI object %s", name);
+          dmar.pr.err("Failed to find handle for ACPI object %s", name);
           return 0;
         }
-        dmar_acpi_insert_dev_scope(drv, *cursor.read(dmar_layout::andd::device_number), *adev);
+        dmar_acpi_insert_dev_scope(dmar, *cursor.read(dmar_layout::andd::device_number), *adev);
         return 0;
       });
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_pci_device_match()
-bool dmar_pci_device_match(intel_driver& drv, const std::vector<dmar_dev_scope>& devices,
+bool dmar_pci_device_match(dmar_state& dmar, const std::vector<dmar_dev_scope>& devices,
                            pci_dev* dev) {
-  IOMMULAB_CALL(drv.trace, "dmar_pci_device_match");
+  IOMMULAB_CALL(dmar.trace, "dmar_pci_device_match");
   for (; dev != nullptr; dev = dev->bus->self) {
     const bool found = for_each_active_dev_scope(
         devices, [&](const dmar_dev_scope& s) { return s.dev->pci == dev; });
@@ -181,7 +193,7 @@ bool dmar_pci_device_match(intel_driver& drv, const std::vector<dmar_dev_scope>&
 
 }  // namespace
 
-int dmar_read_scopes(intel_driver& drv, const remapping_structure& hdr, size_t fixed_size,
+int dmar_read_scopes(dmar_state& dmar, const remapping_structure& hdr, size_t fixed_size,
                      std::vector<device_scope_entry>& out) {
   namespace layout = dmar_layout::scope;
   const byte_cursor cursor(hdr.bytes, hdr.table_offset);
@@ -190,7 +202,7 @@ int dmar_read_scopes(intel_driver& drv, const remapping_structure& hdr, size_t f
     const byte_cursor rest = cursor.from(at);
     const auto length = rest.read(layout::length);
     if (length.value_or(0) == 0) {
-      dmar_refuse(drv, table_refusal::scope_length_zero, rest.origin() + layout::length.offset, 0,
+      dmar_refuse(dmar, table_refusal::scope_length_zero, rest.origin() + layout::length.offset, 0,
                   length ? "device scope length is 0"
                          : "the structure ends before the device scope's length");
       return -EINVAL;
@@ -217,15 +229,15 @@ int dmar_read_scopes(intel_driver& drv, const remapping_structure& hdr, size_t f
   return 0;
 }
 
-int dmar_alloc_dev_scope(intel_driver& drv, const remapping_structure& hdr, size_t fixed_size,
+int dmar_alloc_dev_scope(dmar_state& dmar, const remapping_structure& hdr, size_t fixed_size,
                          std::vector<dmar_dev_scope>& devices) {
-  IOMMULAB_CALL(drv.trace, "dmar_alloc_dev_scope");
+  IOMMULAB_CALL(dmar.trace, "dmar_alloc_dev_scope");
   std::vector<device_scope_entry> scopes;
-  if (const int ret = dmar_read_scopes(drv, hdr, fixed_size, scopes); ret != 0) return ret;
+  if (const int ret = dmar_read_scopes(dmar, hdr, fixed_size, scopes); ret != 0) return ret;
   size_t count = 0;
   for (const device_scope_entry& scope : scopes) {
     if (scope.path.size() < scope.hops) {
-      dmar_report(drv, table_refusal::scope_path_passes_structure_end,
+      dmar_report(dmar, table_refusal::scope_path_passes_structure_end,
                   scope.table_offset + dmar_layout::scope::length.offset, scope.length,
                   absl::StrFormat("device scope length 0x%x passes the end of its structure",
                                   scope.length));
@@ -234,36 +246,36 @@ int dmar_alloc_dev_scope(intel_driver& drv, const remapping_structure& hdr, size
       ++count;
     } else if (scope.type != static_cast<uint8_t>(scope_type::ioapic) &&
                scope.type != static_cast<uint8_t>(scope_type::msi_capable_hpet)) {
-      drv.pr.warn("Unsupported device scope");
+      dmar.pr.warn("Unsupported device scope");
     }
   }
   if (count == 0) return 0;
-  if (drv.host.slab.should_fail()) return -ENOMEM;
+  if (dmar.host.slab.should_fail()) return -ENOMEM;
   devices.resize(count);
   return 0;
 }
 
-void dmar_free_dev_scope(intel_driver& drv, std::vector<dmar_dev_scope>& devices) {
-  IOMMULAB_CALL(drv.trace, "dmar_free_dev_scope");
-  if (!devices.empty()) drv.host.slab.freed();
+void dmar_free_dev_scope(dmar_state& dmar, std::vector<dmar_dev_scope>& devices) {
+  IOMMULAB_CALL(dmar.trace, "dmar_free_dev_scope");
+  if (!devices.empty()) dmar.host.slab.freed();
   devices.clear();
 }
 
-int dmar_insert_dev_scope(intel_driver& drv, const dmar_pci_notify_info& info,
+int dmar_insert_dev_scope(dmar_state& dmar, const dmar_pci_notify_info& info,
                           const remapping_structure& hdr, size_t fixed_size, uint16_t segment,
                           std::vector<dmar_dev_scope>& devices) {
-  IOMMULAB_CALL(drv.trace, "dmar_insert_dev_scope");
+  IOMMULAB_CALL(dmar.trace, "dmar_insert_dev_scope");
   if (segment != info.seg) return 0;
   std::vector<device_scope_entry> scopes;
-  if (const int ret = dmar_read_scopes(drv, hdr, fixed_size, scopes); ret != 0) return ret;
+  if (const int ret = dmar_read_scopes(dmar, hdr, fixed_size, scopes); ret != 0) return ret;
   for (const device_scope_entry& scope : scopes) {
     if (!is_pci(scope.type)) continue;
-    if (!dmar_match_pci_path(drv, info, scope)) continue;
+    if (!dmar_match_pci_path(dmar, info, scope)) continue;
     const bool scope_is_endpoint = scope.type == static_cast<uint8_t>(scope_type::pci_endpoint);
     if (scope_is_endpoint != (info.dev->hdr_type == pci_header_type::normal)) {
-      drv.pr.warn("Device scope type does not match for %s", pci_name(*info.dev));
+      dmar.pr.warn("Device scope type does not match for %s", pci_name(*info.dev));
       dmar_report(
-          drv, table_refusal::scope_type_mismatch, scope.table_offset, scope.type,
+          dmar, table_refusal::scope_type_mismatch, scope.table_offset, scope.type,
           absl::StrFormat("device scope type %d does not fit %s, which %s a bridge", scope.type,
                           pci_name(*info.dev), scope_is_endpoint ? "is" : "is not"));
       return -EINVAL;
@@ -276,9 +288,9 @@ int dmar_insert_dev_scope(intel_driver& drv, const dmar_pci_notify_info& info,
   return 0;
 }
 
-int dmar_remove_dev_scope(intel_driver& drv, const dmar_pci_notify_info& info, uint16_t segment,
+int dmar_remove_dev_scope(dmar_state& dmar, const dmar_pci_notify_info& info, uint16_t segment,
                           std::vector<dmar_dev_scope>& devices) {
-  IOMMULAB_CALL(drv.trace, "dmar_remove_dev_scope");
+  IOMMULAB_CALL(dmar.trace, "dmar_remove_dev_scope");
   if (info.seg != segment) return 0;
   for (dmar_dev_scope& slot : devices) {
     if (slot.dev != &info.dev->dev) continue;
@@ -289,49 +301,49 @@ int dmar_remove_dev_scope(intel_driver& drv, const dmar_pci_notify_info& info, u
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_dev_scope_init()
-int dmar_dev_scope_init(intel_driver& drv) {
-  IOMMULAB_CALL(drv.trace, "dmar_dev_scope_init");
-  if (drv.dmar_dev_scope_status != 1) return drv.dmar_dev_scope_status;
-  if (drv.dmar_drhd_units.empty()) {
-    drv.dmar_dev_scope_status = -ENODEV;
-    return drv.dmar_dev_scope_status;
+int dmar_dev_scope_init(dmar_state& dmar) {
+  IOMMULAB_CALL(dmar.trace, "dmar_dev_scope_init");
+  if (dmar.dmar_dev_scope_status != 1) return dmar.dmar_dev_scope_status;
+  if (dmar.dmar_drhd_units.empty()) {
+    dmar.dmar_dev_scope_status = -ENODEV;
+    return dmar.dmar_dev_scope_status;
   }
-  drv.dmar_dev_scope_status = 0;
-  if (dmar_acpi_dev_scope_init(drv) == -EINVAL) {
-    drv.dmar_dev_scope_status = -EINVAL;  // the kernel hangs here
-    return drv.dmar_dev_scope_status;
+  dmar.dmar_dev_scope_status = 0;
+  if (dmar_acpi_dev_scope_init(dmar) == -EINVAL) {
+    dmar.dmar_dev_scope_status = -EINVAL;  // the kernel hangs here
+    return dmar.dmar_dev_scope_status;
   }
-  const bool out_of_memory = drv.host.pci.for_each_pci_dev([&](pci_dev& dev) {
+  const bool out_of_memory = dmar.host.pci.for_each_pci_dev([&](pci_dev& dev) {
     if (dev.is_virtfn) return false;
     dmar_pci_notify_info info;
-    if (!dmar_alloc_pci_notify_info(drv, dev, bus_notify::add_device, info)) return true;
-    dmar_pci_bus_add_dev(drv, info);
+    if (!dmar_alloc_pci_notify_info(dmar, dev, bus_notify::add_device, info)) return true;
+    dmar_pci_bus_add_dev(dmar, info);
     return false;
   });
-  if (out_of_memory) return drv.dmar_dev_scope_status;
+  if (out_of_memory) return dmar.dmar_dev_scope_status;
 
-  drv.dmar_pci_bus_nb.notifier_call = [&drv](bus_notify action, device& dev) {
-    return dmar_pci_bus_notifier(drv, action, dev);
+  dmar.dmar_pci_bus_nb.notifier_call = [&dmar](bus_notify action, device& dev) {
+    return dmar_pci_bus_notifier(dmar, action, dev);
   };
-  drv.dmar_pci_bus_nb.priority = INT_MIN;
-  drv.host.pci.bus().notifier.register_block(drv.dmar_pci_bus_nb);
-  drv.dmar_pci_bus_nb_registered = true;
-  return drv.dmar_dev_scope_status;
+  dmar.dmar_pci_bus_nb.priority = INT_MIN;
+  dmar.host.pci.bus().notifier.register_block(dmar.dmar_pci_bus_nb);
+  dmar.dmar_pci_bus_nb_registered = true;
+  return dmar.dmar_dev_scope_status;
 }
 
-void dmar_unregister_bus_notifier(intel_driver& drv) {
-  if (!drv.dmar_pci_bus_nb_registered) return;
-  drv.host.pci.bus().notifier.unregister_block(drv.dmar_pci_bus_nb);
-  drv.dmar_pci_bus_nb_registered = false;
+void dmar_unregister_bus_notifier(dmar_state& dmar) {
+  if (!dmar.dmar_pci_bus_nb_registered) return;
+  dmar.host.pci.bus().notifier.unregister_block(dmar.dmar_pci_bus_nb);
+  dmar.dmar_pci_bus_nb_registered = false;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_find_matched_drhd_unit()
-dmar_drhd_unit* dmar_find_matched_drhd_unit(intel_driver& drv, pci_dev& dev) {
-  IOMMULAB_CALL(drv.trace, "dmar_find_matched_drhd_unit");
+dmar_drhd_unit* dmar_find_matched_drhd_unit(dmar_state& dmar, pci_dev& dev) {
+  IOMMULAB_CALL(dmar.trace, "dmar_find_matched_drhd_unit");
   pci_dev& physical = pci_physfn(dev);
-  for (dmar_drhd_unit& dmaru : drv.dmar_drhd_units) {
+  for (dmar_drhd_unit& dmaru : dmar.dmar_drhd_units) {
     if (dmaru.include_all && dmaru.segment == pci_domain_nr(*physical.bus)) return &dmaru;
-    if (dmar_pci_device_match(drv, dmaru.devices, &physical)) return &dmaru;
+    if (dmar_pci_device_match(dmar, dmaru.devices, &physical)) return &dmaru;
   }
   return nullptr;
 }

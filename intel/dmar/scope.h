@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "intel/driver.h"
+#include "intel/dmar/dmar_state.h"
 
 namespace iommulab {
 
@@ -29,7 +29,7 @@ struct device_scope_entry {
 
 /// Reads the scopes of a structure whose fixed part is `fixed_size` bytes long. A scope shorter
 /// than its own header ends the list with a diagnosis and -EINVAL, for Linux 4.4 would not end.
-int dmar_read_scopes(intel_driver& drv, const remapping_structure& hdr, size_t fixed_size,
+int dmar_read_scopes(dmar_state& dmar, const remapping_structure& hdr, size_t fixed_size,
                      std::vector<device_scope_entry>& out);
 
 /// Linux v4.4 drivers/iommu/dmar.c: struct dmar_pci_notify_info
@@ -44,23 +44,24 @@ struct dmar_pci_notify_info {
     uint8_t function = 0;
   };
   std::vector<hop> path;  ///< from the root bus to the device; empty on removal
+  slab_token memory;      ///< of a long path
 };
 
 // Linux v4.4 drivers/iommu/dmar.c, by name. Results are the kernel's.
 
 /// Makes one empty slot a device-like scope of the structure. 0 or a negative errno.
-int dmar_alloc_dev_scope(intel_driver& drv, const remapping_structure& hdr, size_t fixed_size,
+int dmar_alloc_dev_scope(dmar_state& dmar, const remapping_structure& hdr, size_t fixed_size,
                          std::vector<dmar_dev_scope>& devices);
-void dmar_free_dev_scope(intel_driver& drv, std::vector<dmar_dev_scope>& devices);
+void dmar_free_dev_scope(dmar_state& dmar, std::vector<dmar_dev_scope>& devices);
 /// > 0 when the device was entered, 0 when it is not in this scope, < 0 on a type mismatch.
-int dmar_insert_dev_scope(intel_driver& drv, const dmar_pci_notify_info& info,
+int dmar_insert_dev_scope(dmar_state& dmar, const dmar_pci_notify_info& info,
                           const remapping_structure& hdr, size_t fixed_size, uint16_t segment,
                           std::vector<dmar_dev_scope>& devices);
-int dmar_remove_dev_scope(intel_driver& drv, const dmar_pci_notify_info& info, uint16_t segment,
+int dmar_remove_dev_scope(dmar_state& dmar, const dmar_pci_notify_info& info, uint16_t segment,
                           std::vector<dmar_dev_scope>& devices);
-int dmar_dev_scope_init(intel_driver& drv);
-void dmar_unregister_bus_notifier(intel_driver& drv);
+int dmar_dev_scope_init(dmar_state& dmar);
+void dmar_unregister_bus_notifier(dmar_state& dmar);
 /// The unit that covers the device, or null.
-dmar_drhd_unit* dmar_find_matched_drhd_unit(intel_driver& drv, pci_dev& dev);
+dmar_drhd_unit* dmar_find_matched_drhd_unit(dmar_state& dmar, pci_dev& dev);
 
 }  // namespace iommulab

@@ -7,8 +7,8 @@
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
 #include "intel/dmar/table.h"
-#include "intel/iommu/sysfs.h"
-#include "intel/memory.h"
+#include "intel/hw/memory.h"
+#include "intel/hw/width.h"
 #include "platform/firmware/dmar_layout.h"
 
 namespace iommulab {
@@ -19,67 +19,67 @@ constexpr uint64_t poll_ns = 1000;
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: __iommu_calculate_agaw()
 int calculate_agaw(const intel_iommu& iommu, int max_gaw) {
-  int agaw = (max_gaw - 30 + 8) / 9;  // width_to_agaw()
+  int agaw = width_to_agaw(max_gaw);
   while (agaw >= 0 && !iommu.cap.supports_width_code(static_cast<unsigned>(agaw))) --agaw;
   return agaw;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_alloc_seq_id()
-int dmar_alloc_seq_id(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "dmar_alloc_seq_id");
-  const auto free_id = std::find(drv.dmar_seq_ids.begin(), drv.dmar_seq_ids.end(), false);
-  if (free_id == drv.dmar_seq_ids.end()) {
+int dmar_alloc_seq_id(dmar_state& dmar, intel_iommu& iommu) {
+  IOMMULAB_CALL(dmar.trace, "dmar_alloc_seq_id");
+  const auto free_id = std::find(dmar.dmar_seq_ids.begin(), dmar.dmar_seq_ids.end(), false);
+  if (free_id == dmar.dmar_seq_ids.end()) {
     iommu.seq_id = -1;
     return -1;
   }
   *free_id = true;
-  iommu.seq_id = static_cast<int>(free_id - drv.dmar_seq_ids.begin());
+  iommu.seq_id = static_cast<int>(free_id - dmar.dmar_seq_ids.begin());
   iommu.name = absl::StrFormat("dmar%d", iommu.seq_id);
   return iommu.seq_id;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_free_seq_id()
-void dmar_free_seq_id(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "dmar_free_seq_id");
+void dmar_free_seq_id(dmar_state& dmar, intel_iommu& iommu) {
+  IOMMULAB_CALL(dmar.trace, "dmar_free_seq_id");
   if (iommu.seq_id < 0) return;
-  drv.dmar_seq_ids[static_cast<size_t>(iommu.seq_id)] = false;
+  dmar.dmar_seq_ids[static_cast<size_t>(iommu.seq_id)] = false;
   iommu.seq_id = -1;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: unmap_iommu()
-void unmap_iommu(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "unmap_iommu");
+void unmap_iommu(dmar_state& dmar, intel_iommu& iommu) {
+  IOMMULAB_CALL(dmar.trace, "unmap_iommu");
   iommu.reg = iomem();
-  drv.host.iomem.release(iommu.reg_phys, iommu.reg_size);
+  dmar.host.iomem.release(iommu.reg_phys, iommu.reg_size);
 }
 
 // The claim and the mapping of map_iommu(), for one size.
-int claim_registers(intel_driver& drv, intel_iommu& iommu, uint64_t size, size_t table_offset) {
+int claim_registers(dmar_state& dmar, intel_iommu& iommu, uint64_t size, size_t table_offset) {
   iommu.reg_size = size;
-  if (!drv.host.iomem.request(iommu.reg_phys, size, iommu.name)) {
-    drv.pr.err("Can't reserve memory");
-    dmar_report(drv, table_refusal::drhd_window_taken, table_offset, iommu.reg_phys.value(),
+  if (!dmar.host.iomem.request(iommu.reg_phys, size, iommu.name)) {
+    dmar.pr.err("Can't reserve memory");
+    dmar_report(dmar, table_refusal::drhd_window_taken, table_offset, iommu.reg_phys.value(),
                 absl::StrFormat("the 0x%x bytes at register base address 0x%x are in use", size,
                                 iommu.reg_phys.value()));
     return -EBUSY;
   }
-  iommu.reg = iomem(drv.host.mmio.map(iommu.reg_phys, size), drv.trace);
+  iommu.reg = iomem(dmar.host.mmio.map(iommu.reg_phys, size), dmar.trace);
   return 0;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: map_iommu()
-int map_iommu(intel_driver& drv, intel_iommu& iommu, phys_addr base, size_t table_offset) {
-  IOMMULAB_CALL(drv.trace, "map_iommu");
+int map_iommu(dmar_state& dmar, intel_iommu& iommu, phys_addr base, size_t table_offset) {
+  IOMMULAB_CALL(dmar.trace, "map_iommu");
   iommu.reg_phys = base;
-  if (const int err = claim_registers(drv, iommu, page_size, table_offset); err != 0) return err;
+  if (const int err = claim_registers(dmar, iommu, page_size, table_offset); err != 0) return err;
 
   iommu.cap = vtd::cap_register(iommu.reg.readq(vtd::cap_reg));
   iommu.ecap = vtd::ecap_register(iommu.reg.readq(vtd::ecap_reg));
   if (iommu.cap.value() == UINT64_MAX && iommu.ecap.value() == UINT64_MAX) {
-    warn_invalid_dmar(drv, base.value(), " returns all ones");
-    dmar_report(drv, table_refusal::drhd_reads_all_ones, table_offset, base.value(),
+    warn_invalid_dmar(dmar, base.value(), " returns all ones");
+    dmar_report(dmar, table_refusal::drhd_reads_all_ones, table_offset, base.value(),
                 absl::StrFormat("no unit answers at register base address 0x%x", base.value()));
-    unmap_iommu(drv, iommu);
+    unmap_iommu(dmar, iommu);
     return -EINVAL;
   }
 
@@ -91,19 +91,27 @@ int map_iommu(intel_driver& drv, intel_iommu& iommu, phys_addr base, size_t tabl
                              uint64_t{iommu.cap.number_of_fault_records()} * vtd::frcd_size);
   const uint64_t map_size = (needed + page_size - 1) & page_mask;
   if (map_size <= iommu.reg_size) return 0;
-  unmap_iommu(drv, iommu);
-  return claim_registers(drv, iommu, map_size, table_offset);
+  unmap_iommu(dmar, iommu);
+  return claim_registers(dmar, iommu, map_size, table_offset);
 }
 
 }  // namespace
 
-void iommu_wait_op(intel_driver& drv, absl::FunctionRef<bool()> done) {
-  const uint64_t start = drv.env.clock.now_ns();
+void iommu_flush_cache(const driver_base& drv, const intel_iommu& iommu, const void* address,
+                       uint64_t size) {
+  // Simulated memory is coherent: only an observer sees what clflush does.
+  if (!iommu.ecap.page_walk_coherency()) observe_cache_flush(drv, address, size);
+}
+
+void iommu_wait_op(dmar_state& dmar, absl::FunctionRef<bool()> done,
+                   absl::FunctionRef<void()> before_panic) {
+  const uint64_t start = dmar.env.clock.now_ns();
   while (!done()) {
-    if (drv.env.clock.now_ns() - start > dmar_operation_timeout_ns) {
+    if (dmar.env.clock.now_ns() - start > dmar_operation_timeout_ns) {
+      before_panic();
       throw kernel_panic("DMAR hardware is malfunctioning");
     }
-    drv.env.clock.spin(poll_ns);
+    dmar.env.clock.spin(poll_ns);
   }
 }
 
@@ -117,38 +125,35 @@ int iommu_calculate_max_sagaw(const intel_iommu& iommu) {
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: alloc_iommu()
-int alloc_iommu(intel_driver& drv, dmar_drhd_unit& drhd) {
-  IOMMULAB_CALL(drv.trace, "alloc_iommu");
+int alloc_iommu(dmar_state& dmar, dmar_drhd_unit& drhd) {
+  IOMMULAB_CALL(dmar.trace, "alloc_iommu");
   const size_t offset = drhd.hdr.table_offset + dmar_layout::drhd::register_base.offset;
   if (drhd.reg_base_addr.value() == 0) {
-    warn_invalid_dmar(drv, 0, "");
-    dmar_report(drv, table_refusal::drhd_base_zero, offset, 0, "register base address is 0");
+    warn_invalid_dmar(dmar, 0, "");
+    dmar_report(dmar, table_refusal::drhd_base_zero, offset, 0, "register base address is 0");
     return -EINVAL;
   }
-  intel_iommu* iommu = kernel_new<intel_iommu>(drv);
+  kernel_ptr<intel_iommu> iommu = kernel_new<intel_iommu>(dmar);
   if (iommu == nullptr) return -ENOMEM;
-  if (dmar_alloc_seq_id(drv, *iommu) < 0) {
-    drv.pr.err("Failed to allocate seq_id");
-    kernel_delete(drv, iommu);
+  if (dmar_alloc_seq_id(dmar, *iommu) < 0) {
+    dmar.pr.err("Failed to allocate seq_id");
     return -ENOSPC;
   }
-  if (const int err = map_iommu(drv, *iommu, drhd.reg_base_addr, offset); err != 0) {
-    drv.pr.err("Failed to map %s", iommu->name);
-    dmar_free_seq_id(drv, *iommu);
-    kernel_delete(drv, iommu);
+  if (const int err = map_iommu(dmar, *iommu, drhd.reg_base_addr, offset); err != 0) {
+    dmar.pr.err("Failed to map %s", iommu->name);
+    dmar_free_seq_id(dmar, *iommu);
     return err;
   }
   iommu->agaw = iommu_calculate_agaw(*iommu);
   iommu->msagaw = iommu_calculate_max_sagaw(*iommu);
   if (iommu->agaw < 0) {
-    drv.pr.err("Cannot get a valid agaw for iommu (seq_id = %d)", iommu->seq_id);
-    dmar_report(drv, table_refusal::drhd_without_address_width, offset, drhd.reg_base_addr.value(),
+    dmar.pr.err("Cannot get a valid agaw for iommu (seq_id = %d)", iommu->seq_id);
+    dmar_report(dmar, table_refusal::drhd_without_address_width, offset, drhd.reg_base_addr.value(),
                 absl::StrFormat("the unit at register base address 0x%x supports no address width "
                                 "up to 48 bits: CAP is 0x%x",
                                 drhd.reg_base_addr.value(), iommu->cap.value()));
-    unmap_iommu(drv, *iommu);
-    dmar_free_seq_id(drv, *iommu);
-    kernel_delete(drv, iommu);
+    unmap_iommu(dmar, *iommu);
+    dmar_free_seq_id(dmar, *iommu);
     return -EINVAL;
   }
   // "Cannot get a valid max agaw" cannot follow: what is found up to 48 bits is found up to 64.
@@ -156,9 +161,9 @@ int alloc_iommu(intel_driver& drv, dmar_drhd_unit& drhd) {
   iommu->node = -1;
 
   const uint32_t ver = iommu->reg.readl(vtd::ver_reg);
-  drv.pr.info("%s: reg_base_addr %x ver %d:%d cap %x ecap %x", iommu->name,
-              drhd.reg_base_addr.value(), vtd::ver::max.get(ver), vtd::ver::min.get(ver),
-              iommu->cap.value(), iommu->ecap.value());
+  dmar.pr.info("%s: reg_base_addr %x ver %d:%d cap %x ecap %x", iommu->name,
+               drhd.reg_base_addr.value(), vtd::ver::max.get(ver), vtd::ver::min.get(ver),
+               iommu->cap.value(), iommu->ecap.value());
 
   // Reflect in gcmd what is on already.
   const uint32_t sts = iommu->reg.readl(vtd::gsts_reg);
@@ -166,28 +171,28 @@ int alloc_iommu(intel_driver& drv, dmar_drhd_unit& drhd) {
   if (vtd::gsts::tes.test(sts)) iommu->gcmd |= vtd::gcmd::te.mask();
   if (vtd::gsts::qies.test(sts)) iommu->gcmd |= vtd::gcmd::qie.mask();
 
-  drhd.iommu = iommu;
-  if (drv.intel_iommu_enabled) intel_iommu_create_sysfs(drv, *iommu);
+  drhd.iommu = iommu.release();
+  if (dmar.intel_iommu_enabled && dmar.callbacks.create_sysfs)
+    dmar.callbacks.create_sysfs(*drhd.iommu);
   return 0;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: free_iommu()
-void free_iommu(intel_driver& drv, intel_iommu* iommu) {
-  IOMMULAB_CALL(drv.trace, "free_iommu");
-  iommu_device_destroy(drv.host.iommu, iommu->iommu_dev);
+void free_iommu(dmar_state& dmar, intel_iommu* iommu) {
+  IOMMULAB_CALL(dmar.trace, "free_iommu");
+  iommu_device_destroy(dmar.host.iommu, iommu->iommu_dev);
   if (iommu->irq != 0) {
-    drv.host.interrupts.free_irq(iommu->irq);
+    dmar.host.interrupts.free_irq(iommu->irq);
     iommu->irq = 0;
   }
   if (iommu->qi != nullptr) {
-    free_pgtable_page(drv, iommu->qi->desc_phys);
-    drv.host.pages.kfree_phys(iommu->qi->desc_status_phys);
+    free_pgtable_page(dmar, iommu->qi->desc_phys);
+    dmar.host.pages.kfree_phys(iommu->qi->desc_status_phys);
     iommu->qi.reset();
-    drv.host.slab.freed();
   }
-  if (iommu->reg) unmap_iommu(drv, *iommu);
-  dmar_free_seq_id(drv, *iommu);
-  kernel_delete(drv, iommu);
+  if (iommu->reg) unmap_iommu(dmar, *iommu);
+  dmar_free_seq_id(dmar, *iommu);
+  kernel_delete(dmar, iommu);
 }
 
 }  // namespace iommulab

@@ -7,7 +7,7 @@
 #include "core/cmdline.h"
 #include "core/panic.h"
 #include "core/x86_options.h"
-#include "intel/options.h"
+#include "intel/v4_4/options.h"
 #include "platform/vtd/spec/registers.h"
 
 namespace iommulab {
@@ -75,12 +75,12 @@ bool translation_asked_for(const std::string& text) {
   tracer silent;
   printk_log log(clock, silent);
   const pr_prefix pr(log, "");
-  intel_iommu_options options;
+  v4_4::intel_iommu_options options;
   x86_options x86;
   command_line line;
   add_x86_early_params(line, x86);
   line.setup("intel_iommu=", [&](std::string_view value) {
-    intel_iommu_setup(value, pr, log, options);
+    v4_4::intel_iommu_setup(value, pr, log, options);
     return 0;
   });
   line.dispatch(text, log);

@@ -10,10 +10,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/types/span.h"
-#include "core/panic.h"
-#include "intel/iommu/page_table.h"
-#include "intel/memory.h"
 #include "lab/pagetable/table_ground.h"
+#include "core/panic.h"
+#include "intel/hw/memory.h"
+#include "intel/v4_4/page_table.h"
 
 namespace iommulab {
 namespace {
@@ -50,7 +50,7 @@ class player {
   }
 
  private:
-  dmar_domain& domain() { return **domain_; }
+  v4_4::dmar_domain& domain() { return **domain_; }
   int levels() { return agaw_to_level(domain().agaw); }
   uint64_t tables() { return ground_.live_pages() - pages_before_; }
 
@@ -70,7 +70,7 @@ class player {
         map_sg(step);
         break;
       case op::unmap: {
-        page_freelist freelist = domain_unmap(drv_, domain(), given[0], given[1]);
+        v4_4::page_freelist freelist = domain_unmap(drv_, domain(), given[0], given[1]);
         const auto freed = static_cast<int64_t>(freelist.size());
         dma_free_pagelist(drv_, freelist);
         expect(step, {.result = freed});
@@ -125,14 +125,14 @@ class player {
 
   void walk(const page_table_step& step) {
     int level = 0;
-    const dma_pte* pte = pfn_to_dma_pte(drv_, domain(), step.arguments[0], level);
+    const v4_4::dma_pte* pte = pfn_to_dma_pte(drv_, domain(), step.arguments[0], level);
     expect(step, pte == nullptr ? page_table_answer{.none = true}
                                 : page_table_answer{.result = level, .detail = pte->value});
   }
 
   void dump(const page_table_step& step) {
     rows_.clear();
-    add_rows(domain().pgd, levels(), 0);
+    add_rows(table_at<v4_4::dma_pte>(drv_, domain().pgd), levels(), 0);
     const auto expected = absl::MakeConstSpan(trace_.rows).subspan(step.first, step.count);
     const auto [there, here] =
         std::mismatch(expected.begin(), expected.end(), rows_.begin(), rows_.end());
@@ -149,18 +149,18 @@ class player {
   }
 
   /// As the traces show an entry: an address of a table is the allocator's affair.
-  static page_table_row row_of(const dma_pte& pte, int level, uint64_t first_pfn) {
+  static page_table_row row_of(const v4_4::dma_pte& pte, int level, uint64_t first_pfn) {
     const bool leaf = pte.is_leaf(static_cast<unsigned>(level));
     return {static_cast<uint8_t>(level), first_pfn, leaf ? pte.value : pte.value & ~page_mask};
   }
 
   /// Every entry below `table` that is not zero, depth first.
-  void add_rows(const dma_pte* table, int level, uint64_t first_pfn) {
+  void add_rows(const v4_4::dma_pte* table, int level, uint64_t first_pfn) {
     for (size_t i = 0; i < vtd::paging_entries_per_table; ++i, first_pfn += level_size(level)) {
       if (table[i].value == 0) continue;
       rows_.push_back(row_of(table[i], level, first_pfn));
       if (!table[i].is_leaf(static_cast<unsigned>(level))) {
-        add_rows(table_at<dma_pte>(drv_, table[i].address()), level - 1, first_pfn);
+        add_rows(table_at<v4_4::dma_pte>(drv_, table[i].address()), level - 1, first_pfn);
       }
     }
   }
@@ -180,23 +180,23 @@ class player {
 
   /// The entries on the way to `pfn`, a line each.
   std::string state_around(uint64_t pfn) {
-    if (domain_ == nullptr || domain().pgd == nullptr) return "  no table\n";
+    if (domain_ == nullptr || !domain().has_pgd()) return "  no table\n";
     if (!domain_pfn_supported(domain(), pfn)) return "";
     std::string text = absl::StrFormat("  walk of 0x%x:\n", pfn);
-    const dma_pte* table = domain().pgd;
+    const auto* table = table_at<v4_4::dma_pte>(drv_, domain().pgd);
     for (int level = levels();; --level) {
-      const dma_pte& pte = table[pfn_level_offset(pfn, level)];
+      const v4_4::dma_pte& pte = table[pfn_level_offset(pfn, level)];
       absl::StrAppend(&text, "    ",
                       page_table_row_text(row_of(pte, level, pfn & level_mask(level)), levels()),
                       "\n");
       if (!pte.present() || pte.is_leaf(static_cast<unsigned>(level))) return text;
-      table = table_at<dma_pte>(drv_, pte.address());
+      table = table_at<v4_4::dma_pte>(drv_, pte.address());
     }
   }
 
   const page_table_trace& trace_;
   table_ground& ground_;
-  intel_driver& drv_;
+  v4_4::intel_driver& drv_;
   const uint64_t pages_before_;
   std::unique_ptr<table_domain> domain_;
   std::vector<scatterlist> sg_;

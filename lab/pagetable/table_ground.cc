@@ -4,8 +4,8 @@
 #include <new>
 #include <utility>
 
-#include "intel/iommu/page_table.h"
-#include "intel/memory.h"
+#include "intel/hw/memory.h"
+#include "intel/v4_4/page_table.h"
 
 namespace iommulab {
 
@@ -23,19 +23,19 @@ absl::StatusOr<std::unique_ptr<table_ground>> table_ground::create(uint64_t memo
 }
 
 table_domain::table_domain(table_ground& ground, int width, int superpages)
-    : drv_(ground.driver()), domain_(drv_.iova_mem, dmar_domain::flag_virtual_machine) {
+    : drv_(ground.driver()), domain_(drv_.iova_mem, v4_4::dmar_domain::flag_virtual_machine) {
   domain_.gaw = width;
   domain_.agaw = width_to_agaw(width);
   domain_.iommu_superpage = superpages;
   domain_.iommu_coherency = true;
   const table_page top = alloc_pgtable_page(drv_, domain_.nid);
   if (!top) throw std::bad_alloc();
-  domain_.pgd = table_at<dma_pte>(drv_, top.phys);
+  domain_.pgd = top.phys;
 }
 
 table_domain::~table_domain() {
-  if (domain_.pgd == nullptr) return;
-  page_freelist freelist = domain_unmap(drv_, domain_, 0, domain_max_pfn(domain_.gaw));
+  if (!domain_.has_pgd()) return;
+  v4_4::page_freelist freelist = domain_unmap(drv_, domain_, 0, domain_max_pfn(domain_.gaw));
   dma_free_pagelist(drv_, freelist);
 }
 

@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <memory>
 
-#include "core/status.h"
-#include "intel/iommu/dmar_domain.h"
 #include "kernel/kernel.h"
+#include "core/status.h"
+#include "intel/v4_4/dmar_domain.h"
 
 namespace iommulab {
 
@@ -19,7 +19,7 @@ class table_ground {
   static absl::StatusOr<std::unique_ptr<table_ground>> create(uint64_t memory);
 
   kernel& system() { return *kernel_; }
-  intel_driver& driver() { return kernel_->driver(); }
+  v4_4::intel_driver& driver() { return kernel_->driver(); }
   /// Pages in use now, of whatever kind.
   uint64_t live_pages() { return kernel_->pages().live_pages(); }
 
@@ -39,12 +39,12 @@ class table_domain {
   table_domain(const table_domain&) = delete;
   table_domain& operator=(const table_domain&) = delete;
 
-  dmar_domain& operator*() { return domain_; }
-  dmar_domain* operator->() { return &domain_; }
+  v4_4::dmar_domain& operator*() { return domain_; }
+  v4_4::dmar_domain* operator->() { return &domain_; }
 
  private:
-  intel_driver& drv_;
-  dmar_domain domain_;
+  v4_4::intel_driver& drv_;
+  v4_4::dmar_domain domain_;
 };
 
 }  // namespace iommulab

@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "intel/iommu/page_table.h"
+#include "intel/page_table/levels.h"
 
 namespace iommulab {
 namespace {

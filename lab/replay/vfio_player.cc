@@ -113,10 +113,10 @@ void vfio_player::make(const vfio_call& call) {
   if (call.name == "iommu_group_get") {
     group_ = iommu_group_get(*dev_);
   } else if (call.name == "iommu_domain_alloc") {
-    domain_ = iommu_domain_alloc(system_.pci().bus());
+    domain_ = v4_4::iommu_domain_alloc(system_.pci().bus());
   } else if (call.name == "iommu_capable") {
     const auto cap = call.asks_for_coherency ? iommu_cap::cache_coherency : iommu_cap::intr_remap;
-    const bool capable = iommu_capable(system_.pci().bus(), cap);
+    const bool capable = v4_4::iommu_capable(system_.pci().bus(), cap);
     if (cap != iommu_cap::intr_remap) return;
     // Linux v4.4 drivers/vfio/vfio_iommu_type1.c: vfio_iommu_type1_attach_group()
     lines_.push_back({call.line, absl::StrFormat("ioctl(ct,VFIO_SET_IOMMU,VFIO_TYPE1v2_IOMMU) = %s",

@@ -60,7 +60,7 @@ class vfio_player {
   bool is_bound_ = false;
   iommu_group* group_ = nullptr;
   iommu_group_notifier_block listener_;
-  iommu_domain* domain_ = nullptr;
+  v4_4::iommu_domain* domain_ = nullptr;
   std::map<uint64_t, std::pair<phys_addr, uint64_t>> mapped_;  ///< by address: page and bytes
   uint64_t read_from_ = 0;  ///< where the last transfer to the device came from
   bool has_read_ = false;

@@ -207,9 +207,9 @@ class workload_run {
   }
 
   [[nodiscard]] int waiting() const {
-    intel_driver& driver = run_->system->driver();
-    const spin_guard guard(driver.async_umap_flush_lock);
-    return driver.timer_on ? driver.list_size : 0;
+    v4_4::intel_driver& driver = run_->system->driver();
+    const spin_guard guard(driver.deferred.async_umap_flush_lock);
+    return driver.deferred.timer_on ? driver.deferred.list_size : 0;
   }
 
   /// Whether unmaps that waited when a phase began were flushed before its first call.

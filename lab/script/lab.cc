@@ -7,7 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "core/pci/registers.h"
 #include "core/text_source.h"
-#include "dma/pages.h"
+#include "dma/memory/pages.h"
 
 namespace iommulab::dmalab {
 

@@ -111,7 +111,7 @@ class lab {
   std::string iunmap(arguments& args);
   std::string i2p(arguments& args);
   std::string cap(arguments& args);
-  iommu_domain* domain(arguments& args);
+  v4_4::iommu_domain* domain(arguments& args);
 
   // lab_devices.cc
   std::string mask(arguments& args);
@@ -142,7 +142,7 @@ class lab {
   std::vector<std::unique_ptr<mmio_window>> edu_windows_;
   absl::flat_hash_map<uint64_t, buffer> buffers_;
   std::map<uint64_t, dma_pool*> pools_;
-  std::map<uint64_t, iommu_domain*> domains_;
+  std::map<uint64_t, v4_4::iommu_domain*> domains_;
   // Numbers of what an operation failed to make.
   std::set<uint64_t> failed_buffers_;
   std::set<uint64_t> failed_pools_;

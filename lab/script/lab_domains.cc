@@ -20,7 +20,7 @@ std::string lab::group(arguments& args) {
 std::string lab::curdom(arguments& args) {
   const size_t d = device_index(args);
   if (!args.ok()) return {};
-  const iommu_domain* current = iommu_get_domain_for_dev(dev(d));
+  const v4_4::iommu_domain* current = v4_4::iommu_get_domain_for_dev(dev(d));
   for (const auto& [number, domain] : domains_) {
     if (domain == current) {
       return absl::StrFormat("dom%d type=%d", number, static_cast<int>(domain->type));
@@ -32,7 +32,7 @@ std::string lab::curdom(arguments& args) {
 std::string lab::domalloc(arguments& args) {
   const uint64_t number = args.number("domain");
   if (!args.ok()) return {};
-  iommu_domain* made = iommu_domain_alloc(system_.pci().bus());
+  v4_4::iommu_domain* made = v4_4::iommu_domain_alloc(system_.pci().bus());
   if (made == nullptr) {
     failed_domains_.insert(number);
     return "NULL";
@@ -44,7 +44,7 @@ std::string lab::domalloc(arguments& args) {
                          g.force_aperture ? 1 : 0);
 }
 
-iommu_domain* lab::domain(arguments& args) {
+v4_4::iommu_domain* lab::domain(arguments& args) {
   const uint64_t number = args.number("domain");
   if (!args.ok()) return nullptr;
   const auto found = domains_.find(number);
@@ -55,7 +55,7 @@ iommu_domain* lab::domain(arguments& args) {
 }
 
 std::string lab::domfree(arguments& args) {
-  iommu_domain* d = domain(args);
+  v4_4::iommu_domain* d = domain(args);
   if (d == nullptr) return {};
   iommu_domain_free(*d);
   std::erase_if(domains_, [&](const auto& known) { return known.second == d; });
@@ -63,14 +63,14 @@ std::string lab::domfree(arguments& args) {
 }
 
 std::string lab::attach(arguments& args) {
-  iommu_domain* k = domain(args);
+  v4_4::iommu_domain* k = domain(args);
   const size_t d = device_index(args);
   if (!args.ok()) return {};
   return absl::StrFormat("ret=%d", iommu_attach_device(*k, dev(d)));
 }
 
 std::string lab::detach(arguments& args) {
-  iommu_domain* k = domain(args);
+  v4_4::iommu_domain* k = domain(args);
   const size_t d = device_index(args);
   if (!args.ok()) return {};
   iommu_detach_device(*k, dev(d));
@@ -78,7 +78,7 @@ std::string lab::detach(arguments& args) {
 }
 
 std::string lab::attachg(arguments& args) {
-  iommu_domain* k = domain(args);
+  v4_4::iommu_domain* k = domain(args);
   const size_t d = device_index(args);
   if (!args.ok()) return {};
   iommu_group* group = iommu_group_get(dev(d));
@@ -89,7 +89,7 @@ std::string lab::attachg(arguments& args) {
 }
 
 std::string lab::detachg(arguments& args) {
-  iommu_domain* k = domain(args);
+  v4_4::iommu_domain* k = domain(args);
   const size_t d = device_index(args);
   if (!args.ok()) return {};
   iommu_group* group = iommu_group_get(dev(d));
@@ -100,7 +100,7 @@ std::string lab::detachg(arguments& args) {
 }
 
 std::string lab::imap(arguments& args) {
-  iommu_domain* k = domain(args);
+  v4_4::iommu_domain* k = domain(args);
   const dma_addr iova(args.number("address"));
   std::string_view where = args.word("target");
   const uint64_t size = args.number("size");
@@ -126,7 +126,7 @@ std::string lab::imap(arguments& args) {
 }
 
 std::string lab::iunmap(arguments& args) {
-  iommu_domain* k = domain(args);
+  v4_4::iommu_domain* k = domain(args);
   const dma_addr iova(args.number("address"));
   const uint64_t size = args.number("size");
   if (!args.ok()) return {};
@@ -134,7 +134,7 @@ std::string lab::iunmap(arguments& args) {
 }
 
 std::string lab::i2p(arguments& args) {
-  iommu_domain* k = domain(args);
+  v4_4::iommu_domain* k = domain(args);
   const dma_addr iova(args.number("address"));
   if (!args.ok()) return {};
   return absl::StrFormat("phys=0x%x", iommu_iova_to_phys(*k, iova).value());
@@ -144,10 +144,10 @@ std::string lab::cap(arguments& args) {
   device_index(args);
   if (!args.ok()) return {};
   const bus_type& bus = system_.pci().bus();
-  const auto flag = [&](iommu_cap which) { return iommu_capable(bus, which) ? 1 : 0; };
+  const auto flag = [&](iommu_cap which) { return v4_4::iommu_capable(bus, which) ? 1 : 0; };
   return absl::StrFormat("cache_coherency=%d intr_remap=%d noexec=%d present=%d",
                          flag(iommu_cap::cache_coherency), flag(iommu_cap::intr_remap),
-                         flag(iommu_cap::noexec), iommu_present(bus) ? 1 : 0);
+                         flag(iommu_cap::noexec), v4_4::iommu_present(bus) ? 1 : 0);
 }
 
 }  // namespace iommulab::dmalab

@@ -191,10 +191,10 @@ void system::add_tables(uint64_t table, unsigned levels, std::set<uint64_t>& pag
   }
 }
 
-std::set<dmar_domain*> system::domains() {
-  std::set<dmar_domain*> found;
+std::set<v4_4::dmar_domain*> system::domains() {
+  std::set<v4_4::dmar_domain*> found;
   const spin_guard guard(driver().device_domain_lock);
-  for (const device_domain_info& info : driver().device_domains) found.insert(info.domain);
+  for (const v4_4::device_domain_info& info : driver().device_domains) found.insert(info.domain);
   if (driver().si_domain != nullptr) found.insert(driver().si_domain);
   return found;
 }
@@ -217,11 +217,9 @@ uint64_t system::reachable_pages() {
       EXPECT_TRUE(pages.insert(entry & frame_mask).second);
     }
   }
-  for (dmar_domain* domain : domains()) {
-    if (domain->pgd == nullptr) continue;
-    phys_addr top;
-    EXPECT_TRUE(kernel_->memory().address_of(domain->pgd, top));
-    add_tables(top.value(), static_cast<unsigned>(domain->agaw) + 2, pages);
+  for (v4_4::dmar_domain* domain : domains()) {
+    if (!domain->has_pgd()) continue;
+    add_tables(domain->pgd.value(), static_cast<unsigned>(domain->agaw) + 2, pages);
   }
   // 256 status words of 4 bytes: four arrays share a page.
   return pages.size() + (status_words + 3) / 4;
@@ -233,15 +231,16 @@ int64_t system::reachable_objects() {
     const spin_guard lock(d.iova_rbtree_lock);
     return std::distance(d.ranges.tree.begin(), d.ranges.tree.end());
   };
-  intel_driver& drv = driver();
+  v4_4::intel_driver& drv = driver();
   for (const dmar_drhd_unit& drhd : drv.dmar_drhd_units) {
     count += drhd.devices.empty() ? 1 : 2;
     if (drhd.iommu == nullptr) continue;
     ++count;
     if (drhd.iommu->qi != nullptr) ++count;
-    if (drhd.iommu->domains.empty()) continue;
+    const v4_4::unit_domains& of_unit = domains_of(drv, *drhd.iommu);
+    if (of_unit.domains.empty()) continue;
     ++count;  // the bitmap
-    for (const auto& second : drhd.iommu->domains) count += second != nullptr ? 1 : 0;
+    for (const auto& second : of_unit.domains) count += second != nullptr ? 1 : 0;
   }
   for (const dmar_rmrr_unit& rmrr : drv.dmar_rmrr_units) count += rmrr.devices.empty() ? 1 : 2;
   for (const dmar_atsr_unit& atsr : drv.dmar_atsr_units) count += atsr.devices.empty() ? 1 : 2;
@@ -251,7 +250,7 @@ int64_t system::reachable_objects() {
     if (drv.iova_mem.iova_cache_users != 0) ++count;
   }
   count += nodes(*drv.reserved_iova_list);
-  for (dmar_domain* domain : domains()) count += 1 + nodes(domain->iovad);
+  for (v4_4::dmar_domain* domain : domains()) count += 1 + nodes(domain->iovad);
   const spin_guard guard(drv.device_domain_lock);
   return count + static_cast<int64_t>(drv.device_domains.size());
 }

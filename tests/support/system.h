@@ -40,7 +40,7 @@ class system {
   boot_outcome outcome;
 
   kernel& k() { return *kernel_; }
-  intel_driver& driver() { return kernel_->driver(); }
+  v4_4::intel_driver& driver() { return kernel_->driver(); }
   vtd_unit& unit(size_t index = 0) { return *kernel_->units()[index]; }
   trace_recorder& events() { return events_; }
   /// No further events.
@@ -95,7 +95,7 @@ class system {
 
  private:
   void add_tables(uint64_t table, unsigned levels, std::set<uint64_t>& pages);
-  std::set<dmar_domain*> domains();
+  std::set<v4_4::dmar_domain*> domains();
 
   trace_recorder events_;
   std::unique_ptr<kernel> kernel_;

@@ -8,7 +8,7 @@
 #include <numeric>
 #include <set>
 
-#include "core/iommu/iommu.h"
+#include "core/iommu/v4_4/iommu_ops.h"
 #include "core/pci/pci.h"
 #include "core/pci/registers.h"
 #include "core/sysfs.h"
@@ -92,7 +92,7 @@ struct server {
   std::unique_ptr<pci_machine> machine =
       pci_machine::create(config.pci_roots, config.pci_functions).value();
   pci_core pci{bus, *machine};
-  iommu_ops ops;
+  v4_4::iommu_ops ops;
 
   server() {
     iommu_init(iommu);
@@ -100,7 +100,7 @@ struct server {
     for (const pci_root& root : machine->roots()) pci.scan_root_bus(root.segment, root.bus);
     ops.add_device = [](device& dev) {
       int error = 0;
-      iommu_group_put(iommu_group_get_for_dev(dev, error));
+      iommu_group_put(v4_4::iommu_group_get_for_dev(dev, error));
       return error;
     };
     ops.device_group = pci_device_group;

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
-#include "core/iommu/iommu.h"
 #include "core/iommu/iommu_sysfs.h"
+#include "core/iommu/v4_4/iommu_ops.h"
 #include "core/pci/pci.h"
 #include "core/sysfs.h"
 #include "golden_folder.h"
@@ -58,7 +58,7 @@ struct system_under_test {
   std::unique_ptr<pci_machine> machine;
   std::unique_ptr<pci_core> pci;
   std::set<std::string> taken;
-  iommu_ops ops;
+  v4_4::iommu_ops ops;
 
   void scan(const machine_config& config) {
     iommu_init(iommu);
@@ -75,7 +75,7 @@ struct system_under_test {
     ops.add_device = [this](device& dev) {
       if (!taken.contains(dev.name)) return -ENODEV;
       int error = 0;
-      iommu_group* group = iommu_group_get_for_dev(dev, error);
+      iommu_group* group = v4_4::iommu_group_get_for_dev(dev, error);
       if (group == nullptr) return error;
       iommu_group_put(group);
       return 0;

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "core/iommu/iommu.h"
 #include "core/iommu/iommu_sysfs.h"
+#include "core/iommu/v4_4/iommu_ops.h"
 #include "core/pci/pci.h"
 #include "core/sysfs.h"
 #include "platform/machine/machine.h"
@@ -28,7 +28,7 @@ struct stand_in_system {
   std::unique_ptr<iommu_class_device> unit;
   std::set<std::string> scope;  ///< functions of root buses that the table names
   bool include_all = false;
-  iommu_ops ops;
+  v4_4::iommu_ops ops;
   bus_notifier_block scope_follower;
 
   explicit stand_in_system(const machine_config& config) {
@@ -62,7 +62,7 @@ struct stand_in_system {
       if (!has_unit(dev)) return -ENODEV;
       iommu_device_link(iommu, unit.get(), dev);
       int error = 0;
-      iommu_group* group = iommu_group_get_for_dev(dev, error);
+      iommu_group* group = v4_4::iommu_group_get_for_dev(dev, error);
       if (group == nullptr) return error;
       iommu_group_put(group);
       return 0;
@@ -70,11 +70,11 @@ struct stand_in_system {
     ops.remove_device = [this](device& dev) {
       IOMMULAB_CALL(env.trace, "intel_iommu_remove_device");
       if (!has_unit(dev)) return;
-      iommu_group_remove_device(dev);
+      v4_4::iommu_group_remove_device(dev);
       iommu_device_unlink(iommu, unit.get(), dev);
     };
     ops.device_group = pci_device_group;
-    ops.domain_alloc = [this](iommu_domain_type) -> iommu_domain* {
+    ops.domain_alloc = [this](iommu_domain_type) -> v4_4::iommu_domain* {
       IOMMULAB_CALL(env.trace, "intel_iommu_domain_alloc");
       return nullptr;  // no default domains in 4.4
     };

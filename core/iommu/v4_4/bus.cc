@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The IOMMU of a bus: devices that are there when it comes, and devices that come and go.
+// Linux v4.4 drivers/iommu/iommu.c.
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "core/iommu/iommu_internal.h"
+#include "core/iommu/v4_4/internal.h"
+
+namespace iommulab::v4_4 {
+namespace {
+
+int add_iommu_group(const iommu_ops& ops, device& dev) {
+  environment& env = dev.bus->env;
+  IOMMULAB_CALL(env.trace, "add_iommu_group");
+  if (!ops.add_device) return 0;
+  if (dev.group != nullptr) {
+    env.log.warn_on("add_iommu_group");
+  }
+  const int ret = ops.add_device(dev);
+  // No remapping unit is in charge of the device: not an error.
+  return ret == -ENODEV ? 0 : ret;
+}
+
+int remove_iommu_group(const iommu_ops& ops, device& dev) {
+  if (ops.remove_device && dev.group != nullptr) ops.remove_device(dev);
+  return 0;
+}
+
+/// What a driver's coming and going is to a group's listeners; add_device for anything else.
+iommu_group_notify group_action(bus_notify action) {
+  switch (action) {
+    case bus_notify::bind_driver:
+      return iommu_group_notify::bind_driver;
+    case bus_notify::bound_driver:
+      return iommu_group_notify::bound_driver;
+    case bus_notify::unbind_driver:
+      return iommu_group_notify::unbind_driver;
+    case bus_notify::unbound_driver:
+      return iommu_group_notify::unbound_driver;
+    default:
+      return iommu_group_notify::add_device;
+  }
+}
+
+notify_result iommu_bus_notifier(bus_notify action, device& dev) {
+  IOMMULAB_CALL(dev.bus->env.trace, "iommu_bus_notifier");
+  const iommu_ops* ops = dev.bus->ops;
+  if (ops == nullptr) return notify_result::done;
+  if (action == bus_notify::add_device && ops->add_device) {
+    // An errno ends the chain: what comes after does not hear of the device.
+    return ops->add_device(dev) < 0 ? notify_result::bad : notify_result::done;
+  }
+  if (action == bus_notify::removed_device && ops->remove_device && dev.group != nullptr) {
+    ops->remove_device(dev);
+    return notify_result::done;
+  }
+  iommu_group* group = iommu_group_get(dev);
+  if (group == nullptr) return notify_result::done;
+  const iommu_group_notify republished = group_action(action);
+  if (republished != iommu_group_notify::add_device) group->notifier.call(republished, dev);
+  iommu_group_put(group);
+  return notify_result::done;
+}
+
+int iommu_bus_init(bus_type& bus, const iommu_ops& ops) {
+  IOMMULAB_CALL(bus.env.trace, "iommu_bus_init");
+  auto block = std::make_unique<bus_notifier_block>();
+  block->notifier_call = iommu_bus_notifier;
+  bus.notifier.register_block(*block);
+  const int err = bus_for_each_dev(bus, [&ops](device& dev) { return add_iommu_group(ops, dev); });
+  if (err == 0) {
+    bus.iommu.bus_blocks.push_back(std::move(block));
+    return 0;
+  }
+  bus_for_each_dev(bus, [&ops](device& dev) { return remove_iommu_group(ops, dev); });
+  bus.notifier.unregister_block(*block);
+  return err;
+}
+
+}  // namespace
+
+int bus_set_iommu(bus_type& bus, const iommu_ops& ops) {
+  IOMMULAB_CALL(bus.env.trace, "bus_set_iommu");
+  const bool is_first = bus.ops == nullptr;
+  if (!is_first) return -EBUSY;
+  // Devices ask the bus for the operations while they join their groups.
+  bus.ops = &ops;
+  if (const int err = iommu_bus_init(bus, ops); err != 0) {
+    bus.ops = nullptr;
+    return err;
+  }
+  return 0;
+}
+
+bool iommu_present(const bus_type& bus) {
+  IOMMULAB_CALL(bus.env.trace, "iommu_present");
+  return bus.ops != nullptr;
+}
+
+bool iommu_capable(const bus_type& bus, iommu_cap cap) {
+  IOMMULAB_CALL(bus.env.trace, "iommu_capable");
+  return bus.ops != nullptr && bus.ops->capable && bus.ops->capable(cap);
+}
+
+}  // namespace iommulab::v4_4

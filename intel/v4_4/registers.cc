@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "intel/v4_4/registers.h"
+
+#include <cerrno>
+
+#include "absl/strings/str_format.h"
+#include "core/panic.h"
+#include "intel/dmar/unit.h"
+#include "intel/hw/memory.h"
+
+namespace iommulab::v4_4 {
+namespace {
+
+// Writes a command on top of the bits that stay set and waits for a status.
+void command(intel_driver& drv, intel_iommu& iommu, uint32_t bits, vtd::field32 status, bool set) {
+  iommu.reg.writel(iommu.gcmd | bits, vtd::gcmd_reg);
+  iommu_wait_op(drv, [&] { return status.test(iommu.reg.readl(vtd::gsts_reg)) == set; });
+}
+
+}  // namespace
+
+bool ecs_enabled(const intel_driver& drv, const intel_iommu& iommu) {
+  return drv.options.intel_iommu_ecs && iommu.ecap.extended_context() &&
+         (drv.options.intel_iommu_pasid28 || !iommu.ecap.pasid_at_bit_28());
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_alloc_root_entry()
+int iommu_alloc_root_entry(intel_driver& drv, intel_iommu& iommu) {
+  IOMMULAB_CALL(drv.trace, "iommu_alloc_root_entry");
+  const table_page root = alloc_pgtable_page(drv, iommu.node);
+  if (!root) {
+    drv.pr.err("Allocating root entry for %s failed", iommu.name);
+    return -ENOMEM;
+  }
+  iommu_flush_cache(drv, iommu, root.address, page_size);
+  spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
+  iommu.root_entry_phys = root.phys;
+  return 0;
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_set_root_entry()
+void iommu_set_root_entry(intel_driver& drv, intel_iommu& iommu) {
+  IOMMULAB_CALL(drv.trace, "iommu_set_root_entry");
+  uint64_t addr = iommu.root_entry_phys.value();
+  if (ecs_enabled(drv, iommu)) addr |= vtd::rtaddr::rtt.mask();
+  spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
+  iommu.reg.writeq(addr, vtd::rtaddr_reg);
+  command(drv, iommu, vtd::gcmd::srtp.mask(), vtd::gsts::rtps, true);
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_flush_write_buffer()
+void iommu_flush_write_buffer(intel_driver& drv, intel_iommu& iommu) {
+  IOMMULAB_CALL(drv.trace, "iommu_flush_write_buffer");
+  if (!drv.rwbf_quirk && !iommu.cap.required_write_buffer_flush()) return;
+  spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
+  command(drv, iommu, vtd::gcmd::wbf.mask(), vtd::gsts::wbfs, false);
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_enable_translation()
+void iommu_enable_translation(intel_driver& drv, intel_iommu& iommu) {
+  IOMMULAB_CALL(drv.trace, "iommu_enable_translation");
+  spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
+  iommu.gcmd |= vtd::gcmd::te.mask();
+  command(drv, iommu, 0, vtd::gsts::tes, true);
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_disable_translation()
+void iommu_disable_translation(intel_driver& drv, intel_iommu& iommu) {
+  IOMMULAB_CALL(drv.trace, "iommu_disable_translation");
+  spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
+  iommu.gcmd &= ~vtd::gcmd::te.mask();
+  command(drv, iommu, 0, vtd::gsts::tes, false);
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_disable_protect_mem_regions()
+void iommu_disable_protect_mem_regions(intel_driver& drv, intel_iommu& iommu) {
+  IOMMULAB_CALL(drv.trace, "iommu_disable_protect_mem_regions");
+  spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
+  const uint32_t pmen = iommu.reg.readl(vtd::pmen_reg) & ~vtd::pmen::epm.mask();
+  iommu.reg.writel(pmen, vtd::pmen_reg);
+  iommu_wait_op(drv, [&] { return !vtd::pmen::prs.test(iommu.reg.readl(vtd::pmen_reg)); });
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: init_translation_status()
+void init_translation_status(intel_driver& drv, intel_iommu& iommu) {
+  IOMMULAB_CALL(drv.trace, "init_translation_status");
+  const uint32_t gsts = iommu.reg.readl(vtd::gsts_reg);
+  if (vtd::gsts::tes.test(gsts)) iommu.trans_pre_enabled = true;
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: __iommu_flush_context()
+void iommu_flush_context_reg(dmar_state& dmar, intel_iommu& iommu, domain_id did,
+                             uint16_t source_id, uint8_t function_mask,
+                             vtd::context_granularity type) {
+  IOMMULAB_CALL(dmar.trace, "__iommu_flush_context");
+  uint64_t val = vtd::ccmd::icc.mask() | vtd::ccmd::cirg.make(static_cast<uint64_t>(type));
+  switch (type) {
+    case vtd::context_granularity::global:
+      break;
+    case vtd::context_granularity::domain:
+      val |= vtd::ccmd::did.make(did.value());
+      break;
+    case vtd::context_granularity::device:
+      val |= vtd::ccmd::did.make(did.value()) | vtd::ccmd::sid.make(source_id) |
+             vtd::ccmd::fm.make(function_mask);
+      break;
+    case vtd::context_granularity::none:
+      throw kernel_bug("__iommu_flush_context: no granularity");
+  }
+  spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
+  iommu.reg.writeq(val, vtd::ccmd_reg);
+  iommu_wait_op(dmar, [&] { return !vtd::ccmd::icc.test(iommu.reg.readq(vtd::ccmd_reg)); });
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: __iommu_flush_iotlb()
+void iommu_flush_iotlb_reg(dmar_state& dmar, intel_iommu& iommu, domain_id did, uint64_t addr,
+                           unsigned size_order, vtd::iotlb_granularity type) {
+  IOMMULAB_CALL(dmar.trace, "__iommu_flush_iotlb");
+  const uint32_t tlb_offset = iommu.ecap.iotlb_offset();
+  uint64_t val = vtd::iotlb::ivt.mask() | vtd::iotlb::iirg.make(static_cast<uint64_t>(type));
+  uint64_t val_iva = 0;
+  switch (type) {
+    case vtd::iotlb_granularity::global:
+      break;
+    case vtd::iotlb_granularity::page:
+      val_iva = size_order | addr;
+      [[fallthrough]];
+    case vtd::iotlb_granularity::domain:
+      val |= vtd::iotlb::did.make(did.value());
+      break;
+    case vtd::iotlb_granularity::none:
+      throw kernel_bug("__iommu_flush_iotlb: no granularity");
+  }
+  if (iommu.cap.write_drain()) val |= vtd::iotlb::dw.mask();
+
+  {
+    spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
+    if (val_iva != 0) iommu.reg.writeq(val_iva, tlb_offset + vtd::iva_reg_relative);
+    iommu.reg.writeq(val, tlb_offset + vtd::iotlb_reg_relative);
+    iommu_wait_op(dmar, [&] {
+      val = iommu.reg.readq(tlb_offset + vtd::iotlb_reg_relative);
+      return !vtd::iotlb::ivt.test(val);
+    });
+  }
+  const uint64_t performed = vtd::iotlb::iaig.get(val);
+  if (performed == 0) dmar.pr.err("Flush IOTLB failed");
+  if (performed != static_cast<uint64_t>(type)) {
+    dmar.pr.debug("TLB flush request %x, actual %x", static_cast<uint64_t>(type), performed);
+  }
+}
+
+}  // namespace iommulab::v4_4

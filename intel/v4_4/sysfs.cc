@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "intel/v4_4/sysfs.h"
+
+#include <vector>
+
+#include "absl/strings/str_format.h"
+
+namespace iommulab::v4_4 {
+
+void intel_iommu_create_sysfs(intel_driver& drv, intel_iommu& iommu) {
+  tracer& trace = drv.trace;
+  const std::vector<iommu_attribute> attributes = {
+      {"version",
+       [&trace, &iommu] {
+         IOMMULAB_CALL(trace, "intel_iommu_show_version");
+         const uint32_t ver = iommu.reg.readl(vtd::ver_reg);
+         return absl::StrFormat("%d:%d\n", vtd::ver::max.get(ver), vtd::ver::min.get(ver));
+       }},
+      {"address", [&iommu] { return absl::StrFormat("%x\n", iommu.reg_phys.value()); }},
+      {"cap", [&iommu] { return absl::StrFormat("%x\n", iommu.cap.value()); }},
+      {"ecap", [&iommu] { return absl::StrFormat("%x\n", iommu.ecap.value()); }},
+      {"domains_supported",
+       [&iommu] { return absl::StrFormat("%d\n", iommu.cap.number_of_domains()); }},
+      {"domains_used",
+       [&drv, &iommu] {
+         IOMMULAB_CALL(drv.trace, "intel_iommu_show_ndoms_used");
+         return absl::StrFormat("%d\n", domains_of(drv, iommu).domain_ids.taken());
+       }},
+  };
+  iommu.iommu_dev = iommu_device_create(drv.host.iommu, iommu.name, "intel-iommu", attributes);
+}
+
+}  // namespace iommulab::v4_4

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Domains: their ids, which are each unit's own and few, who counts on them, and their end.
+#include "intel/v4_4/domain.h"
+
+#include "intel/expect.h"
+#include "intel/v4_4/device.h"
+#include "intel/v4_4/page_table.h"
+#include "platform/machine/builtin.h"
+
+namespace iommulab::test::domain_test {
+namespace {
+
+using namespace v4_4;
+
+intel_iommu& first_unit(system& s) {
+  return *s.driver().dmar_drhd_units.front().iommu;
+}
+
+/// A machine with `count` network functions from 01:00.0 on (a root bus of their own), and a unit
+/// of `domains` domain ids.
+machine_config with_functions(unsigned count, uint32_t domains) {
+  small_machine m;
+  m.set_cap(default_cap().set_number_of_domains(domains));
+  m.roots.push_back({0, 1});
+  for (unsigned i = 0; i < count; ++i) {
+    m.add_function(
+        function_builder(at(1, i / 8, i % 8), 0x8086, 0x10d3, 0x020000).multifunction().build());
+  }
+  return m.build();
+}
+constexpr source_id function_of(unsigned i) {
+  return at(1, i / 8, i % 8);
+}
+
+void expect_nothing_leaked(system& s) {
+  EXPECT_EQ(s.k().pages().live_pages(), s.reachable_pages());
+  EXPECT_EQ(s.k().slab().live(), s.reachable_objects());
+  EXPECT_TRUE(s.k().pages().diagnoses().empty());
+}
+
+// CAP.ND = 0: sixteen ids, the first of which is never given out (iommu_init_domains()).
+// The ids below 64 that are taken.
+std::vector<uint32_t> ids_used(system& s) {
+  std::vector<uint32_t> used;
+  for (uint32_t id = 0; id < 64; ++id) {
+    if (s.driver().domains[0].domain_ids.is_taken(id)) used.push_back(id);
+  }
+  return used;
+}
+
+TEST(domain_ids, run_out_with_a_message_and_nothing_left_behind) {
+  system s(with_functions(20, 16));
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  intel_driver& drv = s.driver();
+  for (unsigned i = 0; i < 15; ++i) {
+    dmar_domain* domain = get_domain_for_dev(drv, s.function(function_of(i)).dev, 48);
+    ASSERT_NE(domain, nullptr);
+    EXPECT_EQ(s.context_of(function_of(i)).domain(), i + 1);
+    EXPECT_EQ(get_iommu_domain(drv, first_unit(s), static_cast<uint16_t>(i + 1)), domain);
+  }
+  const uint64_t domains = drv.live_domains();
+  for (unsigned i = 15; i < 20; ++i) {
+    device& dev = s.function(function_of(i)).dev;
+    EXPECT_EQ(get_domain_for_dev(drv, dev, 48), nullptr);
+    EXPECT_EQ(dev.archdata_iommu, nullptr);
+    EXPECT_FALSE(s.context_of(function_of(i)).present());
+  }
+  EXPECT_EQ(s.logged("DMAR: dmar0: No free domain ids"), 5);
+  EXPECT_EQ(drv.live_domains(), domains);
+  expect_nothing_leaked(s);
+
+  // An id that comes free is the next one's: find_first_zero_bit().
+  domain_exit(drv, find_domain(drv, s.function(function_of(6)).dev));
+  ASSERT_NE(get_domain_for_dev(drv, s.function(function_of(17)).dev, 48), nullptr);
+  EXPECT_EQ(s.context_of(function_of(17)).domain(), 7u);
+  EXPECT_FALSE(s.context_of(function_of(6)).present());
+  expect_nothing_leaked(s);
+}
+
+// set_iommu_domain(): a second-level table of 256 entries is made when its first id comes.
+TEST(domain_ids, from_256_on_are_kept_in_further_tables) {
+  system s(with_functions(256, 1024));
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  intel_driver& drv = s.driver();
+  intel_iommu& iommu = first_unit(s);
+  for (unsigned i = 0; i < 255; ++i) {
+    ASSERT_NE(get_domain_for_dev(drv, s.function(function_of(i)).dev, 48), nullptr);
+  }
+  EXPECT_EQ(domains_of(drv, iommu).domains[1], nullptr);
+  EXPECT_EQ(get_iommu_domain(drv, iommu, 256), nullptr);
+  dmar_domain* last = get_domain_for_dev(drv, s.function(function_of(255)).dev, 48);
+  ASSERT_NE(last, nullptr);
+  EXPECT_EQ(last->iommu_did[0], 256);
+  ASSERT_NE(domains_of(drv, iommu).domains[1], nullptr);
+  EXPECT_EQ(get_iommu_domain(drv, iommu, 256), last);
+  EXPECT_EQ(get_iommu_domain(drv, iommu, 257), nullptr);
+  EXPECT_EQ(s.context_of(function_of(255)).domain(), 256u);
+  expect_nothing_leaked(s);
+  domain_exit(drv, last);
+  EXPECT_EQ(get_iommu_domain(drv, iommu, 256), nullptr);
+  expect_nothing_leaked(s);
+}
+
+// When that table cannot be had the kernel warns and goes on: the id is taken and in use, but the
+// domain is not found by it (its device-TLBs are not flushed then).
+TEST(domain_ids, whose_table_cannot_be_had_are_used_all_the_same) {
+  system s(with_functions(256, 1024));
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  intel_driver& drv = s.driver();
+  for (unsigned i = 0; i < 255; ++i) {
+    ASSERT_NE(get_domain_for_dev(drv, s.function(function_of(i)).dev, 48), nullptr);
+  }
+  device& dev = s.function(function_of(255)).dev;
+  dmar_domain* domain = alloc_domain(drv, 0);
+  ASSERT_EQ(domain_init(drv, *domain, first_unit(s), 48), 0);
+  s.k().slab().fail_at(2);  // the membership, then the table
+  EXPECT_EQ(domain_add_dev_info(drv, *domain, dev), 0);
+  EXPECT_TRUE(s.log_contains("cut here"));
+  EXPECT_EQ(get_iommu_domain(drv, first_unit(s), 256), nullptr);
+  EXPECT_EQ(s.context_of(function_of(255)).domain(), 256u);
+  domain_exit(drv, domain);
+  expect_nothing_leaked(s);
+}
+
+// domain_attach_iommu(), domain_detach_iommu(): one id a unit however many devices, given back by
+// the last one to leave.
+TEST(domain_counts, devices_of_one_unit_share_an_id) {
+  system s(with_functions(3, 16));
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  intel_driver& drv = s.driver();
+  dmar_domain* domain = get_domain_for_dev(drv, s.function(function_of(0)).dev, 48);
+  ASSERT_NE(domain, nullptr);
+  for (unsigned i = 1; i < 3; ++i) {
+    EXPECT_EQ(domain_add_dev_info(drv, *domain, s.function(function_of(i)).dev), 0);
+    EXPECT_EQ(s.context_of(function_of(i)).domain(), 1u);
+    EXPECT_EQ(s.context_of(function_of(i)).table(), s.context_of(function_of(0)).table());
+  }
+  EXPECT_EQ(domain->iommu_refcnt[0], 3u);
+  EXPECT_EQ(domain->iommu_count, 3);
+  for (unsigned left = 2; left <= 2; --left) {
+    EXPECT_EQ(ids_used(s), (std::vector<uint32_t>{0, 1}))
+        << "id 1 is taken while " << left + 1 << " use it";
+    dmar_remove_one_dev_info(drv, s.function(function_of(left)).dev);
+    EXPECT_EQ(domain->iommu_refcnt[0], left);
+    EXPECT_EQ(domain->iommu_count, static_cast<int>(left));
+  }
+  EXPECT_EQ(ids_used(s), std::vector<uint32_t>{0});
+  EXPECT_EQ(domain->iommu_did[0], 0);
+  EXPECT_EQ(get_iommu_domain(drv, first_unit(s), 1), nullptr);
+  domain_exit(drv, domain);
+  expect_nothing_leaked(s);
+}
+
+// A device that has a domain does not get another one (dmar_insert_one_dev_info()).
+TEST(domain_counts, a_device_is_in_one_domain_only) {
+  system s(with_functions(2, 16));
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  intel_driver& drv = s.driver();
+  device& dev = s.function(function_of(0)).dev;
+  dmar_domain* first = get_domain_for_dev(drv, dev, 48);
+  EXPECT_EQ(get_domain_for_dev(drv, dev, 48), first);
+  dmar_domain* second = get_domain_for_dev(drv, s.function(function_of(1)).dev, 48);
+  EXPECT_EQ(domain_add_dev_info(drv, *second, dev), -EBUSY);
+  EXPECT_EQ(find_domain(drv, dev), first);
+  EXPECT_EQ(second->iommu_count, 1);
+  expect_nothing_leaked(s);
+}
+
+// Conventional functions behind a PCIe-to-PCI bridge appear as device 0 of its secondary bus
+// (PCI Express to PCI Bridge 2.3): that alias is a member without a device, and both functions
+// find the same domain through it.
+TEST(domain_counts, functions_behind_a_bridge_share_a_domain_through_their_alias) {
+  constexpr size_t everything = 3;
+  system s(server_machine());
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  intel_driver& drv = s.driver();
+  device& alias = s.function(at(7, 0)).dev;
+  device& other = s.function(at(7, 1)).dev;
+  dmar_domain* domain = get_domain_for_dev(drv, other, 48);
+  ASSERT_NE(domain, nullptr);
+  EXPECT_EQ(domain->iommu_refcnt[everything], 2u);
+  EXPECT_EQ(alias.archdata_iommu, nullptr);
+  EXPECT_TRUE(s.context_of(at(7, 0), everything).present());
+  EXPECT_TRUE(s.context_of(at(7, 1), everything).present());
+  // 07:00.0 is its own alias: it steps into the membership that is there.
+  EXPECT_EQ(get_domain_for_dev(drv, alias, 48), domain);
+  EXPECT_EQ(domain->iommu_refcnt[everything], 2u);
+  expect_nothing_leaked(s);
+  domain_exit(drv, domain);
+  for (device* dev : {&alias, &other}) EXPECT_EQ(dev->archdata_iommu, nullptr);
+  EXPECT_FALSE(s.context_of(at(7, 0), everything).present());
+  EXPECT_FALSE(s.context_of(at(7, 1), everything).present());
+  expect_nothing_leaked(s);
+}
+
+// domain_exit(): devices, ids, I/O addresses, every table.
+TEST(domain_exit, gives_everything_back) {
+  system s(with_functions(2, 16));
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  intel_driver& drv = s.driver();
+  // The bus's context table stays once it is there.
+  domain_exit(drv, get_domain_for_dev(drv, s.function(function_of(0)).dev, 48));
+  const uint64_t pages = s.k().pages().live_pages();
+  const int64_t objects = s.k().slab().live();
+
+  dmar_domain* domain = get_domain_for_dev(drv, s.function(function_of(0)).dev, 48);
+  ASSERT_EQ(domain_add_dev_info(drv, *domain, s.function(function_of(1)).dev), 0);
+  for (const uint64_t pfn : {0x1ull, 0x200ull, 0x3ffffull, 0x40000ull, 0x7ffffffull}) {
+    ASSERT_NE(reserve_iova(domain->iovad, pfn, pfn), nullptr);
+    ASSERT_EQ(domain_pfn_mapping(drv, *domain, pfn, 0x100, 1, dma_pte_read), 0);
+  }
+  EXPECT_GT(s.k().pages().live_pages(), pages);
+  expect_nothing_leaked(s);
+  domain_exit(drv, domain);
+  EXPECT_EQ(s.k().pages().live_pages(), pages);
+  EXPECT_EQ(s.k().slab().live(), objects);
+  EXPECT_EQ(drv.live_domains(), 0u);
+  EXPECT_EQ(ids_used(s), std::vector<uint32_t>{0});
+  EXPECT_TRUE(s.k().pages().diagnoses().empty());
+}
+
+TEST(domain_exit, takes_a_null_pointer) {
+  system s(with_functions(1, 16));
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  domain_exit(s.driver(), nullptr);
+  expect_nothing_leaked(s);
+}
+
+// domain_init(): the width is the smaller of what is asked and MGAW, rounded up to a table width
+// that the unit has (3.4.2, SAGAW); -ENODEV when none is wide enough.
+TEST(domain_width, follows_mgaw_and_sagaw) {
+  struct width_case {
+    uint8_t sagaw;
+    unsigned mgaw;
+    int asked;
+    int gaw;
+    int agaw;
+  };
+  const width_case cases[] = {{0b00010, 39, 48, 39, 1}, {0b00100, 48, 48, 48, 2},
+                              {0b00100, 39, 48, 39, 2}, {0b00110, 36, 48, 36, 1},
+                              {0b00110, 48, 40, 40, 2}, {0b01100, 52, 57, 52, 3},
+                              {0b00110, 48, 30, 30, 1}};
+  for (const width_case& c : cases) {
+    small_machine m;
+    m.set_cap(default_cap().set_sagaw(c.sagaw).set_max_guest_address_width(c.mgaw));
+    machine_config config = m.build();
+    system s(config);
+    ASSERT_EQ(s.boot().intel_iommu_init, 0);
+    dmar_domain* domain = alloc_domain(s.driver(), 0);
+    ASSERT_EQ(domain_init(s.driver(), *domain, first_unit(s), c.asked), 0);
+    EXPECT_EQ(domain->gaw, c.gaw);
+    EXPECT_EQ(domain->agaw, c.agaw);
+    domain_exit(s.driver(), domain);
+    expect_nothing_leaked(s);
+  }
+  // Asked for 48 bits of a unit whose guest width says 48 and whose tables end at 39: no hardware
+  // is built so, and 4.4 oopses on the domain that has no table.
+  system s(small_machine().build());
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  first_unit(s).cap.set_max_guest_address_width(48);
+  EXPECT_EQ(get_domain_for_dev(s.driver(), s.function(nic).dev, 48), nullptr);
+  expect_nothing_leaked(s);
+}
+
+}  // namespace
+}  // namespace iommulab::test::domain_test

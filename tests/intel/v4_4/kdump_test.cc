@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Start-up over a unit that is translating already: a crashed kernel's, whose tables are taken
+// over (elfcorehdr= on the command line), or firmware's.
+#include "intel/expect.h"
+#include "intel/v4_4/device.h"
+
+namespace iommulab::test::kdump_test {
+namespace {
+
+using namespace v4_4;
+
+using ::testing::Each;
+using ::testing::ElementsAreArray;
+
+constexpr std::string_view crash_line = "intel_iommu=on elfcorehdr=0x1000000";
+constexpr source_id disk = at(5, 2);
+
+/// What another kernel left: tables below 2 MiB, out of the page allocator's reach, and TE on.
+class old_kernel {
+ public:
+  static constexpr uint64_t root = 0x100000;
+  static constexpr uint64_t contexts_0 = 0x101000;  // bus 0
+  static constexpr uint64_t contexts_5 = 0x102000;  // bus 5
+  static constexpr uint64_t page_tables = 0x103000;
+  static constexpr unsigned nic_domain = 7;
+  static constexpr unsigned disk_domain = 300;
+  static constexpr uint64_t mapped = 0x12345000;
+  static constexpr uint64_t memory = 0x180000;
+
+  explicit old_kernel(system& s) : s_(s) {
+    EXPECT_TRUE(s.k().pages().reserve(phys_addr(root), 0x100000).ok());
+    set_bus(0, contexts_0);
+    set_bus(5, contexts_5);
+    // Three levels to one page (9.3, 9.8).
+    s.word(page_tables) = (page_tables + 0x1000) | 3;
+    s.word(page_tables + 0x1000 + (mapped >> 21 & 0x1ff) * 8) = (page_tables + 0x2000) | 3;
+    s.word(page_tables + 0x2000 + (mapped >> 12 & 0x1ff) * 8) = memory | 3;
+    set_context(contexts_0, nic, nic_domain);
+    set_context(contexts_5, disk, disk_domain);
+  }
+
+  void set_bus(uint64_t bus, uint64_t contexts) { s_.word(root + bus * 16) = contexts | 1; }
+  void set_context(uint64_t contexts, source_id id, uint64_t domain) {
+    constexpr uint64_t width_39 = 1;
+    s_.word(contexts + id.devfn * uint64_t{16} + 8) = domain << 8 | width_39;
+    s_.word(contexts + id.devfn * uint64_t{16}) = page_tables | 1;
+  }
+  /// Switches the unit on, the way 10.4.4 wants it.
+  void run(uint64_t rtaddr = root) {
+    s_.unit().write64(r_rtaddr, rtaddr);
+    s_.unit().write32(r_gcmd, srtp);
+    s_.unit().write64(r_ccmd, uint64_t{1} << 63 | uint64_t{1} << 61);
+    s_.unit().write64(0xf8, uint64_t{1} << 63 | uint64_t{1} << 60);
+    s_.unit().write32(r_gcmd, te);
+    ASSERT_NE(s_.unit().read32(r_gsts) & te, 0u);
+  }
+
+ private:
+  system& s_;
+};
+
+bool translating(system& s) {
+  return (s.unit().peek(vtd_register::gsts) & te) != 0;
+}
+
+bool id_taken(system& s, unsigned did) {
+  return s.driver().domains[0].domain_ids.is_taken(did);
+}
+
+small_machine machine() {
+  small_machine m;
+  m.add_function(isa_bridge());
+  return m;
+}
+
+// Linux v4.4 intel-iommu.c: copy_translation_tables(), copy_context_table(): a copy of each context
+// table under a new root, bit 67 set in every present entry, its domain id taken.
+TEST(kdump, copies_context_tables_and_marks_every_entry) {
+  system s(machine().build(), std::string(crash_line));
+  old_kernel old(s);
+  old.run();
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+
+  EXPECT_NE(s.root_table(), old_kernel::root);
+  for (const auto& [id, domain] :
+       {std::pair(nic, old_kernel::nic_domain), std::pair(disk, old_kernel::disk_domain)}) {
+    const system::context entry = s.context_of(id);
+    EXPECT_EQ(entry.lo, old_kernel::page_tables | 1);
+    EXPECT_EQ(entry.domain(), domain);
+    EXPECT_EQ(entry.width_code(), 1u);
+    EXPECT_TRUE(entry.copied());
+    EXPECT_TRUE(id_taken(s, domain));
+  }
+  EXPECT_FALSE(id_taken(s, 8));
+  EXPECT_FALSE(s.context_of(at(0, 4)).present());
+  EXPECT_FALSE(s.context_of(at(6, 0)).present());
+  EXPECT_EQ(s.word(old_kernel::contexts_0 + nic.devfn * uint64_t{16} + 8) & 8, 0u)
+      << "the old kernel's table is only read";
+}
+
+// init_dmars(): with translation_pre_enabled() the last loop does not enable, and nothing disables;
+// alloc_iommu() took TE into gcmd, so no command loses it.
+TEST(kdump, never_stops_translating) {
+  system s(machine().build(), std::string(crash_line));
+  old_kernel old(s);
+  old.run();
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+
+  EXPECT_TRUE(translating(s));
+  const std::vector<uint64_t> commands = s.written(r_gcmd);
+  EXPECT_THAT(commands, ElementsAreArray({te | qie, te | qie | srtp}));
+
+  const intel_iommu& iommu = *s.driver().dmar_drhd_units.front().iommu;
+  const sequence expected = chain({no_faults(),
+                                   enable_queue(iommu.qi->desc_phys.value(), te),
+                                   {read4(r_gsts), read8(r_rtaddr)},
+                                   set_root(iommu.root_entry_phys.value(), te | qie),
+                                   {submit(1), submit(2)},
+                                   set_interrupt(s, 0),
+                                   disable_protected_memory()});
+  EXPECT_EQ(s.accesses("dmar0", "init_dmars"), expected);
+}
+
+// The device goes on with its DMA as if nothing had happened.
+TEST(kdump, old_mappings_stay_in_force) {
+  system s(machine().build(), std::string(crash_line));
+  old_kernel old(s);
+  old.run();
+  const dma_translation before = s.dma(nic, old_kernel::mapped + 0x10);
+  ASSERT_TRUE(before.ok());
+  EXPECT_EQ(before.address, old_kernel::memory + 0x10);
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  for (const source_id id : {nic, disk}) {
+    const dma_translation after = s.dma(id, old_kernel::mapped + 0x10, dma_access::write);
+    EXPECT_EQ(after.outcome, dma_outcome::translated);
+    EXPECT_EQ(after.address, old_kernel::memory + 0x10);
+  }
+}
+
+// init_dmars(), "goto domains_done": no RMRR, no ISA mapping, no pass-through at boot.
+TEST(kdump, assigns_no_device_at_boot) {
+  for (const char* more : {"", " iommu=pt"}) {
+    system s(machine().build(), std::string(crash_line) + more);
+    old_kernel old(s);
+    old.run();
+    ASSERT_EQ(s.boot().intel_iommu_init, 0);
+    EXPECT_EQ(s.logged("DMAR: Setting RMRR:"), 0);
+    EXPECT_EQ(s.logged("DMAR: Prepare 0-16MiB unity mapping for LPC"), 0);
+    for (const source_id id : {nic, at(0, 0x1f), at(0, 0)}) {
+      EXPECT_EQ(s.function(id).dev.archdata_iommu, nullptr);
+    }
+    EXPECT_EQ(s.logged("DMAR: Translation already enabled - trying to copy translation structures"),
+              1);
+    EXPECT_EQ(s.logged("DMAR: Copied translation tables from previous kernel for dmar0"), 1);
+  }
+}
+
+// context_present(): a copied entry counts as absent, so the driver that comes gets its own domain
+// under an id that no copied entry has. 4.4 does not flush the old entry (4.12 does).
+TEST(kdump, a_driver_that_takes_its_device_replaces_the_copied_entry) {
+  system s(machine().build(), std::string(crash_line));
+  old_kernel old(s);
+  old.set_context(old_kernel::contexts_0, at(0, 9), 1);  // ids 1 and 7 are taken
+  old.run();
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  dmar_domain* domain = get_domain_for_dev(s.driver(), s.function(nic).dev, 48);
+  ASSERT_NE(domain, nullptr);
+  const system::context entry = s.context_of(nic);
+  EXPECT_FALSE(entry.copied());
+  EXPECT_EQ(entry.domain(), 2u);
+  EXPECT_NE(entry.table(), old_kernel::page_tables);
+  EXPECT_TRUE(s.context_of(disk).copied());
+}
+
+struct failing_copy {
+  const char* what;
+  uint64_t rtaddr;
+};
+class kdump_failure : public ::testing::TestWithParam<failing_copy> {};
+
+// copy_translation_tables(): another kind of root table (bit 11 of RTADDR differs from ECAP.ECS),
+// no root table at all, or one that is not in memory. init_dmars() then switches translation off
+// and goes on with an empty table, and devices are assigned as ever.
+TEST_P(kdump_failure, falls_back_to_an_empty_table) {
+  system s(machine().build(), std::string(crash_line));
+  old_kernel old(s);
+  old.run(GetParam().rtaddr);
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  EXPECT_EQ(s.logged("DMAR: Failed to copy translation tables from previous kernel for dmar0"), 1);
+  EXPECT_EQ(s.logged("DMAR: Copied translation tables from previous kernel for dmar0"), 0);
+  EXPECT_THAT(s.written(r_gcmd), ElementsAreArray({te | qie, qie, qie | srtp, qie | te}));
+  EXPECT_TRUE(translating(s));
+  EXPECT_FALSE(s.context_of(nic).present());
+  EXPECT_TRUE(s.context_of(at(0, 0x1f)).present());
+  EXPECT_EQ(s.logged("DMAR: Setting RMRR:"), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    reasons, kdump_failure,
+    ::testing::Values(failing_copy{"extended_root_table", old_kernel::root | 1u << 11},
+                      failing_copy{"no_root_table", 0},
+                      failing_copy{"root_table_outside_of_memory", 0x7000000000}),
+    [](const auto& test_case) { return std::string(test_case.param.what); });
+
+// The same when the list of copied tables cannot be allocated: kzalloc() of ctxt_tbls.
+TEST(kdump, falls_back_when_memory_runs_out) {
+  // Count the allocations up to the copy with a run that passes.
+  for (uint64_t n = 1;; ++n) {
+    ASSERT_LT(n, 100u) << "no allocation failed inside copy_translation_tables()";
+    system s(machine().build(), std::string(crash_line));
+    old_kernel old(s);
+    old.run();
+    s.k().slab().fail_at(n);
+    s.boot();
+    if (!s.log_contains("Failed to copy translation tables")) continue;
+    EXPECT_EQ(s.outcome.intel_iommu_init, 0);
+    EXPECT_THAT(s.written(r_gcmd), ElementsAreArray({te | qie, qie, qie | srtp, qie | te}));
+    return;
+  }
+}
+
+// copy_context_table() failing for one bus costs that bus only: the loop goes on, and the whole
+// still counts as copied.
+TEST(kdump, a_context_table_that_cannot_be_copied_leaves_its_bus_out) {
+  system s(machine().build(), std::string(crash_line));
+  old_kernel old(s);
+  old.set_bus(5, 0x7000000000);
+  old.run();
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  EXPECT_EQ(s.logged("DMAR: dmar0: Failed to copy context table for bus 5"), 1);
+  EXPECT_EQ(s.logged("DMAR: Copied translation tables from previous kernel for dmar0"), 1);
+  EXPECT_TRUE(s.context_of(nic).copied());
+  EXPECT_FALSE(s.context_of(disk).present());
+  EXPECT_TRUE(translating(s));
+}
+
+TEST(kdump, a_page_that_cannot_be_had_leaves_its_bus_out) {
+  // Pages in order: queue, status words, root table, then one context table a bus.
+  for (const auto& [n, lost, kept] : {std::tuple(4, nic, disk), std::tuple(5, disk, nic)}) {
+    system s(machine().build(), std::string(crash_line));
+    old_kernel old(s);
+    old.run();
+    s.k().pages().fail_at(static_cast<uint64_t>(n));
+    ASSERT_EQ(s.boot().intel_iommu_init, 0);
+    EXPECT_EQ(
+        s.logged("DMAR: dmar0: Failed to copy context table for bus " + std::to_string(lost.bus)),
+        1);
+    EXPECT_FALSE(s.context_of(lost).present());
+    EXPECT_TRUE(s.context_of(kept).copied());
+    EXPECT_EQ(s.k().pages().live_pages(), s.reachable_pages());
+  }
+}
+
+// Out of kdump nobody's DMA has to go on: init_dmars() switches off what firmware left on.
+TEST(kdump, translation_left_on_by_firmware_is_switched_off_first) {
+  system s(machine().build());
+  old_kernel old(s);
+  old.run();
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  EXPECT_EQ(s.logged("DMAR: Translation was enabled for dmar0 but we are not in kdump mode"), 1);
+  EXPECT_EQ(s.logged("DMAR: Translation already enabled - trying to copy translation structures"),
+            0);
+  EXPECT_THAT(s.written(r_gcmd), ElementsAreArray({te | qie, qie, qie | srtp, qie | te}));
+  EXPECT_FALSE(s.context_of(nic).present());
+}
+
+}  // namespace
+}  // namespace iommulab::test::kdump_test
