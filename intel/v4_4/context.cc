@@ -68,9 +68,9 @@ std::optional<phys_addr> pgd_for_width(const intel_driver& drv, const dmar_domai
 // Linux v4.4 drivers/iommu/intel-iommu.c: domain_context_mapping_one()
 int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu,
                                uint8_t bus, uint8_t devfn) {
-  IOMMULAB_CALL(drv.trace, "domain_context_mapping_one");
   const source_id id{iommu.segment, bus, devfn};
-  IOMMULAB_NOTE(drv.trace, "domain_context_mapping_one %s", to_short_string(id));
+  IOMMULAB_CALL(drv.trace, "domain_context_mapping_one", {"", to_short_string(id)});
+  IOMMULAB_NOTE_CALL(drv.trace, "domain_context_mapping_one");
   const uint16_t did = domain.iommu_did[iommu.seq_id];
   if (did == 0) drv.env.log.warn_on("domain_context_mapping_one");
   drv.pr.debug("Set context mapping for %02x:%02x.%d", bus, id.device(), id.function());

@@ -170,8 +170,8 @@ void free_domain_mem(intel_driver& drv, dmar_domain* domain) {
 }
 
 int domain_init(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu, int guest_width) {
-  IOMMULAB_CALL(drv.trace, "domain_init");
-  IOMMULAB_NOTE(drv.trace, "domain_init guest_width=%d", guest_width);
+  IOMMULAB_CALL(drv.trace, "domain_init", {"guest_width", guest_width});
+  IOMMULAB_NOTE_CALL(drv.trace, "domain_init");
   begin_address_space(drv, domain);
   guest_width = std::min(guest_width, static_cast<int>(iommu.cap.max_guest_address_width()));
   domain.gaw = guest_width;

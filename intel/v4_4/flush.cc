@@ -34,9 +34,9 @@ void iommu_flush_dev_iotlb(intel_driver& drv, dmar_domain& domain, uint64_t addr
 
 void iommu_flush_iotlb_psi(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain, uint64_t pfn,
                            uint64_t pages, bool ih, bool map) {
-  IOMMULAB_CALL(drv.trace, "iommu_flush_iotlb_psi");
-  IOMMULAB_NOTE(drv.trace, "iommu_flush_iotlb_psi pfn=0x%x pages=%d ih=%d map=%d", pfn, pages, ih,
-                map);
+  IOMMULAB_CALL(drv.trace, "iommu_flush_iotlb_psi", {"pfn", pfn},
+                {"pages", static_cast<int64_t>(pages)}, {"ih", ih}, {"map", map});
+  IOMMULAB_NOTE_CALL(drv.trace, "iommu_flush_iotlb_psi");
   bug_on(pages == 0, "iommu_flush_iotlb_psi: no pages");
   const unsigned mask = static_cast<unsigned>(std::bit_width(pages - 1));  // rounded up
   const uint64_t addr = pfn << page_shift;

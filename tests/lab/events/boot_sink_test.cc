@@ -6,7 +6,7 @@
 
 #include "gtest/gtest.h"
 
-namespace iommulab {
+namespace iommulab::boot_sink_test {
 namespace {
 
 /// A run of `body` under the sink's eyes.
@@ -80,4 +80,4 @@ TEST(boot_sink_test, a_function_that_an_exception_leaves_has_not_returned) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::boot_sink_test

@@ -12,7 +12,7 @@
 #include "kernel/kernel.h"
 #include "platform/machine/builtin.h"
 
-namespace iommulab {
+namespace iommulab::held_run_test {
 namespace {
 
 // --- the run itself ----------------------------------------------------------------------------
@@ -236,4 +236,4 @@ TEST(two_systems, side_by_side_do_what_each_does_alone) {
 }
 
 }  // namespace
-}  // namespace iommulab
+}  // namespace iommulab::held_run_test

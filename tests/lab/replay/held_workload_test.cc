@@ -13,23 +13,23 @@
 #include "lab/replay/table_dump.h"
 #include "lab/replay/workload_run.h"
 
-namespace iommulab::verify {
+namespace iommulab::verify::held_workload_test {
 namespace {
 
 constexpr const char* capture = "boot/default.calls";
 constexpr size_t step = 1000;
 
 /// What a system has come to.
-struct system_state {
+struct run_state {
   std::vector<std::string> tables;
   std::vector<std::string> log;
   uint64_t time_ns = 0;
 
-  bool operator==(const system_state&) const = default;
+  bool operator==(const run_state&) const = default;
 };
 
-system_state state_of(kernel& system) {
-  system_state state;
+run_state state_of(kernel& system) {
+  run_state state;
   std::optional<uint64_t> root;
   for (const auto& unit : system.units()) {
     if (const auto latched = latched_root_table(*unit)) root = latched->value();
@@ -56,7 +56,7 @@ class keeper : public trace_sink {
   }
   std::vector<trace_event> events;
   size_t look_at = 0;  ///< events until then
-  system_state state;
+  run_state state;
 
  private:
   kernel* system_ = nullptr;
@@ -87,7 +87,7 @@ std::vector<std::string> outcomes_of(const absl::StatusOr<std::vector<class_resu
   return list;
 }
 
-class held_workload_test : public testing::Test {
+class a_recorded_workload : public testing::Test {
  protected:
   void SetUp() override {
     if (capture_path(capture).empty()) GTEST_SKIP() << "no captures; set IOMMULAB_GOLDEN";
@@ -103,7 +103,7 @@ class held_workload_test : public testing::Test {
   std::unique_ptr<capture_folder> folder_;
 };
 
-TEST_F(held_workload_test, held_at_every_thousandth_event_it_ends_as_an_undisturbed_one) {
+TEST_F(a_recorded_workload, held_at_every_thousandth_event_it_ends_as_an_undisturbed_one) {
   keeper whole;
   const std::vector<std::string> results =
       outcomes_of(run([&](kernel& system) { whole.watch(system); }));
@@ -118,7 +118,7 @@ TEST_F(held_workload_test, held_at_every_thousandth_event_it_ends_as_an_undistur
   last.events.clear();
 
   comparer compares(whole.events);
-  system_state state;
+  run_state state;
   kernel* system = nullptr;
   std::vector<trace_subscription> subscriptions;
   std::vector<std::string> held_results;
@@ -148,7 +148,7 @@ TEST_F(held_workload_test, held_at_every_thousandth_event_it_ends_as_an_undistur
   EXPECT_TRUE(state == last.state);
 }
 
-TEST_F(held_workload_test, dropped_at_a_thousandth_event_it_leaves_nothing_behind) {
+TEST_F(a_recorded_workload, dropped_at_a_thousandth_event_it_leaves_nothing_behind) {
   constexpr size_t runs = 5;
   for (size_t i = 1; i <= runs; ++i) {
     kernel* system = nullptr;
@@ -177,4 +177,4 @@ TEST_F(held_workload_test, dropped_at_a_thousandth_event_it_leaves_nothing_behin
 }
 
 }  // namespace
-}  // namespace iommulab::verify
+}  // namespace iommulab::verify::held_workload_test

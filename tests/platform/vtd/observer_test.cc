@@ -8,7 +8,7 @@
 #include "machine.h"
 #include "platform/vtd/unit_observer.h"
 
-namespace iommulab::vtd_test {
+namespace iommulab::vtd_test::observer_test {
 namespace {
 
 using testing::ElementsAre;
@@ -362,4 +362,4 @@ TEST(the_trace_of_a_unit, has_registers_caches_and_answers) {
 }
 
 }  // namespace
-}  // namespace iommulab::vtd_test
+}  // namespace iommulab::vtd_test::observer_test
