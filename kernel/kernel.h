@@ -53,7 +53,7 @@ namespace iommulab {
 struct kernel_options {
   std::string command_line;
   /// Page addresses to hand out, in order; empty for the allocator's own choice.
-  std::vector<phys_addr> recorded_pages;
+  std::vector<phys_addr> recorded_pages{};
   /// Check the driver's dealings with the units (platform/vtd/sanitizer), from the first phase on.
   bool sanitize = false;
 };

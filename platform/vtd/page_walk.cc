@@ -207,7 +207,7 @@ iotlb_entry page_walker::walk(const context& ctx, uint64_t address, dma_access a
     }
     table = entry.address().value();
     const auto evicted = structures_.insert(ctx.domain, address, {table, level, rights});
-    tell_cached(observers_, page_cache::paging_structures, {ctx.domain, address, level}, evicted);
+    tell_cached(observers_, page_cache::paging_structures, ctx.domain, address, level, evicted);
   }
 }
 

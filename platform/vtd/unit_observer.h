@@ -19,6 +19,7 @@
 #include "platform/vtd/iotlb.h"
 #include "platform/vtd/paging_structure_cache.h"
 #include "platform/vtd/spec/descriptors.h"
+#include "platform/vtd/spec/entries.h"
 #include "platform/vtd/translation.h"
 
 namespace iommulab {
@@ -124,11 +125,15 @@ class unit_observers {
 };
 using unit_observation = listener_list<unit_observer*>::subscription;
 
-/// A page came into a cache, perhaps in the place of another.
-inline void tell_cached(const unit_observers& observers, page_cache cache, const cached_page& page,
+/// What `address` came to went into a cache, perhaps in the place of something else.
+inline void tell_cached(const unit_observers& observers, page_cache cache, domain_id domain,
+                        uint64_t address, unsigned level,
                         const std::optional<cached_page>& evicted) {
+  if (!observers.any()) [[likely]]
+    return;
   if (evicted) observers.tell(&unit_observer::page_evicted, cache, *evicted);
-  observers.tell(&unit_observer::page_cached, cache, page);
+  const uint64_t first = address & ~(vtd::second_level_entry::span_of(level) - 1);
+  observers.tell(&unit_observer::page_cached, cache, cached_page{domain, first, level});
 }
 
 }  // namespace iommulab

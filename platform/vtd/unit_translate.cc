@@ -127,8 +127,7 @@ dma_translation vtd_unit::translate_by_tables(const dma_request& request, const 
   const bool failed = found.reason() != fault_reason::none;
   if (!failed || (config_.cap.caching_mode() && !found.access_refused())) {
     const auto evicted = caches_.iotlb.insert(ctx.domain, request.address, found);
-    const uint64_t page = request.address & ~mask_below(found.page_bits());
-    tell_cached(observers_, page_cache::iotlb, {ctx.domain, page, found.level()}, evicted);
+    tell_cached(observers_, page_cache::iotlb, ctx.domain, request.address, found.level(), evicted);
   }
   observers_.tell(&unit_observer::translation_used, request, ctx, found, lookup::memory);
   return grants(found, request) ? serve(request, ctx, found, answer_source::tables)
