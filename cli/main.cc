@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // iommulab: one binary, a subcommand a task. Exit status 0 good, 1 a finding, 2 bad use or input.
 #include <cerrno>

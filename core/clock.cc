@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "core/clock.h"
 
 #include <algorithm>
@@ -30,13 +30,29 @@ virtual_timer* virtual_clock::next() const {
   return (kernel_first ? kernel_ : hardware_).begin()->second;
 }
 
+void virtual_clock::fire(virtual_timer& timer) {
+  timer.cancel();
+  timer.function_();
+}
+
+void virtual_clock::fire_hardware() {
+  if (gate_ != nullptr) gate_->hold();
+  while (!hardware_.empty() && hardware_.begin()->first.first <= now_ns_) {
+    fire(*hardware_.begin()->second);
+  }
+  if (gate_ != nullptr) gate_->release();
+}
+
 void virtual_clock::fire_until(uint64_t target) {
   for (virtual_timer* timer = next(); timer != nullptr; timer = next()) {
     const uint64_t expires = timer->key_.first;
     if (expires > target) return;
     now_ns_ = std::max(now_ns_, expires);
-    timer->cancel();
-    timer->function_();
+    if (timer->owner_ == timer_owner::hardware) {
+      fire_hardware();
+    } else {
+      fire(*timer);
+    }
   }
 }
 

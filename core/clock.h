@@ -1,8 +1,12 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Virtual time. It moves only when someone moves it, so a run repeats to the nanosecond.
 // Timers fire inside advance(), in the order of their expiry and, at equal expiry, of arming. The
 // kernel's run from a softirq: while bottom halves are off they wait. Hardware's do not.
+//
+// What hardware does at one instant it does before the processor takes an interrupt: the timers of
+// hardware that are due fire together, and a delivery_gate holds back what they raise until the
+// last of them has run.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +24,16 @@ inline constexpr uint64_t ns_per_jiffy = 4'000'000;
 
 /// Whose time it is that a timer keeps.
 enum class timer_owner : uint8_t { hardware, kernel };
+
+/// The way of interrupts to the processor, for whoever must close it for a while.
+class delivery_gate {
+ public:
+  virtual ~delivery_gate() = default;
+  /// What is raised from now on waits. Holds nest.
+  virtual void hold() = 0;
+  /// The last one lets through what has waited.
+  virtual void release() = 0;
+};
 
 /// A one-shot timer; the kernel's is `struct timer_list`. Destroying it cancels it.
 class virtual_timer {
@@ -61,6 +75,10 @@ class virtual_clock {
   /// The tick count, from 0.
   [[nodiscard]] uint64_t jiffies() const { return now_ns_ / ns_per_jiffy; }
 
+  /// Who holds interrupts back while hardware's timers run; null, as at first, for nobody. The gate
+  /// outlives the clock's use.
+  void set_gate(delivery_gate* gate) { gate_ = gate; }
+
   /// Moves time forward by `ns`, firing each timer that expires on the way at its own time.
   void advance(uint64_t ns);
 
@@ -83,7 +101,11 @@ class virtual_clock {
   /// The timer that is next to fire; null when none may.
   [[nodiscard]] virtual_timer* next() const;
   void fire_until(uint64_t target);
+  static void fire(virtual_timer& timer);
+  /// Fires all of hardware's timers that are due now.
+  void fire_hardware();
 
+  delivery_gate* gate_ = nullptr;
   uint64_t now_ns_ = 0;
   uint64_t armed_ = 0;
   unsigned bh_disabled_ = 0;

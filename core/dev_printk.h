@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // dev_err() and its siblings: a log line about a device, begun with who speaks and of which.
 #pragma once

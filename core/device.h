@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Devices and buses, as far as the IOMMU code looks at them.
 //
@@ -21,6 +21,7 @@
 
 namespace iommulab {
 
+struct acpi_device;
 struct bus_type;
 struct pci_dev;
 struct iommu_group;
@@ -47,7 +48,9 @@ struct device {
   std::string sysfs_path;  ///< "devices/pci0000:00/0000:00:1f.2", from the root of sysfs
   bus_type* bus = nullptr;
   device* parent = nullptr;
-  pci_dev* pci = nullptr;  ///< to_pci_dev(); null when dev_is_pci() is false
+  pci_dev* pci = nullptr;            ///< to_pci_dev(); null when dev_is_pci() is false
+  acpi_device* acpi = nullptr;       ///< to_acpi_device(); null when it is not of the ACPI bus
+  acpi_device* companion = nullptr;  ///< ACPI_COMPANION(); null when has_acpi_companion() is false
   uint64_t dma_mask = 0xffffffff;
   uint64_t coherent_dma_mask = 0xffffffff;
   dma_map_ops* dma_ops = nullptr;              ///< dev->archdata.dma_ops; null for the bus's

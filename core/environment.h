@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What every ported function may reach: the services that are global in the kernel and belong to
 // one running system here. The composition owns it; everything else holds a reference.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The kernel's claims on physical address ranges (iomem_resource): a range has one owner.
 #pragma once

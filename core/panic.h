@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Where the kernel stops: panic() and BUG(). The composition catches them; nothing continues
 // behind one.

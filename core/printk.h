@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The kernel's log: levels, the prefix of each source file's pr_fmt ("DMAR: ", "iommu: "), and
 // the virtual time of each line. Lines below the console's level are kept all the same, so that

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A limit on how often a message is printed: 10 in 5 seconds of virtual time. The owner's lock
 // guards it.

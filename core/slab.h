@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Failure injection and counting for allocations of kernel objects (the kernel's failslab): every
 // kmem_cache_alloc() or kzalloc() of a ported function asks here first, and reports what it

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The kernel's spinlock, in atomics alone, so that checkers of threads see what it orders.
 #pragma once

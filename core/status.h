@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Errors at interfaces: an absl::Status that carries the kernel's errno and one sentence naming
 // the thing and its value. Ported functions on hot paths return what the kernel returns instead.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The sysfs tree of one running system: directories, attribute files and symbolic links. Paths
 // are relative to /sys, without a leading slash. A file's content is produced when it is read,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What a processor does to remapping tables, as far as nobody sees it in the tables themselves:
 // the order of its stores, cache lines written back, pages taken and given back, promises made to

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The strong types that cross interfaces. Each wraps one integer, costs nothing, and converts to
 // and from it only by name, so that a physical address is never passed where an I/O virtual one

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The early parameters of x86 that decide over remapping hardware and belong to no one driver:
 // iommu=, swiotlb=, intremap=, nointremap, elfcorehdr=.

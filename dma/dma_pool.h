@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Small blocks of coherent memory. Linux v4.4 mm/dmapool.c, by name.
 //

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Which DMA operations a system gets. Linux v4.4 arch/x86/kernel/pci-dma.c and pci-swiotlb.c, by
 // name.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The I/O virtual address allocator of Linux 4.4 (drivers/iommu/iova.c, include/linux/iova.h) as
 // drivers call it, traced function by function. How it works is in iova/linux/: the tree in

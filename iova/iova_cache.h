@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The slab cache "iommu_iova" from which the nodes of every domain come, with its users counted:
 // static variables in the kernel's iova.c, an object of one running system here.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/kernel.h"
 
 #include <algorithm>
@@ -7,7 +7,6 @@
 #include "absl/strings/str_format.h"
 #include "core/iommu/iommu_sysfs.h"
 #include "core/panic.h"
-#include "core/pci/registers.h"
 #include "intel/dmar/table.h"
 #include "intel/v4_4/init.h"
 #include "intel/v4_4/quirks.h"
@@ -15,7 +14,6 @@
 #include "platform/firmware/acpi_layout.h"
 #include "platform/firmware/byte_cursor.h"
 #include "platform/firmware/dmar_layout.h"
-#include "platform/pci/config_bytes.h"
 
 namespace iommulab {
 namespace {
@@ -69,7 +67,10 @@ vtd_config unit_config(const machine_config& machine, size_t index) {
 }  // namespace
 
 kernel::kernel(machine_config config, kernel_options options)
-    : config_(std::move(config)), options_(std::move(options)) {}
+    : config_(std::move(config)), options_(std::move(options)), acpi_(config_.acpi_namespace) {
+  env_.clock.set_gate(&interrupts_);
+  interrupts_.set_processor([this](uint8_t vector) { return irqs_.do_irq(vector); });
+}
 
 kernel::~kernel() {
   mute();
@@ -136,27 +137,10 @@ absl::Status kernel::build_devices() {
   dma_hardware_ = std::make_unique<dma_bus>(*memory_, interrupts_, *pci_hardware_, units,
                                             units_of_functions(config_),
                                             dma_bus_options{config_.failed_dma_read});
-  for (const pci_function_config& f : config_.pci_functions) {
-    if (!is_edu(f)) continue;
-    uint64_t mask = edu::default_dma_mask;
-    for (const edu_property& property : config_.edus) {
-      if (property.slot == f.id) mask = property.dma_mask;
-    }
-    auto device = std::make_unique<edu>(*dma_hardware_->port(f.id), env_.clock, mask);
-    const uint32_t base = config_get(f.config, pci_reg::base_address_0, 4) & pci_reg::base_mask;
-    if (base != 0) {
-      absl::Status status =
-          mmio_.attach(phys_addr(base), absl::StrFormat("edu %s", to_string(f.id)), *device);
-      if (!status.ok()) return status;
-    }
-    edus_.emplace(f.id, std::move(device));
-  }
+  auto endpoints = machine_endpoints::create(config_, *dma_hardware_, env_.clock, mmio_);
+  if (!endpoints.ok()) return endpoints.status();
+  endpoints_ = *std::move(endpoints);
   return absl::OkStatus();
-}
-
-edu* kernel::edu_in(source_id slot) {
-  const auto found = edus_.find(slot);
-  return found == edus_.end() ? nullptr : found->second.get();
 }
 
 void kernel::parse_parameters() {
@@ -186,10 +170,11 @@ void kernel::parse_parameters() {
                   .mmio = mmio_,
                   .iomem = iomem_,
                   .interrupts = interrupts_,
+                  .irqs = irqs_,
                   .iommu = *iommu_,
                   .pci = *pci_,
+                  .acpi = acpi_,
                   .acpi_dmar_table = [this] { return dmar_table(); },
-                  .acpi_device = {},
                   .node_of_proximity_domain = nodes_of(config_),
                   .memory_pfn_ranges = memory_pfn_ranges(config_),
                   .install_dma_ops = [this] { dma_->install_iommu(*intel_dma_ops_); }},
@@ -235,11 +220,28 @@ boot_outcome kernel::run_phases() {
   v4_4::register_intel_iommu_quirks(*driver_);
   dma_->register_quirks(*pci_);
   for (const pci_root& root : pci_hardware_->roots()) pci_->scan_root_bus(root.segment, root.bus);
+  bind_companions();
 
   constexpr int enodev = 19;
   outcome.intel_iommu_init = outcome.table_detected ? intel_iommu_init(*driver_) : -enodev;
   dma_->pci_iommu_init();
   return outcome;
+}
+
+// Linux v4.4 drivers/acpi/glue.c: acpi_platform_notify(), for host bridges and functions.
+void kernel::bind_companions() {
+  for (const auto& bus : pci_->root_buses()) {
+    acpi_device* companion = acpi_.find_root_bridge({bus->segment, bus->number, 0});
+    if (companion == nullptr) continue;
+    device& bridge = host_bridges_.emplace_back();
+    bridge.name = absl::StrFormat("pci%04x:%02x", bus->segment, bus->number);
+    acpi_bus::acpi_bind_one(bridge, *companion);
+  }
+  pci_->for_each_pci_dev([this](pci_dev& pdev) {
+    acpi_device* companion = acpi_.find_companion(pci_source_id(pdev));
+    if (companion != nullptr) acpi_bus::acpi_bind_one(pdev.dev, *companion);
+    return false;
+  });
 }
 
 void kernel::finish_boot() {

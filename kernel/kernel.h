@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // One running system: a machine, the kernel's services on it, and the driver. This is where the
 // rooms are put together; nothing here is global, so several systems can run side by side.
@@ -14,19 +14,23 @@
 //                    subsys                                         the PCI buses are scanned
 //                    rootfs: pci_iommu_init()                       intel_iommu_init(),
 //                                                                   pci_swiotlb_late_init()
+//                    device: load_drivers()                         drivers take their functions
 //   finish_boot()    late                                           dmar_free_unused_resources()
+//                    late: load_late_drivers()
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "core/acpi/acpi_bus.h"
 #include "core/device.h"
 #include "core/environment.h"
 #include "core/io_resource.h"
 #include "core/iommu/iommu.h"
+#include "core/irq/irq_vectors.h"
 #include "core/pci/pci.h"
 #include "core/slab.h"
 #include "core/status.h"
@@ -38,9 +42,9 @@
 #include "intel/v4_4/driver.h"
 #include "kernel/pci_drivers.h"
 #include "platform/dma/dma_bus.h"
-#include "platform/endpoints/edu.h"
 #include "platform/interrupt_controller.h"
 #include "platform/machine/machine.h"
+#include "platform/machine/machine_endpoints.h"
 #include "platform/memory/page_allocator.h"
 #include "platform/memory/physical_memory.h"
 #include "platform/mmio_space.h"
@@ -81,7 +85,9 @@ class kernel {
   void finish_boot();
 
   /// The machine's device drivers take their functions (see pci_drivers).
-  void load_drivers() { drivers_->load(); }
+  void load_drivers() { drivers_->load(pci_drivers::initcall::device); }
+  /// Those whose own initcall is a late one, behind finish_boot().
+  void load_late_drivers() { drivers_->load(pci_drivers::initcall::late); }
 
   [[nodiscard]] const machine_config& machine() const { return config_; }
   environment& env() { return env_; }
@@ -94,14 +100,15 @@ class kernel {
   sysfs_tree& sysfs() { return sysfs_; }
   iommu_core& iommu() { return *iommu_; }
   pci_core& pci() { return *pci_; }
+  acpi_bus& acpi() { return acpi_; }
   pci_machine& pci_hardware() { return *pci_hardware_; }
   /// How devices reach memory.
   dma_bus& dma_hardware() { return *dma_hardware_; }
-  /// The machine's "edu" device in this slot, null when there is none. Its registers lie at the
-  /// function's first base address, as the firmware set it.
-  edu* edu_in(source_id slot);
+  /// The machine's devices that do DMA.
+  machine_endpoints& endpoints() { return *endpoints_; }
   mmio_space& mmio() { return mmio_; }
   interrupt_controller& interrupts() { return interrupts_; }
+  irq_vectors& irqs() { return irqs_; }
   v4_4::intel_driver& driver() { return *driver_; }
   std::vector<std::unique_ptr<vtd_unit>>& units() { return units_; }
   /// Null unless asked for.
@@ -116,16 +123,20 @@ class kernel {
   absl::Status build();
   absl::Status build_devices();
   void parse_parameters();
+  void bind_companions();
   boot_outcome run_phases();
   [[nodiscard]] std::optional<absl::Span<const uint8_t>> dmar_table() const;
 
   machine_config config_;
   kernel_options options_;
+  acpi_bus acpi_;
+  std::deque<device> host_bridges_;
   x86_options x86_;
   environment env_;
   slab_failures slab_;
   sysfs_tree sysfs_;
   interrupt_controller interrupts_;
+  irq_vectors irqs_;
   io_resource iomem_;
   mmio_space mmio_;
   std::unique_ptr<physical_memory> memory_;
@@ -136,7 +147,7 @@ class kernel {
   std::vector<std::unique_ptr<vtd_unit>> units_;
   std::unique_ptr<pci_machine> pci_hardware_;
   std::unique_ptr<dma_bus> dma_hardware_;
-  std::map<source_id, std::unique_ptr<edu>> edus_;
+  std::unique_ptr<machine_endpoints> endpoints_;
   std::unique_ptr<iommu_core> iommu_;
   std::unique_ptr<bus_type> pci_bus_;
   std::unique_ptr<pci_core> pci_;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/pci_drivers.h"
 
 #include <cerrno>
@@ -11,12 +11,18 @@ namespace iommulab {
 namespace {
 
 constexpr std::string_view port_driver = "pcieport";
+/// Plays the recorded scripts of DMA operations; its initcall is a late one.
+constexpr std::string_view script_driver = "dmalab";
 constexpr uint32_t class_pci_bridge = 0x060400;
 
 /// DMA_BIT_MASK()
 uint64_t mask_of(unsigned bits) {
   constexpr unsigned widest = 64;
   return bits >= widest ? UINT64_MAX : (uint64_t{1} << bits) - 1;
+}
+
+pci_drivers::initcall initcall_of(std::string_view driver) {
+  return driver == script_driver ? pci_drivers::initcall::late : pci_drivers::initcall::device;
 }
 
 /// A name as it is written into a file, often with a newline.
@@ -45,14 +51,14 @@ pci_drivers::~pci_drivers() {
   pci_.set_device_attach({});
 }
 
-void pci_drivers::load() {
+void pci_drivers::load(initcall when) {
   std::set<std::string> drivers;
   for (const auto& [name, taken] : claims_) {
-    create_files(taken.driver);
-    drivers.insert(taken.driver);
+    if (initcall_of(taken.driver) == when) drivers.insert(taken.driver);
   }
+  for (const std::string& driver : drivers) create_files(driver);
   // The bus's own driver is linked before those of its functions.
-  load_driver(port_driver);
+  if (when == initcall::device) load_driver(port_driver);
   for (const std::string& driver : drivers) {
     if (driver != port_driver) load_driver(driver);
   }
@@ -60,6 +66,7 @@ void pci_drivers::load() {
 }
 
 void pci_drivers::load_driver(std::string_view driver) {
+  loaded_.emplace(driver);
   pci_.for_each_pci_dev([&](pci_dev& pdev) {
     const auto claimed = claims_.find(pdev.dev.name);
     if ((claimed == claims_.end() ? port_driver : claimed->second.driver) == driver) attach(pdev);
@@ -71,6 +78,7 @@ void pci_drivers::attach(pci_dev& pdev) {
   const auto found = claims_.find(pdev.dev.name);
   if (found != claims_.end()) {
     const claim& taken = found->second;
+    if (!loaded_.contains(taken.driver)) return;
     device_bind_driver(pdev.dev, taken.driver, [this, &taken](device& dev) {
       pci_.enable_device(*dev.pci);
       dev.dma_mask = taken.dma_mask;

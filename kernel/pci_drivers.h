@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Device drivers, as far as the bus and the IOMMU see them: who takes which function, and with
 // which DMA masks. They drive nothing.
@@ -9,7 +9,9 @@
 // no port of PCI Express (Linux v4.4 drivers/pci/pcie/portdrv_pci.c). Listeners hear of that.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -27,12 +29,18 @@ class pci_drivers {
   pci_drivers(const pci_drivers&) = delete;
   pci_drivers& operator=(const pci_drivers&) = delete;
 
-  /// The drivers come, the port driver first, the others by name, which is the order in which the
-  /// kernel links those of disks and networks. Each takes what is there, in order of addition, and
-  /// from now on what a scan finds. Makes bus/pci/drivers/NAME/bind and unbind, which take the name
-  /// of a function (ENODEV for one that is not there, is not the driver's, or is in the wrong
-  /// state).
-  void load();
+  /// When a driver comes.
+  enum class initcall : uint8_t {
+    device,
+    late,  ///< behind the last of the kernel's own, as the driver that plays recorded scripts
+  };
+
+  /// The drivers of this initcall come, the port driver first, the others by name, which is the
+  /// order in which the kernel links those of disks and networks. Each takes what is there, in
+  /// order of addition, and from now on what a scan finds. Makes bus/pci/drivers/NAME/bind and
+  /// unbind, which take the name of a function (ENODEV for one that is not there, is not the
+  /// driver's, or is in the wrong state).
+  void load(initcall when);
 
  private:
   struct claim {
@@ -50,6 +58,7 @@ class pci_drivers {
   pci_core& pci_;
   sysfs_tree& sysfs_;
   std::map<std::string, claim, std::less<>> claims_;  ///< by the function's name
+  std::set<std::string, std::less<>> loaded_;
   bool has_port_driver_ = false;
 };
 

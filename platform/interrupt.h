@@ -1,19 +1,12 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
-// Message-signalled interrupts, as a device sends them: a 32-bit write to FEEx_xxxxh.
+// Where message-signalled interrupts arrive: the interrupt controller of the machine.
 #pragma once
 
-#include <cstdint>
+#include "core/irq/msi_message.h"
 
 namespace iommulab {
 
-struct msi_message {
-  uint64_t address = 0;
-  uint32_t data = 0;
-  bool operator==(const msi_message&) const = default;
-};
-
-/// Where messages arrive: the interrupt controller of the machine.
 class interrupt_sink {
  public:
   virtual ~interrupt_sink() = default;

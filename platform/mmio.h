@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A window of device registers. The driver reaches hardware through this and through
 // `physical_memory` alone, so a simulated unit and one in another process look the same to it.

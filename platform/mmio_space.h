@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The physical address space outside of memory: which device answers where, and what comes back
 // where none does. Windows handed out stay valid as long as the space and its devices live.

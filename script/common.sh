@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-only
 # Shared by the scripts of this folder: sourced, not run. Leaves the shell in the source root.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The DMA API as a device driver calls it: mapping and unmapping one buffer, scatter lists,
 // coherent memory, and several threads at once. q35 with intel_iommu=on; tracing is off.

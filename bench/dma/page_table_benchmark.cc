@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Second-level page tables: what mapping, unmapping and looking up cost.
 #include <benchmark/benchmark.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What a translation costs in the simulated unit: hits in the IOTLB, walks of each depth, ATS, and
 // what a hostile device tries in a second. Everything is warm: tables and caches of the unit lie in

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // How the list of bench_cases() comes about: for each group of allocators a file of its own
 // (…_cases.cc), for each allocator of it a call of add_cases().

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The options and the output of the kernel's dma_map_benchmark, over an allocator of the lab: what
 // of a map and an unmap is the allocator's.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Every allocator of the lab, and the kernels' own code where it was configured, under every
 // pattern, with Google Benchmark. Beside the time it reports what does not depend on the machine.

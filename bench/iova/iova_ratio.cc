@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The kernel's own code and ours in one run, in turns; or any other two allocators.
 #include <CLI/CLI.hpp>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "bench/iova/cases.h"
 #include "bench/kernel/catalogue.h"
 #include "bench/kernel/kernel_engine.h"

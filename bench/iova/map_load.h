@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The load of the kernel's dma_map_benchmark: every thread maps and unmaps a buffer of its own,
 // over and over, and each of both is timed. Of mapping there is here what the allocator does.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The patterns, as templates over what they run on: a class with the members of an engine
 // (iova/lab/boxed_engine.h). Each has

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Two allocators held against each other, pattern by pattern, in turns. On a machine that others
 // use as well, the nanoseconds of two runs cannot be compared; of two pieces of one run some

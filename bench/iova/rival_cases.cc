@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "bench/iova/cases.h"
 #include "iova/allocators.h"
 #include "iova/rivals/buddy.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A named workload (iova/workload/workload.h) as a pattern. One batch is all of it, on a new
 // allocator; an operation is one alloc or one free of it, those that bring the space into its state

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The kernels' own code that this build was given (IOMMULAB_KERNEL_SOURCES), as allocators.
 #pragma once

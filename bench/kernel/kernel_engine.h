@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A kernel's own allocator code (kernel_iova.c) with the members of an engine
 // (iova/lab/boxed_engine.h), each of which is one call of the kernel's function. On a host with

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // One build of a kernel's own allocator: its drivers/iommu/iova.c and lib/rbtree.c, unchanged, and
 // what kernel_build.inc declares beside them. Built once for each version, with locks and without:

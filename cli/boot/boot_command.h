@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // `iommulab boot`: boots a machine and shows what the kernel logs, does, and leaves behind.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "cli/dma/dma_command.h"
 
 #include <filesystem>
@@ -56,8 +56,9 @@ absl::StatusOr<std::unique_ptr<kernel>> boot(const machine_config& machine,
                         absl::StrFormat("the kernel stops in its start-up: %s", outcome.panic));
   }
   if (capture.empty()) {
-    (*system)->finish_boot();
     (*system)->load_drivers();
+    (*system)->finish_boot();
+    (*system)->load_late_drivers();
     return system;
   }
   const auto folder = verify::capture_folder::open(capture);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // `iommulab dmar FILE [--json]`: shows a DMAR table field by field, and what is wrong with it.
 #pragma once

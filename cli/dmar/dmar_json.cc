@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "cli/dmar/dmar_json.h"
 
 #include "cli/dmar/dmar_meaning.h"
+#include "intel/dmar/firmware_findings.h"
 #include "nlohmann/json.hpp"
 #include "platform/firmware/acpi_table.h"
 
@@ -61,14 +62,15 @@ json structure_json(const dmar_table& table, const dmar_structure& structure) {
           {"scopes", scopes}};
 }
 
-json finding_json(const dmar_finding& finding) {
+json finding_json(const dmar_table& table, const dmar_finding& finding) {
   json result = {{"diagnosis", name(finding.diagnosis)},
                  {"severity", name(finding.severity)},
                  {"offset", finding.offset},
                  {"field", finding.field},
                  {"value", finding.value},
                  {"sentence", finding.sentence}};
-  if (!finding.linux_4_4.empty()) result["linux_4_4"] = finding.linux_4_4;
+  const std::string_view kernel = linux_4_4_behaviour(table, finding);
+  if (!kernel.empty()) result["linux_4_4"] = kernel;
   return result;
 }
 
@@ -84,7 +86,9 @@ std::string dmar_to_json(const dmar_table& table, std::string_view file) {
     structures.push_back(structure_json(table, structure));
   }
   json findings = json::array();
-  for (const dmar_finding& finding : table.findings) findings.push_back(finding_json(finding));
+  for (const dmar_finding& finding : table.findings) {
+    findings.push_back(finding_json(table, finding));
+  }
 
   const json result = {{"file", printable(file)},
                        {"size", table.bytes.size()},

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What the values of a DMAR table mean, in words: for people, in text and in JSON alike.
 #pragma once

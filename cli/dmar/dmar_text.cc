@@ -1,9 +1,10 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "cli/dmar/dmar_text.h"
 
 #include "absl/strings/str_format.h"
 #include "cli/dmar/dmar_meaning.h"
 #include "core/counted.h"
+#include "intel/dmar/firmware_findings.h"
 #include "platform/firmware/acpi_table.h"
 
 namespace iommulab {
@@ -39,11 +40,12 @@ std::string structure_text(const dmar_table& table, const dmar_structure& struct
   return text;
 }
 
-std::string finding_text(const dmar_finding& finding) {
+std::string finding_text(const dmar_table& table, const dmar_finding& finding) {
   std::string text = absl::StrFormat(
       "  %s: %s: offset 0x%04x: %s is 0x%x: %s\n", name(finding.severity), name(finding.diagnosis),
       finding.offset, finding.field, finding.value, finding.sentence);
-  if (!finding.linux_4_4.empty()) text += absl::StrFormat("      %s\n", finding.linux_4_4);
+  const std::string_view kernel = linux_4_4_behaviour(table, finding);
+  if (!kernel.empty()) text += absl::StrFormat("      %s\n", kernel);
   return text;
 }
 
@@ -61,7 +63,7 @@ std::string dmar_to_text(const dmar_table& table, std::string_view file) {
   }
   if (table.findings.empty()) return text + "\nNo findings.\n";
   text += absl::StrFormat("\nFindings: %d\n", table.findings.size());
-  for (const dmar_finding& finding : table.findings) text += finding_text(finding);
+  for (const dmar_finding& finding : table.findings) text += finding_text(table, finding);
   return text;
 }
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What device and address of a fault say by themselves and by what is known of the system.
 #include <algorithm>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "absl/strings/str_format.h"
 #include "cli/fault/fault_report.h"
 #include "nlohmann/json.hpp"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // One line that a kernel printed about a DMAR fault, in whatever wording of Linux 2.6.24 to 6.12:
 //

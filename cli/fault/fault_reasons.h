@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What is known of each fault reason: what hardware found, what brings it about, where to look.
 // Numbers and conditions of legacy mode are those of platform/vtd/spec/fault_reason.h, their

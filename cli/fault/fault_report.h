@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Lines put together to faults, and faults to groups: one for each device, kind of request and
 // reason, with the addresses that it met.

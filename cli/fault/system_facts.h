@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What is known of the system that a fault comes from: out of the same log, or out of a machine.
 // It names devices, and says what lies at an address.

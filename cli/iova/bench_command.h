@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // `iommulab iova bench`: what operations cost, in time and in what does not depend on the machine.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A chart of lines as an SVG document: axes with ticks and grid, a legend, logarithmic where
 // asked. Depends on nothing, the same to the byte for the same data.

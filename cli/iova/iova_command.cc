@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "cli/iova/iova_command.h"
 
 #include "cli/iova/bench_command.h"

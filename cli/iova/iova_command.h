@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // `iommulab iova …`: the IOVA lab on the command line. Each subcommand has a file of its own.
 #pragma once

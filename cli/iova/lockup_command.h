@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // `iommulab iova lockup`: with how few live mappings, and which requests, processors wait for an
 // allocator's lock until the kernel's soft-lockup detector speaks. See iova/lockup/README.md.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What a workload costs on an allocator: timed on the bare host, and once more on the counting
 // one. Requests go through the virtual interface, which adds the same one or two nanoseconds to

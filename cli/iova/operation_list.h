@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A handful of operations on the command line: "reserve 0x10 0x20; alloc 3; alloc 1 0xfffffffff;
 // free 0".

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // `iommulab iova plot`: cost against live mappings or against time, as SVG.
 #pragma once

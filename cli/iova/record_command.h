@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // `iommulab iova record`: a workload on a kernel version, as a trace file.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // `iommulab iova tree`: a space drawn as text, with its gaps and cached nodes.
 #pragma once

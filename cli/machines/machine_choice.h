@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Which machine a subcommand works on: one of the built-in ones by name, or a capture's folder.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "absl/strings/str_format.h"
 #include "cli/machines/machine_text.h"
 #include "nlohmann/json.hpp"
@@ -59,6 +59,20 @@ json unit_json(const unit_report& unit) {
           {"ecap_words", vtd::to_string(unit.ecap)}};
 }
 
+json namespace_json(const std::vector<object_report>& objects) {
+  json list = json::array();
+  for (const object_report& object : objects) {
+    json j = {{"path", object.path}};
+    j["device"] = object.device.empty() ? json(nullptr) : json(object.device);
+    if (!object.hardware.empty()) {
+      j["hardware"] = object.hardware;
+      j["present"] = object.present;
+    }
+    list.push_back(std::move(j));
+  }
+  return list;
+}
+
 }  // namespace
 
 std::string machine_list_json(const std::vector<machine_report>& machines) {
@@ -94,6 +108,7 @@ std::string machine_json(const machine_report& machine) {
                  {"buses", std::move(buses)},
                  {"units", std::move(units)},
                  {"dmar", table_json(machine.table)},
+                 {"acpi", namespace_json(machine.acpi)},
                  {"memory", std::move(memory)}});
 }
 

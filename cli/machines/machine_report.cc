@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "cli/machines/machine_report.h"
 
 #include <memory>
@@ -52,6 +52,23 @@ std::vector<function_report> report_bus(const machine_config& config, const pci_
   return functions;
 }
 
+object_report report_object(kernel& system, const acpi_object& object) {
+  object_report report;
+  report.path = object.path;
+  const acpi_device* device = system.acpi().acpi_bus_get_device(&object);
+  if (device == nullptr) return report;
+  report.device = device->dev.name;
+  if (object.root_bus) {
+    report.hardware =
+        absl::StrFormat("root bus %04x:%02x", object.root_bus->segment, object.root_bus->bus);
+    report.present = true;
+  } else if (object.function) {
+    report.hardware = to_string(*object.function);
+    report.present = system.pci().find(*object.function) != nullptr;
+  }
+  return report;
+}
+
 }  // namespace
 
 absl::StatusOr<machine_report> report_machine(const machine_config& machine) {
@@ -71,6 +88,9 @@ absl::StatusOr<machine_report> report_machine(const machine_config& machine) {
         {absl::StrFormat("dmar%d", i), unit.base, unit.version, unit.cap, unit.ecap});
   }
   report.table = report_table(machine.dmar_table);
+  for (const acpi_object& object : (*system)->machine().acpi_namespace) {
+    report.acpi.push_back(report_object(**system, object));
+  }
   report.memory = machine.firmware_map;
   for (const memory_range& range : report.memory) {
     if (range.type == memory_range::kind::ram) report.ram += range.length;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What hardware a machine has, as plain data for whoever shows it.
 #pragma once
@@ -54,6 +54,14 @@ struct table_report {
   size_t findings = 0;
 };
 
+/// An object of the ACPI namespace.
+struct object_report {
+  std::string path;
+  std::string device;    ///< the kernel's name for its device; empty for none
+  std::string hardware;  ///< "0000:00:1f.0", or of a host bridge "root bus 0000:00"; else empty
+  bool present = false;  ///< whether that hardware is there
+};
+
 struct machine_report {
   std::string name;
   std::string command_line;
@@ -62,6 +70,7 @@ struct machine_report {
   std::vector<bus_report> buses;
   std::vector<unit_report> units;
   table_report table;
+  std::vector<object_report> acpi;   ///< the namespace, in its order
   std::vector<memory_range> memory;  ///< the firmware's map
 };
 

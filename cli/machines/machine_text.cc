@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "cli/machines/machine_text.h"
 
 #include <algorithm>
@@ -55,6 +55,26 @@ std::string table_text(const table_report& table) {
   return text;
 }
 
+std::string namespace_text(const std::vector<object_report>& objects) {
+  if (objects.empty()) return "\nACPI namespace: none\n";
+  size_t path_width = 0;
+  size_t name_width = 0;
+  for (const object_report& object : objects) {
+    path_width = std::max(path_width, object.path.size());
+    name_width = std::max(name_width, object.device.size());
+  }
+  std::string text = "\nACPI namespace\n";
+  for (const object_report& object : objects) {
+    std::string line = absl::StrFormat("  %-*s  %-*s", static_cast<int>(path_width), object.path,
+                                       static_cast<int>(name_width),
+                                       object.device.empty() ? "no device" : object.device);
+    if (!object.hardware.empty()) line += "  " + object.hardware;
+    if (!object.hardware.empty() && !object.present) line += " (not there)";
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string machine_list_text(const std::vector<machine_report>& machines) {
@@ -77,6 +97,7 @@ std::string machine_text(const machine_report& machine) {
   text += "\nRemapping units\n";
   for (const unit_report& unit : machine.units) text += unit_text(unit);
   text += table_text(machine.table);
+  text += namespace_text(machine.acpi);
   text += "\nMemory map\n";
   for (const memory_range& range : machine.memory) {
     text += absl::StrFormat("  0x%012x-0x%012x  %s\n", range.start.value(), range.end() - 1,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ namespace iommulab {
 
 /// "q35     1 remapping unit, 6 PCI functions, 1023 MiB of memory", one line a machine.
 std::string machine_list_text(const std::vector<machine_report>& machines);
-/// PCI tree, remapping units, DMAR table, memory map.
+/// PCI tree, remapping units, DMAR table, ACPI namespace, memory map.
 std::string machine_text(const machine_report& machine);
 
 /// The list as one JSON array of objects with name, units, functions, memory_bytes.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // How a subcommand ends, and how it says why it cannot do what was asked.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "absl/strings/str_format.h"
 #include "cli/translate/translate_report.h"
 #include "intel/dmar/fault.h"

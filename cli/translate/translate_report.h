@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The walk of one address of one device of one machine, as plain data for whoever shows it.
 #pragma once

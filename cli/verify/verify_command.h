@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // iommulab verify DIR…: a maintainer's regression run against captures of real kernels.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What stands behind the DMA API: one implementation a kind of hardware (an IOMMU, none, bounce
 // buffers). The IOMMU driver of a system installs its own in bus_type::dma_ops.

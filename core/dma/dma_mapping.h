@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The DMA API that device drivers call. Linux v4.4 include/linux/dma-mapping.h,
 // include/asm-generic/dma-mapping-common.h, arch/x86/kernel/pci-dma.c, by name.

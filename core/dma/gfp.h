@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The flags of an allocation, with the numbers of Linux 4.4: traces print them.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A buffer in pieces: where each lies in memory, and after mapping where the device finds it.
 #pragma once

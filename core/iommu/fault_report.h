@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Who owns a domain of the IOMMU API can be told of the faults in it: the driver of the IOMMU
 // reports, the owner's handler decides. The intel driver of 4.4 reports none: it logs them.

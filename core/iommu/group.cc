@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Groups: their life, members, and notifications. Linux v4.4 drivers/iommu/iommu.c.
 #include <algorithm>

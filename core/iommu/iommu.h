@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The IOMMU core, as far as kernel generations share it: groups with their members and listeners,
 // what all see of a domain, and which devices are one group. A generation's own part, with the

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The "iommu" class of sysfs: one device a remapping unit, with its attributes, and links both
 // ways between a unit and the devices behind it.

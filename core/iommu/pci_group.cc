@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Which group a PCI function belongs to: what its requests can be confused with, and what they can
 // reach without passing the IOMMU. Linux v4.4 drivers/iommu/iommu.c.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Access Control Services: whether a function's peer-to-peer requests are sent upstream.
 #pragma once

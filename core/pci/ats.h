@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Address Translation Services of a function (PCI Express Base 10.5.1): its switch and how many
 // invalidations it can hold.

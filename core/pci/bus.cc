@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What follows a scan, and a scan on request. Linux v4.4 drivers/pci/bus.c and pci-sysfs.c.
 #include <cstdint>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // How the PCI core reaches functions: configuration space by address, and the resource tables that
 // a capture recorded. The platform implements both.

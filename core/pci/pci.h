@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // PCI functions and buses as the kernel's PCI core represents them. The objects are built from
 // config space by the kernel's own probing order (pci_scan_child_bus: all functions of a bus,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Linux v4.4's device quirks that bear on DMA: requester id aliases, and functions whose isolation
 // their ACS capability does not tell. The ids are tables; what they mean is one function a kind.

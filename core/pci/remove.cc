@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Taking functions away. Linux v4.4 drivers/pci/remove.c and drivers/base/core.c: device_del().
 #include <algorithm>

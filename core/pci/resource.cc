@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "core/pci/resource.h"
 
 #include "core/pci/registers.h"
@@ -98,45 +98,62 @@ void read_rom(pci_config_space& config, uint16_t offset, pci_resource& res) {
              ioresource_sizealign};
 }
 
-void read_bridge_windows(const pci_config_space& config, pci_resource* res) {
-  const uint8_t io_low = config.read8(pci_reg::io_base);
-  uint64_t base = uint64_t{static_cast<uint8_t>(io_low & ~window_type_mask)} << 8;
-  uint64_t limit =
-      uint64_t{static_cast<uint8_t>(config.read8(pci_reg::io_limit) & ~window_type_mask)} << 8;
-  if ((io_low & window_type_mask) == window_type_wide) {
+// A base above the limit is a window that is shut. One that begins at 0 is given up when resources
+// are claimed (arch/x86/pci/i386.c: pcibios_allocate_bridge_resources()); registers that are
+// hardwired to zero are no window at all.
+void set_window(pci_resource& res, uint64_t base, uint64_t limit, uint64_t block, uint64_t flags) {
+  if (base == 0 || base > limit) return;
+  res = {base, limit + block - 1, flags};
+}
+
+void read_io_window(const pci_config_space& config, pci_resource& res) {
+  const uint8_t base_low = config.read8(pci_reg::io_base);
+  const uint8_t type = base_low & window_type_mask;
+  const auto address = [](uint8_t low) {
+    return uint64_t{static_cast<uint8_t>(low & ~window_type_mask)} << 8;
+  };
+  uint64_t base = address(base_low);
+  uint64_t limit = address(config.read8(pci_reg::io_limit));
+  if (type == window_type_wide) {
     base |= uint64_t{config.read16(pci_reg::io_base_upper16)} << 16;
     limit |= uint64_t{config.read16(pci_reg::io_limit_upper16)} << 16;
   }
-  // A bridge without an I/O window has the register hardwired to zero.
-  if (base <= limit && (base | limit) != 0) {
-    res[0] = {base, limit + io_window_size - 1,
-              uint64_t{static_cast<uint8_t>(io_low & window_type_mask)} | ioresource_io};
-  }
+  set_window(res, base, limit, io_window_size, type | ioresource_io);
+}
 
-  const auto address = [](uint16_t reg) {
-    return uint64_t{static_cast<uint16_t>(reg & ~window_type_mask)} << 16;
-  };
-  const uint16_t mem_low = config.read16(pci_reg::memory_base);
-  base = address(mem_low);
-  limit = address(config.read16(pci_reg::memory_limit));
-  if (base <= limit && (base | limit) != 0) {
-    res[1] = {base, limit + memory_window_size - 1,
-              uint64_t{static_cast<uint16_t>(mem_low & window_type_mask)} | ioresource_mem};
-  }
+uint64_t memory_address(uint16_t low) {
+  return uint64_t{static_cast<uint16_t>(low & ~window_type_mask)} << 16;
+}
 
-  const uint16_t pref_low = config.read16(pci_reg::pref_memory_base);
-  const bool wide = (pref_low & window_type_mask) == window_type_wide;
-  base = address(pref_low);
-  limit = address(config.read16(pci_reg::pref_memory_limit));
-  if (wide) {
-    base |= uint64_t{config.read32(pci_reg::pref_base_upper32)} << 32;
-    limit |= uint64_t{config.read32(pci_reg::pref_limit_upper32)} << 32;
+void read_memory_window(const pci_config_space& config, pci_resource& res) {
+  const uint16_t base_low = config.read16(pci_reg::memory_base);
+  const uint64_t type = base_low & window_type_mask;
+  set_window(res, memory_address(base_low), memory_address(config.read16(pci_reg::memory_limit)),
+             memory_window_size, type | ioresource_mem);
+}
+
+void read_prefetchable_window(const pci_config_space& config, pci_resource& res) {
+  const uint16_t base_low = config.read16(pci_reg::pref_memory_base);
+  const uint64_t type = base_low & window_type_mask;
+  const bool wide = type == window_type_wide;
+  uint64_t base = memory_address(base_low);
+  uint64_t limit = memory_address(config.read16(pci_reg::pref_memory_limit));
+  const uint64_t base_high = wide ? config.read32(pci_reg::pref_base_upper32) : 0;
+  const uint64_t limit_high = wide ? config.read32(pci_reg::pref_limit_upper32) : 0;
+  // Upper halves the wrong way round are taken for ones that the firmware never set.
+  if (base_high <= limit_high) {
+    base |= base_high << 32;
+    limit |= limit_high << 32;
   }
-  if (base <= limit && (base | limit) != 0) {
-    res[2] = {base, limit + memory_window_size - 1,
-              uint64_t{static_cast<uint16_t>(pref_low & window_type_mask)} | ioresource_mem |
-                  ioresource_prefetch | (wide ? ioresource_mem_64 : 0)};
-  }
+  set_window(res, base, limit, memory_window_size,
+             type | ioresource_mem | ioresource_prefetch | (wide ? ioresource_mem_64 : 0));
+}
+
+// Linux v4.4 drivers/pci/probe.c: pci_read_bridge_bases()
+void read_bridge_windows(const pci_config_space& config, pci_resource* res) {
+  read_io_window(config, res[0]);
+  read_memory_window(config, res[1]);
+  read_prefetchable_window(config, res[2]);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Reads the address ranges that a function claims from its base address registers and, for a
 // bridge, its windows.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Finding functions and bridges. Linux v4.4 drivers/pci/probe.c, by the same steps.
 #include <algorithm>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // DMA aliases: the requester ids under which a function's requests can arrive at the root bus.
 #pragma once

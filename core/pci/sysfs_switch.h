@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Files of sysfs that do something when a number other than zero is written to them: "remove" and
 // "rescan".

@@ -39,6 +39,7 @@ enum class divergence : uint8_t {
   context_too_few_levels,
   context_out_of_memory,
   alias_becomes_member,
+  function_keeps_its_entry,
   device_tlb_range_unaligned,
   rmrr_width_64,
   // IOMMU API

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // An area of memory that is kept for large buffers. Linux v4.4 mm/cma.c, by name.
 //

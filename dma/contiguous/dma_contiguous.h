@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The area for contiguous DMA buffers: `cma=`, its reservation at boot, and who takes from it.
 // Linux v4.4 drivers/base/dma-contiguous.c, by name; cma_declare_contiguous() of mm/cma.c.

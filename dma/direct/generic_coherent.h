@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Coherent memory for a device that sees physical memory itself. Linux v4.4
 // arch/x86/kernel/pci-dma.c, by name.

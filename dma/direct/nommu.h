@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // DMA without an IOMMU: a device sees a buffer at its physical address, or not at all. Linux v4.4
 // arch/x86/kernel/pci-nommu.c, by name.

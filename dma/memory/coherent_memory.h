@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What coherent buffers are made of: the memory of one system, its page allocator, and the area for
 // large ones.

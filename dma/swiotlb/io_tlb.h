@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Bounce buffers: memory that every device reaches, cut into slots, and copies between it and the
 // buffers that a device cannot reach. Linux v4.4 lib/swiotlb.c (the functions up to

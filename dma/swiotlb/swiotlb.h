@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // DMA with bounce buffers: a device sees a buffer that it can reach at its physical address, and of
 // every other buffer a copy in the slots of an io_tlb. Linux v4.4 lib/swiotlb.c and

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "dma/v4_4/intel_dma_ops.h"
 
 #include <cstring>

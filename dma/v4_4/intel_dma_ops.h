@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The DMA API through the IOMMU: a buffer gets a range of I/O virtual addresses in the domain of
 // its device, and the pages are mapped there. Unmapping clears the entries at once; the IOTLB is

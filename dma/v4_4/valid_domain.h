@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What every mapping begins with: whether the device is translated at all, the domain that it maps
 // into, and a free range of I/O virtual addresses in it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Where the driver refuses a table, and where it does so although its kernel would hang or read
 // past the end: each case has a name, the table offset, the value, and a sentence.

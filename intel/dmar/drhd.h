@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What the driver keeps of the DMAR table: remapping hardware units (DRHD), reserved memory
 // regions (RMRR), root ports with ATS (ATSR), and for each the devices in its scope.

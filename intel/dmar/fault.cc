@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "intel/dmar/fault.h"
 
 #include <array>
@@ -51,7 +51,7 @@ void dmar_msi_write(dmar_state& dmar, intel_iommu& iommu, msi_message message) {
 // Linux v4.4 arch/x86/kernel/apic/msi.c: dmar_msi_write_msg()
 void dmar_msi_write_msg(dmar_state& dmar, intel_iommu& iommu) {
   IOMMULAB_CALL(dmar.trace, "dmar_msi_write_msg");
-  dmar_msi_write(dmar, iommu, dmar.host.interrupts.message_of(iommu.irq));
+  dmar_msi_write(dmar, iommu, dmar.host.irqs.compose_msi_msg(iommu.irq));
 }
 
 // Linux v4.4 arch/x86/kernel/apic/msi.c: the interrupt domain's operations. The number within the
@@ -66,7 +66,7 @@ void dmar_msi_init(dmar_state& dmar) {
 // Linux v4.4 arch/x86/kernel/apic/msi.c: dmar_alloc_hwirq()
 int dmar_alloc_hwirq(dmar_state& dmar) {
   IOMMULAB_CALL(dmar.trace, "dmar_alloc_hwirq");
-  const int irq = dmar.host.interrupts.alloc_irq();
+  const int irq = dmar.host.irqs.alloc_irq();
   if (irq <= 0) return irq;
   dmar_msi_get_hwirq(dmar);
   dmar_msi_init(dmar);
@@ -76,7 +76,7 @@ int dmar_alloc_hwirq(dmar_state& dmar) {
 // request_irq(): the interrupt is activated (its message written), started (unmasked), and given
 // its affinity, which writes the message again.
 void request_fault_irq(dmar_state& dmar, intel_iommu& iommu) {
-  dmar.host.interrupts.set_handler(iommu.irq, [&dmar, &iommu] { dmar_fault(dmar, iommu); });
+  dmar.host.irqs.request_irq(iommu.irq, [&dmar, &iommu] { dmar_fault(dmar, iommu); });
   dmar_msi_write_msg(dmar, iommu);
   dmar_msi_unmask(dmar, iommu);
   dmar_msi_write_msg(dmar, iommu);

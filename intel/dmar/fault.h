@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The fault event: its interrupt, reading and clearing the fault records, and the log lines.
 #pragma once

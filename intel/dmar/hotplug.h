@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Remapping units that come and go with a hot-plugged root complex (VT-d specification 8.8): an
 // ACPI device's _DSM returns the structures that describe them.

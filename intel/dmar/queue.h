@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Queued invalidation: one page of descriptors, each followed by a wait descriptor whose status
 // word says when it is done.

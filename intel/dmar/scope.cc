@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "intel/dmar/scope.h"
 
 #include <cerrno>
@@ -139,7 +139,7 @@ notify_result dmar_pci_bus_notifier(dmar_state& dmar, bus_notify action, device&
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_acpi_insert_dev_scope()
-void dmar_acpi_insert_dev_scope(dmar_state& dmar, uint8_t device_number, device& adev) {
+void dmar_acpi_insert_dev_scope(dmar_state& dmar, uint8_t device_number, acpi_device& adev) {
   IOMMULAB_CALL(dmar.trace, "dmar_acpi_insert_dev_scope");
   for (dmar_drhd_unit& dmaru : dmar.dmar_drhd_units) {
     std::vector<device_scope_entry> scopes;
@@ -148,15 +148,15 @@ void dmar_acpi_insert_dev_scope(dmar_state& dmar, uint8_t device_number, device&
       if (scope.type != static_cast<uint8_t>(scope_type::acpi_namespace_device)) continue;
       if (scope.enumeration_id != device_number || scope.path.empty()) continue;
       const device_scope_entry::hop& hop = scope.path[0];
-      dmar.pr.info("ACPI device \"%s\" under DMAR at %x as %02x:%02x.%d", adev.name,
-                   dmaru.reg_base_addr.value(), scope.start_bus, hop.device, hop.function);
+      dmar.pr.info("ACPI device \"%s\" under DMAR at %x as %02x:%02x.%d", adev.dev.name,
+                  dmaru.reg_base_addr.value(), scope.start_bus, hop.device, hop.function);
       dmar_dev_scope* slot = free_slot(dmaru.devices);
       if (slot == nullptr) throw kernel_bug("dmar_acpi_insert_dev_scope: more devices than scopes");
-      *slot = {&adev, scope.start_bus, pci_devfn(hop.device, hop.function)};
+      *slot = {&adev.dev, scope.start_bus, pci_devfn(hop.device, hop.function)};
       return;
     }
   }
-  dmar.pr.warn("No IOMMU scope found for ANDD enumeration ID %d (%s)", device_number, adev.name);
+  dmar.pr.warn("No IOMMU scope found for ANDD enumeration ID %d (%s)", device_number, adev.dev.name);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_acpi_dev_scope_init(). It walks the table once more, with
@@ -169,9 +169,14 @@ int dmar_acpi_dev_scope_init(dmar_state& dmar) {
         if (type != static_cast<uint16_t>(dmar_layout::structure_type::andd)) return 0;
         const byte_cursor cursor(s.bytes, s.table_offset);
         const std::string name = dmar_andd_name(s);
-        device* adev = dmar.host.acpi_device ? dmar.host.acpi_device(name) : nullptr;
-        if (adev == nullptr) {
+        const acpi_bus::handle h = dmar.host.acpi.acpi_get_handle(name);
+        if (h == nullptr) {
           dmar.pr.err("Failed to find handle for ACPI object %s", name);
+          return 0;
+        }
+        acpi_device* adev = dmar.host.acpi.acpi_bus_get_device(h);
+        if (adev == nullptr) {
+          dmar.pr.err("Failed to get device for ACPI object %s", name);
           return 0;
         }
         dmar_acpi_insert_dev_scope(dmar, *cursor.read(dmar_layout::andd::device_number), *adev);

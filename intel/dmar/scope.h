@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Device scopes: which devices a remapping structure speaks of, and keeping that in step with the
 // bus as devices come and go.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Walking and parsing the DMAR table as dmar.c does it. The bytes are read through a bounds
 // checked cursor; where 4.4 would hang or read past the end, the walk stops with a named

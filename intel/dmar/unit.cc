@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "intel/dmar/unit.h"
 
 #include <algorithm>
@@ -182,7 +182,7 @@ void free_iommu(dmar_state& dmar, intel_iommu* iommu) {
   IOMMULAB_CALL(dmar.trace, "free_iommu");
   iommu_device_destroy(dmar.host.iommu, iommu->iommu_dev);
   if (iommu->irq != 0) {
-    dmar.host.interrupts.free_irq(iommu->irq);
+    dmar.host.irqs.free_irq(iommu->irq);
     iommu->irq = 0;
   }
   if (iommu->qi != nullptr) {

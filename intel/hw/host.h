@@ -12,13 +12,15 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "core/acpi/acpi_bus.h"
 #include "core/device.h"
 #include "core/environment.h"
 #include "core/io_resource.h"
+#include "core/irq/irq_vectors.h"
+#include "core/irq/local_irq.h"
 #include "core/pci/pci.h"
 #include "core/printk.h"
 #include "core/slab.h"
-#include "platform/interrupt_controller.h"
 #include "platform/memory/page_allocator.h"
 #include "platform/memory/physical_memory.h"
 #include "platform/mmio_space.h"
@@ -33,14 +35,13 @@ struct driver_host {
   slab_failures& slab;
   mmio_space& mmio;
   io_resource& iomem;
-  interrupt_controller& interrupts;
+  local_irq& interrupts;
+  irq_vectors& irqs;
   iommu_core& iommu;
   pci_core& pci;
+  acpi_bus& acpi;
   /// acpi_get_table("DMAR"): the bytes as long as the header says, or nothing.
   std::function<std::optional<absl::Span<const uint8_t>>()> acpi_dmar_table;
-  /// acpi_get_handle() and acpi_bus_get_device() for an ANDD name: null when the namespace has no
-  /// such object.
-  std::function<device*(std::string_view)> acpi_device;
   /// acpi_map_pxm_to_node() with node_online(): -1 for a node that is not there. Empty in a kernel
   /// without NUMA, which passes RHSA structures over.
   std::function<int(uint32_t)> node_of_proximity_domain;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The driver's accessors of device registers, readl() to writeq(): each access goes to the window
 // and, when watched, into the trace.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // spin_lock_irqsave(): a spinlock, and no interrupt of the simulated machine is handled while it is
 // held. Interrupts are raised inside register writes here; without this the fault handler would
@@ -6,8 +6,8 @@
 #pragma once
 
 #include "absl/base/thread_annotations.h"
+#include "core/irq/local_irq.h"
 #include "core/spin_lock.h"
-#include "platform/interrupt_controller.h"
 
 namespace iommulab {
 
@@ -15,8 +15,7 @@ using spinlock = spin_lock;
 
 class ABSL_SCOPED_LOCKABLE spin_lock_irqsave {
  public:
-  spin_lock_irqsave(interrupt_controller& interrupts, spinlock& lock)
-      ABSL_EXCLUSIVE_LOCK_FUNCTION(lock)
+  spin_lock_irqsave(local_irq& interrupts, spinlock& lock) ABSL_EXCLUSIVE_LOCK_FUNCTION(lock)
       : interrupts_(interrupts), lock_(lock) {
     interrupts_.local_irq_save();
     lock_.lock();
@@ -29,7 +28,7 @@ class ABSL_SCOPED_LOCKABLE spin_lock_irqsave {
   spin_lock_irqsave& operator=(const spin_lock_irqsave&) = delete;
 
  private:
-  interrupt_controller& interrupts_;
+  local_irq& interrupts_;
   spinlock& lock_;
 };
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The driver's allocations: table pages in simulated memory, and kernel objects.
 #pragma once

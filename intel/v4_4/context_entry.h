@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What the driver, not the hardware, reads into a context entry: the mark of entries that were
 // copied from another kernel's table (bit 67, which software may use), and PASID enable (bit 11 of

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Unmaps that are put off until one global flush serves them all: each unit has a table of them.
 // The flush comes when high_water_mark wait over all units, or 10 ms (rounded up to ticks) after

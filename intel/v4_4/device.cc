@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "intel/v4_4/device.h"
 
 #include <algorithm>
@@ -102,11 +102,14 @@ dmar_domain* domain_joined_before(intel_driver& drv, const source_id& requester,
   if (own != nullptr) return own;
   device_domain_info* entry = dmar_search_domain_by_dev_info(drv, requester);
   if (entry == nullptr) return nullptr;
-  if (dev != nullptr) {
-    report(drv.env, divergence::alias_becomes_member, dev->name);
-    entry->dev = dev;
-    set_dev_membership(*dev, entry);
+  if (dev == nullptr) return entry->domain;
+  if (!dev_is_pci(*dev) && entry->dev != nullptr) {
+    report(drv.env, divergence::function_keeps_its_entry, dev->name);
+    return entry->domain;
   }
+  report(drv.env, divergence::alias_becomes_member, dev->name);
+  entry->dev = dev;
+  set_dev_membership(*dev, entry);
   return entry->domain;
 }
 
@@ -149,12 +152,14 @@ intel_iommu* device_to_iommu(intel_driver& drv, device& dev, source_id& id) {
   if (iommu_dummy(drv, dev)) return nullptr;
   const pci_dev* pdev = dev.pci;
   const uint16_t segment = pdev != nullptr ? pci_domain_nr(*pdev->bus) : 0;
+  // A unit's scope names a device that is not of PCI by its companion in the ACPI namespace.
+  const device& named = pdev == nullptr && dev.companion != nullptr ? dev.companion->dev : dev;
 
   intel_iommu* found = nullptr;
   for_each_active_iommu(drv, [&](intel_iommu& iommu, const dmar_drhd_unit& drhd) {
     if (pdev != nullptr && segment != drhd.segment) return false;
     const bool in_scope = for_each_active_dev_scope(drhd.devices, [&](const dmar_dev_scope& s) {
-      if (s.dev == &dev) {
+      if (s.dev == &named) {
         id = {drhd.segment, s.bus, s.devfn};
         return true;
       }

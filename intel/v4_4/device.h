@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Devices in domains: which unit a device is behind, which domain it has, joining and leaving.
 #pragma once

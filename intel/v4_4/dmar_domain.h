@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Domains: one I/O virtual address space with its page table, and the devices that see it.
 #pragma once

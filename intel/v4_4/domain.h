@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Life of a domain: made, given a page table and reserved ranges, attached to units under an id
 // of each, and taken down.

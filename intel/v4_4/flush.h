@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Making units forget: page-selective flushes of a domain, and of the caches in its devices.
 #pragma once

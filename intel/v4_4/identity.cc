@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "intel/v4_4/identity.h"
 
 #include <algorithm>
@@ -188,12 +188,15 @@ int iommu_prepare_static_identity_mapping(intel_driver& drv, bool hw) {
     return ret != 0;
   });
   if (ret != 0) return ret;
-  // Devices of the ACPI namespace that a unit names.
+  // Devices whose companions in the ACPI namespace a unit names.
   for_each_active_iommu(drv, [&](intel_iommu&, const dmar_drhd_unit& drhd) {
     return for_each_active_dev_scope(drhd.devices, [&](const dmar_dev_scope& s) {
-      if (dev_is_pci(*s.dev)) return false;
-      ret = dev_prepare_static_identity_mapping(drv, *s.dev, hw);
-      return ret != 0;
+      if (s.dev->acpi == nullptr) return false;
+      for (device* physical : s.dev->acpi->physical_nodes) {
+        ret = dev_prepare_static_identity_mapping(drv, *physical, hw);
+        if (ret != 0) return true;
+      }
+      return false;
     });
   });
   return ret;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // One-to-one mappings: reserved regions, the first 16 MiB for the ISA bridge, and the domain that
 // maps all memory for pass-through.

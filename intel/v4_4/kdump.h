@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Taking over from a crashed kernel: its devices still do DMA, so its context tables are copied
 // and translation stays on until this kernel's drivers take each device.

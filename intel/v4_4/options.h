@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What the command line says to the driver: intel_iommu= here, iommu= and the kdump parameter
 // beside it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Clearing and unmapping ranges, and the tables that fall out.
 #include <algorithm>

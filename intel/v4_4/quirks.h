@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Kinds of devices that the driver treats apart, and the chipsets whose remapping is known to be
 // broken.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Commands to one unit through its registers: root pointer, translation on and off, write-buffer
 // flush, register-based invalidation, protected memory. Each waits until the unit reports that it

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Reserved memory regions and root ports with ATS: parsing their structures, keeping their device
 // lists, and the questions asked of them.

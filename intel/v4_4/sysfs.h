@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A unit's attributes in /sys/class/iommu/dmarN/intel-iommu.
 #pragma once

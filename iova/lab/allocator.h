@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What every allocator of I/O virtual addresses in the lab can do, whatever kernel, paper or
 // mailing list it comes from.

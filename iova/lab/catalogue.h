@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // How an allocator is listed by name and made. iova/linux/ and iova/rivals/ each have a table of
 // entries; iova/allocators.h joins them.

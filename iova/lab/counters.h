@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What an allocator did, in numbers that do not depend on the machine it ran on.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What an engine runs on: its locks, its counting, and the failures of its memory. An engine is a
 // class template over its host, so what a host does not do costs nothing.

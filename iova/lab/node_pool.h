@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Where an engine's nodes come from: chunks cut into nodes, and a list of free ones, as a slab
 // cache. Memory goes back when the pool goes. Nodes are counted; a test makes them fail through

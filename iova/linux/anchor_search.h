@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // How Linux has looked for room since 4.15: from the top down, from one of two cached nodes or
 // from the anchor above everything.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The kernels' allocators as engines of the lab (lab/boxed_engine.h), each a choice of how to
 // search the tree and of caches in front of it. Functions that only tools need bear the kernel's

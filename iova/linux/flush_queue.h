@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Deferred unmapping, Linux 4.15 and later: ranges wait in a ring, one for each processor, until
 // the IOTLB has been flushed as a whole, and only then may they be given out again. In iova.c

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The kernels whose allocators the lab has, oldest first: which parts each is made of.
 #pragma once

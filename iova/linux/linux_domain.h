@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The whole interface of a kernel's iova.c, whatever its version: what trace files replay and
 // what tools look into. Each function bears the kernel's name, with the allocator interface's

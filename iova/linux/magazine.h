@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Magazines of freed ranges, and the depots that keep full ones between processors (Bonwick and
 // Adams, "Magazines and Vmem", USENIX 2001). A range is its lowest frame: every range of one

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The per-CPU caches of freed ranges, of Linux 4.7 and later: for each processor and each size of
 // 1, 2, 4, … 32 frames two magazines, `loaded` and `prev`; for each size a depot of full ones.

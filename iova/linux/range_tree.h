@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The ranges in use of one address space: the kernel's red-black tree of `struct iova`.
 //

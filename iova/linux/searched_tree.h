@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A tree of ranges together with a way to look for room in it (cached32_search.h,
 // anchor_search.h): what every version of the kernel's iova.c does under its tree lock.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // An allocator that counts, and its live allocations by slot: what a pattern (pattern.h) fills and
 // what the processors' requests then run on. Tells a listener every call and its result.

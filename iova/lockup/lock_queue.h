@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A discrete-event model of one lock and the processors that want it: a closed queue with one
 // server. A processor asks for the lock, waits, holds it, works without it for a while, and asks

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A number for each place in a sequence, without state: chance that repeats on every machine.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Request patterns that may make an allocator search long: how a domain gets its live mappings,
 // and what each processor then asks for, over and over.

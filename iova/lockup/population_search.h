@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The smallest number at which something that grows passes a limit: doubling until it does, then
 // bisection, every other probe of which lies where a straight line from 0 meets the limit.

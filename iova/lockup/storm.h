@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A storm: every processor makes the requests of one pattern on one domain as fast as the lock of
 // its tree lets it. The lock queue is a model (lock_queue.h); what the processors do with the lock

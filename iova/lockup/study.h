@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The question that the lockup folder answers: with this allocator and so many processors, which
 // pattern reaches the limit with the fewest live mappings?

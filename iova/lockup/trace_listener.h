@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Keeps what a domain was asked and what it answered as a trace (iova/trace/trace.h).
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Which frames are free, and where ranges begin: a bitmap, made only where ranges are, under a tree
 // of 64 children a node that knows for each order which children hold a free block of 2^order.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The nodes of a buddy_map (rivals/buddy_map.h): 64 children each; at level 0 the children are
 // words of 64 frames, at level n nodes of level n - 1.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // EIOVAR: free lists, one for each size, in front of the kernel's tree as it was then.
 //

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The ranges freed last, which an index keeps as if they were in use: rings free a range and ask
 // for one of the same size soon after, and then the index need not change at all.

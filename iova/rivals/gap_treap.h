@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A balanced tree of the ranges in use, in which every node knows the largest gap of its subtree.
 //

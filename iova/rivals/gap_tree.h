@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Two allocators that were proposed for the kernel in May 2026: Linux's tree of ranges, augmented
 // with the largest gap of each subtree.

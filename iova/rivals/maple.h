@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The allocator that was proposed for the kernel in June 2026: ranges in a maple tree, whose wide
 // nodes know the gaps below them; here with the search that knows of alignment.

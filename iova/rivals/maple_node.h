@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The nodes of a maple tree (rivals/maple_tree.h): whole cache lines, filled with as much as fits.
 //

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A tree of wide nodes over the ranges in use, in which every node knows which gaps its children
 // have: a B+ tree in the manner of Linux's maple tree (lib/maple_tree.c, the "arange" form).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Contiguous addresses for rings: each processor takes windows of address space from a base
 // allocator and hands out their slots one after the other, round and round.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A window of contiguous addresses of which a ring hands out slots in order (rivals/per_ring.h).
 //

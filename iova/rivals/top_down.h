@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The engine of the allocators that place a request at the highest address where it fits, by an
 // index of the ranges in use that knows its gaps. A request fails only when it fits nowhere (or

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Plays a trace on any allocator. Which range a request gets is the allocator's own affair;
 // checked is that it may have it: within the limit, at or above start_pfn, aligned, on nothing

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Plays a trace on a kernel version's allocator: everything it answers must be what the trace
 // says, the cached nodes, the depots and the whole tree at each dump included.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A run of an allocator, operation by operation, with what it answered: the content of a trace
 // file. README.md describes the lines.

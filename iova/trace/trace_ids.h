@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Which domains, caches and allocations a trace has at one of its steps: finds steps that make no
 // sense and gives every allocation a small number.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // One step of a workload. A workload is a list of these, made beforehand and the same for every
 // allocator; what an allocator answers changes only whether a fall-back is tried.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What the named workloads do. Frame limits: 32 bits is 0xfffff, 48 bits 0xfffffffff. Drivers'
 // workloads go through the range caches (alloc_fast), as drivers do where a kernel has them; those

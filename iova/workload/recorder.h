@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Runs a workload on a kernel version's allocator and keeps what it answers as a trace, which
 // play_on_linux() then finds equal.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Runs a workload on an engine (lab/boxed_engine.h) or an iova_allocator. One thread.
 //

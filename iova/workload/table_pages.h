@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // How many pages of a second-level table the live ranges need, were they mapped: the table of VT-d
 // with 4 levels of 512 entries. A table page is needed as long as a live range lies in what it

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Workloads by name. A workload is made once, the same for every allocator and every run: nothing
 // in it depends on what an allocator answers, on time, or on the machine.

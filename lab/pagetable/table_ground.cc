@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "lab/pagetable/table_ground.h"
 
 #include <new>
@@ -9,7 +9,8 @@
 
 namespace iommulab {
 
-absl::StatusOr<std::unique_ptr<table_ground>> table_ground::create(uint64_t memory) {
+absl::StatusOr<std::unique_ptr<table_ground>> table_ground::create(uint64_t memory,
+                                                                   trace_sink* sink) {
   machine_config machine;
   machine.name = "memory";
   machine.memory = {{phys_addr(0), memory, memory_range::kind::ram}};
@@ -18,8 +19,10 @@ absl::StatusOr<std::unique_ptr<table_ground>> table_ground::create(uint64_t memo
   options.command_line = "intel_iommu=off";
   auto system = kernel::create(machine, std::move(options));
   if (!system.ok()) return system.status();
+  trace_subscription calls;
+  if (sink != nullptr) calls = (*system)->env().trace.subscribe(*sink, trace_class::calls);
   (*system)->start_up();
-  return std::unique_ptr<table_ground>(new table_ground(*std::move(system)));
+  return std::unique_ptr<table_ground>(new table_ground(*std::move(system), std::move(calls)));
 }
 
 table_domain::table_domain(table_ground& ground, int width, int superpages)

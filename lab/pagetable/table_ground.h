@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A kernel with memory and no remapping unit, for page-table code alone: its domains belong to no
 // device and no unit, so nothing has to be flushed.
@@ -15,8 +15,10 @@ namespace iommulab {
 
 class table_ground {
  public:
-  /// With `memory` bytes, of which only what is used costs anything.
-  static absl::StatusOr<std::unique_ptr<table_ground>> create(uint64_t memory);
+  /// With `memory` bytes, of which only what is used costs anything. Calls go to `sink`, when there
+  /// is one; it outlives the ground.
+  static absl::StatusOr<std::unique_ptr<table_ground>> create(uint64_t memory,
+                                                              trace_sink* sink = nullptr);
 
   kernel& system() { return *kernel_; }
   v4_4::intel_driver& driver() { return kernel_->driver(); }
@@ -24,9 +26,11 @@ class table_ground {
   uint64_t live_pages() { return kernel_->pages().live_pages(); }
 
  private:
-  explicit table_ground(std::unique_ptr<kernel> k) : kernel_(std::move(k)) {}
+  table_ground(std::unique_ptr<kernel> k, trace_subscription calls)
+      : kernel_(std::move(k)), calls_(std::move(calls)) {}
 
   std::unique_ptr<kernel> kernel_;
+  trace_subscription calls_;
 };
 
 /// A domain of its own kind: a page table and nothing else. The ground outlives it.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A run of second-level page-table code, operation by operation, with what came of each: the
 // content of a trace file. README.md describes the lines.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The DMA API calls that device drivers made on a real kernel, read out of its call tree: what was
 // asked, and which pages the kernel got meanwhile.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Makes recorded DMA API calls on a running system, each with the pages that the real kernel got.
 // An address that a call gives back is the one that our system gave for the recorded one.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "lab/replay/boot_mark.h"
 
 #include <algorithm>
@@ -29,12 +29,18 @@ class boot_script {
     }
   }
 
-  /// Plays what was made before the notification after `heard` of them, none of it after the late
-  /// initcalls.
-  absl::Status play_up_to(size_t heard, absl::FunctionRef<absl::Status(const api_call&)> play) {
-    const size_t next = heard < notifications_.size() ? notifications_[heard] : SIZE_MAX;
-    return play_before(std::min(next, initcalls_done_), play);
+  /// One more notification of a driver's binding has gone out: plays what was made before the next
+  /// one, and until boot_is_through() none of what came after the late initcalls.
+  absl::Status notified(absl::FunctionRef<absl::Status(const api_call&)> play) {
+    ++heard_;
+    return play_on(play);
   }
+  /// Plays what was made before the next notification.
+  absl::Status play_on(absl::FunctionRef<absl::Status(const api_call&)> play) {
+    const size_t next = heard_ < notifications_.size() ? notifications_[heard_] : SIZE_MAX;
+    return play_before(through_ ? next : std::min(next, initcalls_done_), play);
+  }
+  void boot_is_through() { through_ = true; }
   absl::Status play_rest(absl::FunctionRef<absl::Status(const api_call&)> play) {
     return play_before(SIZE_MAX, play);
   }
@@ -54,23 +60,23 @@ class boot_script {
   std::vector<api_call> calls_;
   std::vector<size_t> notifications_;  ///< lines of the tree
   size_t initcalls_done_ = SIZE_MAX;
+  bool through_ = false;
+  size_t heard_ = 0;
   size_t played_ = 0;
 };
 
-/// Loads the drivers; what they do while they are bound is played in the notifications' wake.
-absl::Status load_drivers(kernel& system, boot_script& script,
+/// Loads drivers; what they do while they are bound is played in the notifications' wake.
+absl::Status load_drivers(kernel& system, void (kernel::*load)(), boot_script& script,
                           absl::FunctionRef<absl::Status(const api_call&)> play) {
-  size_t heard = 0;
-  absl::Status status = script.play_up_to(heard, play);
+  absl::Status status = script.play_on(play);
   bus_notifier_block listener;
   listener.priority = std::numeric_limits<int>::min();
   listener.notifier_call = [&](bus_notify, device&) {
-    ++heard;
-    if (status.ok()) status = script.play_up_to(heard, play);
+    if (status.ok()) status = script.notified(play);
     return notify_result::done;
   };
   system.pci().bus().notifier.register_block(listener);
-  system.load_drivers();
+  (system.*load)();
   system.pci().bus().notifier.unregister_block(listener);
   return status;
 }
@@ -107,6 +113,7 @@ absl::Status play_to_boot_mark(kernel& system, const capture_folder& folder, api
   }
   system.load_drivers();
   system.finish_boot();
+  system.load_late_drivers();
   absl::Status status;
   if (folder.has(boot_tables_file)) status = play_dumped_mappings(system, folder);
   read_versions(system.sysfs());
@@ -120,8 +127,10 @@ absl::Status play_to_boot_mark(kernel& system, const workload_calls& calls,
   auto made = calls.calls(boot_phase);
   if (!made.ok()) return made.status();
   boot_script script(*tree, *std::move(made));
-  absl::Status status = load_drivers(system, script, play);
+  absl::Status status = load_drivers(system, &kernel::load_drivers, script, play);
   system.finish_boot();
+  script.boot_is_through();
+  if (status.ok()) status = load_drivers(system, &kernel::load_late_drivers, script, play);
   if (status.ok()) status = script.play_rest(play);
   read_versions(system.sysfs());
   return status;

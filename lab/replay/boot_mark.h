@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // From the end of start-up to the boot mark: the rest of the initcalls, the device drivers that
 // probe and map their first buffers, and the read of each unit's `version` in sysfs, with which

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The call tree of the start-up: out of a capture's ftrace function graph, and out of the call
 // events of a run.

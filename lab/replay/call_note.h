@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A note of a call tree, "WORD 0000:00:05.0 size=0x1000 flags=0x24000c0", taken apart.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A folder that holds what one run of a real kernel left behind: its command line, PCI tree,
 // register trace, tables, call tree, log and sysfs listing. Large files are stored as NAME.xz;

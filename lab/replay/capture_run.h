@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Runs what a capture folder holds: its machine, its table, its command line, and, where its call
 // tree recorded them, its page addresses.

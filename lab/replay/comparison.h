@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What a run of the port did, held against what a real kernel did on the same machine with the
 // same command line: line by line, one class of effects after the other.

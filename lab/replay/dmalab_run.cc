@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "lab/replay/dmalab_run.h"
 
 #include <map>
@@ -88,7 +88,8 @@ class script_run {
     kernel& system = *run_->system;
     start_up_events_ = run_->recorder.events().size();
     recording_ = system.env().trace.subscribe(
-        run_->recorder, trace_class::calls | trace_class::regs | trace_class::queue);
+        run_->recorder,
+        trace_class::calls | trace_class::regs | trace_class::queue | trace_class::faults);
     api_player player(system);
     if (absl::Status status = play_to_boot_mark(system, folder_, player); !status.ok()) {
       return status;
@@ -213,9 +214,9 @@ class script_run {
 
   void find_call_excuses(const dmalab::operation& op) {
     for (const trace_event& event : events_of(op)) {
-      const auto* note = event.as<events::note>();
-      if (note == nullptr) continue;
-      const known_call_difference* known = find_known_call_difference(note->text);
+      const auto* told = event.as<events::diagnosis>();
+      if (told == nullptr) continue;
+      const known_call_difference* known = find_known_call_difference(told->name);
       if (known == nullptr) continue;
       calls_excused_.insert(op.number);
       reasons_.emplace(known->reason);

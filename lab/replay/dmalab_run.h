@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A capture with a script of DMA operations (ops.txt): the port does the same on the same machine,
 // and every operation is compared: its result, the unmaps that wait and their timer, what the log

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What device drivers had mapped when the tables of a capture were dumped at the boot mark. A dump
 // also holds what start-up mapped; table_dump.h has the rule that tells them apart.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Register accesses and queue descriptors: out of a capture's vtd-trace.txt, and out of the
 // events of a run of the port.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The call trees of bus notifications: out of a capture's fgraph-lab.txt and out of a run.
 //

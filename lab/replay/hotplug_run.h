@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Runs the steps of a capture's hot.txt on a system of our own, through its sysfs, and compares
 // after each step, in the class "hotplug":

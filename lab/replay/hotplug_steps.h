@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // hot.txt: what a script that took devices away and brought them back did, step by step, and what
 // sysfs and the log said after each step. After the steps the file holds a copy of the log, in

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What interrupt remapping adds to a start-up, taken out: the port starts without it, and the rest
 // is to be compared all the same. Both sides go through the same code; where a run has nothing of

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The one list of differences from real kernels that are meant, and exactly how far each goes.
 // Tests and `iommulab verify` read it; a difference on it is reported with its reason. A test asks
@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "core/v4_4/divergence.h"
 #include "lab/replay/numbered_line.h"
 
 namespace iommulab::verify {
@@ -31,7 +32,7 @@ struct table_refusal_said {
 };
 
 struct known_difference {
-  /// Name of the diagnosis, by intel/diagnosis.h; a '*' at its end stands for any characters.
+  /// Name of the diagnosis, by intel/dmar/diagnosis.h; a '*' at its end stands for any characters.
   std::string_view refusal;
   /// The line that a hanging 4.4 prints over and over; empty when it hangs silently.
   std::string_view repeated;
@@ -58,16 +59,16 @@ struct known_operation_difference {
 
 absl::Span<const known_operation_difference> known_operation_differences();
 
-/// Where the functions called are others than 4.4's, and nothing else differs. Our run notes it in
-/// the call that goes its own way: "unlike 4.4: NOTE".
+/// Where the functions called are others than 4.4's, and nothing else differs. Our run reports the
+/// divergence in the call that goes its own way.
 struct known_call_difference {
-  std::string_view note;
+  v4_4::divergence id;
   std::string_view reason;
 };
 
 absl::Span<const known_call_difference> known_call_differences();
-/// The entry that a note of our run names, or null.
-const known_call_difference* find_known_call_difference(std::string_view note);
+/// The entry for a divergence that our run reported, by its name; null when calls are not excused.
+const known_call_difference* find_known_call_difference(std::string_view reported);
 
 /// The entry for an operation, or null. `died_in` is where the kernel stopped in it, if it did; the
 /// logs are what was printed meanwhile.

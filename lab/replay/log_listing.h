@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What the driver says in the kernel's log: lines that begin with "DMAR: " or "iommu: ", without
 // their time stamps, and the sentences of a warning (between its WARNING line and the register

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Which page lay behind an I/O virtual address of a function, as far as a capture shows it: by the
 // tables dumped at a mark, and by the translations that hardware reported in a part of the trace.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // One line of a normalised listing, with the place that it came from. Comparisons look at the
 // text alone; the number is for the report.

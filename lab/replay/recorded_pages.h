@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The page addresses that a real kernel got, in the order in which its driver asked for them: a
 // page source that hands out the same ones makes a run comparable by address.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What sysfs shows of the IOMMU: out of a capture's sysfs-iommu.txt, and out of a run's tree, in
 // the form of the capture's recorder:

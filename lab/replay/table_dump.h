@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Root, context and second-level tables (VT-d specification 9.1, 9.3, 9.8): out of a capture's
 // dump, and out of the memory of a run. Both sides are walked by the same code, which knows the

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What VFIO asked of the IOMMU API on a real kernel, read out of its call tree, and what its client
 // made the device do, read out of the client's log (vfio.txt).

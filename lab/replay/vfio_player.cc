@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "lab/replay/vfio_player.h"
 
 #include <algorithm>
@@ -64,7 +64,7 @@ absl::Status vfio_player::play(absl::Span<const vfio_call> calls) {
       return errno_status(ENODEV,
                           absl::StrFormat("%s: the machine has no such function", attach->device));
     }
-    edu_ = system_.edu_in(slot);
+    edu_ = system_.endpoints().find<edu>(slot);
   }
   while (next_ < calls_.size() && status_.ok()) {
     play_until_notified();

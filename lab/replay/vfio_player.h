@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // VFIO as the IOMMU sees it: a driver takes a device, its group is watched and claimed, a domain of
 // its own is attached to the group, memory is mapped and unmapped, and the device moves data.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What device drivers asked of the DMA API between the marks of a capture. A capture "NAME.calls"
 // has it in its own graphs. For a plain one it is taken from the capture "NAME.calls" beside it:

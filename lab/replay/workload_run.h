@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What happened in a capture after start-up: drivers that probed, up to the boot mark, and then the
 // workloads, each up to a mark of its own. The port does the same on the same machine, call by

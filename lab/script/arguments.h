@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The arguments of one operation, read from left to right. The first that does not read spoils the
 // operation: everything read after it is 0, and status() says what was wrong.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "lab/script/lab.h"
 
 #include <algorithm>
@@ -171,6 +171,20 @@ void lab::sleep(uint64_t ns) {
   if (!bottom_halves_) system_.env().clock.bh_enable();
   pass(ns);
   if (!bottom_halves_) system_.env().clock.bh_disable();
+}
+
+// Linux v4.4 kernel/time/timer.c: msleep(), which counts ticks and not the part of one that is
+// over.
+void lab::msleep(uint64_t ms) {
+  virtual_clock& clock = system_.env().clock;
+  uint64_t end = (clock.jiffies() + msecs_to_jiffies(ms) + 1) * ns_per_jiffy;
+  if (current_->state) {
+    end = std::min(end, current_->state->time_ns + current_->state->spent_ns);
+  }
+  if (end <= clock.now_ns()) return;
+  if (!bottom_halves_) clock.bh_enable();
+  clock.advance(end - clock.now_ns());
+  if (!bottom_halves_) clock.bh_disable();
 }
 
 size_t lab::device_index(arguments& args) {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A running system as the operations of a script see it: arenas, devices, and the buffers, pools
 // and domains that operations made under their numbers.
@@ -75,6 +75,8 @@ class lab {
   void pass(uint64_t ns);
   /// The same with bottom halves on.
   void sleep(uint64_t ns);
+  /// Sleeps up to the tick that ends `ms` milliseconds, but not longer than the recording.
+  void msleep(uint64_t ms);
 
   // lab_buffers.cc
   void keep(uint64_t number, std::optional<buffer> made);
@@ -120,8 +122,9 @@ class lab {
   std::string edu(arguments& args);
   std::string edus(arguments& args);
   std::string eduw(arguments& args);
-  bool start_edu(arguments& args, size_t& index);
-  std::string finish_edu(size_t index);
+  mmio_window* start_edu(arguments& args);
+  static std::string edu_addresses(mmio_window& window);
+  std::string finish_edu(mmio_window& window);
   uint64_t bus_address(arguments& args, std::string_view field);
   mmio_window* edu_window(arguments& args, size_t index);
   phys_addr inside_arena(arguments& args, uint64_t index, uint64_t offset, uint64_t size);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Operations of the DMA API: buffers, scatter lists, coherent memory, pools.
 #include <utility>

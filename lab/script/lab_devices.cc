@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Operations on devices, memory and time.
 #include <cstring>
@@ -82,49 +82,59 @@ uint64_t lab::bus_address(arguments& args, std::string_view field) {
   return found->second.dma.value() + offset;
 }
 
-bool lab::start_edu(arguments& args, size_t& index) {
-  index = device_index(args);
+/// Null when the arguments are wrong.
+mmio_window* lab::start_edu(arguments& args) {
+  const size_t index = device_index(args);
   const uint64_t command = args.number("command", 7);
   const uint64_t source = bus_address(args, "source");
   const uint64_t destination = bus_address(args, "destination");
   const uint64_t length = args.number("length", iommulab::edu::buffer_size);
-  if (!args.ok()) return false;
+  if (!args.ok()) return nullptr;
   mmio_window* window = edu_window(args, index);
-  if (window == nullptr) return false;
+  if (window == nullptr) return nullptr;
   window->write64(edu_source, source);
   window->write64(edu_destination, destination);
   window->write64(edu_count, length);
   window->write64(edu_command, command);
-  return true;
+  return window;
 }
 
-std::string lab::finish_edu(size_t index) {
-  mmio_window& window = *edu_windows_[index];
-  sleep(iommulab::edu::transfer_ns);
-  // A recording took its time; nobody waits longer than a few transfers for one that hangs.
-  for (int polls = 0; polls < 8 && (window.read64(edu_command) & edu_run) != 0; ++polls) {
-    sleep(iommulab::edu::transfer_ns);
+std::string lab::edu_addresses(mmio_window& window) {
+  return absl::StrFormat("src=0x%x dst=0x%x", window.read64(edu_source),
+                         window.read64(edu_destination));
+}
+
+// As the driver of the recordings does: it sleeps for 60 ms at a time and looks whether the device
+// is through. A recorded operation takes the time that it took, so its last sleep ends with it.
+std::string lab::finish_edu(mmio_window& window) {
+  constexpr uint64_t between_polls_ms = 60;
+  constexpr int most_polls = 16;
+  int polls = 0;
+  msleep(between_polls_ms);
+  while ((window.read64(edu_command) & edu_run) != 0 && polls < most_polls) {
+    ++polls;
+    msleep(between_polls_ms);
   }
-  return absl::StrFormat("src=0x%x dst=0x%x cmd=0x%x polls=1", window.read64(edu_source),
-                         window.read64(edu_destination), window.read64(edu_command));
+  sleep(0);
+  return absl::StrFormat("cmd=0x%x polls=%d", window.read64(edu_command), polls);
 }
 
 std::string lab::edu(arguments& args) {
-  size_t index = 0;
-  if (!start_edu(args, index)) return {};
-  return finish_edu(index);
+  mmio_window* window = start_edu(args);
+  if (window == nullptr) return {};
+  const std::string addresses = edu_addresses(*window);
+  return absl::StrFormat("%s %s", addresses, finish_edu(*window));
 }
 
 std::string lab::edus(arguments& args) {
-  size_t index = 0;
-  start_edu(args, index);
-  return "ok";
+  mmio_window* window = start_edu(args);
+  return window == nullptr ? std::string() : edu_addresses(*window);
 }
 
 std::string lab::eduw(arguments& args) {
   const size_t index = device_index(args);
-  if (!args.ok() || edu_window(args, index) == nullptr) return {};
-  return finish_edu(index);
+  mmio_window* window = args.ok() ? edu_window(args, index) : nullptr;
+  return window == nullptr ? std::string() : finish_edu(*window);
 }
 
 /// The CPU's own accesses stay in the arena: a mapped buffer may leave it.

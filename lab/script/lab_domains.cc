@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Operations of the IOMMU API: groups, domains, mappings made by hand.
 #include "absl/strings/str_format.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // DMA scripts: one operation a line, with or without what it gave on a real kernel. README.md is
 // the language's reference.

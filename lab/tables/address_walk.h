@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // One DMA address followed through tables, entry by entry, in the order of the VT-d
 // specification's chapter 3. Everything that was read is kept, so that it can be shown.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "platform/dma/dma_bus.h"
 
 #include <algorithm>
@@ -53,9 +53,9 @@ dma_port::bridge_kind kind_of(const pci_function& bridge) {
 class interrupts_held {
  public:
   explicit interrupts_held(interrupt_controller& interrupts) : interrupts_(interrupts) {
-    interrupts_.local_irq_save();
+    interrupts_.hold();
   }
-  ~interrupts_held() { interrupts_.local_irq_restore(); }
+  ~interrupts_held() { interrupts_.release(); }
   interrupts_held(const interrupts_held&) = delete;
   interrupts_held& operator=(const interrupts_held&) = delete;
 
@@ -127,7 +127,7 @@ dma_translation dma_port::translate(const dma_request& request) const {
     return result;
   }
   const bool message =
-      request.access == dma_access::write && request.length == interrupt_write_bytes;
+      request.access == dma_access::write && is_interrupt_request(request.address, request.length);
   result.outcome = message ? dma_outcome::interrupt : dma_outcome::blocked;
   return result;
 }

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The way of a transaction from a PCI function to memory: may it leave, as whom does it appear,
 // which remapping unit sees it, where does it go.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Which remapping unit sees which function: what the board's wiring decides on a real machine, and
 // what its firmware's table describes (VT-d specification 8.3).

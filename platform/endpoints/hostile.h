@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A hostile device: it tries addresses that nobody gave it, and counts what it got. It has no
 // registers; whoever owns it says what to try.

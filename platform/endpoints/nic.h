@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A network function with descriptor rings: the registers and legacy descriptors of Intel's 8254x
 // family (Software Developer's Manual 317453, chapters 3 and 13), as far as moving packets needs

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A disk with queues in memory: registers, commands and completions of NVM Express (revision 1.1),
 // as far as identifying, reading and writing one small namespace needs them.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What the endpoints have in common: registers behind a base address register, an interrupt, and
 // the port through which they reach memory.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The header that every ACPI table begins with (ACPI specification 5.2.6): layout only. Offsets
 // are in bytes from the table's start.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What all ACPI tables have in common: the header of 36 bytes (ACPI specification 5.2.6), its
 // checksum, and reading one from a file. Nothing here knows what a table is about.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The one way in which bytes of firmware are read. A cursor is a view (it owns nothing; the bytes
 // outlive it) that knows where its first byte lies in the whole table, so that a part of a part

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Makes DMAR tables, for built-in machines and for tests. Structures come out in the order in
 // which they were added. A builder does not judge: it writes what it is told, right or wrong;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What can be wrong with a DMAR table. Each refusal and each oddity has an enumerator and a name
 // that stays the same, so that tests, scripts and lists of known differences can refer to it.
@@ -70,8 +70,6 @@ struct dmar_diagnosis_info {
   dmar_diagnosis diagnosis;
   dmar_severity severity;
   std::string_view name;  ///< Stable, snake_case: the enumerator's own.
-  /// What Linux 4.4 does about it, one sentence, where that is remarkable; else empty.
-  std::string_view linux_4_4;
 };
 
 /// All diagnoses, in the order of the enumeration.
@@ -93,7 +91,6 @@ struct dmar_finding {
   std::string field;       ///< Its name: "rmrr.limit_address".
   uint64_t value = 0;      ///< What it holds.
   std::string sentence;    ///< What is wrong with that.
-  std::string linux_4_4;   ///< What Linux 4.4 does about it; may be empty.
 };
 
 }  // namespace iommulab

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The DMA Remapping Reporting table, as the VT-d specification lays it out in chapter 8: layout
 // only, read with a byte_cursor. Offsets are in bytes; those of `header` count from the table's

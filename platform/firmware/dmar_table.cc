@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "platform/firmware/dmar_table.h"
 
 #include <algorithm>
@@ -91,11 +91,9 @@ class dmar_decoder {
   [[nodiscard]] std::string in_structure(uint16_t type, std::string_view field) const {
     return absl::StrFormat("%s.%s", lower(kind_of(type).name), field);
   }
-  [[nodiscard]] bool has_drhd() const;
-  [[nodiscard]] bool linux_4_4_scope_walk_hangs(std::size_t start, std::size_t end) const;
-  dmar_finding& add(dmar_diagnosis diagnosis, std::size_t offset, std::string field, uint64_t value,
-                    std::string sentence) {
-    return table_.findings.emplace_back(
+  void add(dmar_diagnosis diagnosis, std::size_t offset, std::string field, uint64_t value,
+           std::string sentence) {
+    table_.findings.push_back(
         make_dmar_finding(diagnosis, offset, std::move(field), value, std::move(sentence)));
   }
 
@@ -180,12 +178,6 @@ void dmar_decoder::check_extent() {
   }
 }
 
-bool dmar_decoder::has_drhd() const {
-  return std::any_of(
-      table_.structures.begin(), table_.structures.end(),
-      [](const dmar_structure& s) { return std::holds_alternative<dmar_drhd>(s.body); });
-}
-
 std::optional<std::size_t> dmar_decoder::decode_structure(std::size_t start) {
   const std::optional<byte_cursor> head = at_.sub(start, layout::structure::header_size);
   if (!head) {
@@ -198,7 +190,6 @@ std::optional<std::size_t> dmar_decoder::decode_structure(std::size_t start) {
   const uint16_t length = *head->read(layout::structure::length);
   const structure_kind& kind = kind_of(type);
   const std::size_t length_at = start + layout::structure::length.offset;
-  const bool units_before = has_drhd();
 
   dmar_structure& structure = table_.structures.emplace_back();
   structure.offset = start;
@@ -207,14 +198,8 @@ std::optional<std::size_t> dmar_decoder::decode_structure(std::size_t start) {
 
   const bool overruns = length > at_.remaining(start);
   if (length == 0) {
-    dmar_finding& finding = add(
-        dmar_diagnosis::structure_length_zero, length_at, in_structure(type, "length"), 0,
+    add(dmar_diagnosis::structure_length_zero, length_at, in_structure(type, "length"), 0,
         absl::StrFormat("the %s structure has length 0: what follows cannot be found", kind.name));
-    finding.linux_4_4 =
-        units_before ? "Linux 4.4 ends its first pass here, then loops forever on this structure "
-                       "in dmar_acpi_dev_scope_init()."
-                     : "Linux 4.4 takes this for the table's end, finds no unit before it, and "
-                       "runs without IOMMU.";
   } else if (overruns) {
     add(dmar_diagnosis::structure_overruns_table, length_at, in_structure(type, "length"), length,
         absl::StrFormat("the %s structure has length %d, but only %d bytes of the table are left",
@@ -364,26 +349,13 @@ std::optional<std::size_t> dmar_decoder::decode_scope(byte_cursor structure_at, 
   scope.offset = offset;
   const bool overruns = *length > structure_at.remaining(start);
   if (*length < layout::scope::fixed_size) {
-    // 4.4 skips types that it does not know, and the scopes of an ATSR that names all ports.
-    const auto* const atsr = std::get_if<dmar_atsr>(&structure.body);
-    const bool walked_by_4_4 =
-        structure.type <= static_cast<uint16_t>(layout::structure_type::atsr) &&
-        (atsr == nullptr || !layout::atsr::all_ports.in(atsr->flags));
-    const bool hangs =
-        linux_4_4_scope_walk_hangs(offset, structure_at.origin() + structure_at.size());
-    dmar_finding& finding =
-        *length == 0
-            ? add(dmar_diagnosis::scope_length_zero, length_at, "scope.length", 0,
-                  "the device scope has length 0: what follows cannot be found")
-            : add(dmar_diagnosis::scope_too_short, length_at, "scope.length", *length,
-                  absl::StrFormat("the device scope has length %d, but its fixed fields take %d",
-                                  *length, layout::scope::fixed_size));
-    if (!walked_by_4_4) {
-      finding.linux_4_4 = "Linux 4.4 does not read the scopes of this structure.";
-    } else if (hangs) {
-      finding.linux_4_4 = "Linux 4.4 loops forever on it in dmar_alloc_dev_scope().";
+    if (*length == 0) {
+      add(dmar_diagnosis::scope_length_zero, length_at, "scope.length", 0,
+          "the device scope has length 0: what follows cannot be found");
     } else {
-      finding.linux_4_4 = "Linux 4.4 goes on from the middle of the entry.";
+      add(dmar_diagnosis::scope_too_short, length_at, "scope.length", *length,
+          absl::StrFormat("the device scope has length %d, but its fixed fields take %d", *length,
+                          layout::scope::fixed_size));
     }
   } else if (overruns && !cut) {
     add(dmar_diagnosis::scope_overruns_structure, length_at, "scope.length", *length,
@@ -420,30 +392,12 @@ void dmar_decoder::decode_path(byte_cursor at, dmar_device_scope& scope, field_r
   }
 }
 
-/// Steps through scopes as Linux 4.4 does, by their lengths alone, to see whether one of length 0
-/// stops the walk. Bytes behind the file are unknown and end it.
-bool dmar_decoder::linux_4_4_scope_walk_hangs(std::size_t start, std::size_t end) const {
-  for (std::size_t at = start; at < end;) {
-    const std::optional<uint8_t> length = file_.u8(at + layout::scope::length.offset);
-    if (!length) return false;
-    if (*length == 0) return true;
-    at += *length;
-  }
-  return false;
-}
-
 }  // namespace
 
 dmar_finding make_dmar_finding(dmar_diagnosis diagnosis, std::size_t offset, std::string field,
                                uint64_t value, std::string sentence) {
-  const dmar_diagnosis_info& known = describe(diagnosis);
-  return {diagnosis,
-          known.severity,
-          offset,
-          std::move(field),
-          value,
-          std::move(sentence),
-          std::string(known.linux_4_4)};
+  return {diagnosis, describe(diagnosis).severity, offset, std::move(field),
+          value,     std::move(sentence)};
 }
 
 uint64_t dmar_drhd::register_set_size() const {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A DMAR table decoded: for looking at one, and for judging it. The driver does not use this; it
 // walks the bytes by its own, the kernel's, rules.

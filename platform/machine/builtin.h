@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Machines that need no file.
 #pragma once
@@ -45,7 +45,8 @@ machine_config q35_machine(const q35_options& options = {});
 ///     c0:03.0  root port ─ (empty slot c2:00.0, for hot-plugging)
 ///
 /// Root ports and the switch's downstream ports have ACS. ATS is reported for the root ports
-/// 40:02.0 and 80:02.0. The first two buses are proximity domain 0, the others 1.
+/// 40:02.0 and 80:02.0. The first two buses are proximity domain 0, the others 1. In the ACPI
+/// namespace the host bridges are \_SB.PC00, PC40, PC80 and PCC0.
 machine_config server_machine();
 
 /// The tables behind the two, for reading.

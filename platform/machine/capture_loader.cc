@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "platform/machine/capture_loader.h"
 
 #include <cerrno>
@@ -12,6 +12,7 @@
 #include "platform/machine/parse.h"
 #include "platform/machine/pci_listing.h"
 #include "platform/machine/qemu_edu.h"
+#include "platform/machine/qemu_namespace.h"
 #include "platform/machine/qemu_unit.h"
 
 namespace iommulab {
@@ -92,6 +93,7 @@ absl::Status load_log(const std::string& folder, const std::string& base, uint64
   machine.firmware_map = *std::move(map);
   machine.memory = backed_memory(machine.firmware_map, installed);
   machine.dmi = parse_dmi(*log);
+  if (found_acpi_root_bridge(*log)) machine.acpi_namespace = q35_namespace(machine.pci_functions);
   if (folder != base) {
     // The run that hung left the lines about its table.
     absl::StatusOr<text_source> own = read_source(absl::StrCat(folder, "/dmesg-key.txt"));

@@ -1,11 +1,12 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Makes a machine of a capture: a folder that recorded a run of a real kernel in QEMU.
 //
 // | file                    | what is taken from it                                              |
 // |-------------------------|--------------------------------------------------------------------|
 // | pci.txt                 | functions, wiring, resources                                       |
-// | dmesg.txt               | the firmware's memory map, BIOS strings, where the DMAR table lies |
+// | dmesg.txt               | the firmware's memory map, BIOS strings, where the DMAR table      |
+// |                         | lies, whether there is an ACPI namespace (q35's, with pci.txt)     |
 // | iomem                   | the memory-mapped configuration window                             |
 // | qemu.args               | memory size, the unit's options                                    |
 // | cmdline                 | the kernel's command line                                          |

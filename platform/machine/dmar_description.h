@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What a machine's firmware says of its remapping hardware, before it is a table of bytes.
 #pragma once

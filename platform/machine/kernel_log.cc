@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "platform/machine/kernel_log.h"
 
 #include <algorithm>
@@ -117,6 +117,13 @@ phys_addr parse_dmar_address(const text_source& log) {
     if (leading_number(rest.substr(2), address)) found = address;
   }
   return phys_addr(found);
+}
+
+bool found_acpi_root_bridge(const text_source& log) {
+  const std::vector<std::string_view> lines = log.lines();
+  return std::any_of(lines.begin(), lines.end(), [](std::string_view line) {
+    return without_time_stamp(line).starts_with("ACPI: PCI Root Bridge [");
+  });
 }
 
 absl::StatusOr<std::vector<address_hole>> parse_mmconfig(const text_source& iomem) {

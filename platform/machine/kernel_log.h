@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What a kernel's log and its list of physical resources say about the machine.
 #pragma once
@@ -29,6 +29,9 @@ dmi_strings parse_dmi(const text_source& log);
 /// Where the kernel found its DMAR table, from the "ACPI: DMAR 0x…" line: 0 when there is none. A
 /// table that was put in place of the firmware's is the one that counts.
 phys_addr parse_dmar_address(const text_source& log);
+
+/// Whether the kernel found a PCI host bridge in the ACPI namespace ("ACPI: PCI Root Bridge").
+bool found_acpi_root_bridge(const text_source& log);
 
 /// The configuration windows of /proc/iomem ("PCI MMCONFIG"): what no function owns there reads all
 /// ones. EINVAL when a line is not "FIRST-LAST : NAME", or when there is none.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A machine as plain data: what the loaders and the built-in models produce, and what the
 // composition turns into a running system. State is that of the moment when the kernel starts:
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/acpi/acpi_bus.h"
 #include "core/environment.h"
 #include "core/types.h"
 #include "platform/memory/physical_memory.h"
@@ -36,6 +37,10 @@ struct remapping_unit_config {
 /// PCI ids of QEMU's "edu".
 inline constexpr uint16_t edu_vendor_id = 0x1234;
 inline constexpr uint16_t edu_device_id = 0x11e8;
+
+/// Ids of a function that stands for a hostile device (endpoints/hostile.h).
+inline constexpr uint16_t hostile_vendor_id = 0x1234;
+inline constexpr uint16_t hostile_device_id = 0xbad0;
 
 /// Whether a function is an "edu", by its ids.
 bool is_edu(const pci_function_config& function);
@@ -66,6 +71,8 @@ struct machine_config {
   /// The ACPI table that the firmware offers as DMAR, byte for byte; empty when it offers none.
   std::vector<uint8_t> dmar_table;
   phys_addr dmar_address;  ///< where the kernel saw it, 0 when unknown
+  /// The ACPI namespace, in its own order; empty for firmware without one.
+  std::vector<acpi_object> acpi_namespace;
   dmi_strings dmi;
   std::string command_line;  ///< the kernel's, of a capture
   /// ACPI proximity domains that are NUMA nodes, in the order of their numbers; empty for a kernel

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Small readings that the loaders share. Each returns false, and leaves the result alone, when the
 // whole text is not what it should be.

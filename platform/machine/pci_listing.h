@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A capture's pci.txt: for each function a "#" line of fields, "resource:" with the kernel's
 // table, "config:" with the bytes in hex.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Vendor ids of the functions of built-in machines, as the PCI-SIG gave them out.
 #pragma once

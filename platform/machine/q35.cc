@@ -1,8 +1,9 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include <algorithm>
 
 #include "platform/machine/builtin.h"
 #include "platform/machine/pci_vendors.h"
+#include "platform/machine/qemu_namespace.h"
 #include "platform/pci/config_bytes.h"
 #include "platform/pci/function_builder.h"
 
@@ -151,6 +152,7 @@ machine_config q35_machine(const q35_options& options) {
   }
   machine.dmar_table = serialise(q35_dmar(options, machine.pci_functions));
   machine.dmar_address = phys_addr(options.memory - firmware_tables + dmar_offset);
+  machine.acpi_namespace = q35_namespace(machine.pci_functions);
   machine.dmi = {"SeaBIOS", "1.16.2-debian-1.16.2-1", "pc-q35-7.2"};
   machine.reads_all_ones = {{phys_addr(mmconfig_base), mmconfig_length}};
   return machine;

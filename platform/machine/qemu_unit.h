@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // QEMU's intel-iommu device by its options: what its capability registers say.
 #pragma once

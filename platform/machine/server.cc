@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "core/pci/acs.h"
 #include "platform/machine/builtin.h"
 #include "platform/machine/pci_vendors.h"
@@ -210,6 +210,29 @@ remapping_unit_config make_graphics_unit(phys_addr base) {
                       .set_max_handle_mask(15)};
 }
 
+/// Host bridges, and of the functions on the first bus those that the board describes.
+std::vector<acpi_object> server_namespace() {
+  const auto described = [](std::string path, source_id function) {
+    return acpi_object{.path = std::move(path), .function = function};
+  };
+  const auto host_bridge = [](std::string path, uint8_t bus) {
+    return acpi_object{
+        .path = std::move(path), .hardware_id = "PNP0A08", .root_bus = source_id{0, bus, 0}};
+  };
+  return {{.path = "\\"},
+          {.path = "\\_SB"},
+          host_bridge("\\_SB.PC00", 0x00),
+          described("\\_SB.PC00.GFX0", id(0, 4, 0)),
+          described("\\_SB.PC00.EHC1", id(0, 0x1d, 0)),
+          described("\\_SB.PC00.EHC2", id(0, 0x1a, 0)),
+          described("\\_SB.PC00.LPC0", id(0, 0x1f, 0)),
+          {.path = "\\_SB.PC00.LPC0.UAR1", .hardware_id = "PNP0501"},
+          described("\\_SB.PC00.SAT0", id(0, 0x1f, 2)),
+          host_bridge("\\_SB.PC40", 0x40),
+          host_bridge("\\_SB.PC80", 0x80),
+          host_bridge("\\_SB.PCC0", 0xc0)};
+}
+
 dmar_scope_spec port(uint8_t bus, uint8_t device) {
   return dmar_scope_spec::bridge(bus, {{device, 0}});
 }
@@ -272,6 +295,7 @@ machine_config server_machine() {
   add_other_buses(machine.pci_functions);
   machine.dmar_table = serialise(server_dmar());
   machine.dmar_address = dmar_address;
+  machine.acpi_namespace = server_namespace();
   machine.dmi = {"iommulab", "1.0", "server"};
   machine.proximity_domains = {0, 1};
   machine.reads_all_ones = {{phys_addr(0x80000000), 0x10000000}};

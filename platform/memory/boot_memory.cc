@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Memory that the boot sets aside in larger pieces than the page allocator has.
 #include <algorithm>

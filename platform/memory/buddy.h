@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The free blocks of one zone, kept as a binary buddy system: a free block of order n is 2^n
 // pages, aligned to its size, and never stands beside its free buddy (they are one block of

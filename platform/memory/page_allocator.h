@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The page allocator over the `ram` ranges of a physical memory: zones, a buddy system in each,
 // small objects with a physical address, counters for leak checks, injected failures, and the

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The replay of a recorded sequence of addresses: the part of the page allocator that hands out
 // what a real kernel got.

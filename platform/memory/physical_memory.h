@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Physical memory: ranges as an e820 map lists them, backed by sparse host memory or by a shared
 // file in which the offset is the physical address. The driver and every device see the same

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Control registers of capabilities, and which of their bits software can write (PCI Local Bus 3.0
 // 6.8, PCI Power Management 1.2, PCI Express Base 3.0 chapter 7, ATS 1.1). Layout only.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Configuration space as a run of bytes: little-endian access and the two capability chains.
 // Reads beyond the bytes give zero. A chain that loops ends after as many steps as could fit.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Puts a function's configuration space together by name: header, base address registers, bridge
 // windows, capabilities. The built-in machines and tests make their functions with it.

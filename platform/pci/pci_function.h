@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // One PCI function as hardware: configuration space with its writable, sticky and hardwired bits.
 //

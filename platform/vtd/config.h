@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What one simulated remapping unit is: its capabilities by name, and the few things about a unit
 // that no capability bit says.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The context-cache (VT-d specification 6.2.3): by source id, what the root and context entries
 // said, already checked. Entries carry the domain id that they were loaded with, and are

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Where a measured unit departs from the specification. All off is the specification; a machine
 // that was recorded on such a unit has them on, so that a run on it comes out alike.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Diagnoses: what software did that the VT-d specification forbids or leaves undefined, by a
 // stable name and one sentence. A diagnosis changes nothing that the hardware does; it says what

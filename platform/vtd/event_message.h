@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // One of the unit's own interrupts, the fault event (FECTL, FEDATA, FEADDR, FEUADDR) or the
 // invalidation completion event (IECTL …): a message behind a mask bit and a pending bit (VT-d

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Primary fault logging (VT-d specification 7.3.1) and the fault status register: the ring of
 // fault records, overflow, and the fault event.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The interrupt entry cache (VT-d specification 5.1.6, 6.2.2): interrupt-remapping table entries
 // by their index, as raw 128-bit words. The unit invalidates it; whoever remaps interrupts looks

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The caches of a unit together, and what invalidates which of them (VT-d specification 6.5).
 // Both interfaces, registers and queue, end here. The paging-structure caches go with the IOTLB:

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The IOTLB (VT-d specification 6.2.4): finished translations by domain and page, each page at
 // the level at which its leaf stood. Entries hold permissions accumulated over the walk. With

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The walk: root entry, context entry, second-level tables, as hardware does it (VT-d
 // specification 3.4.2, 3.7): steps 3 and 5 of README.md. Reads memory and the paging-structure

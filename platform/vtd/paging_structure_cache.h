@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The paging-structure caches (VT-d specification 6.2.5): where a lower table is, without reading
 // the entries above it. Tagged with the domain like the IOTLB; one entry stands for one non-leaf

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The invalidation queue (VT-d specification 6.5.2): fetches descriptors from where IQA pointed
 // when QIE was set, and does them one after the other, all inside the register write that made

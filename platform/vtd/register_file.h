@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The register file: one row a register, and one rule for all of them. A row says which bits
 // software may write, which it clears by writing ones, which it can only read and which act on

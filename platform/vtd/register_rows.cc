@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The register map of one unit as data (VT-d specification 10.4): every row in the order of
 // vtd_register, with what the unit's capabilities leave out marked as not implemented.

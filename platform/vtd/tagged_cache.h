@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A set-associative cache of page-sized facts, each tagged with domain, level and page frame: the
 // shape of the IOTLB and of the paging-structure caches. Sixteen bytes an entry, four ways a

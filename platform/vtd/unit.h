@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A VT-d remapping unit, legacy mode: its registers on one side, translation of what devices send
 // on the other. README.md tells how the parts fit.

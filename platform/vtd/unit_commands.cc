@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The command registers: GCMD (VT-d specification 10.4.4), CCMD (10.4.7) and IOTLB (10.4.8).
 #include <bit>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Translation of one request, in the order of the VT-d specification's chapter 3; README.md has the
 // numbers of the steps. The common case, an untranslated request that hits both caches, comes
@@ -264,9 +264,9 @@ dma_translation vtd_unit::interrupt_range(const dma_request& request) const {
     result.page_bits = page_shift;
     return result;
   }
-  // A 4-byte write is an interrupt; anything else is dropped without a record.
+  // A write of one DWORD is an interrupt; anything else is dropped without a record.
   if (request.type == address_type::untranslated && request.access == dma_access::write &&
-      request.length == interrupt_write_bytes) {
+      is_interrupt_request(request.address, request.length)) {
     result.outcome = dma_outcome::interrupt;
     result.address = request.address;
     result.length = request.length;

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # What nearly every source file reads of the standard library and of others' libraries, compiled
 # once. None of ours is here: a change of ours compiles what includes it, and nothing else.

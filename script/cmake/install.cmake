@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # What `cmake --install` puts into a prefix, so that another project can say
 # find_package(iommulab) and link iommulab::iova.

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-only
 option(IOMMULAB_TESTS "Build the tests" ON)
 option(IOMMULAB_BENCH "Build the benchmarks" OFF)
 option(IOMMULAB_FUZZ "Build the libFuzzer targets (clang only)" OFF)

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # A room is one folder, one library. Its sources can include "core/trace.h" only when the room
 # depends on core: every room's headers are reached through a directory of their own that holds

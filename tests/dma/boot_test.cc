@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Which operations a whole system comes to have, and what they do for its devices.
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A bus with devices, memory, and the allocators: what an implementation of the DMA API runs on.
 #pragma once

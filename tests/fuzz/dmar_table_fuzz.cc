@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Any bytes as a DMAR table: decoded, checked against the invariants of a decode, and shown.
 #include <cstddef>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The remapping unit under arbitrary software: register accesses, tables and descriptors made of
 // whatever bytes come, requests from any device. It must neither crash nor hang, and some things

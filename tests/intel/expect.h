@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Register sequences of start-up, put together from the specification's register map (VT-d 3.0,
 // 10.4) and the order in which Linux 4.4 goes about it.
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "support/gcmd_bits.h"
 #include "support/small_machine.h"
 #include "support/system.h"
 
@@ -22,7 +23,7 @@ inline constexpr uint64_t r_ver = 0x00, r_cap = 0x08, r_ecap = 0x10, r_gcmd = 0x
                           r_rtaddr = 0x20, r_ccmd = 0x28, r_fsts = 0x34, r_fectl = 0x38,
                           r_fedata = 0x3c, r_feaddr = 0x40, r_feuaddr = 0x44, r_pmen = 0x64,
                           r_iqh = 0x80, r_iqt = 0x88, r_iqa = 0x90;
-inline constexpr uint64_t te = 1u << 31, srtp = 1u << 30, wbf = 1u << 27, qie = 1u << 26;
+using gcmd_bits::qie, gcmd_bits::srtp, gcmd_bits::te, gcmd_bits::wbf;
 inline constexpr uint64_t descriptor_bytes = 16;
 
 /// A command: GCMD written, GSTS polled once (this hardware is done at once).

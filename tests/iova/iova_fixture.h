@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // An IOVA cache with everything it needs, and its cleanliness at the end.
 #pragma once

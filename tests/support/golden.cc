@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "support/golden.h"
 
 #include <algorithm>
@@ -11,10 +11,16 @@ namespace iommulab::golden {
 namespace fs = std::filesystem;
 namespace {
 
-fs::path from_environment(const char* variable, const char* fallback) {
+constexpr const char* root_variable = "IOMMULAB_GOLDEN";
+
+bool is_set(const char* variable) {
   const char* value = std::getenv(variable);  // NOLINT(concurrency-mt-unsafe)
-  if (value != nullptr && *value != '\0') return fs::absolute(value);
-  return fs::path(IOMMULAB_SOURCE_DIR) / fallback;
+  return value != nullptr && *value != '\0';
+}
+
+fs::path from_environment(const char* variable, const char* fallback) {
+  if (!is_set(variable)) return fs::path(IOMMULAB_SOURCE_DIR) / fallback;
+  return fs::absolute(std::getenv(variable));  // NOLINT(concurrency-mt-unsafe)
 }
 
 std::vector<std::string> names_in(const fs::path& path, bool directories) {
@@ -30,7 +36,11 @@ std::vector<std::string> names_in(const fs::path& path, bool directories) {
 }  // namespace
 
 fs::path root() {
-  return from_environment("IOMMULAB_GOLDEN", "tests/golden");
+  return from_environment(root_variable, "tests/golden");
+}
+
+bool is_given() {
+  return is_set(root_variable);
 }
 
 fs::path corpus_root() {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A machine that is no larger than a test needs: some memory, one remapping unit or a few, a host
 // bridge and a network function. Everything is a plain member that a test may change before

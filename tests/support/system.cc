@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "support/system.h"
 
 #include <gtest/gtest.h>
@@ -253,6 +253,12 @@ int64_t system::reachable_objects() {
   for (v4_4::dmar_domain* domain : domains()) count += 1 + nodes(domain->iovad);
   const spin_guard guard(drv.device_domain_lock);
   return count + static_cast<int64_t>(drv.device_domains.size());
+}
+
+void system::expect_nothing_leaked() {
+  EXPECT_EQ(kernel_->pages().live_pages(), reachable_pages());
+  EXPECT_EQ(kernel_->slab().live(), reachable_objects());
+  EXPECT_TRUE(kernel_->pages().diagnoses().empty());
 }
 
 }  // namespace iommulab::test

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A running system under a test's eyes: boots a machine, remembers every event, and answers
 // questions about the log, the register accesses and the tables in memory. Tables are read by
@@ -92,6 +92,8 @@ class system {
   uint64_t reachable_pages();
   /// Kernel objects that the driver's structures reach.
   int64_t reachable_objects();
+  /// What is in use is what the driver's structures reach, and nothing was freed wrongly.
+  void expect_nothing_leaked();
 
  private:
   void add_tables(uint64_t table, unsigned levels, std::set<uint64_t>& pages);

@@ -1,3 +1,3 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Nothing: the program that tests' precompiled headers belong to (tests/CMakeLists.txt).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The IOMMU of a bus: devices that are there when it comes, and devices that come and go.
 // Linux v4.4 drivers/iommu/iommu.c.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Domains: allocation, attachment, and mapping in pages. Linux v4.4 drivers/iommu/iommu.c.
 #include <algorithm>

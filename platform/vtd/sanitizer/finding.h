@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What the sanitizer found: the rule, the address, who did what, and when the state that is wrong
 // came about. Findings that agree in rule, unit, address and call stack are one, with a count.

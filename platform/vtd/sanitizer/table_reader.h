@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What the tables in memory say at this moment, read without touching a cache of the unit, and
 // apart from its walker: permissions and addresses only, no faults.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What is known of each table page beyond its contents: when each word was written last, which
 // words have not been written back from the CPU's cache, and whether the page is a table still.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The sanitizer's eyes on one unit: what the unit reads, serves from its caches, and is commanded
 // to do, held against what the processor did to the tables. It changes nothing that the unit does.

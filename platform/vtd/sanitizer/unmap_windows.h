@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The time between an unmap that returned and the invalidation that makes it true, for one unit:
 // how long, and how many accesses got through meanwhile.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The IOMMU sanitizer of a machine: checks the driver, like KASAN checks a kernel's memory, but
 // for what a remapping unit may see of the tables. README.md has the rules.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // When and where things happened, small enough to remember for every word of every table: what
 // happens at one virtual time in one call stack is one episode, and an episode is a number.

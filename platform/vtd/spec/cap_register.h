@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // CAP_REG (VT-d specification 10.4.2) as a value: read by English accessors and built by
 // named setters, so that no machine is ever described by a hex constant. Fields that are stored in

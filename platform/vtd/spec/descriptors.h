@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The 128-bit descriptors of the invalidation queue (VT-d specification 6.5.2). `descriptor` is
 // what lies in memory; one struct a type holds its fields in plain form and has encode() and

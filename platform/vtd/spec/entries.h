@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The structures in memory that the hardware walks, in legacy mode: root entries (VT-d
 // specification 9.1), context entries (9.3) and second-level paging entries (9.8). They are laid

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Why a request was blocked (VT-d specification 7.1, fault conditions; 5.1.4 for interrupts).
 // The values are what FRCD.FR holds.

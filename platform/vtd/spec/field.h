@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A field of a register, table entry or descriptor: which bits of one word it takes. Everything
 // else in the data sheet is built from these. A field object is a constant; it holds no value.

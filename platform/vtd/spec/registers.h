@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The register map of a remapping unit: offsets in bytes from the unit's base, and the fields of
 // each register. Names are the specification's mnemonics in lower case.

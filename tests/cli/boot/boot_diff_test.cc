@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "cli/boot/boot_diff.h"
 
 #include <filesystem>
@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "support/golden.h"
 
 namespace iommulab::boot_diff_test {
 namespace {
@@ -41,7 +42,7 @@ TEST(boot_diff_test, switching_the_driver_off_takes_its_register_writes_and_grou
 }
 
 TEST(boot_diff_test, a_recorded_machine_boots_as_the_built_in_one_of_its_kind) {
-  if (!std::filesystem::is_directory(capture("boot/default"))) GTEST_SKIP() << "no boot/default";
+  if (!std::filesystem::is_directory(capture("boot/default"))) IOMMULAB_MISSING("no boot/default");
   const command_result result = boot({.machines = {"q35", capture("boot/default")},
                                       .command_lines = {"intel_iommu=on"},
                                       .diff = true});

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "cli/boot/boot_json.h"
 
 #include <filesystem>
@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "support/golden.h"
 
 namespace iommulab::boot_json_test {
 namespace {
@@ -75,7 +76,7 @@ TEST(boot_json_test, events_come_with_trace_and_are_balanced) {
 }
 
 TEST(boot_json_test, a_finding_is_one_document_too) {
-  if (!std::filesystem::is_directory(capture("firmware/x1"))) GTEST_SKIP() << "no firmware/x1";
+  if (!std::filesystem::is_directory(capture("firmware/x1"))) IOMMULAB_MISSING("no firmware/x1");
   const command_result result = boot({.machines = {capture("firmware/x1")}, .json = true});
   EXPECT_EQ(result.status, 1);
   const json d = json::parse(result.out);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Every built-in machine and every capture booted under the sanitizer, and what the devices then
 // reach looked at through each unit: nothing is wrong.

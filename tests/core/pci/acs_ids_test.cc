@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Every device id that the isolation quirks of Linux v4.4 name, and no other. The ids are facts of
 // drivers/pci/quirks.c, written down from there: pci_dev_acs_enabled[] and

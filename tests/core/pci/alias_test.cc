@@ -1,5 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include <gtest/gtest.h>
+
+#include <utility>
+#include <vector>
 
 #include "core/pci/search.h"
 #include "test_system.h"
@@ -69,6 +72,34 @@ TEST(dma_alias_quirk, marvell_controllers_use_function_1) {
   EXPECT_EQ(aliases(sys.dev(at(0, 3))), list{"00:03.0 as 00:03.0"}) << "not in the table";
 }
 
+// The ids of drivers/pci/quirks.c, quirk_dma_func0_alias() and quirk_dma_func1_alias(); their
+// neighbours are in no list.
+TEST(dma_alias_quirk, the_listed_controllers_are_the_kernels) {
+  struct listed {
+    uint16_t vendor;
+    std::vector<uint16_t> devices;
+    unsigned function;
+  };
+  const listed lists[] = {
+      {0x1b4b, {0x9120, 0x9123, 0x9130, 0x9172, 0x917a, 0x91a0, 0x9230}, 1},
+      {0x1103, {0x0642}, 1},
+      {0x197b, {0x2392}, 1},
+      {0x1180, {0xe476, 0xe832}, 0},
+  };
+  for (const auto& [vendor, devices, function] : lists) {
+    for (const uint16_t device : devices) {
+      const test_system sys(
+          {endpoint(at(0, 1), 1, 1).multifunction().build(),
+           endpoint(at(0, 1, 3), vendor, device).build(),
+           endpoint(at(0, 2), vendor, static_cast<uint16_t>(device + 1)).build()});
+      const pci_dev& found = sys.dev(at(0, 1, 3));
+      EXPECT_EQ(found.dev_flags, pci_dev_flags_dma_alias_devfn) << std::hex << device;
+      EXPECT_EQ(found.dma_alias_devfn, pci_devfn(1, function)) << std::hex << device;
+      EXPECT_EQ(sys.dev(at(0, 2)).dev_flags, 0) << std::hex << device + 1;
+    }
+  }
+}
+
 TEST(dma_alias_quirk, ricoh_controllers_use_function_0) {
   const test_system sys({endpoint(at(0, 1, 0), 0x1180, 0xe476).multifunction().build(),
                          endpoint(at(0, 1, 2), 0x1180, 0xe832).build()});
@@ -85,13 +116,16 @@ TEST(dma_alias_quirk, one_adaptec_board_uses_a_hidden_device) {
 }
 
 TEST(dma_alias_quirk, a_bridge_without_pcie_capability_right_below_a_port_is_a_pcie_bridge) {
-  const test_system sys({bridge(at(0, 1), 1, 2).express(pci_exp_type::root_port, 0x40).build(),
-                         bridge(at(1, 0), 2, 2, 0x1b21, 0x1080).build(), endpoint(at(2, 3)).build(),
-                         // The same bridge on the root bus is an ordinary one.
-                         bridge(at(0, 2), 3, 3, 0x1b21, 0x1080).build(),
-                         endpoint(at(3, 3)).build()});
-  EXPECT_EQ(aliases(sys.dev(at(2, 3))), (list{"02:03.0 as 02:03.0", "01:00.0 as 02:00.0"}));
-  EXPECT_EQ(aliases(sys.dev(at(3, 3))), (list{"03:03.0 as 03:03.0", "00:02.0 as 00:02.0"}));
+  for (const auto& [vendor, device] : std::vector<std::pair<uint16_t, uint16_t>>{
+           {0x1b21, 0x1080}, {0x10e3, 0x8113}, {0x1283, 0x8892}, {0x8086, 0x244e}}) {
+    const test_system sys(
+        {bridge(at(0, 1), 1, 2).express(pci_exp_type::root_port, 0x40).build(),
+         bridge(at(1, 0), 2, 2, vendor, device).build(), endpoint(at(2, 3)).build(),
+         // The same bridge on the root bus is an ordinary one.
+         bridge(at(0, 2), 3, 3, vendor, device).build(), endpoint(at(3, 3)).build()});
+    EXPECT_EQ(aliases(sys.dev(at(2, 3))), (list{"02:03.0 as 02:03.0", "01:00.0 as 02:00.0"}));
+    EXPECT_EQ(aliases(sys.dev(at(3, 3))), (list{"03:03.0 as 03:03.0", "00:02.0 as 00:02.0"}));
+  }
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A bus of functions put together by hand, scanned, with what the tests ask about it.
 #pragma once

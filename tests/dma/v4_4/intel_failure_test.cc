@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Memory runs out at the n-th allocation of a DMA operation, for every n: of pages and of kernel
 // objects. The operation fails whole: nothing leaks, no page of the buffer stays mapped, and the
@@ -133,12 +133,6 @@ uint64_t leaves_of(system& s, source_id id) {
   return context.present() ? count_leaves(s, context.table(), context.width_code() + 2) : 0;
 }
 
-void expect_whole(system& s) {
-  EXPECT_EQ(s.k().pages().live_pages(), s.reachable_pages());
-  EXPECT_EQ(s.k().slab().live(), s.reachable_objects());
-  EXPECT_TRUE(s.k().pages().diagnoses().empty());
-}
-
 struct setting {
   const char* name;
   bool bridge;
@@ -193,13 +187,13 @@ TEST_P(every_allocation, may_fail) {
     if (!succeeded) {
       ++failed;
       EXPECT_EQ(leaves_of(s, id), 0u) << "a part of the buffer is mapped";
-      expect_whole(s);
+      s.expect_nothing_leaked();
       EXPECT_TRUE(op.run(s, dev)) << "the second try fails: " << s.log_text();
     }
     op.undo(s, dev);
     s.k().env().clock.advance(20'000'000);
     EXPECT_EQ(leaves_of(s, id), 0u);
-    expect_whole(s);
+    s.expect_nothing_leaked();
     if (HasFailure()) FAIL() << s.log_text();
     // Nothing was injected any more: every allocation has had its turn.
     if (succeeded && made < n) break;

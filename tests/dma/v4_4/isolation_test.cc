@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A hostile device scans addresses while its driver, and the driver of another device, map and
 // unmap at random. What it reaches was mapped for it at that moment, on the page and with the

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The DMA API under the sanitizer: mapping and unmapping is clean, and the deferred window is
 // measured for what it is.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Four threads map and unmap through the DMA API, in one domain and in several. What each maps is
 // its own from then until it unmaps: nobody else gets the same addresses, and the entries lead to

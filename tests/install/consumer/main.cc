@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Another project's program: an IOVA allocator alone, and a whole system that boots.
 #include <cstdio>

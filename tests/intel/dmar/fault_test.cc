@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Faults (VT-d 7): what lies in the records when the kernel starts, the fault event, and the log
 // lines, whose words are those of dmar.c.
@@ -8,6 +8,7 @@
 #include "intel/expect.h"
 #include "intel/v4_4/device.h"
 #include "intel/v4_4/page_table.h"
+#include "platform/endpoints/edu.h"
 
 namespace iommulab::test::fault_test {
 namespace {
@@ -154,7 +155,7 @@ TEST(fault_handling, can_be_enabled_before_translation) {
 TEST(fault_handling, without_a_vector_fails_for_all) {
   system s(with_records(1), "intel_iommu=off");
   s.boot();
-  s.k().interrupts().limit(0);
+  s.k().irqs().limit(0);
   EXPECT_EQ(enable_drhd_fault_handling(s.driver()), -1);
   EXPECT_EQ(s.logged("DMAR: No free IRQ vectors"), 1);
   EXPECT_EQ(s.logged("DMAR: DRHD fed90000: failed to enable fault, interrupt, ret -22"), 1);
@@ -214,7 +215,7 @@ class edu_system : public system {
   }
   /// What the device has of `length` bytes at `address` afterwards, or sends there.
   dma_result transfer(bool to_memory, uint64_t address, uint64_t length = 16) {
-    edu& device = *k().edu_in(teacher);
+    edu& device = *k().endpoints().find<edu>(teacher);
     device.write64(0x80, to_memory ? edu::buffer_address : address);
     device.write64(0x88, to_memory ? address : edu::buffer_address);
     device.write64(0x90, length);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Queued invalidation (VT-d 6.5.2): a queue that firmware left on, the descriptors, and the three
 // errors that the queue reports in FSTS (6.5.2.10).

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // DMAR tables (VT-d 8) that the driver refuses, or accepts with a note: every enumerator of
 // table_refusal from bytes that are put together here, with the offset and the value in the note.

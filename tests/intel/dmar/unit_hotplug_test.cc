@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Units that come and go while the system runs: dmar_device_add() and dmar_device_remove() (Linux
 // v4.4 drivers/iommu/dmar.c; VT-d specification 8.8). The _DSM of a test returns structures that
@@ -34,11 +34,20 @@ struct device_of_acpi {
   }
 };
 
-// A system whose table names one unit while its hardware has two, booted.
+constexpr source_id in_scope = at(0, 4);
+constexpr source_id port = at(0, 5);
+
+// A system whose table names one unit while its hardware has two, booted. Of its functions, one and
+// a root port are pulled out and found again by the tests.
 struct unit_hotplug : testing::Test {
   unit_hotplug() {
     small_machine machine;
     machine.add_unit(second_base);
+    machine.add_function(plain_function(in_scope, 0x8086, 0x10d3, 0x020000));
+    machine.add_function(function_builder(port, 0x8086, 0x3420, 0x060400)
+                             .bridge(0, 1, 1)
+                             .express(pci_exp_type::root_port, 0x40)
+                             .build());
     machine.table = dmar_builder(39).add_drhd(1, 0, small_unit_base).finish();
     s = std::make_unique<system>(machine.build());
     s->boot();
@@ -51,6 +60,10 @@ struct unit_hotplug : testing::Test {
   [[nodiscard]] bool translating(size_t unit) {
     return (s->unit(unit).peek(vtd_register::gsts) & te) != 0;
   }
+
+  void pull_out(source_id id) { set("bus/pci/devices/" + to_string(id) + "/remove"); }
+  void rescan() { set("bus/pci/rescan"); }
+  void set(const std::string& file) { ASSERT_TRUE(s->k().sysfs().write(file, "1").ok()) << file; }
 
   std::unique_ptr<system> s;
   device_of_acpi plugged;
@@ -139,6 +152,42 @@ TEST_F(unit_hotplug, root_ports_with_ats_come_and_go_with_it) {
   EXPECT_EQ(s->driver().dmar_atsr_units.size(), 1u);
   EXPECT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), 0);
   EXPECT_TRUE(s->driver().dmar_atsr_units.empty());
+}
+
+// dmar_hp_remove_drhd(): what a unit is for goes before it does. Both of its structures stay.
+TEST_F(unit_hotplug, a_unit_with_a_device_in_its_scope_is_not_removed) {
+  const dmar_scope_spec scope[] = {dmar_scope_spec::endpoint(0, {{4, 0}})};
+  plugged.functions[dmar_dsm_function::drhd] =
+      structures(dmar_builder(39).add_drhd(0, 0, second_base, scope));
+  plugged.functions[dmar_dsm_function::atsr] = structures(dmar_builder(39).add_atsr(1, 1));
+  pull_out(in_scope);
+  ASSERT_EQ(dmar_device_add(s->driver(), plugged.dsm()), 0);
+  rescan();
+  EXPECT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), -EBUSY);
+  EXPECT_EQ(known_units(), 2u);
+  EXPECT_EQ(s->driver().dmar_atsr_units.size(), 1u);
+  EXPECT_TRUE(translating(1));
+
+  pull_out(in_scope);
+  EXPECT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), 0);
+  EXPECT_EQ(known_units(), 1u);
+  EXPECT_FALSE(translating(1));
+}
+
+// dmar_check_one_atsr(): the same of root ports.
+TEST_F(unit_hotplug, a_unit_whose_root_port_is_there_is_not_removed) {
+  const dmar_scope_spec scope[] = {dmar_scope_spec::bridge(0, {{5, 0}})};
+  plugged.functions[dmar_dsm_function::atsr] = structures(dmar_builder(39).add_atsr(0, 0, scope));
+  pull_out(port);
+  ASSERT_EQ(dmar_device_add(s->driver(), plugged.dsm()), 0);
+  rescan();
+  EXPECT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), -EBUSY);
+  EXPECT_EQ(known_units(), 2u);
+  EXPECT_TRUE(translating(1));
+  pull_out(port);
+  EXPECT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), 0);
+  EXPECT_TRUE(s->driver().dmar_atsr_units.empty());
+  EXPECT_EQ(known_units(), 1u);
 }
 
 // dmar_in_use(): with remapping off nothing is looked at.

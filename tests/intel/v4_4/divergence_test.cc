@@ -46,7 +46,8 @@ struct running : system {
   names reported() {
     names found;
     for (const trace_event& event : events().events()) {
-      if (event.kind == trace_kind::diagnosis) found.insert(std::string(event.name));
+      const auto* told = event.as<events::diagnosis>();
+      if (told != nullptr) found.insert(std::string(told->name));
     }
     return found;
   }

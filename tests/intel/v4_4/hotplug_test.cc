@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Functions that go and come back through sysfs, on the built-in server: unit dmar1 has root bus
 // 80's ports in its scope, dmar3 has INCLUDE_ALL. What to expect is Linux 4.4's: groups and links

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Start-up over a unit that is translating already: a crashed kernel's, whose tables are taken
 // over (elfcorehdr= on the command line), or firmware's.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The command line: the words of intel_iommu= (intel_iommu_setup() compares beginnings only), and
 // iommu= as far as it concerns the driver.

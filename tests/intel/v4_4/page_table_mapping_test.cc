@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Mapping where no recorded run shows it: over superpages, in lists whose pieces suit superpages or
 // not, and when memory runs out on the way.

@@ -1,15 +1,15 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Random mapping, mapping over, unmapping whole and in parts, clearing and freeing, in domains of
 // two to five levels with and without superpages, against a flat shadow: a list of what should be
 // mapped. After each operation the pages it touched and their neighbours are walked in memory;
 // every so often all tables are.
 //
-// IOMMULAB_PAGE_TABLE_OPERATIONS is how many each domain gets; without it they get a million in
-// all, under a sanitizer less.
+// Everything is done twice, in two systems: one where nobody listens, so that the driver takes its
+// short ways, and one whose calls are followed, where it goes level by level. Both have to agree
+// with the shadow, and with each other in every entry and every log line.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <ostream>
@@ -17,6 +17,8 @@
 
 #include "intel/v4_4/page_table.h"
 #include "intel/v4_4/raw_tables.h"
+#include "support/call_counter.h"
+#include "support/long_run.h"
 
 namespace iommulab::test::page_table_random_test {
 namespace {
@@ -25,17 +27,15 @@ using namespace v4_4;
 
 constexpr uint64_t pages_2m = 512;
 constexpr uint64_t pages_1g = 512 * 512;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr uint64_t default_operations = 2500;
-#else
-constexpr uint64_t default_operations = 1'000'000 / 12 + 1;  // twelve kinds of domains
-#endif
+constexpr uint64_t operations_in_all = 1'000'000;
+constexpr uint64_t kinds_of_domains = 12;
+constexpr uint64_t short_run_divisor = 10;
 constexpr uint64_t operations_between_full_checks = 250;
 constexpr size_t most_mappings = 200;
 
 uint64_t operations() {
-  const char* given = std::getenv("IOMMULAB_PAGE_TABLE_OPERATIONS");
-  return given == nullptr ? default_operations : std::strtoull(given, nullptr, 10);
+  const uint64_t all = operations_in_all / kinds_of_domains + 1;
+  return is_long_run() ? all : all / short_run_divisor;
 }
 
 struct domain_kind {
@@ -107,16 +107,27 @@ class shadow_map {
   uint64_t pages_ = 0;
 };
 
+/// A system with one domain. Its calls go to `sink`, when there is one.
+struct side {
+  side(const domain_kind& kind, trace_sink* sink)
+      : ground(table_ground::create(memory_size, sink).value()),
+        pages_before(ground->live_pages()),
+        domain(std::make_unique<table_domain>(*ground, kind.width, kind.superpages)),
+        raw(*ground, **domain) {}
+
+  intel_driver& driver() { return ground->driver(); }
+  const auto& log() { return driver().env.log.lines(); }
+
+  static constexpr uint64_t memory_size = uint64_t{512} << 20;
+  std::unique_ptr<table_ground> ground;
+  uint64_t pages_before;
+  std::unique_ptr<table_domain> domain;
+  raw_tables raw;
+};
+
 class random_mappings : public testing::TestWithParam<domain_kind> {
  protected:
-  void SetUp() override {
-    auto made = table_ground::create(uint64_t{512} << 20);
-    ASSERT_TRUE(made.ok());
-    ground_ = *std::move(made);
-    pages_before_ = ground_->live_pages();
-    domain_ = std::make_unique<table_domain>(*ground_, GetParam().width, GetParam().superpages);
-    raw_ = std::make_unique<raw_tables>(*ground_, **domain_);
-    end_ = uint64_t{1} << (GetParam().width - 12);
+  random_mappings() : end_(uint64_t{1} << (GetParam().width - 12)) {
     for (uint64_t& spot : spots_) spot = random(end_) & ~(pages_1g - 1);
     spots_[0] = 0;
     spots_[1] = end_ - pages_1g;
@@ -167,14 +178,16 @@ class random_mappings : public testing::TestWithParam<domain_kind> {
     constexpr uint64_t most = 64;
     length = std::min(length, most);
     if (!shadow_.overlaps(first, first + length - 1)) return;
-    const auto before = log_lines();
+    const size_t before = unobserved_.log().size();
     map(first, length, (random(1 << 10) << 18 | (first & (pages_1g - 1))) + 1);
-    EXPECT_GT(log_lines(), before);
+    EXPECT_GT(unobserved_.log().size(), before);
   }
 
   void map(uint64_t first, uint64_t length, uint64_t phys) {
     const uint64_t prot = random_prot();
-    ASSERT_EQ(domain_pfn_mapping(ground_->driver(), **domain_, first, phys, length, prot), 0);
+    for (side* s : both_) {
+      ASSERT_EQ(domain_pfn_mapping(s->driver(), **s->domain, first, phys, length, prot), 0);
+    }
     shadow_.map(first, first + length - 1, phys, prot);
     check(first, first + length - 1);
   }
@@ -188,33 +201,43 @@ class random_mappings : public testing::TestWithParam<domain_kind> {
     uint64_t last = it->second.last;
     if (random(3) == 0) first += random(last - first + 1);
     if (random(3) == 0) last -= random(last - first + 1);
-    first = raw_->walk(first).first_pfn;
-    last = raw_->walk(last).last_pfn;
+    first = unobserved_.raw.walk(first).first_pfn;
+    last = unobserved_.raw.walk(last).last_pfn;
     if (first == 0 && last == end_ - 1) return;  // with all pages the top table goes
-    intel_driver& drv = ground_->driver();
-    switch (random(4)) {
-      case 0:
-        dma_pte_clear_range(drv, **domain_, first, last);
-        break;
-      case 1:
-        dma_pte_free_pagetable(drv, **domain_, first, last, raw_->levels() + 1);
-        break;
-      default: {
-        page_freelist freelist = domain_unmap(drv, **domain_, first, last);
-        dma_free_pagelist(drv, freelist);
-      }
-    }
+    const auto way = static_cast<unmap_way>(random(4));
+    EXPECT_EQ(unmap(unobserved_, way, first, last), unmap(followed_, way, first, last));
     shadow_.unmap(first, last);
     check(first, last);
   }
 
-  /// Every page of the range and some around it: the shadow's page and permissions, or nothing.
+  enum class unmap_way : uint8_t { clear_range, free_pagetable, whole, whole_again };
+
+  /// The number of tables that were freed.
+  static uint64_t unmap(side& s, unmap_way way, uint64_t first, uint64_t last) {
+    intel_driver& drv = s.driver();
+    const uint64_t before = s.ground->live_pages();
+    if (way == unmap_way::clear_range) {
+      dma_pte_clear_range(drv, **s.domain, first, last);
+    } else if (way == unmap_way::free_pagetable) {
+      dma_pte_free_pagetable(drv, **s.domain, first, last, s.raw.levels() + 1);
+    } else {
+      page_freelist freelist = domain_unmap(drv, **s.domain, first, last);
+      dma_free_pagelist(drv, freelist);
+    }
+    return before - s.ground->live_pages();
+  }
+
   void check(uint64_t first, uint64_t last) {
+    for (side* s : both_) check(*s, first, last);
+  }
+
+  /// Every page of the range and some around it: the shadow's page and permissions, or nothing.
+  void check(const side& s, uint64_t first, uint64_t last) {
     constexpr uint64_t around = 3;
     const uint64_t end = std::min(end_ - 1, last + around);
     auto piece = shadow_.at_or_above(first - std::min(first, around));
     for (uint64_t at = first - std::min(first, around); at <= end;) {
-      const raw_entry entry = raw_->walk(at);
+      const raw_entry entry = s.raw.walk(at);
       while (piece != shadow_.all().end() && piece->second.last < at) ++piece;
       const bool mapped = piece != shadow_.all().end() && piece->first <= at;
       ASSERT_EQ(entry.present(), mapped) << std::hex << at;
@@ -239,29 +262,32 @@ class random_mappings : public testing::TestWithParam<domain_kind> {
         << std::hex << leaf.first_pfn;
   }
 
-  /// All tables: every leaf is one of the shadow's, none is missing, no table leaked.
+  /// All tables: every leaf is one of the shadow's, none is missing, no table leaked, and the two
+  /// systems have the same.
   void check_all() {
-    uint64_t pages = 0;
-    const uint64_t tables = raw_->visit([&](const raw_entry& leaf) {
-      const auto piece = shadow_.at_or_above(leaf.first_pfn);
-      ASSERT_NE(piece, shadow_.all().end());
-      check_leaf(leaf, *piece);
-      pages += leaf.last_pfn - leaf.first_pfn + 1;
-    });
-    EXPECT_EQ(pages, shadow_.pages());
-    EXPECT_EQ(tables, ground_->live_pages() - pages_before_);
+    for (side* s : both_) {
+      uint64_t pages = 0;
+      const uint64_t tables = s->raw.visit([&](const raw_entry& leaf) {
+        const auto piece = shadow_.at_or_above(leaf.first_pfn);
+        ASSERT_NE(piece, shadow_.all().end());
+        check_leaf(leaf, *piece);
+        pages += leaf.last_pfn - leaf.first_pfn + 1;
+      });
+      EXPECT_EQ(pages, shadow_.pages());
+      EXPECT_EQ(tables, s->ground->live_pages() - s->pages_before);
+    }
+    EXPECT_EQ(unobserved_.raw.entries(), followed_.raw.entries());
+    EXPECT_EQ(unobserved_.log().size(), followed_.log().size());
   }
 
-  size_t log_lines() { return ground_->driver().env.log.lines().size(); }
-
   std::mt19937_64 random_{20160110};
-  std::unique_ptr<table_ground> ground_;
-  std::unique_ptr<table_domain> domain_;
-  std::unique_ptr<raw_tables> raw_;
+  call_counter calls_;
+  side unobserved_{GetParam(), nullptr};
+  side followed_{GetParam(), &calls_};
+  side* const both_[2] = {&unobserved_, &followed_};
   shadow_map shadow_;
   uint64_t spots_[6] = {};
-  uint64_t end_ = 0;  // pages of the address space
-  uint64_t pages_before_ = 0;
+  const uint64_t end_;  // pages of the address space
 };
 
 TEST_P(random_mappings, are_what_the_shadow_says) {
@@ -276,9 +302,12 @@ TEST_P(random_mappings, are_what_the_shadow_says) {
     if (done % operations_between_full_checks == 0) check_all();
   }
   check_all();
-  domain_.reset();
-  EXPECT_EQ(ground_->live_pages(), pages_before_);
-  EXPECT_TRUE(ground_->system().pages().diagnoses().empty());
+  EXPECT_GT(calls_.calls, operations()) << "one system's calls are followed";
+  for (side* s : both_) {
+    s->domain.reset();
+    EXPECT_EQ(s->ground->live_pages(), s->pages_before);
+    EXPECT_TRUE(s->ground->system().pages().diagnoses().empty());
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(kinds, random_mappings,

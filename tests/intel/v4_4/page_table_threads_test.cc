@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Four threads map and unmap ranges of their own that lie in the same tables, so that all of them
 // want to link each table first; in one domain, and in two at once. For ThreadSanitizer as well.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Write buffers (VT-d 6.8, CAP.RWBF) and the chipsets for which intel-iommu.c has a quirk.
 #include "intel/expect.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Second-level tables read from memory by the VT-d specification's arithmetic (3.4.2, 9.8): nine
 // bits of a page's number a level, bits 1:0 present, bit 7 a superpage. Nothing of the driver's.
@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "lab/pagetable/table_ground.h"
 
@@ -22,6 +23,7 @@ struct raw_entry {
   [[nodiscard]] bool present() const { return (value & 3) != 0; }
   [[nodiscard]] bool leaf() const { return level == 1 || (value & 0x80) != 0; }
   [[nodiscard]] uint64_t page() const { return value >> 12 & 0xffffffffff; }
+  friend bool operator==(const raw_entry&, const raw_entry&) = default;
 };
 
 class raw_tables {
@@ -47,7 +49,20 @@ class raw_tables {
   /// Every leaf to `leaf`; the number of tables, the top one included.
   template <typename F>
   uint64_t visit(F&& leaf) const {
-    return visit(top_, levels_, 0, leaf);
+    const auto leaves = [&leaf](const raw_entry& entry) {
+      if (entry.leaf()) leaf(entry);
+    };
+    return visit(top_, levels_, 0, leaves);
+  }
+  /// Every entry that is not zero, an entry before what lies below it. Where tables lie is left
+  /// out.
+  [[nodiscard]] std::vector<raw_entry> entries() const {
+    std::vector<raw_entry> all;
+    visit(top_, levels_, 0, [&all](raw_entry entry) {
+      if (!entry.leaf()) entry.value &= 0xfff;
+      all.push_back(entry);
+    });
+    return all;
   }
 
  private:
@@ -59,15 +74,14 @@ class raw_tables {
   }
 
   template <typename F>
-  uint64_t visit(uint64_t table, int level, uint64_t first_pfn, F& leaf) const {
+  uint64_t visit(uint64_t table, int level, uint64_t first_pfn, const F& entry_seen) const {
     uint64_t tables = 1;
     for (uint64_t index = 0; index < 512; ++index) {
       const raw_entry entry = read(table, level, index, first_pfn + (index << (9 * (level - 1))));
       if (entry.value == 0) continue;
-      if (entry.leaf()) {
-        leaf(entry);
-      } else {
-        tables += visit(entry.page() << 12, level - 1, entry.first_pfn, leaf);
+      entry_seen(entry);
+      if (!entry.leaf()) {
+        tables += visit(entry.page() << 12, level - 1, entry.first_pfn, entry_seen);
       }
     }
     return tables;

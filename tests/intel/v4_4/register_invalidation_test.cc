@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Invalidation through registers, as units without a queue (ECAP.QI = 0) want it: VT-d 6.5.1,
 // 10.4.7 (CCMD), 10.4.8 (IOTLB and IVA).

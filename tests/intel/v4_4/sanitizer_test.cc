@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The driver under the sanitizer: clean where Linux 4.4 is right, found where it is not, and found
 // when one step of the real flow is left out.

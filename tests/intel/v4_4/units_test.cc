@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Several units in one machine: the built-in server (platform/machine/builtin.h), whose graphics
 // unit has three-level tables, no superpages and no pass-through, and whose processors' units have

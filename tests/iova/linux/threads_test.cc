@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Four threads, each a processor, on one domain of every version.
 #include <gtest/gtest.h>

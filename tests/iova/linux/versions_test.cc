@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What the recorded runs do not show: processors that go, memory that runs out, memory that is
 // used, nodes that are visited.

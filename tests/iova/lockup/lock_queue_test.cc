@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The lock queue against queueing theory, and against a model that steps through time tick by tick.
 #include "iova/lockup/lock_queue.h"

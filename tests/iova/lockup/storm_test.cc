@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Storms against arithmetic on what an allocator made for the test visits, and the study against
 // trying every population.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // How much a search looks at, as the number of ranges in use grows.
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What an allocator of address ranges is to do, in the simplest form that can be right: a sorted
 // list, searched from the top, one range after the other.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What each rival's header promises beyond the common interface, for tests to hold it to.
 #pragma once

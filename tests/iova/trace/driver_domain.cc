@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "iova/trace/driver_domain.h"
 
 #include <gtest/gtest.h>

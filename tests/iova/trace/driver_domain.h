@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The allocator that the driver uses (iova/iova.h) as a domain that traces can be played on.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Every recorded run of every kernel's allocator, line for line, on the version that it was
 // recorded from. A folder of a version that is not known fails.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What the adversarial workloads are for: how many nodes a search visits grows with the number of
 // mappings where it is said to.

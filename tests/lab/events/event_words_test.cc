@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Values are put together by hand from the bit numbers of the VT-d specification.
 #include "lab/events/event_words.h"

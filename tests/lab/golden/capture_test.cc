@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Every capture of start-up, run and compared class by class: what `iommulab verify` does. The
 // captures are found by listing; more of them may be put beside the ones that are here.

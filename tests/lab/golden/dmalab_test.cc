@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Every capture with a script of DMA operations, run and compared operation by operation. The
 // captures are found by listing.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Every capture of sysfs removal and rescan, step by step, and the classes of its start-up. The
 // captures are found by listing.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Every capture that went on after start-up, phase by phase: what drivers and clients asked of the
 // DMA and IOMMU APIs. The captures are found by listing.

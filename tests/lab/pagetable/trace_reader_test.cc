@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What is no trace gets one sentence that names the line, the field and the value.
 #include "lab/pagetable/trace_reader.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Turns a capture into the run of a port that did exactly what the real kernel did, so that a
 // comparison must find it equal, and must find nothing else equal. Reads the capture by plain

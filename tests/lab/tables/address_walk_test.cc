@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The walk against the unit's own translation: they share the data sheet and nothing else, and
 // come to the same on every table.

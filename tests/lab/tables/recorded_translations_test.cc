@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The walk over dumps of a real kernel's tables against what QEMU's VT-d did with these tables:
 // its `vtd_dmar_translate` and `vtd_dmar_fault` events up to the moment of the dump.
@@ -150,7 +150,7 @@ TEST(recorded_translations, lead_where_the_real_hardware_model_led) {
       if (HasFatalFailure()) return;
     }
   }
-  if (seen.dumps == 0) GTEST_SKIP() << "no captures with dumps";
+  if (seen.dumps == 0) IOMMULAB_MISSING("no captures with dumps");
   RecordProperty("dumps", static_cast<int>(seen.dumps));
   RecordProperty("equal", static_cast<int>(seen.equal));
   RecordProperty("unmapped", static_cast<int>(seen.unmapped));

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A bus with functions on it, in front of the unit of vtd/machine.h. Every function may master the
 // bus unless a test says otherwise.
@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "core/irq/irq_vectors.h"
 #include "platform/dma/dma_bus.h"
 #include "platform/pci/function_builder.h"
 #include "vtd/machine.h"
@@ -84,7 +85,9 @@ class bus_machine : public machine {
       : machine(std::move(config)),
         pci(make_pci(functions)),
         bus(memory(), interrupts, *pci, std::vector<vtd_unit*>{&unit}, everything(functions),
-            options) {}
+            options) {
+    interrupts.set_processor([this](uint8_t vector) { return irqs.do_irq(vector); });
+  }
 
   dma_port& port(source_id where) {
     dma_port* found = bus.port(where);
@@ -136,6 +139,7 @@ class bus_machine : public machine {
 
  public:
   interrupt_controller interrupts;
+  irq_vectors irqs;
   std::unique_ptr<pci_machine> pci;
   dma_bus bus;
 };

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The way of a transaction: who may send one, as whom, in which pieces, and what becomes of each.
 #include <gtest/gtest.h>
@@ -157,10 +157,10 @@ TEST(dma_bus, a_write_of_four_bytes_is_an_interrupt) {
   for (const bool translating : {false, true}) {
     bus_machine m;
     if (translating) m.start_with(plain);
-    const int irq = m.interrupts.alloc_irq();
+    const int irq = m.irqs.alloc_irq();
     int taken = 0;
-    m.interrupts.set_handler(irq, [&] { ++taken; });
-    const msi_message message = m.interrupts.message_of(irq);
+    m.irqs.request_irq(irq, [&] { ++taken; });
+    const msi_message message = m.irqs.compose_msi_msg(irq);
     std::string bytes(4, 0);
     std::memcpy(bytes.data(), &message.data, 4);
     const dma_result sent = m.write(plain, message.address, bytes);
@@ -173,6 +173,32 @@ TEST(dma_bus, a_write_of_four_bytes_is_an_interrupt) {
     std::string found;
     EXPECT_EQ(m.read(plain, message.address, 4, found).end, dma_end::blocked);
     EXPECT_EQ(taken, 1);
+    EXPECT_EQ(m.fsts(), 0u);
+  }
+}
+
+// PCI Express moves doublewords: four bytes that lie across two are parts of two.
+TEST(dma_bus, four_bytes_across_two_doublewords_are_no_interrupt) {
+  for (const bool translating : {false, true}) {
+    bus_machine m;
+    if (translating) {
+      const uint64_t top = m.start_with(plain);
+      m.map(top, 3, 0xfef00000, (target + 0x1000) | 3);
+    }
+    for (const uint64_t offset : {1u, 2u, 3u}) {
+      const dma_result sent = m.write(plain, 0xfee01000 + offset, "four");
+      EXPECT_EQ(sent.end, dma_end::blocked) << offset;
+      EXPECT_EQ(sent.reason, fault_reason::none) << offset;
+      EXPECT_EQ(sent.moved, 0u) << offset;
+    }
+    // Across the end of the range: what lies behind it goes its own way.
+    const dma_result across = m.write(plain, 0xfeeffffe, "four");
+    EXPECT_EQ(across.failed_at, 0xfeeffffeu);
+    EXPECT_EQ(across.moved, translating ? 2u : 0u);
+    if (translating) {
+      EXPECT_EQ(m.text_at(target + 0x1000, 2), "ur");
+    }
+    EXPECT_TRUE(m.interrupts.delivered().empty());
     EXPECT_EQ(m.fsts(), 0u);
   }
 }
@@ -199,13 +225,13 @@ TEST(dma_bus, handlers_run_after_the_transaction) {
   // The unit's own messages go to the same controller here.
   m.sink.handler = [&](msi_message message) { m.interrupts.deliver(message); };
   m.start_with(plain);
-  const int irq = m.interrupts.alloc_irq();
-  const msi_message message = m.interrupts.message_of(irq);
+  const int irq = m.irqs.alloc_irq();
+  const msi_message message = m.irqs.compose_msi_msg(irq);
   m.unit.write32(0x3c, message.data);
   m.unit.write32(0x40, static_cast<uint32_t>(message.address));
   m.unit.write32(0x38, 0);
   std::vector<uint64_t> handled;
-  m.interrupts.set_handler(irq, [&] {
+  m.irqs.request_irq(irq, [&] {
     handled.push_back(m.record_low());
     m.clear_faults();
   });
@@ -237,8 +263,8 @@ TEST(dma_bus, messages_go_where_the_capability_says) {
   bus_machine m;
   dma_port& port = m.port(express);
   EXPECT_FALSE(port.msi_enabled());
-  const int irq = m.interrupts.alloc_irq();
-  const msi_message message = m.interrupts.message_of(irq);
+  const int irq = m.irqs.alloc_irq();
+  const msi_message message = m.irqs.compose_msi_msg(irq);
   m.config16(express, msi_at + 4, static_cast<uint16_t>(message.address & 0xffff));
   m.config16(express, msi_at + 6, static_cast<uint16_t>(message.address >> 16));
   m.config16(express, msi_at + 12, static_cast<uint16_t>(message.data));

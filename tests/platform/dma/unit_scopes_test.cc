@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Which unit sees which function: by the table's scopes, or all of them.
 #include "platform/dma/unit_scopes.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A device that keeps translations: what it asks, what it may do with the answer, and what takes
 // the answer away again.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The device by its register interface, as QEMU's docs/specs/edu.txt describes it.
 #include "platform/endpoints/edu.h"
@@ -28,7 +28,7 @@ class edu_device : public testing::Test {
     EXPECT_EQ(device.read64(0x98), command & ~uint64_t{1});
   }
   msi_message enable_msi() {
-    const msi_message message = m.interrupts.message_of(m.interrupts.alloc_irq());
+    const msi_message message = m.irqs.compose_msi_msg(m.irqs.alloc_irq());
     m.config16(express, msi_at + 4, static_cast<uint16_t>(message.address & 0xffff));
     m.config16(express, msi_at + 6, static_cast<uint16_t>(message.address >> 16));
     m.config16(express, msi_at + 12, static_cast<uint16_t>(message.data));
@@ -128,6 +128,64 @@ TEST_F(edu_device, takes_100_ms_and_is_deaf_meanwhile) {
   EXPECT_EQ(device.read64(0x98), 6u);
   EXPECT_EQ(device.read32(0x24), 0x100u);
   EXPECT_TRUE(device.interrupt_line());
+}
+
+TEST_F(edu_device, counts_in_whole_milliseconds) {
+  clock.advance(7 * ms + 999'999);
+  start(7, 0x40000, 0x5000, 4);
+  clock.advance(99 * ms);
+  EXPECT_EQ(device.read64(0x98), 7u) << "at 106.999999 ms";
+  clock.advance(1);
+  EXPECT_EQ(device.read64(0x98), 6u) << "at 107 ms";
+}
+
+// As recorded: three devices whose transfers start within a millisecond and fault leave one record,
+// and the unit has lost the others by the time the processor looks (FSTS: PPF and PFO).
+TEST_F(edu_device, transfers_of_one_millisecond_end_before_the_first_interrupt) {
+  m.sink.handler = [&](msi_message message) { m.interrupts.deliver(message); };
+  m.start_with(express, 5);
+  m.start_with(plain, 6);
+  edu other(m.port(plain), clock, ~uint64_t{0});
+  const int irq = m.irqs.alloc_irq();
+  const msi_message message = m.irqs.compose_msi_msg(irq);
+  m.unit.write32(0x3c, message.data);
+  m.unit.write32(0x40, static_cast<uint32_t>(message.address));
+  m.unit.write32(0x38, 0);
+  struct seen {
+    uint64_t time;
+    uint64_t address;
+    uint32_t status;
+    bool operator==(const seen&) const = default;
+  };
+  std::vector<seen> handled;
+  m.irqs.request_irq(irq, [&] {
+    handled.push_back({clock.now_ns(), m.record_low(), m.fsts()});
+    m.clear_faults();
+  });
+  clock.set_gate(&m.interrupts);
+  const auto start_both = [&](uint64_t apart) {
+    start(1, 0x1111000, 0x40000, 8);
+    clock.advance(apart);
+    other.write64(0x80, 0x2222000);
+    other.write64(0x88, 0x40000);
+    other.write64(0x90, 8);
+    other.write64(0x98, 1);
+  };
+  constexpr uint32_t ppf = 2;
+  constexpr uint32_t pfo = 1;
+
+  clock.advance(300'000);
+  start_both(699'999);
+  clock.advance(150 * ms);
+  EXPECT_EQ(handled, (std::vector<seen>{{100 * ms, 0x1111000, ppf | pfo}}));
+
+  handled.clear();
+  clock.advance(ms - clock.now_ns() % ms);
+  const uint64_t begin = clock.now_ns();
+  start_both(ms);
+  clock.advance(150 * ms);
+  EXPECT_EQ(handled, (std::vector<seen>{{begin + 100 * ms, 0x1111000, ppf},
+                                        {begin + 101 * ms, 0x2222000, ppf}}));
 }
 
 TEST_F(edu_device, a_command_without_the_start_bit_is_nothing) {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Faults as a device meets them: the record, the status register, that no data moved in either
 // direction, and what the device finds instead. vtd/fault_test.cc has every way into each reason;

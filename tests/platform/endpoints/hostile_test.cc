@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The scanner's own arithmetic, and that it reaches what is mapped and nothing else.
 #include "platform/endpoints/hostile.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Packets through descriptor rings in memory, all of it behind the unit.
 #include "platform/endpoints/nic.h"
@@ -227,15 +227,15 @@ TEST_F(two_nics, a_cable_may_lead_back) {
 TEST_F(two_nics, a_handler_may_send_from_within) {
   a.give(4);
   b.give(4);
-  const int irq = m.interrupts.alloc_irq();
-  const msi_message message = m.interrupts.message_of(irq);
+  const int irq = m.irqs.alloc_irq();
+  const msi_message message = m.irqs.compose_msi_msg(irq);
   m.config16(express, msi_at + 4, static_cast<uint16_t>(message.address & 0xffff));
   m.config16(express, msi_at + 6, static_cast<uint16_t>(message.address >> 16));
   m.config16(express, msi_at + 12, static_cast<uint16_t>(message.data));
   m.config16(express, msi_at + 2, 1);
   b.device.write32(0xd0, 0x80);
   unsigned answers = 0;
-  m.interrupts.set_handler(irq, [&] {
+  m.irqs.request_irq(irq, [&] {
     (void)b.device.read32(0xc0);
     b.fill(answers, "answer " + std::to_string(answers));
     b.send(++answers);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A disk driven through queues in memory, all of it behind the unit.
 #include "platform/endpoints/nvme.h"

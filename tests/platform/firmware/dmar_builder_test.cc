@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "platform/firmware/dmar_builder.h"
 
 #include <filesystem>
@@ -7,6 +7,7 @@
 #include "platform/firmware/dmar_table.h"
 #include "platform/firmware/support/dmar_invariants.h"
 #include "platform/firmware/support/table_files.h"
+#include "support/golden.h"
 
 namespace iommulab::dmar_builder_test {
 namespace {
@@ -15,7 +16,7 @@ namespace layout = dmar_layout;
 
 TEST(dmar_builder, makes_the_table_of_the_recorded_machine_byte_for_byte) {
   const auto golden = testing::golden_kernel_folder();
-  if (!golden) GTEST_SKIP() << "no recordings of real kernels: set IOMMULAB_GOLDEN";
+  if (!golden) IOMMULAB_MISSING("no recordings of real kernels: set IOMMULAB_GOLDEN");
   dmar_builder builder(39);
   builder.add_drhd(
       0, 0, 0xfed90000,
@@ -24,13 +25,13 @@ TEST(dmar_builder, makes_the_table_of_the_recorded_machine_byte_for_byte) {
        dmar_scope_spec::endpoint(0, {{0x1f, 0}}), dmar_scope_spec::endpoint(0, {{0x1f, 2}}),
        dmar_scope_spec::endpoint(0, {{0x1f, 3}})});
   const auto recorded = *golden / "boot/default/DMAR.bin";
-  if (!std::filesystem::exists(recorded)) GTEST_SKIP() << "no " << recorded;
+  if (!std::filesystem::exists(recorded)) IOMMULAB_MISSING("no " << recorded);
   EXPECT_EQ(builder.finish(), testing::bytes_of(recorded));
 }
 
 TEST(dmar_builder, makes_a_recorded_table_of_five_types_with_a_two_hop_path_byte_for_byte) {
   const auto golden = testing::golden_kernel_folder();
-  if (!golden) GTEST_SKIP() << "no recordings of real kernels: set IOMMULAB_GOLDEN";
+  if (!golden) IOMMULAB_MISSING("no recordings of real kernels: set IOMMULAB_GOLDEN");
   acpi_identity identity;
   identity.oem_revision = 2;
   identity.creator_id = "K44L";
@@ -43,7 +44,7 @@ TEST(dmar_builder, makes_a_recorded_table_of_five_types_with_a_two_hop_path_byte
   builder.add_rhsa(0xfed90000, 0);
   builder.add_andd(1, "\\_SB.PCI0.ANDD");
   const auto recorded = *golden / "firmware/r1/DMAR-given.bin";
-  if (!std::filesystem::exists(recorded)) GTEST_SKIP() << "no " << recorded;
+  if (!std::filesystem::exists(recorded)) IOMMULAB_MISSING("no " << recorded);
   EXPECT_EQ(builder.finish(), testing::bytes_of(recorded));
 }
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Tables of real machines, against what iasl says of them: every field, by offset, size, value and
 // name.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Tables cut at every length and tables with random bytes changed: decoding ends, stays inside,
 // and keeps what it promises.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Each diagnosis is met in bytes broken for it, at the offset and with the value that the breaking
 // says. Offsets are counted by hand: the header has 48 bytes (0x30), a unit with one scope of one
@@ -252,43 +252,6 @@ TEST(dmar_diagnosis, every_one_is_met_by_a_broken_table_and_no_two_share_a_name)
 TEST(dmar_diagnosis, the_tables_that_are_broken_are_flawless_before) {
   EXPECT_TRUE(decode_dmar(unit().finish()).findings.empty());
   EXPECT_TRUE(decode_dmar(unit_and_region().finish()).findings.empty());
-}
-
-std::string linux_on(const table_bytes& bytes, dmar_diagnosis diagnosis) {
-  for (const dmar_finding& finding : decode_dmar(bytes).findings) {
-    if (finding.diagnosis == diagnosis) return finding.linux_4_4;
-  }
-  return "not found";
-}
-
-TEST(dmar_diagnosis, a_structure_of_length_zero_hangs_linux_only_behind_a_unit) {
-  const std::string behind =
-      linux_on(poke(unit_and_region(), 0x4a, {0, 0}), dmar_diagnosis::structure_length_zero);
-  EXPECT_NE(behind.find("loops forever"), std::string::npos) << behind;
-  const std::string first =
-      linux_on(poke(unit(), 0x32, {0, 0}), dmar_diagnosis::structure_length_zero);
-  EXPECT_NE(first.find("without IOMMU"), std::string::npos) << first;
-}
-
-TEST(dmar_diagnosis, a_short_scope_hangs_linux_only_when_its_steps_lead_to_a_length_of_zero) {
-  // Of 01 05 00 00 00 00 1f 02, five bytes on stands 00 1f: 31 bytes, past the structure.
-  const std::string passes =
-      linux_on(poke(unit_and_region(), 0x61, {5}), dmar_diagnosis::scope_too_short);
-  EXPECT_EQ(passes.find("loops forever"), std::string::npos) << passes;
-  // Four bytes on stands 00 00.
-  const std::string hangs =
-      linux_on(poke(unit_and_region(), 0x61, {4}), dmar_diagnosis::scope_too_short);
-  EXPECT_NE(hangs.find("loops forever"), std::string::npos) << hangs;
-}
-
-TEST(dmar_diagnosis, scopes_that_linux_never_reads_do_not_hang_it) {
-  const table_bytes scope_of_length_zero = {1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0};
-  const auto ported = unit().add_raw(2, scope_of_length_zero).finish();  // ALL_PORTS.
-  const auto cached = unit().add_raw(5, scope_of_length_zero).finish();
-  for (const auto& bytes : {ported, cached}) {
-    EXPECT_EQ(linux_on(bytes, dmar_diagnosis::scope_length_zero),
-              "Linux 4.4 does not read the scopes of this structure.");
-  }
 }
 
 TEST(dmar_diagnosis, decoding_goes_on_behind_a_structure_that_is_too_short) {

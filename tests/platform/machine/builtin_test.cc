@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "platform/machine/builtin.h"
 
 #include <gtest/gtest.h>
@@ -15,6 +15,7 @@
 #include "golden_folder.h"
 #include "platform/machine/capture_loader.h"
 #include "platform/pci/config_bytes.h"
+#include "support/golden.h"
 
 namespace iommulab::builtin_test {
 namespace {
@@ -32,11 +33,11 @@ capability_list capabilities(const pci_function_config& f) {
 }
 
 std::string default_capture() {
-  return (golden_root() / "kernel/v4_4/boot/default").string();
+  return (golden::root() / "kernel/v4_4/boot/default").string();
 }
 
 TEST(q35, is_the_machine_of_the_default_capture) {
-  if (!fs::is_directory(default_capture())) GTEST_SKIP() << "no capture " << default_capture();
+  if (!fs::is_directory(default_capture())) IOMMULAB_MISSING("no capture " << default_capture());
   const absl::StatusOr<machine_config> recorded = load_capture(default_capture());
   ASSERT_TRUE(recorded.ok()) << recorded.status();
   const machine_config built = q35_machine();
@@ -63,7 +64,7 @@ TEST(q35, is_the_machine_of_the_default_capture) {
 }
 
 TEST(q35, has_the_memory_the_unit_and_the_table_of_the_default_capture) {
-  if (!fs::is_directory(default_capture())) GTEST_SKIP() << "no capture " << default_capture();
+  if (!fs::is_directory(default_capture())) IOMMULAB_MISSING("no capture " << default_capture());
   const absl::StatusOr<machine_config> recorded = load_capture(default_capture());
   ASSERT_TRUE(recorded.ok()) << recorded.status();
   const machine_config built = q35_machine();

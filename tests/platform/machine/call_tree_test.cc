@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The calls inside bus_set_iommu() at start-up, and those of each bus notification while devices
 // are removed and found again, against the kernel's own function graph.

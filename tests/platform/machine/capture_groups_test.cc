@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Each recorded machine, scanned and grouped, against what the kernel of the recording reported.
 // The driver is a stand-in that takes the devices which the kernel's own driver took.
@@ -18,6 +18,7 @@
 #include "golden_folder.h"
 #include "platform/machine/capture_loader.h"
 #include "platform/machine/kernel_log.h"
+#include "support/golden.h"
 
 namespace iommulab::capture_groups_test {
 namespace {
@@ -158,7 +159,7 @@ INSTANTIATE_TEST_SUITE_P(golden, capture, testing::ValuesIn(golden_captures()),
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(capture);
 
 TEST(captures, are_there) {
-  if (golden_captures().empty()) GTEST_SKIP() << "no golden data below " << golden_root();
+  if (golden_captures().empty()) IOMMULAB_MISSING("no golden data below " << golden::root());
   for (const std::string& folder : golden_captures()) {
     EXPECT_TRUE(source_exists(folder + "/dmesg.txt")) << folder;
   }

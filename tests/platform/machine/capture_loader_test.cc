@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 #include "platform/machine/capture_loader.h"
 
 #include <gmock/gmock.h>
@@ -19,6 +19,7 @@
 #include "platform/machine/kernel_log.h"
 #include "platform/machine/pci_listing.h"
 #include "platform/pci/config_bytes.h"
+#include "support/golden.h"
 
 namespace iommulab::capture_loader_test {
 namespace {
@@ -285,8 +286,8 @@ INSTANTIATE_TEST_SUITE_P(golden, golden_capture, testing::ValuesIn(golden_captur
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(golden_capture);
 
 TEST(golden_hang, has_the_machine_of_its_control_and_the_table_that_it_was_given) {
-  const fs::path firmware = golden_root() / "kernel/v4_4/firmware";
-  if (!fs::is_directory(firmware / "r0")) GTEST_SKIP() << "no " << firmware / "r0";
+  const fs::path firmware = golden::root() / "kernel/v4_4/firmware";
+  if (!fs::is_directory(firmware / "r0")) IOMMULAB_MISSING("no " << firmware / "r0");
   const absl::StatusOr<machine_config> control = load_capture((firmware / "r0").string());
   ASSERT_TRUE(control.ok()) << control.status();
   size_t seen = 0;
@@ -305,7 +306,7 @@ TEST(golden_hang, has_the_machine_of_its_control_and_the_table_that_it_was_given
     EXPECT_NE(machine->dmar_table, control->dmar_table);
     EXPECT_NE(machine->dmar_address, phys_addr(0));
   }
-  if (seen == 0) GTEST_SKIP() << "no kernel hung below " << firmware;
+  if (seen == 0) IOMMULAB_MISSING("no kernel hung below " << firmware);
 }
 
 }  // namespace

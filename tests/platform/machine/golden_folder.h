@@ -1,32 +1,23 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
-// Where the recordings of real kernels are: $IOMMULAB_GOLDEN, else tests/golden, else
-// ../shared/golden beside the source tree.
+// The captured machines.
 #pragma once
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "core/text_source.h"
+#include "support/golden.h"
 
 namespace iommulab {
-
-inline std::filesystem::path golden_root() {
-  namespace fs = std::filesystem;
-  if (const char* path = std::getenv("IOMMULAB_GOLDEN"); path != nullptr) return path;
-  const fs::path source(IOMMULAB_SOURCE_DIR);
-  if (fs::is_directory(source / "tests/golden/kernel")) return source / "tests/golden";
-  return source.parent_path() / "shared/golden";
-}
 
 /// Folders of captures that have a pci.txt, in order of name; empty when there is no golden data.
 inline std::vector<std::string> golden_captures() {
   namespace fs = std::filesystem;
   std::vector<std::string> found;
-  const fs::path kernel = golden_root() / "kernel/v4_4";
+  const fs::path kernel = golden::root() / "kernel/v4_4";
   if (!fs::is_directory(kernel)) return found;
   for (const fs::directory_entry& kind : fs::directory_iterator(kernel)) {
     if (!kind.is_directory()) continue;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // The part of the intel driver that the IOMMU core calls when devices come and go, without any
 // hardware: enough to hold groups and call trees against a recording.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // GCMD and GSTS, and what is latched apart from what is written.
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Every reason for a fault: the record, the status register, and that no data moved. Then the
 // ring, its overflow, and the interrupt.

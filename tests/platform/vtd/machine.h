@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A machine for tests of the unit: memory, a unit, an interrupt sink that remembers, and tables
 // built by shifting and adding here, not by the data sheet under test.
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "platform/vtd/unit.h"
+#include "support/gcmd_bits.h"
 
 namespace iommulab::vtd_test {
 
@@ -28,15 +29,8 @@ inline constexpr uint64_t pte_write = 2;
 inline constexpr uint64_t pte_large = 0x80;
 inline constexpr uint64_t pte_snoop = 0x800;
 
-inline constexpr uint32_t te = 0x80000000;
-inline constexpr uint32_t srtp = 0x40000000;
-inline constexpr uint32_t sfl = 0x20000000;
-inline constexpr uint32_t eafl = 0x10000000;
-inline constexpr uint32_t wbf = 0x08000000;
-inline constexpr uint32_t qie = 0x04000000;
-inline constexpr uint32_t ire = 0x02000000;
-inline constexpr uint32_t sirtp = 0x01000000;
-inline constexpr uint32_t cfi = 0x00800000;
+using gcmd_bits::cfi, gcmd_bits::eafl, gcmd_bits::ire, gcmd_bits::qie, gcmd_bits::sfl,
+    gcmd_bits::sirtp, gcmd_bits::srtp, gcmd_bits::te, gcmd_bits::wbf;
 
 inline constexpr uint16_t nic = 0x0018;      // 00:03.0
 inline constexpr uint16_t disk = 0x00fa;     // 00:1f.2
@@ -52,14 +46,19 @@ class recording_sink : public interrupt_sink {
   std::function<void(msi_message)> handler;
 };
 
-class machine {
- public:
+struct machine {
   static constexpr uint64_t ram_end = 0x4000000;  // 64 MiB
   static constexpr uint64_t high_start = 0x100000000;
   static constexpr uint64_t high_end = 0x101000000;
 
-  explicit machine(vtd_config config = {})
-      : memory_(make_memory()), unit(std::move(config), *memory_, sink, trace) {
+  std::unique_ptr<physical_memory> ram = make_memory();
+  tracer trace;
+  recording_sink sink;
+  vtd_unit unit;
+  uint64_t root = 0;
+  uint64_t next_page = 0x100000;
+
+  explicit machine(vtd_config config = {}) : unit(std::move(config), *ram, sink, trace) {
     root = page();
   }
 
@@ -73,13 +72,13 @@ class machine {
   }
 
   uint64_t& word(uint64_t address) {
-    auto* p = memory_->object_at<uint64_t>(phys_addr(address));
+    auto* p = ram->object_at<uint64_t>(phys_addr(address));
     EXPECT_NE(p, nullptr) << std::hex << address;
     return *p;
   }
   uint64_t page() {
-    const uint64_t at = next_page_;
-    next_page_ += 0x1000;
+    const uint64_t at = next_page;
+    next_page += 0x1000;
     return at;
   }
 
@@ -182,7 +181,7 @@ class machine {
     for (uint64_t done = 0; done < data.size();) {
       const dma_translation t = ask(source, address + done, dma_access::write, data.size() - done);
       if (!t.ok() || t.length == 0) return false;
-      std::byte* to = memory_->at(phys_addr(t.address), t.length);
+      std::byte* to = ram->at(phys_addr(t.address), t.length);
       if (to == nullptr) return false;
       std::memcpy(to, data.data() + done, t.length);
       done += t.length;
@@ -193,7 +192,7 @@ class machine {
     for (uint64_t done = 0; done < length;) {
       const dma_translation t = ask(source, address + done, dma_access::read, length - done);
       if (!t.ok() || t.length == 0) return false;
-      const std::byte* from = memory_->at(phys_addr(t.address), t.length);
+      const std::byte* from = ram->at(phys_addr(t.address), t.length);
       if (from == nullptr) return false;
       out.append(reinterpret_cast<const char*>(from), t.length);
       done += t.length;
@@ -209,17 +208,7 @@ class machine {
     return names;
   }
 
-  [[nodiscard]] physical_memory& memory() { return *memory_; }
-
- private:
-  std::unique_ptr<physical_memory> memory_;
-  uint64_t next_page_ = 0x100000;
-
- public:
-  tracer trace;
-  recording_sink sink;
-  vtd_unit unit;
-  uint64_t root = 0;
+  [[nodiscard]] physical_memory& memory() { return *ram; }
 };
 
 }  // namespace iommulab::vtd_test

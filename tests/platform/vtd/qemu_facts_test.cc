@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // An independent model, QEMU 7.2's, measured: each fact is checked here. Where the VT-d
 // specification says otherwise the test says what it says, and that the specification holds.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What a real 4.4 kernel did to the registers of QEMU's unit, done to ours: every access in order,
 // with the descriptors that the kernel had queued put into the queue before the tail moves. Every

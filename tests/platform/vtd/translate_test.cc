@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Translation that succeeds, and the ways around it.
 #include <gtest/gtest.h>
@@ -254,6 +254,10 @@ TEST(vtd_interrupt_range, is_never_memory) {
     EXPECT_EQ(m.ask(nic, 0xfeeffffc, dma_access::write, 4).outcome, dma_outcome::interrupt);
     for (const uint64_t length : {1u, 2u, 8u}) {
       EXPECT_EQ(m.ask(nic, 0xfee00000, dma_access::write, length).outcome, dma_outcome::blocked);
+    }
+    for (const uint64_t unaligned : {0xfee01001u, 0xfee01002u, 0xfee01003u, 0xfeeffffeu}) {
+      EXPECT_EQ(m.ask(nic, unaligned, dma_access::write, 4).outcome, dma_outcome::blocked)
+          << std::hex << unaligned;
     }
     EXPECT_EQ(m.ask(nic, 0xfee00000, dma_access::read, 4).outcome, dma_outcome::blocked);
     EXPECT_EQ(m.fsts(), 0u) << "blocked without a record";

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A shim, written for this benchmark from what the allocator needs; see bench/kernel/README.md.
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Every symbol of the kernel's files and of the shims that other files of the program can see gets
 // the prefix KERNEL_CODE, so that several builds of several versions stand in one program.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What holds for every decoded table, whatever its bytes: for tests and for the fuzzer.
 #pragma once

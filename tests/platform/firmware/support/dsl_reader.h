@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Reads what iasl printed of a table: lines like "[02Ch 0044   4]    Oem Revision : 00000001".
 #pragma once

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // Where the tables lie that did not come from our builder: what real kernels were given, and what
 // real machines have.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What reaches memory when, and in which order: unflushed-write, missing-write-buffer-flush,
 // present-before-complete, freed-while-reachable.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // stale-translation: each cache in turn serves what the tables no longer say, or serves it no more
 // because software told it to forget.

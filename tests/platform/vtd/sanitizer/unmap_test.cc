@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // What holds when an unmap returns: at once (strict), or after the deferred window, which is
 // measured.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: GPL-2.0-only
 //
 // A unit under the sanitizer, and a processor that writes its tables word by word, reporting what
 // it does: the driver's part, played by hand.

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Interrupt numbers, their vectors on the one processor there is, and their handlers.
+//
+// Vectors are given out as Linux 4.4 on x86 does after the legacy interrupts took 30h to 3Fh: 41h,
+// 51h, … E1h, then 42h and so on. The first interrupt of a system is number 24 with vector 41h, and
+// its message FEE0100Ch, 4141h: logical processor 1, lowest priority.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+
+#include "core/irq/msi_message.h"
+
+namespace iommulab {
+
+class irq_vectors {
+ public:
+  using handler = std::function<void()>;
+
+  /// The first interrupt number behind the I/O APIC's pins.
+  static constexpr int first_dynamic_irq = 24;
+
+  /// A free interrupt number with a vector, or 0 when the vectors are used up.
+  /// Linux v4.4 arch/x86/kernel/apic/vector.c: __assign_irq_vector()
+  int alloc_irq();
+  /// From now on `h` is called for the number; unknown numbers are ignored.
+  void request_irq(int irq, handler h);
+  /// Frees number and vector; unknown numbers are ignored.
+  void free_irq(int irq);
+  /// The message that raises `irq`; all zero for a number that is not in use.
+  /// Linux v4.4 arch/x86/kernel/apic/msi.c: irq_msi_compose_msg()
+  [[nodiscard]] msi_message compose_msi_msg(int irq) const;
+
+  /// The processor takes `vector`: calls its handler. Whether there was one.
+  /// Linux v4.4 arch/x86/kernel/irq.c: do_IRQ()
+  bool do_irq(uint8_t vector);
+
+  /// No more than `n` interrupts can be in use from now on, as if the other vectors were taken.
+  void limit(size_t n) { limit_ = n; }
+
+ private:
+  struct line {
+    uint8_t vector = 0;
+    handler action;
+  };
+  [[nodiscard]] uint8_t free_vector() const;
+
+  std::map<int, line> lines_;
+  size_t limit_ = SIZE_MAX;
+};
+
+}  // namespace iommulab

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Mutation testing; script/mutate says how to use it."""
+import argparse
+import collections
+import filecmp
+import functools
+import os
+import pathlib
+import random
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+
+SOURCE = pathlib.Path.cwd()
+TREE = SOURCE / "build" / "mutate"
+BUILD = TREE / "build" / "dev"
+# Ported code and the unit. Names and sentences of diagnoses are no behaviour.
+ROOMS = ("core/pci/", "core/iommu/", "core/dma/", "core/irq/", "intel/", "dma/", "platform/vtd/",
+         "platform/dma/")
+LEFT_OUT = re.compile(r"(diagnosis|kdump_names)\.cc$")
+# Statements whose text, not whose effect, is at stake.
+TEXT_CALLS = re.compile(
+    r"\b(assert|static_assert|bug_on|IOMMULAB_\w+|pr\.\w+|log\.\w+|dmar_report|StrFormat|StrCat|"
+    r"StrAppend|StrAppendFormat|print|dev_\w+|add_finding|tell|emit|note)\(")
+
+BINARY = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||",
+          "||": "&&", "&": "|", "|": "&", "<<": ">>", ">>": "<<", "+": "-", "-": "+", "+=": "-=",
+          "-=": "+=", "|=": "&=", "&=": "|="}
+MEMORY_LIMIT = 4 << 30  # of a test program that a change makes run away
+
+Change = collections.namedtuple("Change", "kind file start end new")
+
+
+@functools.cache
+def source(file):
+    return (SOURCE / file).read_text()
+
+
+# --- What can be changed --------------------------------------------------------------------------
+
+def blanked(text, start, end):
+    return text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
+
+
+def closing(text, at):
+    """The place of the parenthesis that closes the one at `at`."""
+    depth = 0
+    for i in range(at, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[i], 0)
+        if depth == 0:
+            return i
+    return len(text) - 1
+
+
+def code_only(text):
+    """The text with comments, literals, preprocessor lines and text calls turned into spaces."""
+    noise = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'|^\s*#[^\n]*',
+                       re.S | re.M)
+    for match in list(noise.finditer(text)):
+        text = blanked(text, *match.span())
+    for match in list(TEXT_CALLS.finditer(text)):
+        text = blanked(text, match.start(), closing(text, match.end() - 1) + 1)
+    return text
+
+
+def changes_of(file):
+    code = code_only(source(file))
+
+    def simple(kind, pattern, new):
+        for match in re.finditer(pattern, code, re.M):
+            replacement = new(match.group(1))
+            if replacement is not None:
+                yield Change(kind, file, *match.span(1), replacement)
+
+    operators = "|".join(re.escape(op) for op in sorted(BINARY, key=len, reverse=True))
+    yield from simple("operator", rf"(?<= )({operators})(?= )", BINARY.get)
+    yield from simple("jump", r"\b(continue)\s*;", lambda _: "break")
+    yield from simple("value", r"\b(true|false)\b",
+                      lambda word: "false" if word == "true" else "true")
+    yield from simple("constant", r"(?<![\w.])(0x[0-9a-f]+|\d+)(?![\w.'])",
+                      lambda number: str(int(number, 0) + 1))
+    yield from simple("result", r"\breturn (0|-E\w+|ret);", lambda v: "1" if v == "0" else "0")
+    yield from simple("negation", r"[( ](!)(?=[\w(])", lambda _: "")
+    yield from simple("call", r"^ +((?!return|if|for|while|switch|throw|delete|case|using)"
+                              r"[\w.:>*\[\]-]+\([^\n]*\);)$", lambda _: ";")
+    for match in re.finditer(r"\b(?:if|while) (\()", code):
+        end = closing(code, match.start(1))
+        condition = code[match.end(1):end]
+        if ";" not in condition and " = " not in condition:
+            yield Change("condition", file, match.end(1), end, f"!({source(file)[match.end(1):end]})")
+
+
+def line_of(change):
+    return source(change.file).count("\n", 0, change.start) + 1
+
+
+def candidates(prefix):
+    """Changes by kind, in an order that depends on the tree alone."""
+    kinds = collections.defaultdict(list)
+    for file in tracked_files():
+        if not (file.endswith(".cc") and file.startswith(ROOMS)) or LEFT_OUT.search(file):
+            continue
+        for change in changes_of(file):
+            place = f"{file}:{line_of(change)}"
+            if file.startswith(prefix) or place == prefix:
+                kinds[change.kind].append(change)
+    return [kinds[kind] for kind in sorted(kinds)]
+
+
+# --- The copy, and building in it -------------------------------------------------------------------
+
+def tracked_files():
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], check=True,
+                            capture_output=True, text=True).stdout.split("\n")
+    return sorted(file for file in listed if file and (SOURCE / file).is_file())
+
+
+def copy_tree():
+    """Brings the copy up to date, touching only what differs. What tests read is shared."""
+    golden = "tests/golden/"
+    wanted = [file for file in tracked_files() if not file.startswith(golden)]
+    for file in wanted:
+        to = TREE / file
+        if not to.exists() or not filecmp.cmp(SOURCE / file, to, shallow=False):
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(SOURCE / file, to)
+    for folder in {file.split("/")[0] for file in wanted if "/" in file}:
+        for old in (TREE / folder).rglob("*"):
+            if old.is_file() and str(old.relative_to(TREE)) not in wanted and "golden" not in old.parts:
+                old.unlink()
+    link = TREE / golden.rstrip("/")
+    if not link.exists():
+        link.symlink_to(SOURCE / golden)
+
+
+def shell(command):
+    """With the settings of the other scripts, which find objects of the other builds again."""
+    return subprocess.run(["bash", "-c", f"source script/common.sh; {command}"], cwd=TREE,
+                          capture_output=True, text=True, check=False)
+
+
+def build(*targets):
+    return shell(f"ninja -C build/dev -j $jobs {' '.join(targets)}").returncode == 0
+
+
+def ninja(*arguments):
+    return subprocess.run(["ninja", "-C", str(BUILD), *arguments], capture_output=True, text=True,
+                          check=True).stdout
+
+
+def objects_by_file():
+    """Which objects each file of ours is compiled into; several files may share one."""
+    objects, current = collections.defaultdict(list), ""
+    for line in ninja("-t", "deps").split("\n"):
+        if line and not line.startswith(" "):
+            current = line.split(":")[0]
+        elif line.strip():
+            path = os.path.normpath(os.path.join(BUILD, line.strip()))
+            if path.startswith(f"{TREE}/") and path.endswith(".cc"):
+                objects[os.path.relpath(path, TREE)].append(current)
+    return objects
+
+
+def test_programs():
+    """Each with the objects that go into it."""
+    rule = re.compile(r"^(tests/\S+): CXX_EXECUTABLE_LINKER")
+    programs = [match.group(1) for match in map(rule.match, ninja("-t", "targets", "all").split("\n"))
+                if match]
+    return {program: set(ninja("-t", "inputs", program).split("\n")) for program in programs}
+
+
+def code_of(object_file):
+    """The object without what only says where its code came from."""
+    stripped = BUILD / "stripped.o"
+    subprocess.run(["objcopy", "--strip-debug", BUILD / object_file, stripped], check=True)
+    return stripped.read_bytes()
+
+
+# --- Running --------------------------------------------------------------------------------------
+
+def limit_memory():
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+
+
+def failing_test(program, seconds):
+    """The name of the first test that fails; None when all pass."""
+    corpus = SOURCE.parent / "shared" / "corpus"
+    environment = {**os.environ, "IOMMULAB_CORPUS": str(corpus)}
+    try:
+        run = subprocess.run([BUILD / program, "--gtest_fail_fast", "--gtest_brief=1"], cwd=BUILD,
+                             capture_output=True, text=True, errors="replace", timeout=seconds,
+                             preexec_fn=limit_memory, env=environment, check=False)
+    except subprocess.TimeoutExpired:
+        return f"no end within {seconds:.0f} s"
+    if run.returncode == 0:
+        return None
+    named = re.search(r"^\[  FAILED  \] ([^\s,]+)", run.stdout, re.M)
+    return named.group(1) if named else f"exit status {run.returncode}"
+
+
+def nearness(program, file):
+    """How many folders the program's tests and the file have in common."""
+    common = 0
+    for ours, theirs in zip(program.split("/")[1:], file.split("/")):
+        if ours != theirs:
+            break
+        common += 1
+    return common
+
+
+class Judge:
+    def __init__(self):
+        self.objects = objects_by_file()
+        self.programs = test_programs()
+        self.seconds = {}
+
+    def measure(self):
+        """How long each program takes when nothing is changed; it has to pass."""
+        for program in sorted(self.programs):
+            began = time.monotonic()
+            failed = failing_test(program, 3600)
+            self.seconds[program] = time.monotonic() - began
+            if failed:
+                sys.exit(f"script/mutate: {program} fails without any change: {failed}")
+
+    def programs_for(self, change):
+        own = set(self.objects[change.file])
+        seeing = [p for p in self.programs if self.programs[p] & own]
+        return sorted(seeing, key=lambda p: (-nearness(p, change.file), self.seconds[p]))
+
+    def verdict(self, change):
+        """"broken", "equal", the test that noticed, or None; the copy is as before afterwards."""
+        path = TREE / change.file
+        original = path.read_text()
+        own = self.objects[change.file]
+        before = [code_of(object_file) for object_file in own]
+        path.write_text(original[:change.start] + change.new + original[change.end:])
+        try:
+            if not build(*own):
+                return "broken"
+            if [code_of(object_file) for object_file in own] == before:
+                return "equal"
+            for program in self.programs_for(change):
+                if not build(program):
+                    return "broken"
+                failed = failing_test(program, 10 + 5 * self.seconds[program])
+                if failed:
+                    return f"{program.split('/')[-1]}: {failed}"
+            return None
+        finally:
+            path.write_text(original)
+            build(*own)
+
+
+def text_of(change):
+    text = source(change.file)
+    line = text[text.rfind("\n", 0, change.start) + 1:text.find("\n", change.start)].strip()
+    old = re.sub(r"\s+", " ", text[change.start:change.end])
+    new = re.sub(r"\s+", " ", change.new)
+    return f"{change.file}:{line_of(change)}  {old}  ->  {new}    in: {line}"
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="script/mutate", add_help=False)
+    parser.add_argument("count", type=int)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--at", default="")
+    arguments = parser.parse_args()
+    left = candidates(arguments.at)
+    if not left:
+        sys.exit(f"script/mutate: nothing to change at {arguments.at}")
+
+    copy_tree()
+    print("building the copy, and every test once without a change", flush=True)
+    if shell("configure dev").returncode != 0 or not build():
+        sys.exit("script/mutate: the copy does not build")
+    judge = Judge()
+    judge.measure()
+
+    chance = random.Random(arguments.seed)
+    count = collections.Counter()
+    while count["noticed"] + count["unnoticed"] < arguments.count and any(left):
+        kind = chance.choice([kind for kind in left if kind])
+        change = kind.pop(chance.randrange(len(kind)))
+        verdict = judge.verdict(change)
+        outcome = {"broken": "broken", "equal": "equal", None: "unnoticed"}.get(verdict, "noticed")
+        count[outcome] += 1
+        if outcome in ("noticed", "unnoticed"):
+            number = count["noticed"] + count["unnoticed"]
+            print(f"{number:3} {text_of(change)}\n      {verdict or 'NOT NOTICED'}", flush=True)
+    print(f"({count['equal']} more made the same object)")
+    print(f"{count['noticed'] + count['unnoticed']} mutations: {count['noticed']} noticed, "
+          f"{count['unnoticed']} not noticed, {count['broken']} did not compile")
+
+
+main()
