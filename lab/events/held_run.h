@@ -64,7 +64,7 @@ class held_run {
   std::exception_ptr thrown_;
 };
 
-/// Holds a run at the events that `here` names.
+/// Holds a run at the events that `here` names. Outlives the run, which is held inside of it.
 class event_hold final : public trace_sink {
  public:
   event_hold(held_run& run, std::function<bool(const trace_event&)> here)

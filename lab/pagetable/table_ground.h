@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <memory>
 
-#include "kernel/kernel.h"
 #include "core/status.h"
 #include "intel/v4_4/dmar_domain.h"
+#include "kernel/kernel.h"
 
 namespace iommulab {
 

@@ -87,9 +87,9 @@ class script_run {
     if (!run_->outcome.panic.empty()) return errno_status(EIO, run_->outcome.panic);
     kernel& system = *run_->system;
     start_up_events_ = run_->recorder.events().size();
-    recording_ = system.env().trace.subscribe(
-        run_->recorder,
-        trace_class::calls | trace_class::regs | trace_class::queue | trace_class::faults);
+    recording_ =
+        system.env().trace.subscribe(run_->recorder, trace_class::calls | trace_class::regs |
+                                                         trace_class::queue | trace_class::faults);
     api_player player(system);
     if (absl::Status status = play_to_boot_mark(system, folder_, player); !status.ok()) {
       return status;

@@ -2,6 +2,8 @@
 //
 // Where the driver does right and Linux 4.4 does not, it says so when it happens; in ordinary work
 // it says nothing.
+#include "core/v4_4/divergence.h"
+
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -11,7 +13,6 @@
 #include <vector>
 
 #include "core/dma/dma_mapping.h"
-#include "core/v4_4/divergence.h"
 #include "intel/v4_4/device.h"
 #include "intel/v4_4/domain.h"
 #include "intel/v4_4/page_table.h"
@@ -34,7 +35,9 @@ using names = std::set<std::string>;
 struct running : system {
   explicit running(trace_class classes)
       : system(small_machine()
-                   .set_cap(default_cap().set_max_guest_address_width(39).set_sagaw(0b00010)
+                   .set_cap(default_cap()
+                                .set_max_guest_address_width(39)
+                                .set_sagaw(0b00010)
                                 .set_super_pages(0b0011))
                    .build(),
                "intel_iommu=on", classes) {
@@ -99,10 +102,9 @@ TEST_P(divergence_reports, unmapped_twice) {
 }
 
 TEST_P(divergence_reports, unmap_without_domain) {
-  EXPECT_EQ(after([](running& s) {
-              dma_unmap_single(s.dev(), dma_addr(0xfffff000), page_size, both);
-            }),
-            names{"unmap_without_domain"});
+  EXPECT_EQ(
+      after([](running& s) { dma_unmap_single(s.dev(), dma_addr(0xfffff000), page_size, both); }),
+      names{"unmap_without_domain"});
 }
 
 TEST_P(divergence_reports, map_in_api_domain) {
@@ -114,13 +116,9 @@ TEST_P(divergence_reports, map_in_api_domain) {
 }
 
 TEST_P(divergence_reports, the_api_unmapping_oddly) {
-  EXPECT_EQ(after([](running& s) {
-              iommu_unmap(s.api_domain(), dma_addr(page_size), page_size);
-            }),
+  EXPECT_EQ(after([](running& s) { iommu_unmap(s.api_domain(), dma_addr(page_size), page_size); }),
             names{"api_unmap_past_block"});
-  EXPECT_EQ(after([](running& s) {
-              iommu_unmap(s.api_domain(), dma_addr(0), uint64_t{1} << 39);
-            }),
+  EXPECT_EQ(after([](running& s) { iommu_unmap(s.api_domain(), dma_addr(0), uint64_t{1} << 39); }),
             names{"api_unmap_everything"});
   EXPECT_EQ(after([](running& s) {
               iommu_unmap(s.api_domain(), dma_addr(uint64_t{1} << 39), page_size);
@@ -140,7 +138,8 @@ TEST_P(divergence_reports, map_within_superpage) {
 TEST_P(divergence_reports, part_of_superpage) {
   EXPECT_EQ(after([](running& s) {
               dmar_domain& d = to_dmar_domain(s.api_domain());
-              ASSERT_EQ(domain_pfn_mapping(s.driver(), d, 512, 512, pages_of_two_mib, read_write), 0);
+              ASSERT_EQ(domain_pfn_mapping(s.driver(), d, 512, 512, pages_of_two_mib, read_write),
+                        0);
               page_freelist freelist = domain_unmap(s.driver(), d, 512, 512);
               dma_free_pagelist(s.driver(), freelist);
             }),
@@ -161,7 +160,8 @@ TEST_P(divergence_reports, hole_stepped_over) {
 TEST_P(divergence_reports, clear_range_past_superpage) {
   EXPECT_EQ(after([](running& s) {
               dmar_domain& d = to_dmar_domain(s.api_domain());
-              ASSERT_EQ(domain_pfn_mapping(s.driver(), d, 512, 512, pages_of_two_mib, read_write), 0);
+              ASSERT_EQ(domain_pfn_mapping(s.driver(), d, 512, 512, pages_of_two_mib, read_write),
+                        0);
               ASSERT_EQ(domain_pfn_mapping(s.driver(), d, 1024, 7, 8, read_write), 0);
               dma_pte_clear_range(s.driver(), d, 512, 1027);
             }),

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -173,10 +174,12 @@ TEST(a_held_boot, can_be_dropped_anywhere) {
     watched_boot boot("intel_iommu=on");
     boot.record();
     size_t events = 0;
+    std::optional<event_hold> hold;  // outlives the run, which is held in it
+    trace_subscription holding;
     {
       held_run run([&] { boot.run(); }, [&] { boot.system->mute(); });
-      event_hold hold(run, [&](const trace_event&) { return ++events == at; });
-      const trace_subscription holding = boot.system->env().trace.subscribe(hold);
+      hold.emplace(run, [&](const trace_event&) { return ++events == at; });
+      holding = boot.system->env().trace.subscribe(*hold);
       ASSERT_TRUE(run.go_on());
     }
     EXPECT_EQ(boot.events.events().size(), at) << "nobody hears of the rest";
