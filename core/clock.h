@@ -18,6 +18,10 @@ namespace iommulab {
 
 class virtual_clock;
 
+inline constexpr uint64_t ns_per_us = 1'000;
+inline constexpr uint64_t ns_per_ms = 1'000'000;
+inline constexpr uint64_t ns_per_second = 1'000'000'000;
+
 /// The kernel's tick: HZ is 250 in the kernel that the captures are of. Timers of the kernel expire
 /// at a tick.
 inline constexpr uint64_t ns_per_jiffy = 4'000'000;
@@ -64,13 +68,16 @@ class virtual_timer {
 
 /// msecs_to_jiffies(): rounded up.
 constexpr uint64_t msecs_to_jiffies(uint64_t ms) {
-  constexpr uint64_t ns_per_ms = 1'000'000;
   return (ms * ns_per_ms + ns_per_jiffy - 1) / ns_per_jiffy;
 }
 
 class virtual_clock {
  public:
   [[nodiscard]] uint64_t now_ns() const { return now_ns_; }
+
+  /// The machine's own time: it was on for a while before the kernel's clock began.
+  [[nodiscard]] uint64_t machine_ns() const { return now_ns_ + head_start_ns_; }
+  void set_head_start(uint64_t ns) { head_start_ns_ = ns; }
 
   /// The tick count, from 0.
   [[nodiscard]] uint64_t jiffies() const { return now_ns_ / ns_per_jiffy; }
@@ -107,6 +114,7 @@ class virtual_clock {
 
   delivery_gate* gate_ = nullptr;
   uint64_t now_ns_ = 0;
+  uint64_t head_start_ns_ = 0;
   uint64_t armed_ = 0;
   unsigned bh_disabled_ = 0;
   timers hardware_;

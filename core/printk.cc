@@ -6,9 +6,8 @@
 namespace iommulab {
 
 std::string to_string(const log_line& line) {
-  constexpr uint64_t ns_per_s = 1'000'000'000;
-  return absl::StrFormat("[%5d.%06d] %s", line.time_ns / ns_per_s, line.time_ns % ns_per_s / 1000,
-                         line.text);
+  return absl::StrFormat("[%5d.%06d] %s", line.time_ns / ns_per_second,
+                         line.time_ns % ns_per_second / ns_per_us, line.text);
 }
 
 void printk_log::print(log_level level, std::string_view text) {

@@ -5,39 +5,16 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "core/iommu/iommu_sysfs.h"
 #include "core/panic.h"
-#include "intel/dmar/table.h"
-#include "intel/v4_4/init.h"
-#include "intel/v4_4/quirks.h"
-#include "platform/dma/unit_scopes.h"
+#include "kernel/catalogue.h"
+#include "kernel/profile/firmware.h"
+#include "platform/machine/unit_scopes.h"
 #include "platform/firmware/acpi_layout.h"
 #include "platform/firmware/byte_cursor.h"
 #include "platform/firmware/dmar_layout.h"
 
 namespace iommulab {
 namespace {
-
-// The pages that the kernel counts as memory: whole ones of each range, without page 0.
-std::vector<std::pair<uint64_t, uint64_t>> memory_pfn_ranges(const machine_config& config) {
-  std::vector<std::pair<uint64_t, uint64_t>> ranges;
-  for (const memory_range& r : config.firmware_map) {
-    if (r.type != memory_range::kind::ram) continue;
-    const uint64_t first = std::max<uint64_t>(1, (r.start.value() + page_size - 1) >> page_shift);
-    const uint64_t end = r.end() >> page_shift;
-    if (first < end) ranges.emplace_back(first, end);
-  }
-  return ranges;
-}
-
-// acpi_map_pxm_to_node() with node_online().
-std::function<int(uint32_t)> nodes_of(const machine_config& config) {
-  if (config.proximity_domains.empty()) return {};
-  return [domains = config.proximity_domains](uint32_t domain) {
-    const auto it = std::find(domains.begin(), domains.end(), domain);
-    return it == domains.end() ? -1 : static_cast<int>(it - domains.begin());
-  };
-}
 
 // How many bits of a physical address the machine has: firmware says it in the table. Without a
 // sound table a unit's guest addresses are the best guess.
@@ -68,6 +45,7 @@ vtd_config unit_config(const machine_config& machine, size_t index) {
 
 kernel::kernel(machine_config config, kernel_options options)
     : config_(std::move(config)), options_(std::move(options)), acpi_(config_.acpi_namespace) {
+  if (options_.profile == nullptr) options_.profile = &default_kernel_profile();
   env_.clock.set_gate(&interrupts_);
   interrupts_.set_processor([this](uint8_t vector) { return irqs_.do_irq(vector); });
 }
@@ -127,6 +105,19 @@ absl::Status kernel::build() {
   pci_bus_ = std::make_unique<bus_type>(env_, sysfs_, *iommu_, "pci");
   pci_ = std::make_unique<pci_core>(*pci_bus_, *pci_hardware_);
   drivers_ = std::make_unique<pci_drivers>(config_, *pci_, sysfs_);
+  generation_ = options_.profile->create({.machine = config_,
+                                          .env = env_,
+                                          .memory = *memory_,
+                                          .pages = *pages_,
+                                          .slab = slab_,
+                                          .mmio = mmio_,
+                                          .iomem = iomem_,
+                                          .interrupts = interrupts_,
+                                          .irqs = irqs_,
+                                          .iommu = *iommu_,
+                                          .pci_bus = *pci_bus_,
+                                          .pci = *pci_,
+                                          .acpi = acpi_});
   return absl::OkStatus();
 }
 
@@ -143,59 +134,6 @@ absl::Status kernel::build_devices() {
   return absl::OkStatus();
 }
 
-void kernel::parse_parameters() {
-  v4_4::intel_iommu_options options;
-  const pr_prefix pr(env_.log, "DMAR: ");
-  command_line line;
-  cma_parameters area;
-  add_x86_early_params(line, x86_);
-  add_cma_early_param(line, area);
-  line.setup("intel_iommu=", [&](std::string_view value) {
-    v4_4::intel_iommu_setup(value, pr, env_.log, options);
-    return 0;
-  });
-  line.dispatch_early(options_.command_line, env_.log);
-  dma_ = std::make_unique<x86_dma>(x86_, *pci_bus_, *memory_, *pages_);
-  dma_->setup_arch(area);
-  line.dispatch_setup(options_.command_line);
-  options.is_kdump_kernel = x86_.elfcorehdr_addr.has_value();
-  options.no_iommu = x86_.iommu.no_iommu;
-  options.iommu_pass_through = x86_.iommu.iommu_pass_through;
-
-  driver_ = std::make_unique<v4_4::intel_driver>(
-      driver_host{.env = env_,
-                  .memory = *memory_,
-                  .pages = *pages_,
-                  .slab = slab_,
-                  .mmio = mmio_,
-                  .iomem = iomem_,
-                  .interrupts = interrupts_,
-                  .irqs = irqs_,
-                  .iommu = *iommu_,
-                  .pci = *pci_,
-                  .acpi = acpi_,
-                  .acpi_dmar_table = [this] { return dmar_table(); },
-                  .node_of_proximity_domain = nodes_of(config_),
-                  .memory_pfn_ranges = memory_pfn_ranges(config_),
-                  .install_dma_ops = [this] { dma_->install_iommu(*intel_dma_ops_); }},
-      options);
-  intel_dma_ops_ = std::make_unique<v4_4::intel_dma_ops>(*driver_, dma_->contiguous());
-}
-
-// ACPICA finds a table by its signature and maps as many bytes as its header says. A table in
-// firmware memory is not checked further: 4.4 accepts one with a bad checksum.
-std::optional<absl::Span<const uint8_t>> kernel::dmar_table() const {
-  const absl::Span<const uint8_t> bytes = config_.dmar_table;
-  const byte_cursor cursor(bytes);
-  const std::string_view signature = dmar_layout::signature;
-  if (bytes.size() < acpi_layout::header_size ||
-      !std::equal(signature.begin(), signature.end(), bytes.begin())) {
-    return std::nullopt;
-  }
-  const size_t length = *cursor.read(acpi_layout::length);
-  return bytes.subspan(0, std::min(length, bytes.size()));
-}
-
 boot_outcome kernel::start_up() {
   try {
     return run_phases();
@@ -210,21 +148,12 @@ boot_outcome kernel::start_up() {
 
 boot_outcome kernel::run_phases() {
   boot_outcome outcome;
-  parse_parameters();
-  outcome.table_detected =
-      dma_->pci_iommu_alloc([this] { return detect_intel_iommu(*driver_) > 0; });
-  // Preparing interrupt remapping parses the table, whatever comes of it.
-  if (!x86_.disable_irq_remap) dmar_table_init(*driver_);
-  iommu_init(*iommu_);
-  iommu_dev_init(*iommu_);
-  v4_4::register_intel_iommu_quirks(*driver_);
-  dma_->register_quirks(*pci_);
+  generation_->setup(options_.command_line);
+  outcome.table_detected = generation_->detect();
+  generation_->early_initcalls();
   for (const pci_root& root : pci_hardware_->roots()) pci_->scan_root_bus(root.segment, root.bus);
   bind_companions();
-
-  constexpr int enodev = 19;
-  outcome.intel_iommu_init = outcome.table_detected ? intel_iommu_init(*driver_) : -enodev;
-  dma_->pci_iommu_init();
+  outcome.intel_iommu_init = generation_->pci_iommu_init();
   return outcome;
 }
 
@@ -245,7 +174,7 @@ void kernel::bind_companions() {
 }
 
 void kernel::finish_boot() {
-  dmar_free_unused_resources(*driver_);
+  generation_->late_initcalls();
   env_.state = system_state::running;
 }
 

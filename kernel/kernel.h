@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// One running system: a machine, the kernel's services on it, and the driver. This is where the
-// rooms are put together; nothing here is global, so several systems can run side by side.
+// One running system: a machine, the kernel's services on it, and one generation of the kernel's
+// code. This is where the rooms are put together; nothing here is global, so several systems, of
+// different kernels, can run side by side.
 //
-// start_up() goes through the kernel's phases in their order:
+// start_up() goes through the kernel's phases in their order; at the right, what they are in 4.4:
 //
-//   setup_arch()     early parameters, then the area of cma=        iommu=, swiotlb=
-//   parameters       __setup() handlers                             intel_iommu=
-//   mem_init()       pci_iommu_alloc(): bounce buffers, and unless  detect_intel_iommu()
-//                    they are asked for, the IOMMU
-//   smp_prepare_cpus irq_remapping_prepare(), unless switched off   dmar_table_init()
-//   initcalls        core, postcore                                 iommu_init(), iommu_dev_init()
+//   setup()          setup_arch(): early parameters, area of cma=   iommu=, swiotlb=
+//                    parameters: __setup() handlers                 intel_iommu=
+//   detect()         mem_init(): pci_iommu_alloc(): bounce buffers, detect_intel_iommu()
+//                    and unless they are asked for, the IOMMU
+//                    irq_remapping_prepare(), unless switched off   dmar_table_init()
+//   early_initcalls  core, postcore                                 iommu_init(), iommu_dev_init()
 //                    subsys                                         the PCI buses are scanned
-//                    rootfs: pci_iommu_init()                       intel_iommu_init(),
+//   pci_iommu_init   rootfs                                         intel_iommu_init(),
 //                                                                   pci_swiotlb_late_init()
 //                    device: load_drivers()                         drivers take their functions
-//   finish_boot()    late                                           dmar_free_unused_resources()
+//   late_initcalls   late: finish_boot()                            dmar_free_unused_resources()
 //                    late: load_late_drivers()
 #pragma once
 
@@ -35,12 +36,9 @@
 #include "core/slab.h"
 #include "core/status.h"
 #include "core/sysfs.h"
-#include "core/x86_options.h"
 #include "dma/dma_pool.h"
-#include "dma/v4_4/intel_dma_ops.h"
-#include "dma/x86_dma.h"
-#include "intel/v4_4/driver.h"
 #include "kernel/pci_drivers.h"
+#include "kernel/profile/kernel_profile.h"
 #include "platform/dma/dma_bus.h"
 #include "platform/interrupt_controller.h"
 #include "platform/machine/machine.h"
@@ -55,18 +53,13 @@
 namespace iommulab {
 
 struct kernel_options {
+  /// Which kernel; null for the default one (kernel/catalogue.h).
+  const kernel_profile* profile = nullptr;
   std::string command_line;
   /// Page addresses to hand out, in order; empty for the allocator's own choice.
   std::vector<phys_addr> recorded_pages{};
   /// Check the driver's dealings with the units (platform/vtd/sanitizer), from the first phase on.
   bool sanitize = false;
-};
-
-/// What start_up() came to.
-struct boot_outcome {
-  bool table_detected = false;  ///< detect_intel_iommu() found units it can use
-  int intel_iommu_init = 0;     ///< the initcall's result, 0 or a negative errno
-  std::string panic;            ///< the message when the kernel stopped, else empty
 };
 
 class kernel {
@@ -95,8 +88,6 @@ class kernel {
   page_allocator& pages() { return *pages_; }
   slab_failures& slab() { return slab_; }
   iommulab::dma_pools& dma_pools() { return *dma_pools_; }
-  /// Which DMA operations there are; valid from start_up() on.
-  x86_dma& dma() { return *dma_; }
   sysfs_tree& sysfs() { return sysfs_; }
   iommu_core& iommu() { return *iommu_; }
   pci_core& pci() { return *pci_; }
@@ -109,7 +100,9 @@ class kernel {
   mmio_space& mmio() { return mmio_; }
   interrupt_controller& interrupts() { return interrupts_; }
   irq_vectors& irqs() { return irqs_; }
-  v4_4::intel_driver& driver() { return *driver_; }
+  [[nodiscard]] const kernel_profile& profile() const { return *options_.profile; }
+  /// The kernel's own code; what it answers is valid from start_up() on.
+  kernel_generation& generation() { return *generation_; }
   std::vector<std::unique_ptr<vtd_unit>>& units() { return units_; }
   /// Null unless asked for.
   [[nodiscard]] const vtd_sanitizer* sanitizer() const { return sanitizer_.get(); }
@@ -122,16 +115,13 @@ class kernel {
   kernel(machine_config config, kernel_options options);
   absl::Status build();
   absl::Status build_devices();
-  void parse_parameters();
   void bind_companions();
   boot_outcome run_phases();
-  [[nodiscard]] std::optional<absl::Span<const uint8_t>> dmar_table() const;
 
   machine_config config_;
   kernel_options options_;
   acpi_bus acpi_;
   std::deque<device> host_bridges_;
-  x86_options x86_;
   environment env_;
   slab_failures slab_;
   sysfs_tree sysfs_;
@@ -152,9 +142,7 @@ class kernel {
   std::unique_ptr<bus_type> pci_bus_;
   std::unique_ptr<pci_core> pci_;
   std::unique_ptr<pci_drivers> drivers_;
-  std::unique_ptr<x86_dma> dma_;
-  std::unique_ptr<v4_4::intel_driver> driver_;
-  std::unique_ptr<v4_4::intel_dma_ops> intel_dma_ops_;
+  std::unique_ptr<kernel_generation> generation_;
 };
 
 }  // namespace iommulab

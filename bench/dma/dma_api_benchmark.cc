@@ -20,7 +20,6 @@ constexpr uint64_t first_page = 0x4000000;
 constexpr auto both = dma_data_direction::bidirectional;
 constexpr const char* lazy = "intel_iommu=on";
 constexpr const char* strict = "intel_iommu=on,strict";
-constexpr uint64_t ns_per_ms = 1'000'000;
 
 struct running {
   explicit running(const std::string& command_line) {

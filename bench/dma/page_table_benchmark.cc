@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "intel/v4_4/page_table.h"
+#include "kernel/v4_4/generation.h"
+#include "kernel/v4_4/page_table.h"
 #include "lab/pagetable/table_ground.h"
 
 namespace iommulab {
@@ -30,19 +32,22 @@ struct subject {
     auto made = table_ground::create(memory);
     if (!made.ok()) std::abort();
     ground = *std::move(made);
-    domain = std::make_unique<table_domain>(*ground, width, superpages);
+    domain = std::make_unique<v4_4::own_page_table>(drv(), width, superpages);
   }
-  v4_4::intel_driver& drv() { return ground->driver(); }
+  v4_4::intel_driver& drv() {
+    return static_cast<v4_4::generation&>(ground->system().generation()).driver();
+  }
   void map(uint64_t pfn, uint64_t phys, uint64_t pages) {
-    if (domain_pfn_mapping(drv(), **domain, pfn, phys, pages, read_write) != 0) std::abort();
+    if (domain_pfn_mapping(drv(), domain->domain(), pfn, phys, pages, read_write) != 0)
+      std::abort();
   }
   void unmap(uint64_t pfn, uint64_t pages) {
-    v4_4::page_freelist freelist = domain_unmap(drv(), **domain, pfn, pfn + pages - 1);
+    v4_4::page_freelist freelist = domain_unmap(drv(), domain->domain(), pfn, pfn + pages - 1);
     dma_free_pagelist(drv(), freelist);
   }
 
   std::unique_ptr<table_ground> ground;
-  std::unique_ptr<table_domain> domain;
+  std::unique_ptr<v4_4::own_page_table> domain;
 };
 
 void map_and_unmap(benchmark::State& state, subject& s, uint64_t phys, uint64_t pages) {
@@ -87,7 +92,8 @@ void look_up(benchmark::State& state) {
   size_t at = 0;
   for (auto _ : state) {
     int level = 0;
-    benchmark::DoNotOptimize(pfn_to_dma_pte(s.drv(), **s.domain, pfns[at++ % probes], level));
+    benchmark::DoNotOptimize(
+        pfn_to_dma_pte(s.drv(), s.domain->domain(), pfns[at++ % probes], level));
   }
 }
 BENCHMARK(look_up)->Arg(1)->Arg(512)->Arg(1 << 18);

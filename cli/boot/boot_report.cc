@@ -82,7 +82,7 @@ boot_report report_of(boot_run& run) {
   if (run.ending == boot_ending::stopped) report.stopped_behind = run.sink.until();
   report.table_detected = run.outcome.table_detected;
   report.intel_iommu_init = run.outcome.intel_iommu_init;
-  report.translation_asked_for = translation_asked_for(run.command_line);
+  report.translation_asked_for = system.profile().translation_asked_for(run.command_line);
   report.translation_on = translation_on(system);
 
   for (size_t i = 0; i < system.units().size(); ++i) {
@@ -98,7 +98,7 @@ boot_report report_of(boot_run& run) {
   std::sort(report.groups.begin(), report.groups.end(),
             [](const group_state& a, const group_state& b) { return a.id < b.id; });
 
-  for (const table_diagnosis& d : system.driver().diagnoses) {
+  for (const table_diagnosis& d : system.generation().diagnoses()) {
     report.diagnoses.push_back({"DMAR table", std::string(to_string(d.what)),
                                 without_prefix(to_string(d), std::string(to_string(d.what)) + ": "),
                                 true});

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <set>
 
 #include "absl/strings/str_format.h"
 #include "cli/dma/dma_text.h"
@@ -14,6 +13,7 @@
 #include "core/panic.h"
 #include "core/text_source.h"
 #include "lab/replay/boot_mark.h"
+#include "lab/replay/overwritten_memory.h"
 #include "lab/script/script.h"
 #include "lab/script/session.h"
 #include "platform/machine/capture_loader.h"
@@ -90,7 +90,7 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
   size_t compared = 0;
   size_t passed_over = 0;
   bool differs = false;
-  std::set<std::string_view> spoiled;  // operations that 4.4 gave something else for by mistake
+  verify::overwritten_memory spoiled;  // where 4.4 wrote by mistake
   dmalab::session_hooks hooks;
   hooks.ends = [&](const dmalab::outcome& o) {
     if (!a.quiet) text += dmalab::outcome_text(**system, o);
@@ -98,9 +98,10 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
     const auto* known = difference ? dmalab::known_difference_of(**system, o) : nullptr;
     if (known != nullptr) {
       text += absl::StrFormat("  known difference: %s\n", known->reason);
-      if (!known->spoils.empty()) spoiled.insert(known->spoils);
+      dmalab::add_overwritten(**system, *known, o, spoiled);
     }
-    if (difference && known == nullptr && spoiled.contains(o.op->words[0])) {
+    if (difference && known == nullptr &&
+        spoiled.peeked(*script, *o.op, o.result) == o.op->result) {
       text += "  known difference: 4.4 wrote into this memory\n";
       ++passed_over;
       return true;

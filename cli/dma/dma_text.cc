@@ -116,16 +116,24 @@ const verify::known_operation_difference* known_difference_of(kernel& system, co
                          outcome_line(*o.op, o.result, o.list_size, o.timer_on)) {
     return nullptr;
   }
+  const std::optional<kernel_death> death = o.op->death();
   return verify::find_known_operation_difference(verify::known_operation_differences(),
-                                                 o.op->died_in(), recorded_log(*o.op),
+                                                 death ? &*death : nullptr, recorded_log(*o.op),
                                                  our_log(system, o));
 }
 
+void add_overwritten(kernel& system, const verify::known_operation_difference& known,
+                     const outcome& o, verify::overwritten_memory& memory) {
+  if (o.op->death()) return;
+  for (const verify::numbered_line& line : our_log(system, o)) {
+    if (verify::is_line_of(known, line.text)) memory.take(line.text);
+  }
+}
+
 std::string state_text(kernel& system, const script& from, const outcome& o) {
-  const v4_4::intel_driver& driver = system.driver();
   std::string text =
       absl::StrFormat("state: %d waiting for a flush, the unmap timer is %s; %d domains\n",
-                      o.list_size, o.timer_on ? "on" : "off", driver.live_domains());
+                      o.list_size, o.timer_on ? "on" : "off", system.generation().live_domains());
   const auto id = device_of(from, *o.op);
   std::set<uint64_t> addresses;
   add_addresses(o.result, addresses);

@@ -8,6 +8,7 @@
 
 #include "kernel/kernel.h"
 #include "lab/replay/known_differences.h"
+#include "lab/replay/overwritten_memory.h"
 #include "lab/script/session.h"
 
 namespace iommulab::dmalab {
@@ -21,6 +22,10 @@ std::optional<std::string> difference_text(kernel& system, const outcome& o);
 
 /// The entry of the list of known differences for the operation, or null.
 const verify::known_operation_difference* known_difference_of(kernel& system, const outcome& o);
+
+/// What 4.4 overwrote in an operation that differs as `known` says; nothing where it died.
+void add_overwritten(kernel& system, const verify::known_operation_difference& known,
+                     const outcome& o, verify::overwritten_memory& memory);
 
 /// The state around an operation: what waits for a flush, and where the addresses in its results
 /// lead for its device, entry by entry.

@@ -2,7 +2,7 @@
 #include "cli/dmar/dmar_json.h"
 
 #include "cli/dmar/dmar_meaning.h"
-#include "intel/dmar/firmware_findings.h"
+#include "kernel/catalogue.h"
 #include "nlohmann/json.hpp"
 #include "platform/firmware/acpi_table.h"
 
@@ -69,7 +69,7 @@ json finding_json(const dmar_table& table, const dmar_finding& finding) {
                  {"field", finding.field},
                  {"value", finding.value},
                  {"sentence", finding.sentence}};
-  const std::string_view kernel = linux_4_4_behaviour(table, finding);
+  const std::string_view kernel = default_kernel_profile().does_about(table, finding);
   if (!kernel.empty()) result["linux_4_4"] = kernel;
   return result;
 }

@@ -4,7 +4,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/dmar/dmar_meaning.h"
 #include "core/counted.h"
-#include "intel/dmar/firmware_findings.h"
+#include "kernel/catalogue.h"
 #include "platform/firmware/acpi_table.h"
 
 namespace iommulab {
@@ -44,7 +44,7 @@ std::string finding_text(const dmar_table& table, const dmar_finding& finding) {
   std::string text = absl::StrFormat(
       "  %s: %s: offset 0x%04x: %s is 0x%x: %s\n", name(finding.severity), name(finding.diagnosis),
       finding.offset, finding.field, finding.value, finding.sentence);
-  const std::string_view kernel = linux_4_4_behaviour(table, finding);
+  const std::string_view kernel = default_kernel_profile().does_about(table, finding);
   if (!kernel.empty()) text += absl::StrFormat("      %s\n", kernel);
   return text;
 }

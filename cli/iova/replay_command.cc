@@ -9,6 +9,7 @@
 #include "cli/output/complain.h"
 #include "iova/trace/allocator_player.h"
 #include "iova/trace/linux_player.h"
+#include "iova/trace/recorded_end.h"
 #include "iova/trace/trace_reader.h"
 
 namespace iommulab {
@@ -35,6 +36,9 @@ verdict verdict_of(const iova_trace& trace, std::string_view allocator, const io
 absl::StatusOr<verdict> play_file(const std::string& file, const iova_replay_arguments& a) {
   const auto trace = read_iova_trace(file);
   if (!trace.ok()) return trace.status();
+  const bool dumped = !trace->steps.empty() && trace->steps.back().what == iova_trace_op::dump;
+  const absl::Status whole = check_recorded_end({file, trace->steps.size(), dumped, "a dump"});
+  if (!whole.ok()) return whole;
   const auto version = version_of_trace(*trace, a.version);
   if (!version.ok()) return version.status();
   if (a.allocator.empty()) {

@@ -7,10 +7,20 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/output/complain.h"
+#include "iova/trace/recorded_end.h"
 #include "lab/pagetable/player.h"
 #include "lab/pagetable/trace_reader.h"
 
 namespace iommulab {
+namespace {
+
+bool asks_for_whole(const page_table_trace& trace) {
+  if (trace.steps.empty()) return false;
+  const page_table_op last = trace.steps.back().what;
+  return last == page_table_op::dump || last == page_table_op::tables;
+}
+
+}  // namespace
 
 int run_page_table_replay(const page_table_replay_arguments& arguments, std::ostream& out,
                           std::ostream& err) {
@@ -19,6 +29,9 @@ int run_page_table_replay(const page_table_replay_arguments& arguments, std::ost
   for (const std::string& file : arguments.files) {
     const auto trace = read_page_table_trace(file);
     if (!trace.ok()) return complain(err, trace.status());
+    const absl::Status whole = check_recorded_end(
+        {file, trace->steps.size(), asks_for_whole(*trace), "a dump or a count of tables"});
+    if (!whole.ok()) return complain(err, whole);
     const auto replay = play_page_table_trace(*trace);
     if (!replay.ok()) return complain(err, replay.status());
     if (!replay->difference) {

@@ -10,7 +10,6 @@
 #include "cli/machines/class_names.h"
 #include "core/pci/search.h"
 #include "core/text_source.h"
-#include "intel/dmar/scope.h"
 #include "lab/events/boot_run.h"
 #include "lab/replay/capture_run.h"
 #include "platform/machine/parse.h"
@@ -34,9 +33,9 @@ source_id requester_of(pci_dev& pdev) {
 
 /// The unit whose scope the firmware put the function into; null when there is none.
 vtd_unit* unit_of(kernel& system, pci_dev& pdev, phys_addr& base) {
-  const dmar_drhd_unit* drhd = dmar_find_matched_drhd_unit(system.driver(), pdev);
-  if (drhd == nullptr) return nullptr;
-  base = drhd->reg_base_addr;
+  const std::optional<phys_addr> registers = system.generation().unit_of(pdev);
+  if (!registers) return nullptr;
+  base = *registers;
   for (size_t i = 0; i < system.units().size(); ++i) {
     if (system.machine().units[i].base == base) return system.units()[i].get();
   }

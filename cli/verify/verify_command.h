@@ -7,8 +7,8 @@
 
 namespace iommulab {
 
-/// Adds the subcommand; `exit_status` is set when it ran: 0 all equal, 1 a difference, 2 a folder
-/// that cannot be run or has a file that cannot be read.
+/// Adds the subcommand; `exit_status` is set when it ran: 0 all equal, 1 a difference or something
+/// that is not compared, 2 a folder that cannot be run or has a file that cannot be read.
 void add_verify_command(CLI::App& app, int& exit_status);
 
 }  // namespace iommulab

@@ -164,8 +164,10 @@ unsigned pci_core::scan_bridge(pci_bus& bus, pci_dev& bridge, unsigned max, int 
     dev_print(bridge, log_level::warning, "Primary bus is hard wired to 0");
     primary = bus.number;
   }
-  const bool broken =
-      pass == 0 && (primary != bus.number || secondary <= bus.number || secondary > subordinate);
+  // Buses behind a bridge are numbered after the one that it is on, the nearest first.
+  const bool numbers_fit =
+      primary == bus.number && bus.number < secondary && secondary <= subordinate;
+  const bool broken = pass == 0 && !numbers_fit;
   if (broken) {
     dev_print(bridge, log_level::info,
               "bridge configuration invalid ([bus %02x-%02x]), reconfiguring", secondary,

@@ -149,14 +149,15 @@ void dmar_acpi_insert_dev_scope(dmar_state& dmar, uint8_t device_number, acpi_de
       if (scope.enumeration_id != device_number || scope.path.empty()) continue;
       const device_scope_entry::hop& hop = scope.path[0];
       dmar.pr.info("ACPI device \"%s\" under DMAR at %x as %02x:%02x.%d", adev.dev.name,
-                  dmaru.reg_base_addr.value(), scope.start_bus, hop.device, hop.function);
+                   dmaru.reg_base_addr.value(), scope.start_bus, hop.device, hop.function);
       dmar_dev_scope* slot = free_slot(dmaru.devices);
       if (slot == nullptr) throw kernel_bug("dmar_acpi_insert_dev_scope: more devices than scopes");
       *slot = {&adev.dev, scope.start_bus, pci_devfn(hop.device, hop.function)};
       return;
     }
   }
-  dmar.pr.warn("No IOMMU scope found for ANDD enumeration ID %d (%s)", device_number, adev.dev.name);
+  dmar.pr.warn("No IOMMU scope found for ANDD enumeration ID %d (%s)", device_number,
+               adev.dev.name);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_acpi_dev_scope_init(). It walks the table once more, with

@@ -4,10 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "core/cmdline.h"
 #include "core/panic.h"
-#include "core/x86_options.h"
-#include "intel/v4_4/options.h"
 #include "platform/vtd/spec/registers.h"
 
 namespace iommulab {
@@ -70,30 +67,12 @@ absl::StatusOr<std::unique_ptr<boot_run>> run_boot(boot_request request) {
   return run;
 }
 
-bool translation_asked_for(const std::string& text) {
-  virtual_clock clock;
-  tracer silent;
-  printk_log log(clock, silent);
-  const pr_prefix pr(log, "");
-  v4_4::intel_iommu_options options;
-  x86_options x86;
-  command_line line;
-  add_x86_early_params(line, x86);
-  line.setup("intel_iommu=", [&](std::string_view value) {
-    v4_4::intel_iommu_setup(value, pr, log, options);
-    return 0;
-  });
-  line.dispatch(text, log);
-  return !options.dmar_disabled && !x86.iommu.no_iommu && !x86.swiotlb_override();
-}
-
 bool translation_on(kernel& system) {
   bool any = false;
-  for (const dmar_drhd_unit& drhd : system.driver().dmar_drhd_units) {
-    if (drhd.ignored) continue;
+  for (const driven_unit& unit : system.generation().units()) {
+    if (unit.ignored) continue;
     any = true;
-    if (drhd.iommu == nullptr || !drhd.iommu->reg) return false;
-    if (!translates(system, drhd.reg_base_addr)) return false;
+    if (!translates(system, unit.base)) return false;
   }
   return any;
 }

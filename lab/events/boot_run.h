@@ -47,9 +47,6 @@ struct boot_run {
 /// EINVAL, with the thing's name, when the machine cannot be built.
 absl::StatusOr<std::unique_ptr<boot_run>> run_boot(boot_request request);
 
-/// Whether the command line switches DMA remapping on: intel_iommu=on, and no later off, and no
-/// iommu=off.
-bool translation_asked_for(const std::string& command_line);
 /// Whether every unit that the driver takes care of translates (GSTS.TES), and there is one.
 bool translation_on(kernel& system);
 

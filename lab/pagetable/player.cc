@@ -12,8 +12,7 @@
 #include "absl/types/span.h"
 #include "lab/pagetable/table_ground.h"
 #include "core/panic.h"
-#include "intel/hw/memory.h"
-#include "intel/v4_4/page_table.h"
+#include "platform/vtd/spec/entries.h"
 
 namespace iommulab {
 namespace {
@@ -23,12 +22,14 @@ using op = page_table_op;
 // Room for the tables of 512 GiB in pages of 4 KiB; a trace that wants more gets -ENOMEM.
 constexpr uint64_t memory_size = uint64_t{1} << 30;
 
+constexpr unsigned index_bits = 9;  // of a frame number, a level
+
 constexpr std::string_view already_set = "already set";
 
 class player {
  public:
   player(const page_table_trace& trace, table_ground& ground)
-      : trace_(trace), ground_(ground), drv_(ground.driver()), pages_before_(ground.live_pages()) {}
+      : trace_(trace), ground_(ground), pages_before_(ground.live_pages()) {}
 
   page_table_replay play() && {
     for (const page_table_step& step : trace_.steps) {
@@ -41,7 +42,7 @@ class player {
       }
       if (replay_.difference) return std::move(replay_);
     }
-    domain_.reset();
+    table_.reset();
     if (tables() != 0) {
       replay_.difference = page_table_difference{0, "the end, with every domain gone", "0 tables",
                                                  absl::StrCat(tables(), " tables"), ""};
@@ -50,38 +51,34 @@ class player {
   }
 
  private:
-  v4_4::dmar_domain& domain() { return **domain_; }
-  int levels() { return agaw_to_level(domain().agaw); }
+  page_table& table() { return *table_; }
+  int levels() { return table().levels(); }
   uint64_t tables() { return ground_.live_pages() - pages_before_; }
 
   void play_step(const page_table_step& step) {
     const auto& given = step.arguments;
     switch (step.what) {
       case op::init:
-        domain_.reset();  // first: its tables are none of the new one
-        domain_ = std::make_unique<table_domain>(ground_, static_cast<int>(given[0]),
-                                                 static_cast<int>(given[1]));
+        table_.reset();  // first: its tables are none of the new one
+        table_ = ground_.system().generation().make_page_table(static_cast<int>(given[0]),
+                                                               static_cast<int>(given[1]));
+        if (table_ == nullptr) throw std::bad_alloc();
         break;
       case op::map:
-        expect(step,
-               mapped(domain_pfn_mapping(drv_, domain(), given[0], given[1], given[2], given[3])));
+        expect(step, mapped(table().map(given[0], given[1], given[2], given[3])));
         break;
       case op::map_sg:
         map_sg(step);
         break;
-      case op::unmap: {
-        v4_4::page_freelist freelist = domain_unmap(drv_, domain(), given[0], given[1]);
-        const auto freed = static_cast<int64_t>(freelist.size());
-        dma_free_pagelist(drv_, freelist);
-        expect(step, {.result = freed});
+      case op::unmap:
+        expect(step, {.result = static_cast<int64_t>(table().unmap(given[0], given[1]))});
         break;
-      }
       case op::clear:
-        dma_pte_clear_range(drv_, domain(), given[0], given[1]);
+        table().clear(given[0], given[1]);
         break;
       case op::freept: {
         const uint64_t before = tables();
-        dma_pte_free_pagetable(drv_, domain(), given[0], given[1], levels() + 2);
+        table().free_tables(given[0], given[1]);
         expect(step, {.result = static_cast<int64_t>(before - tables())});
         break;
       }
@@ -100,7 +97,7 @@ class player {
   /// The result of a mapping, and how many entries the driver said it found set.
   page_table_answer mapped(int result) {
     page_table_answer answer{.result = result};
-    const auto& log = drv_.env.log.lines();
+    const auto& log = ground_.system().env().log.lines();
     for (; log_seen_ < log.size(); ++log_seen_) {
       if (log[log_seen_].text.find(already_set) != std::string::npos) ++answer.detail;
     }
@@ -110,8 +107,8 @@ class player {
   void map_sg(const page_table_step& step) {
     const auto given = absl::MakeConstSpan(trace_.pieces).subspan(step.first, step.count);
     sg_.assign(given.begin(), given.end());
-    expect(step, mapped(domain_sg_mapping(drv_, domain(), step.arguments[0], absl::MakeSpan(sg_),
-                                          step.arguments[2], step.arguments[1])));
+    expect(step, mapped(table().map_sg(step.arguments[0], absl::MakeSpan(sg_), step.arguments[2],
+                                       step.arguments[1])));
     for (size_t i = 0; i < sg_.size() && !replay_.difference; ++i) {
       const dma_addr expected = trace_.piece_addrs[step.first + i];
       if (sg_[i].dma_address == expected && sg_[i].dma_length == sg_[i].length) continue;
@@ -125,14 +122,15 @@ class player {
 
   void walk(const page_table_step& step) {
     int level = 0;
-    const v4_4::dma_pte* pte = pfn_to_dma_pte(drv_, domain(), step.arguments[0], level);
-    expect(step, pte == nullptr ? page_table_answer{.none = true}
-                                : page_table_answer{.result = level, .detail = pte->value});
+    uint64_t value = 0;
+    const bool held = table().look_up(step.arguments[0], level, value);
+    expect(step, held ? page_table_answer{.result = level, .detail = value}
+                      : page_table_answer{.none = true});
   }
 
   void dump(const page_table_step& step) {
     rows_.clear();
-    add_rows(table_at<v4_4::dma_pte>(drv_, domain().pgd), levels(), 0);
+    add_rows(table().top(), levels(), 0);
     const auto expected = absl::MakeConstSpan(trace_.rows).subspan(step.first, step.count);
     const auto [there, here] =
         std::mismatch(expected.begin(), expected.end(), rows_.begin(), rows_.end());
@@ -149,19 +147,23 @@ class player {
   }
 
   /// As the traces show an entry: an address of a table is the allocator's affair.
-  static page_table_row row_of(const v4_4::dma_pte& pte, int level, uint64_t first_pfn) {
-    const bool leaf = pte.is_leaf(static_cast<unsigned>(level));
-    return {static_cast<uint8_t>(level), first_pfn, leaf ? pte.value : pte.value & ~page_mask};
+  static page_table_row row_of(const page_table_word& word, int level, uint64_t first_pfn) {
+    return {static_cast<uint8_t>(level), first_pfn,
+            word.leaf ? word.value : word.value & ~page_mask};
   }
 
-  /// Every entry below `table` that is not zero, depth first.
-  void add_rows(const v4_4::dma_pte* table, int level, uint64_t first_pfn) {
-    for (size_t i = 0; i < vtd::paging_entries_per_table; ++i, first_pfn += level_size(level)) {
-      if (table[i].value == 0) continue;
-      rows_.push_back(row_of(table[i], level, first_pfn));
-      if (!table[i].is_leaf(static_cast<unsigned>(level))) {
-        add_rows(table_at<v4_4::dma_pte>(drv_, table[i].address()), level - 1, first_pfn);
-      }
+  /// Frames below one entry of a table of `level`.
+  static uint64_t frames_of(int level) {
+    return uint64_t{1} << (static_cast<unsigned>(level - 1) * index_bits);
+  }
+
+  /// Every entry below `at` that is not zero, depth first.
+  void add_rows(phys_addr at, int level, uint64_t first_pfn) {
+    for (size_t i = 0; i < vtd::paging_entries_per_table; ++i, first_pfn += frames_of(level)) {
+      const page_table_word word = table().word(at, level, i);
+      if (word.value == 0) continue;
+      rows_.push_back(row_of(word, level, first_pfn));
+      if (!word.leaf) add_rows(word.address, level - 1, first_pfn);
     }
   }
 
@@ -180,25 +182,25 @@ class player {
 
   /// The entries on the way to `pfn`, a line each.
   std::string state_around(uint64_t pfn) {
-    if (domain_ == nullptr || !domain().has_pgd()) return "  no table\n";
-    if (!domain_pfn_supported(domain(), pfn)) return "";
+    if (table_ == nullptr || table().top() == phys_addr()) return "  no table\n";
+    if (!table().holds(pfn)) return "";
     std::string text = absl::StrFormat("  walk of 0x%x:\n", pfn);
-    const auto* table = table_at<v4_4::dma_pte>(drv_, domain().pgd);
+    phys_addr at = table().top();
     for (int level = levels();; --level) {
-      const v4_4::dma_pte& pte = table[pfn_level_offset(pfn, level)];
+      const size_t index = pfn / frames_of(level) % vtd::paging_entries_per_table;
+      const page_table_word word = table().word(at, level, index);
+      const uint64_t first_pfn = pfn - pfn % frames_of(level);
       absl::StrAppend(&text, "    ",
-                      page_table_row_text(row_of(pte, level, pfn & level_mask(level)), levels()),
-                      "\n");
-      if (!pte.present() || pte.is_leaf(static_cast<unsigned>(level))) return text;
-      table = table_at<v4_4::dma_pte>(drv_, pte.address());
+                      page_table_row_text(row_of(word, level, first_pfn), levels()), "\n");
+      if (!word.present || word.leaf) return text;
+      at = word.address;
     }
   }
 
   const page_table_trace& trace_;
   table_ground& ground_;
-  v4_4::intel_driver& drv_;
   const uint64_t pages_before_;
-  std::unique_ptr<table_domain> domain_;
+  std::unique_ptr<page_table> table_;
   std::vector<scatterlist> sg_;
   std::vector<page_table_row> rows_;
   size_t log_seen_ = 0;

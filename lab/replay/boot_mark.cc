@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/dma/dma_mapping.h"
 #include "lab/replay/capture_files.h"
 #include "lab/replay/driver_mappings.h"
-#include "core/dma/dma_mapping.h"
 
 namespace iommulab::verify {
 namespace {

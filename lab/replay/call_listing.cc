@@ -123,6 +123,14 @@ std::vector<std::filesystem::path> traced_functions_places(const capture_folder&
   if (const char* golden = std::getenv("IOMMULAB_GOLDEN")) {
     places.push_back(std::filesystem::path(golden) / "kernel/v4_4");
   }
+  // The source tree that the program was built in, from wherever it is called.
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  for (std::filesystem::path at = program.parent_path(); !error;) {
+    places.push_back(at / "tests/golden/kernel/v4_4");
+    if (at == at.parent_path()) break;
+    at = at.parent_path();
+  }
   places.emplace_back("tests/golden/kernel/v4_4");
   return places;
 }
@@ -165,7 +173,8 @@ absl::StatusOr<function_names> read_traced_functions(const capture_folder& folde
     }
     return names;
   }
-  return errno_status(ENOENT, absl::StrFormat("%s: no %s in it, above it or below tests/golden",
+  return errno_status(ENOENT, absl::StrFormat("%s: no %s in it or above it, below "
+                                              "$IOMMULAB_GOLDEN or in tests/golden",
                                               folder.path(), traced_functions_file));
 }
 

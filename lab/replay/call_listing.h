@@ -43,7 +43,8 @@ absl::StatusOr<std::vector<call_event>> read_call_graph(const capture_folder& fo
                                                         std::string_view file);
 
 /// traced-functions.txt (or .txt.xz), looked for beside the capture and in every folder above it,
-/// then below $IOMMULAB_GOLDEN and below tests/golden. ENOENT when it is in none of these.
+/// then below $IOMMULAB_GOLDEN, and in tests/golden of the tree that the program was built in or of
+/// the current folder. ENOENT when it is in none of these.
 absl::StatusOr<function_names> read_traced_functions(const capture_folder& folder);
 
 /// The events up to the return of intel_iommu_init(), for a run that went on after it; all of

@@ -12,6 +12,15 @@
 #include "platform/vtd/spec/registers.h"
 
 namespace iommulab::verify {
+namespace {
+
+/// The type in front of a device scope's length, which is at `offset`.
+std::optional<uint8_t> scope_type_before(absl::Span<const uint8_t> table, size_t offset) {
+  if (offset == 0 || offset > table.size()) return std::nullopt;
+  return table[offset - 1];
+}
+
+}  // namespace
 
 std::optional<phys_addr> latched_root_table(const vtd_unit& unit) {
   const auto status = static_cast<uint32_t>(unit.peek(vtd_register::gsts));
@@ -71,9 +80,10 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
   for (const auto& unit : run->system->units()) {
     result.units.push_back({unit->config().name, true, latched_root_table(*unit)});
   }
-  for (const table_diagnosis& d : run->system->driver().diagnoses) {
-    result.refusals.push_back(
-        {std::string(to_string(d.what)), absl::StrCat("DMAR: [Firmware Bug]: ", to_string(d))});
+  for (const table_diagnosis& d : run->system->generation().diagnoses()) {
+    result.refusals.push_back({std::string(to_string(d.what)),
+                               absl::StrCat("DMAR: [Firmware Bug]: ", to_string(d)),
+                               scope_type_before(config->dmar_table, d.offset)});
   }
   result.stopped = run->outcome.panic;
   return run;

@@ -29,11 +29,11 @@ constexpr size_t lines_after = 4;
 
 
 class_result not_compared(std::string_view name, std::string_view file) {
-  return {std::string(name), outcome::not_compared, 0, absl::StrFormat("no %s", file)};
+  return {std::string(name), outcome::not_compared, 0, absl::StrFormat("no %s", file), {}};
 }
 
 class_result unreadable(std::string_view name, const absl::Status& status) {
-  return {std::string(name), outcome::unreadable, 0, std::string(status.message())};
+  return {std::string(name), outcome::unreadable, 0, std::string(status.message()), {}};
 }
 
 /// A line that is fit to be printed, whatever the file has in it.
@@ -82,8 +82,8 @@ class run_comparison {
     trace_status_ = trace.status();
     if (trace.ok()) captured_trace_ = *std::move(trace);
     if (!run.interrupt_remapping) return;
-    captured_trace_ = without_interrupt_remapping(captured_trace_);
-    our_trace_ = without_interrupt_remapping(our_trace_);
+    captured_trace_ = without_interrupt_remapping(captured_trace_, captured_trace_.last_line);
+    our_trace_ = without_interrupt_remapping(our_trace_, our_trace_.last_line);
   }
 
   std::vector<class_result> compare(absl::Span<const known_difference> known) const {
@@ -131,9 +131,6 @@ class run_comparison {
     absl::StatusOr<std::vector<call_event>> captured = read_call_graph(folder_, boot_calls_file);
     if (!captured.ok()) return unreadable("calls", captured.status());
     absl::StatusOr<function_names> traced = read_traced_functions(folder_);
-    if (status_errno(traced.status()) == ENOENT) {
-      return {"calls", outcome::not_compared, 0, std::string(traced.status().message())};
-    }
     if (!traced.ok()) return unreadable("calls", traced.status());
     const std::vector<call_event> ours = keep_traced(calls_of_run(run_.events), *traced);
     return compare_lines("calls", boot_calls_file,
@@ -203,6 +200,10 @@ std::string_view word_for(outcome status) {
       return "not compared";
     case outcome::known:
       return "known difference";
+    case outcome::omitted:
+      return "not compared";
+    case outcome::unaccounted:
+      return "NOT COMPARED";
     case outcome::unreadable:
       return "UNREADABLE";
   }
@@ -212,7 +213,8 @@ std::string_view word_for(outcome status) {
 }  // namespace
 
 bool class_result::passes() const {
-  return status == outcome::equal || status == outcome::not_compared || status == outcome::known;
+  return status == outcome::equal || status == outcome::not_compared || status == outcome::known ||
+         status == outcome::omitted;
 }
 
 class_result compare_lines(std::string_view name, std::string_view file,
@@ -220,6 +222,7 @@ class_result compare_lines(std::string_view name, std::string_view file,
                            absl::Span<const numbered_line> ours) {
   class_result result;
   result.name = std::string(name);
+  result.files = {std::string(file)};
   const size_t longer = std::max(captured.size(), ours.size());
   size_t at = 0;
   while (at < captured.size() && at < ours.size() && captured[at].text == ours[at].text) {
@@ -235,7 +238,7 @@ std::vector<class_result> compare_run(const capture_folder& folder, const run_re
                                       absl::Span<const known_difference> known) {
   std::vector<class_result> results = run_comparison(folder, run).compare(known);
   if (run.stopped.empty()) return results;
-  results.insert(results.begin(), {"start-up", outcome::different, 0, run.stopped});
+  results.insert(results.begin(), {"start-up", outcome::different, 0, run.stopped, {}});
   return results;
 }
 
@@ -246,6 +249,8 @@ std::string to_string(const class_result& result) {
       return absl::StrFormat("%s, %s\n", text, counted(result.lines, "line"));
     case outcome::not_compared:
       return absl::StrFormat("%s (%s)\n", text, result.report);
+    case outcome::omitted:
+      return absl::StrFormat("not compared: %s: %s\n", result.name, result.report);
     default:
       return absl::StrFormat("%s: %s%s", text, result.report,
                              result.report.ends_with('\n') ? "" : "\n");

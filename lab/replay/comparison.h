@@ -53,12 +53,15 @@ struct class_result {
     different,
     not_compared,  ///< the capture has no file for the class
     known,         ///< different, and on the list of known differences
+    omitted,       ///< there, not compared, and on the list of omissions (omissions.h)
+    unaccounted,   ///< there, not compared, and nothing excuses it
     unreadable,    ///< the capture's file could not be read: the report is the sentence for it
   };
   std::string name;
   outcome status = outcome::not_compared;
   size_t lines = 0;    ///< of the capture that were compared
   std::string report;  ///< the first difference with its surroundings, or the reason
+  std::vector<std::string> files;  ///< of the capture that were compared, or are excused
 
   /// Whether a regression run should succeed in spite of this result.
   [[nodiscard]] bool passes() const;

@@ -32,7 +32,7 @@ context_entries contexts_of(const dumped_tables& tables) {
 }
 
 /// Adds the leaves below one table to `found`, joining what lies together. Leaves at their own
-/// address are start-up's.
+/// address are start-up's. Permissions are not looked at: they are what the dump is there for.
 void add_leaves(const dumped_tables& tables, const std::string& device, table_level level,
                 uint64_t table, uint64_t address, std::vector<driver_mapping>& found) {
   const auto entries = tables.entries(level, table);
@@ -48,19 +48,16 @@ void add_leaves(const dumped_tables& tables, const std::string& device, table_le
     }
     const uint64_t phys = entry.address().value();
     if (phys == at) continue;
-    constexpr uint64_t permissions =
-        vtd::second_level_entry::r.mask() | vtd::second_level_entry::w.mask();
-    const uint64_t prot = e.low & permissions;
     if (!found.empty()) {
       driver_mapping& last = found.back();
       const uint64_t bytes = last.pages * page_size;
       if (last.device == device && last.address.value() + bytes == at &&
-          last.phys.value() + bytes == phys && last.prot == prot) {
+          last.phys.value() + bytes == phys) {
         last.pages += span / page_size;
         continue;
       }
     }
-    found.push_back({device, dma_addr(at), phys_addr(phys), span / page_size, prot});
+    found.push_back({device, dma_addr(at), phys_addr(phys), span / page_size, 0});
   }
 }
 
@@ -95,17 +92,39 @@ absl::StatusOr<std::vector<std::string>> functions_mapped_at_boot(const capture_
   return names;
 }
 
+std::vector<driver_mapping> with_permissions(absl::Span<const driver_mapping> mappings,
+                                             const translated_access& accesses) {
+  std::vector<driver_mapping> parts;
+  for (const driver_mapping& whole : mappings) {
+    bool is_first = true;
+    for (uint64_t page = 0; page < whole.pages; ++page) {
+      const dma_addr address = whole.address + page * page_size;
+      const uint64_t prot = accesses.permissions(whole.device, address);
+      if (!is_first && parts.back().prot == prot) {
+        ++parts.back().pages;
+        continue;
+      }
+      parts.push_back({whole.device, address, whole.phys + page * page_size, 1, prot});
+      is_first = false;
+    }
+  }
+  return parts;
+}
+
 absl::StatusOr<std::vector<driver_mapping>> mappings_at_boot(const capture_folder& folder) {
   absl::StatusOr<std::vector<std::string>> functions = functions_mapped_at_boot(folder);
   if (!functions.ok()) return functions.status();
   absl::StatusOr<dumped_tables> tables = dumped_tables::read(folder, boot_tables_file);
   if (!tables.ok()) return tables.status();
+  const absl::StatusOr<translated_access> accesses = translated_access::read(folder);
+  if (!accesses.ok()) return accesses.status();
   const context_entries contexts = contexts_of(*tables);
   std::vector<driver_mapping> all;
   for (const std::string& name : *functions) {
     const auto context = std::find_if(contexts.begin(), contexts.end(),
                                       [&](const auto& c) { return to_string(c.first) == name; });
-    const std::vector<driver_mapping> found = mappings_below(*tables, name, context->second);
+    const std::vector<driver_mapping> found =
+        with_permissions(mappings_below(*tables, name, context->second), *accesses);
     all.insert(all.end(), found.rbegin(), found.rend());
   }
   return all;

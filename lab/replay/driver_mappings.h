@@ -10,25 +10,31 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "lab/replay/capture_folder.h"
+#include "lab/replay/translated_access.h"
 #include "core/types.h"
 
 namespace iommulab::verify {
 
-/// Pages that lie one behind the other on both sides, with the same permissions.
+/// Pages that lie one behind the other on both sides.
 struct driver_mapping {
   std::string device;  ///< "0000:00:1f.2", of the context entry
   dma_addr address;
   phys_addr phys;
   uint64_t pages = 0;
-  uint64_t prot = 0;  ///< R and W of the entries
+  uint64_t prot = 0;  ///< R and W, by another witness than the dump; 0 when none was asked
 };
 
 /// The functions whose drivers had mapped memory, by domain id: the context entries that start-up
 /// did not make. An entry of an alias that is no function's own is among them.
 absl::StatusOr<std::vector<std::string>> functions_mapped_at_boot(const capture_folder& folder);
 
-/// What they had mapped: function by function as above, and for each from the highest address
+/// The same, taken apart where `accesses` knows other permissions.
+std::vector<driver_mapping> with_permissions(absl::Span<const driver_mapping> mappings,
+                                             const translated_access& accesses);
+
+/// What they had mapped, with permissions: function by function as above, and for each from the highest address
 /// down, which is the order in which addresses are given out.
 absl::StatusOr<std::vector<driver_mapping>> mappings_at_boot(const capture_folder& folder);
 

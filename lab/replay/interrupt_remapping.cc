@@ -30,7 +30,10 @@ bool is_type(const queue_descriptor& descriptor, vtd::descriptor_type type) {
 /// Follows a trace and keeps what has nothing to do with interrupts.
 class filter {
  public:
-  explicit filter(const hardware_trace& trace) : trace_(trace) {}
+  filter(const hardware_trace& trace, size_t start_up_end)
+      : trace_(trace),
+        start_up_end_(start_up_end),
+        translates_(std::any_of(trace.accesses.begin(), trace.accesses.end(), sets_root)) {}
 
   hardware_trace run() && {
     for (size_t i = 0; i < trace_.accesses.size(); ++i) take(i);
@@ -42,6 +45,13 @@ class filter {
   void take(size_t i) {
     register_access access = trace_.accesses[i];
     const absl::Span<const queue_descriptor> submitted = submitted_by(i);
+    if (access.line > start_up_end_) return take_submission(access, submitted);
+    queue_is_for_interrupts_ =
+        queue_is_for_interrupts_ || (!translates_ && is_status_before_queue(access));
+    if (queue_is_for_interrupts_) {
+      taken_ += submitted.size();
+      return;
+    }
     const bool polls = !access.is_write && access.offset == vtd::gsts_reg;
     if (polls && (behind_command_ || sets_table(i + 1))) return;
     behind_command_ = false;
@@ -52,6 +62,10 @@ class filter {
       command_ = access.value & ~one_shot_commands;
       if (behind_command_) return;
     }
+    take_submission(access, submitted);
+  }
+
+  void take_submission(register_access access, absl::Span<const queue_descriptor> submitted) {
     if (!submitted.empty()) {
       taken_ += submitted.size();
       if (is_type(submitted.front(), vtd::descriptor_type::interrupt_entry)) return;
@@ -87,11 +101,26 @@ class filter {
            trace_.accesses[i].offset == vtd::irta_reg;
   }
 
+  static bool sets_root(const register_access& access) {
+    return access.is_write && access.offset == vtd::gcmd_reg &&
+           (access.value & vtd::gcmd::srtp.mask()) != 0;
+  }
+
+  /// The 8-byte read of the status, which the capture shows as one of the 8 bytes around it.
+  static bool is_status_before_queue(const register_access& access) {
+    constexpr unsigned qword = sizeof(uint64_t);
+    return !access.is_write && access.size == qword &&
+           access.offset == vtd::gsts_reg - vtd::gsts_reg % qword;
+  }
+
   static bool is_of_faults(const register_access& access) {
     return access.offset >= vtd::fsts_reg && access.offset <= vtd::feuaddr_reg;
   }
 
   const hardware_trace& trace_;
+  const size_t start_up_end_;  ///< last line of the start-up
+  const bool translates_;      ///< a root table was set
+  bool queue_is_for_interrupts_ = false;
   hardware_trace kept_;
   uint64_t command_ = 0;         ///< what stays set in GCMD, without what concerns interrupts
   bool behind_command_ = false;  ///< a command was left out, and the reads behind it go too
@@ -100,8 +129,8 @@ class filter {
 
 }  // namespace
 
-hardware_trace without_interrupt_remapping(const hardware_trace& trace) {
-  return filter(trace).run();
+hardware_trace without_interrupt_remapping(const hardware_trace& trace, size_t start_up_end) {
+  return filter(trace, start_up_end).run();
 }
 
 std::vector<call_event> without_interrupt_remapping(absl::Span<const call_event> events) {

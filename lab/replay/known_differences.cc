@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "platform/firmware/dmar_layout.h"
 #include "platform/machine/parse.h"
 #include "platform/vtd/spec/entries.h"
 
@@ -25,16 +26,17 @@ constexpr std::array<known_difference, 3> differences = {{
 }};
 
 constexpr std::array<known_operation_difference, 4> operation_differences = {{
-    {"intel_unmap", "Driver unmaps unmatched page at PFN ", "", false, "",
+    {"intel_unmap", "Kernel BUG at ", "Driver unmaps unmatched page at PFN ", "", false, "",
      "4.4 stops at BUG_ON(!domain) when a device unmaps that maps nothing; it gets the warning of "
      "an unmatched unmap"},
-    {"domain_get_iommu", "DMAR: Device ", " --- failed", false, "",
+    {"domain_get_iommu", "Kernel BUG at ", "DMAR: Device ", " --- failed", false, "",
      "4.4 stops at a BUG when a device in a domain of the IOMMU API maps through the DMA API; the "
      "mapping fails"},
-    {"pfn_to_dma_pte", "DMAR: ERROR: DMA PTE for vPFN ", " already set ", true, "",
+    {"pfn_to_dma_pte", "BUG: unable to handle kernel paging request at ",
+     "DMAR: ERROR: DMA PTE for vPFN ", " already set ", true, "",
      "4.4 takes a superpage for a table when a page inside it is mapped, and here finds no memory "
      "there; the page counts as mapped already"},
-    {"", "DMAR: ERROR: DMA PTE for vPFN ", " already set ", true, "peek",
+    {"", "", "DMAR: ERROR: DMA PTE for vPFN ", " already set ", true, "domain_flush_cache",
      "4.4 takes a superpage for a table when a page inside it is mapped, and writes an entry into "
      "the mapped memory; the page counts as mapped already"},
 }};
@@ -56,13 +58,30 @@ bool matches(std::string_view pattern, std::string_view text) {
   return text.starts_with(pattern.substr(0, pattern.size() - 1));
 }
 
-/// Whether all lines are `repeated`; the last may be cut short, where the run was stopped.
+/// Whether 4.4 says of such a device scope that it does not support it, each time that it comes to
+/// it. Linux v4.4 drivers/iommu/dmar.c: dmar_alloc_dev_scope()
+bool complains_of(const table_refusal_said& refusal) {
+  return refusal.scope_type &&
+         (*refusal.scope_type < static_cast<uint8_t>(dmar_layout::scope_type::pci_endpoint) ||
+          *refusal.scope_type >
+              static_cast<uint8_t>(dmar_layout::scope_type::acpi_namespace_device));
+}
+
+/// Whether all lines are `repeated`, more than one; the last may be cut short, where the run was
+/// stopped.
 bool only_repeats(absl::Span<const numbered_line> lines, std::string_view repeated) {
-  if (lines.empty()) return true;
+  if (lines.size() < 2) return false;
   const std::string_view last = lines.back().text;
   return repeated.starts_with(last) &&
          std::all_of(lines.begin(), std::prev(lines.end()),
                      [&](const numbered_line& line) { return line.text == repeated; });
+}
+
+/// Whether the lines behind the last that both logs have are what a hanging 4.4 prints.
+bool only_hangs(const known_difference& known, const table_refusal_said& refusal,
+                absl::Span<const numbered_line> lines) {
+  if (known.repeated.empty() || !complains_of(refusal)) return lines.empty();
+  return only_repeats(lines, known.repeated);
 }
 
 /// Whether the lines are what the driver says when it refuses its table, and no more.
@@ -96,7 +115,7 @@ const known_difference* find_known_difference(absl::Span<const known_difference>
       std::equal(our_log.begin(), refused, captured_log.begin(),
                  [](const numbered_line& a, const numbered_line& b) { return a.text == b.text; });
   if (!same || !only_refuses(our_log.subspan(common), last.line)) return nullptr;
-  return only_repeats(captured_log.subspan(common), entry->repeated) ? &*entry : nullptr;
+  return only_hangs(*entry, last, captured_log.subspan(common)) ? &*entry : nullptr;
 }
 
 namespace {
@@ -136,16 +155,20 @@ const known_call_difference* find_known_call_difference(std::string_view reporte
   return entry == call_differences.end() ? nullptr : &*entry;
 }
 
+bool is_line_of(const known_operation_difference& known, std::string_view line) {
+  return line.starts_with(known.our_line) &&
+         line.find(known.our_line_has) != std::string_view::npos &&
+         (!known.inside_superpage || is_inside_superpage(line));
+}
+
 const known_operation_difference* find_known_operation_difference(
-    absl::Span<const known_operation_difference> list, std::string_view died_in,
+    absl::Span<const known_operation_difference> list, const dmalab::kernel_death* death,
     absl::Span<const numbered_line> captured_log, absl::Span<const numbered_line> our_log) {
+  const dmalab::kernel_death none;
+  const dmalab::kernel_death& died = death == nullptr ? none : *death;
   for (const known_operation_difference& known : list) {
-    if (known.died_in != died_in) continue;
-    const auto says = [&](const numbered_line& line) {
-      return line.text.starts_with(known.our_line) &&
-             line.text.find(known.our_line_has) != std::string::npos &&
-             (!known.inside_superpage || is_inside_superpage(line.text));
-    };
+    if (known.died_in != died.function || known.died_saying != died.message) continue;
+    const auto says = [&](const numbered_line& line) { return is_line_of(known, line.text); };
     if (std::any_of(our_log.begin(), our_log.end(), says) &&
         std::none_of(captured_log.begin(), captured_log.end(), says)) {
       return &known;

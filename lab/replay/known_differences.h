@@ -10,11 +10,17 @@
 // hung, and the run's goes on with the refusal. That, and nothing else, is excused: up to there
 // both logs are the same.
 //
-// Operations in which 4.4 stops at a BUG, or writes where it must not: ours does the safe thing and
-// says so in its log. That operation is excused, and the operations after one from which the kernel
-// did not come back are not there to be compared.
+// Operations in which 4.4 stops at a BUG: ours does the safe thing and says so in its log. Up to the
+// kernel's end everything is compared; only what ours does then is excused.
+//
+// Operations in which 4.4 writes where it must not: ours says so instead. That line of our log is
+// excused, and later what memory holds at exactly that place (overwritten_memory.h).
+//
+// Calls that go another way: only what is called below the function that says so.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +28,7 @@
 #include "absl/types/span.h"
 #include "core/v4_4/divergence.h"
 #include "lab/replay/numbered_line.h"
+#include "lab/script/script.h"
 
 namespace iommulab::verify {
 
@@ -29,12 +36,15 @@ namespace iommulab::verify {
 struct table_refusal_said {
   std::string name;  ///< of the diagnosis
   std::string line;  ///< what the log says where the table is refused for it
+  /// Of a refused device scope: its type, as far as the table has one there.
+  std::optional<uint8_t> scope_type = std::nullopt;
 };
 
 struct known_difference {
   /// Name of the diagnosis, by intel/dmar/diagnosis.h; a '*' at its end stands for any characters.
   std::string_view refusal;
-  /// The line that a hanging 4.4 prints over and over; empty when it hangs silently.
+  /// The line that a hanging 4.4 prints over and over on a scope of a type that it does not know;
+  /// empty when it hangs silently.
   std::string_view repeated;
   std::string_view reason;
 };
@@ -45,6 +55,8 @@ absl::Span<const known_difference> known_differences();
 struct known_operation_difference {
   /// The function in which the kernel's BUG or oops was; empty when the kernel came back.
   std::string_view died_in;
+  /// How the report of it begins: "Kernel BUG at ".
+  std::string_view died_saying;
   /// How a line begins that our log has for the operation and the kernel's has not.
   std::string_view our_line;
   /// What our log line must also have in it; empty for nothing.
@@ -52,8 +64,8 @@ struct known_operation_difference {
   /// The line must name an old entry that is a superpage and a new one that is not: "already set
   /// (to 3da00083 not 3d400003)".
   bool inside_superpage = false;
-  /// An operation that may give something else later, because 4.4 overwrote memory; or empty.
-  std::string_view spoils;
+  /// A function that 4.4 calls on what it wrote, and we do not; empty for none.
+  std::string_view further_call;
   std::string_view reason;
 };
 
@@ -70,10 +82,13 @@ absl::Span<const known_call_difference> known_call_differences();
 /// The entry for a divergence that our run reported, by its name; null when calls are not excused.
 const known_call_difference* find_known_call_difference(std::string_view reported);
 
-/// The entry for an operation, or null. `died_in` is where the kernel stopped in it, if it did; the
-/// logs are what was printed meanwhile.
+/// Whether a line of our log is the one that the entry names.
+bool is_line_of(const known_operation_difference& known, std::string_view line);
+
+/// The entry for an operation, or null. `death` is how the kernel stopped in it, null when it did
+/// not; the logs are what was printed meanwhile.
 const known_operation_difference* find_known_operation_difference(
-    absl::Span<const known_operation_difference> list, std::string_view died_in,
+    absl::Span<const known_operation_difference> list, const dmalab::kernel_death* death,
     absl::Span<const numbered_line> captured_log, absl::Span<const numbered_line> our_log);
 
 /// The entry that excuses how the two logs differ, or null. `refusals` are the run's, in order; the

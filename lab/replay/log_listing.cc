@@ -79,7 +79,9 @@ class log_filter {
 
  private:
   static bool starts_with_prefix(std::string_view text) {
-    return text.starts_with("DMAR: ") || text.starts_with("iommu: ");
+    // The kernel prints the reason of a fault without the blank.
+    return text.starts_with("DMAR: ") || text.starts_with("iommu: ") ||
+           text.starts_with("DMAR:[fault reason ");
   }
 
   void take_warning_line(size_t line, std::string_view text) {

@@ -91,6 +91,27 @@ std::vector<vfio_call> read_vfio_calls(absl::Span<const call_event> tree) {
   return calls;
 }
 
+std::vector<driver_mapping> with_called_permissions(absl::Span<const driver_mapping> mapped,
+                                                    absl::Span<const vfio_call> calls) {
+  std::vector<driver_mapping> runs;
+  for (const driver_mapping& run : mapped) {
+    bool is_first = true;
+    for (uint64_t page = 0; page < run.pages; ++page) {
+      const dma_addr address = run.address + page * page_size;
+      const auto call = std::find_if(calls.begin(), calls.end(), [&](const vfio_call& c) {
+        return c.name == map_call && address.value() - c.iova.value() < c.size;
+      });
+      const uint64_t prot = call == calls.end() ? 0 : static_cast<uint64_t>(call->prot);
+      if (is_first || runs.back().prot != prot) {
+        runs.push_back({run.device, address, run.phys + page * page_size, 0, prot});
+      }
+      ++runs.back().pages;
+      is_first = false;
+    }
+  }
+  return runs;
+}
+
 std::vector<vfio_call> with_runs(absl::Span<const vfio_call> calls,
                                  absl::Span<const driver_mapping> mapped) {
   std::vector<vfio_call> result;

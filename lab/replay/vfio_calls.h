@@ -5,7 +5,7 @@
 //
 // A plain capture has no tree. VFIO maps and unmaps a range in runs of pages that lie together, so
 // the runs of a plain run are those of the tables that were dumped while the ranges were mapped;
-// the rest is as in the tree of the capture beside it.
+// the rest, permissions too, is as in the tree of the capture beside it.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +36,11 @@ struct vfio_call {
 
 /// The top-level calls of a tree, in order.
 std::vector<vfio_call> read_vfio_calls(absl::Span<const call_event> tree);
+
+/// The runs of `mapped` with the permissions of the calls that map them, cut where these change:
+/// what may be done with a page is what the calls say, not the dump.
+std::vector<driver_mapping> with_called_permissions(absl::Span<const driver_mapping> mapped,
+                                                    absl::Span<const vfio_call> calls);
 
 /// The calls with the ranges of `mapped` in place of those that cover the same addresses.
 std::vector<vfio_call> with_runs(absl::Span<const vfio_call> calls,

@@ -113,10 +113,10 @@ void vfio_player::make(const vfio_call& call) {
   if (call.name == "iommu_group_get") {
     group_ = iommu_group_get(*dev_);
   } else if (call.name == "iommu_domain_alloc") {
-    domain_ = v4_4::iommu_domain_alloc(system_.pci().bus());
+    domain_ = api().domain_alloc();
   } else if (call.name == "iommu_capable") {
     const auto cap = call.asks_for_coherency ? iommu_cap::cache_coherency : iommu_cap::intr_remap;
-    const bool capable = v4_4::iommu_capable(system_.pci().bus(), cap);
+    const bool capable = api().capable(cap);
     if (cap != iommu_cap::intr_remap) return;
     // Linux v4.4 drivers/vfio/vfio_iommu_type1.c: vfio_iommu_type1_attach_group()
     lines_.push_back({call.line, absl::StrFormat("ioctl(ct,VFIO_SET_IOMMU,VFIO_TYPE1v2_IOMMU) = %s",
@@ -159,20 +159,20 @@ void vfio_player::make_on_domain(const vfio_call& call) {
     return fail(call, "there is no domain, or no group");
   }
   if (call.name == "iommu_attach_group") {
-    iommu_attach_group(*domain_, *group_);
+    api().attach_group(*domain_, *group_);
   } else if (call.name == "iommu_detach_group") {
-    iommu_detach_group(*domain_, *group_);
+    api().detach_group(*domain_, *group_);
   } else if (call.name == "iommu_map") {
     constexpr uint64_t largest = uint64_t{1} << 36;
     if (call.size > largest) return fail(call, "it maps more than any client did");
-    iommu_map(*domain_, call.iova, call.phys, call.size, call.prot);
+    api().map(*domain_, call.iova, call.phys, call.size, call.prot);
     mapped_[call.iova.value()] = {call.phys, call.size};
   } else if (call.name == "iommu_unmap") {
-    iommu_unmap(*domain_, call.iova, call.size);
+    api().unmap(*domain_, call.iova, call.size);
   } else if (call.name == "iommu_iova_to_phys") {
-    iommu_iova_to_phys(*domain_, call.iova);
+    api().iova_to_phys(*domain_, call.iova);
   } else {
-    iommu_domain_free(*domain_);
+    api().domain_free(*domain_);
     domain_ = nullptr;
   }
 }

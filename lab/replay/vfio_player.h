@@ -48,6 +48,7 @@ class vfio_player {
   void say(const edu_transfer& t, std::string text);
   [[nodiscard]] std::byte* memory_at(uint64_t iova, uint64_t count);
   void fail(const vfio_call& call, std::string_view why);
+  iommu_api& api() { return system_.generation().iommu_api(); }
 
   kernel& system_;
   std::vector<edu_transfer> transfers_;
@@ -60,7 +61,7 @@ class vfio_player {
   bool is_bound_ = false;
   iommu_group* group_ = nullptr;
   iommu_group_notifier_block listener_;
-  v4_4::iommu_domain* domain_ = nullptr;
+  iommu_domain* domain_ = nullptr;
   std::map<uint64_t, std::pair<phys_addr, uint64_t>> mapped_;  ///< by address: page and bytes
   uint64_t read_from_ = 0;  ///< where the last transfer to the device came from
   bool has_read_ = false;

@@ -4,19 +4,17 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
-#include <filesystem>
 #include <iterator>
 #include <utility>
 
 #include "lab/replay/interrupt_remapping.h"
 #include "lab/replay/mapped_pages.h"
+#include "lab/replay/twin_capture.h"
 
 namespace iommulab::verify {
 namespace {
 
 using wanted_kind = api_call::kind;
-
-constexpr std::string_view calls_suffix = ".calls";
 
 /// What follows the last of the start-up's calls.
 absl::Span<const call_event> after_start_up(absl::Span<const call_event> events) {
@@ -71,6 +69,13 @@ std::optional<line_range> lines_before(absl::Span<const trace_mark> marks, std::
   return std::nullopt;
 }
 
+void add_coherent_buffers(absl::Span<const api_call> calls, std::vector<page_block>& blocks) {
+  for (const api_call& call : calls) {
+    if (call.what != wanted_kind::alloc_coherent) continue;
+    blocks.push_back({call.phys, std::bit_ceil(std::max(call.size, page_size))});
+  }
+}
+
 absl::StatusOr<workload_calls> workload_calls::find(const capture_folder& folder) {
   workload_calls calls(folder);
   if (folder.has("vtd-marks.txt")) {
@@ -83,12 +88,11 @@ absl::StatusOr<workload_calls> workload_calls::find(const capture_folder& folder
     calls.own_ = true;
     return calls;
   }
-  const std::string beside = folder.path() + std::string(calls_suffix);
-  std::error_code error;
-  if (!std::filesystem::is_directory(beside, error)) return calls;
-  absl::StatusOr<capture_folder> sibling = capture_folder::open(beside);
-  if (!sibling.ok()) return sibling.status();
-  if (sibling->has_recorded_calls()) calls.source_ = *std::move(sibling);
+  absl::StatusOr<std::optional<twin_capture>> twin = find_twin(folder);
+  if (!twin.ok()) return twin.status();
+  if (!twin->has_value()) return calls;
+  calls.boot_only_ = (*twin)->boot_only;
+  calls.source_ = std::move((*twin)->folder);
   return calls;
 }
 
@@ -107,8 +111,13 @@ absl::StatusOr<std::vector<api_call>> workload_calls::calls(const workload_phase
   if (!has(phase.graph)) return std::vector<api_call>();
   absl::StatusOr<std::vector<call_event>> events = tree(phase);
   if (!events.ok()) return events.status();
+  return calls_in(*events, phase);
+}
+
+absl::StatusOr<std::vector<api_call>> workload_calls::calls_in(
+    absl::Span<const call_event> part, const workload_phase& phase) const {
   absl::StatusOr<std::vector<api_call>> found =
-      read_api_calls(*events, source_->file_path(phase.graph));
+      read_api_calls(part, source_->file_path(phase.graph));
   if (!found.ok() || own_) return found;
   if (absl::Status status = move_pages(phase, *found); !status.ok()) return status;
   return found;
@@ -136,12 +145,13 @@ absl::StatusOr<std::vector<driver_mapping>> workload_calls::vfio_runs() const {
   if (!events.ok()) return events.status();
   const auto mapped = mappings_in(folder_, file);
   if (!mapped.ok()) return mapped.status();
-  for (const vfio_call& call : read_vfio_calls(*events)) {
+  const std::vector<vfio_call> all = read_vfio_calls(*events);
+  for (const vfio_call& call : all) {
     if (call.device.empty()) continue;
     std::copy_if(mapped->begin(), mapped->end(), std::back_inserter(runs),
                  [&](const driver_mapping& m) { return m.device == call.device; });
   }
-  return runs;
+  return with_called_permissions(runs, all);
 }
 
 absl::StatusOr<std::vector<vfio_call>> workload_calls::vfio_calls(
@@ -162,10 +172,7 @@ absl::StatusOr<std::vector<page_block>> workload_calls::used_blocks() const {
   for (const workload_phase& phase : phases) {
     const absl::StatusOr<std::vector<api_call>> made = calls(phase);
     if (!made.ok()) return made.status();
-    for (const api_call& call : *made) {
-      if (call.what != wanted_kind::alloc_coherent) continue;
-      blocks.push_back({call.phys, std::bit_ceil(std::max(call.size, page_size))});
-    }
+    add_coherent_buffers(*made, blocks);
   }
   const auto runs = vfio_runs();
   if (!runs.ok()) return runs.status();

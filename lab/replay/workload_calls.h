@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // What device drivers asked of the DMA API between the marks of a capture. A capture "NAME.calls"
-// has it in its own graphs. For a plain one it is taken from the capture "NAME.calls" beside it:
-// the same drivers did the same on the same machine, with other pages. Where a page lay in the
+// has it in its own graphs. For a plain one it is taken from another run (twin_capture.h): the same
+// drivers did the same on the same machine, with other pages. Where a page lay in the
 // plain run is taken from the tables that were dumped at the end of the phase, and from the
 // translations that hardware reported meanwhile, at the same I/O virtual address. A page that
 // neither shows makes no difference to anything that is compared, and stays the other run's.
@@ -10,6 +10,7 @@
 
 #include <array>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -51,6 +52,9 @@ struct line_range {
 /// The lines up to `mark`, from the mark before it; nothing when there is no such mark.
 std::optional<line_range> lines_before(absl::Span<const trace_mark> marks, std::string_view mark);
 
+/// Adds the memory of the coherent buffers that `calls` get.
+void add_coherent_buffers(absl::Span<const api_call> calls, std::vector<page_block>& blocks);
+
 class workload_calls {
  public:
   /// Errors are those of the files. `folder` outlives the result.
@@ -59,11 +63,21 @@ class workload_calls {
   /// Whether there is a call tree at all, and whether it is the capture's own.
   [[nodiscard]] bool known() const { return source_.has_value(); }
   [[nodiscard]] bool own() const { return own_; }
-  [[nodiscard]] bool has(std::string_view graph) const { return known() && source_->has(graph); }
+  [[nodiscard]] bool has(std::string_view graph) const {
+    return known() && source_->has(graph) && (!boot_only_ || graph == boot_phase.graph);
+  }
+
+  /// Where the graph is, as messages name it.
+  [[nodiscard]] std::string path_of(std::string_view graph) const {
+    return source_->file_path(graph);
+  }
 
   /// The graph's tree with the timer's calls apart and without what interrupt remapping does; of
   /// the boot only what comes after intel_iommu_init().
   [[nodiscard]] absl::StatusOr<std::vector<call_event>> tree(const workload_phase& phase) const;
+  /// The DMA API calls in a part of a tree(), with the capture's pages at that phase's mark.
+  [[nodiscard]] absl::StatusOr<std::vector<api_call>> calls_in(absl::Span<const call_event> part,
+                                                               const workload_phase& phase) const;
   /// The DMA API calls of a tree() of that phase, with the capture's pages.
   [[nodiscard]] absl::StatusOr<std::vector<api_call>> calls(const workload_phase& phase) const;
   /// The calls of VFIO in a tree() of that phase, with the capture's pages.
@@ -81,6 +95,7 @@ class workload_calls {
   const capture_folder& folder_;
   std::optional<capture_folder> source_;
   bool own_ = false;
+  bool boot_only_ = false;  ///< the source says nothing of what came after the boot mark
   bool has_vfio_mark_ = false;
 };
 

@@ -79,7 +79,15 @@ absl::StatusOr<std::unique_ptr<lab>> lab::create(kernel& system, const script& f
   return made;
 }
 
+// A device whose transfer fails raises the fault at a whole millisecond of its machine's time, and
+// the kernel logs it some microseconds later: so a recording tells how the two clocks stand.
+void lab::set_clocks() {
+  const std::optional<uint64_t> fault = first_fault_ns(script_);
+  if (fault) system_.env().clock.set_head_start(ns_per_ms - *fault % ns_per_ms);
+}
+
 absl::Status lab::set_up() {
+  set_clocks();
   for (const arena& wanted : script_.arenas) {
     if (absl::Status status = place_arena(wanted); !status.ok()) return status;
   }

@@ -61,6 +61,7 @@ class lab {
 
   lab(kernel& system, const script& from);
   absl::Status set_up();
+  void set_clocks();
   absl::Status place_arena(const arena& wanted);
   absl::Status find_devices();
 
@@ -113,7 +114,8 @@ class lab {
   std::string iunmap(arguments& args);
   std::string i2p(arguments& args);
   std::string cap(arguments& args);
-  v4_4::iommu_domain* domain(arguments& args);
+  iommu_domain* domain(arguments& args);
+  iommu_api& api() { return system_.generation().iommu_api(); }
 
   // lab_devices.cc
   std::string mask(arguments& args);
@@ -145,7 +147,7 @@ class lab {
   std::vector<std::unique_ptr<mmio_window>> edu_windows_;
   absl::flat_hash_map<uint64_t, buffer> buffers_;
   std::map<uint64_t, dma_pool*> pools_;
-  std::map<uint64_t, v4_4::iommu_domain*> domains_;
+  std::map<uint64_t, iommu_domain*> domains_;
   // Numbers of what an operation failed to make.
   std::set<uint64_t> failed_buffers_;
   std::set<uint64_t> failed_pools_;

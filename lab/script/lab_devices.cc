@@ -11,8 +11,6 @@
 namespace iommulab::dmalab {
 namespace {
 
-constexpr uint64_t ns_per_ms = 1'000'000;
-constexpr uint64_t ns_per_us = 1'000;
 constexpr uint64_t an_hour_ms = 3'600'000;
 
 // The edu device's registers (endpoints/edu.h).
@@ -50,7 +48,7 @@ mmio_window* lab::edu_window(arguments& args, size_t index) {
   auto& window = edu_windows_[index];
   if (window == nullptr) {
     const pci_resource& bar = dev(index).pci->resource[0];
-    window = system_.driver().host.mmio.map(phys_addr(bar.start), iommulab::edu::window);
+    window = system_.mmio().map(phys_addr(bar.start), iommulab::edu::window);
   }
   if (window->device_name().empty()) {
     args.fail("device", absl::StrFormat("%d", index), "it has no edu registers");

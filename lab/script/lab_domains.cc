@@ -20,7 +20,7 @@ std::string lab::group(arguments& args) {
 std::string lab::curdom(arguments& args) {
   const size_t d = device_index(args);
   if (!args.ok()) return {};
-  const v4_4::iommu_domain* current = v4_4::iommu_get_domain_for_dev(dev(d));
+  const iommu_domain* current = api().get_domain_for_dev(dev(d));
   for (const auto& [number, domain] : domains_) {
     if (domain == current) {
       return absl::StrFormat("dom%d type=%d", number, static_cast<int>(domain->type));
@@ -32,7 +32,7 @@ std::string lab::curdom(arguments& args) {
 std::string lab::domalloc(arguments& args) {
   const uint64_t number = args.number("domain");
   if (!args.ok()) return {};
-  v4_4::iommu_domain* made = v4_4::iommu_domain_alloc(system_.pci().bus());
+  iommu_domain* made = api().domain_alloc();
   if (made == nullptr) {
     failed_domains_.insert(number);
     return "NULL";
@@ -44,7 +44,7 @@ std::string lab::domalloc(arguments& args) {
                          g.force_aperture ? 1 : 0);
 }
 
-v4_4::iommu_domain* lab::domain(arguments& args) {
+iommu_domain* lab::domain(arguments& args) {
   const uint64_t number = args.number("domain");
   if (!args.ok()) return nullptr;
   const auto found = domains_.find(number);
@@ -55,52 +55,52 @@ v4_4::iommu_domain* lab::domain(arguments& args) {
 }
 
 std::string lab::domfree(arguments& args) {
-  v4_4::iommu_domain* d = domain(args);
+  iommu_domain* d = domain(args);
   if (d == nullptr) return {};
-  iommu_domain_free(*d);
+  api().domain_free(*d);
   std::erase_if(domains_, [&](const auto& known) { return known.second == d; });
   return "ok";
 }
 
 std::string lab::attach(arguments& args) {
-  v4_4::iommu_domain* k = domain(args);
+  iommu_domain* k = domain(args);
   const size_t d = device_index(args);
   if (!args.ok()) return {};
-  return absl::StrFormat("ret=%d", iommu_attach_device(*k, dev(d)));
+  return absl::StrFormat("ret=%d", api().attach_device(*k, dev(d)));
 }
 
 std::string lab::detach(arguments& args) {
-  v4_4::iommu_domain* k = domain(args);
+  iommu_domain* k = domain(args);
   const size_t d = device_index(args);
   if (!args.ok()) return {};
-  iommu_detach_device(*k, dev(d));
+  api().detach_device(*k, dev(d));
   return "ok";
 }
 
 std::string lab::attachg(arguments& args) {
-  v4_4::iommu_domain* k = domain(args);
+  iommu_domain* k = domain(args);
   const size_t d = device_index(args);
   if (!args.ok()) return {};
   iommu_group* group = iommu_group_get(dev(d));
   if (group == nullptr) return "ret=-19";
-  const int ret = iommu_attach_group(*k, *group);
+  const int ret = api().attach_group(*k, *group);
   iommu_group_put(group);
   return absl::StrFormat("ret=%d", ret);
 }
 
 std::string lab::detachg(arguments& args) {
-  v4_4::iommu_domain* k = domain(args);
+  iommu_domain* k = domain(args);
   const size_t d = device_index(args);
   if (!args.ok()) return {};
   iommu_group* group = iommu_group_get(dev(d));
   if (group == nullptr) return "ok";
-  iommu_detach_group(*k, *group);
+  api().detach_group(*k, *group);
   iommu_group_put(group);
   return "ok";
 }
 
 std::string lab::imap(arguments& args) {
-  v4_4::iommu_domain* k = domain(args);
+  iommu_domain* k = domain(args);
   const dma_addr iova(args.number("address"));
   std::string_view where = args.word("target");
   const uint64_t size = args.number("size");
@@ -122,32 +122,31 @@ std::string lab::imap(arguments& args) {
     args.fail("target", where, "a number, or aARENA+OFFSET with a bare hexadecimal offset");
   }
   if (!args.ok()) return {};
-  return absl::StrFormat("phys=0x%x ret=%d", phys.value(), iommu_map(*k, iova, phys, size, prot));
+  return absl::StrFormat("phys=0x%x ret=%d", phys.value(), api().map(*k, iova, phys, size, prot));
 }
 
 std::string lab::iunmap(arguments& args) {
-  v4_4::iommu_domain* k = domain(args);
+  iommu_domain* k = domain(args);
   const dma_addr iova(args.number("address"));
   const uint64_t size = args.number("size");
   if (!args.ok()) return {};
-  return absl::StrFormat("ret=0x%x", iommu_unmap(*k, iova, size));
+  return absl::StrFormat("ret=0x%x", api().unmap(*k, iova, size));
 }
 
 std::string lab::i2p(arguments& args) {
-  v4_4::iommu_domain* k = domain(args);
+  iommu_domain* k = domain(args);
   const dma_addr iova(args.number("address"));
   if (!args.ok()) return {};
-  return absl::StrFormat("phys=0x%x", iommu_iova_to_phys(*k, iova).value());
+  return absl::StrFormat("phys=0x%x", api().iova_to_phys(*k, iova).value());
 }
 
 std::string lab::cap(arguments& args) {
   device_index(args);
   if (!args.ok()) return {};
-  const bus_type& bus = system_.pci().bus();
-  const auto flag = [&](iommu_cap which) { return v4_4::iommu_capable(bus, which) ? 1 : 0; };
+  const auto flag = [&](iommu_cap which) { return api().capable(which) ? 1 : 0; };
   return absl::StrFormat("cache_coherency=%d intr_remap=%d noexec=%d present=%d",
                          flag(iommu_cap::cache_coherency), flag(iommu_cap::intr_remap),
-                         flag(iommu_cap::noexec), v4_4::iommu_present(bus) ? 1 : 0);
+                         flag(iommu_cap::noexec), api().present() ? 1 : 0);
 }
 
 }  // namespace iommulab::dmalab

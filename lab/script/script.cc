@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -16,6 +17,7 @@ namespace {
 constexpr std::string_view result_mark = " ->";
 constexpr std::string_view state_mark = " ; ls=";
 constexpr std::string_view log_mark = "  k: ";
+constexpr std::string_view fault_handled = "DRHD: handling fault status reg";
 
 using words = std::vector<std::string_view>;
 
@@ -35,6 +37,21 @@ std::string_view trimmed(std::string_view text) {
 std::optional<uint64_t> number(std::string_view text) {
   uint64_t value = 0;
   return parse_number(text, value) ? std::optional(value) : std::nullopt;
+}
+
+/// "[    4.787412] DMAR: …": nothing for a line without a stamp.
+std::optional<uint64_t> stamp_ns(std::string_view line) {
+  constexpr size_t digits_behind_point = 6;
+  const size_t point = line.find('.');
+  const size_t end = line.find(']');
+  if (!line.starts_with('[') || end == std::string_view::npos ||
+      point + 1 + digits_behind_point != end) {
+    return std::nullopt;
+  }
+  const std::optional<uint64_t> seconds = number(trimmed(line.substr(1, point - 1)));
+  const std::optional<uint64_t> us = number(line.substr(point + 1, digits_behind_point));
+  if (!seconds || !us) return std::nullopt;
+  return *seconds * ns_per_second + *us * ns_per_us;
 }
 
 class script_reader {
@@ -202,6 +219,37 @@ class script_reader {
   script script_;
 };
 
+/// "[  109.452552] Kernel BUG at ffffffff8123372e [verbose debug info unavailable]"
+std::optional<kernel_death> death_message(std::string_view record) {
+  for (const std::string_view message :
+       {"Kernel BUG at ", "BUG: unable to handle kernel paging request at ",
+        "BUG: unable to handle kernel NULL pointer dereference at "}) {
+    const size_t at = record.find(message);
+    if (at == std::string_view::npos) continue;
+    const std::string_view rest = record.substr(at + message.size());
+    kernel_death death;
+    if (!parse_hex(rest.substr(0, rest.find(' ')), death.address)) continue;
+    death.message = std::string(message);
+    return death;
+  }
+  return std::nullopt;
+}
+
+/// "RIP: 0010:[<…>]  [<…>] intel_unmap.part.0.isra.0+0x181/0x1d0": compilers add suffixes. Empty
+/// for any other line.
+std::string dead_function(std::string_view record) {
+  const size_t at = record.find("RIP");
+  const size_t end = record.rfind('+');
+  if (at == std::string_view::npos || end == std::string_view::npos || end < at) return {};
+  const size_t space = record.rfind(' ', end);
+  const std::string_view name = record.substr(space + 1, end - space - 1);
+  return std::string(name.substr(0, name.find('.')));
+}
+
+bool mentions_address(std::string_view record, uint64_t address) {
+  return record.find(absl::StrFormat("%x", address)) != std::string_view::npos;
+}
+
 }  // namespace
 
 std::vector<log_record> operation::ordered_log() const {
@@ -211,19 +259,36 @@ std::vector<log_record> operation::ordered_log() const {
   return ordered;
 }
 
-std::string operation::died_in() const {
-  if (!died()) return {};
+std::optional<kernel_death> operation::death() const {
+  if (!died()) return std::nullopt;
+  std::optional<kernel_death> death;
+  std::vector<std::string> functions;
+  size_t mentions = 0;
+  bool ends = false;
   for (const log_record& record : log) {
-    // "RIP: 0010:[<…>]  [<…>] intel_unmap.part.0.isra.0+0x181/0x1d0": compilers add suffixes.
-    const std::string_view said = record.text;
-    const size_t at = said.find("IP: ");
-    const size_t end = said.rfind('+');
-    if (at == std::string_view::npos || end == std::string_view::npos || end < at) continue;
-    const size_t space = said.rfind(' ', end);
-    const std::string_view name = said.substr(space + 1, end - space - 1);
-    return std::string(name.substr(0, name.find('.')));
+    if (!death) death = death_message(record.text);
+    if (const std::string function = dead_function(record.text); !function.empty()) {
+      functions.push_back(function);
+    }
+    if (death && mentions_address(record.text, death->address)) ++mentions;
+    ends = ends || record.text.find("---[ end trace ") != std::string::npos;
   }
-  return {};
+  // The message itself and the registers both have the address.
+  const bool whole = death && ends && mentions > 1 && functions.size() > 1 &&
+                     std::equal(std::next(functions.begin()), functions.end(), functions.begin());
+  if (!whole) return std::nullopt;
+  death->function = functions.front();
+  return death;
+}
+
+std::optional<uint64_t> first_fault_ns(const script& from) {
+  for (const operation& op : from.operations) {
+    for (const log_record& record : op.log) {
+      if (record.text.find(fault_handled) == std::string::npos) continue;
+      if (const std::optional<uint64_t> time = stamp_ns(record.text)) return time;
+    }
+  }
+  return std::nullopt;
 }
 
 absl::StatusOr<script> read_script(const std::string& path) {

@@ -28,6 +28,13 @@ struct log_record {
   std::string text;  ///< what the kernel printed, with its time stamp
 };
 
+/// The report of a BUG or an oops.
+struct kernel_death {
+  std::string message;   ///< "Kernel BUG at ", without the address behind it
+  uint64_t address = 0;  ///< of the code, or the one that could not be reached
+  std::string function;  ///< in which it was: "intel_unmap"
+};
+
 struct operation {
   size_t line = 0;
   uint64_t number = 0;
@@ -42,9 +49,9 @@ struct operation {
   [[nodiscard]] std::vector<log_record> ordered_log() const;
   /// A recorded operation that did not come back: its line ends in the middle.
   [[nodiscard]] bool died() const { return result.has_value() && !state.has_value(); }
-  /// The function in which it died, by the log: "intel_unmap". Empty when it did not, or when the
-  /// log does not say.
-  [[nodiscard]] std::string died_in() const;
+  /// How it died, by the log. None when it did not, or when the kernel's report is not whole: its
+  /// message, the function twice, the message's address once more, and the line that ends it.
+  [[nodiscard]] std::optional<kernel_death> death() const;
 };
 
 /// A contiguous piece of memory that operations name by number and offset.
@@ -72,6 +79,9 @@ struct script {
   /// Of "# end ops=N", with which a recording ends; one in which the kernel died does not.
   std::optional<uint64_t> recorded_count;
 };
+
+/// When the kernel first handled a fault in a recording, by its log; nothing when it never did.
+std::optional<uint64_t> first_fault_ns(const script& from);
 
 /// Reads `path` or `path`.xz. ENOENT, EINVAL naming line and field.
 absl::StatusOr<script> read_script(const std::string& path);

@@ -8,9 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "lab/script/lab.h"
 #include "core/panic.h"
 #include "dma/memory/pages.h"
+#include "lab/script/lab.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::dmalab {
@@ -116,12 +116,9 @@ absl::StatusOr<std::vector<outcome>> run_session(kernel& system, const script& f
     }
     o.spent_ns = system.env().clock.now_ns() - std::min(system.env().clock.now_ns(), o.time_ns);
     system.pages().replay({}, after_replay::choose);
-    v4_4::intel_driver& driver = system.driver();
-    {
-      const spin_guard lock(driver.deferred.async_umap_flush_lock);
-      o.list_size = driver.deferred.list_size;
-      o.timer_on = driver.deferred.timer_on;
-    }
+    const waiting_unmaps waiting = system.generation().waiting();
+    o.list_size = waiting.count;
+    o.timer_on = waiting.timer_on;
     o.last_log = system.env().log.lines().size();
     outcomes.push_back(std::move(o));
     const bool more = !hooks.ends || hooks.ends(outcomes.back());

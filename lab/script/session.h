@@ -10,8 +10,8 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "lab/script/script.h"
 #include "kernel/kernel.h"
+#include "lab/script/script.h"
 
 namespace iommulab::dmalab {
 

@@ -29,9 +29,8 @@ constexpr uint64_t command_to_memory = 1u << 1;
 constexpr uint64_t command_interrupt = 1u << 2;
 
 /// The device counts in whole milliseconds of its machine's time.
-constexpr uint64_t transfer_end(uint64_t now_ns) {
-  constexpr uint64_t ns_per_ms = 1'000'000;
-  return now_ns / ns_per_ms * ns_per_ms + edu::transfer_ns;
+uint64_t transfer_end(const virtual_clock& clock) {
+  return clock.now_ns() + edu::transfer_ns - clock.machine_ns() % ns_per_ms;
 }
 
 }  // namespace
@@ -86,7 +85,7 @@ void edu::write64(uint64_t offset, uint64_t value) {
     *reg = value;
   } else if ((value & command_start) != 0) {
     command_ = value;
-    timer_.arm(transfer_end(clock_.now_ns()));
+    timer_.arm(transfer_end(clock_));
   }
 }
 

@@ -73,15 +73,25 @@ absl::StatusOr<qemu_arguments> parse_qemu_arguments(const text_source& source) {
   return arguments;
 }
 
+/// The run on the same machine, beside a run that hung before its machine was listed.
+std::filesystem::path control_of(const std::string& folder) {
+  std::filesystem::path path(folder);
+  if (!path.has_filename()) path = path.parent_path();
+  return path.parent_path() / (path.extension() == ".calls" ? "r0.calls" : "r0");
+}
+
 /// Where the machine is described: the folder itself, or its control.
 std::string machine_folder(const std::string& folder) {
-  namespace fs = std::filesystem;
   if (source_exists(absl::StrCat(folder, "/pci.txt"))) return folder;
-  fs::path path(folder);
-  if (!path.has_filename()) path = path.parent_path();
-  const bool calls = path.extension() == ".calls";
-  const fs::path control = path.parent_path() / (calls ? "r0.calls" : "r0");
-  return fs::is_directory(control) ? control.string() : folder;
+  const std::filesystem::path control = control_of(folder);
+  return std::filesystem::is_directory(control) ? control.string() : folder;
+}
+
+absl::Status no_machine(const std::string& folder) {
+  return errno_status(
+      ENOENT, absl::StrFormat("%s/pci.txt: no such file, and %s, whose machine a run that hung "
+                              "has, has none either",
+                              folder, control_of(folder).string()));
 }
 
 absl::Status load_log(const std::string& folder, const std::string& base, uint64_t installed,
@@ -141,6 +151,7 @@ absl::StatusOr<machine_config> load_capture(const std::string& folder) {
   if (!cmdline.ok()) return cmdline.status();
   machine.command_line = std::string(first_line(*cmdline));
 
+  if (!source_exists(absl::StrCat(base, "/pci.txt"))) return no_machine(folder);
   const absl::StatusOr<text_source> listing = read_source(absl::StrCat(base, "/pci.txt"));
   if (!listing.ok()) return listing.status();
   absl::StatusOr<pci_listing> pci = parse_pci_listing(*listing);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernel/kernel.h"
+#include "kernel/v4_4/generation.h"
 
 namespace iommulab::test {
 
@@ -40,7 +41,9 @@ class system {
   boot_outcome outcome;
 
   kernel& k() { return *kernel_; }
-  v4_4::intel_driver& driver() { return kernel_->driver(); }
+  /// Linux 4.4's own code, which most tests of the driver are about.
+  v4_4::generation& linux_4_4() { return static_cast<v4_4::generation&>(kernel_->generation()); }
+  v4_4::intel_driver& driver() { return linux_4_4().driver(); }
   vtd_unit& unit(size_t index = 0) { return *kernel_->units()[index]; }
   trace_recorder& events() { return events_; }
   /// No further events.

@@ -3,8 +3,8 @@
 // ANDD structures: a unit's scope names a device by a number, the ANDD says which object of the
 // ACPI namespace that is (VT-d specification 8.7; Linux v4.4 drivers/iommu/dmar.c:
 // dmar_acpi_dev_scope_init()).
-#include "intel/v4_4/driver.h"
 #include "intel/expect.h"
+#include "intel/v4_4/driver.h"
 
 namespace iommulab::test {
 namespace {

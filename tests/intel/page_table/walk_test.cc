@@ -26,9 +26,7 @@ struct first_level {
 
   static constexpr bool is_present(entry e) { return (e.value & present) != 0; }
   static constexpr bool is_leaf(entry e, int level) { return level == 1 || (e.value & large) != 0; }
-  static constexpr bool leads_to_table(entry e) {
-    return is_present(e) && (e.value & large) == 0;
-  }
+  static constexpr bool leads_to_table(entry e) { return is_present(e) && (e.value & large) == 0; }
   static constexpr phys_addr address(entry e) { return phys_addr(e.value & frame); }
   static constexpr entry leaf_entry(phys_addr page, int level, uint64_t attributes) {
     return {page.value() | attributes | present | (level > 1 ? large : 0)};
@@ -58,7 +56,8 @@ template <typename Format>
 class walk : public testing::Test {
  protected:
   walk()
-      : memory_(physical_memory::create(std::vector<memory_range>{{phys_addr(0), 0x100000}}).value()) {}
+      : memory_(
+            physical_memory::create(std::vector<memory_range>{{phys_addr(0), 0x100000}}).value()) {}
 
   uint64_t& item(uint64_t table, uint64_t index) {
     return *memory_->object_at<uint64_t>(phys_addr(table + index * 8));
@@ -92,7 +91,8 @@ TYPED_TEST(walk, goes_down_to_the_leaf_or_the_hole) {
     EXPECT_EQ(&at.item()->value, &this->item(last, pfn & 511));
 
     // A large page, and a hole that is not zero, end it above.
-    for (const uint64_t word : {0x200000 | words<TypeParam>::page | large_page, words<TypeParam>::hole}) {
+    for (const uint64_t word :
+         {0x200000 | words<TypeParam>::page | large_page, words<TypeParam>::hole}) {
       this->item(last - page_size, pfn >> 9 & 511) = word;
       auto above = this->way(levels, pfn);
       EXPECT_EQ(above.go_down().value, word);
@@ -137,11 +137,10 @@ TYPED_TEST(walk, lists_the_items_that_a_range_touches) {
     const uint64_t span = uint64_t{1} << (9 * (level - 1));
     const uint64_t table_pfn = 5 * 512 * span;
     const uint64_t table_end = table_pfn + 512 * span;
-    const std::vector<uint64_t> ends = {table_pfn - 1,        table_pfn,
-                                        table_pfn + span / 2, table_pfn + span - 1,
-                                        table_pfn + span,     table_pfn + 7 * span + span / 3,
-                                        table_end - span,     table_end - 1,
-                                        table_end};
+    const std::vector<uint64_t> ends = {
+        table_pfn - 1,        table_pfn,        table_pfn + span / 2,
+        table_pfn + span - 1, table_pfn + span, table_pfn + 7 * span + span / 3,
+        table_end - span,     table_end - 1,    table_end};
     for (const uint64_t start : ends) {
       for (const uint64_t last : ends) {
         if (start > last || start >= table_end || last < table_pfn) continue;
@@ -183,7 +182,8 @@ TYPED_TEST(walk, makes_leaves_that_follow_one_another) {
   leaf_sequence<TypeParam> leaves(1024, phys_addr(0x40000000), 2, words<TypeParam>::page);
   for (uint64_t i = 0; i < 4; ++i, leaves.next()) {
     EXPECT_EQ(leaves.pfn(), 1024 + 512 * i);
-    EXPECT_EQ(leaves.entry().value, (0x40000000 + 0x200000 * i) | words<TypeParam>::page | large_page);
+    EXPECT_EQ(leaves.entry().value,
+              (0x40000000 + 0x200000 * i) | words<TypeParam>::page | large_page);
   }
 }
 

@@ -29,7 +29,7 @@ class page_table_mapping : public testing::Test {
     ground_ = *std::move(made);
     pages_before_ = ground_->live_pages();
   }
-  intel_driver& drv() { return ground_->driver(); }
+  intel_driver& drv() { return driver_of(*ground_); }
   size_t logged(std::string_view part) {
     size_t count = 0;
     for (const log_line& line : drv().env.log.lines()) {

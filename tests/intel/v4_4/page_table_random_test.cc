@@ -115,7 +115,7 @@ struct side {
         domain(std::make_unique<table_domain>(*ground, kind.width, kind.superpages)),
         raw(*ground, **domain) {}
 
-  intel_driver& driver() { return ground->driver(); }
+  intel_driver& driver() { return driver_of(*ground); }
   const auto& log() { return driver().env.log.lines(); }
 
   static constexpr uint64_t memory_size = uint64_t{512} << 20;

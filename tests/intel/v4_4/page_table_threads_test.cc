@@ -40,14 +40,14 @@ class threads_in_tables : public testing::Test {
   }
 
   void unmap(dmar_domain& domain, uint64_t first, uint64_t pages) {
-    page_freelist freelist = domain_unmap(ground_->driver(), domain, first, first + pages - 1);
-    dma_free_pagelist(ground_->driver(), freelist);
+    page_freelist freelist = domain_unmap(driver_of(*ground_), domain, first, first + pages - 1);
+    dma_free_pagelist(driver_of(*ground_), freelist);
   }
 
   /// Maps a slice and looks at it; with `stay` false takes it away and looks again.
   void visit_slice(dmar_domain& domain, uint64_t first, uint64_t phys, bool stay) {
     const raw_tables raw(*ground_, domain);
-    if (domain_pfn_mapping(ground_->driver(), domain, first, phys, slice, 3) != 0) ++wrong_;
+    if (domain_pfn_mapping(driver_of(*ground_), domain, first, phys, slice, 3) != 0) ++wrong_;
     for (uint64_t i = 0; i < slice; ++i) {
       if (raw.walk(first + i).value != ((phys + i) << 12 | 3)) ++wrong_;
     }
@@ -82,7 +82,7 @@ TEST_F(threads_in_tables, share_one_domain) {
   const uint64_t tables = raw_tables(*ground_, *domain).visit([&](const raw_entry&) { ++leaves; });
   EXPECT_EQ(leaves, rounds / 2 * threads * slice);
   EXPECT_EQ(tables, ground_->live_pages() - pages_before_) << "tables of losers are freed";
-  EXPECT_TRUE(ground_->driver().env.log.lines().size() < 100) << "nothing is set twice";
+  EXPECT_TRUE(driver_of(*ground_).env.log.lines().size() < 100) << "nothing is set twice";
 }
 
 // Tables come and go: a range of whole tables belongs to one thread, tables above to all.
@@ -93,7 +93,7 @@ TEST_F(threads_in_tables, take_their_own_tables_away) {
     for (uint64_t round = 0; round < rounds; ++round) {
       const uint64_t first = (round % 8 * threads + t) * whole;
       const uint64_t phys = round % 3 == 0 ? whole * (t + 1) : 0x1001;  // superpages, or none
-      if (domain_pfn_mapping(ground_->driver(), *domain, first, phys, whole, 3) != 0) ++wrong_;
+      if (domain_pfn_mapping(driver_of(*ground_), *domain, first, phys, whole, 3) != 0) ++wrong_;
       if (raw_tables(*ground_, *domain).walk(first + 5).page() != phys + (round % 3 == 0 ? 0 : 5)) {
         ++wrong_;
       }

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernel/v4_4/generation.h"
+#include "kernel/v4_4/page_table.h"
 #include "lab/pagetable/table_ground.h"
 
 namespace iommulab::test {
@@ -24,6 +26,23 @@ struct raw_entry {
   [[nodiscard]] bool leaf() const { return level == 1 || (value & 0x80) != 0; }
   [[nodiscard]] uint64_t page() const { return value >> 12 & 0xffffffffff; }
   friend bool operator==(const raw_entry&, const raw_entry&) = default;
+};
+
+/// Linux 4.4's driver in a kernel that is there for page tables alone.
+inline v4_4::intel_driver& driver_of(table_ground& ground) {
+  return static_cast<v4_4::generation&>(ground.system().generation()).driver();
+}
+
+/// A domain of no device.
+class table_domain {
+ public:
+  table_domain(table_ground& ground, int width, int superpages)
+      : table_(driver_of(ground), width, superpages) {}
+  v4_4::dmar_domain& operator*() { return table_.domain(); }
+  v4_4::dmar_domain* operator->() { return &table_.domain(); }
+
+ private:
+  v4_4::own_page_table table_;
 };
 
 class raw_tables {

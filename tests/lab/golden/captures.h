@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
-#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -20,20 +19,25 @@ inline std::filesystem::path captures_root() {
   return root() / "kernel/v4_4";
 }
 
-/// The captures of each group ("boot", "dmalab" …), with their folders.
-inline std::vector<std::string> captures(std::initializer_list<const char*> groups) {
+/// The folders of every capture: kernel/VERSION/GROUP/NAME.
+inline std::vector<std::string> captures() {
   std::vector<std::string> folders;
-  for (const char* group : groups) {
-    const std::filesystem::path folder = captures_root() / group;
-    for (const std::string& name : cases(folder)) folders.push_back((folder / name).string());
+  const std::filesystem::path kernels = root() / "kernel";
+  for (const std::string& version : cases(kernels)) {
+    for (const std::string& group : cases(kernels / version)) {
+      const std::filesystem::path folder = kernels / version / group;
+      for (const std::string& name : cases(folder)) folders.push_back((folder / name).string());
+    }
   }
   return folders;
 }
 
-/// The test of a capture: its group and its name.
+/// The test of a capture: version, group and name.
 inline std::string capture_name(const testing::TestParamInfo<std::string>& info) {
   const std::filesystem::path path(info.param);
-  std::string name = path.parent_path().filename().string() + "_" + path.filename().string();
+  const std::filesystem::path group = path.parent_path();
+  std::string name = group.parent_path().filename().string() + "_" + group.filename().string() +
+                     "_" + path.filename().string();
   std::replace_if(
       name.begin(), name.end(),
       [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; }, '_');

@@ -124,7 +124,9 @@ TEST_F(comparison_test, one_register_value_is_found_at_its_line) {
   EXPECT_NE(report.find("addr 0x3c size 0x4 value 0x4140"), std::string::npos) << report;
   // Surroundings: the access before it, and the one after it on both sides.
   EXPECT_NE(report.find("vtd_reg_write addr 0x88 size 0x4 value 0x40"), std::string::npos);
-  EXPECT_EQ(report.find("addr 0x40 size 0x4 value 0xfee0100c"), report.find("addr 0x40 size 0x4"));
+  const size_t after = report.find("addr 0x40 size 0x4");
+  ASSERT_NE(after, std::string::npos) << report;
+  EXPECT_EQ(report.find("addr 0x40 size 0x4 value 0xfee0100c"), after) << report;
 }
 
 TEST_F(comparison_test, a_missing_and_an_extra_access_are_found) {

@@ -78,6 +78,22 @@ TEST_F(script_file, knows_where_a_kernel_died) {
   EXPECT_EQ(s->operations[0].died_in(), "intel_unmap");
 }
 
+TEST_F(script_file, tells_when_its_first_fault_was_handled) {
+  const auto s = read(
+      "1 edu 0 1 0x1000 0x40000 8 -> src=0x1000 ; ls=0 tm=0 t=4688011989 dt=127993516\n"
+      "  k: [    4.700001] DMAR: of something else\n"
+      "  k: [    4.787412] DMAR: DRHD: handling fault status reg 3\n"
+      "  k: [    4.787435] DMAR: DMAR:[DMA Read] Request device [00:04.0] fault addr 1000 \n"
+      "2 edu 0 1 0x1000 0x40000 8 -> src=0x1000 ; ls=0 tm=0 t=5088011989 dt=127993516\n"
+      "  k: [    5.187413] DMAR: DRHD: handling fault status reg 2\n");
+  ASSERT_TRUE(s.ok()) << s.status();
+  EXPECT_EQ(first_fault_ns(*s), 4'787'412'000u);
+  const auto none =
+      read("1 wait 5 -> ok\n  k: [    4.7] DMAR: DRHD: handling fault status reg 2\n");
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_EQ(first_fault_ns(*none), std::nullopt) << "no stamp with microseconds";
+}
+
 TEST_F(script_file, is_refused_with_line_and_field) {
   EXPECT_NE(complaint("# arena 1 size=0x1000\n").find("line 1: arena is \"1\""), std::string::npos);
   EXPECT_NE(complaint("# arena 0 size=0x1001\n").find("whole pages"), std::string::npos);

@@ -139,6 +139,21 @@ TEST_F(edu_device, counts_in_whole_milliseconds) {
   EXPECT_EQ(device.read64(0x98), 6u) << "at 107 ms";
 }
 
+// A machine that was on for 0.6 ms more than whole milliseconds before the kernel's clock began.
+TEST_F(edu_device, counts_by_the_clock_of_its_machine) {
+  clock.set_head_start(600'000);
+  clock.advance(400'000);
+  start(7, 0x40000, 0x5000, 4);
+  clock.advance(100 * ms - 1);
+  EXPECT_EQ(device.read64(0x98), 7u);
+  clock.advance(1);
+  EXPECT_EQ(device.read64(0x98), 6u) << "started at 1.0 ms of the machine";
+  clock.advance(900'000);
+  start(7, 0x40000, 0x5000, 4);
+  clock.advance(100 * ms - 900'000);
+  EXPECT_EQ(device.read64(0x98), 6u) << "started at 1.9 ms past a hundred";
+}
+
 // As recorded: three devices whose transfers start within a millisecond and fault leave one record,
 // and the unit has lost the others by the time the processor looks (FSTS: PPF and PFO).
 TEST_F(edu_device, transfers_of_one_millisecond_end_before_the_first_interrupt) {

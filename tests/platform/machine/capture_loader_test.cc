@@ -199,15 +199,19 @@ TEST_F(capture_folder, says_of_what_is_no_file_what_it_is) {
 }
 
 TEST_F(capture_folder, refuses_an_archive_that_unpacks_to_more_than_any_capture) {
-  constexpr size_t size = (size_t{256} << 20) + 1;
-  const std::vector<uint8_t> zeros(size);
-  std::vector<uint8_t> packed(size_t{1} << 20);
+  // 256 MiB in streams of 1 MiB each, one behind the other, and one more.
+  const std::vector<uint8_t> zeros(size_t{1} << 20);
+  std::string packed(size_t{1} << 16, 0);
   size_t length = 0;
-  ASSERT_EQ(lzma_easy_buffer_encode(0, LZMA_CHECK_CRC32, nullptr, zeros.data(), zeros.size(),
-                                    packed.data(), &length, packed.size()),
-            LZMA_OK);
+  ASSERT_EQ(
+      lzma_easy_buffer_encode(0, LZMA_CHECK_CRC32, nullptr, zeros.data(), zeros.size(),
+                              reinterpret_cast<uint8_t*>(packed.data()), &length, packed.size()),
+      LZMA_OK);
+  packed.resize(length);
+  std::string streams;
+  for (int i = 0; i < 257; ++i) streams += packed;
   fs::remove(folder_ / "iomem");
-  write("iomem.xz", {reinterpret_cast<const char*>(packed.data()), length});
+  write("iomem.xz", streams);
   EXPECT_EQ(complaint(), path("iomem.xz") + ": unpacks to more than 268435456 bytes");
 }
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
-#include "golden_folder.h"
+#include "support/golden.h"
 #include "platform/machine/builtin.h"
 #include "platform/machine/capture_loader.h"
 
@@ -88,8 +88,8 @@ TEST(q35_namespace, has_the_devices_of_the_default_machine) {
 }
 
 TEST(q35_namespace, has_a_device_for_each_slot_that_can_be_named_behind_bridges) {
-  const std::string capture = (golden_root() / "kernel/v4_4/boot/bridges").string();
-  if (!std::filesystem::is_directory(capture)) GTEST_SKIP() << "no capture " << capture;
+  const std::string capture = (golden::root() / "kernel/v4_4/boot/bridges").string();
+  if (!std::filesystem::is_directory(capture)) IOMMULAB_MISSING("no capture " << capture);
   const auto machine = load_capture(capture);
   ASSERT_TRUE(machine.ok()) << machine.status();
   std::vector<std::string> behind = {

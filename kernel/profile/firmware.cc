@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/profile/firmware.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "core/types.h"
+#include "platform/firmware/acpi_layout.h"
+#include "platform/firmware/byte_cursor.h"
+#include "platform/firmware/dmar_layout.h"
+
+namespace iommulab {
+
+std::vector<std::pair<uint64_t, uint64_t>> memory_pfn_ranges(const machine_config& machine) {
+  std::vector<std::pair<uint64_t, uint64_t>> ranges;
+  for (const memory_range& r : machine.firmware_map) {
+    if (r.type != memory_range::kind::ram) continue;
+    const uint64_t first = std::max<uint64_t>(1, (r.start.value() + page_size - 1) >> page_shift);
+    const uint64_t end = r.end() >> page_shift;
+    if (first < end) ranges.emplace_back(first, end);
+  }
+  return ranges;
+}
+
+std::function<int(uint32_t)> node_of_proximity_domain(const machine_config& machine) {
+  if (machine.proximity_domains.empty()) return {};
+  return [domains = machine.proximity_domains](uint32_t domain) {
+    const auto it = std::find(domains.begin(), domains.end(), domain);
+    return it == domains.end() ? -1 : static_cast<int>(it - domains.begin());
+  };
+}
+
+std::optional<absl::Span<const uint8_t>> acpi_dmar_table(const machine_config& machine) {
+  const absl::Span<const uint8_t> bytes = machine.dmar_table;
+  const std::string_view signature = dmar_layout::signature;
+  if (bytes.size() < acpi_layout::header_size ||
+      !std::equal(signature.begin(), signature.end(), bytes.begin())) {
+    return std::nullopt;
+  }
+  const size_t length = *byte_cursor(bytes).read(acpi_layout::length);
+  return bytes.subspan(0, std::min(length, bytes.size()));
+}
+
+}  // namespace iommulab

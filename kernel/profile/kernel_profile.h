@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The interface behind which a whole generation of the kernel stands: its boot phases, its driver,
+// IOMMU core and DMA operations, its wording, and where the port does something else on purpose. The
+// composition, commands, comparisons and tests see a generation through this and no other way.
+//
+// A `kernel_profile` is a constant; a `kernel_generation` is one running copy of that kernel's code,
+// over services that it is handed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "core/acpi/acpi_bus.h"
+#include "core/device.h"
+#include "core/environment.h"
+#include "core/io_resource.h"
+#include "core/iommu/iommu.h"
+#include "core/iommu/iommu_api.h"
+#include "core/irq/irq_vectors.h"
+#include "core/irq/local_irq.h"
+#include "core/pci/pci.h"
+#include "core/slab.h"
+#include "core/sysfs.h"
+#include "intel/dmar/diagnosis.h"
+#include "kernel/profile/page_table.h"
+#include "platform/firmware/dmar_table.h"
+#include "platform/machine/machine.h"
+#include "platform/memory/page_allocator.h"
+#include "platform/memory/physical_memory.h"
+#include "platform/mmio_space.h"
+
+namespace iommulab {
+
+/// What a generation's code runs on; everything here outlives it.
+struct kernel_host {
+  const machine_config& machine;
+  environment& env;
+  physical_memory& memory;
+  page_allocator& pages;
+  slab_failures& slab;
+  mmio_space& mmio;
+  io_resource& iomem;
+  local_irq& interrupts;
+  irq_vectors& irqs;
+  iommu_core& iommu;
+  bus_type& pci_bus;
+  pci_core& pci;
+  acpi_bus& acpi;
+};
+
+/// What start-up came to.
+struct boot_outcome {
+  bool table_detected = false;  ///< detect_intel_iommu() found units it can use
+  int intel_iommu_init = 0;     ///< the initcall's result, 0 or a negative errno
+  std::string panic;            ///< the message when the kernel stopped, else empty
+};
+
+/// A remapping unit as the driver sees it.
+struct driven_unit {
+  phys_addr registers;
+  bool ignored = false;      ///< the driver leaves it alone
+};
+
+/// Unmaps whose invalidation is put off.
+struct waiting_unmaps {
+  int count = 0;
+  bool timer_on = false;
+};
+
+/// A place where a generation's port does something else than its kernel, on purpose.
+struct kernel_difference {
+  std::string_view id;
+  std::string_view where;   ///< function of the kernel, or what the driver is asked
+  std::string_view kernel;  ///< what the kernel does
+  std::string_view here;    ///< what is done instead
+  std::string_view shows;   ///< how a recorded run can show it: a name of divergence_shows
+};
+
+class kernel_generation {
+ public:
+  virtual ~kernel_generation() = default;
+
+  // The boot, in this order. What throws is kernel_panic and kernel_bug.
+
+  /// Early parameters, __setup() handlers, memory: all before the first initcall.
+  virtual void setup(const std::string& command_line) = 0;
+  /// Looks for units, and parses the table where preparing interrupt remapping does.
+  virtual bool detect() = 0;
+  /// core, postcore: groups and quirks have their places; PCI is scanned after this.
+  virtual void early_initcalls() = 0;
+  /// rootfs: intel_iommu_init(), 0 or a negative errno, and what else decides over DMA.
+  virtual int pci_iommu_init() = 0;
+  /// late.
+  virtual void late_initcalls() = 0;
+
+  // What can be asked of the running kernel.
+
+  [[nodiscard]] virtual std::vector<driven_unit> units() const = 0;
+  /// The registers of the unit that the driver finds for a function; nothing without one.
+  [[nodiscard]] virtual std::optional<phys_addr> unit_of(pci_dev& pdev) const = 0;
+  /// What the driver found wrong with the DMAR table.
+  [[nodiscard]] virtual const std::vector<table_diagnosis>& diagnoses() const = 0;
+  [[nodiscard]] virtual waiting_unmaps waiting() const = 0;
+  /// Domains that were allocated and not freed.
+  [[nodiscard]] virtual uint64_t live_domains() const = 0;
+
+  virtual iommulab::iommu_api& iommu_api() = 0;
+  /// `width`: of its addresses, 30 to 57 bits, so two to five levels. `superpages`: 0 none, 1 those
+  /// of 2 MiB, 2 of 1 GiB as well. Null when there is no page for the top table.
+  virtual std::unique_ptr<page_table> make_page_table(int width, int superpages) = 0;
+};
+
+class kernel_profile {
+ public:
+  virtual ~kernel_profile() = default;
+
+  /// As `--kernel` takes it and folders of captures are called: "v4_4".
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  /// "4.4.1"
+  [[nodiscard]] virtual std::string_view release() const = 0;
+  /// All places where the port does something else on purpose.
+  [[nodiscard]] virtual absl::Span<const kernel_difference> differences() const = 0;
+  /// What this kernel does about a finding in a DMAR table, one sentence; empty where that is
+  /// nothing remarkable.
+  [[nodiscard]] virtual std::string_view does_about(const dmar_table& table,
+                                                    const dmar_finding& finding) const = 0;
+  /// Whether the command line switches DMA remapping on.
+  [[nodiscard]] virtual bool translation_asked_for(const std::string& command_line) const = 0;
+
+  [[nodiscard]] virtual std::unique_ptr<kernel_generation> create(
+      const kernel_host& host) const = 0;
+};
+
+}  // namespace iommulab

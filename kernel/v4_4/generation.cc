@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/v4_4/generation.h"
+
+#include <cerrno>
+
+#include "core/cmdline.h"
+#include "core/iommu/iommu_sysfs.h"
+#include "intel/dmar/table.h"
+#include "intel/dmar/scope.h"
+#include "intel/v4_4/init.h"
+#include "intel/v4_4/quirks.h"
+#include "kernel/profile/firmware.h"
+#include "kernel/v4_4/page_table.h"
+#include "platform/vtd/spec/registers.h"
+
+namespace iommulab::v4_4 {
+
+generation::generation(const kernel_host& host) : host_(host), iommu_api_(host.pci_bus) {}
+
+generation::~generation() = default;
+
+void generation::setup(const std::string& text) {
+  intel_iommu_options options;
+  const pr_prefix pr(host_.env.log, "DMAR: ");
+  command_line line;
+  cma_parameters area;
+  add_x86_early_params(line, x86_);
+  add_cma_early_param(line, area);
+  line.setup("intel_iommu=", [&](std::string_view value) {
+    intel_iommu_setup(value, pr, host_.env.log, options);
+    return 0;
+  });
+  line.dispatch_early(text, host_.env.log);
+  dma_ = std::make_unique<x86_dma>(x86_, host_.pci_bus, host_.memory, host_.pages);
+  dma_->setup_arch(area);
+  line.dispatch_setup(text);
+  options.is_kdump_kernel = x86_.elfcorehdr_addr.has_value();
+  options.no_iommu = x86_.iommu.no_iommu;
+  options.iommu_pass_through = x86_.iommu.iommu_pass_through;
+
+  const machine_config& machine = host_.machine;
+  driver_ = std::make_unique<intel_driver>(
+      driver_host{.env = host_.env,
+                  .memory = host_.memory,
+                  .pages = host_.pages,
+                  .slab = host_.slab,
+                  .mmio = host_.mmio,
+                  .iomem = host_.iomem,
+                  .interrupts = host_.interrupts,
+                  .irqs = host_.irqs,
+                  .iommu = host_.iommu,
+                  .pci = host_.pci,
+                  .acpi = host_.acpi,
+                  .acpi_dmar_table = [&machine] { return iommulab::acpi_dmar_table(machine); },
+                  .node_of_proximity_domain = iommulab::node_of_proximity_domain(machine),
+                  .memory_pfn_ranges = iommulab::memory_pfn_ranges(machine),
+                  .install_dma_ops = [this] { dma_->install_iommu(*intel_dma_ops_); }},
+      options);
+  intel_dma_ops_ = std::make_unique<intel_dma_ops>(*driver_, dma_->contiguous());
+}
+
+bool generation::detect() {
+  detected_ = dma_->pci_iommu_alloc([this] { return detect_intel_iommu(*driver_) > 0; });
+  // Preparing interrupt remapping parses the table, whatever comes of it.
+  if (!x86_.disable_irq_remap) dmar_table_init(*driver_);
+  return detected_;
+}
+
+void generation::early_initcalls() {
+  iommu_init(host_.iommu);
+  iommu_dev_init(host_.iommu);
+  register_intel_iommu_quirks(*driver_);
+  dma_->register_quirks(host_.pci);
+}
+
+int generation::pci_iommu_init() {
+  const int result = detected_ ? intel_iommu_init(*driver_) : -ENODEV;
+  dma_->pci_iommu_init();
+  return result;
+}
+
+void generation::late_initcalls() {
+  dmar_free_unused_resources(*driver_);
+}
+
+std::vector<driven_unit> generation::units() const {
+  std::vector<driven_unit> all;
+  for (const dmar_drhd_unit& drhd : driver_->dmar_drhd_units) {
+    all.push_back({drhd.reg_base_addr, drhd.ignored});
+  }
+  return all;
+}
+
+std::optional<phys_addr> generation::unit_of(pci_dev& pdev) const {
+  const dmar_drhd_unit* drhd = dmar_find_matched_drhd_unit(*driver_, pdev);
+  if (drhd == nullptr) return std::nullopt;
+  return drhd->reg_base_addr;
+}
+
+const std::vector<table_diagnosis>& generation::diagnoses() const {
+  return driver_->diagnoses;
+}
+
+waiting_unmaps generation::waiting() const {
+  deferred_flush_state& deferred = driver_->deferred;
+  const spin_guard guard(deferred.async_umap_flush_lock);
+  return {deferred.list_size, deferred.timer_on};
+}
+
+std::unique_ptr<page_table> generation::make_page_table(int width, int superpages) {
+  auto made = std::make_unique<own_page_table>(*driver_, width, superpages);
+  if (made->top() == phys_addr()) return nullptr;
+  return made;
+}
+
+}  // namespace iommulab::v4_4

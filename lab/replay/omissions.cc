@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lab/replay/omissions.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "core/panic.h"
+
+namespace iommulab::verify {
+namespace {
+
+constexpr std::array<omission, 10> list = {{
+    {"interrupts", "interrupts", "", "",
+     "it counts interrupts of the whole machine, which the port does not remap yet"},
+    {"remapping entries", "pt-*.txt", "I ", "", "the port does not remap interrupts yet"},
+    {"remapping descriptors", "vtd-trace.txt", "vtd_inv_desc invalidate desc type iec ", "",
+     "the port does not remap interrupts yet; the queue is compared without them"},
+    {"remapping commands", "vtd-trace.txt", "vtd_reg_write addr 0xb8 ", "",
+     "the port does not remap interrupts yet; the start-up is compared without its part in it"},
+    {"vfio question", "", "", "",
+     "whether interrupts are remapped is answered otherwise by a port that does not remap them"},
+    {"driver that gave up", "", "", "",
+     "the functions called while it was bound depend on a driver that is on no record; what it made "
+     "the unit do is compared"},
+    {"CASE", "CASE", "", "", "the recorder's title of the case"},
+    {"dmesg-key.txt", "dmesg-key.txt", "", "dmesg.txt",
+     "an excerpt of dmesg.txt, which is compared"},
+    {"DMAR-given.bin", "DMAR-given.bin", "", "DMAR.bin",
+     "the table as it was offered; DMAR.bin is the one that the kernel saw, and is used"},
+    {"lines behind the last mark", "", "", "",
+     "the recorder had let go of the machine, which was switched off"},
+}};
+
+bool begins_a_line(std::string_view text, std::string_view lines) {
+  if (text.starts_with(lines)) return true;
+  return text.find(std::string("\n").append(lines)) != std::string_view::npos;
+}
+
+/// The files of the folder that the entry is about.
+absl::StatusOr<std::vector<std::string>> files_of(const capture_folder& folder,
+                                                  const omission& entry) {
+  std::vector<std::string> found;
+  if (entry.file.empty() || (!entry.beside.empty() && !folder.has(entry.beside))) return found;
+  for (const std::string& name : folder.files()) {
+    if (!matches_pattern(entry.file, name)) continue;
+    if (!entry.lines.empty()) {
+      const auto text = folder.read_text(name);
+      if (!text.ok()) return text.status();
+      if (!begins_a_line(*text, entry.lines)) continue;
+    }
+    found.push_back(name);
+  }
+  return found;
+}
+
+class_result result_of_omission(const omission& entry, std::vector<std::string> files) {
+  return {std::string(entry.what), class_result::outcome::omitted, 0, std::string(entry.reason),
+          std::move(files)};
+}
+
+}  // namespace
+
+absl::Span<const omission> omissions() {
+  return list;
+}
+
+bool matches_pattern(std::string_view pattern, std::string_view name) {
+  const size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return pattern == name;
+  const std::string_view tail = pattern.substr(star + 1);
+  return name.size() >= star + tail.size() && name.starts_with(pattern.substr(0, star)) &&
+         name.ends_with(tail);
+}
+
+const omission* find_omitted_file(const capture_folder& folder, std::string_view name) {
+  const auto* found = std::find_if(list.begin(), list.end(), [&](const omission& entry) {
+    return !entry.file.empty() && entry.lines.empty() && matches_pattern(entry.file, name) &&
+           (entry.beside.empty() || folder.has(entry.beside));
+  });
+  return found == list.end() ? nullptr : &*found;
+}
+
+absl::StatusOr<std::vector<class_result>> omissions_in(const capture_folder& folder) {
+  std::vector<class_result> results;
+  for (const omission& entry : list) {
+    auto files = files_of(folder, entry);
+    if (!files.ok()) return files.status();
+    if (files->empty()) continue;
+    // Lines that are left out do not excuse the rest of their file.
+    if (!entry.lines.empty()) files->clear();
+    results.push_back(result_of_omission(entry, *std::move(files)));
+  }
+  return results;
+}
+
+class_result omitted_class(std::string_view what, std::vector<std::string> files) {
+  const auto* found = std::find_if(list.begin(), list.end(),
+                                   [&](const omission& entry) { return entry.what == what; });
+  bug_on(found == list.end(), "omitted_class: not on the list");
+  return result_of_omission(*found, std::move(files));
+}
+
+}  // namespace iommulab::verify
