@@ -50,8 +50,10 @@ struct running : system {
   names reported() {
     names found;
     for (const trace_event& event : events().events()) {
+      const auto* told = event.as<events::diagnosis>();
+      if (told == nullptr) continue;
       for (const divergence_entry& d : divergences()) {
-        if (event.kind == trace_kind::diagnosis && event.name == d.name) found.emplace(event.name);
+        if (told->name == d.name) found.emplace(told->name);
       }
     }
     return found;

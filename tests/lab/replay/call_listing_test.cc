@@ -117,12 +117,10 @@ TEST(call_listing_test, what_is_left_open_is_closed) {
 
 TEST(call_listing_test, the_start_up_part_of_a_run_ends_with_intel_iommu_init) {
   std::vector<trace_event> events(4);
-  events[0].kind = trace_kind::call_enter;
-  events[0].name = "intel_iommu_init";
-  events[1].kind = trace_kind::reg_read;
-  events[2].kind = trace_kind::call_exit;
-  events[2].name = "intel_iommu_init";
-  events[3].kind = trace_kind::reg_read;
+  events[0].what = events::call_enter{"intel_iommu_init"};
+  events[1].what = events::reg_read{};
+  events[2].what = events::call_exit{"intel_iommu_init"};
+  events[3].what = events::reg_read{};
   EXPECT_EQ(start_up_part(events).size(), 3u);
   EXPECT_EQ(start_up_part(absl::MakeConstSpan(events).first(2)).size(), 2u);
 }
