@@ -30,6 +30,7 @@ BINARY = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&
           "||": "&&", "&": "|", "|": "&", "<<": ">>", ">>": "<<", "+": "-", "-": "+", "+=": "-=",
           "-=": "+=", "|=": "&=", "&=": "|="}
 MEMORY_LIMIT = 4 << 30  # of a test program that a change makes run away
+MOST_OBJECTS = 3  # what more include is a matter of hours
 
 Change = collections.namedtuple("Change", "kind file start end new")
 
@@ -101,7 +102,7 @@ def candidates(prefix):
     """Changes by kind, in an order that depends on the tree alone."""
     kinds = collections.defaultdict(list)
     for file in tracked_files():
-        if not (file.endswith(".cc") and file.startswith(ROOMS)) or LEFT_OUT.search(file):
+        if not (file.endswith((".cc", ".h")) and file.startswith(ROOMS)) or LEFT_OUT.search(file):
             continue
         for change in changes_of(file):
             place = f"{file}:{line_of(change)}"
@@ -130,7 +131,8 @@ def copy_tree():
     link = TREE / golden.rstrip("/")
     for folder in {file.split("/")[0] for file in wanted if "/" in file}:
         for old in (TREE / folder).rglob("*"):
-            if old.is_file() and str(old.relative_to(TREE)) not in wanted and link not in old.parents:
+            known = str(old.relative_to(TREE)) in wanted or link in old.parents
+            if old.is_file() and not known:
                 old.unlink()
     if not link.exists():
         link.symlink_to(SOURCE / golden)
@@ -151,15 +153,20 @@ def ninja(*arguments):
                           check=True).stdout
 
 
+def objects_of(rooms):
+    targets = [line.split(":")[0] for line in ninja("-t", "targets", "all").split("\n")]
+    return [t for t in targets if t.endswith(".o") and t.split("/")[0] in rooms]
+
+
 def objects_by_file():
-    """Which objects each file of ours is compiled into; several files may share one."""
+    """Which objects, tests' apart, each file is compiled into; several files may share one."""
     objects, current = collections.defaultdict(list), ""
     for line in ninja("-t", "deps").split("\n"):
         if line and not line.startswith(" "):
             current = line.split(":")[0]
         elif line.strip():
             path = os.path.normpath(os.path.join(BUILD, line.strip()))
-            if path.startswith(f"{TREE}/") and path.endswith(".cc"):
+            if path.startswith(f"{TREE}/") and not current.startswith("tests/"):
                 objects[os.path.relpath(path, TREE)].append(current)
     return objects
 
@@ -284,7 +291,9 @@ def main():
 
     copy_tree()
     print("building the copy", flush=True)
-    if shell("configure dev -DIOMMULAB_TESTS=ON").returncode != 0 or not build("iommulab"):
+    rooms = {change.file.split("/")[0] for kind in left for change in kind}
+    if (shell("configure dev -DIOMMULAB_TESTS=ON").returncode != 0
+            or not build(*objects_of(rooms))):
         sys.exit("script/mutate: the copy does not build")
     judge = Judge()
 
@@ -293,6 +302,8 @@ def main():
     while count["noticed"] + count["unnoticed"] < arguments.count and any(left):
         kind = chance.choice([kind for kind in left if kind])
         change = kind.pop(chance.randrange(len(kind)))
+        if not 0 < len(judge.objects[change.file]) <= MOST_OBJECTS:
+            continue
         verdict = judge.verdict(change)
         outcome = {"broken": "broken", "equal": "equal", None: "unnoticed"}.get(verdict, "noticed")
         count[outcome] += 1
