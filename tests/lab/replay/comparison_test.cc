@@ -475,7 +475,7 @@ TEST(known_differences_test, a_kernel_that_repeats_a_line_while_it_hangs_may_be_
 
 TEST(known_differences_test, a_kernel_repeats_its_line_exactly_where_it_does_not_know_the_scope) {
   EXPECT_FALSE(excuses("loud_hang", {"a"}, {"a", "refused"}, 0)) << "it says nothing";
-  for (const uint8_t known : {1, 2, 3, 4, 5}) {
+  for (uint8_t known = 1; known <= 5; ++known) {
     EXPECT_TRUE(excuses("loud_hang", {"a"}, {"a", "refused"}, known));
     EXPECT_FALSE(
         excuses("loud_hang", {"a", "DMAR: again", "DMAR: again"}, {"a", "refused"}, known));
