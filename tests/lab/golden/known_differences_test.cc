@@ -34,7 +34,7 @@ TEST(known_differences, are_each_met_by_a_capture) {
       if (result.status == verify::class_result::outcome::known) met += result.report;
     }
   }
-  if (met.empty()) GTEST_SKIP() << "no capture that could meet one";
+  if (met.empty()) IOMMULAB_MISSING("no capture that could meet one");
   const auto expect_met = [&](std::string_view reason) {
     EXPECT_NE(met.find(reason), std::string::npos) << reason << ": no longer differs";
   };
