@@ -8,10 +8,10 @@
 #include "core/panic.h"
 #include "kernel/catalogue.h"
 #include "kernel/profile/firmware.h"
-#include "platform/machine/unit_scopes.h"
 #include "platform/firmware/acpi_layout.h"
 #include "platform/firmware/byte_cursor.h"
 #include "platform/firmware/dmar_layout.h"
+#include "platform/machine/unit_scopes.h"
 
 namespace iommulab {
 namespace {

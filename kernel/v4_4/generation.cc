@@ -5,8 +5,8 @@
 
 #include "core/cmdline.h"
 #include "core/iommu/iommu_sysfs.h"
-#include "intel/dmar/table.h"
 #include "intel/dmar/scope.h"
+#include "intel/dmar/table.h"
 #include "intel/v4_4/init.h"
 #include "intel/v4_4/quirks.h"
 #include "kernel/profile/firmware.h"

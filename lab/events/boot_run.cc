@@ -72,7 +72,7 @@ bool translation_on(kernel& system) {
   for (const driven_unit& unit : system.generation().units()) {
     if (unit.ignored) continue;
     any = true;
-    if (!translates(system, unit.base)) return false;
+    if (!translates(system, unit.registers)) return false;
   }
   return any;
 }

@@ -85,9 +85,9 @@ absl::Status played_script::check_dumps() const {
     if (!is_dump(op)) continue;
     dumped.insert(op.words[1]);
     if (marked.contains(op.words[1])) continue;
-    return line_error(folder_.file_path(marks_file), 0, "mark", op.words[1],
-                      absl::StrFormat("it is missing, and line %d of %s makes it", op.line,
-                                      script_.path));
+    return line_error(
+        folder_.file_path(marks_file), 0, "mark", op.words[1],
+        absl::StrFormat("it is missing, and line %d of %s makes it", op.line, script_.path));
   }
   for (const trace_mark& mark : *marks) {
     if (dumped.contains(mark.name)) continue;
@@ -103,9 +103,9 @@ absl::Status played_script::start() {
   run_ = *std::move(started);
   if (!run_->outcome.panic.empty()) return errno_status(EIO, run_->outcome.panic);
   kernel& system = *run_->system;
-  recording_ = system.env().trace.subscribe(
-      run_->recorder,
-      trace_class::calls | trace_class::regs | trace_class::queue | trace_class::faults);
+  recording_ =
+      system.env().trace.subscribe(run_->recorder, trace_class::calls | trace_class::regs |
+                                                       trace_class::queue | trace_class::faults);
   api_player player(system);
   if (absl::Status status = play_to_boot_mark(system, folder_, player); !status.ok()) {
     return status;
