@@ -8,6 +8,7 @@
 #include "cli/iova/choice.h"
 #include "cli/output/complain.h"
 #include "cli/output/write_file.h"
+#include "iova/trace/recorded_end.h"
 #include "iova/workload/recorder.h"
 
 namespace iommulab {
@@ -25,7 +26,7 @@ absl::StatusOr<std::string> record(const iova_record_arguments& a) {
   const auto trace = record_workload(
       *workload, **version, [&] { return make_linux_iova_domain((*version)->name, setup); });
   if (!trace.ok()) return trace.status();
-  return iova_trace_text(*trace);
+  return iova_trace_text(*trace) + recorded_end_line(trace->steps.size());
 }
 
 }  // namespace

@@ -98,6 +98,10 @@ absl::StatusOr<std::optional<told_count>> told_by(const text_source& source) {
 
 }  // namespace
 
+std::string recorded_end_line(size_t operations) {
+  return absl::StrCat(std::string(end_comment), operations, "\n");
+}
+
 absl::Status check_recorded_end(const recording_read& read) {
   const auto source = read_source(read.path);
   if (!source.ok()) return source.status();

@@ -25,6 +25,9 @@ struct recording_read {
   std::string whole;            ///< the operations that do, for messages: "a dump"
 };
 
+/// "# end ops=5" with its newline: what a recording ends with.
+std::string recorded_end_line(size_t operations);
+
 /// EINVAL, naming the file, when the recording is cut short: its last line does not end, a count
 /// says that it had more operations, or nothing tells where it ends.
 absl::Status check_recorded_end(const recording_read& read);

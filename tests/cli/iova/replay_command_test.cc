@@ -22,7 +22,8 @@ constexpr char good[] =
     "# Linux 4.4 iova, trace good\n"
     "init 4096 0x1 0xfffff\n"
     "alloc 0 1 0xfffff 1 -> 0xfffff 0xfffff\n"
-    "free 0\n";
+    "free 0\n"
+    "# end ops=3\n";
 
 TEST(iova_replay, says_of_each_file_that_it_is_equal) {
   const std::string one = golden_file("4.4/i_split.trace.xz");
@@ -40,7 +41,8 @@ TEST(iova_replay, shows_the_first_difference_and_fails_with_1) {
                                      "# Linux 4.4 iova, trace wrong\n"
                                      "init 4096 0x1 0xfffff\n"
                                      "alloc 0 1 0xfffff 1 -> 0xffffe 0xffffe\n"
-                                     "free 0\n");
+                                     "free 0\n"
+                                     "# end ops=3\n");
   const command_result result = replay({file});
   EXPECT_EQ(result.status, 1);
   EXPECT_EQ(result.err, "");
@@ -65,6 +67,41 @@ TEST(iova_replay, takes_the_version_from_comment_folder_or_option) {
                      "recorded from: give --version");
 }
 
+/// A recorded trace up to its line `lines`.
+std::string first_lines(const std::string& name, size_t lines) {
+  const std::string text = golden::read_text(golden_file(name)).value();
+  size_t end = 0;
+  for (size_t i = 0; i < lines; ++i) end = text.find('\n', end) + 1;
+  return text.substr(0, end);
+}
+
+TEST(iova_replay, refuses_a_trace_that_is_cut_short) {
+  const std::string unfinished = temporary("unfinished.trace", std::string(good) + "# rem");
+  expect_refusal(replay({unfinished}), unfinished +
+                                           ": line 6: last line is \"# rem\": the trace is cut "
+                                           "short: the line does not end");
+  const std::string counted = temporary("counted.trace",
+                                        "# Linux 4.4 iova, trace counted\n"
+                                        "init 4096 0x1 0xfffff\n"
+                                        "# end ops=3\n");
+  expect_refusal(replay({counted}), counted +
+                                        ": line 3: operations is \"1\": its last line says that "
+                                        "there are 3");
+  const std::string untold = temporary("untold.trace",
+                                       "# Linux 4.4 iova\n"
+                                       "init 4096 0x1 0xfffff\n"
+                                       "alloc 0 1 0xfffff 1 -> 0xfffff 0xfffff\n");
+  expect_refusal(replay({untold}),
+                 untold + ": line 3: last operation is \"alloc 0 1 0xfffff 1 -> 0xfffff "
+                          "0xfffff\": the trace is cut short: a recording ends with a dump, or "
+                          "with a line \"# end ops=2\"");
+  // The list beside the recordings knows this one by what it calls itself, wherever it lies.
+  const std::string half = temporary("half.trace", first_lines("4.4/i_split.trace", 5000));
+  const command_result result = replay({half});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.err.find("says that there are "), std::string::npos) << result.err;
+}
+
 TEST(iova_replay, checks_other_allocators_for_validity) {
   const std::string file = golden_file("6.12/g_nic.trace.xz");
   for (const char* allocator : {"eiovar", "gap_tree", "gap_tree32", "maple", "v4_9"}) {
@@ -86,11 +123,11 @@ TEST(iova_replay, refuses_bad_use_and_shows_nothing_of_good_files_before) {
                  "--allocator is \"nonsense\": unknown; `iommulab iova list` names them");
   const std::string broken = temporary("broken.trace", std::string(good) + "free 7\n");
   expect_refusal(replay({file, broken}), broken +
-                                             ": line 5: operation is \"free 7\": id 7 is no "
+                                             ": line 6: operation is \"free 7\": id 7 is no "
                                              "live allocation of domain 0");
   const std::string cut = temporary("cut.trace", std::string(good) + "dump 3\n0x1 0x2\n");
   expect_refusal(replay({cut}), cut +
-                                    ": line 6: dump is \"3\": the file ends after 1 of its "
+                                    ": line 7: dump is \"3\": the file ends after 1 of its "
                                     "ranges, without \"end\"");
   const std::string unsound = temporary("unsound.trace.xz", "no xz data");
   EXPECT_EQ(replay({unsound}).status, 2);

@@ -41,7 +41,8 @@ constexpr char good[] =
     "map_sg 0x400 3 2 0x20 0x10 0x1000 0x30 0x0 0x1 -> 0 0 0x400010 0x402000\n"
     "clear 0x1ff 0x1ff\n"
     "unmap 0x200 0x3ff -> 1\n"
-    "freept 0x0 0x1ff -> 1\n";
+    "freept 0x0 0x1ff -> 1\n"
+    "# end ops=9\n";
 
 TEST(pagetable_replay, says_of_each_file_that_it_is_equal) {
   const std::string by_hand = temporary("pagetable_good.trace", good);
@@ -94,7 +95,7 @@ TEST(pagetable_replay, refuses_bad_use_and_shows_nothing_of_good_files_before) {
   expect_refusal(replay({file, "missing"}), "missing: no such file, nor with .xz");
   const std::string broken =
       temporary("pagetable_broken.trace", std::string(good) + "walk x -> 1\n");
-  expect_refusal(replay({file, broken}), broken + ": line 18: PFN is \"x\": not a number");
+  expect_refusal(replay({file, broken}), broken + ": line 19: PFN is \"x\": not a number");
   const std::string unsound = temporary("pagetable_unsound.trace.xz", "no xz data");
   EXPECT_EQ(replay({unsound}).status, 2);
 }

@@ -107,14 +107,40 @@ TEST_F(verify_command_test, a_hang_excuses_no_other_difference) {
   EXPECT_EQ(verify(folder_).status, 1) << "the other classes stay as they are";
 }
 
-TEST_F(verify_command_test, without_a_trace_the_other_classes_are_compared) {
+TEST_F(verify_command_test, a_trace_that_marks_refer_to_is_missed) {
   if (!copy("boot/default.calls", "no_trace")) GTEST_SKIP() << "no capture boot/default.calls";
   remove("vtd-trace.txt");
+  expect_refused(path("vtd-trace.txt") +
+                 ": trace is \"\": it is missing, and vtd-marks.txt names its lines");
+}
+
+TEST_F(verify_command_test, a_class_without_its_file_is_named_and_the_others_are_compared) {
+  if (!copy("boot/default.calls", "no_sysfs")) GTEST_SKIP() << "no capture boot/default.calls";
+  remove("sysfs-iommu.txt");
   const command_result result = verify(folder_);
   EXPECT_EQ(result.status, 0) << result.out << result.err;
-  EXPECT_NE(result.out.find("registers  not compared (no vtd-trace.txt)"), std::string::npos);
-  EXPECT_NE(result.out.find("calls      equal, "), std::string::npos);
+  EXPECT_NE(result.out.find("sysfs      not compared (no sysfs-iommu.txt)"), std::string::npos);
+  EXPECT_NE(result.out.find("registers  equal, "), std::string::npos);
   EXPECT_NE(result.out.find("tables     equal, "), std::string::npos);
+}
+
+TEST_F(verify_command_test, several_folders_end_in_one_line_that_counts_them) {
+  if (!copy("firmware/x2", "hangs")) GTEST_SKIP() << "no capture firmware/x2";
+  const std::string other = capture("boot/no-option").string();
+  const command_result result = verify(folder_ + " " + other + " " + root_.string());
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.err.find("not a capture folder"), std::string::npos) << result.err;
+  EXPECT_NE(result.out.find("\n3 captures: 1 equal, 1 equal but for known differences, 1 not usable"),
+            std::string::npos)
+      << result.out;
+  EXPECT_NE(result.out.find("not compared: CASE (1): "), std::string::npos) << result.out;
+}
+
+TEST_F(verify_command_test, the_machine_of_a_run_that_hung_is_missed) {
+  if (!copy("firmware/x2", "x2")) GTEST_SKIP() << "no capture firmware/x2";
+  fs::remove_all(root_ / "r0");
+  expect_refused(path("pci.txt") + ": no such file, and " + (root_ / "r0").string() +
+                 ", whose machine a run that hung has, has none either");
 }
 
 TEST_F(verify_command_test, a_folder_in_the_place_of_a_file_is_refused) {
