@@ -7,8 +7,8 @@
 #include <optional>
 #include <utility>
 
-#include "lab/replay/call_note.h"
 #include "core/text_source.h"
+#include "lab/replay/call_note.h"
 
 namespace iommulab::verify {
 namespace {

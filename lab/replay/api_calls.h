@@ -16,9 +16,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "lab/replay/call_listing.h"
 #include "core/dma/dma_map_ops.h"
 #include "core/types.h"
+#include "lab/replay/call_listing.h"
 
 namespace iommulab::verify {
 

@@ -152,7 +152,9 @@ std::vector<class_result> unaccounted_files(const capture_folder& folder,
   std::vector<class_result> missing;
   for (const std::string& name : folder.files()) {
     if (known.contains(name) || find_omitted_file(folder, name) != nullptr) continue;
-    missing.push_back({absl::StrCat("file ", name), class_result::outcome::unaccounted, 0,
+    missing.push_back({absl::StrCat("file ", name),
+                       class_result::outcome::unaccounted,
+                       0,
                        "no class compares it, no run uses it, and no omission excuses it",
                        {name}});
   }

@@ -6,8 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "lab/replay/recorded_pages.h"
 #include "core/panic.h"
+#include "lab/replay/recorded_pages.h"
 #include "platform/machine/capture_loader.h"
 #include "platform/vtd/spec/registers.h"
 

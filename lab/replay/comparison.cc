@@ -9,6 +9,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
 #include "core/counted.h"
+#include "core/status.h"
 #include "lab/replay/call_listing.h"
 #include "lab/replay/capture_files.h"
 #include "lab/replay/hardware_trace.h"
@@ -17,7 +18,6 @@
 #include "lab/replay/page_names.h"
 #include "lab/replay/sysfs_listing.h"
 #include "lab/replay/table_dump.h"
-#include "core/status.h"
 
 namespace iommulab::verify {
 namespace {
@@ -26,7 +26,6 @@ using outcome = class_result::outcome;
 
 constexpr size_t lines_shown_before = 4;
 constexpr size_t lines_after = 4;
-
 
 class_result not_compared(std::string_view name, std::string_view file) {
   return {std::string(name), outcome::not_compared, 0, absl::StrFormat("no %s", file), {}};

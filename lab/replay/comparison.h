@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "lab/replay/capture_folder.h"
-#include "lab/replay/known_differences.h"
 #include "core/sysfs.h"
 #include "core/trace.h"
 #include "core/types.h"
+#include "lab/replay/capture_folder.h"
+#include "lab/replay/known_differences.h"
 #include "platform/memory/physical_memory.h"
 
 namespace iommulab::verify {
@@ -59,8 +59,8 @@ struct class_result {
   };
   std::string name;
   outcome status = outcome::not_compared;
-  size_t lines = 0;    ///< of the capture that were compared
-  std::string report;  ///< the first difference with its surroundings, or the reason
+  size_t lines = 0;                ///< of the capture that were compared
+  std::string report;              ///< the first difference with its surroundings, or the reason
   std::vector<std::string> files;  ///< of the capture that were compared, or are excused
 
   /// Whether a regression run should succeed in spite of this result.

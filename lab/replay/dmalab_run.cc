@@ -115,9 +115,8 @@ class script_comparison {
         continue;
       }
       numbered_lines rest = ours;
-      std::erase_if(rest, [&](const numbered_line& line) {
-        return is_line_of(*excuse(i).known, line.text);
-      });
+      std::erase_if(
+          rest, [&](const numbered_line& line) { return is_line_of(*excuse(i).known, line.text); });
       sides.add(headed(*o.op, captured), headed(*o.op, ours), headed(*o.op, captured),
                 headed(*o.op, rest));
     }
@@ -149,8 +148,7 @@ class script_comparison {
         queue.add(queue_lines(between, captured_names), queue_lines(our_between, our_names));
       }
       before = lines.last;
-      add(i, registers, register_lines(captured, captured_names),
-          register_lines(ours, our_names));
+      add(i, registers, register_lines(captured, captured_names), register_lines(ours, our_names));
       add(i, queue, queue_lines(captured, captured_names), queue_lines(ours, our_names));
     }
     finish("operations' registers", trace_file, registers);

@@ -12,7 +12,6 @@
 namespace iommulab::verify {
 namespace {
 
-
 using context_entries = std::map<source_id, vtd::context_entry>;
 
 context_entries contexts_of(const dumped_tables& tables) {

@@ -11,9 +11,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "core/types.h"
 #include "lab/replay/capture_folder.h"
 #include "lab/replay/translated_access.h"
-#include "core/types.h"
 
 namespace iommulab::verify {
 
@@ -34,8 +34,8 @@ absl::StatusOr<std::vector<std::string>> functions_mapped_at_boot(const capture_
 std::vector<driver_mapping> with_permissions(absl::Span<const driver_mapping> mappings,
                                              const translated_access& accesses);
 
-/// What they had mapped, with permissions: function by function as above, and for each from the highest address
-/// down, which is the order in which addresses are given out.
+/// What they had mapped, with permissions: function by function as above, and for each from the
+/// highest address down, which is the order in which addresses are given out.
 absl::StatusOr<std::vector<driver_mapping>> mappings_at_boot(const capture_folder& folder);
 
 /// What the tables of FILE ("pt-end.txt") map elsewhere than at its own address, for every function

@@ -84,7 +84,6 @@ std::optional<queue_descriptor> parse_descriptor(const numbered_line& line) {
   return queue_descriptor{line.line, *low, *high};
 }
 
-
 /// Adds what `line` says to `trace`; other events of the model say nothing new.
 absl::Status take_line(const capture_folder& folder, const numbered_line& line,
                        hardware_trace& trace) {

@@ -20,9 +20,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "core/trace.h"
 #include "lab/replay/capture_folder.h"
 #include "lab/replay/page_names.h"
-#include "core/trace.h"
 
 namespace iommulab::verify {
 

@@ -106,8 +106,7 @@ absl::Status hotplug_player::act(const hotplug_step& step) {
     case action::other:
       break;
   }
-  return line_error(steps_file, step.line, "step", step.title,
-                    "nobody knows how to do it");
+  return line_error(steps_file, step.line, "step", step.title, "nobody knows how to do it");
 }
 
 /// The driver's own directory: the one that has the device now, or had it before it was unbound.

@@ -7,9 +7,9 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "core/text_source.h"
 #include "lab/replay/capture_files.h"
 #include "lab/replay/log_listing.h"
-#include "core/text_source.h"
 
 namespace iommulab::verify {
 namespace {
@@ -139,7 +139,8 @@ absl::StatusOr<hotplug_script> read_hotplug_script(const capture_folder& folder)
     } else if (line.text.starts_with(step_prefix)) {
       script.steps.push_back(new_step(line, script.network_device));
     } else if (script.steps.empty() || !take_state(line, script.steps.back())) {
-      return line_error(folder.file_path(steps_file), line.line, "line", line.text, "not part of a step");
+      return line_error(folder.file_path(steps_file), line.line, "line", line.text,
+                        "not part of a step");
     }
   }
   const absl::Span<const numbered_line> log = absl::MakeConstSpan(*lines).subspan(log_start);

@@ -14,15 +14,18 @@ namespace {
 constexpr std::string_view driver_words = "DMAR:|iommu:|unmatched page|[ cut here ]|[ end trace";
 
 constexpr std::array<ignored_line, 22> forms = {{
-    {"vtd-trace.txt", "vtd_", "", "vtd_reg_read |vtd_reg_write |vtd_inv_desc |_page_hit|_page_update|"
+    {"vtd-trace.txt", "vtd_", "",
+     "vtd_reg_read |vtd_reg_write |vtd_inv_desc |_page_hit|_page_update|"
      "vtd_dmar_translate ",
      "the unit's own events follow from accesses and descriptors"},
     {"vtd-trace.txt", "vtd_iotlb_page_", "", "",
      "what a device did is an input; its permissions are one where no call tree has them"},
-    {"vtd-trace.txt", "vtd_dmar_translate ", "", "", "what a device did is an input, its pages too"},
+    {"vtd-trace.txt", "vtd_dmar_translate ", "", "",
+     "what a device did is an input, its pages too"},
     {"vtd-trace.txt", "vtd_inv_desc invalidate desc type iec ", "", "",
      "the port does not remap interrupts yet"},
-    {"dmesg.txt", "[", "", driver_words, "other parts of the kernel, interrupt remapping among them"},
+    {"dmesg.txt", "[", "", driver_words,
+     "other parts of the kernel, interrupt remapping among them"},
     {"dmesg-key.txt", "[", "", driver_words,
      "other parts of the kernel, interrupt remapping among them"},
     {"ops.txt", "# reserved_iova", "", "",

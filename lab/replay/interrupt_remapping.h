@@ -11,10 +11,10 @@
 //     them. The positions of the other descriptors and of their status words close up;
 //   - fault status and the fault event registers: with interrupt remapping the fault interrupt is
 //     set up before intel_iommu_init(), and pending faults are cleared then.
-// Where translation is not switched on, the queue itself is there for interrupts alone: what follows
-// the 8-byte read of the status, with which its set-up begins, is left out.
-// After start-up only the descriptors are left out: commands are compared, and what a fault makes
-// the driver read and clear.
+// Where translation is not switched on, the queue itself is there for interrupts alone: what
+// follows the 8-byte read of the status, with which its set-up begins, is left out. After start-up
+// only the descriptors are left out: commands are compared, and what a fault makes the driver read
+// and clear.
 //
 // Calls. With interrupt remapping the queue and the fault interrupt are there when init_dmars()
 // comes to them, so that their functions return at once: what is below dmar_enable_qi and

@@ -10,8 +10,8 @@
 // hung, and the run's goes on with the refusal. That, and nothing else, is excused: up to there
 // both logs are the same.
 //
-// Operations in which 4.4 stops at a BUG: ours does the safe thing and says so in its log. Up to the
-// kernel's end everything is compared; only what ours does then is excused.
+// Operations in which 4.4 stops at a BUG: ours does the safe thing and says so in its log. Up to
+// the kernel's end everything is compared; only what ours does then is excused.
 //
 // Operations in which 4.4 writes where it must not: ours says so instead. That line of our log is
 // excused, and later what memory holds at exactly that place (overwritten_memory.h).

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/types.h"
 #include "lab/replay/capture_folder.h"
 #include "lab/replay/driver_mappings.h"
-#include "core/types.h"
 
 namespace iommulab::verify {
 

@@ -31,8 +31,8 @@ notified_calls notified_calls::behind_first(std::vector<api_call> calls, bool wa
 }
 
 absl::Status notified_calls::play_up_to(size_t heard, play_function play) {
-  const size_t end = heard < notifications_.size() ? notifications_[heard]
-                                                   : std::numeric_limits<size_t>::max();
+  const size_t end =
+      heard < notifications_.size() ? notifications_[heard] : std::numeric_limits<size_t>::max();
   for (; played_ < calls_.size() && calls_[played_].line < end; ++played_) {
     if (absl::Status status = play(calls_[played_]); !status.ok()) return status;
   }

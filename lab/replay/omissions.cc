@@ -21,7 +21,8 @@ constexpr std::array<omission, 10> list = {{
     {"vfio question", "", "", "",
      "whether interrupts are remapped is answered otherwise by a port that does not remap them"},
     {"driver that gave up", "", "", "",
-     "the functions called while it was bound depend on a driver that is on no record; what it made "
+     "the functions called while it was bound depend on a driver that is on no record; what it "
+     "made "
      "the unit do is compared"},
     {"CASE", "CASE", "", "", "the recorder's title of the case"},
     {"dmesg-key.txt", "dmesg-key.txt", "", "dmesg.txt",

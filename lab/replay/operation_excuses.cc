@@ -55,9 +55,9 @@ operation_excuses find_excuses(const played_script& played) {
     excuse.other_calls = functions_with_other_calls(played.events_of(i), found.reasons);
     const std::optional<dmalab::kernel_death> death = op.death();
     const numbered_lines our_log = played.our_log(o);
-    excuse.known = find_known_operation_difference(known_operation_differences(),
-                                                   death ? &*death : nullptr,
-                                                   captured_operation_log(op), our_log);
+    excuse.known =
+        find_known_operation_difference(known_operation_differences(), death ? &*death : nullptr,
+                                        captured_operation_log(op), our_log);
     excuse.died = excuse.known != nullptr && death;
     if (excuse.known != nullptr) {
       found.reasons.emplace(excuse.known->reason);

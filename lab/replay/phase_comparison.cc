@@ -61,9 +61,9 @@ void compare_hardware(const capture_folder& folder, const workload_sides& sides,
     const hardware_trace ours = part_of(all, phase.first_event + 1, phase.last_event);
     const page_names captured_names = sides.names(sides.captured());
     const page_names our_names = sides.names(all);
-    class_result accesses = compare_lines(
-        registers, trace_file, register_lines(theirs, captured_names),
-        register_lines(ours, our_names));
+    class_result accesses =
+        compare_lines(registers, trace_file, register_lines(theirs, captured_names),
+                      register_lines(ours, our_names));
     class_result descriptors = compare_lines(queue, trace_file, queue_lines(theirs, captured_names),
                                              queue_lines(ours, our_names));
     if (!dumped && phase.graph.empty() && is_idle(accesses, descriptors)) return;
@@ -75,8 +75,7 @@ void compare_hardware(const capture_folder& folder, const workload_sides& sides,
 
 class_result compare_tree(const capture_folder& folder, const workload_sides& sides,
                           const std::string& title, const std::string& graph,
-                          absl::Span<const call_event> tree,
-                          absl::Span<const trace_event> events) {
+                          absl::Span<const call_event> tree, absl::Span<const trace_event> events) {
   const auto traced = read_traced_functions(folder);
   if (!traced.ok()) return unreadable_class(title, traced.status());
   return compare_lines(

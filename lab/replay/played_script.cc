@@ -85,9 +85,9 @@ absl::Status played_script::check_dumps() const {
     if (!is_dump(op)) continue;
     dumped.insert(op.words[1]);
     if (marked.contains(op.words[1])) continue;
-    return line_error(folder_.file_path(marks_file), 0, "mark", op.words[1],
-                      absl::StrFormat("it is missing, and line %d of %s makes it", op.line,
-                                      script_.path));
+    return line_error(
+        folder_.file_path(marks_file), 0, "mark", op.words[1],
+        absl::StrFormat("it is missing, and line %d of %s makes it", op.line, script_.path));
   }
   for (const trace_mark& mark : *marks) {
     if (dumped.contains(mark.name)) continue;

@@ -15,8 +15,8 @@
 #pragma once
 
 #include "absl/status/statusor.h"
-#include "lab/replay/capture_folder.h"
 #include "core/sysfs.h"
+#include "lab/replay/capture_folder.h"
 
 namespace iommulab::verify {
 

@@ -25,9 +25,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/types.h"
 #include "lab/replay/capture_folder.h"
 #include "lab/replay/page_names.h"
-#include "core/types.h"
 #include "platform/memory/physical_memory.h"
 
 namespace iommulab::verify {

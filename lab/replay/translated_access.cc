@@ -58,8 +58,7 @@ absl::StatusOr<translated_access> translated_access::read(const capture_folder& 
 }
 
 uint64_t translated_access::permissions(std::string_view function, dma_addr address) const {
-  constexpr uint64_t both =
-      vtd::second_level_entry::r.mask() | vtd::second_level_entry::w.mask();
+  constexpr uint64_t both = vtd::second_level_entry::r.mask() | vtd::second_level_entry::w.mask();
   const auto found = entries_.find({std::string(function), address.value() >> page_shift});
   return found == entries_.end() ? both : found->second & both;
 }

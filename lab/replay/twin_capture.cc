@@ -81,8 +81,8 @@ std::vector<std::string> neighbours(const std::string& path) {
   std::vector<std::string> found;
   std::error_code error;
   const fs::path parent = fs::absolute(path).lexically_normal().parent_path();
-  for (fs::directory_iterator entry(parent, error);
-       !error && entry != fs::directory_iterator(); entry.increment(error)) {
+  for (fs::directory_iterator entry(parent, error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
     if (entry->path().string().ends_with(with_calls)) found.push_back(entry->path().string());
   }
   std::sort(found.begin(), found.end());

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <array>
 
+#include "core/text_source.h"
 #include "lab/replay/api_calls.h"
 #include "lab/replay/call_note.h"
-#include "core/text_source.h"
 #include "lab/replay/capture_files.h"
 
 namespace iommulab::verify {

@@ -15,10 +15,10 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "core/types.h"
 #include "lab/replay/call_listing.h"
 #include "lab/replay/capture_folder.h"
 #include "lab/replay/driver_mappings.h"
-#include "core/types.h"
 
 namespace iommulab::verify {
 

@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "lab/replay/api_player.h"
 #include "core/iommu/iommu.h"
 #include "core/pci/registers.h"
+#include "lab/replay/api_player.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::verify {

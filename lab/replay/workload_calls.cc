@@ -114,8 +114,8 @@ absl::StatusOr<std::vector<api_call>> workload_calls::calls(const workload_phase
   return calls_in(*events, phase);
 }
 
-absl::StatusOr<std::vector<api_call>> workload_calls::calls_in(
-    absl::Span<const call_event> part, const workload_phase& phase) const {
+absl::StatusOr<std::vector<api_call>> workload_calls::calls_in(absl::Span<const call_event> part,
+                                                               const workload_phase& phase) const {
   absl::StatusOr<std::vector<api_call>> found =
       read_api_calls(part, source_->file_path(phase.graph));
   if (!found.ok() || own_) return found;

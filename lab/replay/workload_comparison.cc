@@ -124,8 +124,8 @@ class workload_comparison {
       results_.push_back(unaccounted("hotplug", last.unknown));
       return;
     }
-    results_.push_back(compare_lines("hotplug", steps_file, played_.hotplug->captured(),
-                                     played_.hotplug->ours()));
+    results_.push_back(
+        compare_lines("hotplug", steps_file, played_.hotplug->captured(), played_.hotplug->ours()));
     if (!folder_.has(lab_calls_file)) return;
     const auto events =
         absl::MakeConstSpan(run_.recorder.events())
@@ -154,9 +154,8 @@ std::vector<std::string> said_since_start_up(const capture_run& run) {
 }
 
 std::vector<class_result> compare_workload(const capture_folder& folder,
-                                           const workload_sides& sides,
-                                           const workload_calls& calls, const capture_run& run,
-                                           const played_workload& played) {
+                                           const workload_sides& sides, const workload_calls& calls,
+                                           const capture_run& run, const played_workload& played) {
   return workload_comparison(folder, sides, calls, run, played).compare();
 }
 

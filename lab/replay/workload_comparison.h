@@ -36,8 +36,7 @@ struct played_workload {
 std::vector<std::string> said_since_start_up(const capture_run& run);
 
 std::vector<class_result> compare_workload(const capture_folder& folder,
-                                           const workload_sides& sides,
-                                           const workload_calls& calls, const capture_run& run,
-                                           const played_workload& played);
+                                           const workload_sides& sides, const workload_calls& calls,
+                                           const capture_run& run, const played_workload& played);
 
 }  // namespace iommulab::verify

@@ -32,7 +32,8 @@
 namespace iommulab::verify {
 namespace {
 
-/// Marks of the recorder's own workloads: the disk was read, the network brought up, all taken back.
+/// Marks of the recorder's own workloads: the disk was read, the network brought up, all taken
+/// back.
 constexpr std::array<std::string_view, 3> recorder_marks = {"afterdisk", "afternet", "end"};
 
 /// How many unmaps waited when a tree began, if it shows that.
@@ -261,7 +262,8 @@ class workload_run {
   }
 
   absl::Status flush_unseen(const played_phase& p) {
-    if (!p.graph.empty() || !p.unknown.empty() || !steps_.empty() || !folder_.has(boot_tables_file)) {
+    if (!p.graph.empty() || !p.unknown.empty() || !steps_.empty() ||
+        !folder_.has(boot_tables_file)) {
       return absl::OkStatus();
     }
     auto mapped = functions_mapped_at_boot(folder_);
