@@ -45,6 +45,9 @@ int device_bind_driver(device& dev, std::string driver, absl::FunctionRef<int(de
     return ret;
   }
   dev.driver_remove = std::move(remove);
+  dev.bus->env.trace.tell([&] {
+    return events::device_change{events::device_action::bind, dev.name, dev.driver};
+  });
   dev.bus->notifier.call(bus_notify::bound_driver, dev);
   return 0;
 }
@@ -54,6 +57,9 @@ void device_release_driver(device& dev) {
   driver_sysfs_remove(dev);
   dev.bus->notifier.call(bus_notify::unbind_driver, dev);
   if (dev.driver_remove) dev.driver_remove(dev);
+  dev.bus->env.trace.tell([&] {
+    return events::device_change{events::device_action::unbind, dev.name, dev.driver};
+  });
   dev.driver.clear();
   dev.driver_remove = nullptr;
   dev.bus->notifier.call(bus_notify::unbound_driver, dev);

@@ -8,8 +8,9 @@
 #include <string>
 
 #include "core/clock.h"
-#include "core/iommu/table_observer.h"
+#include "core/listeners.h"
 #include "core/printk.h"
+#include "core/table_observer.h"
 #include "core/trace.h"
 
 namespace iommulab {
@@ -32,7 +33,7 @@ struct dac_policy {
 };
 
 struct environment {
-  environment() : log(clock, trace) {}
+  environment() : trace(&clock), log(clock, trace) {}
   environment(const environment&) = delete;
   environment& operator=(const environment&) = delete;
 
@@ -41,8 +42,8 @@ struct environment {
   printk_log log;
   system_state state = system_state::booting;
   dmi_strings dmi;
-  uint64_t max_pfn = 0;              ///< one past the last page of memory
-  table_observer* tables = nullptr;  ///< told of table writes; null for nobody
+  uint64_t max_pfn = 0;                   ///< one past the last page of memory
+  listener_list<table_observer*> tables;  ///< who is told of what is done to tables
   dac_policy dac;
 };
 

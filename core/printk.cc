@@ -15,13 +15,7 @@ void printk_log::print(log_level level, std::string_view text) {
     const size_t end = text.find('\n');
     std::string line(text.substr(0, end));
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-    if (trace_.on(trace_class::log)) {
-      trace_event event;
-      event.kind = trace_kind::log;
-      event.value = static_cast<uint64_t>(level);
-      event.text = line;
-      trace_.emit(std::move(event));
-    }
+    trace_.tell([&] { return events::log_text{static_cast<uint8_t>(level), line}; });
     const spin_guard guard(lock_);
     lines_.push_back({level, clock_.now_ns(), std::move(line)});
   }

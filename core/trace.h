@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// One event stream for everything that can be watched: function entries and exits, the notes
-// that a function prints about its arguments and results, register accesses, table writes,
-// descriptors, faults, I/O virtual address and page allocations, log lines.
+// One event stream for everything that can be watched: function entries and exits with arguments
+// and results, the lines that recorded kernels print, register accesses, table writes, descriptors,
+// faults, addresses, pages, domains, groups, devices, what happens inside units, log lines.
 //
-// A `tracer` hands each event to at most one sink. Off, a trace point costs one load and one
-// predictable branch; with IOMMULAB_NO_TRACE defined it costs nothing. Names are static strings:
-// the kernel's exact names, which C++ cannot always spell.
+// A `tracer` hands each event to every sink that subscribed to its class. Off, a trace point costs
+// one load and one predictable branch; with IOMMULAB_NO_TRACE defined it costs nothing.
 //
 // Threads: a tracer belongs to one thread while it is on.
 #pragma once
@@ -14,58 +13,16 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
+
+#include "core/listeners.h"
+#include "core/trace_event.h"
 
 namespace iommulab {
 
-enum class trace_class : uint32_t {
-  none = 0,
-  calls = 1u << 0,
-  regs = 1u << 1,
-  tables = 1u << 2,
-  queue = 1u << 3,
-  iova = 1u << 4,
-  pages = 1u << 5,
-  faults = 1u << 6,
-  log = 1u << 7,
-  all = 0xff,
-};
-
-constexpr trace_class operator|(trace_class a, trace_class b) {
-  return static_cast<trace_class>(static_cast<uint32_t>(a) | static_cast<uint32_t>(b));
-}
-constexpr bool overlaps(trace_class a, trace_class b) {
-  return (static_cast<uint32_t>(a) & static_cast<uint32_t>(b)) != 0;
-}
-
-enum class trace_kind : uint8_t {
-  call_enter,   ///< `name` entered; `text` is empty
-  call_exit,    ///< `name` left
-  note,         ///< `text`: what the innermost open function says of its arguments or result
-  reg_read,     ///< `unit`, `address` = register offset, `size` = bytes, `value` = what came back
-  reg_write,    ///< `unit`, `address` = register offset, `size` = bytes, `value`
-  table_write,  ///< `name` = "root" | "context" | "pte", `address` = physical, `value`, `value2`
-  descriptor,   ///< `unit`, `address` = queue index, `value` = low, `value2` = high; `text` decoded
-  fault,        ///< `unit`, `address` = faulting address, `value` = reason, `value2` = source id
-  interrupt,    ///< `unit`, `address` = message address, `value` = message data
-  iova,         ///< `name` = "alloc" | "free" | "reserve", `value` = low pfn, `value2` = high pfn
-  page,         ///< `name` = "alloc" | "free", `address` = physical, `value` = order
-  log,          ///< `text`: one log line without its time stamp
-  diagnosis,    ///< `name` = stable name of a broken rule, `text` the sentence
-};
-
-/// One event. Which fields mean something, `trace_kind` says.
-struct trace_event {
-  trace_kind kind = trace_kind::note;
-  uint8_t size = 0;
-  uint16_t depth = 0;  ///< open calls around the event
-  std::string_view name;
-  std::string_view unit;  ///< "dmar0", or empty
-  uint64_t address = 0;
-  uint64_t value = 0;
-  uint64_t value2 = 0;
-  std::string text;
-};
+class virtual_clock;
 
 class trace_sink {
  public:
@@ -84,16 +41,45 @@ class trace_recorder : public trace_sink {
   std::vector<trace_event> events_;
 };
 
+/// Who listens, and to what.
+struct trace_listener {
+  trace_sink* sink = nullptr;
+  trace_class classes = trace_class::none;
+};
+/// Ends when it is destroyed; outlives its tracer or not.
+using trace_subscription = listener_list<trace_listener>::subscription;
+
+/// Numbers for events. Systems that have a sink together draw from one.
+struct event_numbers {
+  uint64_t last = 0;
+};
+
 class tracer {
  public:
-  tracer() = default;
+  /// Without a clock every event has time 0.
+  explicit tracer(const virtual_clock* clock = nullptr);
   tracer(const tracer&) = delete;
   tracer& operator=(const tracer&) = delete;
 
-  /// Sends the events of `classes` to `sink` from now on; null switches tracing off.
-  void attach(trace_sink* sink, trace_class classes = trace_class::all);
+  /// Sends the events of `classes` to `sink`, which outlives the subscription.
+  [[nodiscard]] trace_subscription subscribe(trace_sink& sink,
+                                             trace_class classes = trace_class::all);
+  /// Nobody hears of anything any more, now and later: subscriptions end, call stacks too.
+  void mute();
+
+  /// What events say of their system; 0 unless told.
+  void set_system(uint16_t system) { system_ = system; }
+  /// Events get their numbers from `numbers`, which outlives the tracer. They count what was
+  /// emitted, so which number an event has depends on the classes that are listened to.
+  void number_by(event_numbers& numbers) { numbers_ = &numbers; }
+
   /// Keeps open_calls() up to date even when no sink wants calls.
   void keep_open_calls(bool keep);
+
+  /// `listener` is called, with the classes that are now wanted, whenever these change; once at
+  /// the start. For those who have a part to switch on.
+  using class_watch = listener_list<std::function<void(trace_class)>>::subscription;
+  [[nodiscard]] class_watch watch_classes(std::function<void(trace_class)> listener);
 
   [[nodiscard]] bool on(trace_class c) const {
 #ifdef IOMMULAB_NO_TRACE
@@ -104,7 +90,7 @@ class tracer {
 #endif
   }
 
-  /// Whether functions are to be told of: to the sink, or for open_calls() alone.
+  /// Whether functions are to be told of: to a sink, or for open_calls() alone.
   [[nodiscard]] bool follows_calls() const {
 #ifdef IOMMULAB_NO_TRACE
     return false;
@@ -113,12 +99,23 @@ class tracer {
 #endif
   }
 
-  // Call these only when on() the class, or follows_calls(): the arguments are what costs.
-  void enter(std::string_view name);
+  /// Emits what `make` returns, a struct of core/events.h; calls it only when a sink wants it.
+  template <typename Make>
+  void tell(Make make) {
+    if (on(std::invoke_result_t<Make>::of)) [[unlikely]]
+      emit(make());
+  }
+  /// For who knows that on(): gives the event number, time, system and depth, the one place for it.
+  void emit(trace_payload what);
+
+  /// Call it only when follows_calls(); arguments only when on(trace_class::calls).
+  void enter(std::string_view name, call_values arguments = {});
   void leave(std::string_view name);
-  /// An event other than a call; its depth is filled in.
-  void emit(trace_event event);
-  void note(std::string text);
+  /// The result of the innermost open function; call it only when on(trace_class::calls).
+  void set_result(call_values result);
+  /// A note that says what the innermost open function was given, and its result if it has one
+  /// already: "alloc_iova size=0x1 -> lo=0xfffff". `printed` is what the kernel calls itself there.
+  void note_call(std::string_view printed);
 
   /// Kernel names of the functions now open, outermost first (for findings' call stacks). Empty
   /// unless a sink takes calls or keep_open_calls() is on.
@@ -127,21 +124,39 @@ class tracer {
   }
 
  private:
-  trace_sink* sink_ = nullptr;
+  void listeners_changed();
+
+  const virtual_clock* clock_;
+  event_numbers own_numbers_;
+  event_numbers* numbers_ = &own_numbers_;
+  uint16_t system_ = 0;
   trace_class classes_ = trace_class::none;
   bool keep_open_calls_ = false;
   bool follows_calls_ = false;
+  bool muted_ = false;
   std::vector<std::string_view> open_;
+  /// What the open calls are given and return.
+  struct call_words {
+    call_values arguments;
+    call_values result;
+  };
+  std::vector<call_words> words_;
+  listener_list<trace_listener> listeners_;
+  listener_list<std::function<void(trace_class)>> class_watches_;
 };
 
 /// The scoped object of one ported function.
 class call_scope {
  public:
   call_scope(tracer& t, std::string_view kernel_name) {
-    if (!t.follows_calls()) return;
-    tracer_ = &t;
-    name_ = kernel_name;
-    t.enter(kernel_name);
+    if (t.follows_calls()) [[unlikely]]
+      open(t, kernel_name, {});
+  }
+  /// `arguments` returns call_values, and is called only when calls are followed.
+  template <typename Arguments>
+  call_scope(tracer& t, std::string_view kernel_name, Arguments arguments) {
+    if (t.follows_calls()) [[unlikely]]
+      open(t, kernel_name, t.on(trace_class::calls) ? arguments() : call_values());
   }
   ~call_scope() {
     if (tracer_ != nullptr) tracer_->leave(name_);
@@ -150,22 +165,42 @@ class call_scope {
   call_scope& operator=(const call_scope&) = delete;
 
  private:
+  void open(tracer& t, std::string_view name, call_values arguments) {
+    tracer_ = &t;
+    name_ = name;
+    t.enter(name, std::move(arguments));
+  }
+
   tracer* tracer_ = nullptr;
   std::string_view name_;
 };
 
-/// Opens the trace scope of a ported function, by the kernel's exact name.
-#define IOMMULAB_CALL(tracer_, kernel_name)                                               \
-  const ::iommulab::call_scope IOMMULAB_UNIQUE(iommulab_call_scope_, __LINE__)((tracer_), \
-                                                                               (kernel_name))
+/// Opens the trace scope of a ported function, by the kernel's exact name. Arguments may follow,
+/// each {"name", value}: IOMMULAB_CALL(trace, "alloc_iova", {"size", size}).
+#define IOMMULAB_CALL(tracer_, kernel_name, ...)                                \
+  const ::iommulab::call_scope IOMMULAB_UNIQUE(iommulab_call_scope_, __LINE__)( \
+      (tracer_), (kernel_name)__VA_OPT__(, IOMMULAB_VALUES(__VA_ARGS__)))
+#define IOMMULAB_VALUES(...) [&] { return ::iommulab::call_values{__VA_ARGS__}; }
 #define IOMMULAB_UNIQUE(prefix, line) IOMMULAB_PASTE(prefix, line)
 #define IOMMULAB_PASTE(a, b) a##b
 
-/// A note of the innermost open function; the text is formatted only when calls are traced.
-#define IOMMULAB_NOTE(tracer_, ...)                   \
-  do {                                                \
-    if ((tracer_).on(::iommulab::trace_class::calls)) \
-      (tracer_).note(absl::StrFormat(__VA_ARGS__));   \
+/// The result of the innermost open function: IOMMULAB_RESULT(trace, {"lo", lo}, {"hi", hi}).
+#define IOMMULAB_RESULT(tracer_, ...)                             \
+  do {                                                            \
+    if ((tracer_).on(::iommulab::trace_class::calls))             \
+      (tracer_).set_result(::iommulab::call_values{__VA_ARGS__}); \
   } while (false)
+
+/// Here recorded kernels print a line with the call's arguments, and with its result if it has one
+/// already; `printed_name` is how the line begins.
+#define IOMMULAB_NOTE_CALL(tracer_, printed_name)                                        \
+  do {                                                                                   \
+    if ((tracer_).on(::iommulab::trace_class::calls)) (tracer_).note_call(printed_name); \
+  } while (false)
+
+/// Any other line that recorded kernels print in this place; the text is formatted only when calls
+/// are traced. The includer brings absl/strings/str_format.h.
+#define IOMMULAB_NOTE(tracer_, ...) \
+  (tracer_).tell([&] { return ::iommulab::events::note{absl::StrFormat(__VA_ARGS__)}; })
 
 }  // namespace iommulab

@@ -10,14 +10,8 @@
 namespace iommulab {
 namespace {
 
-void trace_range(tracer& trace, std::string_view name, uint64_t lo, uint64_t hi) {
-  if (!trace.on(trace_class::iova)) return;
-  trace_event event;
-  event.kind = trace_kind::iova;
-  event.name = name;
-  event.value = lo;
-  event.value2 = hi;
-  trace.emit(std::move(event));
+void trace_range(tracer& trace, events::range_action action, uint64_t lo, uint64_t hi) {
+  trace.tell([&] { return events::iova_range{action, lo, hi}; });
 }
 
 // The environment of the shared parts (iova/linux/searched_tree.h): nodes from the slab cache, and
@@ -46,9 +40,9 @@ bool alloc_and_insert_iova_range(iova_domain& iovad, uint64_t size, uint64_t lim
 
 void init_iova_domain(iova_domain& iovad, uint64_t granule, uint64_t start_pfn,
                       uint64_t pfn_32bit) {
-  IOMMULAB_CALL(iovad.cache.trace, "init_iova_domain");
-  IOMMULAB_NOTE(iovad.cache.trace, "init_iova_domain granule=0x%x start_pfn=0x%x pfn_32bit=0x%x",
-                granule, start_pfn, pfn_32bit);
+  IOMMULAB_CALL(iovad.cache.trace, "init_iova_domain", {"granule", granule},
+                {"start_pfn", start_pfn}, {"pfn_32bit", pfn_32bit});
+  IOMMULAB_NOTE_CALL(iovad.cache.trace, "init_iova_domain");
   assert(granule <= page_size && std::has_single_bit(granule));
   const spin_guard guard(iovad.iova_rbtree_lock);
   assert(iovad.ranges.tree.empty());
@@ -58,30 +52,31 @@ void init_iova_domain(iova_domain& iovad, uint64_t granule, uint64_t start_pfn,
 
 iova* alloc_iova(iova_domain& iovad, uint64_t size, uint64_t limit_pfn, bool size_aligned) {
   tracer& trace = iovad.cache.trace;
-  IOMMULAB_CALL(trace, "alloc_iova");
+  IOMMULAB_CALL(trace, "alloc_iova", {"size", size}, {"limit_pfn", limit_pfn},
+                {"aligned", size_aligned});
   iova* range = alloc_iova_mem(iovad.cache);
   if (range == nullptr) return nullptr;
   if (!alloc_and_insert_iova_range(iovad, size, limit_pfn, *range, size_aligned)) {
     free_iova_mem(iovad.cache, range);
     return nullptr;
   }
-  IOMMULAB_NOTE(trace, "alloc_iova size=0x%x limit_pfn=0x%x aligned=%d -> lo=0x%x hi=0x%x", size,
-                limit_pfn, size_aligned, range->pfn_lo, range->pfn_hi);
-  trace_range(trace, "alloc", range->pfn_lo, range->pfn_hi);
+  IOMMULAB_RESULT(trace, {"lo", range->pfn_lo}, {"hi", range->pfn_hi});
+  IOMMULAB_NOTE_CALL(trace, "alloc_iova");
+  trace_range(trace, events::range_action::alloc, range->pfn_lo, range->pfn_hi);
   return range;
 }
 
 iova* find_iova(iova_domain& iovad, uint64_t frame) {
-  IOMMULAB_CALL(iovad.cache.trace, "find_iova");
+  IOMMULAB_CALL(iovad.cache.trace, "find_iova", {"pfn", frame});
   const spin_guard guard(iovad.iova_rbtree_lock);
   return iovad.ranges.tree.find(frame);
 }
 
 void free_iova(iova_domain& iovad, iova* range) {
   tracer& trace = iovad.cache.trace;
-  IOMMULAB_CALL(trace, "__free_iova");
-  IOMMULAB_NOTE(trace, "free_iova lo=0x%x hi=0x%x", range->pfn_lo, range->pfn_hi);
-  trace_range(trace, "free", range->pfn_lo, range->pfn_hi);
+  IOMMULAB_CALL(trace, "__free_iova", {"lo", range->pfn_lo}, {"hi", range->pfn_hi});
+  IOMMULAB_NOTE_CALL(trace, "free_iova");
+  trace_range(trace, events::range_action::free, range->pfn_lo, range->pfn_hi);
   {
     traced_environment env{iovad.cache};
     const spin_guard guard(iovad.iova_rbtree_lock);
@@ -91,16 +86,16 @@ void free_iova(iova_domain& iovad, iova* range) {
 }
 
 void free_iova(iova_domain& iovad, uint64_t frame) {
-  IOMMULAB_CALL(iovad.cache.trace, "free_iova");
+  IOMMULAB_CALL(iovad.cache.trace, "free_iova", {"pfn", frame});
   iova* range = find_iova(iovad, frame);
   if (range != nullptr) free_iova(iovad, range);
 }
 
 iova* reserve_iova(iova_domain& iovad, uint64_t pfn_lo, uint64_t pfn_hi) {
   tracer& trace = iovad.cache.trace;
-  IOMMULAB_CALL(trace, "reserve_iova");
-  IOMMULAB_NOTE(trace, "reserve_iova lo=0x%x hi=0x%x", pfn_lo, pfn_hi);
-  trace_range(trace, "reserve", pfn_lo, pfn_hi);
+  IOMMULAB_CALL(trace, "reserve_iova", {"lo", pfn_lo}, {"hi", pfn_hi});
+  IOMMULAB_NOTE_CALL(trace, "reserve_iova");
+  trace_range(trace, events::range_action::reserve, pfn_lo, pfn_hi);
   traced_environment env{iovad.cache};
   const spin_guard guard(iovad.iova_rbtree_lock);
   return iovad.ranges.reserve(env, pfn_lo, pfn_hi);

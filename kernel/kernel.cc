@@ -8,10 +8,10 @@
 #include "core/panic.h"
 #include "kernel/catalogue.h"
 #include "kernel/profile/firmware.h"
-#include "platform/machine/unit_scopes.h"
 #include "platform/firmware/acpi_layout.h"
 #include "platform/firmware/byte_cursor.h"
 #include "platform/firmware/dmar_layout.h"
+#include "platform/machine/unit_scopes.h"
 
 namespace iommulab {
 namespace {
@@ -51,8 +51,13 @@ kernel::kernel(machine_config config, kernel_options options)
 }
 
 kernel::~kernel() {
-  env_.trace.attach(nullptr);
-  env_.tables = nullptr;
+  mute();
+}
+
+void kernel::mute() {
+  env_.trace.mute();
+  env_.tables.end_all();
+  for (const auto& unit : units_) unit->end_observations();
 }
 
 absl::StatusOr<std::unique_ptr<kernel>> kernel::create(const machine_config& config,
@@ -67,7 +72,6 @@ absl::Status kernel::build() {
   for (const auto& [first, end] : memory_pfn_ranges(config_)) {
     env_.max_pfn = std::max(env_.max_pfn, end);
   }
-  env_.trace.attach(options_.sink, options_.classes);
   auto memory = physical_memory::create(config_.memory);
   if (!memory.ok()) return memory.status();
   memory_ = std::move(*memory);
@@ -77,7 +81,7 @@ absl::Status kernel::build() {
 
   if (options_.sanitize) {
     sanitizer_ = std::make_unique<vtd_sanitizer>(*memory_, env_.clock, env_.trace);
-    env_.tables = sanitizer_.get();
+    sanitizer_subscription_ = env_.tables.add(sanitizer_.get());
   }
   for (const remapping_unit_config& unit : config_.units) {
     vtd_config cfg = unit_config(config_, units_.size());
@@ -95,6 +99,7 @@ absl::Status kernel::build() {
   auto pci_hardware = pci_machine::create(config_.pci_roots, config_.pci_functions);
   if (!pci_hardware.ok()) return pci_hardware.status();
   pci_hardware_ = std::move(*pci_hardware);
+  pci_hardware_->tell_changes_to(env_.trace);
   if (absl::Status status = build_devices(); !status.ok()) return status;
   iommu_ = std::make_unique<iommu_core>(env_, sysfs_);
   pci_bus_ = std::make_unique<bus_type>(env_, sysfs_, *iommu_, "pci");

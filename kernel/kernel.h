@@ -56,11 +56,8 @@ struct kernel_options {
   /// Which kernel; null for the default one (kernel/catalogue.h).
   const kernel_profile* profile = nullptr;
   std::string command_line;
-  /// Who sees the events, from the first phase on; null for nobody.
-  trace_sink* sink = nullptr;
-  trace_class classes = trace_class::all;
   /// Page addresses to hand out, in order; empty for the allocator's own choice.
-  std::vector<phys_addr> recorded_pages;
+  std::vector<phys_addr> recorded_pages{};
   /// Check the driver's dealings with the units (platform/vtd/sanitizer), from the first phase on.
   bool sanitize = false;
 };
@@ -109,6 +106,10 @@ class kernel {
   std::vector<std::unique_ptr<vtd_unit>>& units() { return units_; }
   /// Null unless asked for.
   [[nodiscard]] const vtd_sanitizer* sanitizer() const { return sanitizer_.get(); }
+  vtd_sanitizer* sanitizer() { return sanitizer_.get(); }
+  /// Takes away whoever listens to the system: sinks, observers of tables and units. Sinks cannot
+  /// subscribe again.
+  void mute();
 
  private:
   kernel(machine_config config, kernel_options options);
@@ -132,6 +133,7 @@ class kernel {
   std::unique_ptr<page_allocator> pages_;
   std::unique_ptr<iommulab::dma_pools> dma_pools_;
   std::unique_ptr<vtd_sanitizer> sanitizer_;
+  listener_list<table_observer*>::subscription sanitizer_subscription_;
   std::vector<std::unique_ptr<vtd_unit>> units_;
   std::unique_ptr<pci_machine> pci_hardware_;
   std::unique_ptr<dma_bus> dma_hardware_;

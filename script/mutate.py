@@ -3,9 +3,7 @@
 import argparse
 import collections
 import filecmp
-import functools
 import os
-import pathlib
 import random
 import re
 import resource
@@ -14,103 +12,15 @@ import subprocess
 import sys
 import time
 
-SOURCE = pathlib.Path.cwd()
+from mutations import SOURCE, candidates, source, text_of
+
 TREE = SOURCE / "build" / "mutate"
 BUILD = TREE / "build" / "dev"
-# Ported code and the unit. Names and sentences of diagnoses are no behaviour.
-ROOMS = ("core/pci/", "core/iommu/", "core/dma/", "core/irq/", "intel/", "dma/", "platform/vtd/",
-         "platform/dma/")
-LEFT_OUT = re.compile(r"(diagnosis|kdump_names)\.cc$")
-# Statements whose text, not whose effect, is at stake.
-TEXT_CALLS = re.compile(
-    r"\b(assert|static_assert|bug_on|IOMMULAB_\w+|pr\.\w+|log\.\w+|dmar_report|StrFormat|StrCat|"
-    r"StrAppend|StrAppendFormat|print|dev_\w+|add_finding|tell|emit|note)\(")
-
-BINARY = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||",
-          "||": "&&", "&": "|", "|": "&", "<<": ">>", ">>": "<<", "+": "-", "-": "+", "+=": "-=",
-          "-=": "+=", "|=": "&=", "&=": "|="}
 MEMORY_LIMIT = 4 << 30  # of a test program that a change makes run away
-
-Change = collections.namedtuple("Change", "kind file start end new")
-
-
-@functools.cache
-def source(file):
-    return (SOURCE / file).read_text()
+MOST_OBJECTS = 3  # what more include is a matter of hours
 
 
-# --- What can be changed --------------------------------------------------------------------------
-
-def blanked(text, start, end):
-    return text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
-
-
-def closing(text, at):
-    """The place of the parenthesis that closes the one at `at`."""
-    depth = 0
-    for i in range(at, len(text)):
-        depth += {"(": 1, ")": -1}.get(text[i], 0)
-        if depth == 0:
-            return i
-    return len(text) - 1
-
-
-def code_only(text):
-    """The text with comments, literals, preprocessor lines and text calls turned into spaces."""
-    noise = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])\'|^\s*#[^\n]*',
-                       re.S | re.M)
-    for match in list(noise.finditer(text)):
-        text = blanked(text, *match.span())
-    for match in list(TEXT_CALLS.finditer(text)):
-        text = blanked(text, match.start(), closing(text, match.end() - 1) + 1)
-    return text
-
-
-def changes_of(file):
-    code = code_only(source(file))
-
-    def simple(kind, pattern, new):
-        for match in re.finditer(pattern, code, re.M):
-            replacement = new(match.group(1))
-            if replacement is not None:
-                yield Change(kind, file, *match.span(1), replacement)
-
-    operators = "|".join(re.escape(op) for op in sorted(BINARY, key=len, reverse=True))
-    yield from simple("operator", rf"(?<= )({operators})(?= )", BINARY.get)
-    yield from simple("jump", r"\b(continue)\s*;", lambda _: "break")
-    yield from simple("value", r"\b(true|false)\b",
-                      lambda word: "false" if word == "true" else "true")
-    yield from simple("constant", r"(?<![\w.])(0x[0-9a-f]+|\d+)(?![\w.'])",
-                      lambda number: str(int(number, 0) + 1))
-    yield from simple("result", r"\breturn (0|-E\w+|ret);", lambda v: "1" if v == "0" else "0")
-    yield from simple("negation", r"[( ](!)(?=[\w(])", lambda _: "")
-    yield from simple("call", r"^ +((?!return|if|for|while|switch|throw|delete|case|using)"
-                              r"[\w.:>*\[\]-]+\([^\n]*\);)$", lambda _: ";")
-    for match in re.finditer(r"\b(?:if|while) (\()", code):
-        end = closing(code, match.start(1))
-        condition = code[match.end(1):end]
-        if ";" not in condition and " = " not in condition:
-            yield Change("condition", file, match.end(1), end, f"!({source(file)[match.end(1):end]})")
-
-
-def line_of(change):
-    return source(change.file).count("\n", 0, change.start) + 1
-
-
-def candidates(prefix):
-    """Changes by kind, in an order that depends on the tree alone."""
-    kinds = collections.defaultdict(list)
-    for file in tracked_files():
-        if not (file.endswith(".cc") and file.startswith(ROOMS)) or LEFT_OUT.search(file):
-            continue
-        for change in changes_of(file):
-            place = f"{file}:{line_of(change)}"
-            if file.startswith(prefix) or place == prefix:
-                kinds[change.kind].append(change)
-    return [kinds[kind] for kind in sorted(kinds)]
-
-
-# --- The copy, and building in it -------------------------------------------------------------------
+# --- The copy, and building in it -----------------------------------------------------------------
 
 def tracked_files():
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], check=True,
@@ -127,11 +37,12 @@ def copy_tree():
         if not to.exists() or not filecmp.cmp(SOURCE / file, to, shallow=False):
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(SOURCE / file, to)
+    link = TREE / golden.rstrip("/")
     for folder in {file.split("/")[0] for file in wanted if "/" in file}:
         for old in (TREE / folder).rglob("*"):
-            if old.is_file() and str(old.relative_to(TREE)) not in wanted and "golden" not in old.parts:
+            known = str(old.relative_to(TREE)) in wanted or link in old.parents
+            if old.is_file() and not known:
                 old.unlink()
-    link = TREE / golden.rstrip("/")
     if not link.exists():
         link.symlink_to(SOURCE / golden)
 
@@ -151,15 +62,20 @@ def ninja(*arguments):
                           check=True).stdout
 
 
+def objects_of(rooms):
+    targets = [line.split(":")[0] for line in ninja("-t", "targets", "all").split("\n")]
+    return [t for t in targets if t.endswith(".o") and t.split("/")[0] in rooms]
+
+
 def objects_by_file():
-    """Which objects each file of ours is compiled into; several files may share one."""
+    """Which objects, tests' apart, each file is compiled into; several files may share one."""
     objects, current = collections.defaultdict(list), ""
     for line in ninja("-t", "deps").split("\n"):
         if line and not line.startswith(" "):
             current = line.split(":")[0]
         elif line.strip():
             path = os.path.normpath(os.path.join(BUILD, line.strip()))
-            if path.startswith(f"{TREE}/") and path.endswith(".cc"):
+            if path.startswith(f"{TREE}/") and not current.startswith("tests/"):
                 objects[os.path.relpath(path, TREE)].append(current)
     return objects
 
@@ -167,9 +83,9 @@ def objects_by_file():
 def test_programs():
     """Each with the objects that go into it."""
     rule = re.compile(r"^(tests/\S+): CXX_EXECUTABLE_LINKER")
-    programs = [match.group(1) for match in map(rule.match, ninja("-t", "targets", "all").split("\n"))
-                if match]
-    return {program: set(ninja("-t", "inputs", program).split("\n")) for program in programs}
+    matches = map(rule.match, ninja("-t", "targets", "all").split("\n"))
+    return {match.group(1): set(ninja("-t", "inputs", match.group(1)).split("\n"))
+            for match in matches if match}
 
 
 def code_of(object_file):
@@ -187,8 +103,7 @@ def limit_memory():
 
 def failing_test(program, seconds):
     """The name of the first test that fails; None when all pass."""
-    corpus = SOURCE.parent / "shared" / "corpus"
-    environment = {**os.environ, "IOMMULAB_CORPUS": str(corpus)}
+    environment = {"IOMMULAB_CORPUS": str(SOURCE.parent / "shared/corpus"), **os.environ}
     try:
         run = subprocess.run([BUILD / program, "--gtest_fail_fast", "--gtest_brief=1"], cwd=BUILD,
                              capture_output=True, text=True, errors="replace", timeout=seconds,
@@ -265,27 +180,21 @@ class Judge:
             sys.exit(f"script/mutate: {program} fails without any change: {failed}")
 
 
-def text_of(change):
-    text = source(change.file)
-    line = text[text.rfind("\n", 0, change.start) + 1:text.find("\n", change.start)].strip()
-    old = re.sub(r"\s+", " ", text[change.start:change.end])
-    new = re.sub(r"\s+", " ", change.new)
-    return f"{change.file}:{line_of(change)}  {old}  ->  {new}    in: {line}"
-
-
 def main():
     parser = argparse.ArgumentParser(prog="script/mutate", add_help=False)
     parser.add_argument("count", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--at", default="")
     arguments = parser.parse_args()
-    left = candidates(arguments.at)
+    left = candidates(tracked_files(), arguments.at)
     if not left:
         sys.exit(f"script/mutate: nothing to change at {arguments.at}")
 
     copy_tree()
     print("building the copy", flush=True)
-    if shell("configure dev -DIOMMULAB_TESTS=ON").returncode != 0 or not build("iommulab"):
+    rooms = {change.file.split("/")[0] for kind in left for change in kind}
+    if (shell("configure dev -DIOMMULAB_TESTS=ON").returncode != 0
+            or not build(*objects_of(rooms))):
         sys.exit("script/mutate: the copy does not build")
     judge = Judge()
 
@@ -294,6 +203,8 @@ def main():
     while count["noticed"] + count["unnoticed"] < arguments.count and any(left):
         kind = chance.choice([kind for kind in left if kind])
         change = kind.pop(chance.randrange(len(kind)))
+        if not 0 < len(judge.objects[change.file]) <= MOST_OBJECTS:
+            continue
         verdict = judge.verdict(change)
         outcome = {"broken": "broken", "equal": "equal", None: "unnoticed"}.get(verdict, "noticed")
         count[outcome] += 1

@@ -142,9 +142,11 @@ void add_boot_command(CLI::App& app, int& exit_status) {
       ->type_name("TEXT")
       ->expected(1)
       ->take_all();
-  command->add_flag("--trace{calls}", a->trace,
-                    "Show events in their order, --trace=CLASS,...: calls (alone the default), "
-                    "regs, tables, queue, iova, pages, faults, log, all");
+  command->add_flag(
+      "--trace{calls}", a->trace,
+      "Show events in their order, --trace=CLASS,...: calls (alone the default), "
+      "regs, tables, queue, iova, pages, faults, log, domains, devices, unit, answers, "
+      "all");
   command->add_option("--until", a->until, "Stop behind the first return of this kernel function")
       ->check(not_empty)
       ->type_name("FUNCTION");

@@ -32,8 +32,8 @@ lines log_of(const boot_run& run) {
 lines accesses_of(const boot_run& run) {
   lines result;
   event_words words(run.system->units());
-  for (const timed_event& e : run.sink.events()) {
-    if (class_of(e.event.kind) == trace_class::regs) result.push_back(words.describe(e.event));
+  for (const trace_event& e : run.sink.events()) {
+    if (e.access() != nullptr) result.push_back(words.describe(e));
   }
   return result;
 }

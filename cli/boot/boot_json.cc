@@ -38,38 +38,6 @@ std::string_view name_of(log_level level) {
   return "";
 }
 
-std::string_view name_of(trace_kind kind) {
-  switch (kind) {
-    case trace_kind::call_enter:
-      return "call_enter";
-    case trace_kind::call_exit:
-      return "call_exit";
-    case trace_kind::note:
-      return "note";
-    case trace_kind::reg_read:
-      return "reg_read";
-    case trace_kind::reg_write:
-      return "reg_write";
-    case trace_kind::table_write:
-      return "table_write";
-    case trace_kind::descriptor:
-      return "descriptor";
-    case trace_kind::fault:
-      return "fault";
-    case trace_kind::interrupt:
-      return "interrupt";
-    case trace_kind::iova:
-      return "iova";
-    case trace_kind::page:
-      return "page";
-    case trace_kind::log:
-      return "log";
-    case trace_kind::diagnosis:
-      return "diagnosis";
-  }
-  return "";
-}
-
 json outcome_json(const boot_report& report) {
   json outcome = {{"ending", report.ending}};
   if (!report.panic.empty()) outcome["panic"] = report.panic;
@@ -102,27 +70,147 @@ json unit_json(const unit_state& unit) {
           {"registers", std::move(registers)}};
 }
 
-json event_json(const timed_event& e, event_words& words) {
-  const trace_event& event = e.event;
-  json j = {{"kind", name_of(event.kind)}, {"time_ns", e.time_ns}, {"depth", event.depth}};
-  if (!event.name.empty()) j["name"] = event.name;
-  if (!event.unit.empty()) j["unit"] = event.unit;
-  switch (event.kind) {
-    case trace_kind::call_enter:
-    case trace_kind::call_exit:
-    case trace_kind::note:
-      break;
-    case trace_kind::log:
-      j["level"] = name_of(static_cast<log_level>(event.value));
-      break;
-    default:
-      j["address"] = hex(event.address);
-      if (event.size != 0) j["size"] = event.size;
-      j["value"] = hex(event.value);
-      j["value2"] = hex(event.value2);
-      j["meaning"] = words.describe(event);
+json values_json(const call_values& values) {
+  json list = json::array();
+  for (const call_value& v : values) {
+    json value = std::visit([](const auto& x) { return json(x); }, v.value);
+    if (const auto* bits = std::get_if<uint64_t>(&v.value)) value = hex(*bits);
+    list.push_back({{"name", v.name}, {"value", std::move(value)}});
   }
-  if (!event.text.empty()) j["text"] = event.text;
+  return list;
+}
+
+// --- what an event of each kind has ---
+
+void add_fields(json& j, const events::call_enter& e) {
+  j["name"] = e.name;
+  if (!e.arguments.empty()) j["arguments"] = values_json(e.arguments);
+}
+void add_fields(json& j, const events::call_exit& e) {
+  j["name"] = e.name;
+  if (!e.result.empty()) j["result"] = values_json(e.result);
+}
+void add_fields(json& j, const events::note& e) {
+  j["text"] = e.text;
+}
+void add_fields(json& j, const events::reg_access& e) {
+  j["unit"] = e.unit;
+  j["address"] = hex(e.offset);
+  j["size"] = e.size;
+  j["value"] = hex(e.value);
+}
+void add_fields(json& j, const events::table_write& e) {
+  j["name"] = e.table;
+  j["address"] = hex(e.address);
+  j["value"] = hex(e.lo);
+  j["value2"] = hex(e.hi);
+  j["before"] = hex(e.lo_before);
+  j["before2"] = hex(e.hi_before);
+}
+void add_fields(json& j, const events::descriptor& e) {
+  j["unit"] = e.unit;
+  j["address"] = hex(e.index);
+  j["value"] = hex(e.low);
+  j["value2"] = hex(e.high);
+  j["text"] = e.text;
+}
+void add_fields(json& j, const events::fault& e) {
+  j["name"] = e.reason;
+  j["unit"] = e.unit;
+  j["address"] = hex(e.address);
+  j["value"] = hex(e.code);
+  j["value2"] = hex(e.source);
+  j["text"] = e.text;
+}
+void add_fields(json& j, const events::interrupt& e) {
+  j["unit"] = e.unit;
+  j["address"] = hex(e.address);
+  j["value"] = hex(e.data);
+}
+void add_fields(json& j, const events::iova_range& e) {
+  j["name"] = name(e.action);
+  j["value"] = hex(e.low_pfn);
+  j["value2"] = hex(e.high_pfn);
+}
+void add_fields(json& j, const events::page& e) {
+  j["name"] = name(e.action);
+  j["address"] = hex(e.address);
+  j["value"] = hex(e.order);
+}
+void add_fields(json& j, const events::log_text& e) {
+  j["level"] = name_of(static_cast<log_level>(e.level));
+  j["text"] = e.text;
+}
+void add_fields(json& j, const events::diagnosis& e) {
+  j["name"] = e.name;
+  if (!e.unit.empty()) j["unit"] = e.unit;
+  j["address"] = hex(e.address);
+  j["value"] = hex(e.value);
+  j["text"] = e.text;
+}
+void add_fields(json& j, const events::domain_change& e) {
+  j["name"] = name(e.action);
+  j["table"] = hex(e.table);
+  if (e.unit.empty()) return;
+  j["unit"] = e.unit;
+  j["domain"] = e.id;
+  j["source"] = to_short_string(source_id::from_requester_id(0, e.source));
+  if (!e.device.empty()) j["device"] = e.device;
+}
+void add_fields(json& j, const events::group_change& e) {
+  j["name"] = name(e.action);
+  j["group"] = e.group;
+  if (!e.device.empty()) j["device"] = e.device;
+}
+void add_fields(json& j, const events::device_change& e) {
+  j["name"] = name(e.action);
+  j["device"] = e.device;
+  if (!e.driver.empty()) j["driver"] = e.driver;
+}
+void add_fields(json& j, const events::config_change& e) {
+  j["device"] = e.device;
+  j["address"] = hex(e.offset);
+  j["before"] = hex(e.before);
+  j["value"] = hex(e.after);
+}
+void add_fields(json& j, const events::reg_change& e) {
+  j["name"] = e.name;
+  j["unit"] = e.unit;
+  j["address"] = hex(e.offset);
+  j["before"] = hex(e.before);
+  j["value"] = hex(e.after);
+}
+void add_fields(json& j, const events::latch& e) {
+  j["name"] = e.what;
+  j["unit"] = e.unit;
+  j["value"] = hex(e.value);
+}
+void add_fields(json& j, const events::cache_change& e) {
+  j["name"] = name(e.action);
+  j["unit"] = e.unit;
+  j["cache"] = e.cache;
+  j["domain"] = e.domain;
+  j["address"] = hex(e.address);
+  j["text"] = e.text;
+}
+void add_fields(json& j, const events::answer& e) {
+  j["unit"] = e.unit;
+  j["from"] = e.from;
+  j["source"] = to_short_string(source_id::from_requester_id(0, e.source));
+  j["address"] = hex(e.address);
+  j["target"] = hex(e.target);
+  j["text"] = e.text;
+}
+
+json event_json(const trace_event& event, event_words& words) {
+  json j = {{"kind", name(event.kind())},
+            {"seq", event.seq},
+            {"time_ns", event.time_ns},
+            {"depth", event.depth}};
+  std::visit([&j](const auto& e) { add_fields(j, e); }, event.what);
+  const bool speaks_for_itself =
+      overlaps(class_of(event.kind()), trace_class::calls | trace_class::log);
+  if (!speaks_for_itself) j["meaning"] = words.describe(event);
   return j;
 }
 
@@ -191,10 +279,10 @@ std::string boot_to_json(boot_run& run, const boot_report& report, bool traced) 
     result["sanitizer"] = sanitizer_json(*sanitizer);
   }
   if (traced) {
-    json events = json::array();
+    json list = json::array();
     event_words words(run.system->units());
-    for (const timed_event& event : run.sink.events()) events.push_back(event_json(event, words));
-    result["events"] = std::move(events);
+    for (const trace_event& event : run.sink.events()) list.push_back(event_json(event, words));
+    result["events"] = std::move(list);
   }
   constexpr int indent = 2;
   // What a capture's text holds need not be UTF-8; one odd byte is no reason for no document.

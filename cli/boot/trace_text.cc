@@ -6,34 +6,34 @@
 namespace iommulab {
 namespace {
 
-std::string log_text(const timed_event& e) {
-  const auto level = static_cast<log_level>(e.event.value);
-  if (level == log_level::debug) return "/* pr_debug: " + e.event.text + " */";
-  return to_string(log_line{level, e.time_ns, e.event.text});
+std::string log_text(const trace_event& event, const events::log_text& line) {
+  const auto level = static_cast<log_level>(line.level);
+  if (level == log_level::debug) return "/* pr_debug: " + line.text + " */";
+  return to_string(log_line{level, event.time_ns, line.text});
 }
 
 }  // namespace
 
-std::vector<std::string> trace_lines(const std::vector<timed_event>& events, event_words& words) {
+std::vector<std::string> trace_lines(const std::vector<trace_event>& list, event_words& words) {
   constexpr size_t step = 2;
   std::vector<std::string> lines;
   size_t depth = 0;  // of the calls that are shown, not of those that ran
-  for (size_t i = 0; i < events.size(); ++i) {
-    const trace_event& event = events[i].event;
-    if (event.kind == trace_kind::call_exit) {
+  for (size_t i = 0; i < list.size(); ++i) {
+    const trace_event& event = list[i];
+    if (event.kind() == trace_kind::call_exit) {
       if (depth == 0) continue;
       --depth;
       lines.push_back(std::string(depth * step, ' ') + "}");
       continue;
     }
     const std::string indent(depth * step, ' ');
-    if (event.kind != trace_kind::call_enter) {
-      lines.push_back(
-          indent + (event.kind == trace_kind::log ? log_text(events[i]) : words.describe(event)));
+    if (event.kind() != trace_kind::call_enter) {
+      const auto* line = event.as<events::log_text>();
+      lines.push_back(indent + (line != nullptr ? log_text(event, *line) : words.describe(event)));
       continue;
     }
-    const bool leaf = i + 1 < events.size() && events[i + 1].event.kind == trace_kind::call_exit;
-    lines.push_back(indent + std::string(event.name) + (leaf ? "();" : "() {"));
+    const bool leaf = i + 1 < list.size() && list[i + 1].kind() == trace_kind::call_exit;
+    lines.push_back(indent + std::string(event.function()) + (leaf ? "();" : "() {"));
     if (leaf) {
       ++i;
     } else {

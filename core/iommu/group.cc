@@ -42,19 +42,22 @@ iommu_group* iommu_core::group_alloc() {
   group->core = this;
   group->sysfs_path = absl::StrCat(groups_directory, "/", id);
   if (!sysfs_.create_directory(absl::StrCat(group->sysfs_path, "/devices")).ok()) return nullptr;
+  env_.trace.tell([&] { return events::group_change{events::group_action::create, id}; });
+  IOMMULAB_RESULT(env_.trace, {"group", id});
   groups_.push_back(std::move(group));
   return groups_.back().get();
 }
 
 void iommu_core::release(iommu_group& group) {
   IOMMULAB_CALL(env_.trace, "iommu_group_release");
+  env_.trace.tell([&] { return events::group_change{events::group_action::free, group.id}; });
   sysfs_.remove(group.sysfs_path).IgnoreError();
   if (group.default_domain != nullptr) group.default_domain->free();
   std::erase_if(groups_, [&group](const auto& g) { return g.get() == &group; });
 }
 
 iommu_group* iommu_group_get(device& dev) {
-  IOMMULAB_CALL(dev.bus->env.trace, "iommu_group_get");
+  IOMMULAB_CALL(dev.bus->env.trace, "iommu_group_get", {"device", dev.name});
   if (dev.group != nullptr) ++dev.group->references;
   return dev.group;
 }

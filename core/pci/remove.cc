@@ -53,6 +53,9 @@ void pci_core::remove_device(pci_dev& pdev) {
   device& dev = pdev.dev;
   bus_.notifier.call(bus_notify::del_device, dev);
   std::erase(bus_.devices, &dev);
+  bus_.env.trace.tell([&] {
+    return events::device_change{events::device_action::remove, dev.name};
+  });
   bus_.sysfs.remove(absl::StrCat("bus/", bus_.name, "/devices/", dev.name)).IgnoreError();
   bus_.notifier.call(bus_notify::removed_device, dev);
   bus_.sysfs.remove(dev.sysfs_path).IgnoreError();

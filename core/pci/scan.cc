@@ -328,6 +328,7 @@ void pci_core::device_add(pci_dev& pdev) {
   sysfs.create_link(absl::StrCat(dev.sysfs_path, "/subsystem"), absl::StrCat("bus/", bus_.name))
       .IgnoreError();
   bus_.devices.push_back(&dev);
+  bus_.env.trace.tell([&] { return events::device_change{events::device_action::add, dev.name}; });
   bus_.notifier.call(bus_notify::add_device, dev);
 }
 

@@ -191,14 +191,14 @@ std::string divergence_table() {
 }
 
 void report(environment& env, divergence id, std::string detail) {
-  if (!env.trace.on(trace_class::faults)) return;
-  const divergence_entry& d = about(id);
-  trace_event event;
-  event.kind = trace_kind::diagnosis;
-  event.name = d.name;
-  event.text = absl::StrFormat("%s: Linux 4.4 %s; here: %s", d.where, d.kernel, d.here);
-  if (!detail.empty()) absl::StrAppendFormat(&event.text, " (%s)", detail);
-  env.trace.emit(std::move(event));
+  env.trace.tell([&] {
+    const divergence_entry& d = about(id);
+    events::diagnosis told;
+    told.name = d.name;
+    told.text = absl::StrFormat("%s: Linux 4.4 %s; here: %s", d.where, d.kernel, d.here);
+    if (!detail.empty()) absl::StrAppendFormat(&told.text, " (%s)", detail);
+    return told;
+  });
 }
 
 }  // namespace iommulab::v4_4

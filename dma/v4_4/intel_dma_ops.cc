@@ -84,9 +84,9 @@ int nontranslate_map_sg(absl::Span<scatterlist> list) {
 // Linux v4.4 drivers/iommu/intel-iommu.c: __intel_map_single()
 dma_addr intel_dma_ops::map_single(device& dev, phys_addr paddr, uint64_t size,
                                    dma_data_direction dir, uint64_t dma_mask) {
-  IOMMULAB_CALL(drv_.trace, "__intel_map_single");
-  IOMMULAB_NOTE(drv_.trace, "__intel_map_single %s paddr=0x%x size=0x%x dir=%d mask=0x%x", dev.name,
-                paddr.value(), size, static_cast<int>(dir), dma_mask);
+  IOMMULAB_CALL(drv_.trace, "__intel_map_single", {"", dev.name}, {"paddr", paddr}, {"size", size},
+                {"dir", dir}, {"mask", dma_mask});
+  IOMMULAB_NOTE_CALL(drv_.trace, "__intel_map_single");
   bug_on(dir == dma_data_direction::none, "__intel_map_single: no direction");
   if (iommu_no_mapping(drv_, dev)) return dma_addr(paddr.value());
 
@@ -109,7 +109,9 @@ dma_addr intel_dma_ops::map_single(device& dev, phys_addr paddr, uint64_t size,
     if (domain_pfn_mapping(drv_, *domain, range->pfn_lo, paddr.value() >> page_shift, pages,
                            prot_of(iommu, dir)) == 0) {
       flush_mapped(drv_, iommu, *domain, range->pfn_lo, pages);
-      return dma_addr(range->pfn_lo << page_shift) + paddr.page_offset();
+      const dma_addr handle = dma_addr(range->pfn_lo << page_shift) + paddr.page_offset();
+      IOMMULAB_RESULT(drv_.trace, {"handle", handle});
+      return handle;
     }
     // 4.4 frees the range and leaves the pages in it that could be mapped.
     take_back(drv_, iommu, *domain, *range, pages);
@@ -126,8 +128,8 @@ dma_addr intel_dma_ops::map_page(device& dev, phys_addr page, uint64_t offset, u
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_unmap()
 void intel_dma_ops::unmap(device& dev, dma_addr handle) {
-  IOMMULAB_CALL(drv_.trace, "intel_unmap");
-  IOMMULAB_NOTE(drv_.trace, "intel_unmap %s addr=0x%x", dev.name, handle.value());
+  IOMMULAB_CALL(drv_.trace, "intel_unmap", {"", dev.name}, {"addr", handle});
+  IOMMULAB_NOTE_CALL(drv_.trace, "intel_unmap");
   if (iommu_no_mapping(drv_, dev)) return;
 
   // A device that maps nothing, or was given away meanwhile, has nothing to unmap: BUG() in 4.4.
@@ -190,8 +192,9 @@ void intel_dma_ops::free_memory(phys_addr page, uint64_t size) {
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_alloc_coherent()
 std::optional<phys_addr> intel_dma_ops::alloc(device& dev, uint64_t size, dma_addr& handle,
                                               gfp_t flags) {
-  IOMMULAB_CALL(drv_.trace, "intel_alloc_coherent");
-  IOMMULAB_NOTE(drv_.trace, "intel_alloc_coherent %s size=0x%x flags=0x%x", dev.name, size, flags);
+  IOMMULAB_CALL(drv_.trace, "intel_alloc_coherent", {"", dev.name}, {"size", size},
+                {"flags", flags});
+  IOMMULAB_NOTE_CALL(drv_.trace, "intel_alloc_coherent");
   size = (size + page_size - 1) & page_mask;
 
   if (!iommu_no_mapping(drv_, dev)) {
@@ -212,18 +215,18 @@ std::optional<phys_addr> intel_dma_ops::alloc(device& dev, uint64_t size, dma_ad
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_free_coherent()
 void intel_dma_ops::free(device& dev, uint64_t size, phys_addr cpu_addr, dma_addr handle) {
-  IOMMULAB_CALL(drv_.trace, "intel_free_coherent");
-  IOMMULAB_NOTE(drv_.trace, "intel_free_coherent %s size=0x%x handle=0x%x", dev.name, size,
-                handle.value());
+  IOMMULAB_CALL(drv_.trace, "intel_free_coherent", {"", dev.name}, {"size", size},
+                {"handle", handle});
+  IOMMULAB_NOTE_CALL(drv_.trace, "intel_free_coherent");
   unmap(dev, handle);
   free_memory(cpu_addr, (size + page_size - 1) & page_mask);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_map_sg(). One range for the whole list.
 int intel_dma_ops::map_sg(device& dev, absl::Span<scatterlist> list, dma_data_direction dir) {
-  IOMMULAB_CALL(drv_.trace, "intel_map_sg");
-  IOMMULAB_NOTE(drv_.trace, "intel_map_sg %s nelems=%d dir=%d", dev.name, list.size(),
-                static_cast<int>(dir));
+  IOMMULAB_CALL(drv_.trace, "intel_map_sg", {"", dev.name},
+                {"nelems", static_cast<int>(list.size())}, {"dir", dir});
+  IOMMULAB_NOTE_CALL(drv_.trace, "intel_map_sg");
   bug_on(dir == dma_data_direction::none, "intel_map_sg: no direction");
   if (iommu_no_mapping(drv_, dev)) return nontranslate_map_sg(list);
 

@@ -217,8 +217,8 @@ int dmar_reenable_qi(dmar_state& dmar, intel_iommu& iommu) {
 
 // Linux v4.4 drivers/iommu/dmar.c: qi_submit_sync()
 int qi_submit_sync(dmar_state& dmar, intel_iommu& iommu, vtd::descriptor desc) {
-  IOMMULAB_CALL(dmar.trace, "qi_submit_sync");
-  IOMMULAB_NOTE(dmar.trace, "qi low=0x%x high=0x%x", desc.low, desc.high);
+  IOMMULAB_CALL(dmar.trace, "qi_submit_sync", {"low", desc.low}, {"high", desc.high});
+  IOMMULAB_NOTE_CALL(dmar.trace, "qi");
   if (iommu.qi == nullptr) return 0;
   int rc = 0;
   do {

@@ -159,13 +159,10 @@ void dmar_report(dmar_state& dmar, table_refusal what, size_t offset, uint64_t v
   dmar.diagnoses.push_back(
       {what, offset, value, std::move(sentence), kernel_does ? kernel_does(what) : std::string()});
   const table_diagnosis& d = dmar.diagnoses.back();
-  trace_event event;
-  event.kind = trace_kind::diagnosis;
-  event.name = to_string(what);
-  event.address = offset;
-  event.value = value;
-  event.text = to_string(d);
-  dmar.trace.emit(std::move(event));
+  dmar.trace.tell([&] {
+    return events::diagnosis{
+        .name = to_string(what), .address = offset, .value = value, .text = to_string(d)};
+  });
 }
 
 void dmar_refuse(dmar_state& dmar, table_refusal what, size_t offset, uint64_t value,

@@ -6,7 +6,8 @@
 
 #include <cstdint>
 #include <memory>
-#include <string_view>
+#include <string>
+#include <utility>
 
 #include "core/trace.h"
 #include "platform/mmio_space.h"
@@ -24,34 +25,30 @@ class iomem {
 
   [[nodiscard]] uint32_t readl(uint64_t offset) {
     const uint32_t value = window_->read32(offset);
-    watch(trace_kind::reg_read, offset, sizeof(uint32_t), value);
+    watch<events::reg_read>(offset, sizeof(uint32_t), value);
     return value;
   }
   /// dmar_readq(): offsets need not be multiples of 8.
   [[nodiscard]] uint64_t readq(uint64_t offset) {
     const uint64_t value = window_->read64(offset);
-    watch(trace_kind::reg_read, offset, sizeof(uint64_t), value);
+    watch<events::reg_read>(offset, sizeof(uint64_t), value);
     return value;
   }
   void writel(uint32_t value, uint64_t offset) {
-    watch(trace_kind::reg_write, offset, sizeof(uint32_t), value);
+    watch<events::reg_write>(offset, sizeof(uint32_t), value);
     window_->write32(offset, value);
   }
   void writeq(uint64_t value, uint64_t offset) {
-    watch(trace_kind::reg_write, offset, sizeof(uint64_t), value);
+    watch<events::reg_write>(offset, sizeof(uint64_t), value);
     window_->write64(offset, value);
   }
 
  private:
-  void watch(trace_kind kind, uint64_t offset, uint8_t size, uint64_t value) {
-    if (!trace_->on(trace_class::regs)) return;
-    trace_event event;
-    event.kind = kind;
-    event.unit = window_->device_name();
-    event.address = offset;
-    event.size = size;
-    event.value = value;
-    trace_->emit(std::move(event));
+  template <typename Access>
+  void watch(uint64_t offset, uint8_t size, uint64_t value) {
+    trace_->tell([&] {
+      return Access{{std::string(window_->device_name()), offset, size, value}};
+    });
   }
 
   std::unique_ptr<mmio_window> window_;

@@ -10,12 +10,12 @@ table_page alloc_pgtable_page(driver_base& drv, int node) {
   const auto page = drv.host.pages.alloc_pages(0, zone::normal, node, {.zero = true});
   if (!page) return {};
   IOMMULAB_NOTE(drv.trace, "alloc_pgtable_page node=%d -> 0x%x", node, page->value());
-  if (drv.env.tables != nullptr) drv.env.tables->table_page_allocated(*page);
+  drv.env.tables.each([&](table_observer* observer) { observer->table_page_allocated(*page); });
   return {drv.host.memory.at(*page, page_size), *page};
 }
 
 void free_pgtable_page(driver_base& drv, phys_addr page) {
-  if (drv.env.tables != nullptr) drv.env.tables->table_page_freed(page);
+  drv.env.tables.each([&](table_observer* observer) { observer->table_page_freed(page); });
   drv.host.pages.free_pages(page, 0);
 }
 
@@ -26,15 +26,9 @@ phys_addr virt_to_phys(const driver_base& drv, const void* pointer) {
 }
 
 void trace_table_write(driver_base& drv, std::string_view table, phys_addr entry, uint64_t lo,
-                       uint64_t hi) {
-  if (!drv.trace.on(trace_class::tables)) return;
-  trace_event event;
-  event.kind = trace_kind::table_write;
-  event.name = table;
-  event.address = entry.value();
-  event.value = lo;
-  event.value2 = hi;
-  drv.trace.emit(std::move(event));
+                       uint64_t hi, uint64_t lo_before, uint64_t hi_before) {
+  drv.trace.tell(
+      [&] { return events::table_write{table, entry.value(), lo, hi, lo_before, hi_before}; });
 }
 
 }  // namespace iommulab

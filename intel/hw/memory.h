@@ -42,23 +42,26 @@ void kernel_delete(driver_base& drv, T* object) {
   iommulab::kernel_delete(drv.host.slab, object);
 }
 
-/// Trace event of a table entry that was written.
+/// Trace event of a table entry that was written; `lo_before` and `hi_before` are what it was.
 void trace_table_write(driver_base& drv, std::string_view table, phys_addr entry, uint64_t lo,
-                       uint64_t hi);
+                       uint64_t hi, uint64_t lo_before, uint64_t hi_before);
 
 /// Tells the observer, if there is one, that a word of a table was stored; call it behind each
 /// store.
 inline void observe_table_write(const driver_base& drv, table_kind kind, const uint64_t* word,
                                 uint64_t before) {
-  if (drv.env.tables == nullptr) [[likely]]
+  if (!drv.env.tables.any()) [[likely]]
     return;
-  drv.env.tables->table_word_written(kind, virt_to_phys(drv, word), before, *word);
+  const phys_addr at = virt_to_phys(drv, word);
+  drv.env.tables.each(
+      [&](table_observer* observer) { observer->table_word_written(kind, at, before, *word); });
 }
 /// Tells it that the processor's cache lines under a table were written back.
 inline void observe_cache_flush(const driver_base& drv, const void* address, uint64_t size) {
-  if (drv.env.tables == nullptr) [[likely]]
+  if (!drv.env.tables.any()) [[likely]]
     return;
-  drv.env.tables->cache_lines_flushed(virt_to_phys(drv, address), size);
+  const phys_addr at = virt_to_phys(drv, address);
+  drv.env.tables.each([&](table_observer* observer) { observer->cache_lines_flushed(at, size); });
 }
 
 }  // namespace iommulab

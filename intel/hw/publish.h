@@ -37,11 +37,12 @@ inline void store_word(const driver_base& drv, table_kind kind, uint64_t& word, 
   observe_table_write(drv, kind, &word, before);
 }
 
-/// The event of an entry that was written.
+/// The event of an entry that was written, and was `before`.
 template <typename Entry>
-void trace_entry(driver_base& drv, const Entry* entry) {
+void trace_entry(driver_base& drv, const Entry* entry, const Entry& before) {
   if (!drv.trace.on(trace_class::tables)) return;
-  trace_table_write(drv, entry_traits<Entry>::name, virt_to_phys(drv, entry), entry->lo, entry->hi);
+  trace_table_write(drv, entry_traits<Entry>::name, virt_to_phys(drv, entry), entry->lo, entry->hi,
+                    before.lo, before.hi);
 }
 
 /// Makes an entry what `value` says, present bit last, and calls `flush` with the address and the
@@ -49,12 +50,13 @@ void trace_entry(driver_base& drv, const Entry* entry) {
 template <typename Entry, typename Flush>
 void publish(driver_base& drv, Entry* entry, const Entry& value, Flush&& flush) {
   constexpr table_kind kind = entry_traits<Entry>::kind;
+  const Entry before = *entry;
   const bool upper = entry->hi != value.hi;
   const bool lower = entry->lo != value.lo;
   if (upper) store_word(drv, kind, entry->hi, value.hi);
   if (lower) store_word(drv, kind, entry->lo, value.lo);
   if (!upper && !lower) return;
-  trace_entry(drv, entry);
+  trace_entry(drv, entry, before);
   const uint64_t* first = lower ? &entry->lo : &entry->hi;
   flush(first, upper && lower ? sizeof(Entry) : sizeof(uint64_t));
 }

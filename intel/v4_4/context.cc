@@ -68,9 +68,9 @@ std::optional<phys_addr> pgd_for_width(const intel_driver& drv, const dmar_domai
 // Linux v4.4 drivers/iommu/intel-iommu.c: domain_context_mapping_one()
 int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu,
                                uint8_t bus, uint8_t devfn) {
-  IOMMULAB_CALL(drv.trace, "domain_context_mapping_one");
   const source_id id{iommu.segment, bus, devfn};
-  IOMMULAB_NOTE(drv.trace, "domain_context_mapping_one %s", to_short_string(id));
+  IOMMULAB_CALL(drv.trace, "domain_context_mapping_one", {"", to_short_string(id)});
+  IOMMULAB_NOTE_CALL(drv.trace, "domain_context_mapping_one");
   const uint16_t did = domain.iommu_did[iommu.seq_id];
   if (did == 0) drv.env.log.warn_on("domain_context_mapping_one");
   drv.pr.debug("Set context mapping for %02x:%02x.%d", bus, id.device(), id.function());
@@ -138,8 +138,9 @@ void clear_context_table(intel_driver& drv, intel_iommu& iommu, uint8_t bus, uin
   spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
   vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, /*alloc=*/false);
   if (context == nullptr) return;
+  const vtd::context_entry before = *context;
   retract(drv, *context);  // context_clear_entry()
-  trace_entry(drv, context);
+  trace_entry(drv, context, before);
   iommu_flush_cache(drv, iommu, context, sizeof(*context));
 }
 

@@ -36,6 +36,20 @@ device_domain_info* dmar_search_domain_by_dev_info(intel_driver& drv, const sour
   return found == members.end() ? nullptr : &*found;
 }
 
+/// A device joined a domain under this requester id, or is about to leave it.
+void tell_membership(intel_driver& drv, events::domain_action action,
+                     const device_domain_info& info) {
+  drv.trace.tell([&] {
+    return events::domain_change{
+        .action = action,
+        .table = info.domain->pgd.value(),
+        .device = info.dev == nullptr ? std::string() : info.dev->name,
+        .source = source_id{0, info.bus, info.devfn}.requester_id(),
+        .unit = info.iommu->name,
+        .id = info.domain->iommu_did[static_cast<size_t>(info.iommu->seq_id)]};
+  });
+}
+
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_disable_dev_iotlb(). The kernel returns for every
 // PCI device, that is always: ATS stays on. Later kernels turn the condition round; so does this.
 void iommu_disable_dev_iotlb(intel_driver& drv, device_domain_info& info) {
@@ -65,6 +79,7 @@ void dmar_remove_one_dev_info_locked(intel_driver& drv, device_domain_info* memb
   info.domain->devices.erase(info.domain->devices.iterator_to(info));
   drv.device_domains.erase(drv.device_domains.iterator_to(info));
   if (info.dev != nullptr) set_dev_membership(*info.dev, nullptr);
+  tell_membership(drv, events::domain_action::detach, info);
   {
     spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
     domain_detach_iommu(drv, *info.domain, iommu);
@@ -110,6 +125,7 @@ bool join(intel_driver& drv, kernel_ptr<device_domain_info> newcomer)
   member->domain->devices.push_front(*member);
   drv.device_domains.push_front(*member);
   if (member->dev != nullptr) set_dev_membership(*member->dev, member);
+  tell_membership(drv, events::domain_action::attach, *member);
   return true;
 }
 

@@ -60,6 +60,10 @@ bool alloc_pgd(intel_driver& drv, dmar_domain& domain) {
   const table_page page = alloc_pgtable_page(drv, domain.nid);
   if (!page) return false;
   domain.pgd = page.phys;
+  drv.trace.tell([&] {
+    return events::domain_change{.action = events::domain_action::create,
+                                 .table = page.phys.value()};
+  });
   return true;
 }
 
@@ -154,6 +158,10 @@ dmar_domain* alloc_domain(intel_driver& drv, int flags) {
 
 void free_domain_mem(intel_driver& drv, dmar_domain* domain) {
   IOMMULAB_CALL(drv.trace, "free_domain_mem");
+  drv.trace.tell([&] {
+    return events::domain_change{.action = events::domain_action::free,
+                                 .table = domain->pgd.value()};
+  });
   {
     const spin_guard lock(drv.live_list_lock);
     drv.live_list.erase(drv.live_list.iterator_to(*domain));
@@ -162,8 +170,8 @@ void free_domain_mem(intel_driver& drv, dmar_domain* domain) {
 }
 
 int domain_init(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu, int guest_width) {
-  IOMMULAB_CALL(drv.trace, "domain_init");
-  IOMMULAB_NOTE(drv.trace, "domain_init guest_width=%d", guest_width);
+  IOMMULAB_CALL(drv.trace, "domain_init", {"guest_width", guest_width});
+  IOMMULAB_NOTE_CALL(drv.trace, "domain_init");
   begin_address_space(drv, domain);
   guest_width = std::min(guest_width, static_cast<int>(iommu.cap.max_guest_address_width()));
   domain.gaw = guest_width;

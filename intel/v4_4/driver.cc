@@ -73,7 +73,6 @@ void intel_driver::fill_callbacks() {
 
 intel_driver::~intel_driver() {
   // Power off: the objects that the kernel would leave behind are freed, hardware is not touched.
-  trace.attach(nullptr);
   while (true) {
     device_domain_info* info = nullptr;
     {

@@ -34,9 +34,9 @@ void iommu_flush_dev_iotlb(intel_driver& drv, dmar_domain& domain, uint64_t addr
 
 void iommu_flush_iotlb_psi(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain, uint64_t pfn,
                            uint64_t pages, bool ih, bool map) {
-  IOMMULAB_CALL(drv.trace, "iommu_flush_iotlb_psi");
-  IOMMULAB_NOTE(drv.trace, "iommu_flush_iotlb_psi pfn=0x%x pages=%d ih=%d map=%d", pfn, pages, ih,
-                map);
+  IOMMULAB_CALL(drv.trace, "iommu_flush_iotlb_psi", {"pfn", pfn},
+                {"pages", static_cast<int64_t>(pages)}, {"ih", ih}, {"map", map});
+  IOMMULAB_NOTE_CALL(drv.trace, "iommu_flush_iotlb_psi");
   bug_on(pages == 0, "iommu_flush_iotlb_psi: no pages");
   const unsigned mask = static_cast<unsigned>(std::bit_width(pages - 1));  // rounded up
   const uint64_t addr = pfn << page_shift;
@@ -59,12 +59,13 @@ void iommu_flush_iotlb_psi(intel_driver& drv, intel_iommu& iommu, dmar_domain& d
 
 void observe_unmap(const intel_driver& drv, const dmar_domain& domain, uint64_t start_pfn,
                    uint64_t last_pfn, bool deferred) {
-  if (drv.env.tables == nullptr) [[likely]]
+  if (!drv.env.tables.any()) [[likely]]
     return;
   for_each_domain_iommu(drv, domain, [&](size_t id) {
-    drv.env.tables->unmap_returned({drv.g_iommus[id]->reg_phys, domain_id(domain.iommu_did[id]),
-                                    dma_addr(start_pfn << page_shift),
-                                    dma_addr((last_pfn << page_shift) | ~page_mask), deferred});
+    const unmapped_range range = {drv.g_iommus[id]->reg_phys, domain_id(domain.iommu_did[id]),
+                                  dma_addr(start_pfn << page_shift),
+                                  dma_addr((last_pfn << page_shift) | ~page_mask), deferred};
+    drv.env.tables.each([&](table_observer* observer) { observer->unmap_returned(range); });
   });
 }
 

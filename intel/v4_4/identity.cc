@@ -21,9 +21,9 @@ namespace {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_prepare_identity_map()
 int iommu_prepare_identity_map(intel_driver& drv, device& dev, uint64_t start, uint64_t end) {
-  IOMMULAB_CALL(drv.trace, "iommu_prepare_identity_map");
-  IOMMULAB_NOTE(drv.trace, "iommu_prepare_identity_map %s start=0x%x end=0x%x", dev.name, start,
-                end);
+  IOMMULAB_CALL(drv.trace, "iommu_prepare_identity_map", {"", dev.name}, {"start", start},
+                {"end", end});
+  IOMMULAB_NOTE_CALL(drv.trace, "iommu_prepare_identity_map");
   dmar_domain* const owner = get_domain_for_dev(drv, dev, default_domain_address_width);
   if (owner == nullptr) return -ENOMEM;
   const int error = domain_prepare_identity_map(drv, dev, *owner, start, end);
@@ -148,8 +148,8 @@ void iommu_prepare_isa(intel_driver& drv) {
 }
 
 int si_domain_init(intel_driver& drv, bool hw) {
-  IOMMULAB_CALL(drv.trace, "si_domain_init");
-  IOMMULAB_NOTE(drv.trace, "si_domain_init hw=%d", hw);
+  IOMMULAB_CALL(drv.trace, "si_domain_init", {"hw", hw});
+  IOMMULAB_NOTE_CALL(drv.trace, "si_domain_init");
   drv.si_domain = alloc_domain(drv, dmar_domain::flag_static_identity);
   if (drv.si_domain == nullptr) return -EFAULT;
   if (md_domain_init(drv, *drv.si_domain, default_domain_address_width) != 0) {

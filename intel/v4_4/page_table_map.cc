@@ -151,9 +151,9 @@ uint64_t pages_in_superpage(const mapping_run& run, int level) {
 int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
                    absl::Span<scatterlist> sg, uint64_t phys_pfn, uint64_t nr_pages,
                    uint64_t prot) {
-  IOMMULAB_CALL(drv.trace, "__domain_mapping");
-  IOMMULAB_NOTE(drv.trace, "__domain_mapping iov_pfn=0x%x phys_pfn=0x%x nr=0x%x prot=%d sg=%d",
-                iov_pfn, phys_pfn, nr_pages, prot, sg.empty() ? 0 : 1);
+  IOMMULAB_CALL(drv.trace, "__domain_mapping", {"iov_pfn", iov_pfn}, {"phys_pfn", phys_pfn},
+                {"nr", nr_pages}, {"prot", static_cast<int>(prot)}, {"sg", !sg.empty()});
+  IOMMULAB_NOTE_CALL(drv.trace, "__domain_mapping");
   bug_on(!domain_pfn_supported(domain, iov_pfn + nr_pages - 1),
          "__domain_mapping: beyond the domain's address width");
   if ((prot & (dma_pte_read | dma_pte_write)) == 0) return -EINVAL;

@@ -204,8 +204,8 @@ void dma_pte_clear_level(intel_driver& drv, dmar_domain& domain, int level, dma_
 [[gnu::noinline]] void unmap_level_by_level(intel_driver& drv, dmar_domain& domain,
                                             uint64_t start_pfn, uint64_t last_pfn, uint64_t end_pfn,
                                             page_freelist& freelist) {
-  IOMMULAB_CALL(drv.trace, "domain_unmap");
-  IOMMULAB_NOTE(drv.trace, "domain_unmap start=0x%x last=0x%x", start_pfn, last_pfn);
+  IOMMULAB_CALL(drv.trace, "domain_unmap", {"start", start_pfn}, {"last", last_pfn});
+  IOMMULAB_NOTE_CALL(drv.trace, "domain_unmap");
   check_range(domain, start_pfn, end_pfn, "domain_unmap: range not supported");
   dma_pte_clear_level(drv, domain, agaw_to_level(domain.agaw), top_table(drv, domain), 0,
                       {start_pfn, end_pfn}, freelist);
@@ -219,8 +219,8 @@ void dma_pte_clear_level(intel_driver& drv, dmar_domain& domain, int level, dma_
 // Linux v4.4 drivers/iommu/intel-iommu.c: dma_pte_clear_range()
 void dma_pte_clear_range(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
                          uint64_t last_pfn) {
-  IOMMULAB_CALL(drv.trace, "dma_pte_clear_range");
-  IOMMULAB_NOTE(drv.trace, "dma_pte_clear_range start=0x%x last=0x%x", start_pfn, last_pfn);
+  IOMMULAB_CALL(drv.trace, "dma_pte_clear_range", {"start", start_pfn}, {"last", last_pfn});
+  IOMMULAB_NOTE_CALL(drv.trace, "dma_pte_clear_range");
   check_range(domain, start_pfn, last_pfn, "dma_pte_clear_range: range not supported");
   do {
     int large_page = 1;
@@ -258,8 +258,8 @@ void dma_pte_clear_range(intel_driver& drv, dmar_domain& domain, uint64_t start_
 // empty when they are freed.
 void dma_pte_free_pagetable(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
                             uint64_t last_pfn, int retain_level) {
-  IOMMULAB_CALL(drv.trace, "dma_pte_free_pagetable");
-  IOMMULAB_NOTE(drv.trace, "dma_pte_free_pagetable start=0x%x last=0x%x", start_pfn, last_pfn);
+  IOMMULAB_CALL(drv.trace, "dma_pte_free_pagetable", {"start", start_pfn}, {"last", last_pfn});
+  IOMMULAB_NOTE_CALL(drv.trace, "dma_pte_free_pagetable");
   check_range(domain, start_pfn, last_pfn, "dma_pte_free_pagetable: range not supported");
   dma_pte_clear_range(drv, domain, start_pfn, last_pfn);
   const int levels = agaw_to_level(domain.agaw);

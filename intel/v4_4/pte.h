@@ -46,13 +46,13 @@ inline void flush_ptes(intel_driver& drv, const dmar_domain& domain, const dma_p
 
 /// Whether somebody wants to know of every entry that is written. Loops over entries ask it once.
 inline bool ptes_are_watched(const intel_driver& drv) {
-  return drv.trace.on(trace_class::tables) || drv.env.tables != nullptr;
+  return drv.trace.on(trace_class::tables) || drv.env.tables.any();
 }
 
 /// Makes known that an entry was written, which was `before`. The one place for it.
 inline void trace_pte(intel_driver& drv, const dma_pte* pte, uint64_t before = 0) {
   observe_table_write(drv, table_kind::paging, &pte->value, before);
-  trace_table_write(drv, "pte", virt_to_phys(drv, pte), pte->value, 0);
+  trace_table_write(drv, "pte", virt_to_phys(drv, pte), pte->value, 0, before, 0);
 }
 
 /// dma_clear_pte()

@@ -14,15 +14,15 @@
 
 namespace iommulab {
 
-/// for_each_mem_pfn_range(): usable memory, first and one-past-last frame of each range: whole pages,
-/// without page 0.
+/// for_each_mem_pfn_range(): usable memory, first and one-past-last frame of each range: whole
+/// pages, without page 0.
 std::vector<std::pair<uint64_t, uint64_t>> memory_pfn_ranges(const machine_config& machine);
 
 /// acpi_map_pxm_to_node() with node_online(); empty for a machine without proximity domains.
 std::function<int(uint32_t)> node_of_proximity_domain(const machine_config& machine);
 
-/// acpi_get_table("DMAR"): the bytes as long as the header says, or nothing. ACPICA finds a table by
-/// its signature; one in firmware memory is not checked further, its checksum neither.
+/// acpi_get_table("DMAR"): the bytes as long as the header says, or nothing. ACPICA finds a table
+/// by its signature; one in firmware memory is not checked further, its checksum neither.
 std::optional<absl::Span<const uint8_t>> acpi_dmar_table(const machine_config& machine);
 
 }  // namespace iommulab

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // The interface behind which a whole generation of the kernel stands: its boot phases, its driver,
-// IOMMU core and DMA operations, its wording, and where the port does something else on purpose. The
-// composition, commands, comparisons and tests see a generation through this and no other way.
+// IOMMU core and DMA operations, its wording, and where the port does something else on purpose.
+// The composition, commands, comparisons and tests see a generation through this and no other way.
 //
-// A `kernel_profile` is a constant; a `kernel_generation` is one running copy of that kernel's code,
-// over services that it is handed.
+// A `kernel_profile` is a constant; a `kernel_generation` is one running copy of that kernel's
+// code, over services that it is handed.
 #pragma once
 
 #include <cstdint>
@@ -64,8 +64,7 @@ struct boot_outcome {
 /// A remapping unit as the driver sees it.
 struct driven_unit {
   phys_addr registers;
-  bool ignored = false;      ///< the driver leaves it alone
-  bool translating = false;  ///< GSTS.TES
+  bool ignored = false;  ///< the driver leaves it alone
 };
 
 /// Unmaps whose invalidation is put off.

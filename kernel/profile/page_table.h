@@ -38,7 +38,8 @@ class page_table {
 
   /// 0 or a negative errno.
   virtual int map(uint64_t frame, uint64_t phys_frame, uint64_t count, uint64_t prot) = 0;
-  virtual int map_sg(uint64_t frame, absl::Span<scatterlist> pieces, uint64_t count, uint64_t prot) = 0;
+  virtual int map_sg(uint64_t frame, absl::Span<scatterlist> pieces, uint64_t count,
+                     uint64_t prot) = 0;
   /// Clears and frees what `first` to `last` fill; how many tables fell out.
   virtual uint64_t unmap(uint64_t first, uint64_t last) = 0;
   /// Clears the entries and leaves the tables.

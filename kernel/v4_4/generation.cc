@@ -5,8 +5,8 @@
 
 #include "core/cmdline.h"
 #include "core/iommu/iommu_sysfs.h"
-#include "intel/dmar/table.h"
 #include "intel/dmar/scope.h"
+#include "intel/dmar/table.h"
 #include "intel/v4_4/init.h"
 #include "intel/v4_4/quirks.h"
 #include "kernel/profile/firmware.h"
@@ -86,11 +86,7 @@ void generation::late_initcalls() {
 std::vector<driven_unit> generation::units() const {
   std::vector<driven_unit> all;
   for (const dmar_drhd_unit& drhd : driver_->dmar_drhd_units) {
-    driven_unit unit{drhd.reg_base_addr, drhd.ignored, false};
-    if (drhd.iommu != nullptr && drhd.iommu->reg) {
-      unit.translating = vtd::gsts::tes.test(drhd.iommu->reg.readl(vtd::gsts_reg));
-    }
-    all.push_back(unit);
+    all.push_back({drhd.reg_base_addr, drhd.ignored});
   }
   return all;
 }

@@ -22,7 +22,8 @@ class own_page_table final : public page_table {
   [[nodiscard]] bool holds(uint64_t frame) const override;
   [[nodiscard]] page_table_word word(phys_addr table, int level, size_t index) const override;
   int map(uint64_t frame, uint64_t phys_frame, uint64_t count, uint64_t prot) override;
-  int map_sg(uint64_t frame, absl::Span<scatterlist> pieces, uint64_t count, uint64_t prot) override;
+  int map_sg(uint64_t frame, absl::Span<scatterlist> pieces, uint64_t count,
+             uint64_t prot) override;
   uint64_t unmap(uint64_t first, uint64_t last) override;
   void clear(uint64_t first, uint64_t last) override;
   void free_tables(uint64_t first, uint64_t last) override;

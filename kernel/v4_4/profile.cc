@@ -16,7 +16,8 @@ namespace {
 std::vector<kernel_difference> all_differences() {
   std::vector<kernel_difference> all;
   for (const divergence_entry& entry : divergences()) {
-    all.push_back({entry.name, entry.where, entry.kernel, entry.here, iommulab::v4_4::name(entry.shows)});
+    all.push_back(
+        {entry.name, entry.where, entry.kernel, entry.here, iommulab::v4_4::name(entry.shows)});
   }
   return all;
 }

@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "lab/events/boot_sink.h"
-#include "kernel/kernel.h"
 #include "core/status.h"
 #include "core/trace.h"
+#include "kernel/kernel.h"
+#include "lab/events/boot_sink.h"
 
 namespace iommulab {
 
@@ -28,10 +28,13 @@ enum class boot_ending : uint8_t {
   panicked,  ///< panic(), or a BUG()
 };
 
-/// The finished run. The system stays as it was left; events point into it.
+/// A run that has ended, or is held behind the function that was asked for: then the system is
+/// exactly as that function left it. Destroying it lets a held run go on, unseen, to its end.
 struct boot_run {
   boot_sink sink;
   std::unique_ptr<kernel> system;
+  std::unique_ptr<held_run> run;  ///< ends before its system
+  trace_subscription subscription;
   std::string command_line;
   boot_outcome outcome;  ///< of a complete or panicked run
   boot_ending ending = boot_ending::complete;

@@ -1,61 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Records a run's events and stops the run behind a function.
-//
-// A function's return is seen in a destructor, where nothing can be thrown. So recording ends
-// there, and the run itself at the driver's next step that begins something: the next function
-// entered, the next register access or the next table entry. A register write is announced before
-// it is done and a read changes nothing, so the registers are left as the function left them; an
-// entry is announced when it is written, so the tables may be one entry ahead.
+// Records a run's events and holds the run at the return of a function: nothing has happened since.
 //
 // A function that an exception leaves (the kernel's panic) has not returned.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "core/clock.h"
 #include "core/trace.h"
+#include "lab/events/held_run.h"
 
 namespace iommulab {
 
-/// Thrown through the kernel by boot_sink; caught by whoever started the run.
-struct boot_stopped {};
-
-struct timed_event {
-  uint64_t time_ns = 0;
-  trace_event event;
-};
-
 class boot_sink final : public trace_sink {
  public:
-  /// Keeps events of `keep`; stops behind the first return of `until`, when that names a function.
+  /// Keeps events of `keep`; holds at the first return of `until`, when that names a function.
   boot_sink(trace_class keep, std::string until) : keep_(keep), until_(std::move(until)) {}
 
-  /// Where event times come from; outlives the sink's use. Time 0 without one.
-  void set_clock(const virtual_clock* clock) { clock_ = clock; }
+  /// The run to hold, which outlives the sink's use.
+  void set_run(held_run& run) { run_ = &run; }
+  /// What it has to be told of.
+  [[nodiscard]] trace_class classes() const {
+    return until_.empty() ? keep_ : keep_ | trace_class::calls;
+  }
 
   void on_event(const trace_event& event) override;
 
-  [[nodiscard]] const std::vector<timed_event>& events() const { return events_; }
+  [[nodiscard]] const std::vector<trace_event>& events() const { return events_; }
   [[nodiscard]] const std::string& until() const { return until_; }
   /// Whether `until` was entered, and whether it returned.
   [[nodiscard]] bool entered() const { return entered_; }
   [[nodiscard]] bool returned() const { return returned_; }
-  /// Log lines printed before the stop.
-  [[nodiscard]] size_t log_lines() const { return log_lines_; }
 
  private:
   trace_class keep_;
   std::string until_;
-  const virtual_clock* clock_ = nullptr;
-  std::vector<timed_event> events_;
-  size_t log_lines_ = 0;
+  held_run* run_ = nullptr;
+  std::vector<trace_event> events_;
   bool entered_ = false;
   bool returned_ = false;
-  bool thrown_ = false;
 };
 
 }  // namespace iommulab

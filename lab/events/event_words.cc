@@ -2,14 +2,14 @@
 #include "lab/events/event_words.h"
 
 #include "absl/strings/str_format.h"
-#include "lab/events/register_words.h"
 #include "core/types.h"
+#include "lab/events/register_words.h"
 #include "platform/vtd/spec/entries.h"
 
 namespace iommulab {
 namespace {
 
-std::string_view name(vtd::translation_type type) {
+std::string_view name_of_type(vtd::translation_type type) {
   switch (type) {
     case vtd::translation_type::untranslated_only:
       return "translate";
@@ -23,16 +23,17 @@ std::string_view name(vtd::translation_type type) {
   return "";
 }
 
-std::string root_meaning(const trace_event& event) {
-  const vtd::root_entry entry{event.value, event.value2};
+std::string root_meaning(const events::table_write& e) {
+  const vtd::root_entry entry{e.lo, e.hi};
   if (!entry.present()) return "not present";
   return absl::StrFormat("context table 0x%x", entry.context_table().value());
 }
 
-std::string context_meaning(const trace_event& event) {
-  const vtd::context_entry entry{event.value, event.value2};
+std::string context_meaning(const events::table_write& e) {
+  const vtd::context_entry entry{e.lo, e.hi};
   if (!entry.present()) return "not present";
-  std::string text = absl::StrFormat("domain %d, %s", entry.domain().value(), name(entry.type()));
+  std::string text =
+      absl::StrFormat("domain %d, %s", entry.domain().value(), name_of_type(entry.type()));
   if (entry.type() != vtd::translation_type::pass_through) {
     text += absl::StrFormat(" by table 0x%x", entry.address_root().value());
   }
@@ -41,8 +42,8 @@ std::string context_meaning(const trace_event& event) {
   return text;
 }
 
-std::string pte_meaning(const trace_event& event) {
-  const vtd::second_level_entry entry{event.value};
+std::string pte_meaning(const events::table_write& e) {
+  const vtd::second_level_entry entry{e.lo};
   if (!entry.present()) return "not present";
   std::string text = absl::StrFormat("0x%x ", entry.address().value());
   if (entry.readable()) text += 'R';
@@ -53,12 +54,73 @@ std::string pte_meaning(const trace_event& event) {
   return text;
 }
 
-std::string range_words(const trace_event& event) {
-  return absl::StrFormat("iova %s 0x%x-0x%x", event.name, event.value, event.value2);
+std::string table_meaning(const events::table_write& e) {
+  if (e.table == "root") return root_meaning(e);
+  if (e.table == "context") return context_meaning(e);
+  return pte_meaning(e);
 }
 
-std::string page_words(const trace_event& event) {
-  return absl::StrFormat("page %s 0x%x order %d", event.name, event.address, event.value);
+// --- a kind each ---
+
+std::string event_text(const events::call_enter& e) {
+  return std::string(e.name);
+}
+std::string event_text(const events::call_exit& e) {
+  return std::string(e.name);
+}
+std::string event_text(const events::note& e) {
+  return "/* " + e.text + " */";
+}
+std::string event_text(const events::descriptor& e) {
+  return absl::StrFormat("queue %s[%d] %s (0x%x:%016x)", e.unit, e.index, e.text, e.high, e.low);
+}
+std::string event_text(const events::fault& e) {
+  return absl::StrFormat("fault %s %s: %s", e.unit, e.reason, e.text);
+}
+std::string event_text(const events::interrupt& e) {
+  return absl::StrFormat("interrupt %s address 0x%x data 0x%x", e.unit, e.address, e.data);
+}
+std::string event_text(const events::iova_range& e) {
+  return absl::StrFormat("iova %s 0x%x-0x%x", name(e.action), e.low_pfn, e.high_pfn);
+}
+std::string event_text(const events::page& e) {
+  return absl::StrFormat("page %s 0x%x order %d", name(e.action), e.address, e.order);
+}
+std::string event_text(const events::log_text& e) {
+  return e.text;
+}
+std::string event_text(const events::diagnosis& e) {
+  return absl::StrFormat("diagnosis %s: %s", e.name, e.text);
+}
+std::string event_text(const events::domain_change& e) {
+  std::string text = absl::StrFormat("domain %s table 0x%x", name(e.action), e.table);
+  if (e.unit.empty()) return text;
+  const std::string source = to_short_string(source_id::from_requester_id(0, e.source));
+  text += absl::StrFormat(" %s %d of %s", e.unit, e.id, source);
+  return e.device.empty() ? text : text + ", " + e.device;
+}
+std::string event_text(const events::group_change& e) {
+  const std::string text = absl::StrFormat("group %s %d", name(e.action), e.group);
+  return e.device.empty() ? text : text + ' ' + e.device;
+}
+std::string event_text(const events::device_change& e) {
+  const std::string text = absl::StrFormat("device %s %s", name(e.action), e.device);
+  return e.driver.empty() ? text : text + ' ' + e.driver;
+}
+std::string event_text(const events::config_change& e) {
+  return absl::StrFormat("config %s 0x%x from 0x%x to 0x%x", e.device, e.offset, e.before, e.after);
+}
+std::string event_text(const events::reg_change& e) {
+  return absl::StrFormat("register %s %s from 0x%x to 0x%x", e.unit, e.name, e.before, e.after);
+}
+std::string event_text(const events::latch& e) {
+  return absl::StrFormat("latch %s %s 0x%x", e.unit, e.what, e.value);
+}
+std::string event_text(const events::cache_change& e) {
+  return absl::StrFormat("cache %s %s %s: %s", e.unit, e.cache, name(e.action), e.text);
+}
+std::string event_text(const events::answer& e) {
+  return absl::StrFormat("answer %s %s (%s)", e.unit, e.text, e.from);
 }
 
 }  // namespace
@@ -70,103 +132,76 @@ const vtd_unit* event_words::unit_named(std::string_view name) const {
   return nullptr;
 }
 
-std::string event_words::fields(const trace_event& event) const {
-  const vtd_unit* unit = unit_named(event.unit);
+std::string event_words::fields(const events::reg_access& e) const {
+  const vtd_unit* unit = unit_named(e.unit);
   if (unit == nullptr) return "";
-  const register_place place = register_at(unit->config(), event.address);
-  return register_fields(place.row, event.value << place.shift);
+  const register_place place = register_at(unit->config(), e.offset);
+  return register_fields(place.row, e.value << place.shift);
 }
 
-std::string event_words::access(const trace_event& event) const {
+std::string event_words::access(const char* verb, const events::reg_access& e) const {
   constexpr int bits_per_byte = 8;
-  const char* verb = event.kind == trace_kind::reg_read ? "read" : "write";
-  const vtd_unit* unit = unit_named(event.unit);
-  std::string text = absl::StrFormat("%s%d ", verb, event.size * bits_per_byte);
+  const vtd_unit* unit = unit_named(e.unit);
+  std::string text = absl::StrFormat("%s%d ", verb, e.size * bits_per_byte);
   if (unit == nullptr) {
     text += "(no unit answers)";
   } else {
-    const std::string name = register_at(unit->config(), event.address).name;
-    text += absl::StrFormat("%s %s", event.unit, name.empty() ? "(no register)" : name);
+    const std::string reg = register_at(unit->config(), e.offset).name;
+    text += absl::StrFormat("%s %s", e.unit, reg.empty() ? "(no register)" : reg);
   }
-  text += absl::StrFormat(" 0x%x = 0x%x", event.address, event.value);
-  const std::string decoded = fields(event);
+  text += absl::StrFormat(" 0x%x = 0x%x", e.offset, e.value);
+  const std::string decoded = fields(e);
   return decoded.empty() ? text : text + ' ' + decoded;
 }
 
-std::string event_words::table_place(const trace_event& event) {
-  const phys_addr address(event.address);
-  if (event.name == "root") {
+std::string event_words::table_place(const events::table_write& e) {
+  const phys_addr address(e.address);
+  if (e.table == "root") {
     const auto bus = static_cast<uint8_t>(address.page_offset() / sizeof(vtd::root_entry));
-    const vtd::root_entry entry{event.value, event.value2};
+    const vtd::root_entry entry{e.lo, e.hi};
     if (entry.present()) context_tables_[entry.context_table().value()] = bus;
-    return absl::StrFormat("root entry of bus %02x at 0x%x", bus, event.address);
+    return absl::StrFormat("root entry of bus %02x at 0x%x", bus, e.address);
   }
-  if (event.name == "context") {
+  if (e.table == "context") {
     const auto devfn = static_cast<uint8_t>(address.page_offset() / sizeof(vtd::context_entry));
     const source_id id{0, 0, devfn};
     const auto table = context_tables_.find(address.page_base().value());
     std::string bus = "??";
     if (table != context_tables_.end()) bus = absl::StrFormat("%02x", table->second);
     return absl::StrFormat("context entry of %s:%02x.%d at 0x%x", bus, id.device(), id.function(),
-                           event.address);
+                           e.address);
   }
   const uint64_t index = address.page_offset() / sizeof(vtd::second_level_entry);
-  return absl::StrFormat("%s %d at 0x%x", event.name, index, event.address);
+  return absl::StrFormat("%s %d at 0x%x", e.table, index, e.address);
 }
 
-std::string event_words::table_meaning(const trace_event& event) {
-  if (event.name == "root") return root_meaning(event);
-  if (event.name == "context") return context_meaning(event);
-  return pte_meaning(event);
+std::string event_words::table_entry(const events::table_write& e) {
+  std::string value = absl::StrFormat("0x%x", e.lo);
+  if (e.table != "pte") value = absl::StrFormat("0x%x:%016x", e.hi, e.lo);
+  return absl::StrFormat("%s = %s %s", table_place(e), value, table_meaning(e));
 }
 
-std::string event_words::decode(const trace_event& event) {
-  switch (event.kind) {
-    case trace_kind::reg_read:
-    case trace_kind::reg_write:
-      return fields(event);
-    case trace_kind::table_write:
-      return table_meaning(event);
-    case trace_kind::descriptor:
-      return event.text;
-    default:
-      return "";
-  }
+std::string event_words::decode(const trace_event& event) const {
+  if (event.access() != nullptr) return fields(*event.access());
+  if (const auto* entry = event.as<events::table_write>()) return table_meaning(*entry);
+  const auto* descriptor = event.as<events::descriptor>();
+  return descriptor == nullptr ? "" : descriptor->text;
 }
 
 std::string event_words::describe(const trace_event& event) {
-  switch (event.kind) {
-    case trace_kind::call_enter:
-    case trace_kind::call_exit:
-      return std::string(event.name);
-    case trace_kind::note:
-      return "/* " + event.text + " */";
-    case trace_kind::reg_read:
-    case trace_kind::reg_write:
-      return access(event);
-    case trace_kind::table_write: {
-      std::string value = absl::StrFormat("0x%x", event.value);
-      if (event.name != "pte") value = absl::StrFormat("0x%x:%016x", event.value2, event.value);
-      return absl::StrFormat("%s = %s %s", table_place(event), value, table_meaning(event));
+  const auto describe_payload = [this](const auto& e) -> std::string {
+    using payload = std::decay_t<decltype(e)>;
+    if constexpr (std::is_same_v<payload, events::reg_read>) {
+      return access("read", e);
+    } else if constexpr (std::is_same_v<payload, events::reg_write>) {
+      return access("write", e);
+    } else if constexpr (std::is_same_v<payload, events::table_write>) {
+      return table_entry(e);
+    } else {
+      return event_text(e);
     }
-    case trace_kind::descriptor:
-      return absl::StrFormat("queue %s[%d] %s (0x%x:%016x)", event.unit, event.address, event.text,
-                             event.value2, event.value);
-    case trace_kind::fault:
-      return absl::StrFormat("fault %s %s: %s", event.unit, event.name, event.text);
-    case trace_kind::interrupt:
-      return absl::StrFormat("interrupt %s address 0x%x data 0x%x", event.unit, event.address,
-                             event.value);
-    case trace_kind::iova:
-      return range_words(event);
-    case trace_kind::page:
-      return page_words(event);
-    case trace_kind::log:
-      return event.text;
-    case trace_kind::diagnosis:
-      return absl::StrFormat("diagnosis %s: %s", event.name, event.text);
-  }
-  return "";
+  };
+  return std::visit(describe_payload, event.what);
 }
 
 }  // namespace iommulab

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/trace.h"
+#include "core/trace_event.h"
 #include "platform/vtd/unit.h"
 
 namespace iommulab {
@@ -25,14 +25,14 @@ class event_words {
   /// no indentation.
   std::string describe(const trace_event& event);
   /// The decoded part alone: "TE|QIE". Empty where nothing is encoded.
-  std::string decode(const trace_event& event);
+  [[nodiscard]] std::string decode(const trace_event& event) const;
 
  private:
   [[nodiscard]] const vtd_unit* unit_named(std::string_view name) const;
-  [[nodiscard]] std::string access(const trace_event& event) const;
-  [[nodiscard]] std::string fields(const trace_event& event) const;
-  std::string table_place(const trace_event& event);
-  [[nodiscard]] static std::string table_meaning(const trace_event& event);
+  [[nodiscard]] std::string access(const char* verb, const events::reg_access& e) const;
+  [[nodiscard]] std::string fields(const events::reg_access& e) const;
+  std::string table_place(const events::table_write& e);
+  std::string table_entry(const events::table_write& e);
 
   const std::vector<std::unique_ptr<vtd_unit>>& units_;
   std::map<uint64_t, uint8_t> context_tables_;  ///< bus by physical address

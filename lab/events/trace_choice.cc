@@ -17,7 +17,7 @@ struct word {
   trace_class meaning;
 };
 
-constexpr std::array<word, 9> all_words = {{
+constexpr std::array<word, 13> all_words = {{
     {"calls", trace_class::calls},
     {"regs", trace_class::regs},
     {"tables", trace_class::tables},
@@ -26,6 +26,10 @@ constexpr std::array<word, 9> all_words = {{
     {"pages", trace_class::pages},
     {"faults", trace_class::faults},
     {"log", trace_class::log},
+    {"domains", trace_class::domains},
+    {"devices", trace_class::devices},
+    {"unit", trace_class::unit},
+    {"answers", trace_class::answers},
     {"all", trace_class::all},
 }};
 
@@ -51,33 +55,6 @@ absl::StatusOr<trace_class> parse_trace_classes(std::string_view words) {
     classes = classes | *meaning;
   }
   return classes;
-}
-
-trace_class class_of(trace_kind kind) {
-  switch (kind) {
-    case trace_kind::call_enter:
-    case trace_kind::call_exit:
-    case trace_kind::note:
-      return trace_class::calls;
-    case trace_kind::reg_read:
-    case trace_kind::reg_write:
-      return trace_class::regs;
-    case trace_kind::table_write:
-      return trace_class::tables;
-    case trace_kind::descriptor:
-      return trace_class::queue;
-    case trace_kind::iova:
-      return trace_class::iova;
-    case trace_kind::page:
-      return trace_class::pages;
-    case trace_kind::log:
-      return trace_class::log;
-    case trace_kind::fault:
-    case trace_kind::interrupt:
-    case trace_kind::diagnosis:
-      return trace_class::faults;
-  }
-  return trace_class::none;
 }
 
 }  // namespace iommulab

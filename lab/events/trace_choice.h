@@ -14,7 +14,4 @@ namespace iommulab {
 /// interrupts) come with any choice. EINVAL, listing the words, for one that is not known.
 absl::StatusOr<trace_class> parse_trace_classes(std::string_view words);
 
-/// The class to which an event belongs; diagnoses count as faults.
-trace_class class_of(trace_kind kind);
-
 }  // namespace iommulab

@@ -10,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/types/span.h"
-#include "lab/pagetable/table_ground.h"
 #include "core/panic.h"
+#include "lab/pagetable/table_ground.h"
 #include "platform/vtd/spec/entries.h"
 
 namespace iommulab {
@@ -190,8 +190,8 @@ class player {
       const size_t index = pfn / frames_of(level) % vtd::paging_entries_per_table;
       const page_table_word word = table().word(at, level, index);
       const uint64_t first_pfn = pfn - pfn % frames_of(level);
-      absl::StrAppend(&text, "    ",
-                      page_table_row_text(row_of(word, level, first_pfn), levels()), "\n");
+      absl::StrAppend(&text, "    ", page_table_row_text(row_of(word, level, first_pfn), levels()),
+                      "\n");
       if (!word.present || word.leaf) return text;
       at = word.address;
     }

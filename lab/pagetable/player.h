@@ -9,9 +9,9 @@
 #include <optional>
 #include <string>
 
-#include "lab/pagetable/trace.h"
 #include "core/status.h"
 #include "core/trace.h"
+#include "lab/pagetable/trace.h"
 
 namespace iommulab {
 

@@ -13,12 +13,12 @@ absl::StatusOr<std::unique_ptr<table_ground>> table_ground::create(uint64_t memo
   machine.firmware_map = machine.memory;
   kernel_options options;
   options.command_line = "intel_iommu=off";
-  options.sink = sink;
-  options.classes = trace_class::calls;
   auto system = kernel::create(machine, std::move(options));
   if (!system.ok()) return system.status();
+  trace_subscription calls;
+  if (sink != nullptr) calls = (*system)->env().trace.subscribe(*sink, trace_class::calls);
   (*system)->start_up();
-  return std::unique_ptr<table_ground>(new table_ground(*std::move(system)));
+  return std::unique_ptr<table_ground>(new table_ground(*std::move(system), std::move(calls)));
 }
 
 }  // namespace iommulab

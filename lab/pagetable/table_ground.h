@@ -24,9 +24,11 @@ class table_ground {
   uint64_t live_pages() { return kernel_->pages().live_pages(); }
 
  private:
-  explicit table_ground(std::unique_ptr<kernel> k) : kernel_(std::move(k)) {}
+  table_ground(std::unique_ptr<kernel> k, trace_subscription calls)
+      : kernel_(std::move(k)), calls_(std::move(calls)) {}
 
   std::unique_ptr<kernel> kernel_;
+  trace_subscription calls_;
 };
 
 }  // namespace iommulab

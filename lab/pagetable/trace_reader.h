@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "lab/pagetable/trace.h"
 #include "core/status.h"
+#include "lab/pagetable/trace.h"
 
 namespace iommulab {
 

@@ -181,7 +181,7 @@ absl::StatusOr<function_names> read_traced_functions(const capture_folder& folde
 absl::Span<const trace_event> start_up_part(absl::Span<const trace_event> events) {
   constexpr std::string_view last_call = "intel_iommu_init";
   for (size_t i = 0; i < events.size(); ++i) {
-    if (events[i].kind == trace_kind::call_exit && events[i].name == last_call) {
+    if (events[i].kind() == trace_kind::call_exit && events[i].function() == last_call) {
       return events.first(i + 1);
     }
   }
@@ -193,18 +193,12 @@ std::vector<call_event> calls_of_run(absl::Span<const trace_event> events) {
   for (size_t i = 0; i < events.size(); ++i) {
     const trace_event& event = events[i];
     const size_t line = i + 1;
-    switch (event.kind) {
-      case trace_kind::call_enter:
-        calls.push_back({call_event::kind::enter, line, std::string(event.name)});
-        break;
-      case trace_kind::call_exit:
-        calls.push_back({call_event::kind::exit, line, std::string(event.name)});
-        break;
-      case trace_kind::note:
-        calls.push_back({call_event::kind::note, line, event.text});
-        break;
-      default:
-        break;
+    if (event.kind() == trace_kind::call_enter) {
+      calls.push_back({call_event::kind::enter, line, std::string(event.function())});
+    } else if (event.kind() == trace_kind::call_exit) {
+      calls.push_back({call_event::kind::exit, line, std::string(event.function())});
+    } else if (const auto* note = event.as<events::note>()) {
+      calls.push_back({call_event::kind::note, line, note->text});
     }
   }
   return calls;

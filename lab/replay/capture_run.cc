@@ -29,15 +29,14 @@ std::optional<phys_addr> latched_root_table(const vtd_unit& unit) {
 }
 
 absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& folder,
-                                                         const std::vector<page_block>& held_back) {
+                                                         const std::vector<page_block>& held_back,
+                                                         const system_watcher& watcher) {
   auto config = load_capture(folder.path());
   if (!config.ok()) return config.status();
 
   auto run = std::make_unique<capture_run>();
   kernel_options options;
   options.command_line = config->command_line;
-  options.sink = &run->recorder;
-  options.classes = trace_class::calls | trace_class::regs | trace_class::queue;
   run->result.interrupt_remapping =
       std::any_of(config->units.begin(), config->units.end(),
                   [](const remapping_unit_config& u) { return u.ecap.interrupt_remapping(); });
@@ -52,6 +51,8 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
   auto system = kernel::create(*config, std::move(options));
   if (!system.ok()) return system.status();
   run->system = std::move(*system);
+  if (watcher) watcher(*run->system);
+  trace_subscription recording = run->system->env().trace.subscribe(run->recorder, compared_events);
   for (const page_block& block : held_back) {
     absl::Status status = run->system->pages().hold_back(block.start, block.length);
     if (!status.ok()) return status;
@@ -61,14 +62,14 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
   } catch (const kernel_bug& bug) {
     run->outcome.panic = absl::StrFormat("BUG: %s", bug.what());
   }
-  run->system->env().trace.attach(nullptr);
+  recording.end();
 
   run_result& result = run->result;
   for (const trace_event& event : run->recorder.events()) {
     // The captures recorded the unit's accesses: reads of an address where none answers are not
     // among them.
-    const bool access = event.kind == trace_kind::reg_read || event.kind == trace_kind::reg_write;
-    if (!access || !event.unit.empty()) result.events.push_back(event);
+    const events::reg_access* access = event.access();
+    if (access == nullptr || !access->unit.empty()) result.events.push_back(event);
   }
   for (const log_line& line : run->system->env().log.lines()) {
     if (line.level != log_level::debug) result.log.push_back(line.text);

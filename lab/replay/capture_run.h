@@ -4,6 +4,7 @@
 // tree recorded them, its page addresses.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -13,9 +14,13 @@
 
 namespace iommulab::verify {
 
+/// What a run that is compared is asked for: what recordings hold, and where the port diverges.
+inline constexpr trace_class compared_events =
+    trace_class::calls | trace_class::regs | trace_class::queue | trace_class::faults;
+
 /// A run with everything that the comparison looks at; the system stays for who wants more of it.
 struct capture_run {
-  trace_recorder recorder;  // before the system: events are recorded until it is gone
+  trace_recorder recorder;
   std::unique_ptr<kernel> system;
   boot_outcome outcome;
   run_result result;
@@ -27,9 +32,13 @@ struct page_block {
   uint64_t length = 0;  ///< bytes
 };
 
+/// Told of the system before it runs.
+using system_watcher = std::function<void(kernel&)>;
+
 /// Start-up only. Not OK when the folder does not hold a machine, with the sentence for it.
 absl::StatusOr<std::unique_ptr<capture_run>> run_capture(
-    const capture_folder& folder, const std::vector<page_block>& held_back = {});
+    const capture_folder& folder, const std::vector<page_block>& held_back = {},
+    const system_watcher& watcher = {});
 
 /// The unit's root table as SRTP latched it; nothing before the first SRTP.
 std::optional<phys_addr> latched_root_table(const vtd_unit& unit);

@@ -196,20 +196,23 @@ hardware_trace trace_of_run(absl::Span<const trace_event> events,
   hardware_trace trace;
   for (size_t i = 0; i < events.size(); ++i) {
     const trace_event& event = events[i];
-    if (std::find(other_units.begin(), other_units.end(), event.unit) != other_units.end()) {
-      continue;
-    }
+    const events::reg_access* access = event.access();
+    const auto* descriptor = event.as<events::descriptor>();
+    const std::string_view unit = access != nullptr       ? std::string_view(access->unit)
+                                  : descriptor != nullptr ? std::string_view(descriptor->unit)
+                                                          : std::string_view();
+    if (std::find(other_units.begin(), other_units.end(), unit) != other_units.end()) continue;
     const size_t line = i + 1;
     trace.last_line = line;
-    if (event.kind == trace_kind::descriptor) {
-      trace.descriptors.push_back({line, event.value, event.value2});
-    } else if (event.kind == trace_kind::reg_write) {
-      trace.accesses.push_back({line, true, event.address, event.size, event.value});
-    } else if (event.kind == trace_kind::reg_read) {
-      const uint64_t skew = event.size == qword ? event.address % qword : 0;
-      trace.accesses.push_back({line, false, event.address - skew, event.size, 0});
+    if (descriptor != nullptr) {
+      trace.descriptors.push_back({line, descriptor->low, descriptor->high});
+    } else if (event.kind() == trace_kind::reg_write) {
+      trace.accesses.push_back({line, true, access->offset, access->size, access->value});
+    } else if (event.kind() == trace_kind::reg_read) {
+      const uint64_t skew = access->size == qword ? access->offset % qword : 0;
+      trace.accesses.push_back({line, false, access->offset - skew, access->size, 0});
       if (skew == 0) continue;
-      trace.accesses.push_back({line, false, event.address - skew + qword, event.size, 0});
+      trace.accesses.push_back({line, false, access->offset - skew + qword, access->size, 0});
     }
   }
   return trace;

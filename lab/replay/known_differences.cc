@@ -42,10 +42,10 @@ constexpr std::array<known_operation_difference, 4> operation_differences = {{
 }};
 
 constexpr std::array<known_call_difference, 2> call_differences = {{
-    {v4_4::divergence::hole_stepped_over,
+    {"hole_stepped_over",
      "behind a hole dma_pte_clear_range() of 4.4 goes on at the level above it, and passes over "
      "what is mapped there; nothing is passed over"},
-    {v4_4::divergence::part_of_superpage,
+    {"part_of_superpage",
      "dma_pte_clear_level() of 4.4 takes a superpage that is to go in part for a table and walks "
      "through the mapped memory; it is left alone"},
 }};
@@ -151,7 +151,7 @@ absl::Span<const known_call_difference> known_call_differences() {
 const known_call_difference* find_known_call_difference(std::string_view reported) {
   const auto entry =
       std::find_if(call_differences.begin(), call_differences.end(),
-                   [&](const known_call_difference& k) { return name(k.id) == reported; });
+                   [&](const known_call_difference& k) { return k.id == reported; });
   return entry == call_differences.end() ? nullptr : &*entry;
 }
 

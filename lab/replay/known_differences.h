@@ -26,7 +26,6 @@
 #include <vector>
 
 #include "absl/types/span.h"
-#include "core/v4_4/divergence.h"
 #include "lab/replay/numbered_line.h"
 #include "lab/script/script.h"
 
@@ -74,7 +73,7 @@ absl::Span<const known_operation_difference> known_operation_differences();
 /// Where the functions called are others than 4.4's, and nothing else differs. Our run reports the
 /// divergence in the call that goes its own way.
 struct known_call_difference {
-  v4_4::divergence id;
+  std::string_view id;  ///< of kernel_profile::differences()
   std::string_view reason;
 };
 

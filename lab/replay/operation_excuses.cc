@@ -16,10 +16,11 @@ std::set<std::string> functions_with_other_calls(absl::Span<const trace_event> e
   std::set<std::string> found;
   std::vector<std::string> open;
   for (const trace_event& event : events) {
-    if (event.kind == trace_kind::call_enter) open.emplace_back(event.name);
-    if (event.kind == trace_kind::call_exit && !open.empty()) open.pop_back();
-    if (event.kind != trace_kind::diagnosis || open.empty()) continue;
-    const known_call_difference* known = find_known_call_difference(event.name);
+    if (event.kind() == trace_kind::call_enter) open.emplace_back(event.function());
+    if (event.kind() == trace_kind::call_exit && !open.empty()) open.pop_back();
+    const auto* told = event.as<events::diagnosis>();
+    if (told == nullptr || open.empty()) continue;
+    const known_call_difference* known = find_known_call_difference(told->name);
     if (known == nullptr) continue;
     found.insert(open.back());
     reasons.emplace(known->reason);

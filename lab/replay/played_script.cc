@@ -45,7 +45,7 @@ absl::Status played_script::play() {
   auto outcomes = dmalab::run_session(*run_->system, script_, hooks);
   if (!outcomes.ok()) return outcomes.status();
   outcomes_ = *std::move(outcomes);
-  run_->system->env().trace.attach(nullptr);
+  recording_.end();
   return absl::OkStatus();
 }
 
@@ -103,8 +103,7 @@ absl::Status played_script::start() {
   run_ = *std::move(started);
   if (!run_->outcome.panic.empty()) return errno_status(EIO, run_->outcome.panic);
   kernel& system = *run_->system;
-  system.env().trace.attach(&run_->recorder,
-                            trace_class::calls | trace_class::regs | trace_class::queue);
+  recording_ = system.env().trace.subscribe(run_->recorder, compared_events);
   api_player player(system);
   if (absl::Status status = play_to_boot_mark(system, folder_, player); !status.ok()) {
     return status;

@@ -61,6 +61,7 @@ class played_script {
 
   const capture_folder& folder_;
   std::unique_ptr<capture_run> run_;
+  trace_subscription recording_;
   size_t first_event_ = 0;  ///< of the script
   dmalab::script script_;
   bool has_calls_ = false;

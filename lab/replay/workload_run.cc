@@ -56,7 +56,8 @@ std::optional<int> waiting_at_start(absl::Span<const call_event> tree) {
 
 class workload_run {
  public:
-  explicit workload_run(const capture_folder& folder) : folder_(folder), sides_(folder) {}
+  workload_run(const capture_folder& folder, system_watcher watcher)
+      : folder_(folder), watcher_(std::move(watcher)), sides_(folder) {}
 
   absl::Status run() {
     if (absl::Status status = read_capture(); !status.ok()) return status;
@@ -110,12 +111,11 @@ class workload_run {
     if (!held_back.ok()) return held_back.status();
     held_back->insert(held_back->end(), step_calls_.used_blocks.begin(),
                       step_calls_.used_blocks.end());
-    auto started = run_capture(folder_, *held_back);
+    auto started = run_capture(folder_, *held_back, watcher_);
     if (!started.ok()) return started.status();
     run_ = *std::move(started);
     sides_.set_run(*run_);
-    run_->system->env().trace.attach(&run_->recorder,
-                                     trace_class::calls | trace_class::regs | trace_class::queue);
+    recording_ = run_->system->env().trace.subscribe(run_->recorder, compared_events);
     player_.emplace(*run_->system);
     return absl::OkStatus();
   }
@@ -256,7 +256,7 @@ class workload_run {
     const auto& all = run_->recorder.events();
     const auto first = static_cast<std::ptrdiff_t>(played_.phases.back().first_event);
     const auto ours = std::count_if(all.begin() + first, all.end(), [](const trace_event& e) {
-      return e.kind == trace_kind::descriptor;
+      return e.kind() == trace_kind::descriptor;
     });
     return static_cast<size_t>(ours) < captured_descriptors();
   }
@@ -287,6 +287,7 @@ class workload_run {
   }
 
   const capture_folder& folder_;
+  system_watcher watcher_;
   workload_sides sides_;
   std::optional<workload_calls> calls_;
   std::vector<hotplug_step> steps_;
@@ -294,6 +295,7 @@ class workload_run {
   hotplug_calls step_calls_;
   size_t next_step_ = 0;
   std::unique_ptr<capture_run> run_;
+  trace_subscription recording_;
   std::optional<api_player> player_;
   played_workload played_;
 };
@@ -304,8 +306,9 @@ bool has_workload(const capture_folder& folder) {
   return folder.has(marks_file);
 }
 
-absl::StatusOr<std::vector<class_result>> verify_workload(const capture_folder& folder) {
-  workload_run run(folder);
+absl::StatusOr<std::vector<class_result>> verify_workload(const capture_folder& folder,
+                                                          system_watcher watcher) {
+  workload_run run(folder, std::move(watcher));
   if (absl::Status status = run.run(); !status.ok()) return status;
   return run.compare();
 }

@@ -23,6 +23,7 @@
 
 #include "absl/status/statusor.h"
 #include "lab/replay/capture_folder.h"
+#include "lab/replay/capture_run.h"
 #include "lab/replay/comparison.h"
 
 namespace iommulab::verify {
@@ -33,7 +34,9 @@ bool has_workload(const capture_folder& folder);
 /// For each phase NAME the classes "NAME calls", "NAME registers", "NAME queue" and "NAME tables";
 /// "boot domains" and "boot log"; "vfio client" and "vfio log"; "hotplug" and "hotplug calls". A
 /// run that stopped dead at start-up has none of them. The marks behind the boot mark of a folder
-/// with a script of operations are the script's. Errors are those of the capture's files.
-absl::StatusOr<std::vector<class_result>> verify_workload(const capture_folder& folder);
+/// with a script of operations are the script's. Errors are those of the capture's files. `watcher`
+/// may listen to the run.
+absl::StatusOr<std::vector<class_result>> verify_workload(const capture_folder& folder,
+                                                          system_watcher watcher = {});
 
 }  // namespace iommulab::verify

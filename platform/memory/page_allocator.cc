@@ -103,7 +103,7 @@ void page_allocator::mark_live(uint64_t frame, unsigned order) {
   live_[frame] = order;
   live_pages_ += uint64_t{1} << order;
   peak_pages_ = std::max(peak_pages_, live_pages_);
-  trace_page("alloc", frame, order);
+  trace_page(events::page_action::alloc, frame, order);
 }
 
 void page_allocator::release(uint64_t frame, unsigned order) {
@@ -118,7 +118,7 @@ void page_allocator::release(uint64_t frame, unsigned order) {
   } else {
     zone_at(frame).give(frame, order);
   }
-  trace_page("free", frame, order);
+  trace_page(events::page_action::free, frame, order);
 }
 
 void page_allocator::free_pages(phys_addr address, unsigned order) {
@@ -281,25 +281,14 @@ void page_allocator::fill(phys_addr address, uint64_t length, gfp flags) const {
   std::memset(memory_.at(address, length), flags.zero ? 0 : poison_byte, length);
 }
 
-void page_allocator::trace_page(std::string_view name, uint64_t frame, unsigned order) const {
-  if (!trace_.on(trace_class::pages)) return;
-  trace_event event;
-  event.kind = trace_kind::page;
-  event.name = name;
-  event.address = frame << page_shift;
-  event.value = order;
-  trace_.emit(std::move(event));
+void page_allocator::trace_page(events::page_action action, uint64_t frame, unsigned order) const {
+  trace_.tell([&] { return events::page{action, frame << page_shift, order}; });
 }
 
 void page_allocator::diagnose(page_diagnosis_kind kind, phys_addr address, std::string sentence) {
-  if (trace_.on(trace_class::pages)) {
-    trace_event event;
-    event.kind = trace_kind::diagnosis;
-    event.name = to_string(kind);
-    event.address = address.value();
-    event.text = sentence;
-    trace_.emit(std::move(event));
-  }
+  trace_.tell([&] {
+    return events::diagnosis{.name = to_string(kind), .address = address.value(), .text = sentence};
+  });
   diagnoses_.push_back({kind, address, std::move(sentence)});
 }
 

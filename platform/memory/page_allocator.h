@@ -161,7 +161,7 @@ class page_allocator {
   void diagnose(page_diagnosis_kind kind, phys_addr address, std::string sentence)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void fill(phys_addr address, uint64_t length, gfp flags) const;
-  void trace_page(std::string_view name, uint64_t frame, unsigned order) const;
+  void trace_page(events::page_action action, uint64_t frame, unsigned order) const;
   [[nodiscard]] bool replaying() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   absl::Status take_out(phys_addr start, uint64_t length, bool held_back)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);

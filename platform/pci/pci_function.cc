@@ -48,7 +48,16 @@ uint8_t pci_function::read8(uint16_t offset) const {
 void pci_function::write8(uint16_t offset, uint8_t value) {
   if (!present_ || offset >= bytes_.size()) return;
   const uint8_t mask = writable_[offset];
-  bytes_[offset] = static_cast<uint8_t>((bytes_[offset] & ~mask) | (value & mask));
+  const auto now = static_cast<uint8_t>((bytes_[offset] & ~mask) | (value & mask));
+  if (now == bytes_[offset]) return;
+  // Told by the 16-bit register that the byte is of, whose name is easily found.
+  const auto word = static_cast<uint16_t>(offset & ~1u);
+  const uint16_t before = read16(word);
+  bytes_[offset] = now;
+  if (trace_ == nullptr) return;
+  trace_->tell([&] {
+    return events::config_change{to_string(description_.id), word, before, read16(word)};
+  });
 }
 
 void pci_function::set_present(bool present) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/pci/pci.h"
+#include "core/trace.h"
 #include "core/types.h"
 
 namespace iommulab {
@@ -47,6 +48,9 @@ class pci_function final : public pci_config_space {
   [[nodiscard]] uint8_t read8(uint16_t offset) const override;
   void write8(uint16_t offset, uint8_t value) override;
 
+  /// Changes of registers become events of `trace`, which outlives the function.
+  void tell_changes_to(tracer& trace) { trace_ = &trace; }
+
   /// Whether it sits in its slot. The bridges above it matter too: see pci_machine.
   [[nodiscard]] bool present() const { return present_; }
   /// Plugs it in, as after reset, or pulls it out.
@@ -70,6 +74,7 @@ class pci_function final : public pci_config_space {
   std::vector<uint8_t> bytes_;
   std::vector<uint8_t> writable_;
   bool present_;
+  tracer* trace_ = nullptr;
 };
 
 }  // namespace iommulab

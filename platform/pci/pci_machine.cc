@@ -51,6 +51,10 @@ absl::StatusOr<std::unique_ptr<pci_machine>> pci_machine::create(
   return machine;
 }
 
+void pci_machine::tell_changes_to(tracer& trace) {
+  for (const auto& f : functions_) f->function.tell_changes_to(trace);
+}
+
 pci_machine::placed* pci_machine::find(source_id id) const {
   const auto here = [&](const placed& f) {
     const source_id reset = f.function.description().id;

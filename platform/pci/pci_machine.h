@@ -38,6 +38,9 @@ class pci_machine final : public pci_config_access {
 
   [[nodiscard]] const std::vector<pci_root>& roots() const { return roots_; }
 
+  /// Changes of configuration registers become events of `trace`, which outlives the machine.
+  void tell_changes_to(tracer& trace);
+
   pci_config_space* config(source_id id) override;
   bool recorded_resources(source_id id, pci_resource_table& out) override;
   /// The chipset's root complex registers, as far as the PCI core's quirks use them: zero until

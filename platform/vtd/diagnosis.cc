@@ -88,16 +88,7 @@ void diagnosis_log::add(vtd_diagnosis what, uint64_t offset, uint64_t value,
 
   std::string sentence =
       absl::StrFormat("%s: offset 0x%x, value 0x%x: %s", unit_, offset, value, words);
-  if (traced) {
-    trace_event event;
-    event.kind = trace_kind::diagnosis;
-    event.name = name(what);
-    event.unit = unit_;
-    event.address = offset;
-    event.value = value;
-    event.text = sentence;
-    trace_.emit(std::move(event));
-  }
+  if (traced) trace_.emit(events::diagnosis{name(what), unit_, offset, value, sentence});
   if (entries_.size() < capacity) entries_.push_back({what, offset, value, std::move(sentence)});
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "platform/vtd/event_message.h"
 
-#include <utility>
+#include <string>
 
 #include "platform/vtd/spec/registers.h"
 
@@ -41,14 +41,7 @@ void event_message::send() {
   message.data = registers_.get32(after(control_, 1));
   message.address =
       (registers_.get(after(control_, 3)) << 32) | registers_.get32(after(control_, 2));
-  if (trace_.on(trace_class::faults)) {
-    trace_event event;
-    event.kind = trace_kind::interrupt;
-    event.unit = unit_;
-    event.address = message.address;
-    event.value = message.data;
-    trace_.emit(std::move(event));
-  }
+  trace_.tell([&] { return events::interrupt{std::string(unit_), message.address, message.data}; });
   sink_.deliver(message);  // last: the handler may write our registers
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "platform/vtd/fault_log.h"
 
-#include <utility>
-
 #include "absl/strings/str_format.h"
 #include "platform/vtd/spec/registers.h"
 
@@ -31,21 +29,21 @@ bool fault_log::source_pending(uint16_t source) const {
 
 void fault_log::record(const vtd_fault& fault) {
   // 1. Nothing is recorded until software clears an overflow.
-  if (vtd::fsts::pfo.test(status())) return trace_fault(fault, "lost: overflow is set");
+  if (vtd::fsts::pfo.test(status())) return tell(fault, fault_fate::lost_overflowed);
   // 2. Hardware may collapse faults of a source that has one pending.
   if (config_.collapse_faults && source_pending(fault.source)) {
-    return trace_fault(fault, "collapsed");
+    return tell(fault, fault_fate::collapsed);
   }
   // 3. The next record is still pending: overflow.
   if (pending(next_)) {
-    trace_fault(fault, "lost: overflow");
+    tell(fault, fault_fate::lost_overflow);
     return raise_status(vtd::fsts::pfo.mask());
   }
   // 4. Record it; the first pending record gives FRI.
   const unsigned record = next_;
   next_ = (next_ + 1) % config_.cap.number_of_fault_records();
   write_record(record, fault);
-  trace_fault(fault, "recorded");
+  tell(fault, fault_fate::recorded);
   if (!vtd::fsts::ppf.test(status())) {
     registers_.set(vtd_register::fsts, vtd::fsts::fri.set(status(), record));
   }
@@ -85,19 +83,19 @@ void fault_log::drop_event_if_serviced() {
   if ((status() & interrupt_conditions) == 0) event_.conditions_gone();
 }
 
-void fault_log::trace_fault(const vtd_fault& fault, std::string_view what_became) const {
-  if (!trace_.on(trace_class::faults)) return;
-  trace_event event;
-  event.kind = trace_kind::fault;
-  event.name = vtd::name(fault.reason);
-  event.unit = config_.name;
-  event.address = fault.address;
-  event.value = static_cast<uint64_t>(fault.reason);
-  event.value2 = fault.source;
-  event.text =
-      absl::StrFormat("%s of 0x%x by %s: %s", fault.read ? "read" : "write", fault.address,
-                      to_short_string(source_id::from_requester_id(0, fault.source)), what_became);
-  trace_.emit(std::move(event));
+void fault_log::tell(const vtd_fault& fault, fault_fate fate) const {
+  observers_.tell(&unit_observer::fault_reported, fault, fate);
+  trace_.tell([&] {
+    return events::fault{
+        config_.name,
+        vtd::name(fault.reason),
+        static_cast<uint8_t>(fault.reason),
+        fault.address,
+        fault.source,
+        absl::StrFormat("%s of 0x%x by %s: %s", fault.read ? "read" : "write", fault.address,
+                        to_short_string(source_id::from_requester_id(0, fault.source)),
+                        name(fate))};
+  });
 }
 
 }  // namespace iommulab

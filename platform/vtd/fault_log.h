@@ -15,6 +15,7 @@
 #include "platform/vtd/event_message.h"
 #include "platform/vtd/register_file.h"
 #include "platform/vtd/spec/fault_reason.h"
+#include "platform/vtd/unit_observer.h"
 
 namespace iommulab {
 
@@ -28,8 +29,13 @@ struct vtd_fault {
 
 class fault_log {
  public:
-  fault_log(const vtd_config& config, register_file& registers, event_message& event, tracer& trace)
-      : config_(config), registers_(registers), event_(event), trace_(trace) {}
+  fault_log(const vtd_config& config, register_file& registers, event_message& event, tracer& trace,
+            const unit_observers& observers)
+      : config_(config),
+        registers_(registers),
+        event_(event),
+        trace_(trace),
+        observers_(observers) {}
 
   /// Records `fault`, drops it as a repetition, or sets PFO.
   void record(const vtd_fault& fault);
@@ -49,13 +55,14 @@ class fault_log {
   [[nodiscard]] bool pending(unsigned record) const;
   [[nodiscard]] bool source_pending(uint16_t source) const;
   void write_record(unsigned record, const vtd_fault& fault);
-  void trace_fault(const vtd_fault& fault, std::string_view what_became) const;
+  void tell(const vtd_fault& fault, fault_fate fate) const;
   void drop_event_if_serviced();
 
   const vtd_config& config_;
   register_file& registers_;
   event_message& event_;
   tracer& trace_;
+  const unit_observers& observers_;
   unsigned next_ = 0;  ///< record to write next
 };
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "platform/vtd/invalidation.h"
 
-#include "platform/vtd/sanitizer/unit_sanitizer.h"
+#include "platform/vtd/unit_observer.h"
 
 namespace iommulab {
 
 void vtd_caches::invalidate_contexts(const vtd::context_cache_descriptor& request) {
-  if (sanitizer != nullptr) sanitizer->contexts_invalidated(request);
+  observers.tell(&unit_observer::contexts_invalidated, request);
   switch (request.granularity) {
     case vtd::context_granularity::none:
       return;
@@ -21,7 +21,7 @@ void vtd_caches::invalidate_contexts(const vtd::context_cache_descriptor& reques
 }
 
 void vtd_caches::invalidate_iotlb(const vtd::iotlb_descriptor& request) {
-  if (sanitizer != nullptr) sanitizer->iotlb_invalidated(request);
+  observers.tell(&unit_observer::iotlb_invalidated, request);
   switch (request.granularity) {
     case vtd::iotlb_granularity::none:
       return;
@@ -42,6 +42,7 @@ void vtd_caches::invalidate_iotlb(const vtd::iotlb_descriptor& request) {
 }
 
 void vtd_caches::invalidate_interrupts(const vtd::interrupt_entry_descriptor& request) {
+  observers.tell(&unit_observer::interrupts_invalidated, request);
   if (!request.selective) return interrupts.invalidate_all();
   interrupts.invalidate(request.index, request.index_mask);
 }

@@ -17,9 +17,11 @@
 
 namespace iommulab {
 
-class unit_sanitizer;
+class unit_observers;
 
 struct vtd_caches {
+  explicit vtd_caches(const unit_observers& told) : observers(told) {}
+
   context_cache contexts;
   iotlb_cache iotlb;
   paging_structure_cache structures;
@@ -30,7 +32,7 @@ struct vtd_caches {
   bool contexts_stale_since_root = false;
   bool iotlb_stale_since_root = false;
 
-  unit_sanitizer* sanitizer = nullptr;  ///< told of invalidations; null when off
+  const unit_observers& observers;
 
   /// `request.granularity` is not none.
   void invalidate_contexts(const vtd::context_cache_descriptor& request);

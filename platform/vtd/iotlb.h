@@ -75,8 +75,9 @@ class iotlb_cache {
     }
     return std::nullopt;
   }
-  void insert(domain_id domain, uint64_t address, const iotlb_entry& entry) {
-    entries_.insert(domain, entry.level_, address, entry.word_);
+  /// Returns the page that had to go for it, if one had.
+  std::optional<cached_page> insert(domain_id domain, uint64_t address, const iotlb_entry& entry) {
+    return entries_.insert(domain, entry.level_, address, entry.word_);
   }
   [[nodiscard]] size_t size() const { return entries_.size(); }
   /// The first byte of a page that the cache translates and that has bytes in `first`..`last`

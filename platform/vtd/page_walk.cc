@@ -6,8 +6,8 @@
 #include <bit>
 
 #include "absl/strings/str_format.h"
-#include "platform/vtd/sanitizer/unit_sanitizer.h"
 #include "platform/vtd/spec/entries.h"
+#include "platform/vtd/unit_observer.h"
 
 namespace iommulab {
 namespace {
@@ -60,8 +60,13 @@ fault_reason permission_fault(dma_access access) {
 }  // namespace
 
 page_walker::page_walker(const vtd_config& config, const physical_memory& memory,
-                         paging_structure_cache& structures, diagnosis_log& diagnoses)
-    : config_(config), memory_(memory), structures_(structures), diagnoses_(diagnoses) {
+                         paging_structure_cache& structures, diagnosis_log& diagnoses,
+                         const unit_observers& observers)
+    : config_(config),
+      memory_(memory),
+      structures_(structures),
+      diagnoses_(diagnoses),
+      observers_(observers) {
   for (unsigned level = 1; level < level_slots; ++level) {
     const auto reserved = [&](bool leaf) {
       return second_level_entry::reserved(level, leaf, config.host_address_width,
@@ -81,35 +86,34 @@ context page_walker::failed_context(fault_reason reason, bool fpd) const {
 }
 
 context page_walker::load_context(uint64_t root_table, uint16_t source) const {
-  // 1. Read the root entry of the bus (9.1). LRT.1: the table is not there.
+  // Step 3a. Read the root entry of the bus (9.1). LRT.1: the table is not there.
   root_entry root;
   if (!read_entry(memory_, root_table, source >> 8, root)) {
     return failed_context(fault_reason::root_table_access, false);
   }
-  if (sanitizer_ != nullptr) {
-    sanitizer_->context_word_read(root_table + (source >> 8) * sizeof(root_entry), source);
-  }
-  // 2. LRT.2: not present; nothing else of it counts then.
+  observers_.tell(&unit_observer::context_word_read,
+                  root_table + (source >> 8) * sizeof(root_entry), source);
+  // LRT.2: not present; nothing else of it counts then.
   if (!root.present()) return failed_context(fault_reason::root_entry_not_present, false);
-  // 3. LRT.3: reserved bits.
+  // LRT.3: reserved bits.
   if ((root.lo & root_entry::reserved_lo(config_.host_address_width)) != 0 ||
       (root.hi & root_entry::reserved_hi()) != 0) {
     return failed_context(fault_reason::root_entry_reserved, false);
   }
-  // 4. Read the context entry of device and function (9.3). LCT.1: the table is not there.
+  // Step 3b. Read the context entry of device and function (9.3). LCT.1: the table is not there.
   context_entry entry;
   if (!read_entry(memory_, root.context_table().value(), source & 0xff, entry)) {
     return failed_context(fault_reason::context_table_access, false);
   }
-  if (sanitizer_ != nullptr) {
-    const uint64_t at = root.context_table().value() + (source & 0xffu) * sizeof(context_entry);
-    sanitizer_->context_word_read(at, source);
-    if (entry.present()) sanitizer_->context_word_read(at + sizeof(uint64_t), source);
+  const uint64_t at = root.context_table().value() + (source & 0xffu) * sizeof(context_entry);
+  observers_.tell(&unit_observer::context_word_read, at, source);
+  if (entry.present()) {
+    observers_.tell(&unit_observer::context_word_read, at + sizeof(uint64_t), source);
   }
-  // 5. LCT.2: not present. FPD counts from here on, present or not.
+  // LCT.2: not present. FPD counts from here on, present or not.
   const bool fpd = entry.fault_processing_disabled();
   if (!entry.present()) return failed_context(fault_reason::context_entry_not_present, fpd);
-  // 6. LCT.3: reserved bits; domain id bits that the unit does not have are among them.
+  // Step 3c. LCT.3: reserved bits; domain id bits that the unit does not have are among them.
   if ((entry.lo & context_entry::reserved_lo(config_.host_address_width)) != 0 ||
       (entry.hi & context_entry::reserved_hi()) != 0 ||
       entry.domain().value() >= config_.cap.number_of_domains()) {
@@ -126,7 +130,7 @@ context page_walker::load_context(uint64_t root_table, uint16_t source) const {
 }
 
 void page_walker::check_programming(const context_entry& entry, context& ctx) const {
-  // 7. LCT.4: a width that the unit does not have, or a type whose capability it lacks.
+  // Step 3d. LCT.4: a width that the unit does not have, or a type whose capability it lacks.
   const unsigned code = entry.address_width();
   const bool type_supported =
       ctx.type == translation_type::untranslated_only ||
@@ -137,8 +141,8 @@ void page_walker::check_programming(const context_entry& entry, context& ctx) co
     return;
   }
   ctx.levels = static_cast<uint8_t>(vtd::levels_of(code));
-  // 8. How far addresses go: the table's width or MGAW, whichever is less; pass-through has
-  //    physical addresses and goes as far as these do.
+  // Step 3e. How far addresses go: the table's width or MGAW, whichever is less; pass-through has
+  // physical addresses and goes as far as these do.
   const unsigned width = ctx.type == translation_type::pass_through
                              ? config_.host_address_width
                              : std::min(vtd::width_of(code), config_.cap.max_guest_address_width());
@@ -162,7 +166,7 @@ iotlb_entry page_walker::walk(const context& ctx, uint64_t address, dma_access a
                               bool check_access) {
   const page_finder pages(memory_);
   const uint64_t needed = check_access ? needed_rights(access) : 0;
-  // 1. Start at the deepest table that the paging-structure caches know.
+  // Step 5b. Start at the deepest table that the paging-structure caches know.
   unsigned level = ctx.levels;
   uint64_t table = ctx.table;
   uint64_t rights = vtd::mask_of(second_level_entry::r, second_level_entry::w);
@@ -170,41 +174,40 @@ iotlb_entry page_walker::walk(const context& ctx, uint64_t address, dma_access a
     level = cached->level - 1;
     table = cached->address;
     rights = cached->rights;
-    if (sanitizer_ != nullptr) [[unlikely]]
-      sanitizer_->table_used(ctx, address, *cached);
+    observers_.tell(&unit_observer::table_used, ctx, address, *cached);
     if ((rights & needed) != needed) return iotlb_entry::refused(permission_fault(access));
   }
 
   for (;; --level) {
-    // 2. Read the entry. LSL.1: the table is not there; for the top one it is the context
-    //    entry that is wrong (LCT.4).
+    // Step 5c. Read the entry. LSL.1: the table is not there; for the top one it is the context
+    // entry that is wrong (LCT.4).
     second_level_entry entry;
     const unsigned index = second_level_entry::index_of(address, level);
     if (!read_entry_of_table(pages, memory_, table, index, entry)) {
       return iotlb_entry::failed(level == ctx.levels ? fault_reason::invalid_context_entry
                                                      : fault_reason::paging_entry_access);
     }
-    if (sanitizer_ != nullptr) [[unlikely]] {
-      sanitizer_->paging_word_read(table + index * sizeof(entry), ctx.domain, address);
-    }
-    // 3. Not present: no permission of either kind (LGN.2, LGN.3); the rest is software's.
+    observers_.tell(&unit_observer::paging_word_read, table + index * sizeof(entry), ctx.domain,
+                    address);
+    // Step 5d. Not present: no permission of either kind (LGN.2, LGN.3); the rest is software's.
     if (!entry.present()) return iotlb_entry::failed(permission_fault(access));
-    // 4. LSL.2: reserved bits, a large page where there is none, or a misaligned one.
+    // Step 5e. LSL.2: reserved bits, a large page where there is none, or a misaligned one.
     const bool leaf = entry.is_leaf(level);
     const uint64_t reserved = leaf ? reserved_leaf_[level] : reserved_table_[level];
     if ((entry.value & reserved) != 0) {
       return iotlb_entry::failed(fault_reason::paging_entry_reserved);
     }
-    // 5. LGN.2, LGN.3: permissions hold only where every level grants them.
+    // Step 5f. LGN.2, LGN.3: permissions hold only where every level grants them.
     rights &= entry.rights();
     if ((rights & needed) != needed) return iotlb_entry::refused(permission_fault(access));
-    // 6. A leaf ends it; anything else leads one level down.
+    // Step 5g. A leaf ends it; anything else leads one level down.
     if (leaf) {
       const bool snoop = config_.ecap.snoop_control() && entry.snoop();
       return iotlb_entry::leaf(entry.address().value(), level, rights, snoop);
     }
     table = entry.address().value();
-    structures_.insert(ctx.domain, address, {table, level, rights});
+    const auto evicted = structures_.insert(ctx.domain, address, {table, level, rights});
+    tell_cached(observers_, page_cache::paging_structures, ctx.domain, address, level, evicted);
   }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // The walk: root entry, context entry, second-level tables, as hardware does it (VT-d
-// specification 3.4.2, 3.7). Reads memory and the paging-structure caches; decides nothing about
-// recording. Steps are numbered; each that can fail names its reason (7.1).
+// specification 3.4.2, 3.7): steps 3 and 5 of README.md. Reads memory and the paging-structure
+// caches; decides nothing about recording. Each step that can fail names its reason (7.1).
 #pragma once
 
 #include <array>
@@ -19,12 +19,13 @@
 
 namespace iommulab {
 
-class unit_sanitizer;
+class unit_observers;
 
 class page_walker {
  public:
   page_walker(const vtd_config& config, const physical_memory& memory,
-              paging_structure_cache& structures, diagnosis_log& diagnoses);
+              paging_structure_cache& structures, diagnosis_log& diagnoses,
+              const unit_observers& observers);
 
   /// Root and context entry of `source` under the root table at `root_table`. Never looks at the
   /// context-cache. A failed lookup says why in `reason`.
@@ -36,8 +37,6 @@ class page_walker {
   [[nodiscard]] iotlb_entry walk(const context& ctx, uint64_t address, dma_access access,
                                  bool check_access);
 
-  void set_sanitizer(unit_sanitizer* sanitizer) { sanitizer_ = sanitizer; }
-
  private:
   [[nodiscard]] context failed_context(vtd::fault_reason reason, bool fpd) const;
   void check_programming(const vtd::context_entry& entry, context& ctx) const;
@@ -46,7 +45,7 @@ class page_walker {
   const physical_memory& memory_;
   paging_structure_cache& structures_;
   diagnosis_log& diagnoses_;
-  unit_sanitizer* sanitizer_ = nullptr;     ///< told of every word that is read; null when off
+  const unit_observers& observers_;
   static constexpr size_t level_slots = 6;  // indexed by level, 1..5
   std::array<uint64_t, level_slots> reserved_leaf_{};
   std::array<uint64_t, level_slots> reserved_table_{};

@@ -3,11 +3,10 @@
 
 #include <atomic>
 #include <bit>
-#include <utility>
 
 #include "absl/strings/str_format.h"
-#include "platform/vtd/sanitizer/unit_sanitizer.h"
 #include "platform/vtd/spec/registers.h"
+#include "platform/vtd/unit_observer.h"
 
 namespace iommulab {
 namespace {
@@ -101,6 +100,7 @@ void invalidation_queue::run() {
       break;
     }
     trace_descriptor(d, index);
+    caches_.observers.tell(&unit_observer::descriptor_fetched, index, d);
     // The head moves on once the descriptor is known to be good; a wait descriptor's interrupt
     // comes after that, so that its handler sees the queue past it.
     execute(d, index);
@@ -119,15 +119,9 @@ bool invalidation_queue::fetch(uint32_t index, descriptor& out) const {
 }
 
 void invalidation_queue::trace_descriptor(descriptor d, uint32_t index) const {
-  if (!trace_.on(trace_class::queue)) return;
-  trace_event event;
-  event.kind = trace_kind::descriptor;
-  event.unit = config_.name;
-  event.address = index;
-  event.value = d.low;
-  event.value2 = d.high;
-  event.text = vtd::to_string(d);
-  trace_.emit(std::move(event));
+  trace_.tell([&] {
+    return events::descriptor{config_.name, index, d.low, d.high, vtd::to_string(d)};
+  });
 }
 
 bool invalidation_queue::supported(descriptor_type type) const {
@@ -203,9 +197,8 @@ void invalidation_queue::do_device_tlb(descriptor d, uint32_t index) {
   if (device_tlbs_ == nullptr) return;
   switch (device_tlbs_->invalidate(request.source, address, bytes)) {
     case device_tlb_reply::done:
-      if (caches_.sanitizer != nullptr) {
-        caches_.sanitizer->device_tlb_invalidated(request.source, address, bytes);
-      }
+      caches_.observers.tell(&unit_observer::device_tlb_invalidated, request.source, address,
+                             bytes);
       break;
     case device_tlb_reply::timed_out:
       // Noticed by the next wait, as on hardware, where completions arrive later.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "platform/vtd/unit_observer.h"
 
 namespace iommulab {
 namespace {
@@ -21,8 +22,11 @@ constexpr uint64_t byte_mask(unsigned first, unsigned count) {
 }  // namespace
 
 register_file::register_file(std::vector<register_row> rows, uint64_t window,
-                             diagnosis_log& diagnoses)
-    : rows_(std::move(rows)), by_byte_(window, no_row), diagnoses_(diagnoses) {
+                             diagnosis_log& diagnoses, const unit_observers& observers)
+    : rows_(std::move(rows)),
+      by_byte_(window, no_row),
+      diagnoses_(diagnoses),
+      observers_(observers) {
   for (size_t i = 0; i < rows_.size(); ++i) {
     for (unsigned byte = 0; byte < rows_[i].size; ++byte) {
       by_byte_[rows_[i].offset + byte] = static_cast<uint16_t>(i);
@@ -34,6 +38,13 @@ register_file::register_file(std::vector<register_row> rows, uint64_t window,
 void register_file::reset() {
   values_.resize(rows_.size());
   for (size_t i = 0; i < rows_.size(); ++i) values_[i] = rows_[i].reset;
+}
+
+void register_file::store(size_t at, uint64_t value) {
+  const uint64_t before = std::exchange(values_[at], value);
+  if (before != value) {
+    observers_.tell(&unit_observer::register_changed, rows_[at], before, value);
+  }
 }
 
 void register_file::check_access(uint64_t offset, unsigned size, uint64_t value, bool write) {
@@ -125,7 +136,7 @@ register_file::write_result register_file::write(uint64_t offset, unsigned size,
     // stays. Write-only bits are handed on and not kept.
     const uint64_t before = values_[at];
     const uint64_t taken = row.read_write & covered;
-    values_[at] = ((before & ~taken) | (bits & taken)) & ~(bits & row.write_1_clear);
+    store(at, ((before & ~taken) | (bits & taken)) & ~(bits & row.write_1_clear));
     result.items[result.count++] = {static_cast<vtd_register>(at), bits, before,
                                     (covered & byte_mask(row.command_byte, 1)) != 0};
   }

@@ -23,6 +23,8 @@
 
 namespace iommulab {
 
+class unit_observers;
+
 /// Which register: the index of its row.
 enum class vtd_register : uint16_t {
   ver,
@@ -105,7 +107,8 @@ class register_file {
     size_t count = 0;
   };
 
-  register_file(std::vector<register_row> rows, uint64_t window, diagnosis_log& diagnoses);
+  register_file(std::vector<register_row> rows, uint64_t window, diagnosis_log& diagnoses,
+                const unit_observers& observers);
 
   uint64_t read(uint64_t offset, unsigned size);
   write_result write(uint64_t offset, unsigned size, uint64_t value);
@@ -115,7 +118,7 @@ class register_file {
     return static_cast<uint32_t>(values_[index(which)]);
   }
   /// Hardware's own update.
-  void set(vtd_register which, uint64_t value) { values_[index(which)] = value; }
+  void set(vtd_register which, uint64_t value) { store(index(which), value); }
   void reset();
 
   [[nodiscard]] const std::vector<register_row>& rows() const { return rows_; }
@@ -123,6 +126,7 @@ class register_file {
 
  private:
   static size_t index(vtd_register which) { return static_cast<size_t>(which); }
+  void store(size_t at, uint64_t value);
   void check_access(uint64_t offset, unsigned size, uint64_t value, bool write);
   void check_write(const register_row& row, uint64_t covered, uint64_t bits);
 
@@ -130,6 +134,7 @@ class register_file {
   std::vector<uint64_t> values_;
   std::vector<uint16_t> by_byte_;  ///< row of each byte of the window, or no_row
   diagnosis_log& diagnoses_;
+  const unit_observers& observers_;
 };
 
 }  // namespace iommulab

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/types.h"
@@ -52,6 +53,13 @@ class cache_tag {
   uint64_t word_ = 0;
 };
 
+/// What an entry of a cache stands for.
+struct cached_page {
+  domain_id domain;
+  uint64_t address = 0;  ///< first I/O address that it covers
+  unsigned level = 0;    ///< of the entry in the tables that it was taken from
+};
+
 /// `FirstLevel` is the lowest level that entries have; a lookup can skip levels that hold nothing.
 template <unsigned FirstLevel, size_t Sets, size_t Ways = 4>
 class tagged_cache {
@@ -78,18 +86,21 @@ class tagged_cache {
     return nullptr;
   }
 
-  void insert(domain_id domain, unsigned level, uint64_t address, uint64_t data) {
+  /// Both return whose place the entry took, if it had to.
+  std::optional<cached_page> insert(domain_id domain, unsigned level, uint64_t address,
+                                    uint64_t data) {
     const cache_tag tag(domain, level, FirstLevel, address);
     for (entry& e : sets_[index_of(tag)].ways) {
       if (e.tag == tag) {
         e.data = data;
-        return;
+        return std::nullopt;
       }
     }
-    insert_new(domain, level, address, data);
+    return insert_new(domain, level, address, data);
   }
   /// For who has looked: there is no entry of this tag.
-  void insert_new(domain_id domain, unsigned level, uint64_t address, uint64_t data) {
+  std::optional<cached_page> insert_new(domain_id domain, unsigned level, uint64_t address,
+                                        uint64_t data) {
     const cache_tag tag(domain, level, FirstLevel, address);
     const size_t index = index_of(tag);
     set& s = sets_[index];
@@ -99,8 +110,11 @@ class tagged_cache {
       way = victims_[index];
       victims_[index] = static_cast<uint8_t>((way + 1) % Ways);
     }
+    const cache_tag before = s.ways[way].tag;
     s.ways[way] = {tag, data};
     levels_held_ |= 1u << level;
+    if (!before.valid()) return std::nullopt;
+    return cached_page{before.domain(), before.start(FirstLevel), before.level(FirstLevel)};
   }
 
   /// Drops the entry of exactly this tag. There is none of an address that no tables lead to.

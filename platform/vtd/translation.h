@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "core/types.h"
 #include "platform/vtd/spec/fault_reason.h"
@@ -34,6 +35,22 @@ enum class dma_outcome : uint8_t {
   blocked,     ///< no data moves; reads return what the bus returns for an unsupported request
 };
 
+/// What decided over a request: the last thing that the unit looked at.
+enum class answer_source : uint8_t {
+  interrupt_range,     ///< the address is in FEEx_xxxxh
+  translation_off,     ///< TE is clear
+  context,             ///< no context, or one that forbids the request
+  translated_request,  ///< the device brought a host address
+  pass_through,
+  iotlb,
+  tables,
+};
+std::string_view name(answer_source source);
+
+/// Where something that the unit caches came from.
+enum class lookup : uint8_t { none, cache, memory };
+std::string_view name(lookup from);
+
 struct dma_translation {
   dma_outcome outcome = dma_outcome::blocked;
   /// Of a blocked request; none when it was blocked without a fault (protected regions, reads of
@@ -46,6 +63,8 @@ struct dma_translation {
   bool snoop = false;
   uint8_t page_bits = 0;           ///< log2 of the mapping's size, 0 when nothing was mapped
   bool untranslated_only = false;  ///< U of an ATS completion
+  answer_source from = answer_source::translation_off;
+  lookup context_from = lookup::none;  ///< none when no context was looked at
 
   [[nodiscard]] bool ok() const {
     return outcome == dma_outcome::passed || outcome == dma_outcome::translated;

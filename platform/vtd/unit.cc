@@ -11,12 +11,29 @@ vtd_unit::vtd_unit(vtd_config config, physical_memory& memory, interrupt_sink& s
     : config_(std::move(config)),
       trace_(trace),
       diagnoses_(config_.name, trace),
-      registers_(register_rows(config_), config_.register_window, diagnoses_),
+      registers_(register_rows(config_), config_.register_window, diagnoses_, observers_),
       fault_event_(config_.name, vtd_register::fectl, registers_, sink, trace),
       completion_event_(config_.name, vtd_register::iectl, registers_, sink, trace),
-      faults_(config_, registers_, fault_event_, trace),
-      walker_(config_, memory, caches_.structures, diagnoses_),
-      queue_(config_, memory, registers_, caches_, faults_, completion_event_, diagnoses_, trace) {}
+      faults_(config_, registers_, fault_event_, trace, observers_),
+      caches_(observers_),
+      walker_(config_, memory, caches_.structures, diagnoses_, observers_),
+      queue_(config_, memory, registers_, caches_, faults_, completion_event_, diagnoses_, trace),
+      events_(config_.name, trace) {
+  classes_watch_ =
+      trace.watch_classes([this](trace_class wanted) { trace_classes_changed(wanted); });
+}
+
+unit_observation vtd_unit::observe(unit_observer& observer) {
+  observer.root_latched(root_table_);
+  observer.translation_switched(translation_enabled_);
+  return observers_.add(observer);
+}
+
+void vtd_unit::trace_classes_changed(trace_class wanted) {
+  const bool needed = overlaps(wanted, unit_trace::classes);
+  if (needed == events_observation_.active()) return;
+  events_observation_ = needed ? observers_.add(events_) : unit_observation();
+}
 
 void vtd_unit::reset() {
   registers_.reset();

@@ -26,6 +26,8 @@
 #include "platform/vtd/queue.h"
 #include "platform/vtd/register_file.h"
 #include "platform/vtd/translation.h"
+#include "platform/vtd/unit_observer.h"
+#include "platform/vtd/unit_trace.h"
 
 namespace iommulab {
 
@@ -46,16 +48,19 @@ class vtd_unit final : public mmio_region {
   /// Translates the start of `request`: the result holds for `length` bytes, and whoever moves
   /// data asks again for the rest. Records a fault when one is due.
   dma_translation translate(const dma_request& request) {
-    if (caches_.sanitizer != nullptr) [[unlikely]]
-      return translate_watched(request);
-    return translate_unwatched(request);
+    if (observers_.any()) [[unlikely]]
+      return translate_telling(request);
+    return translate_silently(request);
   }
 
   /// Power-on state: registers, latches, caches; the diagnoses go too.
   void reset();
 
-  /// Whom the unit tells what it reads, serves and does; null for nobody.
-  void set_sanitizer(unit_sanitizer* sanitizer);
+  /// `observer` is told what the unit reads, serves and does until the result is destroyed: to
+  /// begin with, which root table is latched and whether translation is on.
+  [[nodiscard]] unit_observation observe(unit_observer& observer);
+  /// Nobody is told anything any more, but for who comes later.
+  void end_observations() { observers_.end_all(); }
   void set_device_tlbs(device_tlb_sink* sink) { queue_.set_device_tlbs(sink); }
 
   [[nodiscard]] const vtd_config& config() const { return config_; }
@@ -94,31 +99,36 @@ class vtd_unit final : public mmio_region {
   void iotlb_command(const register_file::touched& item);
   bool refuse_register_invalidation(const register_file::touched& item, uint64_t command_bit);
 
-  // unit_watched.cc
-  dma_translation translate_watched(const dma_request& request);
-
-  // unit_translate.cc
-  dma_translation translate_unwatched(const dma_request& request);
+  // unit_translate.cc: the same steps, once with nobody to tell of them.
+  dma_translation translate_silently(const dma_request& request);
+  dma_translation translate_telling(const dma_request& request);
+  template <bool tells>
+  dma_translation translate_by(const dma_request& request);
+  template <bool tells>
+  dma_translation translate_in(const dma_request& request, const context& ctx);
   [[nodiscard]] bool grants(const iotlb_entry& entry, const dma_request& request) const;
-  dma_translation serve(const dma_request& request, const context& ctx, const iotlb_entry& entry);
-  dma_translation pass(const dma_request& request) const;
+  dma_translation serve(const dma_request& request, const context& ctx, const iotlb_entry& entry,
+                        answer_source from);
+  [[nodiscard]] dma_translation pass(const dma_request& request, answer_source from) const;
   [[nodiscard]] bool is_protected(const dma_request& request) const;
   // What a translation out of the caches does without.
   [[gnu::noinline]] const context& load_context(uint16_t source);
   [[gnu::noinline]] dma_translation translate_by_tables(const dma_request& request,
                                                         const context& ctx);
   [[gnu::noinline]] dma_translation refuse(const dma_request& request, const context& ctx,
-                                           iotlb_entry entry);
+                                           iotlb_entry entry, answer_source from);
   [[gnu::noinline]] dma_translation refuse_cached(const dma_request& request, const context& ctx,
                                                   iotlb_entry entry);
   [[gnu::noinline]] dma_translation block(const dma_request& request, vtd::fault_reason reason,
-                                          bool fpd);
+                                          bool fpd, answer_source from);
   [[nodiscard, gnu::noinline]] dma_translation translation_disabled(
       const dma_request& request) const;
   [[nodiscard, gnu::noinline]] dma_translation interrupt_range(const dma_request& request) const;
+  void trace_classes_changed(trace_class wanted);
 
   const vtd_config config_;
   tracer& trace_;
+  unit_observers observers_;
   diagnosis_log diagnoses_;
   register_file registers_;
   event_message fault_event_;
@@ -138,6 +148,10 @@ class vtd_unit final : public mmio_region {
   uint64_t latched_irta_ = 0;
 
   context uncached_context_;  ///< the last one that could not be cached
+
+  unit_trace events_;  ///< an observer while a sink wants what it tells
+  unit_observation events_observation_;
+  tracer::class_watch classes_watch_;
 };
 
 }  // namespace iommulab

@@ -4,7 +4,6 @@
 #include <bit>
 
 #include "absl/strings/str_format.h"
-#include "platform/vtd/sanitizer/unit_sanitizer.h"
 #include "platform/vtd/spec/registers.h"
 #include "platform/vtd/unit.h"
 
@@ -56,7 +55,7 @@ void vtd_unit::global_command(uint32_t written) {
   // WBF completes at once: memory here has no write buffers. WBFS is never seen set.
   if (asked(gcmd::wbf)) {
     capable(config_.cap.required_write_buffer_flush(), gcmd::wbf, written);
-    if (caches_.sanitizer != nullptr) caches_.sanitizer->write_buffer_flushed();
+    observers_.tell(&unit_observer::write_buffer_flushed);
   }
   if (asked(gcmd::sfl) && capable(config_.cap.advanced_fault_logging(), gcmd::sfl, written)) {
     set_status(gsts::fls, true);
@@ -84,7 +83,7 @@ void vtd_unit::latch_root_table() {
   }
   latched_rtaddr_ = rtaddr;
   root_table_ = rtaddr & vtd::rtaddr::rta.mask();
-  if (caches_.sanitizer != nullptr) caches_.sanitizer->root_latched(root_table_);
+  observers_.tell(&unit_observer::root_latched, root_table_);
   set_status(gsts::rtps, true);
   // Hardware keeps what it cached under the old root: software owes a global invalidation of
   // the context-cache and of the IOTLB (10.4.4, SRTP).
@@ -98,6 +97,9 @@ void vtd_unit::latch_interrupt_table() {
   interrupt_table_ = phys_addr(irta & vtd::irta::irta.mask());
   interrupt_table_entries_ = uint32_t{2} << vtd::irta::s.get(irta);
   extended_interrupt_mode_ = vtd::irta::eime.test(irta);
+  observers_.tell(&unit_observer::interrupt_table_latched,
+                  latched_interrupt_table{interrupt_table_, interrupt_table_entries_,
+                                          extended_interrupt_mode_});
   set_status(gsts::irtps, true);
 }
 
@@ -121,7 +123,7 @@ void vtd_unit::enable_translation(bool on) {
     }
   }
   translation_enabled_ = on;
-  if (caches_.sanitizer != nullptr) caches_.sanitizer->translation_switched(on);
+  observers_.tell(&unit_observer::translation_switched, on);
   set_status(gsts::tes, on);
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Translation of one request, in the order of the VT-d specification's chapter 3. The common
-// case, an untranslated request that hits both caches, comes straight through.
+// Translation of one request, in the order of the VT-d specification's chapter 3; README.md has the
+// numbers of the steps. The common case, an untranslated request that hits both caches, comes
+// straight through.
 #include <algorithm>
+#include <array>
 
 #include "platform/vtd/interrupt_range.h"
 #include "platform/vtd/spec/registers.h"
@@ -22,71 +24,114 @@ constexpr uint64_t mask_below(unsigned bits) {
 
 // Flattened: the steps below read as functions and run as one, which halves a cached translation.
 // Those that a cached translation does not take are kept out of line where they are declared.
-[[gnu::flatten]] dma_translation vtd_unit::translate_unwatched(const dma_request& request) {
-  // 1. The interrupt address range is never remapped as memory, whatever the tables say (3.14).
+[[gnu::flatten]] dma_translation vtd_unit::translate_silently(const dma_request& request) {
+  return translate_by<false>(request);
+}
+
+dma_translation vtd_unit::translate_telling(const dma_request& request) {
+  const dma_translation answer = translate_by<true>(request);
+  observers_.tell(&unit_observer::answered, request, answer);
+  return answer;
+}
+
+template <bool tells>
+dma_translation vtd_unit::translate_by(const dma_request& request) {
+  // Step 1. The interrupt address range is never remapped as memory, whatever the tables say
+  // (3.14).
   if (in_interrupt_range(request.address)) [[unlikely]]
     return interrupt_range(request);
-  // 2. Translation is off (10.4.4, TE).
+  // Step 2. Translation is off (10.4.4, TE).
   if (!translation_enabled_) [[unlikely]]
     return translation_disabled(request);
-  // 3. Root and context entry, or what the context-cache says of them (3.4).
-  const context* cached = caches_.contexts.find(request.source.requester_id());
-  const context& ctx = cached != nullptr ? *cached : load_context(request.source.requester_id());
+  // Step 3. Root and context entry, or what the context-cache says of them (3.4).
+  const uint16_t source = request.source.requester_id();
+  const context* cached = caches_.contexts.find(source);
+  const context& ctx = cached != nullptr ? *cached : load_context(source);
+  const lookup from = cached != nullptr ? lookup::cache : lookup::memory;
+  if constexpr (tells) {
+    observers_.tell(&unit_observer::context_used, request.source, ctx, from);
+  }
+  dma_translation result = translate_in<tells>(request, ctx);
+  result.context_from = from;
+  if constexpr (tells) {
+    if (request.type == address_type::translation_request && result.ok()) {
+      observers_.tell(&unit_observer::device_tlb_filled, request, ctx.domain, result);
+    }
+  }
+  return result;
+}
+
+template <bool tells>
+dma_translation vtd_unit::translate_in(const dma_request& request, const context& ctx) {
   if (ctx.failed()) [[unlikely]]
-    return block(request, ctx.reason, ctx.fault_processing_disabled);
-  // 4. LCT.5: requests of a device-TLB need TT = 01b (7.1).
+    return block(request, ctx.reason, ctx.fault_processing_disabled, answer_source::context);
+  // Step 4a. LCT.5: requests of a device-TLB need TT = 01b (7.1).
   if (request.type != address_type::untranslated && ctx.type != translation_type::device_tlb)
       [[unlikely]] {
-    return block(request, fault_reason::translation_type_blocks, ctx.fault_processing_disabled);
+    return block(request, fault_reason::translation_type_blocks, ctx.fault_processing_disabled,
+                 answer_source::context);
   }
-  // 5. A translated request carries a host address already.
+  // Step 4b. A translated request carries a host address already.
   if (request.type == address_type::translated) {
     if (request.address > mask_below(config_.host_address_width)) {
-      return block(request, fault_reason::address_beyond_width, ctx.fault_processing_disabled);
+      return block(request, fault_reason::address_beyond_width, ctx.fault_processing_disabled,
+                   answer_source::translated_request);
     }
-    return is_protected(request) ? dma_translation{} : pass(request);
+    const dma_translation passed = pass(request, answer_source::translated_request);
+    if constexpr (tells) {
+      if (passed.ok()) observers_.tell(&unit_observer::device_tlb_used, request);
+    }
+    return passed;
   }
-  // 6. LGN.1: beyond what the tables can hold.
+  // Step 4c. LGN.1: beyond what the tables can hold.
   if (request.address > ctx.address_limit) [[unlikely]] {
-    return block(request, fault_reason::address_beyond_width, ctx.fault_processing_disabled);
+    return block(request, fault_reason::address_beyond_width, ctx.fault_processing_disabled,
+                 answer_source::context);
   }
-  // 7. Pass-through: the address is the host's. Protected memory stays closed (10.4.16).
-  if (ctx.type == translation_type::pass_through) {
-    return is_protected(request) ? dma_translation{} : pass(request);
-  }
-  // 8. The IOTLB.
+  // Step 4d. Pass-through: the address is the host's.
+  if (ctx.type == translation_type::pass_through) return pass(request, answer_source::pass_through);
+  // Step 5a. The IOTLB.
   if (const auto hit = caches_.iotlb.find(ctx.domain, request.address)) [[likely]] {
+    if constexpr (tells) {
+      observers_.tell(&unit_observer::translation_used, request, ctx, *hit, lookup::cache);
+    }
     if (!grants(*hit, request)) [[unlikely]]
       return refuse_cached(request, ctx, *hit);
-    return serve(request, ctx, *hit);
+    return serve(request, ctx, *hit, answer_source::iotlb);
   }
   return translate_by_tables(request, ctx);
 }
 
 const context& vtd_unit::load_context(uint16_t source) {
   const context loaded = walker_.load_context(root_table_, source);
-  // A failed lookup is cached with caching mode only, under the domain id 0 that it has (6.1).
+  // Step 3f. A failed lookup is cached with caching mode only, under the domain id 0 that it has
+  // (6.1).
   if (!loaded.failed() || config_.cap.caching_mode()) {
-    return *caches_.contexts.insert(source, loaded);
+    const context& kept = *caches_.contexts.insert(source, loaded);
+    observers_.tell(&unit_observer::context_cached, source, kept);
+    return kept;
   }
   uncached_context_ = loaded;
   return uncached_context_;
 }
 
 dma_translation vtd_unit::translate_by_tables(const dma_request& request, const context& ctx) {
-  // 9. The tables. A zero-length read may hit a write-only page when CAP.ZLR says so, and a
-  //    translation request takes whatever permissions there are: both look at the result.
+  // Steps 5b to 5g: the tables. A zero-length read may hit a write-only page when CAP.ZLR says so,
+  // and a translation request takes whatever permissions there are: both look at the result.
   const bool zero_length_read =
       request.length == 0 && request.access == dma_access::read && config_.cap.zero_length_read();
   const bool check_access = request.type == address_type::untranslated && !zero_length_read;
   const iotlb_entry found = walker_.walk(ctx, request.address, request.access, check_access);
-  // 10. Cache it. A failed walk is cached with caching mode only (6.1), unless it is this access
-  //     alone that failed.
+  // Step 5h. Cache it. A failed walk is cached with caching mode only (6.1), unless it is this
+  // access alone that failed.
   const bool failed = found.reason() != fault_reason::none;
   if (!failed || (config_.cap.caching_mode() && !found.access_refused())) {
-    caches_.iotlb.insert(ctx.domain, request.address, found);
+    const auto evicted = caches_.iotlb.insert(ctx.domain, request.address, found);
+    tell_cached(observers_, page_cache::iotlb, ctx.domain, request.address, found.level(), evicted);
   }
-  return grants(found, request) ? serve(request, ctx, found) : refuse(request, ctx, found);
+  observers_.tell(&unit_observer::translation_used, request, ctx, found, lookup::memory);
+  return grants(found, request) ? serve(request, ctx, found, answer_source::tables)
+                                : refuse(request, ctx, found, answer_source::tables);
 }
 
 // A walk that failed grants nothing, but to a translation request: not even that.
@@ -103,18 +148,22 @@ bool vtd_unit::grants(const iotlb_entry& entry, const dma_request& request) cons
 dma_translation vtd_unit::refuse_cached(const dma_request& request, const context& ctx,
                                         iotlb_entry entry) {
   const bool only_permission = entry.reason() == fault_reason::none;
-  if (only_permission && config_.deviations.silent_on_cached_permission) return {};
-  return refuse(request, ctx, entry);
+  if (only_permission && config_.deviations.silent_on_cached_permission) {
+    dma_translation silent;
+    silent.from = answer_source::iotlb;
+    return silent;
+  }
+  return refuse(request, ctx, entry, answer_source::iotlb);
 }
 
-dma_translation vtd_unit::refuse(const dma_request& request, const context& ctx,
-                                 iotlb_entry entry) {
+dma_translation vtd_unit::refuse(const dma_request& request, const context& ctx, iotlb_entry entry,
+                                 answer_source from) {
   const fault_reason denied = request.access == dma_access::read
                                   ? fault_reason::read_not_permitted
                                   : fault_reason::write_not_permitted;
-  // 11. The walk failed, now or when it was cached, or the page does not grant the access (LGN.2,
-  //     LGN.3). Missing permission is named after the access at hand; to a translation request it
-  //     is an answer, not a fault (7.1).
+  // Step 6a. The walk failed, now or when it was cached, or the page does not grant the access
+  // (LGN.2, LGN.3). Missing permission is named after the access at hand; to a translation request
+  // it is an answer, not a fault (7.1).
   const fault_reason reason = entry.reason();
   const bool permission = reason == fault_reason::none ||
                           reason == fault_reason::read_not_permitted ||
@@ -122,23 +171,26 @@ dma_translation vtd_unit::refuse(const dma_request& request, const context& ctx,
   if (permission && request.type == address_type::translation_request) {
     dma_translation empty;
     empty.outcome = dma_outcome::translated;
+    empty.from = from;
     return empty;
   }
-  return block(request, permission ? denied : reason, ctx.fault_processing_disabled);
+  return block(request, permission ? denied : reason, ctx.fault_processing_disabled, from);
 }
 
 dma_translation vtd_unit::serve(const dma_request& request, const context& ctx,
-                                const iotlb_entry& entry) {
-  // 12. Put the address together; the rest of the page comes with it.
+                                const iotlb_entry& entry, answer_source from) {
+  // Step 6b. Put the address together; the rest of the page comes with it.
   unsigned page_bits = entry.page_bits();
   const uint64_t offset = request.address & mask_below(page_bits);
   dma_translation result;
   result.address = entry.page() + offset;
-  // 13. LGN.4: tables may not lead into the interrupt range.
+  // Step 6c. LGN.4: tables may not lead into the interrupt range.
   if (in_interrupt_range(result.address)) [[unlikely]] {
-    return block(request, fault_reason::interrupt_range_output, ctx.fault_processing_disabled);
+    return block(request, fault_reason::interrupt_range_output, ctx.fault_processing_disabled,
+                 from);
   }
   result.outcome = dma_outcome::translated;
+  result.from = from;
   result.length = std::min(request.length, (uint64_t{1} << page_bits) - offset);
   // The interrupt range is whole 4 KiB pages: only larger ones reach into it.
   if (page_bits != page_shift) {
@@ -159,8 +211,14 @@ dma_translation vtd_unit::serve(const dma_request& request, const context& ctx,
   return result;
 }
 
-dma_translation vtd_unit::pass(const dma_request& request) const {
+// Protected memory stays closed to what goes by host addresses (10.4.16).
+dma_translation vtd_unit::pass(const dma_request& request, answer_source from) const {
   dma_translation result;
+  result.from = from;
+  if (is_protected(request)) [[unlikely]] {
+    observers_.tell(&unit_observer::protected_memory_met, request);
+    return result;
+  }
   result.outcome = dma_outcome::passed;
   result.address = request.address;
   result.length = clip_at_interrupt_range(request.address, request.length);
@@ -169,8 +227,10 @@ dma_translation vtd_unit::pass(const dma_request& request) const {
   return result;
 }
 
-dma_translation vtd_unit::block(const dma_request& request, fault_reason reason, bool fpd) {
+dma_translation vtd_unit::block(const dma_request& request, fault_reason reason, bool fpd,
+                                answer_source from) {
   dma_translation result;
+  result.from = from;
   result.reason = reason;
   if (fpd && vtd::is_qualified(reason)) return result;
   vtd_fault fault;
@@ -186,15 +246,16 @@ dma_translation vtd_unit::block(const dma_request& request, fault_reason reason,
 dma_translation vtd_unit::translation_disabled(const dma_request& request) const {
   // Only plain requests are known while translation is off; those of a device-TLB are
   // unsupported requests, which are not faults of this unit (4.2.3).
-  if (request.type != address_type::untranslated || is_protected(request)) return {};
-  return pass(request);
+  if (request.type != address_type::untranslated) return {};
+  return pass(request, answer_source::translation_off);
 }
 
 dma_translation vtd_unit::interrupt_range(const dma_request& request) const {
   dma_translation result;
+  result.from = answer_source::interrupt_range;
   if (request.type == address_type::translation_request) {
     // Writable, but only as untranslated requests: the device must not cache it (3.14).
-    if (!translation_enabled_) return {};
+    if (!translation_enabled_) return result;
     result.outcome = dma_outcome::translated;
     result.address = request.address;
     result.length = std::min(request.length, page_size - (request.address & ~page_mask));
@@ -228,6 +289,18 @@ bool vtd_unit::is_protected(const dma_request& request) const {
           inside(vtd_register::plmbase, vtd_register::plmlimit)) ||
          (config_.cap.protected_high_memory() &&
           inside(vtd_register::phmbase, vtd_register::phmlimit));
+}
+
+std::string_view name(answer_source source) {
+  constexpr std::array<std::string_view, 7> names = {
+      "interrupt range", "translation off", "context", "translated request",
+      "pass-through",    "IOTLB",           "tables"};
+  return names[static_cast<size_t>(source)];
+}
+
+std::string_view name(lookup from) {
+  constexpr std::array<std::string_view, 3> names = {"none", "cache", "memory"};
+  return names[static_cast<size_t>(from)];
 }
 
 }  // namespace iommulab

@@ -37,8 +37,8 @@ std::string call_tree(const trace_recorder& recorder) {
   std::string out;
   for (const trace_event& e : recorder.events()) {
     const std::string indent(size_t{2} * e.depth, ' ');
-    if (e.kind == trace_kind::call_enter) out += indent + std::string(e.name) + "\n";
-    if (e.kind == trace_kind::note) out += indent + "/* " + e.text + " */\n";
+    if (e.kind() == trace_kind::call_enter) out += indent + std::string(e.function()) + "\n";
+    if (const auto* n = e.as<events::note>()) out += indent + "/* " + n->text + " */\n";
   }
   return out;
 }
@@ -129,7 +129,7 @@ TEST_F(iova_domain_test, keeps_the_rest_of_a_split_range_in_use) {
 
 TEST_F(iova_domain_test, traces_the_kernels_call_tree_and_notes) {
   trace_recorder recorder;
-  env_.trace.attach(&recorder, trace_class::calls);
+  const trace_subscription subscription = env_.trace.subscribe(recorder, trace_class::calls);
   free_iova(iovad_, alloc_iova(iovad_, 0x20, last_32bit, true));
   // As a 4.4 kernel's function graph shows a mapping and its unmapping.
   EXPECT_EQ(call_tree(recorder),
@@ -144,22 +144,21 @@ TEST_F(iova_domain_test, traces_the_kernels_call_tree_and_notes) {
             "  /* free_iova lo=0xfffe0 hi=0xfffff */\n"
             "  __cached_rbnode_delete_update\n"
             "  free_iova_mem\n");
-  env_.trace.attach(nullptr);
 }
 
 TEST_F(iova_domain_test, traces_ranges_as_events) {
   trace_recorder recorder;
-  env_.trace.attach(&recorder, trace_class::iova);
+  const trace_subscription subscription = env_.trace.subscribe(recorder, trace_class::iova);
   reserve_iova(iovad_, 0xfee00, 0xfeeff);
   free_iova(iovad_, alloc_iova(iovad_, 1, last_32bit, true));
   ASSERT_EQ(recorder.events().size(), 3u);
-  EXPECT_EQ(recorder.events()[0].name, "reserve");
-  EXPECT_EQ(recorder.events()[0].value, 0xfee00u);
-  EXPECT_EQ(recorder.events()[0].value2, 0xfeeffu);
-  EXPECT_EQ(recorder.events()[1].name, "alloc");
-  EXPECT_EQ(recorder.events()[2].name, "free");
-  EXPECT_EQ(recorder.events()[2].value, last_32bit);
-  env_.trace.attach(nullptr);
+  const auto range = [&](size_t i) { return *recorder.events()[i].as<events::iova_range>(); };
+  EXPECT_EQ(range(0).action, events::range_action::reserve);
+  EXPECT_EQ(range(0).low_pfn, 0xfee00u);
+  EXPECT_EQ(range(0).high_pfn, 0xfeeffu);
+  EXPECT_EQ(range(1).action, events::range_action::alloc);
+  EXPECT_EQ(range(2).action, events::range_action::free);
+  EXPECT_EQ(range(2).low_pfn, last_32bit);
 }
 
 TEST_F(iova_domain_test, keeps_ranges_apart_under_many_threads) {

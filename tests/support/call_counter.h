@@ -12,7 +12,7 @@ namespace iommulab {
 class call_counter : public trace_sink {
  public:
   void on_event(const trace_event& event) override {
-    if (event.kind == trace_kind::call_enter) ++calls;
+    if (event.kind() == trace_kind::call_enter) ++calls;
   }
   uint64_t calls = 0;
 };

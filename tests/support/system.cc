@@ -19,8 +19,9 @@ std::string access(char direction, unsigned bytes, uint64_t offset) {
 }
 
 std::string to_access(const trace_event& e) {
-  if (e.kind == trace_kind::reg_read) return access('R', e.size, e.address);
-  return absl::StrFormat("%s %x", access('W', e.size, e.address), e.value);
+  const events::reg_access& a = *e.access();
+  if (e.kind() == trace_kind::reg_read) return access('R', a.size, a.offset);
+  return absl::StrFormat("%s %x", access('W', a.size, a.offset), a.value);
 }
 
 /// Calls `fn` with each event that happened while the function `within` was open (all when empty).
@@ -28,14 +29,14 @@ template <typename F>
 void for_each_within(const std::vector<trace_event>& events, std::string_view within, F&& fn) {
   int open = 0;
   for (const trace_event& e : events) {
-    if (e.kind == trace_kind::call_enter && e.name == within) ++open;
-    if (e.kind == trace_kind::call_exit && e.name == within) --open;
+    if (e.kind() == trace_kind::call_enter && e.function() == within) ++open;
+    if (e.kind() == trace_kind::call_exit && e.function() == within) --open;
     if (within.empty() || open > 0) fn(e);
   }
 }
 
 bool is_access_of(const trace_event& e, std::string_view unit) {
-  return (e.kind == trace_kind::reg_read || e.kind == trace_kind::reg_write) && e.unit == unit;
+  return e.access() != nullptr && e.access()->unit == unit;
 }
 
 }  // namespace
@@ -60,16 +61,13 @@ std::vector<std::string> chain(std::initializer_list<std::vector<std::string>> p
 }
 
 system::system(const machine_config& machine, std::string command_line, trace_class classes)
-    : system(machine, kernel_options{.command_line = std::move(command_line),
-                                     .sink = nullptr,
-                                     .classes = classes,
-                                     .recorded_pages = {}}) {}
+    : system(machine, kernel_options{.command_line = std::move(command_line)}, classes) {}
 
-system::system(const machine_config& machine, kernel_options options) {
-  options.sink = &events_;
+system::system(const machine_config& machine, kernel_options options, trace_class classes) {
   auto made = kernel::create(machine, std::move(options));
   if (!made.ok()) throw std::runtime_error(std::string(made.status().message()));
   kernel_ = std::move(*made);
+  subscription_ = kernel_->env().trace.subscribe(events_, classes);
 }
 
 system::~system() = default;
@@ -119,9 +117,9 @@ std::vector<uint64_t> system::written(uint64_t offset, std::string_view unit,
                                       std::string_view within) const {
   std::vector<uint64_t> values;
   for_each_within(events_.events(), within, [&](const trace_event& e) {
-    if (is_access_of(e, unit) && e.kind == trace_kind::reg_write && e.address == offset) {
-      values.push_back(e.value);
-    }
+    const auto* write = e.as<events::reg_write>();
+    if (write == nullptr || write->unit != unit || write->offset != offset) return;
+    values.push_back(write->value);
   });
   return values;
 }
@@ -131,8 +129,9 @@ std::vector<std::pair<uint64_t, uint64_t>> system::descriptors(std::string_view 
   constexpr uint64_t wait = 5;
   std::vector<std::pair<uint64_t, uint64_t>> list;
   for (const trace_event& e : events_.events()) {
-    if (e.kind != trace_kind::descriptor || e.unit != unit) continue;
-    if ((e.value & type_mask) != wait) list.emplace_back(e.value, e.value2);
+    const auto* d = e.as<events::descriptor>();
+    if (d == nullptr || d->unit != unit) continue;
+    if ((d->low & type_mask) != wait) list.emplace_back(d->low, d->high);
   }
   return list;
 }

@@ -30,7 +30,8 @@ class system {
   explicit system(const machine_config& machine, std::string command_line = "intel_iommu=on",
                   trace_class classes = trace_class::all);
   /// With options of the caller's; the events come here all the same.
-  system(const machine_config& machine, kernel_options options);
+  system(const machine_config& machine, kernel_options options,
+         trace_class classes = trace_class::all);
   ~system();
   system(const system&) = delete;
   system& operator=(const system&) = delete;
@@ -45,6 +46,8 @@ class system {
   v4_4::intel_driver& driver() { return linux_4_4().driver(); }
   vtd_unit& unit(size_t index = 0) { return *kernel_->units()[index]; }
   trace_recorder& events() { return events_; }
+  /// No further events.
+  void stop_recording() { subscription_.end(); }
   pci_dev& function(source_id id);
 
   // --- the log -----------------------------------------------------------------------------
@@ -101,6 +104,7 @@ class system {
 
   trace_recorder events_;
   std::unique_ptr<kernel> kernel_;
+  trace_subscription subscription_;
   uint64_t no_word_ = 0;
 };
 

@@ -33,7 +33,7 @@ int do_attach_device(iommu_domain& domain, device& dev) {
 
 void detach_device_unlocked(iommu_domain& domain, device& dev) {
   environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "__iommu_detach_device");
+  IOMMULAB_CALL(env.trace, "__iommu_detach_device", {"device", dev.name});
   if (!domain.ops->detach_dev) return;
   domain.ops->detach_dev(domain, dev);
   IOMMULAB_NOTE(env.trace, "detach_device_from_domain: IOMMU: device=%s", dev.name);
@@ -119,9 +119,10 @@ void iommu_domain_free(iommu_domain& domain) {
 
 int attach_device_unlocked(iommu_domain& domain, device& dev) {
   environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "__iommu_attach_device");
+  IOMMULAB_CALL(env.trace, "__iommu_attach_device", {"device", dev.name});
   if (!domain.ops->attach_dev) return -ENODEV;
   const int ret = domain.ops->attach_dev(domain, dev);
+  IOMMULAB_RESULT(env.trace, {"", ret});
   if (ret == 0) {
     IOMMULAB_NOTE(env.trace, "attach_device_to_domain: IOMMU: device=%s", dev.name);
   }
@@ -129,7 +130,7 @@ int attach_device_unlocked(iommu_domain& domain, device& dev) {
 }
 
 int iommu_attach_device(iommu_domain& domain, device& dev) {
-  IOMMULAB_CALL(dev.bus->env.trace, "iommu_attach_device");
+  IOMMULAB_CALL(dev.bus->env.trace, "iommu_attach_device", {"device", dev.name});
   iommu_group* const group = iommu_group_get(dev);
   if (group == nullptr) return attach_device_unlocked(domain, dev);
   // A device goes nowhere without the other members of its group, which nobody asked to come.
@@ -141,7 +142,7 @@ int iommu_attach_device(iommu_domain& domain, device& dev) {
 
 void iommu_detach_device(iommu_domain& domain, device& dev) {
   environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "iommu_detach_device");
+  IOMMULAB_CALL(env.trace, "iommu_detach_device", {"device", dev.name});
   iommu_group* group = iommu_group_get(dev);
   if (group == nullptr) {
     detach_device_unlocked(domain, dev);
@@ -182,7 +183,8 @@ phys_addr iommu_iova_to_phys(iommu_domain& domain, dma_addr iova) {
 
 int iommu_map(iommu_domain& domain, dma_addr iova, phys_addr paddr, uint64_t size, int prot) {
   environment& env = env_of(domain);
-  IOMMULAB_CALL(env.trace, "iommu_map");
+  IOMMULAB_CALL(env.trace, "iommu_map", {"iova", iova}, {"paddr", paddr}, {"size", size},
+                {"prot", prot});
   const iommu_ops& ops = *domain.ops;
   if (!ops.map || ops.pgsize_bitmap == 0) return -ENODEV;
   if (!is_paging(domain)) return -EINVAL;
@@ -201,6 +203,7 @@ int iommu_map(iommu_domain& domain, dma_addr iova, phys_addr paddr, uint64_t siz
     if (ret != 0) break;
     done += page;
   }
+  IOMMULAB_RESULT(env.trace, {"", ret});
   if (ret != 0) {
     iommu_unmap(domain, iova, done);
     return ret;
@@ -213,7 +216,7 @@ int iommu_map(iommu_domain& domain, dma_addr iova, phys_addr paddr, uint64_t siz
 
 uint64_t iommu_unmap(iommu_domain& domain, dma_addr iova, uint64_t size) {
   environment& env = env_of(domain);
-  IOMMULAB_CALL(env.trace, "iommu_unmap");
+  IOMMULAB_CALL(env.trace, "iommu_unmap", {"iova", iova}, {"size", size});
   const iommu_ops& ops = *domain.ops;
   if (!ops.unmap || ops.pgsize_bitmap == 0) return negative(ENODEV);
   if (!is_paging(domain)) return negative(EINVAL);
@@ -230,6 +233,7 @@ uint64_t iommu_unmap(iommu_domain& domain, dma_addr iova, uint64_t size) {
     if (piece == 0) break;
     unmapped += piece;
   }
+  IOMMULAB_RESULT(env.trace, {"unmapped", unmapped});
   IOMMULAB_NOTE(env.trace, "unmap: IOMMU: iova=0x%016x size=%d unmapped_size=%d", iova.value(),
                 size, unmapped);
   return unmapped;

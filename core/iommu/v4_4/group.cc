@@ -26,7 +26,7 @@ void create_direct_mappings(iommu_group& group) {
 int iommu_group_add_device(iommu_group& group, device& dev) {
   environment& env = group.core->env();
   sysfs_tree& sysfs = group.core->sysfs();
-  IOMMULAB_CALL(env.trace, "iommu_group_add_device");
+  IOMMULAB_CALL(env.trace, "iommu_group_add_device", {"group", group.id}, {"device", dev.name});
   const std::string own_link = absl::StrCat(dev.sysfs_path, "/iommu_group");
   absl::Status status = sysfs.create_link(own_link, group.sysfs_path);
   if (!status.ok()) return -status_errno(status);
@@ -49,6 +49,9 @@ int iommu_group_add_device(iommu_group& group, device& dev) {
   dev.group = &group;
   create_direct_mappings(group);
   group.devices.push_back({&dev, name});
+  env.trace.tell([&] {
+    return events::group_change{events::group_action::join, group.id, dev.name};
+  });
   if (group.domain != nullptr) attach_device_unlocked(*own_domain(group.domain), dev);
   group.notifier.call(iommu_group_notify::add_device, dev);
   IOMMULAB_NOTE(env.trace, "add_device_to_group: IOMMU: groupID=%d device=%s", group.id, dev.name);
@@ -58,7 +61,7 @@ int iommu_group_add_device(iommu_group& group, device& dev) {
 
 void iommu_group_remove_device(device& dev) {
   environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "iommu_group_remove_device");
+  IOMMULAB_CALL(env.trace, "iommu_group_remove_device", {"device", dev.name});
   if (dev.group == nullptr) {
     report(env, divergence::group_missing_on_removal, dev.name);
     return;
@@ -73,6 +76,9 @@ void iommu_group_remove_device(device& dev) {
   sysfs.remove(absl::StrCat(group.sysfs_path, "/devices/", at->name)).IgnoreError();
   sysfs.remove(absl::StrCat(dev.sysfs_path, "/iommu_group")).IgnoreError();
   group.devices.erase(at);
+  env.trace.tell([&] {
+    return events::group_change{events::group_action::leave, group.id, dev.name};
+  });
   IOMMULAB_NOTE(env.trace, "remove_device_from_group: IOMMU: groupID=%d device=%s", group.id,
                 dev.name);
   dev.group = nullptr;
@@ -81,7 +87,7 @@ void iommu_group_remove_device(device& dev) {
 
 iommu_group* iommu_group_get_for_dev(device& dev, int& error) {
   environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "iommu_group_get_for_dev");
+  IOMMULAB_CALL(env.trace, "iommu_group_get_for_dev", {"device", dev.name});
   error = 0;
   iommu_group* group = iommu_group_get(dev);
   if (group != nullptr) return group;
@@ -101,6 +107,7 @@ iommu_group* iommu_group_get_for_dev(device& dev, int& error) {
     group->domain = group->default_domain;
   }
   error = iommu_group_add_device(*group, dev);
+  IOMMULAB_RESULT(env.trace, {"group", group->id}, {"error", error});
   if (error != 0) {
     iommu_group_put(group);
     return nullptr;

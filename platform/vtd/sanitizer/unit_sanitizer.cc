@@ -139,7 +139,8 @@ void unit_sanitizer::paging_word_read(uint64_t word, domain_id domain, uint64_t 
   check_word(word, reader);
 }
 
-void unit_sanitizer::context_used(source_id source, const context& ctx) {
+void unit_sanitizer::context_used(source_id source, const context& ctx, lookup from) {
+  if (from != lookup::cache) return;  // what was read now is what memory has
   word_path path;
   const context_in_memory now = state_.tables.context_of(root_, source.requester_id(), path);
   bool same = false;
@@ -184,7 +185,8 @@ void unit_sanitizer::table_used(const context& ctx, uint64_t address, const cach
 }
 
 void unit_sanitizer::translation_used(const dma_request& request, const context& ctx,
-                                      const iotlb_entry& entry, bool cached) {
+                                      const iotlb_entry& entry, lookup from) {
+  const bool cached = from == lookup::cache;
   const bool ats = request.type == address_type::translation_request;
   const bool read = request.access == dma_access::read;
   const auto permits = [&](bool readable, bool writable) {
@@ -272,7 +274,7 @@ void unit_sanitizer::device_tlb_used(const dma_request& request) {
   }
 }
 
-// --- from the observer -----------------------------------------------------------------------
+// --- from the processor ----------------------------------------------------------------------
 
 std::optional<uint64_t> unit_sanitizer::entry_leading_to(uint64_t page) const {
   if (!translating_) return std::nullopt;

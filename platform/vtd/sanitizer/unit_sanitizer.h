@@ -3,7 +3,7 @@
 // The sanitizer's eyes on one unit: what the unit reads, serves from its caches, and is commanded
 // to do, held against what the processor did to the tables. It changes nothing that the unit does.
 //
-// Called by the unit at the places that README.md lists; null there when off.
+// An observer of the unit: README.md lists what it listens to.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/iommu/table_observer.h"
+#include "core/table_observer.h"
 #include "platform/memory/physical_memory.h"
 #include "platform/vtd/config.h"
 #include "platform/vtd/invalidation.h"
@@ -23,6 +23,7 @@
 #include "platform/vtd/sanitizer/unmap_windows.h"
 #include "platform/vtd/sanitizer/write_history.h"
 #include "platform/vtd/translation.h"
+#include "platform/vtd/unit_observer.h"
 
 namespace iommulab {
 
@@ -37,7 +38,7 @@ struct sanitizer_state {
   finding_log log;
 };
 
-class unit_sanitizer {
+class unit_sanitizer final : public unit_observer {
  public:
   /// All outlive the sanitizer.
   unit_sanitizer(sanitizer_state& state, const vtd_config& config, const vtd_caches& caches,
@@ -46,31 +47,25 @@ class unit_sanitizer {
   unit_sanitizer& operator=(const unit_sanitizer&) = delete;
 
   // --- from the unit: commands -------------------------------------------------------------
-  void root_latched(uint64_t root) { root_ = root; }
-  void translation_switched(bool on) { translating_ = on; }
-  void write_buffer_flushed() { drained_ = state_.history.close(); }
-  void contexts_invalidated(const vtd::context_cache_descriptor& request);
-  void iotlb_invalidated(const vtd::iotlb_descriptor& request);
-  /// `bytes` from `address` on, everything when 0; the device has answered.
-  void device_tlb_invalidated(uint16_t source, uint64_t address, uint64_t bytes);
+  void root_latched(uint64_t root) override { root_ = root; }
+  void translation_switched(bool on) override { translating_ = on; }
+  void write_buffer_flushed() override { drained_ = state_.history.close(); }
+  void contexts_invalidated(const vtd::context_cache_descriptor& request) override;
+  void iotlb_invalidated(const vtd::iotlb_descriptor& request) override;
+  void device_tlb_invalidated(uint16_t source, uint64_t address, uint64_t bytes) override;
 
   // --- from the unit: requests -------------------------------------------------------------
-  /// A walk read a word of a root or context table, or of a paging table, for this request.
-  void context_word_read(uint64_t word, uint16_t source);
-  void paging_word_read(uint64_t word, domain_id domain, uint64_t address);
-  /// The context that a request goes by, failed or not.
-  void context_used(source_id source, const context& ctx);
-  /// A walk starts at a table that a paging-structure cache knows.
-  void table_used(const context& ctx, uint64_t address, const cached_table& table);
-  /// The translation that a request goes by; `cached` when the IOTLB had it.
+  void context_word_read(uint64_t word, uint16_t source) override;
+  void paging_word_read(uint64_t word, domain_id domain, uint64_t address) override;
+  void context_used(source_id source, const context& ctx, lookup from) override;
+  void table_used(const context& ctx, uint64_t address, const cached_table& table) override;
   void translation_used(const dma_request& request, const context& ctx, const iotlb_entry& entry,
-                        bool cached);
-  /// A device-TLB was given a translation, or a device used one.
+                        lookup from) override;
   void device_tlb_filled(const dma_request& request, domain_id domain,
-                         const dma_translation& given);
-  void device_tlb_used(const dma_request& request);
+                         const dma_translation& given) override;
+  void device_tlb_used(const dma_request& request) override;
 
-  // --- from the observer -------------------------------------------------------------------
+  // --- from the processor, through vtd_sanitizer --------------------------------------------
   void page_freed(uint64_t page);
   void unmap_returned(const unmapped_range& range);
   /// The entry through which the unit may come to read `page` as a table, if there is one.

@@ -36,7 +36,7 @@ vtd_sanitizer::~vtd_sanitizer() {
 
 void vtd_sanitizer::watch(vtd_unit& unit, phys_addr base) {
   units_.push_back(std::make_unique<unit_sanitizer>(state_, unit.config(), unit.caches(), base));
-  unit.set_sanitizer(units_.back().get());
+  observations_.push_back(unit.observe(*units_.back()));
 }
 
 void vtd_sanitizer::table_word_written(table_kind kind, phys_addr word, uint64_t before,

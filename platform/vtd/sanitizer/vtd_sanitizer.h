@@ -3,7 +3,7 @@
 // The IOMMU sanitizer of a machine: checks the driver, like KASAN checks a kernel's memory, but
 // for what a remapping unit may see of the tables. README.md has the rules.
 //
-// It listens to the driver (as the observer in `environment::tables`) and to each unit that it
+// It listens to the driver (as an observer in `environment::tables`) and to each unit that it
 // watches; it keeps the tracer's open calls up to date for its call stacks.
 //
 // Threads: one, like the tracer.
@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "core/clock.h"
-#include "core/iommu/table_observer.h"
+#include "core/table_observer.h"
 #include "core/trace.h"
 #include "platform/memory/physical_memory.h"
 #include "platform/vtd/sanitizer/unit_sanitizer.h"
@@ -26,13 +26,14 @@ class vtd_unit;
 
 class vtd_sanitizer final : public table_observer {
  public:
-  /// All outlive the sanitizer, and so do the units that it watches outlive their use of it.
+  /// All outlive the sanitizer.
   vtd_sanitizer(const physical_memory& memory, const virtual_clock& clock, tracer& trace);
   ~vtd_sanitizer() override;
   vtd_sanitizer(const vtd_sanitizer&) = delete;
   vtd_sanitizer& operator=(const vtd_sanitizer&) = delete;
 
-  /// Watches `unit`, whose registers are at `base`, from now on: before it is used.
+  /// Watches `unit`, whose registers are at `base`, from now on: before it is used. Either may be
+  /// gone first.
   void watch(vtd_unit& unit, phys_addr base);
 
   void table_word_written(table_kind kind, phys_addr word, uint64_t before,
@@ -54,6 +55,7 @@ class vtd_sanitizer final : public table_observer {
   tracer& trace_;
   sanitizer_state state_;
   std::vector<std::unique_ptr<unit_sanitizer>> units_;
+  std::vector<unit_observation> observations_;
 };
 
 /// The findings, one paragraph each, and a closing summary.

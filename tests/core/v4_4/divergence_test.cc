@@ -36,19 +36,19 @@ TEST(divergences, are_what_the_readme_shows) {
 
 TEST(divergences, are_told_by_name_to_who_listens) {
   environment env;
-  trace_recorder events;
-  env.trace.attach(&events, trace_class::faults);
+  trace_recorder recorder;
+  trace_subscription subscription = env.trace.subscribe(recorder, trace_class::faults);
   report(env, divergence::unmapped_twice, "pages 0x10 to 0x1f");
-  ASSERT_EQ(events.events().size(), 1u);
-  const trace_event& event = events.events()[0];
-  EXPECT_EQ(event.kind, trace_kind::diagnosis);
-  EXPECT_EQ(event.name, "unmapped_twice");
-  EXPECT_EQ(event.text,
+  ASSERT_EQ(recorder.events().size(), 1u);
+  const auto* told = recorder.events()[0].as<events::diagnosis>();
+  ASSERT_NE(told, nullptr);
+  EXPECT_EQ(told->name, "unmapped_twice");
+  EXPECT_EQ(told->text,
             "add_unmap() of a range that waits already: Linux 4.4 frees it twice; here: frees it "
             "once (pages 0x10 to 0x1f)");
-  env.trace.attach(&events, trace_class::log);
+  subscription = env.trace.subscribe(recorder, trace_class::log);
   report(env, divergence::unmapped_twice);
-  EXPECT_EQ(events.events().size(), 1u) << "nobody listens";
+  EXPECT_EQ(recorder.events().size(), 1u) << "nobody listens";
 }
 
 }  // namespace

@@ -311,7 +311,7 @@ TEST(queue, a_dead_unit_is_a_panic) {
     void write32(uint64_t, uint32_t) override {}
     void write64(uint64_t, uint64_t) override {}
   } dead_unit;
-  s.k().env().trace.attach(nullptr);
+  s.stop_recording();
   intel_iommu& iommu = first_unit(s);
   iommu.reg =
       iomem(std::make_unique<mmio_window>(&dead_unit, "dmar0", 0, page_size, 0), s.k().env().trace);

@@ -46,10 +46,15 @@ struct running : system {
     events().clear();
   }
   device& dev() { return function(nic).dev; }
+  /// Divergences alone: the unit has diagnoses of its own.
   names reported() {
     names found;
     for (const trace_event& event : events().events()) {
-      if (event.kind == trace_kind::diagnosis) found.insert(std::string(event.name));
+      const auto* told = event.as<events::diagnosis>();
+      if (told == nullptr) continue;
+      for (const divergence_entry& d : divergences()) {
+        if (told->name == d.name) found.emplace(told->name);
+      }
     }
     return found;
   }

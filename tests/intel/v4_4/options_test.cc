@@ -148,8 +148,9 @@ TEST(command_line_option, without_interrupt_remapping_the_table_is_parsed_later)
     bool inside_init = false;
     bool parsed_inside = false;
     for (const trace_event& e : s.events().events()) {
-      if (e.name == "intel_iommu_init") inside_init = e.kind == trace_kind::call_enter;
-      if (e.kind == trace_kind::call_enter && e.name == "parse_dmar_table") {
+      const bool enters = e.kind() == trace_kind::call_enter;
+      if (e.function() == "intel_iommu_init") inside_init = enters;
+      if (enters && e.function() == "parse_dmar_table") {
         parsed_inside = inside_init;
       }
     }

@@ -217,14 +217,13 @@ TEST(linux_4_4, joins_a_unit_that_does_not_snoop_with_unflushed_tables) {
 
 // --- one step left out -----------------------------------------------------------------------
 
-/// Passes everything on but one cache flush.
+/// Takes the sanitizer's place, and passes everything on to it but one cache flush.
 class without_one_flush : public table_observer {
  public:
-  without_one_flush(environment& env, unsigned which)
-      : env_(env), next_(*env.tables), left_(which) {
-    env_.tables = this;
+  without_one_flush(kernel& k, unsigned which) : next_(*k.sanitizer()), left_(which) {
+    k.env().tables.end_all();
+    subscription_ = k.env().tables.add(this);
   }
-  ~without_one_flush() override { env_.tables = &next_; }
 
   void table_word_written(table_kind kind, phys_addr word, uint64_t before,
                           uint64_t after) override {
@@ -241,10 +240,10 @@ class without_one_flush : public table_observer {
   [[nodiscard]] std::optional<uint64_t> swallowed() const { return swallowed_; }
 
  private:
-  environment& env_;
   table_observer& next_;
   unsigned left_;
   std::optional<uint64_t> swallowed_;
+  listener_list<table_observer*>::subscription subscription_;
 };
 
 // Two tables and their links, one leaf: five flushes on the way to a first mapping.
@@ -253,7 +252,7 @@ TEST(a_flow_without, any_one_of_its_cache_flushes_is_found) {
   for (unsigned which = 0;; ++which) {
     checked s(one_unit());
     s.attach(nic);
-    const without_one_flush mutation(s.k().env(), which);
+    const without_one_flush mutation(s.k(), which);
     s.map(iova, memory, 0x1000);
     // The page, and what lies beside it in each table but in other cache lines.
     EXPECT_TRUE(s.dma(nic, iova).ok());
@@ -279,9 +278,9 @@ TEST(a_flow_without, the_flush_of_a_further_page_is_found_with_its_calls) {
   checked s(one_unit());
   s.attach(nic);
   s.map(iova, memory, 0x1000);
-  s.k().env().trace.attach(nullptr);
+  s.stop_recording();
   const uint64_t further = iova + 64 * 0x1000;
-  const without_one_flush mutation(s.k().env(), 0);
+  const without_one_flush mutation(s.k(), 0);
   s.map(further, memory, 0x1000);
   EXPECT_TRUE(s.dma(nic, further).ok());
   ASSERT_EQ(s.findings().size(), 1u) << s.report();

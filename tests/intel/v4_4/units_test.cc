@@ -70,9 +70,10 @@ TEST(several_units, are_walked_backwards_with_include_all_last) {
     EXPECT_EQ(drhd(s, u).iommu->seq_id, static_cast<int>(u));
     EXPECT_EQ(drhd(s, u).include_all, u == everything);
   }
-  std::vector<std::string_view> order;
+  std::vector<std::string> order;
   for (const trace_event& e : s.events().events()) {
-    if (e.kind == trace_kind::reg_write && e.address == r_rtaddr) order.push_back(e.unit);
+    const auto* write = e.as<events::reg_write>();
+    if (write != nullptr && write->offset == r_rtaddr) order.push_back(write->unit);
   }
   EXPECT_THAT(order, ElementsAre("dmar2", "dmar1", "dmar0", "dmar3"));
 }
@@ -87,8 +88,9 @@ TEST(several_units, are_in_the_nodes_that_the_table_names) {
   }
   std::map<int, int> asked;
   for (const trace_event& e : s.events().events()) {
-    if (e.kind != trace_kind::note || !e.text.starts_with("alloc_pgtable_page node=")) continue;
-    ++asked[std::stoi(e.text.substr(sizeof("alloc_pgtable_page node=") - 1))];
+    const auto* note = e.as<events::note>();
+    if (note == nullptr || !note->text.starts_with("alloc_pgtable_page node=")) continue;
+    ++asked[std::stoi(note->text.substr(sizeof("alloc_pgtable_page node=") - 1))];
   }
   EXPECT_EQ(asked.size(), 2u);
   EXPECT_GE(asked[1], 2) << "two root tables at least";

@@ -26,21 +26,18 @@ class event_words_test : public ::testing::Test {
     units_.push_back(std::make_unique<vtd_unit>(vtd_config{}, *memory_, interrupts_, trace_));
   }
   static trace_event access(trace_kind kind, uint64_t offset, uint8_t size, uint64_t value) {
+    const events::reg_access access = {"dmar0", offset, size, value};
     trace_event event;
-    event.kind = kind;
-    event.unit = "dmar0";
-    event.address = offset;
-    event.size = size;
-    event.value = value;
+    if (kind == trace_kind::reg_read) {
+      event.what = events::reg_read{access};
+    } else {
+      event.what = events::reg_write{access};
+    }
     return event;
   }
   static trace_event entry(std::string_view table, uint64_t address, uint64_t lo, uint64_t hi) {
     trace_event event;
-    event.kind = trace_kind::table_write;
-    event.name = table;
-    event.address = address;
-    event.value = lo;
-    event.value2 = hi;
+    event.what = events::table_write{table, address, lo, hi};
     return event;
   }
 
@@ -67,8 +64,8 @@ TEST_F(event_words_test, an_access_inside_a_register_is_decoded_at_its_place) {
 }
 
 TEST_F(event_words_test, an_access_that_no_unit_answers_says_so) {
-  trace_event event = access(trace_kind::reg_read, 0x8, 8, ~uint64_t{0});
-  event.unit = "";
+  trace_event event;
+  event.what = events::reg_read{{"", 0x8, 8, ~uint64_t{0}}};
   EXPECT_EQ(words_.describe(event), "read64 (no unit answers) 0x8 = 0xffffffffffffffff");
 }
 

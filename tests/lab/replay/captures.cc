@@ -4,9 +4,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
 #include <memory>
+
+#include "support/golden.h"
 
 namespace iommulab::verify {
 namespace {
@@ -27,21 +31,27 @@ std::string command_output(const std::string& command) {
   return text;
 }
 
+/// Unpacked by the xz program, which is none of ours; empty when there is no such file.
+std::string text_of(const std::string& plain) {
+  if (fs::exists(plain + ".xz")) return command_output("xz -dc '" + plain + ".xz'");
+  std::ifstream in(plain, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (size_t start = 0; start < text.size();) {
+    const size_t end = std::min(text.find('\n', start), text.size());
+    lines.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return lines;
+}
+
 }  // namespace
 
 std::string golden_root() {
-  std::vector<fs::path> places;
-  if (const char* golden = std::getenv("IOMMULAB_GOLDEN")) {
-    places.emplace_back(golden);
-  } else {
-    const fs::path source(IOMMULAB_SOURCE_DIR);
-    places.push_back(source / "tests/golden");
-    places.push_back(source.parent_path() / "shared/golden");
-  }
-  for (const fs::path& place : places) {
-    if (fs::is_directory(place / "kernel/v4_4")) return place.string();
-  }
-  return {};
+  return fs::is_directory(golden::root() / "kernel/v4_4") ? golden::root().string() : "";
 }
 
 std::vector<std::string> capture_paths() {
@@ -68,17 +78,14 @@ bool has_capture(const std::string& name) {
 }
 
 std::vector<std::string> scan(const std::string& capture, const std::string& file) {
-  const std::string plain = capture + "/" + file;
-  std::string text;
-  if (fs::exists(plain)) text = command_output("cat '" + plain + "'");
-  if (fs::exists(plain + ".xz")) text = command_output("xz -dc '" + plain + ".xz'");
-  std::vector<std::string> lines;
-  for (size_t start = 0; start < text.size();) {
-    const size_t end = std::min(text.find('\n', start), text.size());
-    lines.push_back(text.substr(start, end - start));
-    start = end + 1;
-  }
-  return lines;
+  // A test asks for the few files of a capture several times, then goes on to the next capture.
+  static std::map<std::string, std::vector<std::string>> of_capture;
+  static std::string kept;
+  if (kept != capture) of_capture.clear();
+  kept = capture;
+  const auto [known, is_new] = of_capture.try_emplace(file);
+  if (is_new) known->second = lines_of(text_of(capture + "/" + file));
+  return known->second;
 }
 
 size_t count(const std::vector<std::string>& lines, const std::string& text) {

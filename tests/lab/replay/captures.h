@@ -9,10 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "support/golden.h"
+
 namespace iommulab::verify {
 
-/// $IOMMULAB_GOLDEN; without it tests/golden, else ../shared/golden beside the source root. Empty
-/// when no captures of Linux 4.4 are there.
+/// Empty when the golden root has no captures of Linux 4.4.
 std::string golden_root();
 
 /// Paths of all capture folders below kernel/v4_4/boot, firmware and hotplug, sorted.
@@ -22,9 +23,9 @@ std::vector<std::string> capture_paths();
 std::string capture_path(const std::string& name);
 bool has_capture(const std::string& name);
 
-/// Ends the test as skipped when the golden root lacks the capture that it is about.
+/// Ends the test when the golden root lacks the capture that it is about.
 #define IOMMULAB_NEEDS_CAPTURE(name) \
-  if (!has_capture(name)) GTEST_SKIP() << "no capture " << (name) << " of Linux 4.4"
+  if (!has_capture(name)) IOMMULAB_MISSING("no capture " << (name) << " of Linux 4.4")
 
 /// The lines of FILE or FILE.xz in a capture, by the xz program; empty when there is neither.
 std::vector<std::string> scan(const std::string& capture, const std::string& file);

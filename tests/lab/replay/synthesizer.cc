@@ -52,6 +52,12 @@ synthesizer::synthesizer(std::string capture, page_map pages)
   add_sysfs();
 }
 
+void synthesizer::add(trace_payload what) {
+  trace_event event;
+  event.what = std::move(what);
+  run_.events.push_back(std::move(event));
+}
+
 std::string_view synthesizer::keep(std::string text) {
   names_.push_back(std::move(text));
   return names_.back();
@@ -68,34 +74,26 @@ void synthesizer::add_trace_line(const std::string& line) {
   static const std::regex descriptor(
       "vtd_inv_desc invalidate desc type (\\S+) high 0x([0-9a-f]+) low 0x([0-9a-f]+)");
   std::smatch match;
-  trace_event event;
-  event.unit = "dmar0";
+  const auto access = [&](uint64_t value) {
+    return events::reg_access{"dmar0", hex(match[1]), static_cast<uint8_t>(hex(match[2])), value};
+  };
   if (std::regex_match(line, match, read)) {
-    event.kind = trace_kind::reg_read;
-    event.address = hex(match[1]);
-    event.size = static_cast<uint8_t>(hex(match[2]));
-    event.value = 0x1234;  // a capture does not know it
-    trace_event* last = run_.events.empty() ? nullptr : &run_.events.back();
-    const bool second_half = last != nullptr && last->kind == trace_kind::reg_read &&
-                             last->size == 8 && last->address == 0x18 && event.address == 0x20;
-    if (second_half) {
-      last->address = 0x1c;
+    const events::reg_read now{access(0x1234)};  // a capture does not know the value
+    auto* last =
+        run_.events.empty() ? nullptr : std::get_if<events::reg_read>(&run_.events.back().what);
+    if (last != nullptr && last->size == 8 && last->offset == 0x18 && now.offset == 0x20) {
+      last->offset = 0x1c;  // the second half of one access
       return;
     }
+    add(now);
   } else if (std::regex_match(line, match, write)) {
-    event.kind = trace_kind::reg_write;
-    event.address = hex(match[1]);
-    event.size = static_cast<uint8_t>(hex(match[2]));
-    event.value = hex(match[3]);
-    if (event.address == 0x90 || event.address == 0x20) event.value = moved(event.value);
+    events::reg_write now{access(hex(match[3]))};
+    if (now.offset == 0x90 || now.offset == 0x20) now.value = moved(now.value);
+    add(now);
   } else if (std::regex_match(line, match, descriptor)) {
-    event.kind = trace_kind::descriptor;
-    event.value = hex(match[3]);
-    event.value2 = match[1] == "wait" ? moved(hex(match[2])) : hex(match[2]);
-  } else {
-    return;
+    const uint64_t high = hex(match[2]);
+    add(events::descriptor{"dmar0", 0, hex(match[3]), match[1] == "wait" ? moved(high) : high});
   }
-  run_.events.push_back(event);
 }
 
 void synthesizer::add_trace() {
@@ -110,28 +108,17 @@ void synthesizer::add_trace() {
     add_trace_line(lines[i]);
   }
   // A unit that the capture's hardware did not have.
-  trace_event event;
-  event.kind = trace_kind::reg_read;
-  event.unit = "dmar1";
-  event.address = 0x8;
-  event.size = 8;
-  run_.events.push_back(event);
+  add(events::reg_read{{"dmar1", 0x8, 8, 0}});
 }
 
 void synthesizer::enter(const std::string& name) {
-  trace_event event;
-  event.kind = trace_kind::call_enter;
-  event.name = keep(name);
-  open_.push_back(event.name);
-  run_.events.push_back(event);
+  open_.push_back(keep(name));
+  add(events::call_enter{open_.back()});
 }
 
 void synthesizer::leave() {
-  trace_event event;
-  event.kind = trace_kind::call_exit;
-  event.name = open_.back();
+  add(events::call_exit{open_.back()});
   open_.pop_back();
-  run_.events.push_back(event);
 }
 
 void synthesizer::add_calls() {
@@ -157,18 +144,14 @@ void synthesizer::add_calls() {
     } else if (std::regex_match(body, match, open)) {
       enter(match[1]);
     } else if (std::regex_match(body, match, note)) {
-      trace_event event;
-      event.kind = trace_kind::note;
-      event.text = match[1];
       std::smatch parts;
-      const std::string text = match[1];
+      std::string text = match[1];
       if (std::regex_match(text, parts, page)) {
-        event.text = absl::StrFormat("%s0x%x", parts[1].str(), moved(hex(parts[2])));
+        text = absl::StrFormat("%s0x%x", parts[1].str(), moved(hex(parts[2])));
       }
       enter("alloc_pgtable_page");
-      run_.events.push_back(event);
-      event.text = "explained in words that no kernel prints";
-      run_.events.push_back(event);
+      add(events::note{text});
+      add(events::note{"explained in words that no kernel prints"});
       leave();
     } else if (has(body, "}") && open_.size() > 1) {
       leave();

@@ -43,6 +43,7 @@ class synthesizer {
   void poke(uint64_t address, uint64_t value);
   uint64_t moved(uint64_t address) const;
   std::string_view keep(std::string text);
+  void add(trace_payload what);
   void enter(const std::string& name);
   void leave();
 

@@ -78,10 +78,7 @@ TEST(address_walk_test, agrees_with_the_units_of_started_machines) {
          {"", "intel_iommu=on", "intel_iommu=on iommu=pt", "intel_iommu=on,sp_off"}) {
       SCOPED_TRACE(testing::Message() << name << " " << options);
       const machine_config machine = *builtin_machine(name);
-      auto system = kernel::create(machine, {.command_line = options,
-                                             .sink = nullptr,
-                                             .classes = trace_class::none,
-                                             .recorded_pages = {}});
+      auto system = kernel::create(machine, {.command_line = options});
       ASSERT_TRUE(system.ok()) << system.status();
       ASSERT_EQ((*system)->start_up().panic, "");
       const std::vector<uint64_t> addresses = interesting_addresses(machine);

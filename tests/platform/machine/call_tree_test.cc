@@ -95,9 +95,9 @@ lines recorded_calls(const text_source& graph, std::string_view root) {
 lines own_calls(const trace_recorder& recorder, std::string_view root) {
   tree_filter filter(root);
   for (const trace_event& event : recorder.events()) {
-    if (event.kind == trace_kind::call_enter) filter.enter(event.name, event.depth);
-    if (event.kind == trace_kind::call_exit) filter.leave(event.depth);
-    if (event.kind == trace_kind::note) filter.note(event.text, event.depth);
+    if (event.kind() == trace_kind::call_enter) filter.enter(event.function(), event.depth);
+    if (event.kind() == trace_kind::call_exit) filter.leave(event.depth);
+    if (const auto* note = event.as<events::note>()) filter.note(note->text, event.depth);
   }
   return filter.found;
 }
@@ -147,10 +147,10 @@ TEST_P(start_up, makes_the_calls_of_its_kernel_in_bus_set_iommu) {
   const absl::StatusOr<machine_config> config = load_capture(GetParam());
   ASSERT_TRUE(config.ok()) << config.status();
 
-  trace_recorder recorder;  // outlives the system, whose end is traced too
+  trace_recorder recorder;
   stand_in_system sys(*config);
   sys.scope = added_devices(*log);  // the table may name some functions only
-  sys.env.trace.attach(&recorder, trace_class::calls);
+  const trace_subscription subscription = sys.env.trace.subscribe(recorder, trace_class::calls);
   ASSERT_EQ(sys.set_iommu(), 0);
   EXPECT_EQ(own_calls(recorder, "bus_set_iommu"), expected);
 }
@@ -200,11 +200,11 @@ TEST_P(hot_plugging, makes_the_calls_and_prints_the_lines_of_its_kernel) {
   ASSERT_TRUE(steps.ok()) << steps.status();
   const absl::StatusOr<machine_config> config = load_capture(GetParam());
   ASSERT_TRUE(config.ok()) << config.status();
-  trace_recorder recorder;  // outlives the system, whose end is traced too
+  trace_recorder recorder;
   stand_in_system sys(*config);
   ASSERT_EQ(sys.set_iommu(), 0);
   bind_drivers(sys, *config);
-  sys.env.trace.attach(&recorder, trace_class::calls);
+  const trace_subscription subscription = sys.env.trace.subscribe(recorder, trace_class::calls);
 
   std::string interface;
   lines expected_log;

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
-#include "support/golden.h"
 #include "platform/machine/builtin.h"
 #include "platform/machine/capture_loader.h"
+#include "support/golden.h"
 
 namespace iommulab {
 namespace {

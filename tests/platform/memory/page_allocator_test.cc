@@ -181,18 +181,21 @@ TEST_F(page_allocator_test, never_gives_out_reserved_pages) {
 
 TEST_F(page_allocator_test, traces_pages_by_address_and_order) {
   trace_recorder recorder;
-  trace_.attach(&recorder, trace_class::pages);
+  const trace_subscription subscription =
+      trace_.subscribe(recorder, trace_class::pages | trace_class::faults);
   const phys_addr p = *pages_.alloc_pages(2, zone::normal, -1);
   pages_.free_pages(p, 2);
   pages_.free_pages(p, 2);
   ASSERT_EQ(recorder.events().size(), 3u);
-  EXPECT_EQ(recorder.events()[0].kind, trace_kind::page);
-  EXPECT_EQ(recorder.events()[0].name, "alloc");
-  EXPECT_EQ(recorder.events()[0].address, p.value());
-  EXPECT_EQ(recorder.events()[0].value, 2u);
-  EXPECT_EQ(recorder.events()[1].name, "free");
-  EXPECT_EQ(recorder.events()[2].kind, trace_kind::diagnosis);
-  EXPECT_EQ(recorder.events()[2].name, "double-free");
+  const auto* taken = recorder.events()[0].as<events::page>();
+  const auto* given_back = recorder.events()[1].as<events::page>();
+  const auto* wrong = recorder.events()[2].as<events::diagnosis>();
+  ASSERT_TRUE(taken != nullptr && given_back != nullptr && wrong != nullptr);
+  EXPECT_EQ(taken->action, events::page_action::alloc);
+  EXPECT_EQ(taken->address, p.value());
+  EXPECT_EQ(taken->order, 2u);
+  EXPECT_EQ(given_back->action, events::page_action::free);
+  EXPECT_EQ(wrong->name, "double-free");
 }
 
 }  // namespace

@@ -364,21 +364,21 @@ TEST_F(vtd_fault_event, its_handler_may_service_the_fault_from_within) {
 
 TEST_F(vtd_fault_event, is_traced_with_the_fault) {
   trace_recorder recorder;
-  m.trace.attach(&recorder, trace_class::faults);
+  const trace_subscription subscription = m.trace.subscribe(recorder, trace_class::faults);
   m.unit.write32(0x38, 0);
   (void)m.write(nic, 0x1000);
   ASSERT_EQ(recorder.events().size(), 2u);
-  const trace_event& fault = recorder.events()[0];
-  EXPECT_EQ(fault.kind, trace_kind::fault);
-  EXPECT_EQ(fault.unit, "dmar0");
-  EXPECT_EQ(fault.address, 0x1000u);
-  EXPECT_EQ(fault.value, 1u);
-  EXPECT_EQ(fault.value2, nic);
-  EXPECT_EQ(fault.text, "write of 0x1000 by 00:03.0: recorded");
-  const trace_event& interrupt = recorder.events()[1];
-  EXPECT_EQ(interrupt.kind, trace_kind::interrupt);
-  EXPECT_EQ(interrupt.address, message.address);
-  EXPECT_EQ(interrupt.value, message.data);
+  const auto* fault = recorder.events()[0].as<events::fault>();
+  ASSERT_NE(fault, nullptr);
+  EXPECT_EQ(fault->unit, "dmar0");
+  EXPECT_EQ(fault->address, 0x1000u);
+  EXPECT_EQ(fault->code, 1u);
+  EXPECT_EQ(fault->source, nic);
+  EXPECT_EQ(fault->text, "write of 0x1000 by 00:03.0: recorded");
+  const auto* interrupt = recorder.events()[1].as<events::interrupt>();
+  ASSERT_NE(interrupt, nullptr);
+  EXPECT_EQ(interrupt->address, message.address);
+  EXPECT_EQ(interrupt->data, message.data);
 }
 
 }  // namespace

@@ -304,19 +304,19 @@ TEST_F(vtd_queue, a_handler_may_queue_more_from_within_the_interrupt) {
 
 TEST_F(vtd_queue, descriptors_are_traced) {
   trace_recorder recorder;
-  m.trace.attach(&recorder, trace_class::queue);
+  const trace_subscription subscription = m.trace.subscribe(recorder, trace_class::queue);
   put(0xd2);
   put(0x200000025, status_word);
   ring();
   ASSERT_EQ(recorder.events().size(), 2u);
-  const trace_event& e = recorder.events()[1];
-  EXPECT_EQ(e.kind, trace_kind::descriptor);
-  EXPECT_EQ(e.unit, "dmar0");
-  EXPECT_EQ(e.address, 1u);
-  EXPECT_EQ(e.value, 0x200000025u);
-  EXPECT_EQ(e.value2, status_word);
-  EXPECT_EQ(e.text, "wait status 0x2 at 0x3000000");
-  EXPECT_EQ(recorder.events()[0].text,
+  const auto* e = recorder.events()[1].as<events::descriptor>();
+  ASSERT_NE(e, nullptr);
+  EXPECT_EQ(e->unit, "dmar0");
+  EXPECT_EQ(e->index, 1u);
+  EXPECT_EQ(e->low, 0x200000025u);
+  EXPECT_EQ(e->high, status_word);
+  EXPECT_EQ(e->text, "wait status 0x2 at 0x3000000");
+  EXPECT_EQ(recorder.events()[0].as<events::descriptor>()->text,
             "iotlb global domain 0 address 0x0 mask 0 drain reads drain writes");
 }
 

@@ -297,18 +297,18 @@ TEST(vtd_registers, reset_restores_everything) {
 TEST(diagnoses, are_bounded_counted_and_traced) {
   machine m;
   trace_recorder recorder;
-  m.trace.attach(&recorder, trace_class::faults);
+  const trace_subscription subscription = m.trace.subscribe(recorder, trace_class::faults);
   const size_t many = diagnosis_log::capacity + 10;
   for (size_t i = 0; i < many; ++i) m.unit.write32(0x00, static_cast<uint32_t>(i));
   EXPECT_EQ(m.unit.diagnoses().entries().size(), diagnosis_log::capacity);
   EXPECT_EQ(m.unit.diagnoses().total(), many);
   ASSERT_EQ(recorder.events().size(), many);
-  const trace_event& last = recorder.events().back();
-  EXPECT_EQ(last.kind, trace_kind::diagnosis);
-  EXPECT_EQ(last.name, "write_to_read_only");
-  EXPECT_EQ(last.unit, "dmar0");
-  EXPECT_EQ(last.value, many - 1);
-  EXPECT_EQ(last.text, "dmar0: offset 0x0, value 0x109: VER is read-only");
+  const auto* last = recorder.events().back().as<events::diagnosis>();
+  ASSERT_NE(last, nullptr);
+  EXPECT_EQ(last->name, "write_to_read_only");
+  EXPECT_EQ(last->unit, "dmar0");
+  EXPECT_EQ(last->value, many - 1);
+  EXPECT_EQ(last->text, "dmar0: offset 0x0, value 0x109: VER is read-only");
   m.unit.diagnoses().clear();
   EXPECT_EQ(m.unit.diagnoses().total(), 0u);
 }

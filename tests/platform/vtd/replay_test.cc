@@ -51,7 +51,7 @@ class replay {
  public:
   explicit replay(const vtd_config& config)
       : memory_(make_memory()), unit_(config, *memory_, sink_, trace_) {
-    trace_.attach(&recorder_, trace_class::queue);
+    subscription_ = trace_.subscribe(recorder_, trace_class::queue);
   }
 
   void run(const std::vector<line>& lines) {
@@ -126,8 +126,9 @@ class replay {
   void check_descriptors(const std::vector<line>& queued, uint64_t tail) {
     ASSERT_EQ(recorder_.events().size(), queued.size());
     for (size_t n = 0; n < queued.size(); ++n) {
-      EXPECT_EQ(recorder_.events()[n].value, queued[n].low);
-      EXPECT_EQ(recorder_.events()[n].value2, queued[n].high);
+      const auto* fetched = recorder_.events()[n].as<events::descriptor>();
+      EXPECT_EQ(fetched->low, queued[n].low);
+      EXPECT_EQ(fetched->high, queued[n].high);
       if ((queued[n].low & 0x2f) == 0x25) {
         const auto* status = memory_->object_at<uint32_t>(phys_addr(queued[n].high));
         ASSERT_NE(status, nullptr);
@@ -141,6 +142,7 @@ class replay {
 
   std::unique_ptr<physical_memory> memory_;
   tracer trace_;
+  trace_subscription subscription_;
   trace_recorder recorder_;
   recording_sink sink_;
   vtd_unit unit_;

@@ -35,7 +35,6 @@ class watched_machine {
     contexts = table();
     top = table();
   }
-  ~watched_machine() { m.unit.set_sanitizer(nullptr); }
 
   // --- the processor -----------------------------------------------------------------------
   void store(table_kind kind, uint64_t at, uint64_t value) {

@@ -2,8 +2,8 @@
 //
 // What a processor does to remapping tables, as far as nobody sees it in the tables themselves:
 // the order of its stores, cache lines written back, pages taken and given back, promises made to
-// callers. The driver reports, whoever checks it listens; `environment::tables` is null when nobody
-// does, and then a report costs one predictable branch.
+// callers. The driver reports to whoever is on `environment::tables`; with nobody there a report
+// costs one predictable branch.
 //
 // Threads: reports come from the thread that does the work, one at a time.
 #pragma once

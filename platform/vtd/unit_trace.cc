@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "platform/vtd/unit_trace.h"
+
+#include <array>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "platform/vtd/register_file.h"
+
+namespace iommulab {
+namespace {
+
+std::string_view cache_name(page_cache cache) {
+  return cache == page_cache::iotlb ? "IOTLB" : "paging-structure cache";
+}
+
+std::string context_words(uint16_t source, const context& ctx) {
+  const std::string device = to_short_string(source_id::from_requester_id(0, source));
+  if (ctx.failed()) return absl::StrFormat("%s: %s", device, vtd::name(ctx.reason));
+  if (ctx.type == vtd::translation_type::pass_through) {
+    return absl::StrFormat("%s: pass-through", device);
+  }
+  return absl::StrFormat("%s: table 0x%x, %d levels", device, ctx.table, ctx.levels);
+}
+
+std::string answer_words(const dma_request& request, const dma_translation& answer) {
+  const char* verb = request.type == address_type::translation_request ? "translation request"
+                     : request.access == dma_access::read              ? "read"
+                                                                       : "write";
+  const std::string asked =
+      absl::StrFormat("%s of 0x%x by %s", verb, request.address, to_short_string(request.source));
+  if (answer.outcome == dma_outcome::interrupt) return asked + " is an interrupt";
+  if (answer.ok()) return absl::StrFormat("%s leads to 0x%x", asked, answer.address);
+  if (answer.reason == vtd::fault_reason::none) return asked + " is blocked";
+  return absl::StrFormat("%s is blocked: %s", asked, vtd::name(answer.reason));
+}
+
+}  // namespace
+
+void unit_trace::latched(std::string_view what, uint64_t value) {
+  trace_.tell([&] { return events::latch{unit_, what, value}; });
+}
+
+void unit_trace::cache_changed(std::string_view cache, events::cache_action action, uint16_t domain,
+                               uint64_t address, std::string text) {
+  trace_.tell(
+      [&] { return events::cache_change{unit_, cache, action, domain, address, std::move(text)}; });
+}
+
+void unit_trace::page_changed(page_cache cache, events::cache_action action,
+                              const cached_page& page) {
+  if (!trace_.on(trace_class::unit)) return;
+  cache_changed(
+      cache_name(cache), action, page.domain.value(), page.address,
+      absl::StrFormat("domain %d, 0x%x, level %d", page.domain.value(), page.address, page.level));
+}
+
+void unit_trace::answered(const dma_request& request, const dma_translation& answer) {
+  trace_.tell([&] {
+    return events::answer{unit_,           request.source.requester_id(),
+                          request.address, name(answer.from),
+                          answer.address,  answer_words(request, answer)};
+  });
+}
+
+void unit_trace::context_cached(uint16_t source, const context& ctx) {
+  if (!trace_.on(trace_class::unit)) return;
+  cache_changed("context-cache", events::cache_action::insert, ctx.domain.value(), source,
+                context_words(source, ctx));
+}
+
+void unit_trace::page_cached(page_cache cache, const cached_page& page) {
+  page_changed(cache, events::cache_action::insert, page);
+}
+
+void unit_trace::page_evicted(page_cache cache, const cached_page& page) {
+  page_changed(cache, events::cache_action::evict, page);
+}
+
+void unit_trace::root_latched(uint64_t root) {
+  latched("root table", root);
+}
+
+void unit_trace::interrupt_table_latched(const latched_interrupt_table& table) {
+  latched("interrupt table", table.table.value());
+}
+
+void unit_trace::translation_switched(bool on) {
+  latched("translation", on ? 1 : 0);
+}
+
+void unit_trace::write_buffer_flushed() {
+  latched("write buffers", 0);
+}
+
+void unit_trace::contexts_invalidated(const vtd::context_cache_descriptor& request) {
+  if (!trace_.on(trace_class::unit)) return;
+  cache_changed("context-cache", events::cache_action::invalidate, request.domain.value(),
+                request.source, vtd::to_string(request.encode()));
+}
+
+void unit_trace::iotlb_invalidated(const vtd::iotlb_descriptor& request) {
+  if (!trace_.on(trace_class::unit)) return;
+  cache_changed("IOTLB", events::cache_action::invalidate, request.domain.value(), request.address,
+                vtd::to_string(request.encode()));
+}
+
+void unit_trace::interrupts_invalidated(const vtd::interrupt_entry_descriptor& request) {
+  if (!trace_.on(trace_class::unit)) return;
+  cache_changed("interrupt entry cache", events::cache_action::invalidate, 0, request.index,
+                vtd::to_string(request.encode()));
+}
+
+void unit_trace::device_tlb_invalidated(uint16_t source, uint64_t address, uint64_t bytes) {
+  if (!trace_.on(trace_class::unit)) return;
+  const std::string device = to_short_string(source_id::from_requester_id(0, source));
+  cache_changed("device-TLB", events::cache_action::invalidate, 0, address,
+                bytes == 0 ? absl::StrFormat("%s: everything", device)
+                           : absl::StrFormat("%s: 0x%x bytes", device, bytes));
+}
+
+void unit_trace::register_changed(const register_row& row, uint64_t before, uint64_t after) {
+  trace_.tell([&] { return events::reg_change{unit_, row.name, row.offset, before, after}; });
+}
+
+std::string_view name(fault_fate fate) {
+  constexpr std::array<std::string_view, 4> names = {"recorded", "collapsed", "lost: overflow",
+                                                     "lost: overflow is set"};
+  return names[static_cast<size_t>(fate)];
+}
+
+}  // namespace iommulab
