@@ -154,7 +154,7 @@ TEST(includes, run_from_the_upper_room_to_the_lower) {
 TEST(includes, of_commands_are_for_the_tests_of_commands) {
   std::vector<include_line> lines;
   add_includes_below(fs::path(IOMMULAB_SOURCE_DIR) / "tests", lines);
-  EXPECT_GT(lines.size(), 500u);
+  EXPECT_GT(lines.size(), 300u);
   for (const include_line& line : lines) {
     if (line.from.starts_with("tests/cli/") || line.from.starts_with("tests/fuzz/")) continue;
     EXPECT_FALSE(line.to.starts_with("cli/"))
@@ -186,7 +186,7 @@ TEST(includes, of_a_generation_are_its_own_and_its_tests) {
 TEST(circles, are_found_where_they_are) {
   EXPECT_EQ(circle_in({{"a", {"b"}}, {"b", {"c"}}}), "");
   EXPECT_EQ(circle_in({{"a", {"b"}}, {"b", {"c"}}, {"c", {"b"}}}), "b -> c -> b");
-  EXPECT_EQ(circle_in({{"x", {"y"}}, {"y", {"z", "w"}}, {"w", {"x"}}}), "x -> y -> w -> x");
+  EXPECT_EQ(circle_in({{"x", {"y"}}, {"y", {"z", "w"}}, {"w", {"x"}}}), "w -> x -> y -> w");
 }
 
 }  // namespace

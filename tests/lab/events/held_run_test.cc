@@ -142,7 +142,7 @@ TEST(a_held_boot, ends_as_an_undisturbed_one) {
     ASSERT_EQ(held.events.events().back(), hold.at());
   }
   EXPECT_EQ(holds, whole.events.events().size() / step);
-  EXPECT_GT(holds, 10u);
+  EXPECT_GT(holds, 5u);
   EXPECT_EQ(held.events.events(), whole.events.events());
   EXPECT_EQ(log_of(held), log_of(whole));
   EXPECT_EQ(held.outcome.intel_iommu_init, 0);
@@ -161,7 +161,7 @@ TEST(a_held_boot, has_events_in_order) {
     seq = e.seq;
     time = e.time_ns;
   }
-  EXPECT_GT(time, 0u);
+  EXPECT_EQ(seq, boot.events.events().size());
 }
 
 // Leaves nothing behind: the leak checker looks at it.

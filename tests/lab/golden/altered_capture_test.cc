@@ -56,7 +56,7 @@ constexpr alteration alterations[] = {
      "domain_unmap start=", "domain_unmap stop=", "hotplug calls"},
     {"hotplug/pt-hot", "hot.txt", "", "domains_used=", "domains_used=1", "hotplug"},
     // What 4.4 does before it dies, how it dies, and where it writes by mistake.
-    {"dmalab/lazy-apibug", "ops.txt", "peek 0 0x200018", "0300403900000000", "0300403a00000000",
+    {"dmalab/lazy-apibug", "ops.txt", "peek 0 0x200018", "0300403d00000000", "0300403e00000000",
      "operations"},
     {"dmalab/lazy-apibug", "ops.txt", "iunmap", "0000000000000000", "0000000000000001",
      "operations"},
