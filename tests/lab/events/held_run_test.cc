@@ -93,6 +93,8 @@ TEST(held_run_test, who_looks_at_a_held_run_is_not_held) {
 
 // --- with a system in it ------------------------------------------------------------------------
 
+constexpr uint64_t between = 1'000'000;  // ns from start_up() to finish_boot()
+
 /// A boot of a built-in machine; everything that it says is recorded.
 struct watched_boot {
   explicit watched_boot(const std::string& command_line) {
@@ -102,6 +104,7 @@ struct watched_boot {
   }
   void run() {
     outcome = system->start_up();
+    system->env().clock.advance(between);
     system->finish_boot();
   }
   void record() { recording = system->env().trace.subscribe(events); }
@@ -123,7 +126,7 @@ std::function<bool(const trace_event&)> every(uint64_t step) {
   return [step, count = uint64_t{0}](const trace_event&) mutable { return ++count % step == 0; };
 }
 
-constexpr uint64_t step = 100;
+constexpr uint64_t step = 50;
 
 TEST(a_held_boot, ends_as_an_undisturbed_one) {
   watched_boot whole("intel_iommu=on");
@@ -161,7 +164,7 @@ TEST(a_held_boot, has_events_in_order) {
     seq = e.seq;
     time = e.time_ns;
   }
-  EXPECT_EQ(seq, boot.events.events().size());
+  EXPECT_EQ(time, between) << "what finish_boot() does comes later";
 }
 
 // Leaves nothing behind: the leak checker looks at it.

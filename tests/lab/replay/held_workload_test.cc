@@ -149,7 +149,7 @@ TEST_F(a_recorded_workload, held_at_every_thousandth_event_it_ends_as_an_undistu
 }
 
 TEST_F(a_recorded_workload, dropped_at_a_thousandth_event_it_leaves_nothing_behind) {
-  constexpr size_t runs = 5;
+  constexpr size_t runs = 4;
   for (size_t i = 1; i <= runs; ++i) {
     kernel* system = nullptr;
     bool finished = false;
