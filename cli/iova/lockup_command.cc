@@ -156,8 +156,8 @@ absl::Status write_trace(const lockup_question& question, const lockup_finding& 
       std::string(version->recorded), space,
       space.last_32bit_pfn + (version->dma32_is_behind ? 1 : 0));
   run_storm(*question.allocator, *finding.pattern, finding.population, options, &listener);
-  return write_file(path, iova_trace_text(listener.trace()) +
-                              recorded_end_line(listener.trace().steps.size()));
+  return write_file(
+      path, iova_trace_text(listener.trace()) + recorded_end_line(listener.trace().steps.size()));
 }
 
 }  // namespace

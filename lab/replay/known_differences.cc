@@ -149,9 +149,8 @@ absl::Span<const known_call_difference> known_call_differences() {
 }
 
 const known_call_difference* find_known_call_difference(std::string_view reported) {
-  const auto entry =
-      std::find_if(call_differences.begin(), call_differences.end(),
-                   [&](const known_call_difference& k) { return k.id == reported; });
+  const auto entry = std::find_if(call_differences.begin(), call_differences.end(),
+                                  [&](const known_call_difference& k) { return k.id == reported; });
   return entry == call_differences.end() ? nullptr : &*entry;
 }
 

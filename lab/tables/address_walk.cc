@@ -199,9 +199,11 @@ address_walk walk_address(const walked_unit& unit, const verify::table_source& t
   walk.requester = requester;
   walk.address = address;
   walk.access = access;
-  // Never memory, whatever the tables say (3.14): a write of 4 bytes is an interrupt request.
+  // Never memory, whatever the tables say (3.14): a write of 4 aligned bytes is an interrupt
+  // request.
   if (in_interrupt_range(address)) {
-    if (access != dma_access::write) return walk;
+    constexpr uint64_t doubleword = 4;
+    if (access != dma_access::write || address % doubleword != 0) return walk;
     walk.outcome = dma_outcome::interrupt;
     walk.host_address = address;
     walk.writable = true;

@@ -116,7 +116,7 @@ std::string device_view(const address_walk& walk) {
                                   : "nothing: the write goes to host memory at 0x%x",
                              walk.host_address);
     case dma_outcome::interrupt:
-      return "nothing: a write of 4 bytes is an interrupt request, any other is dropped";
+      return "nothing: an aligned write of 4 bytes is an interrupt request, any other is dropped";
     case dma_outcome::blocked:
       break;
   }

@@ -92,11 +92,12 @@ TEST(iova_replay, refuses_a_trace_that_is_cut_short) {
                                        "init 4096 0x1 0xfffff\n"
                                        "alloc 0 1 0xfffff 1 -> 0xfffff 0xfffff\n");
   expect_refusal(replay({untold}),
-                 untold + ": line 3: last operation is \"alloc 0 1 0xfffff 1 -> 0xfffff "
-                          "0xfffff\": the trace is cut short: a recording ends with a dump, or "
-                          "with a line \"# end ops=2\"");
+                 untold +
+                     ": line 3: last operation is \"alloc 0 1 0xfffff 1 -> 0xfffff "
+                     "0xfffff\": the trace is cut short: a recording ends with a dump, or "
+                     "with a line \"# end ops=2\"");
   // The list beside the recordings knows this one by what it calls itself, wherever it lies.
-  const std::string half = temporary("half.trace", first_lines("4.4/i_split.trace", 5000));
+  const std::string half = temporary("half.trace", first_lines("4.4/i_split.trace", 4000));
   const command_result result = replay({half});
   EXPECT_EQ(result.status, 2);
   EXPECT_NE(result.err.find("says that there are "), std::string::npos) << result.err;

@@ -130,8 +130,9 @@ TEST_F(verify_command_test, several_folders_end_in_one_line_that_counts_them) {
   const command_result result = verify(folder_ + " " + other + " " + root_.string());
   EXPECT_EQ(result.status, 2);
   EXPECT_NE(result.err.find("not a capture folder"), std::string::npos) << result.err;
-  EXPECT_NE(result.out.find("\n3 captures: 1 equal, 1 equal but for known differences, 1 not usable"),
-            std::string::npos)
+  EXPECT_NE(
+      result.out.find("\n3 captures: 1 equal, 1 equal but for known differences, 1 not usable"),
+      std::string::npos)
       << result.out;
   EXPECT_NE(result.out.find("not compared: CASE (1): "), std::string::npos) << result.out;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // The list of known differences must not outlive what it excuses: each entry is met by a capture.
-#include "kernel/catalogue.h"
 #include "lab/replay/known_differences.h"
 
 #include <gtest/gtest.h>
@@ -11,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "kernel/catalogue.h"
 #include "lab/golden/captures.h"
 #include "lab/replay/capture_verification.h"
 
