@@ -26,7 +26,8 @@ bool virtual_timer::cancel() {
 virtual_timer* virtual_clock::next() const {
   const bool kernel = bh_disabled_ == 0 && !kernel_.empty();
   if (hardware_.empty()) return kernel ? kernel_.begin()->second : nullptr;
-  const bool kernel_first = kernel && kernel_.begin()->first < hardware_.begin()->first;
+  // The tick is an interrupt as well: what hardware does at its instant comes before it.
+  const bool kernel_first = kernel && kernel_.begin()->first.first < hardware_.begin()->first.first;
   return (kernel_first ? kernel_ : hardware_).begin()->second;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // Virtual time. It moves only when someone moves it, so a run repeats to the nanosecond.
-// Timers fire inside advance(), in the order of their expiry and, at equal expiry, of arming. The
-// kernel's run from a softirq: while bottom halves are off they wait. Hardware's do not.
+// Timers fire inside advance(), in the order of their expiry. At equal expiry hardware's come
+// before the kernel's, and those of one owner in the order of arming. The kernel's run from a
+// softirq: while bottom halves are off they wait. Hardware's do not.
 //
 // What hardware does at one instant it does before the processor takes an interrupt: the timers of
 // hardware that are due fire together, and a delivery_gate holds back what they raise until the

@@ -76,8 +76,9 @@ void add_addresses(std::string_view result, std::set<uint64_t>& found) {
 
 std::string outcome_text(kernel& system, const outcome& o) {
   const std::string result = o.bug.empty() ? o.result : o.bug;
-  std::string text = absl::StrCat(outcome_line(*o.op, result, o.list_size, o.timer_on),
-                                  absl::StrFormat(" t=%d dt=%d\n", o.time_ns, o.spent_ns));
+  std::string text =
+      absl::StrFormat("%d %s -> %s ; ls=%d tm=%d t=%d dt=%d\n", o.op->number, o.op->text, result,
+                      o.list_size, o.timer_on ? 1 : 0, o.time_ns, o.spent_ns);
   for (const std::string& line : log_of(system, o)) absl::StrAppend(&text, "  k: ", line, "\n");
   return text;
 }
