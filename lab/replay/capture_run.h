@@ -15,8 +15,9 @@
 namespace iommulab::verify {
 
 /// What a run that is compared is asked for: what recordings hold, and where the port diverges.
-inline constexpr trace_class compared_events =
-    trace_class::calls | trace_class::regs | trace_class::queue | trace_class::faults;
+inline constexpr trace_class compared_effects =
+    trace_class::regs | trace_class::queue | trace_class::faults;
+inline constexpr trace_class compared_events = compared_effects | trace_class::calls;
 
 /// A run with everything that the comparison looks at; the system stays for who wants more of it.
 struct capture_run {
