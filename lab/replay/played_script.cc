@@ -104,8 +104,8 @@ absl::Status played_script::start() {
   if (!run_->outcome.panic.empty()) return errno_status(EIO, run_->outcome.panic);
   kernel& system = *run_->system;
   // A hundred thousand operations are millions of calls: kept only where they are compared.
-  recording_ = system.env().trace.subscribe(run_->recorder,
-                                            has_calls_ ? compared_events : compared_effects);
+  recording_ =
+      system.env().trace.subscribe(run_->recorder, has_calls_ ? compared_events : compared_effects);
   api_player player(system);
   if (absl::Status status = play_to_boot_mark(system, folder_, player); !status.ok()) {
     return status;
