@@ -102,11 +102,16 @@ TEST_F(capture_folder, becomes_a_machine) {
 }
 
 TEST_F(capture_folder, names_a_missing_file) {
-  for (const char* name : {"qemu.args", "cmdline", "pci.txt", "dmesg.txt", "iomem"}) {
+  for (const char* name : {"qemu.args", "cmdline", "dmesg.txt", "iomem"}) {
     SetUp();
     fs::remove(folder_ / name);
     EXPECT_EQ(complaint(), path(name) + ": no such file, nor with .xz");
   }
+  SetUp();
+  fs::remove(folder_ / "pci.txt");
+  EXPECT_EQ(complaint(), absl::StrCat(path("pci.txt"), ": no such file, and ",
+                                      (folder_.parent_path() / "r0").string(),
+                                      ", whose machine a run that hung has, has none either"));
   EXPECT_EQ(status_errno(load_capture("/nowhere/at/all").status()), ENOENT);
 }
 
