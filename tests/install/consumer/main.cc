@@ -11,7 +11,9 @@ int main() {
   const auto allocator = iommulab::find_iova_allocator("v4_4")->make({});
   if (allocator->alloc(0x20, 0xfffff, true).pfn_lo != 0xfffe0) return 1;
 
-  auto system = iommulab::kernel::create(iommulab::q35_machine(), {"intel_iommu=on"});
+  iommulab::kernel_options options;
+  options.command_line = "intel_iommu=on";
+  auto system = iommulab::kernel::create(iommulab::q35_machine(), options);
   if (!system.ok() || (*system)->start_up().intel_iommu_init != 0) return 1;
   std::printf("%zu groups\n", (*system)->iommu().groups().size());
   return 0;
