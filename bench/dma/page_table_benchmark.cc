@@ -32,11 +32,10 @@ struct subject {
     auto made = table_ground::create(memory);
     if (!made.ok()) std::abort();
     ground = *std::move(made);
+    driver = &static_cast<v4_4::generation&>(ground->system().generation()).driver();
     domain = std::make_unique<v4_4::own_page_table>(drv(), width, superpages);
   }
-  v4_4::intel_driver& drv() {
-    return static_cast<v4_4::generation&>(ground->system().generation()).driver();
-  }
+  v4_4::intel_driver& drv() { return *driver; }
   void map(uint64_t pfn, uint64_t phys, uint64_t pages) {
     if (domain_pfn_mapping(drv(), domain->domain(), pfn, phys, pages, read_write) != 0)
       std::abort();
@@ -47,6 +46,7 @@ struct subject {
   }
 
   std::unique_ptr<table_ground> ground;
+  v4_4::intel_driver* driver = nullptr;
   std::unique_ptr<v4_4::own_page_table> domain;
 };
 

@@ -6,6 +6,9 @@
 // Nothing here takes a lock. Items are loaded with acquire and stored with release order: who sees
 // a table linked sees it zeroed, and a unit sees an entry whole or not at all. No pointer outlives
 // the function that takes it.
+//
+// The two finders are what most mappings, unmappings and look-ups consist of: they are inlined, so
+// that the levels which a caller knows are known in the loop too.
 #pragma once
 
 #include <algorithm>
@@ -132,8 +135,9 @@ class items_of_table {
 /// when one is missing, out of memory, or a leaf stands there. There is a top table, of `levels`
 /// levels, and `level` is one of them.
 template <typename Format>
-typename Format::entry* find_table(const physical_memory& memory, phys_addr top, int levels,
-                                   uint64_t pfn, int level) {
+[[gnu::always_inline]] inline typename Format::entry* find_table(const physical_memory& memory,
+                                                                 phys_addr top, int levels,
+                                                                 uint64_t pfn, int level) {
   using entry = typename Format::entry;
   const page_finder pages(memory);
   auto* table = reinterpret_cast<entry*>(pages.at(top));
@@ -159,8 +163,9 @@ struct item_run {
 /// The items at `level` that are for exactly these pages, one or more, when all of them lie in one
 /// table that is there, and are not the whole of it; none otherwise.
 template <typename Format>
-item_run<Format> find_run(const physical_memory& memory, phys_addr top, int levels,
-                          const pfn_range& range, int level) {
+[[gnu::always_inline]] inline item_run<Format> find_run(const physical_memory& memory,
+                                                        phys_addr top, int levels, pfn_range range,
+                                                        int level) {
   const unsigned bits = level_to_offset_bits(level);
   const uint64_t count = (range.last_pfn - range.start_pfn + 1) >> bits;
   const bool exactly = ((range.start_pfn | (range.last_pfn + 1)) & ~level_mask(level)) == 0;

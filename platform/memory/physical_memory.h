@@ -105,7 +105,7 @@ class page_finder {
         pages_(memory.pages_in_largest_) {}
 
   /// Host pointer to the page at `address`, or null when any of it is outside the ranges.
-  [[nodiscard]] std::byte* at(phys_addr address) const {
+  [[nodiscard, gnu::always_inline]] std::byte* at(phys_addr address) const {
     const uint64_t offset = address.value() - start_;  // huge when it lies below
     if (offset < pages_) [[likely]] {
       if (base_ == nullptr) __builtin_unreachable();  // so that callers need not ask

@@ -76,7 +76,7 @@ class iotlb_cache {
     return std::nullopt;
   }
   /// Returns the page that had to go for it, if one had.
-  std::optional<cached_page> insert(domain_id domain, uint64_t address, const iotlb_entry& entry) {
+  auto insert(domain_id domain, uint64_t address, const iotlb_entry& entry) {
     return entries_.insert(domain, entry.level_, address, entry.word_);
   }
   [[nodiscard]] size_t size() const { return entries_.size(); }

@@ -162,8 +162,9 @@ void page_walker::check_programming(const context_entry& entry, context& ctx) co
   }
 }
 
-iotlb_entry page_walker::walk(const context& ctx, uint64_t address, dma_access access,
-                              bool check_access) {
+template <typename Observers>
+iotlb_entry page_walker::walk(const Observers& observers, const context& ctx, uint64_t address,
+                              dma_access access, bool check_access) {
   const page_finder pages(memory_);
   const uint64_t needed = check_access ? needed_rights(access) : 0;
   // Step 5b. Start at the deepest table that the paging-structure caches know.
@@ -174,7 +175,7 @@ iotlb_entry page_walker::walk(const context& ctx, uint64_t address, dma_access a
     level = cached->level - 1;
     table = cached->address;
     rights = cached->rights;
-    observers_.tell(&unit_observer::table_used, ctx, address, *cached);
+    observers.tell(&unit_observer::table_used, ctx, address, *cached);
     if ((rights & needed) != needed) return iotlb_entry::refused(permission_fault(access));
   }
 
@@ -187,8 +188,8 @@ iotlb_entry page_walker::walk(const context& ctx, uint64_t address, dma_access a
       return iotlb_entry::failed(level == ctx.levels ? fault_reason::invalid_context_entry
                                                      : fault_reason::paging_entry_access);
     }
-    observers_.tell(&unit_observer::paging_word_read, table + index * sizeof(entry), ctx.domain,
-                    address);
+    observers.tell(&unit_observer::paging_word_read, table + index * sizeof(entry), ctx.domain,
+                   address);
     // Step 5d. Not present: no permission of either kind (LGN.2, LGN.3); the rest is software's.
     if (!entry.present()) return iotlb_entry::failed(permission_fault(access));
     // Step 5e. LSL.2: reserved bits, a large page where there is none, or a misaligned one.
@@ -206,9 +207,13 @@ iotlb_entry page_walker::walk(const context& ctx, uint64_t address, dma_access a
       return iotlb_entry::leaf(entry.address().value(), level, rights, snoop);
     }
     table = entry.address().value();
-    const auto evicted = structures_.insert(ctx.domain, address, {table, level, rights});
-    tell_cached(observers_, page_cache::paging_structures, ctx.domain, address, level, evicted);
+    const auto displaced = structures_.insert(ctx.domain, address, {table, level, rights});
+    tell_cached(observers, page_cache::paging_structures, ctx.domain, address, level, displaced);
   }
 }
+
+template iotlb_entry page_walker::walk(const unit_observers&, const context&, uint64_t, dma_access,
+                                       bool);
+template iotlb_entry page_walker::walk(const nobody&, const context&, uint64_t, dma_access, bool);
 
 }  // namespace iommulab

@@ -34,8 +34,10 @@ class page_walker {
   /// The leaf for `address` in `ctx`'s tables. `check_access`: refuse at the first entry that does
   /// not allow `access`, as untranslated requests are; a translation request takes what there is.
   /// A failed walk says why in `reason`.
-  [[nodiscard]] iotlb_entry walk(const context& ctx, uint64_t address, dma_access access,
-                                 bool check_access);
+  /// `observers`: unit_observers, or nobody.
+  template <typename Observers>
+  [[nodiscard]] iotlb_entry walk(const Observers& observers, const context& ctx, uint64_t address,
+                                 dma_access access, bool check_access);
 
  private:
   [[nodiscard]] context failed_context(vtd::fault_reason reason, bool fpd) const;

@@ -35,7 +35,7 @@ class paging_structure_cache {
     return std::nullopt;
   }
   /// Below what find() gave: nothing is cached there. Returns what had to go for it, if anything.
-  std::optional<cached_page> insert(domain_id domain, uint64_t address, const cached_table& table) {
+  auto insert(domain_id domain, uint64_t address, const cached_table& table) {
     return entries_.insert_new(domain, table.level, address, table.address | table.rights);
   }
   [[nodiscard]] size_t size() const { return entries_.size(); }

@@ -86,21 +86,32 @@ class tagged_cache {
     return nullptr;
   }
 
-  /// Both return whose place the entry took, if it had to.
-  std::optional<cached_page> insert(domain_id domain, unsigned level, uint64_t address,
-                                    uint64_t data) {
+  /// Whose place a new entry took, if it had to; spelled out only for who asks.
+  class displaced {
+   public:
+    displaced() = default;
+    explicit displaced(cache_tag tag) : tag_(tag) {}
+    [[nodiscard]] std::optional<cached_page> page() const {
+      if (!tag_.valid()) return std::nullopt;
+      return cached_page{tag_.domain(), tag_.start(FirstLevel), tag_.level(FirstLevel)};
+    }
+
+   private:
+    cache_tag tag_;
+  };
+
+  displaced insert(domain_id domain, unsigned level, uint64_t address, uint64_t data) {
     const cache_tag tag(domain, level, FirstLevel, address);
     for (entry& e : sets_[index_of(tag)].ways) {
       if (e.tag == tag) {
         e.data = data;
-        return std::nullopt;
+        return {};
       }
     }
     return insert_new(domain, level, address, data);
   }
   /// For who has looked: there is no entry of this tag.
-  std::optional<cached_page> insert_new(domain_id domain, unsigned level, uint64_t address,
-                                        uint64_t data) {
+  displaced insert_new(domain_id domain, unsigned level, uint64_t address, uint64_t data) {
     const cache_tag tag(domain, level, FirstLevel, address);
     const size_t index = index_of(tag);
     set& s = sets_[index];
@@ -110,11 +121,10 @@ class tagged_cache {
       way = victims_[index];
       victims_[index] = static_cast<uint8_t>((way + 1) % Ways);
     }
-    const cache_tag before = s.ways[way].tag;
+    const displaced before(s.ways[way].tag);
     s.ways[way] = {tag, data};
     levels_held_ |= 1u << level;
-    if (!before.valid()) return std::nullopt;
-    return cached_page{before.domain(), before.start(FirstLevel), before.level(FirstLevel)};
+    return before;
   }
 
   /// Drops the entry of exactly this tag. There is none of an address that no tables lead to.

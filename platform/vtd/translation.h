@@ -51,6 +51,12 @@ std::string_view name(answer_source source);
 enum class lookup : uint8_t { none, cache, memory };
 std::string_view name(lookup from);
 
+/// Where an answer came from.
+struct provenance {
+  answer_source decided = answer_source::translation_off;
+  lookup context = lookup::none;  ///< none when no context was looked at
+};
+
 struct dma_translation {
   dma_outcome outcome = dma_outcome::blocked;
   /// Of a blocked request; none when it was blocked without a fault (protected regions, reads of
@@ -63,8 +69,7 @@ struct dma_translation {
   bool snoop = false;
   uint8_t page_bits = 0;           ///< log2 of the mapping's size, 0 when nothing was mapped
   bool untranslated_only = false;  ///< U of an ATS completion
-  answer_source from = answer_source::translation_off;
-  lookup context_from = lookup::none;  ///< none when no context was looked at
+  provenance from;
 
   [[nodiscard]] bool ok() const {
     return outcome == dma_outcome::passed || outcome == dma_outcome::translated;

@@ -102,25 +102,28 @@ class vtd_unit final : public mmio_region {
   // unit_translate.cc: the same steps, once with nobody to tell of them.
   dma_translation translate_silently(const dma_request& request);
   dma_translation translate_telling(const dma_request& request);
-  template <bool tells>
-  dma_translation translate_by(const dma_request& request);
-  template <bool tells>
-  dma_translation translate_in(const dma_request& request, const context& ctx);
+  template <typename Observers>
+  dma_translation translate_by(const Observers& observers, const dma_request& request);
+  template <typename Observers>
+  dma_translation translate_in(const Observers& observers, const dma_request& request,
+                               const context& ctx, lookup context_from);
   [[nodiscard]] bool grants(const iotlb_entry& entry, const dma_request& request) const;
-  dma_translation serve(const dma_request& request, const context& ctx, const iotlb_entry& entry,
-                        answer_source from);
-  [[nodiscard]] dma_translation pass(const dma_request& request, answer_source from) const;
+  [[gnu::always_inline]] dma_translation serve(const dma_request& request, const context& ctx,
+                                               iotlb_entry entry, provenance from);
+  [[nodiscard]] dma_translation pass(const dma_request& request, provenance from) const;
   [[nodiscard]] bool is_protected(const dma_request& request) const;
   // What a translation out of the caches does without.
   [[gnu::noinline]] const context& load_context(uint16_t source);
-  [[gnu::noinline]] dma_translation translate_by_tables(const dma_request& request,
-                                                        const context& ctx);
+  template <typename Observers>
+  [[gnu::noinline]] dma_translation translate_by_tables(const Observers& observers,
+                                                        const dma_request& request,
+                                                        const context& ctx, provenance from);
   [[gnu::noinline]] dma_translation refuse(const dma_request& request, const context& ctx,
-                                           iotlb_entry entry, answer_source from);
+                                           iotlb_entry entry, provenance from);
   [[gnu::noinline]] dma_translation refuse_cached(const dma_request& request, const context& ctx,
-                                                  iotlb_entry entry);
+                                                  iotlb_entry entry, provenance from);
   [[gnu::noinline]] dma_translation block(const dma_request& request, vtd::fault_reason reason,
-                                          bool fpd, answer_source from);
+                                          bool fpd, provenance from);
   [[nodiscard, gnu::noinline]] dma_translation translation_disabled(
       const dma_request& request) const;
   [[nodiscard, gnu::noinline]] dma_translation interrupt_range(const dma_request& request) const;

@@ -102,7 +102,8 @@ class unit_observers {
  public:
   [[nodiscard]] bool any() const { return list_.any(); }
 
-  /// tell(&unit_observer::root_latched, root)
+  /// tell(&unit_observer::root_latched, root). Observers see copies: what is told of can stay in
+  /// registers where nobody listens.
   template <typename... Parameters, typename... Arguments>
   void tell(void (unit_observer::*what)(Parameters...), const Arguments&... arguments) const {
     if (list_.any()) [[unlikely]]
@@ -117,21 +118,31 @@ class unit_observers {
  private:
   template <typename... Parameters, typename... Arguments>
   [[gnu::noinline]] void tell_all(void (unit_observer::*what)(Parameters...),
-                                  const Arguments&... arguments) const {
+                                  Arguments... arguments) const {
     list_.each([&](unit_observer* observer) { (observer->*what)(arguments...); });
   }
 
   listener_list<unit_observer*> list_;
 };
+
+/// In the place of unit_observers where it is known that there are none: nothing is asked.
+struct nobody {
+  static constexpr bool any() { return false; }
+  template <typename... Arguments>
+  static constexpr void tell(const Arguments&... /*arguments*/) {}
+};
+
 using unit_observation = listener_list<unit_observer*>::subscription;
 
 /// What `address` came to went into a cache, perhaps in the place of something else.
-inline void tell_cached(const unit_observers& observers, page_cache cache, domain_id domain,
-                        uint64_t address, unsigned level,
-                        const std::optional<cached_page>& evicted) {
+template <typename Observers, typename Displaced>
+void tell_cached(const Observers& observers, page_cache cache, domain_id domain, uint64_t address,
+                 unsigned level, Displaced displaced) {
   if (!observers.any()) [[likely]]
     return;
-  if (evicted) observers.tell(&unit_observer::page_evicted, cache, *evicted);
+  if (const auto evicted = displaced.page()) {
+    observers.tell(&unit_observer::page_evicted, cache, *evicted);
+  }
   const uint64_t first = address & ~(vtd::second_level_entry::span_of(level) - 1);
   observers.tell(&unit_observer::page_cached, cache, cached_page{domain, first, level});
 }

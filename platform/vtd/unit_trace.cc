@@ -58,7 +58,7 @@ void unit_trace::page_changed(page_cache cache, events::cache_action action,
 void unit_trace::answered(const dma_request& request, const dma_translation& answer) {
   trace_.tell([&] {
     return events::answer{unit_,           request.source.requester_id(),
-                          request.address, name(answer.from),
+                          request.address, name(answer.from.decided),
                           answer.address,  answer_words(request, answer)};
   });
 }

@@ -5,6 +5,7 @@
 // straight through.
 #include <algorithm>
 #include <array>
+#include <type_traits>
 
 #include "platform/vtd/interrupt_range.h"
 #include "platform/vtd/spec/registers.h"
@@ -25,17 +26,17 @@ constexpr uint64_t mask_below(unsigned bits) {
 // Flattened: the steps below read as functions and run as one, which halves a cached translation.
 // Those that a cached translation does not take are kept out of line where they are declared.
 [[gnu::flatten]] dma_translation vtd_unit::translate_silently(const dma_request& request) {
-  return translate_by<false>(request);
+  return translate_by(nobody(), request);
 }
 
 dma_translation vtd_unit::translate_telling(const dma_request& request) {
-  const dma_translation answer = translate_by<true>(request);
+  const dma_translation answer = translate_by(observers_, request);
   observers_.tell(&unit_observer::answered, request, answer);
   return answer;
 }
 
-template <bool tells>
-dma_translation vtd_unit::translate_by(const dma_request& request) {
+template <typename Observers>
+dma_translation vtd_unit::translate_by(const Observers& observers, const dma_request& request) {
   // Step 1. The interrupt address range is never remapped as memory, whatever the tables say
   // (3.14).
   if (in_interrupt_range(request.address)) [[unlikely]]
@@ -48,58 +49,60 @@ dma_translation vtd_unit::translate_by(const dma_request& request) {
   const context* cached = caches_.contexts.find(source);
   const context& ctx = cached != nullptr ? *cached : load_context(source);
   const lookup from = cached != nullptr ? lookup::cache : lookup::memory;
-  if constexpr (tells) {
-    observers_.tell(&unit_observer::context_used, request.source, ctx, from);
-  }
-  dma_translation result = translate_in<tells>(request, ctx);
-  result.context_from = from;
-  if constexpr (tells) {
+  observers.tell(&unit_observer::context_used, request.source, ctx, from);
+  if constexpr (std::is_same_v<Observers, nobody>) {
+    // Straight into what the caller gets: a copy takes as long as a hit in the IOTLB.
+    return translate_in(observers, request, ctx, from);
+  } else {
+    const dma_translation result = translate_in(observers, request, ctx, from);
     if (request.type == address_type::translation_request && result.ok()) {
-      observers_.tell(&unit_observer::device_tlb_filled, request, ctx.domain, result);
+      observers.tell(&unit_observer::device_tlb_filled, request, ctx.domain, result);
     }
+    return result;
   }
-  return result;
 }
 
-template <bool tells>
-dma_translation vtd_unit::translate_in(const dma_request& request, const context& ctx) {
+template <typename Observers>
+dma_translation vtd_unit::translate_in(const Observers& observers, const dma_request& request,
+                                       const context& ctx, lookup context_from) {
+  const auto by = [context_from](answer_source decided) {
+    return provenance{decided, context_from};
+  };
   if (ctx.failed()) [[unlikely]]
-    return block(request, ctx.reason, ctx.fault_processing_disabled, answer_source::context);
+    return block(request, ctx.reason, ctx.fault_processing_disabled, by(answer_source::context));
   // Step 4a. LCT.5: requests of a device-TLB need TT = 01b (7.1).
   if (request.type != address_type::untranslated && ctx.type != translation_type::device_tlb)
       [[unlikely]] {
     return block(request, fault_reason::translation_type_blocks, ctx.fault_processing_disabled,
-                 answer_source::context);
+                 by(answer_source::context));
   }
   // Step 4b. A translated request carries a host address already.
   if (request.type == address_type::translated) {
     if (request.address > mask_below(config_.host_address_width)) {
       return block(request, fault_reason::address_beyond_width, ctx.fault_processing_disabled,
-                   answer_source::translated_request);
+                   by(answer_source::translated_request));
     }
-    const dma_translation passed = pass(request, answer_source::translated_request);
-    if constexpr (tells) {
-      if (passed.ok()) observers_.tell(&unit_observer::device_tlb_used, request);
+    if (observers.any() && !is_protected(request)) {
+      observers.tell(&unit_observer::device_tlb_used, request);
     }
-    return passed;
+    return pass(request, by(answer_source::translated_request));
   }
   // Step 4c. LGN.1: beyond what the tables can hold.
   if (request.address > ctx.address_limit) [[unlikely]] {
     return block(request, fault_reason::address_beyond_width, ctx.fault_processing_disabled,
-                 answer_source::context);
+                 by(answer_source::context));
   }
   // Step 4d. Pass-through: the address is the host's.
-  if (ctx.type == translation_type::pass_through) return pass(request, answer_source::pass_through);
+  if (ctx.type == translation_type::pass_through)
+    return pass(request, by(answer_source::pass_through));
   // Step 5a. The IOTLB.
   if (const auto hit = caches_.iotlb.find(ctx.domain, request.address)) [[likely]] {
-    if constexpr (tells) {
-      observers_.tell(&unit_observer::translation_used, request, ctx, *hit, lookup::cache);
-    }
+    observers.tell(&unit_observer::translation_used, request, ctx, *hit, lookup::cache);
     if (!grants(*hit, request)) [[unlikely]]
-      return refuse_cached(request, ctx, *hit);
-    return serve(request, ctx, *hit, answer_source::iotlb);
+      return refuse_cached(request, ctx, *hit, by(answer_source::iotlb));
+    return serve(request, ctx, *hit, by(answer_source::iotlb));
   }
-  return translate_by_tables(request, ctx);
+  return translate_by_tables(observers, request, ctx, by(answer_source::tables));
 }
 
 const context& vtd_unit::load_context(uint16_t source) {
@@ -115,23 +118,28 @@ const context& vtd_unit::load_context(uint16_t source) {
   return uncached_context_;
 }
 
-dma_translation vtd_unit::translate_by_tables(const dma_request& request, const context& ctx) {
+template <typename Observers>
+dma_translation vtd_unit::translate_by_tables(const Observers& observers,
+                                              const dma_request& request, const context& ctx,
+                                              provenance from) {
   // Steps 5b to 5g: the tables. A zero-length read may hit a write-only page when CAP.ZLR says so,
   // and a translation request takes whatever permissions there are: both look at the result.
   const bool zero_length_read =
       request.length == 0 && request.access == dma_access::read && config_.cap.zero_length_read();
   const bool check_access = request.type == address_type::untranslated && !zero_length_read;
-  const iotlb_entry found = walker_.walk(ctx, request.address, request.access, check_access);
+  const iotlb_entry found =
+      walker_.walk(observers, ctx, request.address, request.access, check_access);
   // Step 5h. Cache it. A failed walk is cached with caching mode only (6.1), unless it is this
   // access alone that failed.
   const bool failed = found.reason() != fault_reason::none;
   if (!failed || (config_.cap.caching_mode() && !found.access_refused())) {
-    const auto evicted = caches_.iotlb.insert(ctx.domain, request.address, found);
-    tell_cached(observers_, page_cache::iotlb, ctx.domain, request.address, found.level(), evicted);
+    const auto displaced = caches_.iotlb.insert(ctx.domain, request.address, found);
+    tell_cached(observers, page_cache::iotlb, ctx.domain, request.address, found.level(),
+                displaced);
   }
-  observers_.tell(&unit_observer::translation_used, request, ctx, found, lookup::memory);
-  return grants(found, request) ? serve(request, ctx, found, answer_source::tables)
-                                : refuse(request, ctx, found, answer_source::tables);
+  observers.tell(&unit_observer::translation_used, request, ctx, found, lookup::memory);
+  return grants(found, request) ? serve(request, ctx, found, from)
+                                : refuse(request, ctx, found, from);
 }
 
 // A walk that failed grants nothing, but to a translation request: not even that.
@@ -146,18 +154,16 @@ bool vtd_unit::grants(const iotlb_entry& entry, const dma_request& request) cons
 }
 
 dma_translation vtd_unit::refuse_cached(const dma_request& request, const context& ctx,
-                                        iotlb_entry entry) {
+                                        iotlb_entry entry, provenance from) {
   const bool only_permission = entry.reason() == fault_reason::none;
   if (only_permission && config_.deviations.silent_on_cached_permission) {
-    dma_translation silent;
-    silent.from = answer_source::iotlb;
-    return silent;
+    return {.from = from};
   }
-  return refuse(request, ctx, entry, answer_source::iotlb);
+  return refuse(request, ctx, entry, from);
 }
 
 dma_translation vtd_unit::refuse(const dma_request& request, const context& ctx, iotlb_entry entry,
-                                 answer_source from) {
+                                 provenance from) {
   const fault_reason denied = request.access == dma_access::read
                                   ? fault_reason::read_not_permitted
                                   : fault_reason::write_not_permitted;
@@ -169,69 +175,61 @@ dma_translation vtd_unit::refuse(const dma_request& request, const context& ctx,
                           reason == fault_reason::read_not_permitted ||
                           reason == fault_reason::write_not_permitted;
   if (permission && request.type == address_type::translation_request) {
-    dma_translation empty;
-    empty.outcome = dma_outcome::translated;
-    empty.from = from;
-    return empty;
+    return {.outcome = dma_outcome::translated, .from = from};
   }
   return block(request, permission ? denied : reason, ctx.fault_processing_disabled, from);
 }
 
-dma_translation vtd_unit::serve(const dma_request& request, const context& ctx,
-                                const iotlb_entry& entry, answer_source from) {
+inline dma_translation vtd_unit::serve(const dma_request& request, const context& ctx,
+                                       iotlb_entry entry, provenance from) {
   // Step 6b. Put the address together; the rest of the page comes with it.
   unsigned page_bits = entry.page_bits();
   const uint64_t offset = request.address & mask_below(page_bits);
-  dma_translation result;
-  result.address = entry.page() + offset;
+  const uint64_t address = entry.page() + offset;
   // Step 6c. LGN.4: tables may not lead into the interrupt range.
-  if (in_interrupt_range(result.address)) [[unlikely]] {
+  if (in_interrupt_range(address)) [[unlikely]] {
     return block(request, fault_reason::interrupt_range_output, ctx.fault_processing_disabled,
                  from);
   }
-  result.outcome = dma_outcome::translated;
-  result.from = from;
-  result.length = std::min(request.length, (uint64_t{1} << page_bits) - offset);
+  uint64_t length = std::min(request.length, (uint64_t{1} << page_bits) - offset);
   // The interrupt range is whole 4 KiB pages: only larger ones reach into it.
   if (page_bits != page_shift) {
-    result.length = clip_at_interrupt_range(request.address,
-                                            clip_at_interrupt_range(result.address, result.length));
+    length = clip_at_interrupt_range(request.address, clip_at_interrupt_range(address, length));
     // A device-TLB may not take what it gets for a translation of the range: it is told of a page.
     const uint64_t others = mask_below(page_bits) - offset;
     if (request.type == address_type::translation_request &&
         (reaches_interrupt_range(request.address - offset, request.address + others) ||
-         reaches_interrupt_range(entry.page(), result.address + others))) {
+         reaches_interrupt_range(entry.page(), address + others))) {
       page_bits = page_shift;
     }
   }
-  result.readable = entry.readable();
-  result.writable = entry.writable();
-  result.snoop = entry.snoop();
-  result.page_bits = static_cast<uint8_t>(page_bits);
-  return result;
+  return {.outcome = dma_outcome::translated,
+          .address = address,
+          .length = length,
+          .readable = entry.readable(),
+          .writable = entry.writable(),
+          .snoop = entry.snoop(),
+          .page_bits = static_cast<uint8_t>(page_bits),
+          .from = from};
 }
 
 // Protected memory stays closed to what goes by host addresses (10.4.16).
-dma_translation vtd_unit::pass(const dma_request& request, answer_source from) const {
-  dma_translation result;
-  result.from = from;
+dma_translation vtd_unit::pass(const dma_request& request, provenance from) const {
   if (is_protected(request)) [[unlikely]] {
     observers_.tell(&unit_observer::protected_memory_met, request);
-    return result;
+    return {.from = from};
   }
-  result.outcome = dma_outcome::passed;
-  result.address = request.address;
-  result.length = clip_at_interrupt_range(request.address, request.length);
-  result.readable = true;
-  result.writable = true;
-  return result;
+  return {.outcome = dma_outcome::passed,
+          .address = request.address,
+          .length = clip_at_interrupt_range(request.address, request.length),
+          .readable = true,
+          .writable = true,
+          .from = from};
 }
 
 dma_translation vtd_unit::block(const dma_request& request, fault_reason reason, bool fpd,
-                                answer_source from) {
-  dma_translation result;
-  result.from = from;
-  result.reason = reason;
+                                provenance from) {
+  const dma_translation result = {.reason = reason, .from = from};
   if (fpd && vtd::is_qualified(reason)) return result;
   vtd_fault fault;
   fault.reason = reason;
@@ -247,12 +245,11 @@ dma_translation vtd_unit::translation_disabled(const dma_request& request) const
   // Only plain requests are known while translation is off; those of a device-TLB are
   // unsupported requests, which are not faults of this unit (4.2.3).
   if (request.type != address_type::untranslated) return {};
-  return pass(request, answer_source::translation_off);
+  return pass(request, {.decided = answer_source::translation_off});
 }
 
 dma_translation vtd_unit::interrupt_range(const dma_request& request) const {
-  dma_translation result;
-  result.from = answer_source::interrupt_range;
+  dma_translation result = {.from = {.decided = answer_source::interrupt_range}};
   if (request.type == address_type::translation_request) {
     // Writable, but only as untranslated requests: the device must not cache it (3.14).
     if (!translation_enabled_) return result;

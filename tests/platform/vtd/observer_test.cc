@@ -23,7 +23,7 @@ class listener : public unit_observer {
   std::vector<std::string> take() { return std::exchange(heard_, {}); }
 
   void answered(const dma_request& /*request*/, const dma_translation& t) override {
-    say("answer from %s, context from %s", name(t.from), name(t.context_from));
+    say("answer from %s, context from %s", name(t.from.decided), name(t.from.context));
   }
   void context_word_read(uint64_t word, uint16_t /*source*/) override {
     say("read context word 0x%x", word);
@@ -309,7 +309,7 @@ TEST(a_watched_unit, answers_as_an_unwatched_one) {
                 answers.push_back(absl::StrFormat(
                     "%d %d 0x%x %d %d%d%d%d %s %s", static_cast<int>(t.outcome),
                     static_cast<int>(t.reason), t.address, t.length, t.readable, t.writable,
-                    t.snoop, t.untranslated_only, name(t.from), name(t.context_from)));
+                    t.snoop, t.untranslated_only, name(t.from.decided), name(t.from.context)));
               }
             }
           }
