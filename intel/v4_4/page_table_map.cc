@@ -13,6 +13,11 @@
 namespace iommulab::v4_4 {
 namespace {
 
+[[gnu::cold, gnu::noinline]] void report_superpage_above_domain(const intel_driver& drv,
+                                                                uint64_t iov_pfn) {
+  report(drv.env, divergence::superpage_above_domain, absl::StrFormat("0x%x", iov_pfn));
+}
+
 // Linux v4.4 drivers/iommu/intel-iommu.c: hardware_largepage_caps(). A superpage needs both
 // addresses aligned to it, and as many pages.
 int hardware_largepage_caps(const intel_driver& drv, const dmar_domain& domain, uint64_t iov_pfn,
@@ -25,8 +30,8 @@ int hardware_largepage_caps(const intel_driver& drv, const dmar_domain& domain, 
   for (int support = domain.iommu_superpage; support > 0; --support) {
     pages >>= level_stride;
     if ((merged & stride_mask) != 0 || pages == 0) break;
-    if (level > most) {
-      report(drv.env, divergence::superpage_above_domain, absl::StrFormat("0x%x", iov_pfn));
+    if (level > most) [[unlikely]] {
+      report_superpage_above_domain(drv, iov_pfn);
       break;
     }
     merged >>= level_stride;
@@ -95,7 +100,8 @@ leaf_run leaves_of(const mapping_run& run, int level, uint64_t prot) {
 
 /// Fills `count` entries. As in 4.4 (cmpxchg64_local()), this is not atomic against another writer
 /// of the same entry: who maps a range is alone there.
-void set_leaves(intel_driver& drv, dma_pte* pte, uint64_t count, leaf_run leaves) {
+[[gnu::always_inline]] inline void set_leaves(intel_driver& drv, dma_pte* pte, uint64_t count,
+                                              leaf_run leaves) {
   if (!ptes_are_watched(drv)) [[likely]] {
     for (; count != 0 && load_entry(pte).value == 0; ++pte, --count, leaves.next()) {
       store_entry(pte, leaves.entry());

@@ -134,7 +134,7 @@ int largest_aligned_level(const dmar_domain& domain, uint64_t start_pfn, uint64_
 /// nothing done, when it is not, or when the table is not there. Inlined for level 1, as
 /// map_entries() is.
 [[gnu::always_inline]] inline bool clear_entries(intel_driver& drv, const dmar_domain& domain,
-                                                 const pfn_range& range, int level) {
+                                                 pfn_range range, int level) {
   const pte_run run = entries_of_one_table(drv, domain, range, level);
   if (run.first == nullptr) return false;
   if (level > 1 && std::any_of(run.first, run.end(), [](dma_pte& pte) {
@@ -149,7 +149,7 @@ int largest_aligned_level(const dmar_domain& domain, uint64_t start_pfn, uint64_
 
 /// What most unmappings are, without the descent level by level. False, and nothing done, for any
 /// other range, for the whole domain, with which its top table goes, and when calls are followed.
-bool unmap_within_table(intel_driver& drv, const dmar_domain& domain, const pfn_range& range) {
+bool unmap_within_table(intel_driver& drv, const dmar_domain& domain, pfn_range range) {
   const auto [start_pfn, last_pfn] = range;
   if (drv.trace.follows_calls() || !domain.has_pgd() || start_pfn > last_pfn ||
       !domain_pfn_supported(domain, last_pfn)) {

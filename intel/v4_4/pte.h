@@ -31,8 +31,9 @@ inline dma_pte* table_below(const intel_driver& drv, dma_pte pte) {
 /// The entries at `level` that are for exactly these pages (see find_run()). Makes no calls, so it
 /// is no way to take when calls are followed. The domain has a top table, and `level` is one of its
 /// levels.
-inline pte_run entries_of_one_table(const intel_driver& drv, const dmar_domain& domain,
-                                    const pfn_range& range, int level) {
+[[gnu::always_inline]] inline pte_run entries_of_one_table(const intel_driver& drv,
+                                                           const dmar_domain& domain,
+                                                           pfn_range range, int level) {
   return find_run<pte_format>(drv.host.memory, domain.pgd, agaw_to_level(domain.agaw), range,
                               level);
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "core/clock.h"
 #include "core/text_source.h"
 #include "platform/machine/parse.h"
 
