@@ -38,7 +38,7 @@ enum class qi_status : uint32_t { free = 0, in_use = 1, done = 2, abort = 3 };
 /// Linux v4.4 include/linux/intel-iommu.h: struct q_inval
 struct q_inval {
   slab_token memory;
-  spinlock q_lock;
+  spin_lock q_lock;
   phys_addr desc_phys;         ///< the queue, one page
   phys_addr desc_status_phys;  ///< a status word a slot, which the unit writes
   int free_head = 0;           ///< first free entry
@@ -62,7 +62,7 @@ struct intel_iommu {
   vtd::cap_register cap;
   vtd::ecap_register ecap;
   uint32_t gcmd = 0;  ///< the bits of GCMD that stay set
-  spinlock register_lock;
+  spin_lock register_lock;
   int seq_id = -1;
   int agaw = 0;    ///< adjusted guest address width for 48-bit domains, 0 is 30 bits
   int msagaw = 0;  ///< the largest that the hardware has
@@ -70,7 +70,7 @@ struct intel_iommu {
   uint16_t segment = 0;
   std::string name;  ///< "dmar0"
 
-  spinlock lock;
+  spin_lock lock;
   phys_addr root_entry_phys;  ///< iommu->root_entry; 0 when there is none
   iommu_flush flush;
   std::unique_ptr<q_inval> qi;

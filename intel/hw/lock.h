@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// spin_lock_irqsave(): a spinlock, and no interrupt of the simulated machine is handled while it is
+// spin_lock_irqsave(): a spin_lock, and no interrupt of the simulated machine is handled while it is
 // held. Interrupts are raised inside register writes here; without this the fault handler would
 // run under the very lock it takes.
 #pragma once
@@ -11,11 +11,9 @@
 
 namespace iommulab {
 
-using spinlock = spin_lock;
-
 class ABSL_SCOPED_LOCKABLE spin_lock_irqsave {
  public:
-  spin_lock_irqsave(local_irq& interrupts, spinlock& lock) ABSL_EXCLUSIVE_LOCK_FUNCTION(lock)
+  spin_lock_irqsave(local_irq& interrupts, spin_lock& lock) ABSL_EXCLUSIVE_LOCK_FUNCTION(lock)
       : interrupts_(interrupts), lock_(lock) {
     interrupts_.local_irq_save();
     lock_.lock();
@@ -29,7 +27,7 @@ class ABSL_SCOPED_LOCKABLE spin_lock_irqsave {
 
  private:
   local_irq& interrupts_;
-  spinlock& lock_;
+  spin_lock& lock_;
 };
 
 }  // namespace iommulab

@@ -34,7 +34,7 @@ struct deferred_flush_state {
   deferred_flush_state(virtual_clock& clock, std::function<void()> flush_unmaps_timeout)
       : unmap_timer(clock, std::move(flush_unmaps_timeout), timer_owner::kernel) {}
 
-  spinlock async_umap_flush_lock;
+  spin_lock async_umap_flush_lock;
   slab_token memory ABSL_GUARDED_BY(async_umap_flush_lock);
   std::vector<deferred_flush_tables> tables ABSL_GUARDED_BY(async_umap_flush_lock);
   int list_size ABSL_GUARDED_BY(async_umap_flush_lock) = 0;  ///< over all units

@@ -55,7 +55,7 @@ struct intel_driver : dmar_state {
   dmar_domain* si_domain = nullptr;
   iova_cache iova_mem;
   std::unique_ptr<iova_domain> reserved_iova_list;
-  spinlock device_domain_lock;
+  spin_lock device_domain_lock;
   device_domain_list device_domains ABSL_GUARDED_BY(device_domain_lock);
   deferred_flush_state deferred;
 
