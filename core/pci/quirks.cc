@@ -5,8 +5,7 @@
 #include <array>
 #include <iterator>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "core/dev_printk.h"
 #include "core/pci/acs.h"
 #include "core/pci/registers.h"
 
@@ -206,10 +205,6 @@ constexpr uint32_t updcr_peer_decode_mask = 0x3f;
 constexpr uint16_t port_mpc = 0xd8;  ///< miscellaneous port configuration
 constexpr uint32_t mpc_irbnce = 1u << 26;
 
-void print(const pci_dev& pdev, log_level level, std::string_view text) {
-  pdev.dev.bus->env.log.print(level, absl::StrFormat("pci %s: %s", pci_name(pdev), text));
-}
-
 /// Stops requests between root ports in the chipset's backbone. False when the register block is
 /// switched off. Linux v4.4 drivers/pci/quirks.c: pci_quirk_enable_intel_lpc_acs()
 bool enable_intel_lpc_acs(const pci_dev& pdev) {
@@ -223,7 +218,7 @@ bool enable_intel_lpc_acs(const pci_dev& pdev) {
   if ((access.read_memory32(block + rcrb_bspr) & both) == both) return true;
   const uint32_t updcr = access.read_memory32(block + rcrb_updcr);
   if ((updcr & updcr_peer_decode_mask) != 0) {
-    print(pdev, log_level::info, "Disabling UPDCR peer decodes");
+    dev_printk(pdev.dev, log_level::info, "Disabling UPDCR peer decodes");
     access.write_memory32(block + rcrb_updcr, updcr & ~updcr_peer_decode_mask);
   }
   return true;
@@ -233,7 +228,7 @@ bool enable_intel_lpc_acs(const pci_dev& pdev) {
 void enable_intel_rp_mpc_acs(const pci_dev& pdev) {
   const uint32_t mpc = pdev.config->read32(port_mpc);
   if ((mpc & mpc_irbnce) != 0) return;
-  print(pdev, log_level::info, "Enabling MPC IRBNCE");
+  dev_printk(pdev.dev, log_level::info, "Enabling MPC IRBNCE");
   // 4.4 writes the lower 16 bits only, which leaves the bit as it was.
   pdev.config->write16(port_mpc, static_cast<uint16_t>(mpc & 0xffff));
 }
@@ -252,9 +247,8 @@ void pci_header_quirks(pci_dev& pdev) {
       continue;
     }
     set_dma_alias(pdev, alias.devfn);
-    print(
-        pdev, log_level::info,
-        absl::StrFormat("Enabling fixed DMA alias to %02x.%d", alias.devfn >> 3, alias.devfn & 7));
+    dev_printk(pdev.dev, log_level::info, "Enabling fixed DMA alias to %02x.%d", alias.devfn >> 3,
+               alias.devfn & 7);
   }
   if (listed(pcie_bridges_in_disguise, pdev) && ends_a_pcie_link(pdev)) {
     pdev.dev_flags |= pci_dev_flag_pcie_bridge_alias;
@@ -280,12 +274,12 @@ acs_quirk pci_dev_specific_acs_enabled(const pci_dev& pdev, uint16_t acs_flags) 
 void pci_dev_specific_enable_acs(pci_dev& pdev) {
   if (!is_intel_pch_root_port(pdev)) return;
   if (!enable_intel_lpc_acs(pdev)) {
-    print(pdev, log_level::warning, "Failed to enable Intel PCH ACS quirk");
+    dev_printk(pdev.dev, log_level::warning, "Failed to enable Intel PCH ACS quirk");
     return;
   }
   enable_intel_rp_mpc_acs(pdev);
   pdev.dev_flags |= pci_dev_flags_acs_enabled_quirk;
-  print(pdev, log_level::info, "Intel PCH root port ACS workaround enabled");
+  dev_printk(pdev.dev, log_level::info, "Intel PCH root port ACS workaround enabled");
 }
 
 }  // namespace iommulab

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/dev_printk.h"
 #include "core/pci/acs.h"
 #include "core/pci/pci.h"
 #include "core/pci/quirks.h"
@@ -18,14 +19,6 @@ namespace iommulab {
 namespace {
 
 constexpr unsigned highest_bus = 0xff;
-
-/// dev_info(&pdev->dev, …)
-template <typename... Args>
-void dev_print(const pci_dev& pdev, log_level level, const absl::FormatSpec<Args...>& format,
-               const Args&... args) {
-  pdev.dev.bus->env.log.print(
-      level, absl::StrCat("pci ", pci_name(pdev), ": ", absl::StrFormat(format, args...)));
-}
 
 /// Whether a PCIe link hangs off the port, on which there is only a device 0. An upstream port has
 /// one only when the port above has none (a switch whose upstream port is wired as a root).
@@ -93,12 +86,12 @@ bool check_header(pci_dev& pdev, uint8_t type) {
       fits = cls == pci_reg::class_bridge_cardbus;
       break;
     default:
-      dev_print(pdev, log_level::err, "unknown header type %02x, ignoring device", type);
+      dev_printk(pdev.dev, log_level::err, "unknown header type %02x, ignoring device", type);
       return false;
   }
   if (!fits) {
-    dev_print(pdev, log_level::err, "ignoring class 0x%06x (doesn't match header type %02x)",
-              pdev.class_code, type);
+    dev_printk(pdev.dev, log_level::err, "ignoring class 0x%06x (doesn't match header type %02x)",
+               pdev.class_code, type);
     pdev.class_code = 0;
   }
   pdev.hdr_type = static_cast<pci_header_type>(type);
@@ -161,7 +154,7 @@ unsigned pci_core::scan_bridge(pci_bus& bus, pci_dev& bridge, unsigned max, int 
   const unsigned secondary = config.read8(pci_reg::secondary_bus);
   const unsigned subordinate = config.read8(pci_reg::subordinate_bus);
   if (primary == 0 && bus.number != 0 && secondary != 0 && subordinate != 0) {
-    dev_print(bridge, log_level::warning, "Primary bus is hard wired to 0");
+    dev_printk(bridge.dev, log_level::warning, "Primary bus is hard wired to 0");
     primary = bus.number;
   }
   // Buses behind a bridge are numbered after the one that it is on, the nearest first.
@@ -169,9 +162,9 @@ unsigned pci_core::scan_bridge(pci_bus& bus, pci_dev& bridge, unsigned max, int 
       primary == bus.number && bus.number < secondary && secondary <= subordinate;
   const bool broken = pass == 0 && !numbers_fit;
   if (broken) {
-    dev_print(bridge, log_level::info,
-              "bridge configuration invalid ([bus %02x-%02x]), reconfiguring", secondary,
-              subordinate);
+    dev_printk(bridge.dev, log_level::info,
+               "bridge configuration invalid ([bus %02x-%02x]), reconfiguring", secondary,
+               subordinate);
   }
 
   if ((secondary != 0 || subordinate != 0) && !broken) {
@@ -183,8 +176,8 @@ unsigned pci_core::scan_bridge(pci_bus& bus, pci_dev& bridge, unsigned max, int 
     }
     const unsigned seen = scan_child_bus(*child);
     if (seen > subordinate) {
-      dev_print(bridge, log_level::warning, "bridge has subordinate %02x but max busn %02x",
-                subordinate, seen);
+      dev_printk(bridge.dev, log_level::warning, "bridge has subordinate %02x but max busn %02x",
+                 subordinate, seen);
     }
     return std::max(max, subordinate);
   }
@@ -199,7 +192,7 @@ unsigned pci_core::scan_bridge(pci_bus& bus, pci_dev& bridge, unsigned max, int 
     return max;
   }
   if (max >= highest_bus || max >= bus.busn_end) {
-    dev_print(bridge, log_level::err, "no bus number is left above %02x: not scanned", max);
+    dev_printk(bridge.dev, log_level::err, "no bus number is left above %02x: not scanned", max);
     return max;
   }
   pci_bus* child = find_bus(bus.segment, max + 1);
