@@ -32,7 +32,7 @@ std::optional<phys_addr> dma_generic_alloc_coherent(coherent_memory& m, device& 
   for (;;) {
     std::optional<phys_addr> pages;
     if (gfpflags_allow_blocking(flags)) pages = take_contiguous(m, size, mask);
-    if (!pages) pages = alloc_pages(m.pages, flags, get_order(size));
+    if (!pages) pages = m.pages.alloc_pages(get_order(size), flags);
     if (!pages) return std::nullopt;
     if (!beyond(*pages, size, mask)) {
       clear_memory(m, *pages, size);

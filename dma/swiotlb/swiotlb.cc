@@ -69,7 +69,7 @@ std::optional<phys_addr> swiotlb_dma_ops::swiotlb_alloc_coherent(device& dev, ui
                                                                  dma_addr& handle, gfp_t flags) {
   IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_alloc_coherent");
   const uint64_t mask = dev.coherent_dma_mask != 0 ? dev.coherent_dma_mask : dma_bit_mask(32);
-  auto buffer = alloc_pages(memory_.pages, flags, get_order(size));
+  auto buffer = memory_.pages.alloc_pages(get_order(size), flags);
   if (buffer && buffer->value() + size - 1 > mask) {
     memory_.pages.free_pages(*buffer, get_order(size));
     buffer.reset();

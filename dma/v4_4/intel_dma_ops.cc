@@ -203,7 +203,7 @@ std::optional<phys_addr> intel_dma_ops::alloc(device& dev, uint64_t size, dma_ad
     flags |= dev.coherent_dma_mask < dma_bit_mask(32) ? gfp_dma : gfp_dma32;
   }
   std::optional<phys_addr> page = take_contiguous(dev, size, flags);
-  if (!page) page = alloc_pages(drv_.host.pages, flags, get_order(size));
+  if (!page) page = drv_.host.pages.alloc_pages(get_order(size), flags);
   if (!page) return std::nullopt;
   std::memset(drv_.host.memory.at(*page, size), 0, size);
 

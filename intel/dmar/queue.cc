@@ -169,10 +169,10 @@ int dmar_enable_qi(dmar_state& dmar, intel_iommu& iommu) {
 
   slab_token memory(dmar.host.slab);
   if (!memory) return -ENOMEM;
-  const auto queue = dmar.host.pages.alloc_pages(0, zone::normal, iommu.node, {.zero = true});
+  const auto queue = dmar.host.pages.alloc_pages(0, gfp_atomic | gfp_zero, iommu.node);
   if (!queue) return -ENOMEM;
-  const auto status = dmar.host.pages.kmalloc_phys(qi_length * sizeof(uint32_t), zone::normal,
-                                                   iommu.node, {.zero = true});
+  const auto status =
+      dmar.host.pages.kmalloc_phys(qi_length * sizeof(uint32_t), gfp_atomic | gfp_zero, iommu.node);
   if (!status) {
     dmar.host.pages.free_pages(*queue, 0);
     return -ENOMEM;

@@ -7,7 +7,7 @@
 namespace iommulab {
 
 table_page alloc_pgtable_page(driver_base& drv, int node) {
-  const auto page = drv.host.pages.alloc_pages(0, zone::normal, node, {.zero = true});
+  const auto page = drv.host.pages.alloc_pages(0, gfp_atomic | gfp_zero, node);
   if (!page) return {};
   IOMMULAB_NOTE(drv.trace, "alloc_pgtable_page node=%d -> 0x%x", node, page->value());
   drv.env.tables.each([&](table_observer* observer) { observer->table_page_allocated(*page); });

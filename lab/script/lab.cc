@@ -96,7 +96,7 @@ absl::Status lab::set_up() {
 
 absl::Status lab::place_arena(const arena& wanted) {
   if (!wanted.start) {
-    const auto start = alloc_pages(system_.pages(), gfp_kernel, get_order(wanted.size));
+    const auto start = system_.pages().alloc_pages(get_order(wanted.size));
     if (!start)
       return errno_status(ENOMEM, absl::StrFormat("%s: no memory for an arena", script_.path));
     arenas_.push_back(*start);

@@ -72,13 +72,12 @@ page_allocator::page_allocator(physical_memory& memory, tracer& trace)
   }
 }
 
-std::optional<phys_addr> page_allocator::alloc_pages(unsigned order, zone highest, int /*node*/,
-                                                     gfp flags) {
+std::optional<phys_addr> page_allocator::alloc_pages(unsigned order, gfp_t flags, int /*node*/) {
   if (failures_.should_fail()) return std::nullopt;
   std::optional<phys_addr> block;
   {
     const spin_guard guard(lock_);
-    block = replaying() ? replay_block(order) : take_block(order, highest);
+    block = replaying() ? replay_block(order) : take_block(order, gfp_zone(flags));
   }
   if (!block) {
     failures_.freed();
@@ -151,12 +150,12 @@ void page_allocator::diagnose_free(phys_addr address) {
       absl::StrFormat("0x%x is freed and was never given out at that address", address.value()));
 }
 
-std::optional<phys_addr> page_allocator::kmalloc_phys(uint64_t size, zone highest, int node,
-                                                      gfp flags) {
+std::optional<phys_addr> page_allocator::kmalloc_phys(uint64_t size, gfp_t flags, int node) {
   if (size == 0 || size > block_bytes(buddy::max_order)) return std::nullopt;
   const uint64_t object_size = std::max<uint64_t>(8, std::bit_ceil(size));
-  if (object_size > page_size / 2) return alloc_pages(order_for(object_size), highest, node, flags);
+  if (object_size > page_size / 2) return alloc_pages(order_for(object_size), flags, node);
   if (failures_.should_fail()) return std::nullopt;
+  const zone highest = gfp_zone(flags);
   std::optional<phys_addr> object;
   {
     const spin_guard guard(lock_);
@@ -273,12 +272,13 @@ absl::Status page_allocator::take_out(phys_addr start, uint64_t length, bool hel
   return absl::OkStatus();
 }
 
-void page_allocator::fill(phys_addr address, uint64_t length, gfp flags) const {
-  if (!flags.zero) {
+void page_allocator::fill(phys_addr address, uint64_t length, gfp_t flags) const {
+  const bool zero = (flags & gfp_zero) != 0;
+  if (!zero) {
     const spin_guard guard(lock_);
     if (!poison_) return;
   }
-  std::memset(memory_.at(address, length), flags.zero ? 0 : poison_byte, length);
+  std::memset(memory_.at(address, length), zero ? 0 : poison_byte, length);
 }
 
 void page_allocator::trace_page(events::page_action action, uint64_t frame, unsigned order) const {

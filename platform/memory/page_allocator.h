@@ -21,6 +21,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "core/dma/gfp.h"
 #include "core/slab.h"
 #include "core/spin_lock.h"
 #include "core/status.h"
@@ -36,10 +37,11 @@ namespace iommulab {
 enum class zone : uint8_t { dma, dma32, normal };
 inline constexpr unsigned zone_count = 3;
 
-/// The flags of an allocation that matter here.
-struct gfp {
-  bool zero = false;  ///< __GFP_ZERO
-};
+/// The highest zone that the flags allow. Linux v4.4 include/linux/gfp.h: gfp_zone()
+constexpr zone gfp_zone(gfp_t flags) {
+  if ((flags & gfp_dma) != 0) return zone::dma;
+  return (flags & gfp_dma32) != 0 ? zone::dma32 : zone::normal;
+}
 
 /// What can be wrong with a call, or with a replay.
 enum class page_diagnosis_kind : uint8_t {
@@ -69,17 +71,17 @@ class page_allocator {
   page_allocator(const page_allocator&) = delete;
   page_allocator& operator=(const page_allocator&) = delete;
 
-  /// alloc_pages_node(): 2^order pages, aligned to their size, from `highest` or a lower zone.
-  /// The machine has one memory node: any `node` is served from it. Nothing when memory has run
-  /// out, a failure was injected, order > buddy::max_order, or the replay refuses.
-  std::optional<phys_addr> alloc_pages(unsigned order, zone highest, int node, gfp flags = {});
+  /// alloc_pages_node(): 2^order pages, aligned to their size, from the zone that `flags` name or a
+  /// lower one; gfp_zero counts too, the other flags do not. The machine has one memory node: any
+  /// `node` is served from it. Nothing when memory has run out, a failure was injected,
+  /// order > buddy::max_order, or the replay refuses.
+  std::optional<phys_addr> alloc_pages(unsigned order, gfp_t flags = gfp_kernel, int node = -1);
   /// free_pages(). Misuse is a diagnosis.
   void free_pages(phys_addr address, unsigned order);
 
   /// kmalloc() of `size` bytes (1 up to 4 MiB), aligned to the next power of two (at least 8).
   /// Up to half a page, objects of one size share pages; from there on it is whole pages.
-  std::optional<phys_addr> kmalloc_phys(uint64_t size, zone highest = zone::normal, int node = -1,
-                                        gfp flags = {});
+  std::optional<phys_addr> kmalloc_phys(uint64_t size, gfp_t flags = gfp_kernel, int node = -1);
   /// kfree(). Misuse is a diagnosis.
   void kfree_phys(phys_addr address);
 
@@ -160,7 +162,7 @@ class page_allocator {
   void diagnose_free(phys_addr address) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void diagnose(page_diagnosis_kind kind, phys_addr address, std::string sentence)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
-  void fill(phys_addr address, uint64_t length, gfp flags) const;
+  void fill(phys_addr address, uint64_t length, gfp_t flags) const;
   void trace_page(events::page_action action, uint64_t frame, unsigned order) const;
   [[nodiscard]] bool replaying() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   absl::Status take_out(phys_addr start, uint64_t length, bool held_back)

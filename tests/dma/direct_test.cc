@@ -26,7 +26,7 @@ class direct_test : public dma_fixture {
 
 // The lesson of the walk-throughs, its half without an IOMMU.
 TEST_F(direct_test, TheDeviceSeesThePhysicalAddressItself) {
-  const phys_addr buffer = *pages.alloc_pages(0, zone::dma32, -1) + 0x123;
+  const phys_addr buffer = *pages.alloc_pages(0, gfp_dma32) + 0x123;
   const dma_addr handle = dma_map_single(dev, buffer, 0x400, dir::to_device);
   EXPECT_EQ(handle.value(), buffer.value());
   EXPECT_FALSE(dma_mapping_error(dev, handle));

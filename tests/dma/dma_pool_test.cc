@@ -23,7 +23,7 @@ class shifted_memory : public dma_map_ops {
   explicit shifted_memory(page_allocator& pages) : pages_(pages) {}
 
   std::optional<phys_addr> alloc(device&, uint64_t size, dma_addr& handle, gfp_t) override {
-    const auto memory = pages_.alloc_pages(order(size), zone::dma32, -1);
+    const auto memory = pages_.alloc_pages(order(size), gfp_dma32);
     if (memory) handle = dma_addr(memory->value() + shift);
     return memory;
   }

@@ -50,7 +50,7 @@ TEST_F(boot_memory_test, across_zones_and_never_page_0) {
 }
 
 TEST_F(boot_memory_test, a_live_page_is_in_the_way) {
-  const phys_addr live = *pages_.alloc_pages(0, zone::dma32, -1);  // the last page
+  const phys_addr live = *pages_.alloc_pages(0, gfp_dma32);  // the last page
   EXPECT_EQ(pages_.reserve_range(mib, page_size, phys_addr(0), phys_addr(4 * gib)),
             phys_addr(39 * mib - page_size));
   EXPECT_FALSE(pages_.reserve_range(page_size, page_size, live, live + page_size));

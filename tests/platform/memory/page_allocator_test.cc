@@ -48,13 +48,13 @@ TEST_F(page_allocator_test, divides_whole_ram_pages_among_the_zones) {
 }
 
 TEST_F(page_allocator_test, gives_the_highest_page_of_the_zone_asked_for) {
-  EXPECT_EQ(pages_.alloc_pages(0, zone::normal, -1), phys_addr(4 * gib + 8 * mib - page_size));
-  EXPECT_EQ(pages_.alloc_pages(0, zone::dma32, -1), phys_addr(33 * mib - page_size));
+  EXPECT_EQ(pages_.alloc_pages(0), phys_addr(4 * gib + 8 * mib - page_size));
+  EXPECT_EQ(pages_.alloc_pages(0, gfp_dma32), phys_addr(33 * mib - page_size));
 }
 
 TEST_F(page_allocator_test, falls_back_to_lower_zones_and_never_to_higher_ones) {
   std::vector<phys_addr> given;
-  while (const auto block = pages_.alloc_pages(10, zone::normal, 0)) given.push_back(*block);
+  while (const auto block = pages_.alloc_pages(10)) given.push_back(*block);
   // 2 blocks of 4 MiB above 4 GiB, 4 from 16 MiB to 32 MiB, 3 from 4 MiB to 16 MiB.
   ASSERT_EQ(given.size(), 9u);
   EXPECT_TRUE(std::is_sorted(given.begin() + 2, given.end(), std::greater<>()));
@@ -63,7 +63,7 @@ TEST_F(page_allocator_test, falls_back_to_lower_zones_and_never_to_higher_ones) 
   for (const phys_addr p : given) pages_.free_pages(p, 10);
 
   given.clear();
-  while (const auto block = pages_.alloc_pages(0, zone::dma, 0)) given.push_back(*block);
+  while (const auto block = pages_.alloc_pages(0, gfp_dma)) given.push_back(*block);
   EXPECT_EQ(given.size(), 0x9eu + 15 * 256);
   EXPECT_TRUE(std::all_of(given.begin(), given.end(),
                           [](phys_addr p) { return p.value() != 0 && p.value() < 16 * mib; }));
@@ -72,20 +72,20 @@ TEST_F(page_allocator_test, falls_back_to_lower_zones_and_never_to_higher_ones) 
 
 TEST_F(page_allocator_test, zeroes_when_asked_and_poisons_otherwise_when_told) {
   pages_.set_poison(true);
-  const phys_addr dirty = *pages_.alloc_pages(1, zone::normal, -1);
+  const phys_addr dirty = *pages_.alloc_pages(1);
   EXPECT_TRUE(all_bytes_are(dirty, 2 * page_size, 0x6b));
   std::fill_n(memory_->object_at<uint8_t>(dirty), 2 * page_size, uint8_t{0x11});
   pages_.free_pages(dirty, 1);
   EXPECT_TRUE(all_bytes_are(dirty, 2 * page_size, 0x6b));
-  const phys_addr clean = *pages_.alloc_pages(1, zone::normal, -1, {.zero = true});
+  const phys_addr clean = *pages_.alloc_pages(1, gfp_kernel | gfp_zero);
   EXPECT_EQ(clean, dirty);
   EXPECT_TRUE(all_bytes_are(clean, 2 * page_size, 0));
 }
 
 TEST_F(page_allocator_test, counts_live_pages_and_their_peak) {
   const uint64_t before = free_in_all();
-  const phys_addr a = *pages_.alloc_pages(3, zone::normal, -1);
-  const phys_addr b = *pages_.alloc_pages(0, zone::normal, -1);
+  const phys_addr a = *pages_.alloc_pages(3);
+  const phys_addr b = *pages_.alloc_pages(0);
   EXPECT_EQ(pages_.live_pages(), 9u);
   EXPECT_TRUE(pages_.is_live(a + 5 * page_size));
   pages_.free_pages(a, 3);
@@ -99,17 +99,17 @@ TEST_F(page_allocator_test, counts_live_pages_and_their_peak) {
 
 TEST_F(page_allocator_test, fails_the_nth_request_and_recovers) {
   pages_.fail_at(2);
-  EXPECT_TRUE(pages_.alloc_pages(0, zone::normal, -1));
+  EXPECT_TRUE(pages_.alloc_pages(0));
   EXPECT_FALSE(pages_.kmalloc_phys(1024));
-  EXPECT_TRUE(pages_.alloc_pages(0, zone::normal, -1));
+  EXPECT_TRUE(pages_.alloc_pages(0));
   pages_.fail_from(1);
-  EXPECT_FALSE(pages_.alloc_pages(0, zone::normal, -1));
-  EXPECT_FALSE(pages_.alloc_pages(0, zone::normal, -1));
+  EXPECT_FALSE(pages_.alloc_pages(0));
+  EXPECT_FALSE(pages_.alloc_pages(0));
   EXPECT_EQ(pages_.live_pages(), 2u);
 }
 
 TEST_F(page_allocator_test, names_each_misuse_and_changes_nothing) {
-  const phys_addr block = *pages_.alloc_pages(2, zone::normal, -1);
+  const phys_addr block = *pages_.alloc_pages(2);
   const phys_addr object = *pages_.kmalloc_phys(1024);
   const uint64_t free = free_in_all();
   const auto last = [&] { return pages_.diagnoses().back().kind; };
@@ -140,7 +140,7 @@ TEST_F(page_allocator_test, names_each_misuse_and_changes_nothing) {
 TEST_F(page_allocator_test, packs_small_objects_aligned_to_their_size) {
   std::vector<phys_addr> objects;
   for (int i = 0; i < 9; ++i) {
-    objects.push_back(*pages_.kmalloc_phys(1000, zone::normal, -1, {.zero = true}));
+    objects.push_back(*pages_.kmalloc_phys(1000, gfp_kernel | gfp_zero));
     EXPECT_EQ(objects.back().value() % 1024, 0u);
   }
   std::sort(objects.begin(), objects.end());
@@ -155,7 +155,7 @@ TEST_F(page_allocator_test, packs_small_objects_aligned_to_their_size) {
 TEST_F(page_allocator_test, keeps_objects_of_different_sizes_and_zones_on_different_pages) {
   const phys_addr small = *pages_.kmalloc_phys(1);
   const phys_addr large = *pages_.kmalloc_phys(64);
-  const phys_addr low = *pages_.kmalloc_phys(64, zone::dma);
+  const phys_addr low = *pages_.kmalloc_phys(64, gfp_dma);
   EXPECT_NE(small.page_base(), large.page_base());
   EXPECT_LT(low.value(), 16 * mib);
 }
@@ -173,7 +173,7 @@ TEST_F(page_allocator_test, gives_whole_pages_for_large_objects) {
 TEST_F(page_allocator_test, never_gives_out_reserved_pages) {
   ASSERT_TRUE(pages_.reserve(phys_addr(mib + 0x10), 14 * mib).ok());
   std::vector<phys_addr> given;
-  while (const auto page = pages_.alloc_pages(0, zone::dma, -1)) given.push_back(*page);
+  while (const auto page = pages_.alloc_pages(0, gfp_dma)) given.push_back(*page);
   // 14 MiB and a sixteen-byte overhang: 14 * 256 + 1 pages less than before.
   EXPECT_EQ(given.size(), 0x9eu + 256 - 1);
   EXPECT_EQ(status_errno(pages_.reserve(given.front(), 1)), EBUSY);
@@ -183,7 +183,7 @@ TEST_F(page_allocator_test, traces_pages_by_address_and_order) {
   trace_recorder recorder;
   const trace_subscription subscription =
       trace_.subscribe(recorder, trace_class::pages | trace_class::faults);
-  const phys_addr p = *pages_.alloc_pages(2, zone::normal, -1);
+  const phys_addr p = *pages_.alloc_pages(2);
   pages_.free_pages(p, 2);
   pages_.free_pages(p, 2);
   ASSERT_EQ(recorder.events().size(), 3u);
