@@ -169,7 +169,6 @@ void kernel::bind_companions() {
   pci_->for_each_pci_dev([this](pci_dev& pdev) {
     acpi_device* companion = acpi_.find_companion(pci_source_id(pdev));
     if (companion != nullptr) acpi_bus::acpi_bind_one(pdev.dev, *companion);
-    return false;
   });
 }
 

@@ -70,7 +70,6 @@ void pci_drivers::load_driver(std::string_view driver) {
   pci_.for_each_pci_dev([&](pci_dev& pdev) {
     const auto claimed = claims_.find(pdev.dev.name);
     if ((claimed == claims_.end() ? port_driver : claimed->second.driver) == driver) attach(pdev);
-    return false;
   });
 }
 
@@ -103,12 +102,8 @@ void pci_drivers::create_files(const std::string& driver) {
 }
 
 device* pci_drivers::find(std::string_view name) const {
-  device* found = nullptr;
-  pci_.for_each_pci_dev([&](pci_dev& pdev) {
-    if (pdev.dev.name == name) found = &pdev.dev;
-    return found != nullptr;
-  });
-  return found;
+  pci_dev* found = pci_.find_if([&](const pci_dev& pdev) { return pdev.dev.name == name; });
+  return found == nullptr ? nullptr : &found->dev;
 }
 
 // Linux v4.4 drivers/base/bus.c: bind_store()

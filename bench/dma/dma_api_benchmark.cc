@@ -32,7 +32,6 @@ struct running {
     system->finish_boot();
     system->pci().for_each_pci_dev([this](pci_dev& pdev) {
       if (pdev.class_code >> 16 != 0x06) devices.push_back(&pdev.dev);  // no bridges
-      return false;
     });
   }
 

@@ -78,7 +78,6 @@ void take_functions(kernel& system, system_facts& facts) {
   }
   system.pci().for_each_pci_dev([&](pci_dev& pdev) {
     facts.functions[pci_source_id(pdev)] = {pdev.vendor, pdev.device_id, pdev.class_code};
-    return false;
   });
   system.pci().for_each_pci_dev([&](pci_dev& pdev) {
     const source_id own = pci_source_id(pdev);
@@ -87,7 +86,6 @@ void take_functions(kernel& system, system_facts& facts) {
       if (id != own && facts.functions.count(id) == 0) facts.aliases[id].push_back(own);
       return 0;
     });
-    return false;
   });
 }
 

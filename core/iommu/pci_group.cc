@@ -39,10 +39,10 @@ iommu_group* get_pci_function_alias_group(pci_dev& pdev, visited_devfns& visited
   iommu_group* group = nullptr;
   pdev.bus->core->for_each_pci_dev([&](pci_dev& other) {
     if (&other == &pdev || !same_slot(other, pdev) || pci_acs_enabled(other, required_acs_flags)) {
-      return false;
+      return 0;
     }
     group = get_pci_alias_group(other, visited);
-    return group != nullptr;
+    return group != nullptr ? 1 : 0;
   });
   return group;
 }
@@ -55,11 +55,11 @@ iommu_group* get_pci_alias_group(pci_dev& pdev, visited_devfns& visited) {
   iommu_group* group = iommu_group_get(pdev.dev);
   if (group != nullptr) return group;
   pdev.bus->core->for_each_pci_dev([&](pci_dev& other) {
-    if (&other == &pdev || other.bus != pdev.bus) return false;
-    if (!aliases_to(pdev, other) && !aliases_to(other, pdev)) return false;
+    if (&other == &pdev || other.bus != pdev.bus) return 0;
+    if (!aliases_to(pdev, other) && !aliases_to(other, pdev)) return 0;
     group = get_pci_alias_group(other, visited);
     if (group == nullptr) group = get_pci_function_alias_group(other, visited);
-    return group != nullptr;
+    return group != nullptr ? 1 : 0;
   });
   return group;
 }

@@ -15,9 +15,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "core/device.h"
 #include "core/pci/config_space.h"
 #include "core/types.h"
+#include "core/walk.h"
 
 namespace iommulab {
 
@@ -144,15 +146,17 @@ class pci_core {
   [[nodiscard]] pci_dev* get_device(uint16_t vendor, uint16_t device_id) const;
   /// pci_get_class(): the first function of this class code, or null.
   [[nodiscard]] pci_dev* get_class(uint32_t class_code) const;
-  /// for_each_pci_dev(), in order of addition. `fn` returns true to stop; the walk's result is
-  /// whether it was stopped.
+  /// for_each_pci_dev(), in order of addition; stopped as core/walk.h says.
   template <typename F>
-  bool for_each_pci_dev(F&& fn) const {
+  int for_each_pci_dev(F&& fn) const {
     for (size_t i = 0; i < bus_.devices.size(); ++i) {
-      if (bus_.devices[i]->pci != nullptr && fn(*bus_.devices[i]->pci)) return true;
+      if (bus_.devices[i]->pci == nullptr) continue;
+      if (const int ret = walk_step_of(fn, *bus_.devices[i]->pci); ret != 0) return ret;
     }
-    return false;
+    return 0;
   }
+  /// The first function in that order of which `wanted` holds, or null.
+  [[nodiscard]] pci_dev* find_if(absl::FunctionRef<bool(const pci_dev&)> wanted) const;
 
   /// A quirk of DECLARE_PCI_FIXUP_HEADER: runs on each function right after its header was read.
   using header_fixup = std::function<void(pci_dev&)>;

@@ -348,24 +348,20 @@ pci_dev* pci_core::find(source_id id) const {
   return nullptr;
 }
 
-pci_dev* pci_core::get_device(uint16_t vendor, uint16_t device_id) const {
-  pci_dev* found = nullptr;
-  for_each_pci_dev([&](pci_dev& pdev) {
-    if (pdev.vendor != vendor || pdev.device_id != device_id) return false;
-    found = &pdev;
-    return true;
+pci_dev* pci_core::find_if(absl::FunctionRef<bool(const pci_dev&)> wanted) const {
+  const auto at = std::find_if(bus_.devices.begin(), bus_.devices.end(), [&](const device* dev) {
+    return dev->pci != nullptr && wanted(*dev->pci);
   });
-  return found;
+  return at == bus_.devices.end() ? nullptr : (*at)->pci;
+}
+
+pci_dev* pci_core::get_device(uint16_t vendor, uint16_t device_id) const {
+  return find_if(
+      [&](const pci_dev& pdev) { return pdev.vendor == vendor && pdev.device_id == device_id; });
 }
 
 pci_dev* pci_core::get_class(uint32_t class_code) const {
-  pci_dev* found = nullptr;
-  for_each_pci_dev([&](pci_dev& pdev) {
-    if (pdev.class_code != class_code) return false;
-    found = &pdev;
-    return true;
-  });
-  return found;
+  return find_if([&](const pci_dev& pdev) { return pdev.class_code == class_code; });
 }
 
 }  // namespace iommulab

@@ -30,7 +30,6 @@ dmar_domain* make_valid_domain(intel_driver& drv, device& dev) {
                                                            rmrr.end_address) != 0) {
         dev_printk(dev, log_level::err, "Mapping reserved region failed");
       }
-      return false;
     });
   }
   return domain;

@@ -10,6 +10,7 @@
 // thread here, so it has no counterpart.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -20,6 +21,7 @@
 
 #include "absl/types/span.h"
 #include "core/device.h"
+#include "core/walk.h"
 #include "intel/dmar/diagnosis.h"
 #include "intel/dmar/drhd.h"
 #include "intel/dmar/intel_iommu.h"
@@ -87,13 +89,21 @@ struct dmar_state : driver_base {
   bool intel_iommu_enabled = false;
 };
 
-/// for_each_active_iommu(): units that are not ignored. `fn` returns true to stop.
+/// for_each_active_iommu(): units that are not ignored; stopped as core/walk.h says.
 template <typename F>
-bool for_each_active_iommu(const dmar_state& dmar, F&& fn) {
+int for_each_active_iommu(const dmar_state& dmar, F&& fn) {
   for (const dmar_drhd_unit& drhd : dmar.dmar_drhd_units) {
-    if (!drhd.ignored && fn(*drhd.iommu, drhd)) return true;
+    if (drhd.ignored) continue;
+    if (const int ret = walk_step_of(fn, *drhd.iommu, drhd); ret != 0) return ret;
   }
-  return false;
+  return 0;
+}
+/// Whether `holds` of one of them.
+template <typename P>
+bool any_active_iommu(const dmar_state& dmar, P&& holds) {
+  return std::any_of(
+      dmar.dmar_drhd_units.begin(), dmar.dmar_drhd_units.end(),
+      [&](const dmar_drhd_unit& drhd) { return !drhd.ignored && holds(*drhd.iommu); });
 }
 
 }  // namespace iommulab

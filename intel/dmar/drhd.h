@@ -8,6 +8,7 @@
 // `dmar_global_lock` guards them all; start-up runs in one thread.
 #pragma once
 
+#include <algorithm>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <memory>
@@ -15,6 +16,7 @@
 
 #include "core/device.h"
 #include "core/types.h"
+#include "core/walk.h"
 
 namespace iommulab {
 
@@ -70,14 +72,23 @@ using drhd_list = boost::intrusive::list<dmar_drhd_unit>;
 using rmrr_list = boost::intrusive::list<dmar_rmrr_unit>;
 using atsr_list = boost::intrusive::list<dmar_atsr_unit>;
 
-/// for_each_active_dev_scope(): calls `fn` for each present device; true from `fn` ends the walk
-/// and is the result.
+/// for_each_active_dev_scope(): scopes whose device is present; stopped as core/walk.h says.
 template <typename F>
-bool for_each_active_dev_scope(const std::vector<dmar_dev_scope>& scopes, F&& fn) {
+int for_each_active_dev_scope(const std::vector<dmar_dev_scope>& scopes, F&& fn) {
   for (const dmar_dev_scope& s : scopes) {
-    if (s.dev != nullptr && fn(s)) return true;
+    if (s.dev == nullptr) continue;
+    if (const int ret = walk_step_of(fn, s); ret != 0) return ret;
   }
-  return false;
+  return 0;
+}
+/// Whether `holds` of one of them; without it, whether there is one.
+template <typename P>
+bool any_active_dev_scope(const std::vector<dmar_dev_scope>& scopes, P&& holds) {
+  return std::any_of(scopes.begin(), scopes.end(),
+                     [&](const dmar_dev_scope& s) { return s.dev != nullptr && holds(s); });
+}
+inline bool any_active_dev_scope(const std::vector<dmar_dev_scope>& scopes) {
+  return any_active_dev_scope(scopes, [](const dmar_dev_scope&) { return true; });
 }
 
 }  // namespace iommulab

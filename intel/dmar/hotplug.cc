@@ -67,9 +67,7 @@ int dmar_hp_remove_drhd(dmar_state& dmar, const remapping_structure& header) {
   IOMMULAB_CALL(dmar.trace, "dmar_hp_remove_drhd");
   dmar_drhd_unit* dmaru = dmar_find_dmaru(dmar, header);
   if (dmaru == nullptr) return 0;
-  const bool busy =
-      !dmaru->include_all &&
-      for_each_active_dev_scope(dmaru->devices, [](const dmar_dev_scope&) { return true; });
+  const bool busy = !dmaru->include_all && any_active_dev_scope(dmaru->devices);
   return busy ? -EBUSY : tell_driver(dmar, *dmaru, /*insert=*/false);
 }
 

@@ -190,8 +190,8 @@ bool dmar_pci_device_match(dmar_state& dmar, const std::vector<dmar_dev_scope>& 
                            pci_dev* dev) {
   IOMMULAB_CALL(dmar.trace, "dmar_pci_device_match");
   for (; dev != nullptr; dev = dev->bus->self) {
-    const bool found = for_each_active_dev_scope(
-        devices, [&](const dmar_dev_scope& s) { return s.dev->pci == dev; });
+    const bool found =
+        any_active_dev_scope(devices, [&](const dmar_dev_scope& s) { return s.dev->pci == dev; });
     if (found) return true;
   }
   return false;
@@ -319,14 +319,14 @@ int dmar_dev_scope_init(dmar_state& dmar) {
     dmar.dmar_dev_scope_status = -EINVAL;  // the kernel hangs here
     return dmar.dmar_dev_scope_status;
   }
-  const bool out_of_memory = dmar.host.pci.for_each_pci_dev([&](pci_dev& dev) {
-    if (dev.is_virtfn) return false;
+  const int out_of_memory = dmar.host.pci.for_each_pci_dev([&](pci_dev& dev) {
+    if (dev.is_virtfn) return 0;
     dmar_pci_notify_info info;
-    if (!dmar_alloc_pci_notify_info(dmar, dev, bus_notify::add_device, info)) return true;
+    if (!dmar_alloc_pci_notify_info(dmar, dev, bus_notify::add_device, info)) return -ENOMEM;
     dmar_pci_bus_add_dev(dmar, info);
-    return false;
+    return 0;
   });
-  if (out_of_memory) return dmar.dmar_dev_scope_status;
+  if (out_of_memory != 0) return dmar.dmar_dev_scope_status;
 
   dmar.dmar_pci_bus_nb.notifier_call = [&dmar](bus_notify action, device& dev) {
     return dmar_pci_bus_notifier(dmar, action, dev);

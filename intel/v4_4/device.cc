@@ -157,8 +157,8 @@ intel_iommu* device_to_iommu(intel_driver& drv, device& dev, source_id& id) {
 
   intel_iommu* found = nullptr;
   for_each_active_iommu(drv, [&](intel_iommu& iommu, const dmar_drhd_unit& drhd) {
-    if (pdev != nullptr && segment != drhd.segment) return false;
-    const bool in_scope = for_each_active_dev_scope(drhd.devices, [&](const dmar_dev_scope& s) {
+    if (pdev != nullptr && segment != drhd.segment) return 0;
+    const bool in_scope = any_active_dev_scope(drhd.devices, [&](const dmar_dev_scope& s) {
       if (s.dev == &named) {
         id = {drhd.segment, s.bus, s.devfn};
         return true;
@@ -167,10 +167,10 @@ intel_iommu* device_to_iommu(intel_driver& drv, device& dev, source_id& id) {
       id = pci_source_id(*pdev);
       return true;
     });
-    if (!in_scope && (pdev == nullptr || !drhd.include_all)) return false;
+    if (!in_scope && (pdev == nullptr || !drhd.include_all)) return 0;
     if (!in_scope) id = pci_source_id(*pdev);
     found = &iommu;
-    return true;
+    return 1;
   });
   return found;
 }

@@ -77,9 +77,8 @@ void domain_update_iommu_coherency(intel_driver& drv, dmar_domain& domain) {
     if (!drv.g_iommus[id]->ecap.page_walk_coherency()) coherent = false;
   });
   if (!attached) {
-    coherent = !for_each_active_iommu(drv, [](const intel_iommu& iommu, const auto&) {
-      return !iommu.ecap.page_walk_coherency();
-    });
+    coherent = !any_active_iommu(
+        drv, [](const intel_iommu& iommu) { return !iommu.ecap.page_walk_coherency(); });
   }
   domain.iommu_coherency = coherent;
 }
@@ -252,9 +251,8 @@ intel_iommu* domain_get_iommu(intel_driver& drv, dmar_domain& domain) {
 
 bool domain_update_iommu_snooping(intel_driver& drv, const intel_iommu* skip) {
   IOMMULAB_CALL(drv.trace, "domain_update_iommu_snooping");
-  return !for_each_active_iommu(drv, [&](const intel_iommu& iommu, const auto&) {
-    return &iommu != skip && !iommu.ecap.snoop_control();
-  });
+  return !any_active_iommu(
+      drv, [&](const intel_iommu& iommu) { return &iommu != skip && !iommu.ecap.snoop_control(); });
 }
 
 int domain_update_iommu_superpage(intel_driver& drv, const intel_iommu* skip) {
@@ -263,7 +261,7 @@ int domain_update_iommu_superpage(intel_driver& drv, const intel_iommu* skip) {
   unsigned mask = 0xf;
   for_each_active_iommu(drv, [&](const intel_iommu& iommu, const auto&) {
     if (&iommu != skip) mask &= iommu.cap.super_pages();
-    return mask == 0;
+    return mask == 0 ? 1 : 0;
   });
   return static_cast<int>(std::bit_width(mask));
 }
@@ -284,17 +282,16 @@ int dmar_init_reserved_ranges(intel_driver& drv) {
     drv.pr.err("Reserve IOAPIC range failed");
     return -ENODEV;
   }
-  const bool failed = drv.host.pci.for_each_pci_dev([&](pci_dev& pdev) {
+  return drv.host.pci.for_each_pci_dev([&](pci_dev& pdev) {
     for (const pci_resource& r : pdev.resource) {
       if ((r.flags & ioresource_mem) == 0) continue;
       if (reserve_iova(reserved, r.start >> page_shift, r.end >> page_shift) == nullptr) {
         drv.pr.err("Reserve iova failed");
-        return true;
+        return -ENODEV;
       }
     }
-    return false;
+    return 0;
   });
-  return failed ? -ENODEV : 0;
 }
 
 }  // namespace iommulab::v4_4

@@ -182,24 +182,20 @@ bool iommu_should_identity_map(intel_driver& drv, device& dev, bool startup) {
 
 int iommu_prepare_static_identity_mapping(intel_driver& drv, bool hw) {
   IOMMULAB_CALL(drv.trace, "iommu_prepare_static_identity_mapping");
-  int ret = 0;
-  drv.host.pci.for_each_pci_dev([&](pci_dev& pdev) {
-    ret = dev_prepare_static_identity_mapping(drv, pdev.dev, hw);
-    return ret != 0;
-  });
+  const int ret = drv.host.pci.for_each_pci_dev(
+      [&](pci_dev& pdev) { return dev_prepare_static_identity_mapping(drv, pdev.dev, hw); });
   if (ret != 0) return ret;
   // Devices whose companions in the ACPI namespace a unit names.
-  for_each_active_iommu(drv, [&](intel_iommu&, const dmar_drhd_unit& drhd) {
+  return for_each_active_iommu(drv, [&](intel_iommu&, const dmar_drhd_unit& drhd) {
     return for_each_active_dev_scope(drhd.devices, [&](const dmar_dev_scope& s) {
-      if (s.dev->acpi == nullptr) return false;
+      if (s.dev->acpi == nullptr) return 0;
       for (device* physical : s.dev->acpi->physical_nodes) {
-        ret = dev_prepare_static_identity_mapping(drv, *physical, hw);
-        if (ret != 0) return true;
+        const int err = dev_prepare_static_identity_mapping(drv, *physical, hw);
+        if (err != 0) return err;
       }
-      return false;
+      return 0;
     });
   });
-  return ret;
 }
 
 }  // namespace iommulab::v4_4

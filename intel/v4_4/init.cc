@@ -29,13 +29,12 @@ namespace {
 // Linux v4.4 drivers/iommu/intel-iommu.c: init_no_remapping_devices()
 void init_no_remapping_devices(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "init_no_remapping_devices");
-  const auto any = [](const dmar_dev_scope&) { return true; };
   for (dmar_drhd_unit& drhd : drv.dmar_drhd_units) {
-    if (!drhd.include_all && !for_each_active_dev_scope(drhd.devices, any)) drhd.ignored = true;
+    if (!drhd.include_all && !any_active_dev_scope(drhd.devices)) drhd.ignored = true;
   }
   for (dmar_drhd_unit& drhd : drv.dmar_drhd_units) {
     if (drhd.ignored || drhd.include_all) continue;
-    const bool other = for_each_active_dev_scope(drhd.devices, [](const dmar_dev_scope& s) {
+    const bool other = any_active_dev_scope(drhd.devices, [](const dmar_dev_scope& s) {
       return !dev_is_pci(*s.dev) || !is_gfx_device(*s.dev->pci);
     });
     if (other) continue;
@@ -47,7 +46,6 @@ void init_no_remapping_devices(intel_driver& drv) {
     drhd.ignored = true;
     for_each_active_dev_scope(drhd.devices, [](const dmar_dev_scope& s) {
       set_dev_membership(*s.dev, dummy_device_domain_info());
-      return false;
     });
   }
 }
@@ -176,7 +174,6 @@ int prepare_domains(intel_driver& drv, bool copied_tables) {
       if (iommu_prepare_rmrr_dev(drv, rmrr, *s.dev) != 0) {
         drv.pr.err("Mapping reserved region failed");
       }
-      return false;
     });
   }
   iommu_prepare_isa(drv);
@@ -198,10 +195,8 @@ int enable_units(intel_driver& drv) {
 
 int init_units(intel_driver& drv) {
   bool copied_tables = false;
-  int ret = 0;
-  for_each_active_iommu(drv, [&](intel_iommu& iommu, const auto&) {
-    ret = init_one_unit(drv, iommu, copied_tables);
-    return ret != 0;
+  int ret = for_each_active_iommu(drv, [&](intel_iommu& iommu, const auto&) {
+    return init_one_unit(drv, iommu, copied_tables);
   });
   if (ret == 0) ret = prepare_domains(drv, copied_tables);
   if (ret == 0) ret = enable_units(drv);
@@ -243,7 +238,6 @@ int init_dmars(intel_driver& drv) {
   for_each_active_iommu(drv, [&](intel_iommu& iommu, const auto&) {
     disable_dmar_iommu(drv, iommu);
     free_dmar_iommu(drv, iommu);
-    return false;
   });
   {
     const spin_guard lock(drv.deferred.async_umap_flush_lock);
@@ -361,10 +355,8 @@ int intel_iommu_init(intel_driver& drv) {
   drv.pr.info("Intel(R) Virtualization Technology for Directed I/O");
   if (drv.host.install_dma_ops) drv.host.install_dma_ops();
 
-  for_each_active_iommu(drv, [&](intel_iommu& iommu, const auto&) {
-    intel_iommu_create_sysfs(drv, iommu);
-    return false;
-  });
+  for_each_active_iommu(
+      drv, [&](intel_iommu& iommu, const auto&) { intel_iommu_create_sysfs(drv, iommu); });
   drv.ops = make_intel_iommu_ops(drv);
   bus_set_iommu(drv.host.pci.bus(), drv.ops);
   drv.device_nb.notifier_call = [&drv](bus_notify action, device& dev) {

@@ -75,7 +75,7 @@ int dmar_check_one_atsr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_check_one_atsr");
   const dmar_atsr_unit* atsru = dmar_find_atsr(drv, header);
   if (atsru == nullptr || atsru->include_all) return 0;
-  return for_each_active_dev_scope(atsru->devices, [](const auto&) { return true; }) ? -EBUSY : 0;
+  return any_active_dev_scope(atsru->devices) ? -EBUSY : 0;
 }
 
 int dmar_iommu_notify_scope_dev(intel_driver& drv, const dmar_pci_notify_info& info) {
@@ -132,7 +132,7 @@ bool dmar_find_matched_atsr_unit(intel_driver& drv, pci_dev& dev) {
 bool device_has_rmrr(intel_driver& drv, const device& dev) {
   IOMMULAB_CALL(drv.trace, "device_has_rmrr");
   for (const dmar_rmrr_unit& rmrr : drv.dmar_rmrr_units) {
-    if (for_each_active_dev_scope(rmrr.devices, [&](const auto& s) { return s.dev == &dev; })) {
+    if (any_active_dev_scope(rmrr.devices, [&](const auto& s) { return s.dev == &dev; })) {
       return true;
     }
   }

@@ -59,12 +59,8 @@ std::vector<scatterlist> make_list(const api_call& call) {
 }  // namespace
 
 device* find_pci_device(kernel& system, std::string_view name) {
-  device* found = nullptr;
-  system.pci().for_each_pci_dev([&](pci_dev& pdev) {
-    if (pdev.dev.name == name) found = &pdev.dev;
-    return found != nullptr;
-  });
-  return found;
+  pci_dev* found = system.pci().find_if([&](const pci_dev& pdev) { return pdev.dev.name == name; });
+  return found == nullptr ? nullptr : &found->dev;
 }
 
 absl::Status api_player::play(const api_call& call) {

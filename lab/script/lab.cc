@@ -124,11 +124,7 @@ absl::Status lab::place_arena(const arena& wanted) {
 
 absl::Status lab::find_devices() {
   for (const script_device& wanted : script_.devices) {
-    device* found = nullptr;
-    system_.pci().for_each_pci_dev([&](pci_dev& pdev) {
-      if (pci_source_id(pdev) == wanted.id) found = &pdev.dev;
-      return found != nullptr;
-    });
+    pci_dev* found = system_.pci().find(wanted.id);
     if (found == nullptr) {
       return line_error(script_.path, wanted.line, "dev", to_string(wanted.id),
                         "the machine has no such function");
@@ -137,9 +133,9 @@ absl::Status lab::find_devices() {
     pci_config_space* config = system_.pci_hardware().config(wanted.id);
     config->write16(pci_reg::command,
                     config->read16(pci_reg::command) | pci_reg::command_bus_master);
-    if (wanted.mask) found->dma_mask = *wanted.mask;
-    if (wanted.coherent_mask) found->coherent_dma_mask = *wanted.coherent_mask;
-    devices_.push_back(found);
+    if (wanted.mask) found->dev.dma_mask = *wanted.mask;
+    if (wanted.coherent_mask) found->dev.coherent_dma_mask = *wanted.coherent_mask;
+    devices_.push_back(&found->dev);
   }
   edu_windows_.resize(devices_.size());
   return absl::OkStatus();

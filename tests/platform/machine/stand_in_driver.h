@@ -43,7 +43,6 @@ struct stand_in_system {
     include_all = (config.dmar_table.at(first_unit_flags) & 1) != 0;
     pci->for_each_pci_dev([this](pci_dev& pdev) {
       if (pci_is_root_bus(*pdev.bus)) scope.insert(pdev.dev.name);
-      return false;
     });
     unit = iommu_device_create(iommu, "dmar0", "intel-iommu", {});
   }
