@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "iova/iova.h"
 
-#include <cassert>
+#include <bit>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "core/ensure.h"
+#include "core/panic.h"
 #include "iova/lab/host.h"
 
 namespace iommulab {
@@ -43,9 +45,10 @@ void init_iova_domain(iova_domain& iovad, uint64_t granule, uint64_t start_pfn,
   IOMMULAB_CALL(iovad.cache.trace, "init_iova_domain", {"granule", granule},
                 {"start_pfn", start_pfn}, {"pfn_32bit", pfn_32bit});
   IOMMULAB_NOTE_CALL(iovad.cache.trace, "init_iova_domain");
-  assert(granule <= page_size && std::has_single_bit(granule));
+  bug_on(granule > page_size || !std::has_single_bit(granule),
+         "init_iova_domain: no granule that a page is made of");
   const spin_guard guard(iovad.iova_rbtree_lock);
-  assert(iovad.ranges.tree.empty());
+  ensure(iovad.ranges.tree.empty(), "a new IOVA domain has no ranges");
   iovad.granule = granule;
   iovad.ranges.init({granule, start_pfn, pfn_32bit});
 }
@@ -103,7 +106,7 @@ iova* reserve_iova(iova_domain& iovad, uint64_t pfn_lo, uint64_t pfn_hi) {
 
 void copy_reserved_iova(iova_domain& from, iova_domain& to) {
   IOMMULAB_CALL(from.cache.trace, "copy_reserved_iova");
-  assert(&from != &to);
+  ensure(&from != &to, "reserved ranges go from one IOVA domain to another");
   const spin_guard guard(from.iova_rbtree_lock);
   for (const iova& range : from.ranges.tree) {
     if (reserve_iova(to, range.pfn_lo, range.pfn_hi) != nullptr) continue;

@@ -151,7 +151,7 @@ void dmar_acpi_insert_dev_scope(dmar_state& dmar, uint8_t device_number, acpi_de
       dmar.pr.info("ACPI device \"%s\" under DMAR at %x as %02x:%02x.%d", adev.dev.name,
                    dmaru.reg_base_addr.value(), scope.start_bus, hop.device, hop.function);
       dmar_dev_scope* slot = free_slot(dmaru.devices);
-      if (slot == nullptr) throw kernel_bug("dmar_acpi_insert_dev_scope: more devices than scopes");
+      bug_on(slot == nullptr, "dmar_acpi_insert_dev_scope: more devices than scopes");
       *slot = {&adev.dev, scope.start_bus, pci_devfn(hop.device, hop.function)};
       return;
     }
@@ -287,7 +287,7 @@ int dmar_insert_dev_scope(dmar_state& dmar, const dmar_pci_notify_info& info,
       return -EINVAL;
     }
     dmar_dev_scope* slot = free_slot(devices);
-    if (slot == nullptr) throw kernel_bug("dmar_insert_dev_scope: more devices than scopes");
+    bug_on(slot == nullptr, "dmar_insert_dev_scope: more devices than scopes");
     *slot = {&info.dev->dev, info.dev->bus->number, info.dev->devfn};
     return 1;
   }

@@ -105,7 +105,7 @@ void iommu_flush_context_reg(dmar_state& dmar, intel_iommu& iommu, domain_id did
              vtd::ccmd::fm.make(function_mask);
       break;
     case vtd::context_granularity::none:
-      throw kernel_bug("__iommu_flush_context: no granularity");
+      bug("__iommu_flush_context: no granularity");
   }
   spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
   iommu.reg.writeq(val, vtd::ccmd_reg);
@@ -129,7 +129,7 @@ void iommu_flush_iotlb_reg(dmar_state& dmar, intel_iommu& iommu, domain_id did, 
       val |= vtd::iotlb::did.make(did.value());
       break;
     case vtd::iotlb_granularity::none:
-      throw kernel_bug("__iommu_flush_iotlb: no granularity");
+      bug("__iommu_flush_iotlb: no granularity");
   }
   if (iommu.cap.write_drain()) val |= vtd::iotlb::dw.mask();
 

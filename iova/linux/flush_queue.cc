@@ -2,8 +2,9 @@
 #include "iova/linux/flush_queue.h"
 
 #include <bit>
-#include <cassert>
 #include <utility>
+
+#include "core/ensure.h"
 
 namespace iommulab {
 
@@ -29,7 +30,7 @@ iova_flush_queue::iova_flush_queue(iova_allocator& allocator, virtual_clock& clo
       failures_(failures),
       rings_(options.single ? 1 : cpus),
       fq_timer_(clock, [this] { flush_timeout(); }) {
-  assert(std::has_single_bit(options_.entries));
+  ensure(std::has_single_bit(options_.entries), "a flush queue has a power of two of entries");
   for (ring& fq : rings_) fq.entries.resize(options_.entries);
 }
 

@@ -2,7 +2,6 @@
 #include "iova/rivals/maple_tree.h"
 
 #include <array>
-#include <cassert>
 
 namespace iommulab {
 namespace {

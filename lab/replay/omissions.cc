@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-#include "core/panic.h"
+#include "core/ensure.h"
 
 namespace iommulab::verify {
 namespace {
@@ -98,7 +98,7 @@ absl::StatusOr<std::vector<class_result>> omissions_in(const capture_folder& fol
 class_result omitted_class(std::string_view what, std::vector<std::string> files) {
   const auto* found = std::find_if(list.begin(), list.end(),
                                    [&](const omission& entry) { return entry.what == what; });
-  bug_on(found == list.end(), "omitted_class: not on the list");
+  ensure(found != list.end(), "a class that is not compared is on the list");
   return result_of_omission(*found, std::move(files));
 }
 

@@ -2,7 +2,6 @@
 #include "platform/firmware/acpi_table.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -10,6 +9,7 @@
 #include <system_error>
 
 #include "absl/strings/str_format.h"
+#include "core/ensure.h"
 #include "core/status.h"
 
 namespace iommulab {
@@ -49,7 +49,7 @@ uint8_t acpi_checksum(absl::Span<const uint8_t> table) {
 }
 
 void finish_acpi_table(std::vector<uint8_t>& table) {
-  assert(table.size() >= acpi_layout::header_size);
+  ensure(table.size() >= acpi_layout::header_size, "an ACPI table begins with its header");
   const uint64_t length = table.size();
   for (std::size_t i = 0; i < acpi_layout::length.size; ++i) {
     table[acpi_layout::length.offset + i] = static_cast<uint8_t>(length >> (8 * i));

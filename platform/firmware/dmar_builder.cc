@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "platform/firmware/dmar_builder.h"
 
-#include <cassert>
 #include <limits>
 #include <type_traits>
 #include <utility>
 
+#include "core/ensure.h"
 #include "platform/firmware/acpi_table.h"
 
 namespace iommulab {
@@ -56,7 +56,7 @@ dmar_builder::dmar_builder(unsigned host_address_bits, uint8_t flags, uint8_t re
   put(static_cast<uint8_t>(host_address_bits - 1));
   put(flags);
   put_text("", layout::header::reserved.size);
-  assert(bytes_.size() == layout::header::size);
+  ensure(bytes_.size() == layout::header::size, "a DMAR table begins with its header");
 }
 
 std::size_t dmar_builder::begin(layout::structure_type type) {
@@ -68,7 +68,7 @@ std::size_t dmar_builder::begin(layout::structure_type type) {
 
 dmar_builder& dmar_builder::end(std::size_t start) {
   const std::size_t length = bytes_.size() - start;
-  assert(length <= std::numeric_limits<uint16_t>::max());
+  ensure(length <= std::numeric_limits<uint16_t>::max(), "a structure's length fits its field");
   const std::size_t at = start + layout::structure::length.offset;
   bytes_[at] = static_cast<uint8_t>(length);
   bytes_[at + 1] = static_cast<uint8_t>(length >> 8);
@@ -78,7 +78,7 @@ dmar_builder& dmar_builder::end(std::size_t start) {
 void dmar_builder::put_scopes(scopes devices) {
   for (const dmar_scope_spec& scope : devices) {
     const std::size_t length = layout::scope::fixed_size + scope.path.size() * layout::path::size;
-    assert(length <= std::numeric_limits<uint8_t>::max());
+    ensure(length <= std::numeric_limits<uint8_t>::max(), "a scope's length fits its field");
     put(static_cast<uint8_t>(scope.type));
     put(static_cast<uint8_t>(length));
     put(scope.flags);

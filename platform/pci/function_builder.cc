@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "platform/pci/function_builder.h"
 
-#include <cassert>
-
+#include "core/ensure.h"
 #include "core/pci/acs.h"
 #include "core/pci/registers.h"
 #include "platform/pci/capability_layout.h"
@@ -157,7 +156,8 @@ function_builder& function_builder::express(pci_exp_type type, uint8_t at, bool 
 }
 
 function_builder& function_builder::extended_capability(uint16_t id, uint8_t version, uint16_t at) {
-  assert(last_extended_ != 0 || at == pci_reg::first_extended_capability);
+  ensure(last_extended_ != 0 || at == pci_reg::first_extended_capability,
+         "extended capabilities begin at 100h");
   function_.config.resize(4096);
   if (last_extended_ != 0) put(last_extended_, 4, get(last_extended_, 4) | uint32_t{at} << 20);
   put(at, 4, id | uint32_t{version} << 16);
