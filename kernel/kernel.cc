@@ -135,15 +135,11 @@ absl::Status kernel::build_devices() {
 }
 
 boot_outcome kernel::start_up() {
-  try {
-    return run_phases();
-  } catch (const kernel_panic& panic) {
-    boot_outcome outcome;
-    outcome.panic = panic.what();
-    env_.log.print(log_level::emerg,
-                   absl::StrFormat("Kernel panic - not syncing: %s", panic.what()));
-    return outcome;
-  }
+  boot_outcome outcome;
+  const guarded_outcome end = run_guarded([&] { outcome = run_phases(); });
+  outcome.panic = end.reason();
+  if (end.how == guarded_outcome::ending::panic) env_.log.print(log_level::emerg, end.line());
+  return outcome;
 }
 
 boot_outcome kernel::run_phases() {

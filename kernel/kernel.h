@@ -72,7 +72,8 @@ class kernel {
   kernel(const kernel&) = delete;
   kernel& operator=(const kernel&) = delete;
 
-  /// Runs the phases up to and including intel_iommu_init().
+  /// Runs the phases up to and including intel_iommu_init(); a panic() or BUG() among them is in
+  /// the outcome.
   boot_outcome start_up();
   /// The rest of the boot; the system counts as running afterwards.
   void finish_boot();

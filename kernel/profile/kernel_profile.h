@@ -58,7 +58,7 @@ struct kernel_host {
 struct boot_outcome {
   bool table_detected = false;  ///< detect_intel_iommu() found units it can use
   int intel_iommu_init = 0;     ///< the initcall's result, 0 or a negative errno
-  std::string panic;            ///< the message when the kernel stopped, else empty
+  std::string panic;            ///< why the kernel stopped (guarded_outcome::reason()), else empty
 };
 
 /// A remapping unit as the driver sees it.

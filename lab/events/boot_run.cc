@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "absl/strings/str_format.h"
 #include "core/panic.h"
 #include "platform/vtd/spec/registers.h"
 
@@ -11,14 +10,9 @@ namespace iommulab {
 namespace {
 
 void run_phases(boot_run& run) {
-  try {
-    run.outcome = run.system->start_up();
-    if (run.outcome.panic.empty()) run.system->finish_boot();
-  } catch (const kernel_panic& panic) {
-    run.outcome.panic = panic.what();
-  } catch (const kernel_bug& bug) {
-    run.outcome.panic = absl::StrFormat("BUG: %s", bug.what());
-  }
+  run.outcome = run.system->start_up();
+  if (!run.outcome.panic.empty()) return;
+  run.outcome.panic = run_guarded([&run] { run.system->finish_boot(); }).reason();
 }
 
 /// By a look at the unit, which an access would not be.

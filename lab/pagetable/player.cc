@@ -34,11 +34,9 @@ class player {
   page_table_replay play() && {
     for (const page_table_step& step : trace_.steps) {
       ++replay_.operations;
-      try {
-        play_step(step);
-      } catch (const kernel_bug& bug) {
-        differ(step, page_table_answer_text(step.what, step.answer),
-               absl::StrCat("a BUG: ", bug.what()), step.arguments[0]);
+      if (const guarded_outcome end = run_guarded([&] { play_step(step); }); !end.complete()) {
+        differ(step, page_table_answer_text(step.what, step.answer), absl::StrCat("a ", end.line()),
+               step.arguments[0]);
       }
       if (replay_.difference) return std::move(replay_);
     }

@@ -5,8 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "core/panic.h"
 #include "lab/replay/recorded_pages.h"
 #include "platform/machine/capture_loader.h"
 #include "platform/vtd/spec/registers.h"
@@ -57,11 +55,7 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
     absl::Status status = run->system->pages().hold_back(block.start, block.length);
     if (!status.ok()) return status;
   }
-  try {
-    run->outcome = run->system->start_up();
-  } catch (const kernel_bug& bug) {
-    run->outcome.panic = absl::StrFormat("BUG: %s", bug.what());
-  }
+  run->outcome = run->system->start_up();
   recording.end();
 
   run_result& result = run->result;

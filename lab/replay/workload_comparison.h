@@ -29,7 +29,7 @@ struct played_workload {
   std::optional<hotplug_player> hotplug;
   std::vector<call_event> hotplug_tree;  ///< the capture's, whole
   size_t first_step_event = 0;           ///< of our run
-  std::string stopped;                   ///< the BUG that ended it
+  std::string stopped;                   ///< the panic or BUG that ended it
 };
 
 /// What the driver has said after start-up, so far.

@@ -63,12 +63,9 @@ class workload_run {
     if (absl::Status status = read_capture(); !status.ok()) return status;
     if (absl::Status status = start(); !status.ok()) return status;
     if (!run_->outcome.panic.empty()) return absl::OkStatus();
-    try {
-      return play_phases();
-    } catch (const kernel_bug& bug) {
-      played_.stopped = absl::StrCat("BUG: ", bug.what());
-      return absl::OkStatus();
-    }
+    absl::Status status;
+    played_.stopped = run_guarded([&] { status = play_phases(); }).line();
+    return status;
   }
 
   [[nodiscard]] std::vector<class_result> compare() const {

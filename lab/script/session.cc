@@ -6,7 +6,6 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
 #include "dma/memory/pages.h"
@@ -105,15 +104,10 @@ absl::StatusOr<std::vector<outcome>> run_session(kernel& system, const script& f
         after_replay::choose);
     if (hooks.begins) hooks.begins(op);
     o.time_ns = op.state ? op.state->time_ns : system.env().clock.now_ns();
-    try {
-      auto result = bench.run(op);
-      if (!result.ok()) return result.status();
-      o.result = *std::move(result);
-    } catch (const kernel_bug& bug) {
-      o.bug = absl::StrCat("BUG: ", bug.what());
-    } catch (const kernel_panic& panic) {
-      o.bug = absl::StrCat("Kernel panic - not syncing: ", panic.what());
-    }
+    absl::StatusOr<std::string> result = std::string();
+    o.bug = run_guarded([&] { result = bench.run(op); }).line();
+    if (!result.ok()) return result.status();
+    o.result = *std::move(result);
     o.spent_ns = system.env().clock.now_ns() - std::min(system.env().clock.now_ns(), o.time_ns);
     system.pages().replay({}, after_replay::choose);
     const waiting_unmaps waiting = system.generation().waiting();

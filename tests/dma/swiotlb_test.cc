@@ -137,12 +137,8 @@ TEST_F(swiotlb_test, TheMessageIsHeldBackAfterTen) {
 TEST_F(swiotlb_test, WhatIsTooLargeForASegmentPanics) {
   start();
   const auto panic_of = [&](dir direction) {
-    try {
-      map(out_of_reach, 129 * slot, direction);
-    } catch (const kernel_panic& panic) {
-      return std::string(panic.what());
-    }
-    return std::string();
+    const guarded_outcome end = run_guarded([&] { map(out_of_reach, 129 * slot, direction); });
+    return end.how == guarded_outcome::ending::panic ? end.message : std::string();
   };
   EXPECT_EQ(panic_of(dir::to_device), "DMA: Random memory could be DMA read");
   EXPECT_EQ(panic_of(dir::from_device), "DMA: Random memory could be DMA written");

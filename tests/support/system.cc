@@ -74,6 +74,7 @@ system::~system() = default;
 
 boot_outcome& system::boot() {
   outcome = kernel_->start_up();
+  if (outcome.panic.starts_with("BUG: ")) throw std::runtime_error(outcome.panic);
   return outcome;
 }
 
