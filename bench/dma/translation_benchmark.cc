@@ -16,10 +16,10 @@
 #include <utility>
 #include <vector>
 
+#include "core/pci/registers.h"
 #include "platform/dma/dma_bus.h"
 #include "platform/endpoints/device_tlb.h"
 #include "platform/endpoints/hostile.h"
-#include "platform/pci/capability_layout.h"
 #include "platform/pci/function_builder.h"
 #include "platform/vtd/spec/registers.h"
 #include "platform/vtd/unit.h"
@@ -73,7 +73,7 @@ class bench_machine {
     unit_.write32(vtd::gcmd_reg, vtd::gcmd::srtp.mask());
     unit_.write32(vtd::gcmd_reg, vtd::gcmd::te.mask());
     if (s.type == vtd::translation_type::device_tlb) {
-      pci_->slot(device)->write16(ats_at + cap_layout::ats_control, cap_layout::ats_enable);
+      pci_->slot(device)->write16(ats_at + pci_reg::ats_control, pci_reg::ats_enable.mask());
     }
   }
 

@@ -3,19 +3,16 @@
 
 #include <cerrno>
 
+#include "core/pci/registers.h"
+
 namespace iommulab {
 namespace {
 
-constexpr uint16_t capability_register = 4;
-constexpr uint16_t queue_depth_mask = 0x1f;
-constexpr uint16_t control_register = 6;
-constexpr uint16_t control_enable = 1u << 15;
-constexpr uint16_t smallest_unit_mask = 0x1f;
 constexpr unsigned smallest_unit_order = 12;  // STU 0 is 4 KiB
 
 uint16_t control_of(const pci_dev& pdev, uint16_t& at) {
   const uint16_t cap = pci_find_ext_capability(pdev, pci_ext_cap_id_ats);
-  at = cap == 0 ? uint16_t{0} : static_cast<uint16_t>(cap + control_register);
+  at = cap == 0 ? uint16_t{0} : static_cast<uint16_t>(cap + pci_reg::ats_control);
   return at == 0 ? uint16_t{0} : pdev.config->read16(at);
 }
 
@@ -25,28 +22,29 @@ int pci_enable_ats(pci_dev& pdev, unsigned page_order) {
   uint16_t at = 0;
   const uint16_t control = control_of(pdev, at);
   if (at == 0 || page_order < smallest_unit_order) return -EINVAL;
-  if ((control & control_enable) != 0) return -EBUSY;
-  const auto unit = static_cast<uint16_t>((page_order - smallest_unit_order) & smallest_unit_mask);
-  pdev.config->write16(at, static_cast<uint16_t>(control_enable | unit));
+  if (pci_reg::ats_enable.test(control)) return -EBUSY;
+  const auto unit = static_cast<uint16_t>(page_order - smallest_unit_order);
+  pdev.config->write16(at, static_cast<uint16_t>(pci_reg::ats_enable.mask() |
+                                                 pci_reg::ats_smallest_unit.make(unit)));
   return 0;
 }
 
 void pci_disable_ats(pci_dev& pdev) {
   uint16_t at = 0;
   const uint16_t control = control_of(pdev, at);
-  if (at != 0) pdev.config->write16(at, static_cast<uint16_t>(control & ~control_enable));
+  if (at != 0) pdev.config->write16(at, pci_reg::ats_enable.clear(control));
 }
 
 bool pci_ats_enabled(const pci_dev& pdev) {
   uint16_t at = 0;
-  return (control_of(pdev, at) & control_enable) != 0;
+  return pci_reg::ats_enable.test(control_of(pdev, at));
 }
 
 uint8_t pci_ats_queue_depth(const pci_dev& pdev) {
   const uint16_t cap = pci_find_ext_capability(pdev, pci_ext_cap_id_ats);
   if (cap == 0) return 0;
-  const uint16_t value = pdev.config->read16(static_cast<uint16_t>(cap + capability_register));
-  return static_cast<uint8_t>(value & queue_depth_mask);
+  const uint16_t value = pdev.config->read16(static_cast<uint16_t>(cap + pci_reg::ats_capability));
+  return static_cast<uint8_t>(pci_reg::ats_queue_depth.get(value));
 }
 
 }  // namespace iommulab

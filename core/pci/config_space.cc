@@ -37,7 +37,7 @@ void pci_config_space::write32(uint16_t offset, uint32_t value) {
 // Linux v4.4 drivers/pci/pci.c: pci_find_capability(), __pci_find_next_cap_ttl()
 uint16_t pci_find_capability(const pci_dev& pdev, uint8_t id) {
   const pci_config_space& config = *pdev.config;
-  if ((config.read16(pci_reg::status) & pci_reg::status_cap_list) == 0) return 0;
+  if (!pci_reg::status_cap_list.test(config.read16(pci_reg::status))) return 0;
   uint8_t at =
       config.read8(pdev.hdr_type == pci_header_type::cardbus ? pci_reg::cardbus_capability_list
                                                              : pci_reg::capability_list);
@@ -60,8 +60,8 @@ uint16_t pci_find_ext_capability(const pci_dev& pdev, uint16_t id) {
   for (int left = max_extended_capabilities; left > 0; --left) {
     const uint32_t header = config.read32(at);
     if (header == 0 || header == 0xffffffff) return 0;
-    if ((header & 0xffff) == id) return at;
-    at = static_cast<uint16_t>((header >> 20) & 0xffc);
+    if (pci_reg::extended_id.get(header) == id) return at;
+    at = static_cast<uint16_t>(pci_reg::extended_next.get(header) & ~3u);
     if (at < pci_reg::first_extended_capability) return 0;
   }
   return 0;

@@ -195,15 +195,15 @@ bool is_intel_pch_root_port(const pci_dev& pdev) {
 /// Registers of the chipset's LPC bridge and of its root complex register block.
 constexpr uint8_t lpc_devfn = pci_devfn(0x1f, 0);
 constexpr uint16_t lpc_rcba = 0xf0;
-constexpr uint32_t rcba_enable = 1u << 0;
-constexpr uint32_t rcba_address_mask = 0xffffc000u;
+constexpr field32 rcba_enable{0};
+constexpr field32 rcba_address{31, 14};
 constexpr uint64_t rcrb_bspr = 0x1104;  ///< backbone scratch pad
-constexpr uint32_t bspr_peer_nonposted_disable = 1u << 8;
-constexpr uint32_t bspr_peer_posted_disable = 1u << 9;
+constexpr field32 bspr_peer_nonposted_disable{8};
+constexpr field32 bspr_peer_posted_disable{9};
 constexpr uint64_t rcrb_updcr = 0x1114;  ///< upstream peer decode configuration
-constexpr uint32_t updcr_peer_decode_mask = 0x3f;
+constexpr field32 updcr_peer_decode{5, 0};
 constexpr uint16_t port_mpc = 0xd8;  ///< miscellaneous port configuration
-constexpr uint32_t mpc_irbnce = 1u << 26;
+constexpr field32 mpc_irbnce{26};
 
 /// Stops requests between root ports in the chipset's backbone. False when the register block is
 /// switched off. Linux v4.4 drivers/pci/quirks.c: pci_quirk_enable_intel_lpc_acs()
@@ -212,14 +212,14 @@ bool enable_intel_lpc_acs(const pci_dev& pdev) {
   // The LPC bridge comes after the root ports, so that it is not a known device yet.
   const pci_config_space* lpc = access.config({pdev.bus->segment, pdev.bus->number, lpc_devfn});
   const uint32_t rcba = lpc == nullptr ? 0xffffffff : lpc->read32(lpc_rcba);
-  if ((rcba & rcba_enable) == 0) return false;
-  const uint64_t block = rcba & rcba_address_mask;
-  constexpr uint32_t both = bspr_peer_nonposted_disable | bspr_peer_posted_disable;
+  if (!rcba_enable.test(rcba)) return false;
+  const uint64_t block = rcba & rcba_address.mask();
+  constexpr uint32_t both = mask_of(bspr_peer_nonposted_disable, bspr_peer_posted_disable);
   if ((access.read_memory32(block + rcrb_bspr) & both) == both) return true;
   const uint32_t updcr = access.read_memory32(block + rcrb_updcr);
-  if ((updcr & updcr_peer_decode_mask) != 0) {
+  if (updcr_peer_decode.test(updcr)) {
     dev_printk(pdev.dev, log_level::info, "Disabling UPDCR peer decodes");
-    access.write_memory32(block + rcrb_updcr, updcr & ~updcr_peer_decode_mask);
+    access.write_memory32(block + rcrb_updcr, updcr_peer_decode.clear(updcr));
   }
   return true;
 }
@@ -227,7 +227,7 @@ bool enable_intel_lpc_acs(const pci_dev& pdev) {
 /// Linux v4.4 drivers/pci/quirks.c: pci_quirk_enable_intel_rp_mpc_acs()
 void enable_intel_rp_mpc_acs(const pci_dev& pdev) {
   const uint32_t mpc = pdev.config->read32(port_mpc);
-  if ((mpc & mpc_irbnce) != 0) return;
+  if (mpc_irbnce.test(mpc)) return;
   dev_printk(pdev.dev, log_level::info, "Enabling MPC IRBNCE");
   // 4.4 writes the lower 16 bits only, which leaves the bit as it was.
   pdev.config->write16(port_mpc, static_cast<uint16_t>(mpc & 0xffff));

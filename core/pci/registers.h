@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "core/bit_field.h"
+
 namespace iommulab::pci_reg {
 
 // Header, all types
@@ -16,21 +18,27 @@ inline constexpr uint16_t status = 0x06;
 inline constexpr uint16_t class_revision = 0x08;
 inline constexpr uint16_t header_type = 0x0e;
 inline constexpr uint16_t base_address_0 = 0x10;
-inline constexpr uint32_t base_is_io = 1u << 0;
-inline constexpr uint32_t base_mask = 0xfffffff0;  ///< the address in one for memory
+inline constexpr field32 base_is_io{0};
+inline constexpr field32 base_io_flags{1, 0};      ///< below the address in one for I/O
+inline constexpr field32 base_memory_flags{3, 0};  ///< below the address in one for memory
+inline constexpr field32 base_type{2, 1};
+inline constexpr uint32_t base_type_64 = 2;
+inline constexpr field32 base_prefetchable{3};
 inline constexpr uint16_t subsystem_vendor_id = 0x2c;
 inline constexpr uint16_t subsystem_id = 0x2e;
 inline constexpr uint16_t rom_address = 0x30;
+inline constexpr field32 rom_enable{0};
+inline constexpr field32 rom_base{31, 11};
 inline constexpr uint16_t capability_list = 0x34;
 inline constexpr uint16_t interrupt_line = 0x3c;
 
-inline constexpr uint16_t command_io = 1u << 0;
-inline constexpr uint16_t command_memory = 1u << 1;
-inline constexpr uint16_t command_bus_master = 1u << 2;
-inline constexpr uint16_t command_interrupt_disable = 1u << 10;
-inline constexpr uint16_t status_cap_list = 1u << 4;
-inline constexpr uint8_t header_type_mask = 0x7f;
-inline constexpr uint8_t header_multifunction = 0x80;
+inline constexpr field16 command_io{0};
+inline constexpr field16 command_memory{1};
+inline constexpr field16 command_bus_master{2};
+inline constexpr field16 command_interrupt_disable{10};
+inline constexpr field16 status_cap_list{4};
+inline constexpr field8 header_layout{6, 0};  ///< pci_header_type
+inline constexpr field8 header_multifunction{7};
 
 // Header type 1: bridges
 inline constexpr uint16_t primary_bus = 0x18;
@@ -48,6 +56,8 @@ inline constexpr uint16_t io_base_upper16 = 0x30;
 inline constexpr uint16_t io_limit_upper16 = 0x32;
 inline constexpr uint16_t rom_address_bridge = 0x38;
 inline constexpr uint16_t bridge_control = 0x3e;
+inline constexpr field16 window_type{3, 0};      ///< of base and limit registers
+inline constexpr uint16_t window_type_wide = 1;  ///< 32-bit I/O, 64-bit memory
 
 // Header type 2: CardBus
 inline constexpr uint16_t cardbus_capability_list = 0x14;
@@ -60,19 +70,26 @@ inline constexpr uint16_t first_extended_capability = 0x100;
 
 // PCI Express capability
 inline constexpr uint16_t exp_flags = 0x02;
-inline constexpr unsigned exp_flags_type_shift = 4;
-inline constexpr uint16_t exp_flags_type_mask = 0xf;
-inline constexpr uint16_t exp_flags_version_mask = 0xf;
+inline constexpr field16 exp_flags_version{3, 0};
+inline constexpr field16 exp_flags_type{7, 4};  ///< pci_exp_type
 inline constexpr uint16_t exp_devcap2 = 0x24;
 inline constexpr uint16_t exp_devctl2 = 0x28;
-inline constexpr uint32_t exp_devcap2_ari = 1u << 5;
-inline constexpr uint16_t exp_devctl2_ari = 1u << 5;
+inline constexpr field32 exp_devcap2_ari{5};
+inline constexpr field16 exp_devctl2_ari{5};
 
-// Extended capabilities: id 15:0, version 19:16, next 31:20
+// Extended capabilities
+inline constexpr field32 extended_id{15, 0};
+inline constexpr field32 extended_version{19, 16};
+inline constexpr field32 extended_next{31, 20};
 inline constexpr uint16_t acs_capability = 0x04;
 inline constexpr uint16_t acs_control = 0x06;
 inline constexpr uint16_t ari_capability = 0x04;
-inline constexpr unsigned ari_next_function_shift = 8;
+inline constexpr field16 ari_next_function{15, 8};
+inline constexpr uint16_t ats_capability = 0x04;
+inline constexpr field16 ats_queue_depth{4, 0};  ///< of invalidations, 0 is 32
+inline constexpr uint16_t ats_control = 0x06;
+inline constexpr field16 ats_smallest_unit{4, 0};  ///< the order of its pages
+inline constexpr field16 ats_enable{15};
 
 // Class codes, base class and sub-class
 inline constexpr uint32_t class_bridge_host = 0x0600;

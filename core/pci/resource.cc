@@ -12,19 +12,7 @@ constexpr uint64_t ioresource_readonly = 0x4000;
 constexpr uint64_t ioresource_sizealign = 0x40000;
 constexpr uint64_t ioresource_mem_64 = 0x100000;
 
-// Base address register fields (PCI Local Bus 3.0, 6.2.5.1)
-constexpr uint32_t bar_is_io = 1u << 0;
-constexpr uint32_t bar_type_mask = 3u << 1;
-constexpr uint32_t bar_type_64 = 2u << 1;
-constexpr uint32_t bar_prefetchable = 1u << 3;
-constexpr uint32_t bar_io_flags = 3u;
-constexpr uint32_t bar_memory_flags = 0xfu;
-constexpr uint32_t rom_address_mask = 0xfffff800u;
-constexpr uint32_t rom_enable = 1u;
-
-// Bridge window fields (PCI-to-PCI Bridge 1.2, 3.2.5.6 to 3.2.5.10)
-constexpr uint16_t window_type_mask = 0xf;
-constexpr uint16_t window_type_wide = 0x1;  ///< 32-bit I/O, 64-bit memory
+// Bridge windows (PCI-to-PCI Bridge 1.2, 3.2.5.6 to 3.2.5.10)
 constexpr uint64_t io_window_size = 0x1000;
 constexpr uint64_t memory_window_size = 0x100000;
 
@@ -58,18 +46,19 @@ uint64_t extent(uint64_t base, uint64_t sized, uint64_t mask) {
 /// Returns how many registers the range took: 1, or 2 for a 64-bit one.
 size_t read_base(pci_config_space& config, uint16_t offset, pci_resource& res) {
   const probed low = probe(config, offset, 0xffffffff);
-  if ((low.value & bar_is_io) != 0) {
+  if (pci_reg::base_is_io.test(low.value)) {
     const uint64_t mask = 0xfffc;
     const uint64_t last = extent(low.value & mask, low.size & mask, mask);
     if (last == 0) return 1;
-    const uint64_t start = low.value & ~bar_io_flags;
-    res = {start, start + last, (low.value & bar_io_flags) | ioresource_io | ioresource_sizealign};
+    const uint64_t start = pci_reg::base_io_flags.clear(low.value);
+    res = {start, start + last,
+           pci_reg::base_io_flags.get(low.value) | ioresource_io | ioresource_sizealign};
     return 1;
   }
-  const bool wide = (low.value & bar_type_mask) == bar_type_64;
-  uint64_t start = low.value & ~bar_memory_flags;
-  uint64_t sized = low.size & ~bar_memory_flags;
-  uint64_t mask = 0xffffffff & ~uint64_t{bar_memory_flags};
+  const bool wide = pci_reg::base_type.get(low.value) == pci_reg::base_type_64;
+  uint64_t start = pci_reg::base_memory_flags.clear(low.value);
+  uint64_t sized = pci_reg::base_memory_flags.clear(low.size);
+  uint64_t mask = pci_reg::base_memory_flags.clear(0xffffffff);
   if (wide) {
     const probed high = probe(config, static_cast<uint16_t>(offset + 4), 0xffffffff);
     start |= uint64_t{high.value} << 32;
@@ -80,22 +69,23 @@ size_t read_base(pci_config_space& config, uint16_t offset, pci_resource& res) {
   }
   const uint64_t last = extent(start, sized, mask);
   if (last == 0) return wide ? 2 : 1;
-  uint64_t flags = (low.value & bar_memory_flags) | ioresource_mem | ioresource_sizealign;
-  if ((low.value & bar_prefetchable) != 0) flags |= ioresource_prefetch;
+  uint64_t flags =
+      pci_reg::base_memory_flags.get(low.value) | ioresource_mem | ioresource_sizealign;
+  if (pci_reg::base_prefetchable.test(low.value)) flags |= ioresource_prefetch;
   if (wide) flags |= ioresource_mem_64;
   res = {start, start + last, flags};
   return wide ? 2 : 1;
 }
 
 void read_rom(pci_config_space& config, uint16_t offset, pci_resource& res) {
-  const probed rom = probe(config, offset, rom_address_mask);
-  const uint64_t mask = rom_address_mask;
+  const uint64_t mask = pci_reg::rom_base.mask();
+  const probed rom = probe(config, offset, pci_reg::rom_base.mask());
   const uint64_t start = rom.value & mask;
   const uint64_t last = extent(start, rom.size & mask, mask);
   if (last == 0) return;
   res = {start, start + last,
-         (rom.value & rom_enable) | ioresource_mem | ioresource_prefetch | ioresource_readonly |
-             ioresource_sizealign};
+         pci_reg::rom_enable.get(rom.value) | ioresource_mem | ioresource_prefetch |
+             ioresource_readonly | ioresource_sizealign};
 }
 
 // A base above the limit is a window that is shut. One that begins at 0 is given up when resources
@@ -108,13 +98,11 @@ void set_window(pci_resource& res, uint64_t base, uint64_t limit, uint64_t block
 
 void read_io_window(const pci_config_space& config, pci_resource& res) {
   const uint8_t base_low = config.read8(pci_reg::io_base);
-  const uint8_t type = base_low & window_type_mask;
-  const auto address = [](uint8_t low) {
-    return uint64_t{static_cast<uint8_t>(low & ~window_type_mask)} << 8;
-  };
+  const uint64_t type = pci_reg::window_type.get(base_low);
+  const auto address = [](uint8_t low) { return uint64_t{pci_reg::window_type.clear(low)} << 8; };
   uint64_t base = address(base_low);
   uint64_t limit = address(config.read8(pci_reg::io_limit));
-  if (type == window_type_wide) {
+  if (type == pci_reg::window_type_wide) {
     base |= uint64_t{config.read16(pci_reg::io_base_upper16)} << 16;
     limit |= uint64_t{config.read16(pci_reg::io_limit_upper16)} << 16;
   }
@@ -122,20 +110,20 @@ void read_io_window(const pci_config_space& config, pci_resource& res) {
 }
 
 uint64_t memory_address(uint16_t low) {
-  return uint64_t{static_cast<uint16_t>(low & ~window_type_mask)} << 16;
+  return uint64_t{pci_reg::window_type.clear(low)} << 16;
 }
 
 void read_memory_window(const pci_config_space& config, pci_resource& res) {
   const uint16_t base_low = config.read16(pci_reg::memory_base);
-  const uint64_t type = base_low & window_type_mask;
+  const uint64_t type = pci_reg::window_type.get(base_low);
   set_window(res, memory_address(base_low), memory_address(config.read16(pci_reg::memory_limit)),
              memory_window_size, type | ioresource_mem);
 }
 
 void read_prefetchable_window(const pci_config_space& config, pci_resource& res) {
   const uint16_t base_low = config.read16(pci_reg::pref_memory_base);
-  const uint64_t type = base_low & window_type_mask;
-  const bool wide = type == window_type_wide;
+  const uint64_t type = pci_reg::window_type.get(base_low);
+  const bool wide = type == pci_reg::window_type_wide;
   uint64_t base = memory_address(base_low);
   uint64_t limit = memory_address(config.read16(pci_reg::pref_memory_limit));
   const uint64_t base_high = wide ? config.read32(pci_reg::pref_base_upper32) : 0;
@@ -164,7 +152,7 @@ void pci_read_resources(pci_dev& pdev) {
   const size_t count = bridge ? 2 : pdev.hdr_type == pci_header_type::normal ? 6 : 1;
 
   const uint16_t command = config.read16(pci_reg::command);
-  const auto decoding = static_cast<uint16_t>(pci_reg::command_io | pci_reg::command_memory);
+  constexpr uint16_t decoding = mask_of(pci_reg::command_io, pci_reg::command_memory);
   if ((command & decoding) != 0) {
     config.write16(pci_reg::command, static_cast<uint16_t>(command & ~decoding));
   }

@@ -45,7 +45,7 @@ unsigned next_function(const pci_bus& bus, const pci_dev* pdev, unsigned fn) {
     const uint16_t at = pci_find_ext_capability(*pdev, pci_ext_cap_id_ari);
     if (at == 0) return 0;
     const uint16_t cap = pdev->config->read16(static_cast<uint16_t>(at + pci_reg::ari_capability));
-    const unsigned next = static_cast<unsigned>(cap) >> pci_reg::ari_next_function_shift;
+    const unsigned next = pci_reg::ari_next_function.get(cap);
     return next > fn ? next : 0;  // a chain that does not ascend ends
   }
   // Functions may be missing in between: a hole does not end the slot.
@@ -60,14 +60,12 @@ void configure_ari(const pci_dev& pdev) {
   if (!pci_is_pcie(bridge)) return;
   const auto reg = [&](uint16_t offset) { return static_cast<uint16_t>(bridge.pcie_cap + offset); };
   const uint16_t flags = bridge.config->read16(reg(pci_reg::exp_flags));
-  if ((flags & pci_reg::exp_flags_version_mask) < 2) return;
-  if ((bridge.config->read32(reg(pci_reg::exp_devcap2)) & pci_reg::exp_devcap2_ari) == 0) return;
+  if (pci_reg::exp_flags_version.get(flags) < 2) return;
+  if (!pci_reg::exp_devcap2_ari.test(bridge.config->read32(reg(pci_reg::exp_devcap2)))) return;
   bridge.ari_enabled = pci_find_ext_capability(pdev, pci_ext_cap_id_ari) != 0;
   const uint16_t control = bridge.config->read16(reg(pci_reg::exp_devctl2));
-  const auto off = static_cast<uint16_t>(control & ~pci_reg::exp_devctl2_ari);
-  bridge.config->write16(
-      reg(pci_reg::exp_devctl2),
-      bridge.ari_enabled ? static_cast<uint16_t>(off | pci_reg::exp_devctl2_ari) : off);
+  bridge.config->write16(reg(pci_reg::exp_devctl2),
+                         pci_reg::exp_devctl2_ari.set(control, bridge.ari_enabled ? 1 : 0));
 }
 
 /// Checks the class against the header's layout, as pci_setup_device() does; false for a layout
@@ -269,19 +267,18 @@ std::unique_ptr<pci_dev> pci_core::setup_device(pci_bus& bus, uint8_t devfn) {
   pdev->class_code = class_revision >> 8;
   pdev->revision = static_cast<uint8_t>(class_revision & 0xff);
   const uint8_t header = config->read8(pci_reg::header_type);
-  pdev->multifunction = (header & pci_reg::header_multifunction) != 0;
+  pdev->multifunction = pci_reg::header_multifunction.test(header);
   pdev->dev.name = to_string(id);
   pdev->dev.bus = &bus_;
   pdev->dev.pci = pdev.get();
   pdev->dev.parent = bus.self != nullptr ? &bus.self->dev : nullptr;
-  if (!check_header(*pdev, header & pci_reg::header_type_mask)) return nullptr;
+  if (!check_header(*pdev, pci_reg::header_layout.get(header))) return nullptr;
 
   pdev->pcie_cap = pci_find_capability(*pdev, pci_reg::capability_id_express);
   if (pci_is_pcie(*pdev)) {
     const uint16_t flags =
         config->read16(static_cast<uint16_t>(pdev->pcie_cap + pci_reg::exp_flags));
-    pdev->pcie_type = static_cast<pci_exp_type>((flags >> pci_reg::exp_flags_type_shift) &
-                                                pci_reg::exp_flags_type_mask);
+    pdev->pcie_type = static_cast<pci_exp_type>(pci_reg::exp_flags_type.get(flags));
   }
   if (!access_.recorded_resources(id, pdev->resource)) pci_read_resources(*pdev);
   return pdev;

@@ -188,8 +188,8 @@ void vfio_player::fault() {
 void vfio_player::transfer(const edu_transfer& t) {
   // The client sets Bus Master Enable.
   pci_config_space& config = *dev_->pci->config;
-  config.write16(pci_reg::command, static_cast<uint16_t>(config.read16(pci_reg::command) |
-                                                         pci_reg::command_bus_master));
+  config.write16(pci_reg::command,
+                 pci_reg::command_bus_master.set(config.read16(pci_reg::command), 1));
   if (std::byte* from = t.to_memory ? nullptr : memory_at(t.source, t.count)) {
     for (uint64_t i = 0; i < t.count; ++i) from[i] = pattern(i);
   }

@@ -132,7 +132,7 @@ absl::Status lab::find_devices() {
     // As the probe of a driver does: pci_set_master().
     pci_config_space* config = system_.pci_hardware().config(wanted.id);
     config->write16(pci_reg::command,
-                    config->read16(pci_reg::command) | pci_reg::command_bus_master);
+                    pci_reg::command_bus_master.set(config->read16(pci_reg::command), 1));
     if (wanted.mask) found->dev.dma_mask = *wanted.mask;
     if (wanted.coherent_mask) found->dev.coherent_dma_mask = *wanted.coherent_mask;
     devices_.push_back(&found->dev);

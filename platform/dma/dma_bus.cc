@@ -22,8 +22,7 @@ uint64_t to_page_end(uint64_t address) {
 }
 
 bool masters(const pci_function& function) {
-  return function.present() &&
-         (function.read8(pci_reg::command) & pci_reg::command_bus_master) != 0;
+  return function.present() && pci_reg::command_bus_master.test(function.read8(pci_reg::command));
 }
 
 dma_port::bridge_kind kind_of(const pci_function& bridge) {
@@ -32,9 +31,8 @@ dma_port::bridge_kind kind_of(const pci_function& bridge) {
   kind found = kind::conventional;
   for_each_capability(bytes, [&](uint8_t id, uint16_t at) {
     if (id != pci_reg::capability_id_express) return;
-    const uint32_t flags = config_get(bytes, static_cast<uint16_t>(at + pci_reg::exp_flags), 2);
-    const uint32_t type = flags >> pci_reg::exp_flags_type_shift & pci_reg::exp_flags_type_mask;
-    switch (static_cast<pci_exp_type>(type)) {
+    const auto flags_at = static_cast<uint16_t>(at + pci_reg::exp_flags);
+    switch (static_cast<pci_exp_type>(config_get(bytes, flags_at, pci_reg::exp_flags_type))) {
       case pci_exp_type::pci_bridge:
         found = kind::express_to_pci;
         return;
@@ -234,13 +232,13 @@ dma_translation dma_port::request_translation(uint64_t address, uint64_t length,
 
 bool dma_port::msi_enabled() const {
   return msi_ != 0 && function_.present() &&
-         (function_.read8(static_cast<uint16_t>(msi_ + cap_layout::msi_control)) &
-          cap_layout::msi_enable) != 0;
+         cap_layout::msi_enable.test(
+             function_.read8(static_cast<uint16_t>(msi_ + cap_layout::msi_control)));
 }
 
 dma_result dma_port::send_msi() {
   const auto reg = [this](uint16_t offset) { return static_cast<uint16_t>(msi_ + offset); };
-  const bool wide = (function_.read16(reg(cap_layout::msi_control)) & cap_layout::msi_64bit) != 0;
+  const bool wide = cap_layout::msi_64bit.test(function_.read16(reg(cap_layout::msi_control)));
   uint64_t address = function_.read32(reg(msi_address));
   if (wide) address |= uint64_t{function_.read32(reg(msi_address + 4))} << 32;
   const uint32_t data = function_.read16(reg(wide ? msi_address + 8 : msi_address + 4));
@@ -250,17 +248,16 @@ dma_result dma_port::send_msi() {
 }
 
 bool dma_port::ats_enabled() const {
-  constexpr uint16_t enable_in_high_byte = cap_layout::ats_enable >> 8;
+  constexpr uint16_t enable_in_high_byte = pci_reg::ats_enable.mask() >> 8;
   return ats_ != 0 && function_.present() &&
-         (function_.read8(static_cast<uint16_t>(ats_ + cap_layout::ats_control + 1)) &
+         (function_.read8(static_cast<uint16_t>(ats_ + pci_reg::ats_control + 1)) &
           enable_in_high_byte) != 0;
 }
 
 unsigned dma_port::ats_queue_depth() const {
   if (ats_ == 0) return 0;
-  const unsigned depth =
-      function_.read16(static_cast<uint16_t>(ats_ + cap_layout::ats_capability)) &
-      cap_layout::ats_depth_mask;
+  const unsigned depth = pci_reg::ats_queue_depth.get(
+      function_.read16(static_cast<uint16_t>(ats_ + pci_reg::ats_capability)));
   return depth == 0 ? most_invalidations : depth;
 }
 

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/types/span.h"
+#include "core/bit_field.h"
 
 namespace iommulab {
 namespace {
@@ -24,9 +25,9 @@ constexpr uint32_t edu_version = 0x010000ed;
 constexpr uint32_t status_interrupt = 0x80;
 constexpr uint32_t factorial_interrupt = 0x1;
 constexpr uint32_t transfer_interrupt = 0x100;
-constexpr uint64_t command_start = 1u << 0;
-constexpr uint64_t command_to_memory = 1u << 1;
-constexpr uint64_t command_interrupt = 1u << 2;
+constexpr field64 command_start{0};
+constexpr field64 command_to_memory{1};
+constexpr field64 command_interrupt{2};
 
 /// The device counts in whole milliseconds of its machine's time.
 uint64_t transfer_end(const virtual_clock& clock) {
@@ -80,10 +81,10 @@ uint32_t edu::read32(uint64_t offset) {
 
 void edu::write64(uint64_t offset, uint64_t value) {
   uint64_t* reg = transfer_register(offset);
-  if (reg == nullptr || (command_ & command_start) != 0) return;
+  if (reg == nullptr || command_start.test(command_)) return;
   if (reg != &command_) {
     *reg = value;
-  } else if ((value & command_start) != 0) {
+  } else if (command_start.test(value)) {
     command_ = value;
     timer_.arm(transfer_end(clock_));
   }
@@ -138,7 +139,7 @@ bool edu::in_buffer(uint64_t address, uint64_t count) {
 }
 
 void edu::run_transfer() {
-  const bool to_memory = (command_ & command_to_memory) != 0;
+  const bool to_memory = command_to_memory.test(command_);
   const uint64_t inside = to_memory ? source_ : destination_;
   if (!in_buffer(inside, count_)) return;
   const auto bytes = absl::MakeSpan(buffer_).subspan(inside - buffer_address, count_);
@@ -148,8 +149,8 @@ void edu::run_transfer() {
 
 void edu::finish_transfer() {
   run_transfer();
-  const bool interrupt = (command_ & command_interrupt) != 0;
-  command_ &= ~command_start;
+  const bool interrupt = command_interrupt.test(command_);
+  command_ = command_start.clear(command_);
   if (interrupt) raise(transfer_interrupt);
 }
 

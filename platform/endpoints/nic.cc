@@ -6,13 +6,10 @@
 #include <cstring>
 #include <utility>
 
-#include "platform/vtd/spec/field.h"
+#include "core/bit_field.h"
 
 namespace iommulab {
 namespace {
-
-using vtd::field32;
-using vtd::field64;
 
 constexpr uint64_t status_register = 0x0008;
 constexpr uint64_t interrupt_cause = 0x00c0;
@@ -33,17 +30,17 @@ constexpr uint64_t ring_length = 0x08;
 constexpr uint64_t ring_head = 0x10;
 constexpr uint64_t ring_tail = 0x18;
 constexpr uint64_t ring_registers = 0x1c;
-constexpr uint32_t ring_length_mask = 0x000fff80;  // multiples of 128
-constexpr uint32_t ring_index_mask = 0xffff;
+constexpr field32 ring_length_bytes{19, 7};  // multiples of 128
+constexpr field32 ring_index{15, 0};
 constexpr uint64_t descriptor_bytes = 16;
 
-constexpr uint32_t link_up = 1u << 1;
+constexpr field32 link_up{1};
 constexpr field32 control_enable{1};
 constexpr field32 control_buffer_size{17, 16};
 
-constexpr uint32_t cause_sent = 1u << 0;      // TXDW
-constexpr uint32_t cause_overrun = 1u << 6;   // RXO
-constexpr uint32_t cause_received = 1u << 7;  // RXT0
+constexpr field32 cause_sent{0};      // TXDW
+constexpr field32 cause_overrun{6};   // RXO
+constexpr field32 cause_received{7};  // RXT0
 
 // The upper eight bytes of a transmit descriptor (3.3.3) …
 constexpr field64 sent_length{15, 0};
@@ -110,13 +107,13 @@ bool nic::write_ring(ring& r, uint64_t reg, uint32_t value) {
       r.base = (r.base & low_half) | uint64_t{value} << 32;
       return false;
     case ring_length:
-      r.length = value & ring_length_mask;
+      r.length = value & ring_length_bytes.mask();
       return false;
     case ring_head:
-      r.head = value & ring_index_mask;
+      r.head = ring_index.get(value);
       return false;
     case ring_tail:
-      r.tail = value & ring_index_mask;
+      r.tail = ring_index.get(value);
       return true;
     default:
       return false;
@@ -133,7 +130,7 @@ uint32_t nic::read32(uint64_t offset) {
   if (in_ring(offset, transmit_ring)) return read_ring(transmit_, offset - transmit_ring);
   switch (offset) {
     case status_register:
-      return peer_ == nullptr ? 0 : link_up;
+      return link_up.make(peer_ == nullptr ? 0 : 1);
     case interrupt_cause:
       lower_interrupt();
       return std::exchange(causes_, 0);
@@ -233,7 +230,7 @@ void nic::transmit() {
     const bool report = sent_report.test(d.fields);
     if (report) write_back(transmit_, sent_done.set(d.fields, 1));
     transmit_.advance();
-    if (report) cause(cause_sent);
+    if (report) cause(cause_sent.mask());
   }
   transmitting_ = false;
 }
@@ -271,10 +268,10 @@ void nic::receive(absl::Span<const std::byte> packet) {
   while (!rest.empty()) {
     if (fill_one(rest)) continue;
     ++missed_;
-    return cause(cause_overrun);
+    return cause(cause_overrun.mask());
   }
   ++received_;
-  cause(cause_received);
+  cause(cause_received.mask());
 }
 
 }  // namespace iommulab

@@ -5,13 +5,10 @@
 #include <cstring>
 #include <string_view>
 
-#include "platform/vtd/spec/field.h"
+#include "core/bit_field.h"
 
 namespace iommulab {
 namespace {
-
-using vtd::field32;
-using vtd::field64;
 
 constexpr uint64_t capabilities_low = 0x00;
 constexpr uint64_t capabilities_high = 0x04;
@@ -27,14 +24,16 @@ constexpr uint64_t doorbells = 0x1000;
 constexpr uint64_t doorbell_bytes = 4;
 
 constexpr uint32_t version_1_1 = 0x00010100;
-constexpr uint32_t contiguous_queues = 1u << 16;  // CAP.CQR
-constexpr uint32_t nvm_command_set = 1u << 5;     // CAP.CSS, upper half
+constexpr field32 largest_queue{15, 0};   // CAP.MQES
+constexpr field32 contiguous_queues{16};  // CAP.CQR
+constexpr field32 nvm_command_set{5};     // CAP.CSS, upper half
+constexpr field32 interrupts_masked{0};   // INTMS, INTMC
 constexpr field32 controller_enable{0};
 constexpr field32 status_ready{0};
 constexpr field32 status_fatal{1};
 constexpr field32 submission_size{11, 0};
 constexpr field32 completion_size{27, 16};
-constexpr uint64_t queue_address_mask = ~uint64_t{0xfff};
+constexpr field64 queue_address{63, 12};
 
 constexpr uint64_t command_bytes = 64;
 constexpr uint64_t completion_bytes = 16;
@@ -53,8 +52,15 @@ constexpr uint8_t io_read = 0x02;
 constexpr uint32_t identify_namespace = 0;
 constexpr uint32_t identify_controller = 1;
 constexpr uint32_t the_namespace = 1;
-constexpr uint32_t queue_contiguous = 1u << 0;
-constexpr uint32_t queue_interrupts = 1u << 1;
+
+// Fields of commands: CDW10 and 11 of the admin ones, CDW12 of read and write
+constexpr field32 identify_what{7, 0};
+constexpr field32 queue_id{15, 0};
+constexpr field32 queue_size{31, 16};
+constexpr field32 queue_contiguous{0};
+constexpr field32 queue_interrupts{1};
+constexpr field32 queue_completion{31, 16};
+constexpr field32 block_count{15, 0};
 
 template <typename T>
 void put(absl::Span<std::byte> data, size_t offset, T value) {
@@ -71,7 +77,7 @@ void put_text(absl::Span<std::byte> data, size_t offset, size_t width, std::stri
 void put_half(uint64_t& reg, bool high, uint32_t value) {
   constexpr uint64_t low_half = 0xffffffff;
   reg = high ? (reg & low_half) | uint64_t{value} << 32 : (reg & ~low_half) | value;
-  reg &= queue_address_mask;
+  reg &= queue_address.mask();
 }
 
 }  // namespace
@@ -79,14 +85,14 @@ void put_half(uint64_t& reg, bool high, uint32_t value) {
 uint32_t nvme::read32(uint64_t offset) {
   switch (offset) {
     case capabilities_low:
-      return (most_entries - 1) | contiguous_queues;
+      return largest_queue.make(most_entries - 1) | contiguous_queues.mask();
     case capabilities_high:
-      return nvm_command_set;
+      return nvm_command_set.mask();
     case register_version:
       return version_1_1;
     case mask_set:
     case mask_clear:
-      return masked_ ? 1 : 0;
+      return interrupts_masked.make(masked_ ? 1 : 0);
     case control:
       return control_;
     case controller_status:
@@ -110,15 +116,15 @@ void nvme::write32(uint64_t offset, uint32_t value) {
   if (offset >= doorbells) return doorbell(offset - doorbells, value);
   switch (offset) {
     case mask_set:
-      masked_ = masked_ || (value & 1) != 0;
+      masked_ = masked_ || interrupts_masked.test(value);
       return;
     case mask_clear:
-      masked_ = masked_ && (value & 1) == 0;
+      masked_ = masked_ && !interrupts_masked.test(value);
       return;
     case control:
       return control_written(value);
     case admin_queue_sizes:
-      admin_sizes_ = value & vtd::mask_of(submission_size, completion_size);
+      admin_sizes_ = value & mask_of(submission_size, completion_size);
       return;
     case admin_submission:
     case admin_submission + 4:
@@ -230,7 +236,7 @@ nvme_status nvme::admin(const command& c) {
 nvme_status nvme::identify(const command& c) {
   std::array<std::byte, page_size> bytes{};
   const absl::Span<std::byte> data = absl::MakeSpan(bytes);
-  switch (c.words[10] & 0xff) {
+  switch (identify_what.get(c.words[10])) {
     case identify_namespace: {
       if (c.words[1] != the_namespace) return nvme_status::invalid_namespace;
       const uint64_t blocks = disk_.size() / block_size;
@@ -256,37 +262,37 @@ nvme_status nvme::identify(const command& c) {
 }
 
 nvme_status nvme::create_completion_queue(const command& c) {
-  const uint32_t id = c.words[10] & 0xffff;
-  const uint32_t entries = (c.words[10] >> 16) + 1;
+  const uint32_t id = queue_id.get(c.words[10]);
+  const uint32_t entries = queue_size.get(c.words[10]) + 1;
   if (id == 0 || id >= queues || completion_[id].exists) return nvme_status::invalid_queue_id;
   if (entries < 2 || entries > most_entries) return nvme_status::invalid_queue_size;
-  if ((c.words[11] & queue_contiguous) == 0) return nvme_status::invalid_field;
+  if (!queue_contiguous.test(c.words[11])) return nvme_status::invalid_field;
   completion_[id] = {.exists = true,
-                     .base = c.prp1() & queue_address_mask,
+                     .base = c.prp1() & queue_address.mask(),
                      .entries = entries,
-                     .interrupts = (c.words[11] & queue_interrupts) != 0};
+                     .interrupts = queue_interrupts.test(c.words[11])};
   return nvme_status::success;
 }
 
 nvme_status nvme::create_submission_queue(const command& c) {
-  const uint32_t id = c.words[10] & 0xffff;
-  const uint32_t entries = (c.words[10] >> 16) + 1;
-  const uint32_t completion = c.words[11] >> 16;
+  const uint32_t id = queue_id.get(c.words[10]);
+  const uint32_t entries = queue_size.get(c.words[10]) + 1;
+  const uint32_t completion = queue_completion.get(c.words[11]);
   if (id == 0 || id >= queues || submission_[id].exists) return nvme_status::invalid_queue_id;
   if (completion == 0 || completion >= queues || !completion_[completion].exists) {
     return nvme_status::completion_queue_invalid;
   }
   if (entries < 2 || entries > most_entries) return nvme_status::invalid_queue_size;
-  if ((c.words[11] & queue_contiguous) == 0) return nvme_status::invalid_field;
+  if (!queue_contiguous.test(c.words[11])) return nvme_status::invalid_field;
   submission_[id] = {.exists = true,
-                     .base = c.prp1() & queue_address_mask,
+                     .base = c.prp1() & queue_address.mask(),
                      .entries = entries,
                      .completion = static_cast<uint16_t>(completion)};
   return nvme_status::success;
 }
 
 nvme_status nvme::delete_queue(const command& c, std::array<queue, queues>& of) {
-  const uint32_t id = c.words[10] & 0xffff;
+  const uint32_t id = queue_id.get(c.words[10]);
   if (id == 0 || id >= queues || !of[id].exists) return nvme_status::invalid_queue_id;
   if (&of == &completion_) {
     for (const queue& sq : submission_) {
@@ -302,7 +308,7 @@ nvme_status nvme::io(const command& c) {
   if (c.opcode() == io_flush) return nvme_status::success;
   if (c.opcode() != io_write && c.opcode() != io_read) return nvme_status::invalid_opcode;
   const uint64_t first = c.quad(10);
-  const uint64_t count = (c.words[12] & 0xffff) + 1;
+  const uint64_t count = uint64_t{block_count.get(c.words[12])} + 1;
   const uint64_t blocks = disk_.size() / block_size;
   if (first >= blocks || count > blocks - first) return nvme_status::lba_out_of_range;
   const auto data = disk().subspan(first * block_size, count * block_size);

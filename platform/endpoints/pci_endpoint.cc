@@ -18,7 +18,7 @@ void pci_endpoint::write64(uint64_t offset, uint64_t value) {
 bool pci_endpoint::interrupt_line() const {
   const pci_function& function = port_.function();
   return asserted_ && function.present() &&
-         (function.read16(pci_reg::command) & pci_reg::command_interrupt_disable) == 0;
+         !pci_reg::command_interrupt_disable.test(function.read16(pci_reg::command));
 }
 
 void pci_endpoint::raise_interrupt() {

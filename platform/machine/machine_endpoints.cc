@@ -64,11 +64,9 @@ bool is_hostile(const pci_function_config& function) {
 
 /// Where the first base address register points; 0 when it was not set.
 uint64_t first_base_address(const pci_function_config& function) {
-  constexpr uint32_t type_mask = 0x6;
-  constexpr uint32_t type_64_bit = 0x4;
   const uint32_t low = config_get(function.config, pci_reg::base_address_0, 4);
-  uint64_t base = low & pci_reg::base_mask;
-  if ((low & type_mask) == type_64_bit) {
+  uint64_t base = pci_reg::base_memory_flags.clear(low);
+  if (pci_reg::base_type.get(low) == pci_reg::base_type_64) {
     base |= uint64_t{config_get(function.config, pci_reg::base_address_0 + 4, 4)} << 32;
   }
   return base;

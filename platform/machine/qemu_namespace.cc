@@ -55,10 +55,10 @@ bool leads_to_a_link(const pci_function_config& bridge) {
   bool link = false;
   for_each_capability(bridge.config, [&](uint8_t id, uint16_t at) {
     if (id != pci_reg::capability_id_express) return;
-    const uint32_t flags =
-        config_get(bridge.config, static_cast<uint16_t>(at + pci_reg::exp_flags), 2);
-    const uint32_t type = flags >> pci_reg::exp_flags_type_shift & pci_reg::exp_flags_type_mask;
-    link = static_cast<pci_exp_type>(type) != pci_exp_type::pci_bridge;
+    const auto flags_at = static_cast<uint16_t>(at + pci_reg::exp_flags);
+    const auto type =
+        static_cast<pci_exp_type>(config_get(bridge.config, flags_at, pci_reg::exp_flags_type));
+    link = type != pci_exp_type::pci_bridge;
   });
   return link;
 }

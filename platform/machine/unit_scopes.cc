@@ -36,8 +36,8 @@ uint8_t secondary_bus(const pci_function_config& bridge) {
 }
 
 bool is_bridge(const pci_function_config& function) {
-  const uint32_t type = config_get(function.config, pci_reg::header_type, 1);
-  return (type & pci_reg::header_type_mask) == static_cast<uint32_t>(pci_header_type::bridge);
+  return config_get(function.config, pci_reg::header_type, pci_reg::header_layout) ==
+         static_cast<uint8_t>(pci_header_type::bridge);
 }
 
 /// 8.3.1: each hop but the last is a bridge to the bus of the next. Nothing where there is none.

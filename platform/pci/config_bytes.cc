@@ -32,9 +32,9 @@ void config_put(absl::Span<uint8_t> bytes, uint16_t offset, unsigned count, uint
 
 void for_each_capability(absl::Span<const uint8_t> bytes,
                          absl::FunctionRef<void(uint8_t id, uint16_t offset)> fn) {
-  if ((config_get(bytes, pci_reg::status, 2) & pci_reg::status_cap_list) == 0) return;
-  const uint32_t header = config_get(bytes, pci_reg::header_type, 1) & pci_reg::header_type_mask;
-  const bool cardbus = header == static_cast<uint32_t>(pci_header_type::cardbus);
+  if (config_get(bytes, pci_reg::status, pci_reg::status_cap_list) == 0) return;
+  const bool cardbus = config_get(bytes, pci_reg::header_type, pci_reg::header_layout) ==
+                       static_cast<uint8_t>(pci_header_type::cardbus);
   uint32_t at =
       config_get(bytes, cardbus ? pci_reg::cardbus_capability_list : pci_reg::capability_list, 1);
   for (int left = max_capabilities; left > 0; --left) {
@@ -55,8 +55,8 @@ void for_each_extended_capability(absl::Span<const uint8_t> bytes,
   for (int left = max_extended_capabilities; left > 0; --left) {
     const uint32_t header = config_get(bytes, at, 4);
     if (header == 0 || header == 0xffffffff) return;
-    fn(static_cast<uint16_t>(header & 0xffff), at);
-    at = static_cast<uint16_t>((header >> 20) & 0xffc);
+    fn(static_cast<uint16_t>(pci_reg::extended_id.get(header)), at);
+    at = static_cast<uint16_t>(pci_reg::extended_next.get(header) & ~3u);
     if (at < pci_reg::first_extended_capability) return;
   }
 }
@@ -71,11 +71,12 @@ void reset_controls(absl::Span<uint8_t> bytes) {
   for (const auto& [id, at] : found) {
     const auto reg = [at = at](uint16_t offset) { return static_cast<uint16_t>(at + offset); };
     if (id == pci_reg::capability_id_msi)
-      clear(reg(cap_layout::msi_control), cap_layout::msi_enable);
-    if (id == cap_layout::id_msi_x) clear(reg(cap_layout::msi_control), cap_layout::msi_x_enable);
+      clear(reg(cap_layout::msi_control), cap_layout::msi_enable.mask());
+    if (id == cap_layout::id_msi_x)
+      clear(reg(cap_layout::msi_control), cap_layout::msi_x_enable.mask());
     if (id == pci_reg::capability_id_express &&
-        (config_get(bytes, reg(pci_reg::exp_flags), 2) & pci_reg::exp_flags_version_mask) >= 2) {
-      clear(reg(pci_reg::exp_devctl2), pci_reg::exp_devctl2_ari);
+        config_get(bytes, reg(pci_reg::exp_flags), pci_reg::exp_flags_version) >= 2) {
+      clear(reg(pci_reg::exp_devctl2), pci_reg::exp_devctl2_ari.mask());
     }
   }
   found.clear();
@@ -84,7 +85,7 @@ void reset_controls(absl::Span<uint8_t> bytes) {
   for (const auto& [id, at] : found) {
     const auto reg = [at = at](uint16_t offset) { return static_cast<uint16_t>(at + offset); };
     if (id == pci_ext_cap_id_acs) clear(reg(pci_reg::acs_control), 0xffff);
-    if (id == pci_ext_cap_id_ats) clear(reg(cap_layout::ats_control), cap_layout::ats_writable);
+    if (id == pci_ext_cap_id_ats) clear(reg(pci_reg::ats_control), cap_layout::ats_writable);
     if (id == pci_ext_cap_id_pri) clear(reg(cap_layout::pri_control), cap_layout::pri_writable);
     if (id == pci_ext_cap_id_pasid)
       clear(reg(cap_layout::pasid_control), cap_layout::pasid_writable);

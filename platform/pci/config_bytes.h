@@ -8,11 +8,17 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
+#include "core/bit_field.h"
 
 namespace iommulab {
 
 /// `count` bytes (1 to 4) at `offset`.
 uint32_t config_get(absl::Span<const uint8_t> bytes, uint16_t offset, unsigned count);
+/// A field of the register at `offset`.
+template <typename Word>
+Word config_get(absl::Span<const uint8_t> bytes, uint16_t offset, bit_field<Word> field) {
+  return field.get(static_cast<Word>(config_get(bytes, offset, sizeof(Word))));
+}
 /// Bytes of the value that lie beyond the span are dropped.
 void config_put(absl::Span<uint8_t> bytes, uint16_t offset, unsigned count, uint32_t value);
 

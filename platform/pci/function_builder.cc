@@ -10,9 +10,6 @@
 namespace iommulab {
 namespace {
 
-constexpr uint32_t bar_is_64 = 2u << 1;
-constexpr uint32_t bar_prefetchable = 1u << 3;
-
 // IORESOURCE_* flags of a base address register besides its low bits
 constexpr uint64_t ioresource_prefetch = 0x2000;
 constexpr uint64_t ioresource_sizealign = 0x40000;
@@ -53,7 +50,7 @@ function_builder& function_builder::revision(uint8_t value) {
 }
 
 function_builder& function_builder::multifunction() {
-  put(pci_reg::header_type, 1, get(pci_reg::header_type, 1) | pci_reg::header_multifunction);
+  put(pci_reg::header_type, 1, get(pci_reg::header_type, 1) | pci_reg::header_multifunction.mask());
   return *this;
 }
 
@@ -94,7 +91,8 @@ function_builder& function_builder::memory_bar(unsigned index, uint32_t address,
 
 function_builder& function_builder::memory_bar_64(unsigned index, uint64_t address, uint64_t size,
                                                   bool prefetchable) {
-  const uint32_t bits = bar_is_64 | (prefetchable ? bar_prefetchable : 0);
+  const uint32_t bits = pci_reg::base_type.make(pci_reg::base_type_64) |
+                        pci_reg::base_prefetchable.make(prefetchable ? 1 : 0);
   put(base_address(index), 4, static_cast<uint32_t>(address & 0xffffffff) | bits);
   put(base_address(index + 1), 4, static_cast<uint32_t>(address >> 32));
   (*function_.resources)[index] = {address, address + size - 1,
@@ -105,15 +103,16 @@ function_builder& function_builder::memory_bar_64(unsigned index, uint64_t addre
 }
 
 function_builder& function_builder::io_bar(unsigned index, uint16_t address, uint16_t size) {
-  put(base_address(index), 4, address | pci_reg::base_is_io);
-  (*function_.resources)[index] = {address, uint64_t{address} + size - 1,
-                                   ioresource_io | ioresource_sizealign | pci_reg::base_is_io};
+  put(base_address(index), 4, address | pci_reg::base_is_io.mask());
+  (*function_.resources)[index] = {
+      address, uint64_t{address} + size - 1,
+      ioresource_io | ioresource_sizealign | pci_reg::base_is_io.mask()};
   return *this;
 }
 
 function_builder& function_builder::bridge(uint8_t primary, uint8_t secondary,
                                            uint8_t subordinate) {
-  const uint32_t flags = get(pci_reg::header_type, 1) & pci_reg::header_multifunction;
+  const uint32_t flags = get(pci_reg::header_type, 1) & pci_reg::header_multifunction.mask();
   put(pci_reg::header_type, 1, flags | static_cast<uint32_t>(pci_header_type::bridge));
   put(pci_reg::primary_bus, 1, primary);
   put(pci_reg::secondary_bus, 1, secondary);
@@ -135,7 +134,7 @@ function_builder& function_builder::memory_window(uint32_t first, uint32_t last)
 function_builder& function_builder::capability(uint8_t id, uint8_t at, unsigned length) {
   if (last_capability_ == 0) {
     put(pci_reg::capability_list, 1, at);
-    status(pci_reg::status_cap_list);
+    status(pci_reg::status_cap_list.mask());
   } else {
     put(static_cast<uint16_t>(last_capability_ + 1), 1, at);
   }
@@ -148,9 +147,10 @@ function_builder& function_builder::capability(uint8_t id, uint8_t at, unsigned 
 function_builder& function_builder::express(pci_exp_type type, uint8_t at, bool ari_forwarding) {
   capability(pci_reg::capability_id_express, at, express_length);
   put(static_cast<uint16_t>(at + pci_reg::exp_flags), 2,
-      express_version | static_cast<uint32_t>(type) << pci_reg::exp_flags_type_shift);
+      pci_reg::exp_flags_version.make(express_version) |
+          pci_reg::exp_flags_type.make(static_cast<uint16_t>(type)));
   if (ari_forwarding) {
-    put(static_cast<uint16_t>(at + pci_reg::exp_devcap2), 4, pci_reg::exp_devcap2_ari);
+    put(static_cast<uint16_t>(at + pci_reg::exp_devcap2), 4, pci_reg::exp_devcap2_ari.mask());
   }
   return *this;
 }
@@ -159,8 +159,9 @@ function_builder& function_builder::extended_capability(uint16_t id, uint8_t ver
   ensure(last_extended_ != 0 || at == pci_reg::first_extended_capability,
          "extended capabilities begin at 100h");
   function_.config.resize(4096);
-  if (last_extended_ != 0) put(last_extended_, 4, get(last_extended_, 4) | uint32_t{at} << 20);
-  put(at, 4, id | uint32_t{version} << 16);
+  if (last_extended_ != 0)
+    put(last_extended_, 4, get(last_extended_, 4) | pci_reg::extended_next.make(at));
+  put(at, 4, id | pci_reg::extended_version.make(version));
   last_extended_ = at;
   return *this;
 }
@@ -174,8 +175,8 @@ function_builder& function_builder::acs(uint16_t at, uint16_t capabilities) {
 function_builder& function_builder::ats(uint16_t at, uint8_t queue_depth) {
   extended_capability(pci_ext_cap_id_ats, 1, at);
   // A depth of 32 is written as 0.
-  put(static_cast<uint16_t>(at + cap_layout::ats_capability), 2,
-      queue_depth & cap_layout::ats_depth_mask);
+  put(static_cast<uint16_t>(at + pci_reg::ats_capability), 2,
+      pci_reg::ats_queue_depth.make(queue_depth));
   return *this;
 }
 

@@ -19,11 +19,8 @@ constexpr uint64_t io_window_writable = 0xf0;
 constexpr uint16_t cache_line_size = 0x0c;
 constexpr uint16_t latency_timer = 0x0d;
 constexpr uint16_t secondary_latency_timer = 0x1b;
-constexpr uint32_t window_is_wide = 0x1;
 
-constexpr uint32_t bar_type_mask = 3u << 1;
-constexpr uint32_t bar_type_64 = 2u << 1;
-constexpr uint64_t rom_enable = 1;
+constexpr field8 window_is_wide{0};
 constexpr size_t rom_resource = 6;
 
 uint64_t lowest_bit(uint64_t value) {
@@ -66,8 +63,8 @@ void pci_function::set_present(bool present) {
 }
 
 bool pci_function::is_bridge() const {
-  return (initial(pci_reg::header_type, 1) & pci_reg::header_type_mask) ==
-         static_cast<uint32_t>(pci_header_type::bridge);
+  return initial(pci_reg::header_type, pci_reg::header_layout) ==
+         static_cast<uint8_t>(pci_header_type::bridge);
 }
 
 uint8_t pci_function::secondary_bus() const {
@@ -89,9 +86,10 @@ void pci_function::build_write_mask() {
   allow(cache_line_size, 1, 0xff);
   allow(latency_timer, 1, 0xff);
   allow(pci_reg::interrupt_line, 1, 0xff);
-  const uint32_t header = initial(pci_reg::header_type, 1) & pci_reg::header_type_mask;
-  if (header == static_cast<uint32_t>(pci_header_type::normal)) allow_bases(6);
-  if (header == static_cast<uint32_t>(pci_header_type::bridge)) {
+  const auto header =
+      static_cast<pci_header_type>(initial(pci_reg::header_type, pci_reg::header_layout));
+  if (header == pci_header_type::normal) allow_bases(6);
+  if (header == pci_header_type::bridge) {
     allow_bases(2);
     allow_bridge_registers();
   }
@@ -114,17 +112,17 @@ void pci_function::allow_bases(unsigned count) {
   for (unsigned i = 0; i < count; ++i) {
     const auto offset = static_cast<uint16_t>(pci_reg::base_address_0 + 4 * i);
     const uint32_t low = initial(offset, 4);
-    const bool io = (low & pci_reg::base_is_io) != 0;
-    const bool wide = !io && (low & bar_type_mask) == bar_type_64;
-    uint64_t address = low & ~(io ? 0x3u : 0xfu);
+    const bool io = pci_reg::base_is_io.test(low);
+    const bool wide = !io && pci_reg::base_type.get(low) == pci_reg::base_type_64;
+    uint64_t address = (io ? pci_reg::base_io_flags : pci_reg::base_memory_flags).clear(low);
     if (wide) address |= uint64_t{initial(static_cast<uint16_t>(offset + 4), 4)} << 32;
     const uint64_t size = base_size(i, address);
     if (size != 0) allow(offset, wide ? 8 : 4, ~(size - 1));
     if (wide) ++i;
   }
   const uint16_t rom = is_bridge() ? pci_reg::rom_address_bridge : pci_reg::rom_address;
-  const uint64_t size = base_size(rom_resource, initial(rom, 4) & ~0x7ffu);
-  if (size != 0) allow(rom, 4, ~(size - 1) | rom_enable);
+  const uint64_t size = base_size(rom_resource, initial(rom, 4) & pci_reg::rom_base.mask());
+  if (size != 0) allow(rom, 4, ~(size - 1) | pci_reg::rom_enable.mask());
 }
 
 void pci_function::allow_bridge_registers() {
@@ -135,12 +133,12 @@ void pci_function::allow_bridge_registers() {
   allow(pci_reg::memory_limit, 2, window_writable);
   allow(pci_reg::io_base, 1, io_window_writable);
   allow(pci_reg::io_limit, 1, io_window_writable);
-  if ((initial(pci_reg::io_base, 1) & window_is_wide) != 0) {
+  if (initial(pci_reg::io_base, window_is_wide) != 0) {
     allow(pci_reg::io_base_upper16, 4, 0xffffffff);
   }
   allow(pci_reg::pref_memory_base, 2, window_writable);
   allow(pci_reg::pref_memory_limit, 2, window_writable);
-  if ((initial(pci_reg::pref_memory_base, 1) & window_is_wide) != 0) {
+  if (initial(pci_reg::pref_memory_base, window_is_wide) != 0) {
     allow(pci_reg::pref_base_upper32, 8, ~uint64_t{0});
   }
 }
@@ -152,13 +150,14 @@ void pci_function::allow_capability(uint8_t id, uint16_t at) {
       allow(reg(cap_layout::pm_control), 2, cap_layout::pm_writable);
       return;
     case pci_reg::capability_id_msi: {
-      const uint32_t control = initial(reg(cap_layout::msi_control), 2);
-      const bool wide = (control & cap_layout::msi_64bit) != 0;
+      const bool wide = initial(reg(cap_layout::msi_control), cap_layout::msi_64bit) != 0;
       allow(reg(cap_layout::msi_control), 2, cap_layout::msi_writable);
       allow(reg(4), 4, ~uint64_t{3});
       if (wide) allow(reg(8), 4, ~uint64_t{0});
       allow(reg(wide ? 12 : 8), 2, 0xffff);
-      if ((control & cap_layout::msi_masking) != 0) allow(reg(wide ? 16 : 12), 4, ~uint64_t{0});
+      if (initial(reg(cap_layout::msi_control), cap_layout::msi_masking) != 0) {
+        allow(reg(wide ? 16 : 12), 4, ~uint64_t{0});
+      }
       return;
     }
     case cap_layout::id_msi_x:
@@ -169,10 +168,10 @@ void pci_function::allow_capability(uint8_t id, uint16_t at) {
       allow(reg(cap_layout::exp_link_control), 2, cap_layout::exp_link_writable);
       allow(reg(cap_layout::exp_slot_control), 2, cap_layout::exp_slot_writable);
       allow(reg(cap_layout::exp_root_control), 2, cap_layout::exp_root_writable);
-      if ((initial(reg(pci_reg::exp_flags), 2) & pci_reg::exp_flags_version_mask) < 2) return;
-      const bool ari = (initial(reg(pci_reg::exp_devcap2), 4) & pci_reg::exp_devcap2_ari) != 0;
+      if (initial(reg(pci_reg::exp_flags), pci_reg::exp_flags_version) < 2) return;
+      const bool ari = initial(reg(pci_reg::exp_devcap2), pci_reg::exp_devcap2_ari) != 0;
       allow(reg(pci_reg::exp_devctl2), 2,
-            cap_layout::exp_device_2_writable | (ari ? pci_reg::exp_devctl2_ari : 0u));
+            cap_layout::exp_device_2_writable | pci_reg::exp_devctl2_ari.make(ari ? 1 : 0));
       return;
     }
     default:
@@ -185,10 +184,10 @@ void pci_function::allow_extended_capability(uint16_t id, uint16_t at) {
   switch (id) {
     case pci_ext_cap_id_acs:
       allow(reg(pci_reg::acs_control), 2,
-            initial(reg(pci_reg::acs_capability), 2) & cap_layout::acs_controllable);
+            initial(reg(pci_reg::acs_capability), cap_layout::acs_controllable));
       return;
     case pci_ext_cap_id_ats:
-      allow(reg(cap_layout::ats_control), 2, cap_layout::ats_writable);
+      allow(reg(pci_reg::ats_control), 2, cap_layout::ats_writable);
       return;
     case pci_ext_cap_id_pri:
       allow(reg(cap_layout::pri_control), 2, cap_layout::pri_writable);

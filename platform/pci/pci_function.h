@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "core/bit_field.h"
 #include "core/pci/pci.h"
 #include "core/trace.h"
 #include "core/types.h"
@@ -69,6 +70,10 @@ class pci_function final : public pci_config_space {
   void allow_extended_capability(uint16_t id, uint16_t at);
   [[nodiscard]] uint64_t base_size(unsigned index, uint64_t address) const;
   [[nodiscard]] uint32_t initial(uint16_t offset, unsigned bytes) const;
+  template <typename Word>
+  [[nodiscard]] Word initial(uint16_t offset, bit_field<Word> field) const {
+    return field.get(static_cast<Word>(initial(offset, sizeof(Word))));
+  }
 
   pci_function_config description_;
   std::vector<uint8_t> bytes_;

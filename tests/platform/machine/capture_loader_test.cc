@@ -265,7 +265,7 @@ TEST_P(golden_capture, sizes_its_base_address_registers_as_its_kernel_did) {
     pci_dev pdev;
     pdev.config = &live;
     pdev.hdr_type =
-        static_cast<pci_header_type>(live.read8(pci_reg::header_type) & pci_reg::header_type_mask);
+        static_cast<pci_header_type>(pci_reg::header_layout.get(live.read8(pci_reg::header_type)));
     pci_read_resources(pdev);
     for (size_t i = 0; i < pdev.resource.size(); ++i) {
       const pci_resource& recorded = (*f.resources)[i];

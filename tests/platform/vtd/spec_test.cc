@@ -18,20 +18,6 @@ constexpr uint64_t one(unsigned n) {
   return uint64_t{1} << n;
 }
 
-TEST(bit_field, gets_sets_and_masks_at_both_ends_of_a_word) {
-  constexpr field64 whole{63, 0};
-  EXPECT_EQ(whole.mask(), ~uint64_t{0});
-  EXPECT_EQ(whole.max(), ~uint64_t{0});
-  constexpr field64 top{63, 60};
-  EXPECT_EQ(top.mask(), 0xf000000000000000u);
-  EXPECT_EQ(top.set(0x1234, 0x1f), 0xf000000000001234u) << "what does not fit is dropped";
-  EXPECT_EQ(top.get(0x7000000000000000), 7u);
-  constexpr field32 low{0};
-  EXPECT_EQ(low.mask(), 1u);
-  EXPECT_TRUE(low.test(5));
-  EXPECT_FALSE(low.test(4));
-}
-
 TEST(root_entry, reserves_everything_but_present_and_the_table) {
   for (const unsigned width : {36u, 39u, 46u, 52u}) {
     for (unsigned n = 0; n < 64; ++n) {
