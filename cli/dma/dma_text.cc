@@ -53,22 +53,17 @@ std::optional<source_id> device_of(const script& from, const operation& op) {
   const bool first = name.starts_with("edu") || name == "unmapa" || name.ends_with("mask") ||
                      name == "group" || name == "curdom";
   const size_t place = first ? 1 : 2;
-  uint64_t number = 0;
-  if (op.words.size() <= place || !parse_number(op.words[place], number) ||
-      number >= from.devices.size()) {
-    return std::nullopt;
-  }
-  return from.devices[number].id;
+  const auto number = op.words.size() > place ? parse_number(op.words[place]) : std::nullopt;
+  if (!number || *number >= from.devices.size()) return std::nullopt;
+  return from.devices[*number].id;
 }
 
 /// "dma=0xfffff000" and "out=[0xfffe0000:0x1000 …": the addresses of a result.
 void add_addresses(std::string_view result, std::set<uint64_t>& found) {
   for (std::string_view word : split_at(result, ' ')) {
     const bool named = take_prefix(word, "dma=") || take_prefix(word, "out=[");
-    uint64_t value = 0;
-    if (named && parse_number(word.substr(0, word.find(':')), value) && value != 0) {
-      found.insert(value);
-    }
+    const auto value = named ? parse_number(word.substr(0, word.find(':'))) : std::nullopt;
+    if (value.value_or(0) != 0) found.insert(*value);
   }
 }
 

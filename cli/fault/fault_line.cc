@@ -46,9 +46,9 @@ class scanner {
 };
 
 /// Digits that are hexadecimal with or without 0x.
-bool read_hex(std::string_view text, uint64_t& out) {
+std::optional<uint64_t> read_hex(std::string_view text) {
   if (text.starts_with("0x")) text.remove_prefix(2);
-  return parse_hex(text, out);
+  return parse_hex(text);
 }
 
 /// "00:02.0" or, in 5.14, "0x00:0x02.0".
@@ -61,8 +61,7 @@ absl::StatusOr<source_id> read_device(std::string_view text) {
       plain += text[i];
     }
   }
-  source_id id;
-  if (parse_pci_address("0000:" + plain, id)) return id;
+  if (const auto id = parse_pci_address("0000:" + plain)) return *id;
   return unreadable("device", text, "not bus, device and function like 00:02.0");
 }
 
@@ -70,12 +69,12 @@ absl::StatusOr<source_id> read_device(std::string_view text) {
 absl::Status read_reason(scanner line, std::optional<uint8_t>& reason) {
   if (!line.skip_to("[fault reason ")) return absl::OkStatus();
   const std::string_view text = line.until("]");
-  uint64_t number = 0;
   constexpr uint64_t largest = 0xff;  // FRCD.FR has 8 bits
-  if (!parse_number(text, number) || number > largest) {
+  const auto number = parse_number(text);
+  if (!number || *number > largest) {
     return unreadable("fault reason", text, "not a number from 0 to 255");
   }
-  reason = static_cast<uint8_t>(number);
+  reason = static_cast<uint8_t>(*number);
   return absl::OkStatus();
 }
 
@@ -84,12 +83,12 @@ absl::Status read_reason(scanner line, std::optional<uint8_t>& reason) {
 absl::Status read_pasid(std::string_view text, std::optional<uint32_t>& pasid) {
   constexpr std::string_view word = " PASID ";
   if (text.empty() || text == " NO_PASID") return absl::OkStatus();
-  uint64_t number = 0;
   constexpr uint64_t none = 0xffffffff;
-  if (!text.starts_with(word) || !read_hex(text.substr(word.size()), number) || number > none) {
+  const auto number = text.starts_with(word) ? read_hex(text.substr(word.size())) : std::nullopt;
+  if (!number || *number > none) {
     return unreadable("PASID", text, "neither NO_PASID nor PASID and a number");
   }
-  if (number != none) pasid = static_cast<uint32_t>(number);
+  if (*number != none) pasid = static_cast<uint32_t>(*number);
   return absl::OkStatus();
 }
 
@@ -111,11 +110,9 @@ found_line dma_line(scanner line, bool write) {
   if (!line.skip_to("fault addr "))
     return unreadable("fault addr", "", "missing behind the device");
   const std::string_view address = line.until(" \t[");
-  uint64_t value = 0;
-  if (!read_hex(address, value)) {
-    return unreadable("fault addr", address, "not a hexadecimal number below 2^64");
-  }
-  found.address = value;
+  const auto value = read_hex(address);
+  if (!value) return unreadable("fault addr", address, "not a hexadecimal number below 2^64");
+  found.address = *value;
   if (auto s = read_reason(line, found.reason); !s.ok()) return s;
   return found;
 }
@@ -131,12 +128,12 @@ found_line interrupt_line(scanner line) {
     return unreadable("fault index", "", "missing behind the device");
   }
   const std::string_view index = line.until(" \t[");
-  uint64_t value = 0;
   constexpr uint64_t largest = 0xffff;
-  if (!read_hex(index, value) || value > largest) {
+  const auto value = read_hex(index);
+  if (!value || *value > largest) {
     return unreadable("fault index", index, "not a hexadecimal number of 16 bits");
   }
-  found.index = static_cast<uint32_t>(value);
+  found.index = static_cast<uint32_t>(*value);
   if (auto s = read_reason(line, found.reason); !s.ok()) return s;
   return found;
 }
@@ -193,9 +190,11 @@ std::optional<fault_line> message_line(std::string_view line) {
 found_line status_line(std::string_view digits) {
   fault_line found;
   found.kind = fault_kind::status;
-  if (!read_hex(digits, found.number) || found.number > 0xffffffff) {
+  const auto number = read_hex(digits);
+  if (!number || *number > 0xffffffff) {
     return unreadable("fault status reg", digits, "not a hexadecimal number of 32 bits");
   }
+  found.number = *number;
   return found;
 }
 
@@ -215,13 +214,12 @@ absl::StatusOr<std::optional<fault_line>> parse_fault_line(std::string_view line
   if (status.skip_to("handling fault status reg ")) return status_line(status.until(" \t"));
   scanner suppressed(line);
   if (suppressed.skip_to("dmar_fault: ")) {
+    const auto number = parse_number(suppressed.until(" "));
+    if (!number || !suppressed.skip(" callbacks suppressed")) return std::nullopt;
     fault_line found;
     found.kind = fault_kind::suppressed;
-    if (parse_number(suppressed.until(" "), found.number) &&
-        suppressed.skip(" callbacks suppressed")) {
-      return found;
-    }
-    return std::nullopt;
+    found.number = *number;
+    return found;
   }
   if (line.find("[fault reason ") != std::string_view::npos) {
     fault_line found;

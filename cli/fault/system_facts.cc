@@ -20,9 +20,9 @@ std::optional<std::string_view> behind(std::string_view line, std::string_view h
   return line.substr(at + head.size());
 }
 
-bool leading_hex(std::string_view text, uint64_t& out) {
+std::optional<uint64_t> leading_hex(std::string_view text) {
   if (text.starts_with("0x")) text.remove_prefix(2);
-  return parse_hex(text.substr(0, text.find_first_not_of("0123456789abcdefABCDEF")), out);
+  return parse_hex(text.substr(0, text.find_first_not_of("0123456789abcdefABCDEF")));
 }
 
 /// "pci 0000:00:02.0: [8086:0102] type 00 class 0x030000"
@@ -30,42 +30,36 @@ void learn_function(std::string_view line, system_facts& facts) {
   constexpr size_t address_length = 12;
   constexpr size_t id_length = 4;
   const auto rest = behind(line, "pci ");
-  source_id id;
-  if (!rest || !parse_pci_address(rest->substr(0, address_length), id)) return;
+  const auto id = rest ? parse_pci_address(rest->substr(0, address_length)) : std::nullopt;
+  if (!id) return;
   const auto ids = behind(*rest, ": [");
   const auto class_text = behind(*rest, " class ");
-  uint64_t vendor = 0;
-  uint64_t device = 0;
-  uint64_t class_code = 0;
-  if (!ids || !class_text || ids->size() < 2 * id_length + 1 ||
-      !parse_hex(ids->substr(0, id_length), vendor) ||
-      !parse_hex(ids->substr(id_length + 1, id_length), device) ||
-      !leading_hex(*class_text, class_code)) {
-    return;
-  }
-  facts.functions[id] = {static_cast<uint16_t>(vendor), static_cast<uint16_t>(device),
-                         static_cast<uint32_t>(class_code)};
+  if (!ids || !class_text || ids->size() < 2 * id_length + 1) return;
+  const auto vendor = parse_hex(ids->substr(0, id_length));
+  const auto device = parse_hex(ids->substr(id_length + 1, id_length));
+  const auto class_code = leading_hex(*class_text);
+  if (!vendor || !device || !class_code) return;
+  facts.functions[*id] = {static_cast<uint16_t>(*vendor), static_cast<uint16_t>(*device),
+                          static_cast<uint32_t>(*class_code)};
 }
 
 /// "RMRR base: 0x000000cd6f2000 end: 0x000000cd711fff"
 void learn_reserved_region(std::string_view line, system_facts& facts) {
-  const auto first = behind(line, "RMRR base: ");
-  const auto last = first ? behind(*first, " end: ") : std::nullopt;
-  system_facts::range range;
-  if (last && leading_hex(*first, range.first) && leading_hex(*last, range.last)) {
-    facts.reserved_regions.push_back(range);
-  }
+  const auto base = behind(line, "RMRR base: ");
+  const auto end = base ? behind(*base, " end: ") : std::nullopt;
+  const auto first = end ? leading_hex(*base) : std::nullopt;
+  const auto last = end ? leading_hex(*end) : std::nullopt;
+  if (first && last) facts.reserved_regions.push_back({*first, *last, ""});
 }
 
 /// "BIOS-e820: [mem 0x0000000000100000-0x000000003fffffff] usable"
 void learn_memory(std::string_view line, system_facts& facts) {
-  const auto first = behind(line, "BIOS-e820: [mem ");
-  const auto last = first ? behind(*first, "-") : std::nullopt;
-  const auto words = last ? behind(*last, "] ") : std::nullopt;
-  system_facts::range range;
-  if (!words || !leading_hex(*first, range.first) || !leading_hex(*last, range.last)) return;
-  range.words = *words;
-  facts.memory.push_back(std::move(range));
+  const auto start = behind(line, "BIOS-e820: [mem ");
+  const auto end = start ? behind(*start, "-") : std::nullopt;
+  const auto words = end ? behind(*end, "] ") : std::nullopt;
+  const auto first = words ? leading_hex(*start) : std::nullopt;
+  const auto last = words ? leading_hex(*end) : std::nullopt;
+  if (first && last) facts.memory.push_back({*first, *last, std::string(*words)});
 }
 
 std::string_view words_of(memory_range::kind kind) {

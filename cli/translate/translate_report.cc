@@ -67,8 +67,8 @@ absl::Status walk_dump(const vtd_unit& unit, const translate_request& request,
 }  // namespace
 
 absl::StatusOr<source_id> parse_device(const std::string& text) {
-  source_id id;
-  if (parse_pci_address(text.size() == short_device_length ? "0000:" + text : text, id)) return id;
+  const auto id = parse_pci_address(text.size() == short_device_length ? "0000:" + text : text);
+  if (id) return *id;
   return errno_status(
       EINVAL, absl::StrFormat("BDF is %s: bus, device and function are like 00:1f.2, with or "
                               "without a segment in front (0000:00:1f.2)",
@@ -76,8 +76,7 @@ absl::StatusOr<source_id> parse_device(const std::string& text) {
 }
 
 absl::StatusOr<uint64_t> parse_dma_address(const std::string& text) {
-  uint64_t address = 0;
-  if (parse_number(text, address)) return address;
+  if (const auto address = parse_number(text)) return *address;
   return errno_status(EINVAL, absl::StrFormat("ADDRESS is %s: not a number below 2^64, decimal or "
                                               "hexadecimal with 0x in front",
                                               iommulab::quoted(text)));

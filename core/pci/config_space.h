@@ -47,11 +47,10 @@ class pci_config_access {
   /// Null where no function answers.
   virtual pci_config_space* config(source_id id) = 0;
   /// The kernel's resource table of a function, where the machine was captured with one (they
-  /// differ from the raw BARs only in flags and ROM); false lets the core read the BARs.
-  virtual bool recorded_resources(source_id id, std::array<pci_resource, pci_num_resources>& out) {
+  /// differ from the raw BARs only in flags and ROM); null lets the core read the BARs.
+  virtual const std::array<pci_resource, pci_num_resources>* recorded_resources(source_id id) {
     (void)id;
-    (void)out;
-    return false;
+    return nullptr;
   }
   /// Memory-mapped chipset registers that a quirk of the PCI core reaches (readl, writel of an
   /// ioremap()ed address). All ones and no effect where nothing is modelled.

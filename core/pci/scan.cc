@@ -280,7 +280,11 @@ std::unique_ptr<pci_dev> pci_core::setup_device(pci_bus& bus, uint8_t devfn) {
         config->read16(static_cast<uint16_t>(pdev->pcie_cap + pci_reg::exp_flags));
     pdev->pcie_type = static_cast<pci_exp_type>(pci_reg::exp_flags_type.get(flags));
   }
-  if (!access_.recorded_resources(id, pdev->resource)) pci_read_resources(*pdev);
+  if (const auto* recorded = access_.recorded_resources(id); recorded != nullptr) {
+    pdev->resource = *recorded;
+  } else {
+    pci_read_resources(*pdev);
+  }
   return pdev;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <optional>
 
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
@@ -34,15 +35,15 @@ dmar_dev_scope* free_slot(std::vector<dmar_dev_scope>& devices) {
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_alloc_pci_notify_info()
-bool dmar_alloc_pci_notify_info(dmar_state& dmar, pci_dev& dev, bus_notify event,
-                                dmar_pci_notify_info& info) {
+std::optional<dmar_pci_notify_info> dmar_alloc_pci_notify_info(dmar_state& dmar, pci_dev& dev,
+                                                               bus_notify event) {
   IOMMULAB_CALL(dmar.trace, "dmar_alloc_pci_notify_info");
   bug_on(dev.is_virtfn, "dmar_alloc_pci_notify_info: virtual function");
+  dmar_pci_notify_info info;
   info.event = event;
   info.dev = &dev;
   info.seg = pci_domain_nr(*dev.bus);
-  info.path.clear();
-  if (event != bus_notify::add_device) return true;
+  if (event != bus_notify::add_device) return info;
 
   for (pci_dev* tmp = &dev; tmp != nullptr; tmp = tmp->bus->self) {
     info.path.insert(info.path.begin(), {tmp->bus->number, tmp->slot(), tmp->func()});
@@ -50,14 +51,14 @@ bool dmar_alloc_pci_notify_info(dmar_state& dmar, pci_dev& dev, bus_notify event
   }
   // The kernel keeps a buffer for paths of up to 22 hops and allocates for longer ones.
   constexpr size_t static_buffer_hops = 22;
-  if (info.path.size() <= static_buffer_hops) return true;
+  if (info.path.size() <= static_buffer_hops) return info;
   info.memory = slab_token(dmar.host.slab);
   if (!info.memory) {
     dmar.pr.warn("Out of memory when allocating notify_info for %s.", pci_name(dev));
     if (dmar.dmar_dev_scope_status == 0) dmar.dmar_dev_scope_status = -ENOMEM;
-    return false;
+    return std::nullopt;
   }
-  return true;
+  return info;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_match_pci_path()
@@ -128,12 +129,12 @@ notify_result dmar_pci_bus_notifier(dmar_state& dmar, bus_notify action, device&
   if (action != bus_notify::add_device && action != bus_notify::del_device) {
     return notify_result::done;
   }
-  dmar_pci_notify_info info;
-  if (!dmar_alloc_pci_notify_info(dmar, pdev, action, info)) return notify_result::done;
+  const auto info = dmar_alloc_pci_notify_info(dmar, pdev, action);
+  if (!info) return notify_result::done;
   if (action == bus_notify::add_device) {
-    dmar_pci_bus_add_dev(dmar, info);
+    dmar_pci_bus_add_dev(dmar, *info);
   } else {
-    dmar_pci_bus_del_dev(dmar, info);
+    dmar_pci_bus_del_dev(dmar, *info);
   }
   return notify_result::ok;
 }
@@ -321,9 +322,9 @@ int dmar_dev_scope_init(dmar_state& dmar) {
   }
   const int out_of_memory = dmar.host.pci.for_each_pci_dev([&](pci_dev& dev) {
     if (dev.is_virtfn) return 0;
-    dmar_pci_notify_info info;
-    if (!dmar_alloc_pci_notify_info(dmar, dev, bus_notify::add_device, info)) return -ENOMEM;
-    dmar_pci_bus_add_dev(dmar, info);
+    const auto info = dmar_alloc_pci_notify_info(dmar, dev, bus_notify::add_device);
+    if (!info) return -ENOMEM;
+    dmar_pci_bus_add_dev(dmar, *info);
     return 0;
   });
   if (out_of_memory != 0) return dmar.dmar_dev_scope_status;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "intel/hw/memory.h"
 
+#include <optional>
+
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
 
@@ -20,9 +22,9 @@ void free_pgtable_page(driver_base& drv, phys_addr page) {
 }
 
 phys_addr virt_to_phys(const driver_base& drv, const void* pointer) {
-  phys_addr address;
-  bug_on(!drv.host.memory.address_of(pointer, address), "virt_to_phys: not a pointer into memory");
-  return address;
+  const std::optional<phys_addr> address = drv.host.memory.address_of(pointer);
+  bug_on(!address, "virt_to_phys: not a pointer into memory");
+  return *address;
 }
 
 void trace_table_write(driver_base& drv, std::string_view table, phys_addr entry, uint64_t lo,

@@ -76,9 +76,9 @@ maple_tree::cursor maple_tree::insert_below(cursor above, uint64_t lo, uint64_t 
   maple_leaf* leaf = above.leaf;
   const uint32_t where = above.at + 1;
   if (leaf->count == maple_leaf::capacity) {
-    spares taken;
-    if (!take_spares(leaf, taken)) return {};
-    return split(leaf, where, lo, hi, taken);
+    std::optional<spares> taken = take_spares(leaf);
+    if (!taken) return {};
+    return split(leaf, where, lo, hi, *taken);
   }
   const uint32_t slot = leaf->parent->slot_of(leaf);
   const uint64_t begin = gap_begin(*leaf, above.at, leaf->parent->floor[slot]);
@@ -91,7 +91,8 @@ maple_tree::cursor maple_tree::insert_below(cursor above, uint64_t lo, uint64_t 
 }
 
 // One leaf, an inner node for each full one on the way up, and one more for a new root.
-bool maple_tree::take_spares(const maple_leaf* leaf, spares& taken) {
+std::optional<maple_tree::spares> maple_tree::take_spares(const maple_leaf* leaf) {
+  spares taken;
   taken.leaf = leaves_.make();
   bool complete = taken.leaf != nullptr;
   const maple_inner* inner = leaf->parent;
@@ -111,10 +112,10 @@ bool maple_tree::take_spares(const maple_leaf* leaf, spares& taken) {
       root_too = true;
     }
   }
-  if (complete) return true;
+  if (complete) return taken;
   while (taken.count != 0) inners_.destroy(taken.inner());
   if (taken.leaf != nullptr) leaves_.destroy(taken.leaf);
-  return false;
+  return std::nullopt;
 }
 
 // Makes room in a full inner node: its lower children go to a new node beside it.

@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "iova/lab/no_lock.h"
 #include "iova/lab/node_pool.h"
@@ -166,7 +167,7 @@ class maple_tree {
   static void set_gaps(maple_inner* inner, uint32_t slot, maple_gaps gaps);
   static void lower_floor(const maple_node* node, uint64_t floor);
 
-  bool take_spares(const maple_leaf* leaf, spares& taken);
+  std::optional<spares> take_spares(const maple_leaf* leaf);
   void split(maple_inner* full, spares& taken);
   cursor split(maple_leaf* full, uint32_t where, uint64_t lo, uint64_t hi, spares& taken);
   void drop(maple_node* empty);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/types/span.h"
 #include "core/dma/scatterlist.h"
@@ -47,8 +48,12 @@ class page_table {
   /// Frees tables that `first` to `last` fill, whose entries are clear.
   virtual void free_tables(uint64_t first, uint64_t last) = 0;
 
-  /// The kernel's own look-up: the entry's level and value. False when the width does not hold it.
-  virtual bool look_up(uint64_t frame, int& level, uint64_t& value) = 0;
+  /// The kernel's own look-up. Nothing when the width does not hold the frame.
+  struct found_entry {
+    int level = 0;
+    uint64_t value = 0;
+  };
+  virtual std::optional<found_entry> look_up(uint64_t frame) = 0;
 };
 
 }  // namespace iommulab

@@ -62,12 +62,11 @@ void own_page_table::free_tables(uint64_t first, uint64_t last) {
   dma_pte_free_pagetable(drv_, domain_, first, last, levels() + every_level);
 }
 
-bool own_page_table::look_up(uint64_t frame, int& level, uint64_t& value) {
-  level = 0;
+std::optional<page_table::found_entry> own_page_table::look_up(uint64_t frame) {
+  int level = 0;
   const dma_pte* entry = pfn_to_dma_pte(drv_, domain_, frame, level);
-  if (entry == nullptr) return false;
-  value = entry->value;
-  return true;
+  if (entry == nullptr) return std::nullopt;
+  return found_entry{level, entry->value};
 }
 
 }  // namespace iommulab::v4_4

@@ -27,7 +27,7 @@ class own_page_table final : public page_table {
   uint64_t unmap(uint64_t first, uint64_t last) override;
   void clear(uint64_t first, uint64_t last) override;
   void free_tables(uint64_t first, uint64_t last) override;
-  bool look_up(uint64_t frame, int& level, uint64_t& value) override;
+  std::optional<found_entry> look_up(uint64_t frame) override;
 
   /// The domain itself, for who knows this generation.
   dmar_domain& domain() { return domain_; }

@@ -119,11 +119,9 @@ class player {
   }
 
   void walk(const page_table_step& step) {
-    int level = 0;
-    uint64_t value = 0;
-    const bool held = table().look_up(step.arguments[0], level, value);
-    expect(step, held ? page_table_answer{.result = level, .detail = value}
-                      : page_table_answer{.none = true});
+    const auto found = table().look_up(step.arguments[0]);
+    expect(step, found ? page_table_answer{.result = found->level, .detail = found->value}
+                       : page_table_answer{.none = true});
   }
 
   void dump(const page_table_step& step) {

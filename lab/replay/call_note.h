@@ -31,18 +31,12 @@ class call_note {
   }
   [[nodiscard]] std::optional<uint64_t> value(std::string_view key) const {
     const std::optional<std::string_view> text = word(key);
-    uint64_t number = 0;
-    if (!text || !parse_number(*text, number)) return std::nullopt;
-    return number;
+    return text ? parse_number(*text) : std::nullopt;
   }
   /// The number behind "-> ".
   [[nodiscard]] std::optional<uint64_t> result() const {
-    uint64_t number = 0;
-    if (words_.size() < 2 || words_[words_.size() - 2] != "->" ||
-        !parse_number(words_.back(), number)) {
-      return std::nullopt;
-    }
-    return number;
+    if (words_.size() < 2 || words_[words_.size() - 2] != "->") return std::nullopt;
+    return parse_number(words_.back());
   }
 
  private:

@@ -129,13 +129,10 @@ bool is_inside_superpage(std::string_view line) {
   if (old_at == std::string_view::npos || new_at == std::string_view::npos) return false;
   const size_t old_start = old_at + old_mark.size();
   const size_t new_start = new_at + new_mark.size();
-  uint64_t before = 0;
-  uint64_t wanted = 0;
-  if (!parse_hex(line.substr(old_start, new_at - old_start), before)) return false;
-  if (!parse_hex(line.substr(new_start, line.find(')', new_start) - new_start), wanted))
-    return false;
-  return vtd::second_level_entry{before}.super_page() &&
-         !vtd::second_level_entry{wanted}.super_page();
+  const auto before = parse_hex(line.substr(old_start, new_at - old_start));
+  const auto wanted = parse_hex(line.substr(new_start, line.find(')', new_start) - new_start));
+  return before && wanted && vtd::second_level_entry{*before}.super_page() &&
+         !vtd::second_level_entry{*wanted}.super_page();
 }
 
 }  // namespace

@@ -18,11 +18,10 @@ std::optional<std::string> function_name(std::string_view word) {
   if (dot == std::string_view::npos) return std::nullopt;
   std::string_view digits = word.substr(dot + 1);
   while (digits.size() > 1 && digits.starts_with('0')) digits.remove_prefix(1);
-  source_id id;
-  const std::string text =
-      absl::StrCat("0000:", std::string(word.substr(0, dot + 1)), std::string(digits));
-  if (!parse_pci_address(text, id)) return std::nullopt;
-  return to_string(id);
+  const auto id = parse_pci_address(
+      absl::StrCat("0000:", std::string(word.substr(0, dot + 1)), std::string(digits)));
+  if (!id) return std::nullopt;
+  return to_string(*id);
 }
 
 }  // namespace
@@ -54,16 +53,15 @@ absl::Status mapped_pages::add_translations(const capture_folder& folder, size_t
     constexpr size_t function_word = 2;
     constexpr size_t address_word = 4;
     constexpr size_t page_word = 7;
-    uint64_t address = 0;
-    uint64_t page = 0;
-    const std::optional<std::string> function =
-        words.size() > page_word ? function_name(words[function_word]) : std::nullopt;
-    if (!function || !parse_number(words[address_word], address) ||
-        !parse_number(words[page_word], page)) {
+    const bool whole = words.size() > page_word;
+    const auto function = whole ? function_name(words[function_word]) : std::nullopt;
+    const auto address = whole ? parse_number(words[address_word]) : std::nullopt;
+    const auto page = whole ? parse_number(words[page_word]) : std::nullopt;
+    if (!function || !address || !page) {
       return line_error(folder.file_path(trace_file), line.line, "translation", line.text,
                         "not dev FUNCTION iova ADDRESS -> gpa ADDRESS");
     }
-    translations_.try_emplace({*function, address >> page_shift}, page & page_mask);
+    translations_.try_emplace({*function, *address >> page_shift}, *page & page_mask);
   }
   return absl::OkStatus();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab/replay/operation_marks.h"
 
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -25,17 +26,17 @@ class mark_follower {
   /// "OP begin 7" or "OP end 7".
   absl::Status take(const numbered_line& line) {
     const std::vector<std::string_view> words = split_at(line.text, ' ');
-    uint64_t number = 0;
     const bool begins = words.size() == 3 && words[1] == "begin";
     const bool ends = words.size() == 3 && words[1] == "end";
-    if ((!begins && !ends) || !parse_number(words[2], number)) {
+    const auto number = begins || ends ? parse_number(words[2]) : std::nullopt;
+    if (!number) {
       return line_error(file_, line.line, "mark", line.text, "not OP begin N or OP end N");
     }
     if (begins == open_ || next_ >= script_.operations.size() ||
-        script_.operations[next_].number != number) {
+        script_.operations[next_].number != *number) {
       return line_error(file_, line.line, "mark", line.text, "another operation's turn");
     }
-    line_range& lines = found_[number];
+    line_range& lines = found_[*number];
     (begins ? lines.first : lines.last) = begins ? line.line + 1 : line.line - 1;
     open_ = begins;
     if (ends) ++next_;
@@ -98,10 +99,12 @@ absl::StatusOr<calls_by_operation> read_operation_calls(const capture_folder& fo
   for (call_event& event : *events) {
     if (event.what == call_event::kind::note && event.text.starts_with(operation_mark)) {
       const std::vector<std::string_view> words = split_at(event.text, ' ');
-      if (!parse_number(words[1], number)) {
+      const auto marked = parse_number(words[1]);
+      if (!marked) {
         return line_error(folder.file_path(lab_calls_file), event.line, "mark", event.text,
                           "it has no number");
       }
+      number = *marked;
       found[number].heading = std::move(event.text);
       found[number].line = event.line;
       continue;

@@ -15,11 +15,7 @@ std::optional<uint64_t> hex_behind(std::string_view line, std::string_view mark)
   const size_t at = line.find(mark);
   if (at == std::string_view::npos) return std::nullopt;
   const std::string_view rest = line.substr(at + mark.size());
-  uint64_t value = 0;
-  if (!parse_hex(rest.substr(0, rest.find_first_not_of("0123456789abcdef")), value)) {
-    return std::nullopt;
-  }
-  return value;
+  return parse_hex(rest.substr(0, rest.find_first_not_of("0123456789abcdef")));
 }
 
 }  // namespace
@@ -42,18 +38,16 @@ std::optional<std::string> overwritten_memory::peeked(const dmalab::script& scri
                                                       const dmalab::operation& op,
                                                       std::string_view ours) const {
   constexpr size_t words_of_peek = 3;
-  uint64_t index = 0;
-  uint64_t offset = 0;
-  if (op.words.size() != words_of_peek || op.words[0] != "peek" ||
-      !parse_number(op.words[1], index) || !parse_number(op.words[2], offset)) {
-    return std::nullopt;
-  }
-  if (index >= script.arenas.size() || !script.arenas[index].start) return std::nullopt;
+  if (op.words.size() != words_of_peek || op.words[0] != "peek") return std::nullopt;
+  const auto index = parse_number(op.words[1]);
+  const auto offset = parse_number(op.words[2]);
+  if (!index || !offset) return std::nullopt;
+  if (*index >= script.arenas.size() || !script.arenas[*index].start) return std::nullopt;
   std::string text(ours);
   bool is_touched = false;
   constexpr size_t digits_a_byte = 2;
   for (size_t i = 0; (i + 1) * digits_a_byte <= text.size(); ++i) {
-    const auto found = bytes_.find(script.arenas[index].start->value() + offset + i);
+    const auto found = bytes_.find(script.arenas[*index].start->value() + *offset + i);
     if (found == bytes_.end()) continue;
     is_touched = true;
     text.replace(i * digits_a_byte, digits_a_byte, absl::StrFormat("%02x", found->second));

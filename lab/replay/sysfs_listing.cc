@@ -35,8 +35,7 @@ bool is_left_out(std::string_view text) {
 /// Whether `text` is "NAME iommu -> TARGET" with a PCI function's name.
 bool is_device_link(std::string_view text) {
   const size_t blank = text.find(' ');
-  source_id function;
-  return blank != std::string_view::npos && parse_pci_address(text.substr(0, blank), function) &&
+  return blank != std::string_view::npos && parse_pci_address(text.substr(0, blank)) &&
          text.substr(blank).starts_with(" iommu -> ");
 }
 

@@ -121,9 +121,13 @@ class walker {
 };
 
 /// "lo=000000000021c001" or a bare value.
-bool parse_value(absl::string_view word, std::string_view prefix, uint64_t& value) {
-  if (!std::string_view(word.data(), word.size()).starts_with(prefix)) return false;
-  return absl::SimpleHexAtoi(word.substr(prefix.size()), &value);
+std::optional<uint64_t> parse_value(absl::string_view word, std::string_view prefix) {
+  uint64_t value = 0;
+  if (!std::string_view(word.data(), word.size()).starts_with(prefix) ||
+      !absl::SimpleHexAtoi(word.substr(prefix.size()), &value)) {
+    return std::nullopt;
+  }
+  return value;
 }
 
 std::optional<table_level> parse_level(absl::string_view word) {
@@ -162,14 +166,13 @@ std::optional<dump_line> parse_dump_line(const numbered_line& line) {
   parsed.entry.line = line.line;
   if (!absl::SimpleHexAtoi(words[1], &parsed.table)) return std::nullopt;
   if (!absl::SimpleAtoi(words[2], &parsed.entry.index)) return std::nullopt;
-  if (!is_wide(*level)) {
-    if (!parse_value(words[3], "", parsed.entry.low)) return std::nullopt;
-    return parsed;
-  }
-  if (words.size() < wide_words || !parse_value(words[3], "lo=", parsed.entry.low) ||
-      !parse_value(words[4], "hi=", parsed.entry.high)) {
-    return std::nullopt;
-  }
+  const bool wide = is_wide(*level);
+  if (wide && words.size() < wide_words) return std::nullopt;
+  const auto low = parse_value(words[3], wide ? "lo=" : "");
+  const auto high = wide ? parse_value(words[4], "hi=") : std::optional<uint64_t>(0);
+  if (!low || !high) return std::nullopt;
+  parsed.entry.low = *low;
+  parsed.entry.high = *high;
   return parsed;
 }
 

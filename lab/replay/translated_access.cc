@@ -26,8 +26,8 @@ bool is_translation(std::string_view text) {
 std::optional<uint64_t> value_after(const std::vector<std::string_view>& words,
                                     std::string_view key) {
   for (size_t i = 0; i + 1 < words.size(); ++i) {
-    uint64_t value = 0;
-    if (words[i] == key && parse_number(words[i + 1], value)) return value;
+    const auto value = words[i] == key ? parse_number(words[i + 1]) : std::nullopt;
+    if (value) return value;
   }
   return std::nullopt;
 }

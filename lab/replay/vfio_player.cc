@@ -59,12 +59,12 @@ absl::Status vfio_player::play(absl::Span<const vfio_call> calls) {
       return errno_status(EINVAL, "nothing in the tree says which device VFIO took");
     }
     dev_ = find_pci_device(system_, attach->device);
-    source_id slot;
-    if (dev_ == nullptr || !parse_pci_address(attach->device, slot)) {
+    const auto slot = parse_pci_address(attach->device);
+    if (dev_ == nullptr || !slot) {
       return errno_status(ENODEV,
                           absl::StrFormat("%s: the machine has no such function", attach->device));
     }
-    edu_ = system_.endpoints().find<edu>(slot);
+    edu_ = system_.endpoints().find<edu>(*slot);
   }
   while (next_ < calls_.size() && status_.ok()) {
     play_until_notified();

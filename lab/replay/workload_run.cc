@@ -44,11 +44,9 @@ std::optional<int> waiting_at_start(absl::Span<const call_event> tree) {
          {std::pair<std::string_view, std::string_view>{"add_unmap ", " size="},
           {"flush_unmaps ", " list_size="}}) {
       const size_t at = event.text.find(key);
-      uint64_t size = 0;
-      if (event.text.starts_with(note) && at != std::string::npos &&
-          parse_number(event.text.substr(at + key.size()), size)) {
-        return static_cast<int>(size);
-      }
+      if (!event.text.starts_with(note) || at == std::string::npos) continue;
+      const auto size = parse_number(event.text.substr(at + key.size()));
+      if (size) return static_cast<int>(*size);
     }
   }
   return std::nullopt;

@@ -18,16 +18,16 @@ std::string_view arguments::word(std::string_view field) {
 uint64_t arguments::number(std::string_view field, uint64_t largest) {
   const std::string_view text = word(field);
   if (!ok()) return 0;
-  uint64_t value = 0;
-  if (!parse_number(text, value)) {
+  const auto value = parse_number(text);
+  if (!value) {
     fail(field, text, "not a number");
     return 0;
   }
-  if (value > largest) {
+  if (*value > largest) {
     fail(field, text, absl::StrFormat("at most 0x%x", largest));
     return 0;
   }
-  return value;
+  return *value;
 }
 
 void arguments::fail(std::string_view field, std::string_view value, std::string_view why) {

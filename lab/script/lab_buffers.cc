@@ -101,7 +101,11 @@ std::optional<scatterlist> lab::piece(arguments& args) {
   const std::vector<std::string_view> parts = split_at(text, ':');
   uint64_t values[4] = {};
   bool reads = parts.size() == 3 || parts.size() == 4;
-  for (size_t i = 0; reads && i < parts.size(); ++i) reads = parse_hex(parts[i], values[i]);
+  for (size_t i = 0; reads && i < parts.size(); ++i) {
+    const auto value = parse_hex(parts[i]);
+    reads = value.has_value();
+    values[i] = value.value_or(0);
+  }
   const auto [arena, offset, length, extra] = values;
   constexpr uint64_t most_extra = 1024;
   if (!reads || length > UINT32_MAX || extra > most_extra) {

@@ -2,6 +2,7 @@
 //
 // Operations on devices, memory and time.
 #include <cstring>
+#include <optional>
 
 #include "absl/strings/str_format.h"
 #include "lab/script/lab.h"
@@ -61,23 +62,22 @@ mmio_window* lab::edu_window(arguments& args, size_t index) {
 uint64_t lab::bus_address(arguments& args, std::string_view field) {
   const std::string_view word = args.word(field);
   std::string_view text = word;
-  uint64_t value = 0;
   if (!take_prefix(text, "h")) {
-    if (args.ok() && !parse_number(text, value)) args.fail(field, word, "not a number");
-    return value;
+    const auto value = parse_number(text);
+    if (args.ok() && !value) args.fail(field, word, "not a number");
+    return value.value_or(0);
   }
   const std::vector<std::string_view> parts = split_at(text, '+');
-  uint64_t number = 0;
-  uint64_t offset = 0;
-  const bool reads =
-      parts.size() == 2 && parse_number(parts[0], number) && parse_hex(parts[1], offset);
-  const auto found = buffers_.find(number);
-  if (!reads || found == buffers_.end()) {
-    nothing_there_ = reads && failed_buffers_.contains(number);
+  const auto number = parts.size() == 2 ? parse_number(parts[0]) : std::nullopt;
+  const auto offset = parts.size() == 2 ? parse_hex(parts[1]) : std::nullopt;
+  const bool reads = number && offset;
+  const auto found = reads ? buffers_.find(*number) : buffers_.end();
+  if (found == buffers_.end()) {
+    nothing_there_ = reads && failed_buffers_.contains(*number);
     args.fail(field, word, "hHANDLE+OFFSET of a buffer that is there, bare hexadecimal offset");
     return 0;
   }
-  return found->second.dma.value() + offset;
+  return found->second.dma.value() + *offset;
 }
 
 /// Null when the arguments are wrong.

@@ -107,17 +107,17 @@ std::string lab::imap(arguments& args) {
   const auto prot = static_cast<int>(args.number("protection", INT32_MAX));
   if (!args.ok()) return {};
   phys_addr phys;
-  uint64_t value = 0;
   if (take_prefix(where, "a")) {
     const std::vector<std::string_view> parts = split_at(where, '+');
-    uint64_t offset = 0;
-    if (parts.size() != 2 || !parse_number(parts[0], value) || !parse_hex(parts[1], offset)) {
+    const auto arena = parts.size() == 2 ? parse_number(parts[0]) : std::nullopt;
+    const auto offset = parts.size() == 2 ? parse_hex(parts[1]) : std::nullopt;
+    if (!arena || !offset) {
       args.fail("target", where, "a number, or aARENA+OFFSET with a bare hexadecimal offset");
       return {};
     }
-    phys = arena_address(args, value, offset, 0);
-  } else if (parse_number(where, value)) {
-    phys = phys_addr(value);
+    phys = arena_address(args, *arena, *offset, 0);
+  } else if (const auto value = parse_number(where)) {
+    phys = phys_addr(*value);
   } else {
     args.fail("target", where, "a number, or aARENA+OFFSET with a bare hexadecimal offset");
   }

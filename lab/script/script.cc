@@ -34,12 +34,6 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(' ') + 1 - first);
 }
 
-/// "0x1f" or "31".
-std::optional<uint64_t> number(std::string_view text) {
-  uint64_t value = 0;
-  return parse_number(text, value) ? std::optional(value) : std::nullopt;
-}
-
 /// "[    4.787412] DMAR: …": nothing for a line without a stamp.
 std::optional<uint64_t> stamp_ns(std::string_view line) {
   constexpr size_t digits_behind_point = 6;
@@ -49,8 +43,8 @@ std::optional<uint64_t> stamp_ns(std::string_view line) {
       point + 1 + digits_behind_point != end) {
     return std::nullopt;
   }
-  const std::optional<uint64_t> seconds = number(trimmed(line.substr(1, point - 1)));
-  const std::optional<uint64_t> us = number(line.substr(point + 1, digits_behind_point));
+  const std::optional<uint64_t> seconds = parse_number(trimmed(line.substr(1, point - 1)));
+  const std::optional<uint64_t> us = parse_number(line.substr(point + 1, digits_behind_point));
   if (!seconds || !us) return std::nullopt;
   return *seconds * ns_per_second + *us * ns_per_us;
 }
@@ -96,7 +90,7 @@ class script_reader {
     if (parts[0] == "dev") return take_device(parts);
     if (parts[0] == "end" && parts.size() > 1) {
       std::string_view count = parts[1];
-      if (take_prefix(count, "ops=")) script_.recorded_count = number(count);
+      if (take_prefix(count, "ops=")) script_.recorded_count = parse_number(count);
     }
     if (parts[0] == "mode") {
       const std::string_view line = text.substr(text.find("mode") + parts[0].size());
@@ -107,7 +101,7 @@ class script_reader {
 
   /// "arena 0 phys=0x3d800000 size=0x400000"; without phys= wherever there is room.
   absl::Status take_arena(const words& parts) {
-    if (parts.size() < 3 || number(parts[1]) != script_.arenas.size()) {
+    if (parts.size() < 3 || parse_number(parts[1]) != script_.arenas.size()) {
       return error("arena", parts.size() > 1 ? parts[1] : "",
                    "arenas are numbered from 0 on, each has a size");
     }
@@ -117,10 +111,10 @@ class script_reader {
       std::string_view text = parts[i];
       std::optional<uint64_t> value;
       if (take_prefix(text, "phys=")) {
-        value = number(text);
+        value = parse_number(text);
         if (value) made.start = phys_addr(*value);
       } else if (take_prefix(text, "size=")) {
-        value = number(text);
+        value = parse_number(text);
         if (value) made.size = *value;
       }
       if (!value) return error("arena", parts[i], "phys= and size= take numbers");
@@ -139,15 +133,15 @@ class script_reader {
 
   /// "dev 0 0000:00:04.0 mask=0xffffffff cmask=0xffffffff"
   absl::Status take_device(const words& parts) {
-    if (parts.size() < 3 || number(parts[1]) != script_.devices.size()) {
+    if (parts.size() < 3 || parse_number(parts[1]) != script_.devices.size()) {
       return error("dev", parts.size() > 1 ? parts[1] : "",
                    "devices are numbered from 0 on, each has an address");
     }
+    const auto id = parse_pci_address(parts[2]);
+    if (!id) return error("dev", parts[2], "not an address like 0000:00:04.0");
     script_device made;
     made.line = line_;
-    if (!parse_pci_address(parts[2], made.id)) {
-      return error("dev", parts[2], "not an address like 0000:00:04.0");
-    }
+    made.id = *id;
     for (size_t i = 3; i < parts.size(); ++i) {
       std::string_view text = parts[i];
       std::optional<uint64_t>* mask = nullptr;
@@ -155,7 +149,7 @@ class script_reader {
         mask = &made.mask;
       else if (take_prefix(text, "cmask="))
         mask = &made.coherent_mask;
-      if (mask == nullptr || !(*mask = number(text))) {
+      if (mask == nullptr || !(*mask = parse_number(text))) {
         return error("dev", parts[i], "mask= and cmask= take numbers");
       }
     }
@@ -178,7 +172,7 @@ class script_reader {
     }
     words parts = split(line);
     op.number = script_.operations.size() + 1;
-    if (const auto n = parts.empty() ? std::nullopt : number(parts[0]); n) {
+    if (const auto n = parts.empty() ? std::nullopt : parse_number(parts[0]); n) {
       op.number = *n;
       line = line.substr(static_cast<size_t>(parts[0].end() - line.begin()));
       parts.erase(parts.begin());
@@ -198,13 +192,13 @@ class script_reader {
     std::optional<uint64_t> dt;
     for (std::string_view word : split(text)) {
       if (take_prefix(word, "ls="))
-        ls = number(word);
+        ls = parse_number(word);
       else if (take_prefix(word, "tm="))
-        tm = number(word);
+        tm = parse_number(word);
       else if (take_prefix(word, "t="))
-        t = number(word);
+        t = parse_number(word);
       else if (take_prefix(word, "dt="))
-        dt = number(word);
+        dt = parse_number(word);
     }
     if (!ls || !tm || !t || !dt || *ls > INT_MAX || *tm > 1) {
       return error("state", text, "ls=, tm=, t= and dt= take numbers");
@@ -228,8 +222,10 @@ std::optional<kernel_death> death_message(std::string_view record) {
     const size_t at = record.find(message);
     if (at == std::string_view::npos) continue;
     const std::string_view rest = record.substr(at + message.size());
+    const auto address = parse_hex(rest.substr(0, rest.find(' ')));
+    if (!address) continue;
     kernel_death death;
-    if (!parse_hex(rest.substr(0, rest.find(' ')), death.address)) continue;
+    death.address = *address;
     death.message = std::string(message);
     return death;
   }

@@ -19,8 +19,8 @@ namespace {
 std::optional<uint64_t> result_value(const operation& op, std::string_view key) {
   if (!op.result) return std::nullopt;
   for (std::string_view word : split_at(*op.result, ' ')) {
-    uint64_t value = 0;
-    if (take_prefix(word, key) && parse_number(word, value)) return value;
+    const auto value = take_prefix(word, key) ? parse_number(word) : std::nullopt;
+    if (value) return value;
   }
   return std::nullopt;
 }
@@ -33,8 +33,7 @@ std::optional<uint64_t> refused_page(const operation& op) {
     const size_t at = text.find(" request: ");
     if (at == std::string_view::npos) continue;
     const std::string_view rest = text.substr(std::min(text.find('@', at), text.size() - 1) + 1);
-    uint64_t value = 0;
-    if (parse_hex(rest.substr(0, rest.find(' ')), value)) return value;
+    if (const auto value = parse_hex(rest.substr(0, rest.find(' ')))) return value;
   }
   return std::nullopt;
 }
@@ -43,9 +42,8 @@ std::optional<uint64_t> refused_page(const operation& op) {
 absl::Status hold_recorded_pages(kernel& system, const script& from) {
   const auto word = [](const operation& op, size_t index) {
     constexpr uint64_t largest = uint64_t{4} << 20;
-    uint64_t value = 0;
-    if (index < op.words.size()) parse_number(op.words[index], value);
-    return std::clamp(value, uint64_t{1}, largest);
+    const auto value = index < op.words.size() ? parse_number(op.words[index]) : std::nullopt;
+    return std::clamp(value.value_or(0), uint64_t{1}, largest);
   };
   std::set<uint64_t> pages;
   std::map<std::string, uint64_t> pool_sizes;

@@ -189,17 +189,18 @@ void nic::note(uint64_t& counter, const dma_result& result) {
   last_failure_ = result;
 }
 
-bool nic::fetch(ring& r, descriptor& d) {
+std::optional<nic::descriptor> nic::fetch(ring& r) {
   std::array<std::byte, descriptor_bytes> bytes{};
   const dma_result result = port().read(r.at_head(), absl::MakeSpan(bytes));
   if (!result.ok()) {
     r.stopped = true;
     note(failures_.descriptor_reads, result);
-    return false;
+    return std::nullopt;
   }
+  descriptor d;
   std::memcpy(&d.address, bytes.data(), sizeof(d.address));
   std::memcpy(&d.fields, bytes.data() + sizeof(d.address), sizeof(d.fields));
-  return true;
+  return d;
 }
 
 /// The upper half of the descriptor at the head.
@@ -215,20 +216,21 @@ void nic::transmit() {
   transmitting_ = true;
   while (transmit_.works()) {
     // 1. The descriptor, and the piece of a packet that it names.
-    descriptor d;
-    if (!fetch(transmit_, d)) break;
-    const size_t length = sent_length.get(d.fields);
+    const std::optional<descriptor> d = fetch(transmit_);
+    if (!d) break;
+    const size_t length = sent_length.get(d->fields);
     const size_t before = packet_.size();
     packet_.resize(before + length);
-    const dma_result data = port().read(d.address, absl::MakeSpan(packet_).subspan(before, length));
+    const dma_result data =
+        port().read(d->address, absl::MakeSpan(packet_).subspan(before, length));
     if (!data.ok()) note(failures_.buffer_reads, data);
     packet_spoilt_ = packet_spoilt_ || !data.ok() || packet_.size() > longest_packet;
     if (packet_spoilt_) packet_.clear();
     // 2. The last piece sends it, unless one was missing.
-    if (sent_end_of_packet.test(d.fields)) send_packet();
+    if (sent_end_of_packet.test(d->fields)) send_packet();
     // 3. Done, and said so where asked for.
-    const bool report = sent_report.test(d.fields);
-    if (report) write_back(transmit_, sent_done.set(d.fields, 1));
+    const bool report = sent_report.test(d->fields);
+    if (report) write_back(transmit_, sent_done.set(d->fields, 1));
     transmit_.advance();
     if (report) cause(cause_sent.mask());
   }
@@ -250,10 +252,11 @@ size_t nic::buffer_size() const {
 
 /// Puts the start of `rest` into the descriptor at the head; false when the ring gives none.
 bool nic::fill_one(absl::Span<const std::byte>& rest) {
-  descriptor d;
-  if (!receive_.works() || !fetch(receive_, d)) return false;
+  if (!receive_.works()) return false;
+  const std::optional<descriptor> d = fetch(receive_);
+  if (!d) return false;
   const size_t length = std::min(rest.size(), buffer_size());
-  const dma_result data = port().write(d.address, rest.subspan(0, length));
+  const dma_result data = port().write(d->address, rest.subspan(0, length));
   if (!data.ok()) note(failures_.buffer_writes, data);
   rest.remove_prefix(length);
   write_back(receive_, got_length.make(length) | got_done.make(1) |

@@ -26,6 +26,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -84,7 +85,7 @@ class nic final : public pci_endpoint {
   static uint32_t read_ring(const ring& r, uint64_t reg);
   static bool write_ring(ring& r, uint64_t reg, uint32_t value);
   static void enable(ring& r, bool on);
-  bool fetch(ring& r, descriptor& d);
+  std::optional<descriptor> fetch(ring& r);
   void write_back(const ring& r, uint64_t fields);
   void transmit();
   void send_packet();

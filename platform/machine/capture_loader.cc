@@ -51,8 +51,10 @@ absl::StatusOr<qemu_arguments> parse_qemu_arguments(const text_source& source) {
   const std::vector<std::string> words = shell_words(source.text);
   for (size_t i = 0; i + 1 < words.size(); ++i) {
     const std::string& value = words[i + 1];
-    if (words[i] == "-m" && !parse_memory_size(without_name(value), arguments.memory)) {
-      return line_error(source.name, 1, "-m", value, "not a memory size");
+    if (words[i] == "-m") {
+      const auto memory = parse_memory_size(without_name(value));
+      if (!memory) return line_error(source.name, 1, "-m", value, "not a memory size");
+      arguments.memory = *memory;
     }
     if (words[i] != "-device") continue;
     const auto refuse = [&](const absl::Status& why) {

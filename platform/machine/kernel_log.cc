@@ -2,6 +2,7 @@
 #include "platform/machine/kernel_log.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "platform/machine/parse.h"
 
@@ -17,18 +18,17 @@ constexpr char bios_version_mark[] = "; Ver: ";
 constexpr char product_version_mark[] = "; Product Version: ";
 
 /// The text behind `mark`, if the line has it.
-bool after(std::string_view line, std::string_view mark, std::string_view& rest) {
+std::optional<std::string_view> after(std::string_view line, std::string_view mark) {
   const size_t at = line.find(mark);
-  if (at == std::string_view::npos) return false;
-  rest = line.substr(at + mark.size());
-  return true;
+  if (at == std::string_view::npos) return std::nullopt;
+  return line.substr(at + mark.size());
 }
 
 /// "0x…" up to the first character that is no digit of it.
-bool leading_number(std::string_view text, uint64_t& out) {
+std::optional<uint64_t> leading_number(std::string_view text) {
   size_t end = text.substr(0, 2) == "0x" ? 2 : 0;
   while (end < text.size() && std::isxdigit(static_cast<unsigned char>(text[end])) != 0) ++end;
-  return parse_number(text.substr(0, end), out);
+  return parse_number(text.substr(0, end));
 }
 
 }  // namespace
@@ -44,25 +44,24 @@ absl::StatusOr<std::vector<memory_range>> parse_e820(const text_source& log) {
   const std::vector<std::string_view> lines = log.lines();
   for (size_t i = 0; i < lines.size(); ++i) {
     // "BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable"
-    std::string_view rest;
-    if (!after(without_time_stamp(lines[i]), "BIOS-e820: ", rest)) continue;
+    const auto found = after(without_time_stamp(lines[i]), "BIOS-e820: ");
+    if (!found) continue;
+    const std::string_view rest = *found;
     const auto refuse = [&](std::string_view why) {
       return line_error(log.name, i + 1, "BIOS-e820", rest, why);
     };
     const size_t dash = rest.find('-');
     const size_t close = rest.find("] ");
-    uint64_t first = 0;
-    uint64_t last = 0;
     constexpr std::string_view open = "[mem ";
-    if (rest.substr(0, open.size()) != open || dash == std::string_view::npos ||
-        close == std::string_view::npos || dash > close ||
-        !parse_number(rest.substr(open.size(), dash - open.size()), first) ||
-        !parse_number(rest.substr(dash + 1, close - dash - 1), last)) {
-      return refuse("not of the form [mem 0xFIRST-0xLAST] TYPE");
-    }
-    if (last < first) return refuse("it ends before it starts");
-    if (!map.empty() && first < map.back().end()) return refuse("it overlaps the line before");
-    map.push_back({phys_addr(first), last - first + 1,
+    const bool framed = rest.substr(0, open.size()) == open && dash != std::string_view::npos &&
+                        close != std::string_view::npos && dash < close;
+    const auto first =
+        framed ? parse_number(rest.substr(open.size(), dash - open.size())) : std::nullopt;
+    const auto last = framed ? parse_number(rest.substr(dash + 1, close - dash - 1)) : std::nullopt;
+    if (!first || !last) return refuse("not of the form [mem 0xFIRST-0xLAST] TYPE");
+    if (*last < *first) return refuse("it ends before it starts");
+    if (!map.empty() && *first < map.back().end()) return refuse("it overlaps the line before");
+    map.push_back({phys_addr(*first), *last - *first + 1,
                    rest.substr(close + 2) == "usable" ? memory_range::kind::ram
                                                       : memory_range::kind::reserved});
   }
@@ -86,12 +85,12 @@ dmi_strings parse_dmi(const text_source& log) {
   dmi_strings dmi{"SeaBIOS", "", "pc-q35-7.2"};
   for (const std::string_view stamped : log.lines()) {
     const std::string_view line = without_time_stamp(stamped);
-    std::string_view rest;
     // "DMI: QEMU Standard PC (Q35 + ICH9, 2009), BIOS 1.16.2-debian-1.16.2-1 04/01/2014"
-    if (line.substr(0, 5) == "DMI: " && after(line, ", BIOS ", rest)) {
-      dmi.bios_version = std::string(rest.substr(0, rest.rfind(' ')));
-    }
-    if (!after(line, bios_vendor_mark, rest)) continue;
+    const auto bios = line.substr(0, 5) == "DMI: " ? after(line, ", BIOS ") : std::nullopt;
+    if (bios) dmi.bios_version = std::string(bios->substr(0, bios->rfind(' ')));
+    const auto found = after(line, bios_vendor_mark);
+    if (!found) continue;
+    const std::string_view rest = *found;
     const size_t version = rest.find(bios_version_mark);
     const size_t product = rest.find(product_version_mark);
     if (version == std::string_view::npos || product == std::string_view::npos ||
@@ -110,11 +109,10 @@ dmi_strings parse_dmi(const text_source& log) {
 phys_addr parse_dmar_address(const text_source& log) {
   uint64_t found = 0;
   for (const std::string_view stamped : log.lines()) {
-    std::string_view rest;
-    if (!after(without_time_stamp(stamped), "ACPI: DMA", rest) || rest.size() < 2) continue;
-    uint64_t address = 0;
+    const auto rest = after(without_time_stamp(stamped), "ACPI: DMA");
+    if (!rest || rest->size() < 2) continue;
     // The signature's last letter may be a broken one.
-    if (leading_number(rest.substr(2), address)) found = address;
+    found = leading_number(rest->substr(2)).value_or(found);
   }
   return phys_addr(found);
 }
@@ -138,15 +136,15 @@ absl::StatusOr<std::vector<address_hole>> parse_mmconfig(const text_source& iome
     constexpr std::string_view separator = " : ";
     const size_t dash = text.find('-');
     const size_t end = text.find(separator);
-    uint64_t first = 0;
-    uint64_t last = 0;
-    if (end == std::string_view::npos || dash > end || !parse_hex(text.substr(0, dash), first) ||
-        !parse_hex(text.substr(dash + 1, end - dash - 1), last) || last < first) {
+    const bool framed = end != std::string_view::npos && dash < end;
+    const auto first = framed ? parse_hex(text.substr(0, dash)) : std::nullopt;
+    const auto last = framed ? parse_hex(text.substr(dash + 1, end - dash - 1)) : std::nullopt;
+    if (!first || !last || *last < *first) {
       return line_error(iomem.name, i + 1, "range", text, "not of the form FIRST-LAST : NAME");
     }
     ++resources;
     if (!text.substr(end + separator.size()).starts_with("PCI MMCONFIG")) continue;
-    holes.push_back({phys_addr(first), last - first + 1});
+    holes.push_back({phys_addr(*first), *last - *first + 1});
   }
   if (resources == 0) {
     return line_error(iomem.name, 0, "range", "", "there is no line FIRST-LAST : NAME");

@@ -6,48 +6,44 @@
 namespace iommulab {
 namespace {
 
-template <typename T>
-bool parse_base(std::string_view text, int base, T& out) {
-  T value{};
+std::optional<uint64_t> parse_base(std::string_view text, int base) {
+  uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return false;
-  out = value;
-  return true;
+  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
 }
 
 }  // namespace
 
-bool parse_number(std::string_view text, uint64_t& out) {
-  if (text.substr(0, 2) == "0x") return parse_base(text.substr(2), 16, out);
-  return parse_base(text, 10, out);
+std::optional<uint64_t> parse_number(std::string_view text) {
+  if (text.substr(0, 2) == "0x") return parse_base(text.substr(2), 16);
+  return parse_base(text, 10);
 }
 
-bool parse_hex(std::string_view text, uint64_t& out) {
-  return parse_base(text, 16, out);
+std::optional<uint64_t> parse_hex(std::string_view text) {
+  return parse_base(text, 16);
 }
 
-bool parse_hex_byte(std::string_view text, uint8_t& out) {
-  return text.size() == 2 && parse_base(text, 16, out);
+std::optional<uint8_t> parse_hex_byte(std::string_view text) {
+  const auto value = text.size() == 2 ? parse_hex(text) : std::nullopt;
+  if (!value) return std::nullopt;
+  return static_cast<uint8_t>(*value);
 }
 
-bool parse_pci_address(std::string_view text, source_id& out) {
+std::optional<source_id> parse_pci_address(std::string_view text) {
   // SSSS:BB:DD.F
-  if (text.size() != 12 || text[4] != ':' || text[7] != ':' || text[10] != '.') return false;
-  uint64_t segment = 0;
-  uint64_t bus = 0;
-  uint64_t device = 0;
-  uint64_t function = 0;
-  if (!parse_hex(text.substr(0, 4), segment) || !parse_hex(text.substr(5, 2), bus) ||
-      !parse_hex(text.substr(8, 2), device) || !parse_hex(text.substr(11, 1), function)) {
-    return false;
-  }
-  if (device > 0x1f || function > 7) return false;
-  out = {static_cast<uint16_t>(segment), static_cast<uint8_t>(bus),
-         pci_devfn(static_cast<unsigned>(device), static_cast<unsigned>(function))};
-  return true;
+  if (text.size() != 12 || text[4] != ':' || text[7] != ':' || text[10] != '.') return std::nullopt;
+  const auto segment = parse_hex(text.substr(0, 4));
+  const auto bus = parse_hex(text.substr(5, 2));
+  const auto device = parse_hex(text.substr(8, 2));
+  const auto function = parse_hex(text.substr(11, 1));
+  if (!segment || !bus || !device || !function) return std::nullopt;
+  if (*device > 0x1f || *function > 7) return std::nullopt;
+  return source_id{static_cast<uint16_t>(*segment), static_cast<uint8_t>(*bus),
+                   pci_devfn(static_cast<unsigned>(*device), static_cast<unsigned>(*function))};
 }
 
-bool parse_memory_size(std::string_view text, uint64_t& out) {
+std::optional<uint64_t> parse_memory_size(std::string_view text) {
   unsigned shift = 20;
   if (!text.empty()) {
     switch (text.back()) {
@@ -77,10 +73,9 @@ bool parse_memory_size(std::string_view text, uint64_t& out) {
       shift = 20;
     }
   }
-  uint64_t value = 0;
-  if (!parse_base(text, 10, value) || value == 0 || value > (~uint64_t{0} >> shift)) return false;
-  out = value << shift;
-  return true;
+  const auto value = parse_base(text, 10);
+  if (!value || *value == 0 || *value > (~uint64_t{0} >> shift)) return std::nullopt;
+  return *value << shift;
 }
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Small readings that the loaders share. Each returns false, and leaves the result alone, when the
-// whole text is not what it should be.
+// Small readings that the loaders share. Each returns nothing when the whole text is not what it
+// should be.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -13,15 +14,15 @@
 namespace iommulab {
 
 /// "123" or "0x7b"
-bool parse_number(std::string_view text, uint64_t& out);
+std::optional<uint64_t> parse_number(std::string_view text);
 /// Hexadecimal digits without a prefix.
-bool parse_hex(std::string_view text, uint64_t& out);
+std::optional<uint64_t> parse_hex(std::string_view text);
 /// Exactly two hexadecimal digits.
-bool parse_hex_byte(std::string_view text, uint8_t& out);
+std::optional<uint8_t> parse_hex_byte(std::string_view text);
 /// "0000:00:1f.2"
-bool parse_pci_address(std::string_view text, source_id& out);
+std::optional<source_id> parse_pci_address(std::string_view text);
 /// "1G", "512M", "2048" (MiB), as QEMU's -m takes it; the result is in bytes.
-bool parse_memory_size(std::string_view text, uint64_t& out);
+std::optional<uint64_t> parse_memory_size(std::string_view text);
 
 /// Takes `prefix` off the front of `text`; false, and nothing taken, when it is not there.
 bool take_prefix(std::string_view& text, std::string_view prefix);

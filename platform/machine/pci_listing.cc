@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -58,9 +59,9 @@ class listing_parser {
     if (text.substr(0, 2) != "# ")
       return error("header", text, "a line \"# ADDRESS …\" belongs here");
     const std::vector<std::string> words = absl::StrSplit(std::string(text.substr(2)), ' ');
-    if (!parse_pci_address(words.front(), f.id)) {
-      return error("address", words.front(), "not of the form 0000:00:1f.2");
-    }
+    const auto id = parse_pci_address(words.front());
+    if (!id) return error("address", words.front(), "not of the form 0000:00:1f.2");
+    f.id = *id;
     fields_.clear();
     for (size_t i = 1; i < words.size(); ++i) {
       const size_t equals = words[i].find('=');
@@ -68,41 +69,41 @@ class listing_parser {
         return error("field", words[i], "not of the form NAME=VALUE");
       fields_[words[i].substr(0, equals)] = words[i].substr(equals + 1);
     }
-    uint64_t number = 0;
     for (const char* name : {"vendor", "device", "class"}) {
-      if (!parse_number(fields_[name], number)) return error(name, fields_[name], "not a number");
+      if (!parse_number(fields_[name])) return error(name, fields_[name], "not a number");
     }
     absl::Status status = decimal("dma_mask_bits", f.captured_dma_mask_bits);
     if (status.ok()) status = decimal("consistent", f.captured_coherent_mask_bits);
     if (!status.ok()) return status;
     f.captured_driver = fields_["driver"];
-    if (!parse_root(fields_["path"], root) || root.segment != f.id.segment) {
+    const auto named = parse_root(fields_["path"]);
+    if (!named || named->segment != f.id.segment) {
       return error("path", fields_["path"], "it names no root bus of the function's segment");
     }
+    root = *named;
     header_ = at_++;
     return absl::OkStatus();
   }
 
   absl::Status decimal(const std::string& name, unsigned& out) {
-    uint64_t value = 0;
-    if (!parse_number(fields_[name], value) || value > 64) {
+    const auto value = parse_number(fields_[name]);
+    if (!value || *value > 64) {
       return error(name, fields_[name], "not a number of bits up to 64");
     }
-    out = static_cast<unsigned>(value);
+    out = static_cast<unsigned>(*value);
     return absl::OkStatus();
   }
 
   /// The component "pci0000:00" of a sysfs path.
-  static bool parse_root(const std::string& path, pci_root& root) {
+  static std::optional<pci_root> parse_root(const std::string& path) {
     const std::vector<std::string> parts = absl::StrSplit(path, '/');
     for (const std::string& part : parts) {
       if (part.substr(0, 3) != "pci") continue;
-      source_id id;
-      if (!parse_pci_address(part.substr(3) + ":00.0", id)) return false;
-      root = {id.segment, id.bus};
-      return true;
+      const auto id = parse_pci_address(part.substr(3) + ":00.0");
+      if (!id) return std::nullopt;
+      return pci_root{id->segment, id->bus};
     }
-    return false;
+    return std::nullopt;
   }
 
   absl::Status parse_resources(pci_function_config& f) {
@@ -113,12 +114,13 @@ class listing_parser {
     for (; at_ < lines_.size() && line() != "config:"; ++at_, ++row) {
       const std::vector<std::string> words = absl::StrSplit(std::string(line()), ' ');
       if (row >= table.size()) return error("resource", line(), "more than 17 rows");
-      pci_resource& r = table[row];
-      if (words.size() != 3 || !parse_number(words[0], r.start) || !parse_number(words[1], r.end) ||
-          !parse_number(words[2], r.flags)) {
-        return error("resource", line(), "not three numbers");
-      }
-      if (r.end < r.start) return error("resource", line(), "it ends before it starts");
+      const bool three = words.size() == 3;
+      const auto start = three ? parse_number(words[0]) : std::nullopt;
+      const auto end = three ? parse_number(words[1]) : std::nullopt;
+      const auto flags = three ? parse_number(words[2]) : std::nullopt;
+      if (!start || !end || !flags) return error("resource", line(), "not three numbers");
+      if (*end < *start) return error("resource", line(), "it ends before it starts");
+      table[row] = {*start, *end, *flags};
     }
     if (row != endpoint_rows && row != table.size()) {
       return error("resource", absl::StrFormat("%d rows", row), "13 or 17 belong here");
@@ -135,9 +137,9 @@ class listing_parser {
           absl::StrSplit(std::string(line()), ' ', absl::SkipEmpty());
       if (words.size() != bytes_per_row) return error("config", line(), "not 16 bytes");
       for (const std::string& word : words) {
-        uint8_t byte = 0;
-        if (!parse_hex_byte(word, byte)) return error("config", word, "not a byte in hex");
-        f.config.push_back(byte);
+        const auto byte = parse_hex_byte(word);
+        if (!byte) return error("config", word, "not a byte in hex");
+        f.config.push_back(*byte);
       }
     }
     if (f.config.size() != 256 && f.config.size() != 4096) {
@@ -157,9 +159,8 @@ class listing_parser {
         {"class", config_get(f.config, pci_reg::class_revision, 4) >> 8},
     };
     for (const auto& [name, bytes] : known) {
-      uint64_t number = 0;
       const auto field = fields_.find(name);
-      if (field == fields_.end() || !parse_number(field->second, number) || number != bytes) {
+      if (field == fields_.end() || parse_number(field->second) != bytes) {
         return line_error(source_.name, header_ + 1, name,
                           field == fields_.end() ? "" : field->second,
                           absl::StrFormat("the config bytes say 0x%x", bytes));

@@ -17,12 +17,11 @@ namespace {
 /// Device and function of "4.1", "7" or "1f.2".
 std::optional<uint8_t> parse_place(std::string_view text) {
   const size_t dot = text.find('.');
-  uint64_t device = 0;
-  uint64_t function = 0;
-  const bool reads = parse_hex(text.substr(0, dot), device) &&
-                     (dot == std::string_view::npos || parse_hex(text.substr(dot + 1), function));
-  if (!reads || device > 0x1f || function > 7) return std::nullopt;
-  return pci_devfn(static_cast<unsigned>(device), static_cast<unsigned>(function));
+  const auto device = parse_hex(text.substr(0, dot));
+  const auto function =
+      dot == std::string_view::npos ? std::optional<uint64_t>(0) : parse_hex(text.substr(dot + 1));
+  if (!device || !function || *device > 0x1f || *function > 7) return std::nullopt;
+  return pci_devfn(static_cast<unsigned>(*device), static_cast<unsigned>(*function));
 }
 
 }  // namespace
@@ -48,9 +47,9 @@ absl::StatusOr<qemu_edu> parse_qemu_edu(std::string_view device) {
       edu.devfn = parse_place(value);
       if (!edu.devfn) return refuse("not a device and function");
     } else if (name == "dma_mask") {
-      uint64_t mask = 0;
-      if (!parse_number(value, mask)) return refuse("not a number");
-      edu.dma_mask = mask;
+      const auto mask = parse_number(value);
+      if (!mask) return refuse("not a number");
+      edu.dma_mask = *mask;
     }
   }
   return edu;

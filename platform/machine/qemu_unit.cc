@@ -45,9 +45,9 @@ absl::StatusOr<qemu_unit_options> parse_qemu_unit(std::string_view device) {
                           absl::StrFormat("intel-iommu: %s is \"%s\": %s", name, value, why));
     };
     if (name == "aw-bits") {
-      uint64_t bits = 0;
-      if (!parse_number(value, bits) || (bits != 39 && bits != 48)) return refuse("not 39 or 48");
-      options.aw_bits = static_cast<unsigned>(bits);
+      const auto bits = parse_number(value);
+      if (bits != 39 && bits != 48) return refuse("not 39 or 48");
+      options.aw_bits = static_cast<unsigned>(*bits);
       continue;
     }
     bool known = false;

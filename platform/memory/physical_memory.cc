@@ -129,16 +129,13 @@ std::byte* physical_memory::at_elsewhere(phys_addr address, uint64_t length) con
   return nullptr;
 }
 
-bool physical_memory::address_of(const void* pointer, phys_addr& out) const {
+std::optional<phys_addr> physical_memory::address_of(const void* pointer) const {
   const auto value = reinterpret_cast<uintptr_t>(pointer);
   for (const span& s : spans_) {
     const uint64_t offset = value - reinterpret_cast<uintptr_t>(s.base);
-    if (offset < s.length) {
-      out = phys_addr(s.start + offset);
-      return true;
-    }
+    if (offset < s.length) return phys_addr(s.start + offset);
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace iommulab

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -68,8 +69,8 @@ class physical_memory {
   }
 
   /// virt_to_phys(): the address of a host pointer that at() gave out (or one inside its range).
-  /// Returns false when the pointer is none of ours.
-  [[nodiscard]] bool address_of(const void* pointer, phys_addr& out) const;
+  /// Nothing when the pointer is none of ours.
+  [[nodiscard]] std::optional<phys_addr> address_of(const void* pointer) const;
 
  private:
   friend class page_finder;

@@ -79,11 +79,10 @@ pci_config_space* pci_machine::config(source_id id) {
   return f == nullptr ? nullptr : &f->function;
 }
 
-bool pci_machine::recorded_resources(source_id id, pci_resource_table& out) {
+const pci_resource_table* pci_machine::recorded_resources(source_id id) {
   const placed* f = find(id);
-  if (f == nullptr || !f->function.description().resources.has_value()) return false;
-  out = *f->function.description().resources;
-  return true;
+  if (f == nullptr || !f->function.description().resources.has_value()) return nullptr;
+  return &*f->function.description().resources;
 }
 
 uint32_t pci_machine::read_memory32(uint64_t address) {

@@ -42,7 +42,7 @@ class pci_machine final : public pci_config_access {
   void tell_changes_to(tracer& trace);
 
   pci_config_space* config(source_id id) override;
-  bool recorded_resources(source_id id, pci_resource_table& out) override;
+  const pci_resource_table* recorded_resources(source_id id) override;
   /// The chipset's root complex registers, as far as the PCI core's quirks use them: zero until
   /// written.
   uint32_t read_memory32(uint64_t address) override;

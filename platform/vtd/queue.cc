@@ -92,13 +92,14 @@ void invalidation_queue::run() {
       break;
     }
     const uint32_t index = head();
-    descriptor d;
-    if (!fetch(index, d)) {
+    const std::optional<descriptor> fetched = fetch(index);
+    if (!fetched) {
       diagnoses_.add(vtd_diagnosis::queue_address_invalid, base_ + index * sizeof(descriptor),
                      index, "the descriptor is outside memory");
       faults_.raise_status(vtd::fsts::iqe.mask());
       break;
     }
+    const descriptor d = *fetched;
     trace_descriptor(d, index);
     caches_.observers.tell(&unit_observer::descriptor_fetched, index, d);
     // The head moves on once the descriptor is known to be good; a wait descriptor's interrupt
@@ -111,11 +112,10 @@ void invalidation_queue::run() {
   running_ = false;
 }
 
-bool invalidation_queue::fetch(uint32_t index, descriptor& out) const {
+std::optional<descriptor> invalidation_queue::fetch(uint32_t index) const {
   const auto* d = memory_.object_at<descriptor>(phys_addr(base_ + index * sizeof(descriptor)));
-  if (d == nullptr) return false;
-  out = *d;
-  return true;
+  if (d == nullptr) return std::nullopt;
+  return *d;
 }
 
 void invalidation_queue::trace_descriptor(descriptor d, uint32_t index) const {

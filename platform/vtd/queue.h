@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "core/trace.h"
 #include "platform/memory/physical_memory.h"
@@ -63,7 +64,7 @@ class invalidation_queue {
   void do_interrupt_entry(vtd::descriptor d, uint32_t index);
   void do_wait(vtd::descriptor d, uint32_t index);
   [[nodiscard]] bool supported(vtd::descriptor_type type) const;
-  [[nodiscard]] bool fetch(uint32_t index, vtd::descriptor& out) const;
+  [[nodiscard]] std::optional<vtd::descriptor> fetch(uint32_t index) const;
   void trace_descriptor(vtd::descriptor d, uint32_t index) const;
   [[nodiscard]] uint32_t head() const;
   [[nodiscard]] uint32_t tail() const;
