@@ -3,7 +3,24 @@
 
 #include <utility>
 
+#include "core/enum_names.h"
+
 namespace iommulab {
+
+std::string_view name(log_level level) {
+  using enum log_level;
+  static constexpr auto names = enum_names<log_level>({
+      {emerg, "emerg"},
+      {alert, "alert"},
+      {crit, "crit"},
+      {err, "err"},
+      {warning, "warning"},
+      {notice, "notice"},
+      {info, "info"},
+      {debug, "debug"},
+  });
+  return names(level);
+}
 
 std::string to_string(const log_line& line) {
   return absl::StrFormat("[%5d.%06d] %s", line.time_ns / ns_per_second,

@@ -22,6 +22,9 @@ namespace iommulab {
 /// The kernel's levels, KERN_EMERG to KERN_DEBUG.
 enum class log_level : uint8_t { emerg, alert, crit, err, warning, notice, info, debug };
 
+/// "emerg" … "debug"
+std::string_view name(log_level level);
+
 struct log_line {
   log_level level = log_level::info;
   uint64_t time_ns = 0;

@@ -6,14 +6,34 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/enum_names.h"
 
 namespace iommulab {
 namespace {
 
-constexpr std::array<std::string_view, std::variant_size_v<trace_payload>> kind_names = {
-    "call_enter", "call_exit", "note",   "reg_read",   "reg_write", "table_write", "descriptor",
-    "fault",      "interrupt", "iova",   "page",       "log",       "diagnosis",   "domain",
-    "group",      "device",    "config", "reg_change", "latch",     "cache",       "answer"};
+constexpr auto kind_names = enum_names<trace_kind>({
+    {trace_kind::call_enter, "call_enter"},
+    {trace_kind::call_exit, "call_exit"},
+    {trace_kind::note, "note"},
+    {trace_kind::reg_read, "reg_read"},
+    {trace_kind::reg_write, "reg_write"},
+    {trace_kind::table_write, "table_write"},
+    {trace_kind::descriptor, "descriptor"},
+    {trace_kind::fault, "fault"},
+    {trace_kind::interrupt, "interrupt"},
+    {trace_kind::iova, "iova"},
+    {trace_kind::page, "page"},
+    {trace_kind::log, "log"},
+    {trace_kind::diagnosis, "diagnosis"},
+    {trace_kind::domain, "domain"},
+    {trace_kind::group, "group"},
+    {trace_kind::device, "device"},
+    {trace_kind::config, "config"},
+    {trace_kind::reg_change, "reg_change"},
+    {trace_kind::latch, "latch"},
+    {trace_kind::cache, "cache"},
+    {trace_kind::answer, "answer"},
+});
 
 template <size_t... Is>
 constexpr std::array<trace_class, sizeof...(Is)> classes_of_kinds(std::index_sequence<Is...>) {
@@ -45,36 +65,48 @@ trace_class class_of(trace_kind kind) {
 }
 
 std::string_view name(trace_kind kind) {
-  return kind_names[static_cast<size_t>(kind)];
+  return kind_names(kind);
 }
 
 std::string_view name(events::range_action action) {
-  constexpr std::array<std::string_view, 3> names = {"alloc", "free", "reserve"};
-  return names[static_cast<size_t>(action)];
+  using enum events::range_action;
+  static constexpr auto names =
+      enum_names<events::range_action>({{alloc, "alloc"}, {free, "free"}, {reserve, "reserve"}});
+  return names(action);
 }
 
 std::string_view name(events::page_action action) {
-  return action == events::page_action::alloc ? "alloc" : "free";
+  using enum events::page_action;
+  static constexpr auto names = enum_names<events::page_action>({{alloc, "alloc"}, {free, "free"}});
+  return names(action);
 }
 
 std::string_view name(events::domain_action action) {
-  constexpr std::array<std::string_view, 4> names = {"create", "free", "attach", "detach"};
-  return names[static_cast<size_t>(action)];
+  using enum events::domain_action;
+  static constexpr auto names = enum_names<events::domain_action>(
+      {{create, "create"}, {free, "free"}, {attach, "attach"}, {detach, "detach"}});
+  return names(action);
 }
 
 std::string_view name(events::group_action action) {
-  constexpr std::array<std::string_view, 4> names = {"create", "free", "join", "leave"};
-  return names[static_cast<size_t>(action)];
+  using enum events::group_action;
+  static constexpr auto names = enum_names<events::group_action>(
+      {{create, "create"}, {free, "free"}, {join, "join"}, {leave, "leave"}});
+  return names(action);
 }
 
 std::string_view name(events::device_action action) {
-  constexpr std::array<std::string_view, 4> names = {"add", "remove", "bind", "unbind"};
-  return names[static_cast<size_t>(action)];
+  using enum events::device_action;
+  static constexpr auto names = enum_names<events::device_action>(
+      {{add, "add"}, {remove, "remove"}, {bind, "bind"}, {unbind, "unbind"}});
+  return names(action);
 }
 
 std::string_view name(events::cache_action action) {
-  constexpr std::array<std::string_view, 3> names = {"insert", "evict", "invalidate"};
-  return names[static_cast<size_t>(action)];
+  using enum events::cache_action;
+  static constexpr auto names = enum_names<events::cache_action>(
+      {{insert, "insert"}, {evict, "evict"}, {invalidate, "invalidate"}});
+  return names(action);
 }
 
 }  // namespace iommulab

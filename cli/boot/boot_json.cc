@@ -16,28 +16,6 @@ std::string hex(uint64_t value) {
   return absl::StrFormat("0x%x", value);
 }
 
-std::string_view name_of(log_level level) {
-  switch (level) {
-    case log_level::emerg:
-      return "emerg";
-    case log_level::alert:
-      return "alert";
-    case log_level::crit:
-      return "crit";
-    case log_level::err:
-      return "err";
-    case log_level::warning:
-      return "warning";
-    case log_level::notice:
-      return "notice";
-    case log_level::info:
-      return "info";
-    case log_level::debug:
-      return "debug";
-  }
-  return "";
-}
-
 json outcome_json(const boot_report& report) {
   json outcome = {{"ending", report.ending}};
   if (!report.panic.empty()) outcome["panic"] = report.panic;
@@ -138,7 +116,7 @@ void add_fields(json& j, const events::page& e) {
   j["value"] = hex(e.order);
 }
 void add_fields(json& j, const events::log_text& e) {
-  j["level"] = name_of(static_cast<log_level>(e.level));
+  j["level"] = name(static_cast<log_level>(e.level));
   j["text"] = e.text;
 }
 void add_fields(json& j, const events::diagnosis& e) {
@@ -254,7 +232,7 @@ json sanitizer_json(const vtd_sanitizer& sanitizer) {
 std::string boot_to_json(boot_run& run, const boot_report& report, bool traced) {
   json log = json::array();
   for (const log_line& line : run.log) {
-    log.push_back({{"time_ns", line.time_ns}, {"level", name_of(line.level)}, {"text", line.text}});
+    log.push_back({{"time_ns", line.time_ns}, {"level", name(line.level)}, {"text", line.text}});
   }
   json units = json::array();
   for (const unit_state& unit : report.units) units.push_back(unit_json(unit));

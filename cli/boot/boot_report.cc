@@ -4,22 +4,20 @@
 #include <algorithm>
 #include <string_view>
 
+#include "core/enum_names.h"
 #include "lab/events/register_words.h"
 #include "platform/vtd/spec/registers.h"
 
 namespace iommulab {
 namespace {
 
-std::string_view name_of(boot_ending ending) {
-  switch (ending) {
-    case boot_ending::complete:
-      return "complete";
-    case boot_ending::stopped:
-      return "stopped";
-    case boot_ending::panicked:
-      return "panic";
-  }
-  return "";
+std::string_view name(boot_ending ending) {
+  static constexpr auto names = enum_names<boot_ending>({
+      {boot_ending::complete, "complete"},
+      {boot_ending::stopped, "stopped"},
+      {boot_ending::panicked, "panic"},
+  });
+  return names(ending);
 }
 
 std::string without_prefix(std::string_view text, std::string_view prefix) {
@@ -77,7 +75,7 @@ boot_report report_of(boot_run& run) {
   boot_report report;
   report.machine = system.machine().name;
   report.command_line = run.command_line;
-  report.ending = name_of(run.ending);
+  report.ending = name(run.ending);
   report.panic = run.outcome.panic;
   if (run.ending == boot_ending::stopped) report.stopped_behind = run.sink.until();
   report.table_detected = run.outcome.table_detected;
@@ -99,8 +97,8 @@ boot_report report_of(boot_run& run) {
             [](const group_state& a, const group_state& b) { return a.id < b.id; });
 
   for (const table_diagnosis& d : system.generation().diagnoses()) {
-    report.diagnoses.push_back({"DMAR table", std::string(to_string(d.what)),
-                                without_prefix(to_string(d), std::string(to_string(d.what)) + ": "),
+    report.diagnoses.push_back({"DMAR table", std::string(name(d.what)),
+                                without_prefix(to_string(d), std::string(name(d.what)) + ": "),
                                 true});
   }
   for (const auto& unit : system.units()) {

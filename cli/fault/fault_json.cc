@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "absl/strings/str_format.h"
 #include "cli/fault/fault_report.h"
+#include "core/enum_names.h"
 #include "nlohmann/json.hpp"
 
 namespace iommulab {
@@ -12,33 +13,25 @@ std::string hex(uint64_t value) {
   return absl::StrFormat("0x%x", value);
 }
 
-std::string_view name_of(fault_kind kind) {
-  switch (kind) {
-    case fault_kind::dma:
-      return "dma";
-    case fault_kind::interrupt:
-      return "interrupt";
-    case fault_kind::reason_only:
-      return "reason";
-    case fault_kind::queue:
-      return "queue";
-    case fault_kind::page_request:
-      return "page_request";
-    case fault_kind::status:
-      return "status";
-    case fault_kind::suppressed:
-      return "suppressed";
-    case fault_kind::foreign:
-      return "foreign";
-  }
-  return "";
+std::string_view name(fault_kind kind) {
+  static constexpr auto names = enum_names<fault_kind>({
+      {fault_kind::dma, "dma"},
+      {fault_kind::interrupt, "interrupt"},
+      {fault_kind::reason_only, "reason"},
+      {fault_kind::status, "status"},
+      {fault_kind::queue, "queue"},
+      {fault_kind::page_request, "page_request"},
+      {fault_kind::suppressed, "suppressed"},
+      {fault_kind::foreign, "foreign"},
+  });
+  return names(kind);
 }
 
 json group_json(const fault_group& group, const system_facts& facts) {
   const fault_line& fault = group.fault;
   const fault_explanation explanation =
       fault.reason ? explain_reason(*fault.reason) : explain_message(fault.subject);
-  json j = {{"kind", name_of(fault.kind)}, {"count", group.count}, {"first", group.source}};
+  json j = {{"kind", name(fault.kind)}, {"count", group.count}, {"first", group.source}};
   if (fault.device) j["device"] = to_short_string(*fault.device);
   if (fault.kind == fault_kind::dma) {
     j["access"] = fault.write ? "write" : "read";

@@ -62,10 +62,6 @@ void learn_memory(std::string_view line, system_facts& facts) {
   if (first && last) facts.memory.push_back({*first, *last, std::string(*words)});
 }
 
-std::string_view words_of(memory_range::kind kind) {
-  return kind == memory_range::kind::ram ? "usable" : "reserved";
-}
-
 void take_functions(kernel& system, system_facts& facts) {
   for (const pci_root& root : system.pci_hardware().roots()) {
     system.pci().scan_root_bus(root.segment, root.bus);
@@ -119,8 +115,7 @@ absl::StatusOr<system_facts> facts_of(const machine_config& machine) {
   take_functions(**system, facts);
   take_reserved_regions(machine, facts);
   for (const memory_range& range : machine.firmware_map) {
-    facts.memory.push_back(
-        {range.start.value(), range.end() - 1, std::string(words_of(range.type))});
+    facts.memory.push_back({range.start.value(), range.end() - 1, std::string(name(range.type))});
   }
   return facts;
 }

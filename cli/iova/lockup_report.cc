@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/enum_names.h"
 #include "nlohmann/json.hpp"
 
 namespace iommulab {
@@ -34,36 +35,26 @@ uint64_t worst_ps(const lockup_finding& finding) {
   return finding.population == 0 ? 0 : finding.storm.queue.worst_stretch_ps();
 }
 
-std::string_view name_of(lockup_bound bound) {
-  switch (bound) {
-    case lockup_bound::question:
-      return "max_population";
-    case lockup_bound::better:
-      return "other_pattern";
-    case lockup_bound::capacity:
-      return "capacity";
-    case lockup_bound::no_room:
-      return "no_room";
-    case lockup_bound::too_slow:
-      return "too_slow";
-  }
-  return "";
+std::string_view name(lockup_bound bound) {
+  static constexpr auto names = enum_names<lockup_bound>({
+      {lockup_bound::question, "max_population"},
+      {lockup_bound::better, "other_pattern"},
+      {lockup_bound::capacity, "capacity"},
+      {lockup_bound::no_room, "no_room"},
+      {lockup_bound::too_slow, "too_slow"},
+  });
+  return names(bound);
 }
 
 std::string_view why(lockup_bound bound) {
-  switch (bound) {
-    case lockup_bound::question:
-      return "--max-population";
-    case lockup_bound::better:
-      return "another pattern needs no more";
-    case lockup_bound::capacity:
-      return "the address space is full";
-    case lockup_bound::no_room:
-      return "the allocator finds no room for more";
-    case lockup_bound::too_slow:
-      return "mapping more is quadratic";
-  }
-  return "";
+  static constexpr auto names = enum_names<lockup_bound>({
+      {lockup_bound::question, "--max-population"},
+      {lockup_bound::better, "another pattern needs no more"},
+      {lockup_bound::capacity, "the address space is full"},
+      {lockup_bound::no_room, "the allocator finds no room for more"},
+      {lockup_bound::too_slow, "mapping more is quadratic"},
+  });
+  return names(bound);
 }
 
 double mean_visits(const storm_result& storm) {
@@ -139,7 +130,7 @@ std::string details(const lockup_report& report, const lockup_finding& f) {
 ordered_json finding_json(const lockup_finding& f) {
   ordered_json j = {{"pattern", f.pattern->name()},
                     {"reached", f.reached},
-                    {"bound", name_of(f.bound)},
+                    {"bound", name(f.bound)},
                     {"largest_tried", f.largest_tried}};
   if (f.population == 0) return j;
   const storm_result& storm = f.storm;
@@ -171,8 +162,10 @@ ordered_json finding_json(const lockup_finding& f) {
   return j;
 }
 
-std::string_view name_of(lock_discipline discipline) {
-  return discipline == lock_discipline::fifo ? "fifo" : "unfair";
+std::string_view name(lock_discipline discipline) {
+  static constexpr auto names = enum_names<lock_discipline>(
+      {{lock_discipline::fifo, "fifo"}, {lock_discipline::unfair, "unfair"}});
+  return names(discipline);
 }
 
 }  // namespace
@@ -194,7 +187,7 @@ std::string lockup_to_text(const lockup_report& report) {
       "is %d mappings%s; lock: %s\n\n"
       "%-12s %10s  %12s  %8s\n",
       q.allocator->name, q.storm.shape.cpus, duration_ps(q.storm.limit_ps), q.storm.shape.batch,
-      q.storm.shape.batch == 64 ? " (one NAPI poll)" : "", name_of(q.storm.discipline), "pattern",
+      q.storm.shape.batch == 64 ? " (one NAPI poll)" : "", name(q.storm.discipline), "pattern",
       "reached at", "longest wait", "nodes");
   for (const lockup_finding& finding : report.answer.findings) text += row(finding);
 
@@ -220,7 +213,7 @@ std::string lockup_to_json(const lockup_report& report) {
                     {"limit_s", seconds(q.storm.limit_ps)},
                     {"batch", q.storm.shape.batch},
                     {"think_ns", nanoseconds(q.storm.think_ps)},
-                    {"discipline", name_of(q.storm.discipline)},
+                    {"discipline", name(q.storm.discipline)},
                     {"seed", q.storm.seed},
                     {"max_population", q.most_mappings},
                     {"scan_cost_measured", report.scan_measured},

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "absl/strings/str_format.h"
+#include "core/enum_names.h"
 
 namespace iommulab {
 namespace {
@@ -66,26 +67,18 @@ std::string pci_class_name(uint32_t class_code) {
 
 std::string pci_port_type(const pci_dev& pdev) {
   if (!pci_is_pcie(pdev)) return "conventional";
-  switch (pdev.pcie_type) {
-    case pci_exp_type::endpoint:
-      return "endpoint";
-    case pci_exp_type::legacy_endpoint:
-      return "legacy endpoint";
-    case pci_exp_type::root_port:
-      return "root port";
-    case pci_exp_type::upstream:
-      return "switch upstream port";
-    case pci_exp_type::downstream:
-      return "switch downstream port";
-    case pci_exp_type::pci_bridge:
-      return "PCIe-to-PCI bridge";
-    case pci_exp_type::pcie_bridge:
-      return "PCI-to-PCIe bridge";
-    case pci_exp_type::rc_endpoint:
-      return "root complex integrated endpoint";
-    case pci_exp_type::rc_event_collector:
-      return "root complex event collector";
-  }
+  static constexpr auto names = enum_names<pci_exp_type>({
+      {pci_exp_type::endpoint, "endpoint"},
+      {pci_exp_type::legacy_endpoint, "legacy endpoint"},
+      {pci_exp_type::root_port, "root port"},
+      {pci_exp_type::upstream, "switch upstream port"},
+      {pci_exp_type::downstream, "switch downstream port"},
+      {pci_exp_type::pci_bridge, "PCIe-to-PCI bridge"},
+      {pci_exp_type::pcie_bridge, "PCI-to-PCIe bridge"},
+      {pci_exp_type::rc_endpoint, "root complex integrated endpoint"},
+      {pci_exp_type::rc_event_collector, "root complex event collector"},
+  });
+  if (const auto known = names.find(pdev.pcie_type)) return std::string(*known);
   return absl::StrFormat("PCI Express type %d", static_cast<int>(pdev.pcie_type));
 }
 

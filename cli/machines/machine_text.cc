@@ -101,7 +101,7 @@ std::string machine_text(const machine_report& machine) {
   text += "\nMemory map\n";
   for (const memory_range& range : machine.memory) {
     text += absl::StrFormat("  0x%012x-0x%012x  %s\n", range.start.value(), range.end() - 1,
-                            range.type == memory_range::kind::ram ? "usable" : "reserved");
+                            name(range.type));
   }
   return text;
 }

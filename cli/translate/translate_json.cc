@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "absl/strings/str_format.h"
 #include "cli/translate/translate_report.h"
+#include "core/enum_names.h"
 #include "intel/dmar/fault.h"
 #include "lab/tables/walk_words.h"
 #include "nlohmann/json.hpp"
@@ -14,18 +15,14 @@ std::string hex(uint64_t value) {
   return absl::StrFormat("0x%x", value);
 }
 
-std::string_view name_of(dma_outcome outcome) {
-  switch (outcome) {
-    case dma_outcome::passed:
-      return "passed";
-    case dma_outcome::translated:
-      return "translated";
-    case dma_outcome::interrupt:
-      return "interrupt";
-    case dma_outcome::blocked:
-      return "blocked";
-  }
-  return "";
+std::string_view name(dma_outcome outcome) {
+  static constexpr auto names = enum_names<dma_outcome>({
+      {dma_outcome::passed, "passed"},
+      {dma_outcome::translated, "translated"},
+      {dma_outcome::interrupt, "interrupt"},
+      {dma_outcome::blocked, "blocked"},
+  });
+  return names(outcome);
 }
 
 json steps_json(const address_walk& walk) {
@@ -56,7 +53,7 @@ json fault_json(const address_walk& walk) {
 }
 
 json result_json(const address_walk& walk) {
-  json result = {{"outcome", name_of(walk.outcome)}};
+  json result = {{"outcome", name(walk.outcome)}};
   if (walk.ok()) result["host_address"] = hex(walk.host_address);
   if (walk.outcome == dma_outcome::translated) {
     result["page_bytes"] = uint64_t{1} << walk.page_bits;

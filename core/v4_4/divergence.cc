@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "core/enum_names.h"
 
 namespace iommulab::v4_4 {
 namespace {
@@ -144,13 +145,7 @@ constexpr std::array all = std::to_array<divergence_entry>({
 });
 // clang-format on
 
-constexpr bool in_order() {
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (all[i].id != static_cast<divergence>(i)) return false;
-  }
-  return all.size() == static_cast<size_t>(queue_never_answers) + 1;
-}
-static_assert(in_order(), "an entry for each enumerator, in their order");
+static_assert(has_row_of_each(all, &divergence_entry::id));
 
 }  // namespace
 
@@ -167,17 +162,13 @@ std::string_view name(divergence id) {
 }
 
 std::string_view name(divergence_shows shows) {
-  switch (shows) {
-    case not_recorded:
-      return "no";
-    case calls:
-      return "calls";
-    case operation:
-      return "operation";
-    case start_up:
-      return "start-up";
-  }
-  return "unknown";
+  static constexpr auto names = enum_names<divergence_shows>({
+      {not_recorded, "no"},
+      {calls, "calls"},
+      {operation, "operation"},
+      {start_up, "start-up"},
+  });
+  return names(shows);
 }
 
 std::string divergence_table() {

@@ -2,46 +2,33 @@
 #include "intel/dmar/diagnosis.h"
 
 #include "absl/strings/str_format.h"
+#include "core/enum_names.h"
 
 namespace iommulab {
 
-std::string_view to_string(table_refusal what) {
-  switch (what) {
-    case table_refusal::structure_passes_table_end:
-      return "structure_passes_table_end";
-    case table_refusal::structure_shorter_than_its_type:
-      return "structure_shorter_than_its_type";
-    case table_refusal::structure_length_zero:
-      return "structure_length_zero";
-    case table_refusal::structure_header_cut:
-      return "structure_header_cut";
-    case table_refusal::scope_length_zero:
-      return "scope_length_zero";
-    case table_refusal::scope_path_passes_structure_end:
-      return "scope_path_passes_structure_end";
-    case table_refusal::host_address_width_too_small:
-      return "host_address_width_too_small";
-    case table_refusal::no_drhd:
-      return "no_drhd";
-    case table_refusal::drhd_base_zero:
-      return "drhd_base_zero";
-    case table_refusal::drhd_reads_all_ones:
-      return "drhd_reads_all_ones";
-    case table_refusal::drhd_window_taken:
-      return "drhd_window_taken";
-    case table_refusal::drhd_without_address_width:
-      return "drhd_without_address_width";
-    case table_refusal::andd_name_unterminated:
-      return "andd_name_unterminated";
-    case table_refusal::scope_type_mismatch:
-      return "scope_type_mismatch";
-  }
-  return "unknown";
+std::string_view name(table_refusal what) {
+  using enum table_refusal;
+  static constexpr auto names = enum_names<table_refusal>({
+      {structure_passes_table_end, "structure_passes_table_end"},
+      {structure_shorter_than_its_type, "structure_shorter_than_its_type"},
+      {structure_length_zero, "structure_length_zero"},
+      {structure_header_cut, "structure_header_cut"},
+      {scope_length_zero, "scope_length_zero"},
+      {scope_path_passes_structure_end, "scope_path_passes_structure_end"},
+      {host_address_width_too_small, "host_address_width_too_small"},
+      {no_drhd, "no_drhd"},
+      {drhd_base_zero, "drhd_base_zero"},
+      {drhd_reads_all_ones, "drhd_reads_all_ones"},
+      {drhd_window_taken, "drhd_window_taken"},
+      {drhd_without_address_width, "drhd_without_address_width"},
+      {andd_name_unterminated, "andd_name_unterminated"},
+      {scope_type_mismatch, "scope_type_mismatch"},
+  });
+  return names(what);
 }
 
 std::string to_string(const table_diagnosis& d) {
-  std::string line =
-      absl::StrFormat("%s: offset 0x%x: %s", to_string(d.what), d.offset, d.sentence);
+  std::string line = absl::StrFormat("%s: offset 0x%x: %s", name(d.what), d.offset, d.sentence);
   if (!d.kernel_does.empty()) absl::StrAppendFormat(&line, " (%s)", d.kernel_does);
   return line;
 }

@@ -29,7 +29,7 @@ enum class table_refusal : uint8_t {
 };
 
 /// "structure_passes_table_end"
-std::string_view to_string(table_refusal what);
+std::string_view name(table_refusal what);
 
 struct table_diagnosis {
   table_refusal what;

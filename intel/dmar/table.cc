@@ -161,7 +161,7 @@ void dmar_report(dmar_state& dmar, table_refusal what, size_t offset, uint64_t v
   const table_diagnosis& d = dmar.diagnoses.back();
   dmar.trace.tell([&] {
     return events::diagnosis{
-        .name = to_string(what), .address = offset, .value = value, .text = to_string(d)};
+        .name = name(what), .address = offset, .value = value, .text = to_string(d)};
   });
 }
 

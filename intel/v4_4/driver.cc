@@ -29,7 +29,7 @@ namespace {
 /// What 4.4 does with a table that is refused here: a divergence of the refusal's name says so.
 std::string kernel_behaviour(table_refusal what) {
   for (const divergence_entry& d : divergences()) {
-    if (d.name == to_string(what)) return absl::StrFormat("Linux 4.4 %s", d.kernel);
+    if (d.name == name(what)) return absl::StrFormat("Linux 4.4 %s", d.kernel);
   }
   return {};
 }

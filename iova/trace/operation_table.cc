@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/enum_names.h"
 #include "core/types.h"
 
 namespace iommulab {
@@ -65,12 +66,7 @@ constexpr std::array<iova_trace_row, 19> table = {{
     {op::dump, "dump", count_fields, result::listed},
 }};
 
-static_assert([] {
-  for (size_t i = 0; i < table.size(); ++i) {
-    if (static_cast<size_t>(table[i].what) != i) return false;
-  }
-  return table.back().what == op::dump;
-}());
+static_assert(has_row_of_each(table, &iova_trace_row::what));
 
 }  // namespace
 }  // namespace operation_table

@@ -2,6 +2,7 @@
 #include "lab/events/event_words.h"
 
 #include "absl/strings/str_format.h"
+#include "core/enum_names.h"
 #include "core/types.h"
 #include "lab/events/register_words.h"
 #include "platform/vtd/spec/entries.h"
@@ -9,19 +10,12 @@
 namespace iommulab {
 namespace {
 
-std::string_view name_of_type(vtd::translation_type type) {
-  switch (type) {
-    case vtd::translation_type::untranslated_only:
-      return "translate";
-    case vtd::translation_type::device_tlb:
-      return "translate with device TLB";
-    case vtd::translation_type::pass_through:
-      return "pass through";
-    case vtd::translation_type::reserved:
-      return "reserved type";
-  }
-  return "";
-}
+constexpr auto type_words = enum_names<vtd::translation_type>({
+    {vtd::translation_type::untranslated_only, "translate"},
+    {vtd::translation_type::device_tlb, "translate with device TLB"},
+    {vtd::translation_type::pass_through, "pass through"},
+    {vtd::translation_type::reserved, "reserved type"},
+});
 
 std::string root_meaning(const events::table_write& e) {
   const vtd::root_entry entry{e.lo, e.hi};
@@ -33,7 +27,7 @@ std::string context_meaning(const events::table_write& e) {
   const vtd::context_entry entry{e.lo, e.hi};
   if (!entry.present()) return "not present";
   std::string text =
-      absl::StrFormat("domain %d, %s", entry.domain().value(), name_of_type(entry.type()));
+      absl::StrFormat("domain %d, %s", entry.domain().value(), type_words(entry.type()));
   if (entry.type() != vtd::translation_type::pass_through) {
     text += absl::StrFormat(" by table 0x%x", entry.address_root().value());
   }

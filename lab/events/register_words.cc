@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "core/enum_names.h"
 #include "platform/vtd/register_file.h"
 #include "platform/vtd/spec/capability.h"
 #include "platform/vtd/spec/fault_reason.h"
@@ -132,18 +133,16 @@ const std::vector<register_word>& all_registers() {
   return registers;
 }
 
-std::string_view granularity_name(uint64_t code) {
-  switch (static_cast<vtd::iotlb_granularity>(code)) {
-    case vtd::iotlb_granularity::none:
-      return "none";
-    case vtd::iotlb_granularity::global:
-      return "global";
-    case vtd::iotlb_granularity::domain:
-      return "domain";
-    case vtd::iotlb_granularity::page:
-      return "selective";  // a page in the IOTLB, a device in the context cache
-  }
-  return "";
+/// `page` is a page in the IOTLB, a device in the context cache.
+std::string_view name(vtd::iotlb_granularity granularity) {
+  using enum vtd::iotlb_granularity;
+  static constexpr auto names = enum_names<vtd::iotlb_granularity>({
+      {none, "none"},
+      {global, "global"},
+      {domain, "domain"},
+      {page, "selective"},
+  });
+  return names(granularity);
 }
 
 std::string value_words(const field_word& field, uint64_t value) {
@@ -155,7 +154,8 @@ std::string value_words(const field_word& field, uint64_t value) {
     case shown_as::address:
       return absl::StrFormat("%s=0x%x", field.name, value & field.bits.mask());
     case shown_as::granularity:
-      return absl::StrFormat("%s=%s", field.name, granularity_name(field.bits.get(value)));
+      return absl::StrFormat("%s=%s", field.name,
+                             name(static_cast<vtd::iotlb_granularity>(field.bits.get(value))));
     case shown_as::reason:
       return absl::StrFormat("%s=%s", field.name,
                              vtd::name(static_cast<vtd::fault_reason>(field.bits.get(value))));

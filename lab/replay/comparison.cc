@@ -9,6 +9,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
 #include "core/counted.h"
+#include "core/enum_names.h"
 #include "core/status.h"
 #include "lab/replay/call_listing.h"
 #include "lab/replay/capture_files.h"
@@ -189,24 +190,17 @@ class run_comparison {
   absl::Status trace_status_;
 };
 
-std::string_view word_for(outcome status) {
-  switch (status) {
-    case outcome::equal:
-      return "equal";
-    case outcome::different:
-      return "DIFFERENT";
-    case outcome::not_compared:
-      return "not compared";
-    case outcome::known:
-      return "known difference";
-    case outcome::omitted:
-      return "not compared";
-    case outcome::unaccounted:
-      return "NOT COMPARED";
-    case outcome::unreadable:
-      return "UNREADABLE";
-  }
-  return "";
+std::string_view name(outcome status) {
+  static constexpr auto names = enum_names<outcome>({
+      {outcome::equal, "equal"},
+      {outcome::different, "DIFFERENT"},
+      {outcome::not_compared, "not compared"},
+      {outcome::known, "known difference"},
+      {outcome::omitted, "not compared"},
+      {outcome::unaccounted, "NOT COMPARED"},
+      {outcome::unreadable, "UNREADABLE"},
+  });
+  return names(status);
 }
 
 }  // namespace
@@ -242,7 +236,7 @@ std::vector<class_result> compare_run(const capture_folder& folder, const run_re
 }
 
 std::string to_string(const class_result& result) {
-  std::string text = absl::StrFormat("%-10s %s", result.name, word_for(result.status));
+  std::string text = absl::StrFormat("%-10s %s", result.name, name(result.status));
   switch (result.status) {
     case outcome::equal:
       return absl::StrFormat("%s, %s\n", text, counted(result.lines, "line"));

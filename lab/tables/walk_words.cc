@@ -3,25 +3,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/enum_names.h"
 #include "platform/vtd/spec/capability.h"
 #include "platform/vtd/spec/entries.h"
 
 namespace iommulab {
 namespace {
 
-std::string_view type_words(vtd::translation_type type) {
-  switch (type) {
-    case vtd::translation_type::untranslated_only:
-      return "TT 0 (tables, no ATS)";
-    case vtd::translation_type::device_tlb:
-      return "TT 1 (tables, ATS allowed)";
-    case vtd::translation_type::pass_through:
-      return "TT 2 (pass-through)";
-    case vtd::translation_type::reserved:
-      return "TT 3 (reserved)";
-  }
-  return "";
-}
+constexpr auto type_words = enum_names<vtd::translation_type>({
+    {vtd::translation_type::untranslated_only, "TT 0 (tables, no ATS)"},
+    {vtd::translation_type::device_tlb, "TT 1 (tables, ATS allowed)"},
+    {vtd::translation_type::pass_through, "TT 2 (pass-through)"},
+    {vtd::translation_type::reserved, "TT 3 (reserved)"},
+});
 
 std::string root_words(const walk_step& step) {
   const vtd::root_entry root{step.low, step.high};

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "platform/firmware/dmar_diagnosis.h"
 
+#include "core/enum_names.h"
+
 namespace iommulab {
 namespace {
 
 using enum dmar_diagnosis;
 using enum dmar_severity;
 
-constexpr dmar_diagnosis_info infos[] = {
+constexpr auto infos = std::to_array<dmar_diagnosis_info>({
     {bad_signature, error, "bad_signature"},
     {table_header_truncated, error, "table_header_truncated"},
     {table_length_too_short, error, "table_length_too_short"},
@@ -48,16 +50,8 @@ constexpr dmar_diagnosis_info infos[] = {
     {scope_path_out_of_range, warning, "scope_path_out_of_range"},
     {scope_refers_to_no_andd, warning, "scope_refers_to_no_andd"},
     {scope_trailing_byte, error, "scope_trailing_byte"},
-};
-
-constexpr bool in_order() {
-  std::size_t i = 0;
-  for (const dmar_diagnosis_info& row : infos) {
-    if (static_cast<std::size_t>(row.diagnosis) != i++) return false;
-  }
-  return i == static_cast<std::size_t>(scope_trailing_byte) + 1;
-}
-static_assert(in_order(), "a diagnosis has no row, or not in its place");
+});
+static_assert(has_row_of_each(infos, &dmar_diagnosis_info::diagnosis));
 
 }  // namespace
 
@@ -93,15 +87,12 @@ std::string_view name(dmar_diagnosis diagnosis) {
 }
 
 std::string_view name(dmar_severity severity) {
-  switch (severity) {
-    case note:
-      return "note";
-    case warning:
-      return "warning";
-    case error:
-      return "error";
-  }
-  return "error";
+  static constexpr auto names = enum_names<dmar_severity>({
+      {note, "note"},
+      {warning, "warning"},
+      {error, "error"},
+  });
+  return names(severity);
 }
 
 }  // namespace iommulab

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "core/enum_names.h"
 #include "platform/firmware/dmar_check.h"
 
 namespace iommulab {
@@ -433,19 +434,15 @@ std::string_view dmar_structure_title(uint16_t type) {
 }
 
 std::string_view dmar_scope_type_name(uint8_t type) {
-  switch (static_cast<dmar_layout::scope_type>(type)) {
-    case dmar_layout::scope_type::pci_endpoint:
-      return "PCI endpoint";
-    case dmar_layout::scope_type::pci_sub_hierarchy:
-      return "PCI sub-hierarchy";
-    case dmar_layout::scope_type::ioapic:
-      return "I/O APIC";
-    case dmar_layout::scope_type::msi_capable_hpet:
-      return "MSI-capable HPET";
-    case dmar_layout::scope_type::acpi_namespace_device:
-      return "ACPI namespace device";
-  }
-  return "unknown";
+  using enum dmar_layout::scope_type;
+  static constexpr auto names = enum_names<dmar_layout::scope_type>({
+      {pci_endpoint, "PCI endpoint"},
+      {pci_sub_hierarchy, "PCI sub-hierarchy"},
+      {ioapic, "I/O APIC"},
+      {msi_capable_hpet, "MSI-capable HPET"},
+      {acpi_namespace_device, "ACPI namespace device"},
+  });
+  return names(static_cast<dmar_layout::scope_type>(type));
 }
 
 }  // namespace iommulab

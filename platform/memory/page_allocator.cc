@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "core/enum_names.h"
 
 namespace iommulab {
 namespace {
@@ -31,22 +32,17 @@ unsigned order_for(uint64_t size) {
 
 }  // namespace
 
-std::string_view to_string(page_diagnosis_kind kind) {
-  switch (kind) {
-    case page_diagnosis_kind::double_free:
-      return "double-free";
-    case page_diagnosis_kind::foreign_free:
-      return "foreign-free";
-    case page_diagnosis_kind::wrong_order_free:
-      return "wrong-order-free";
-    case page_diagnosis_kind::replay_exhausted:
-      return "replay-exhausted";
-    case page_diagnosis_kind::replay_misplaced:
-      return "replay-misplaced";
-    case page_diagnosis_kind::replay_in_use:
-      return "replay-in-use";
-  }
-  return "unknown";
+std::string_view name(page_diagnosis_kind kind) {
+  using enum page_diagnosis_kind;
+  static constexpr auto names = enum_names<page_diagnosis_kind>({
+      {double_free, "double_free"},
+      {foreign_free, "foreign_free"},
+      {wrong_order_free, "wrong_order_free"},
+      {replay_exhausted, "replay_exhausted"},
+      {replay_misplaced, "replay_misplaced"},
+      {replay_in_use, "replay_in_use"},
+  });
+  return names(kind);
 }
 
 zone page_allocator::zone_of(uint64_t frame) {
@@ -287,7 +283,7 @@ void page_allocator::trace_page(events::page_action action, uint64_t frame, unsi
 
 void page_allocator::diagnose(page_diagnosis_kind kind, phys_addr address, std::string sentence) {
   trace_.tell([&] {
-    return events::diagnosis{.name = to_string(kind), .address = address.value(), .text = sentence};
+    return events::diagnosis{.name = name(kind), .address = address.value(), .text = sentence};
   });
   diagnoses_.push_back({kind, address, std::move(sentence)});
 }

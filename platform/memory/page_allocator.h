@@ -52,8 +52,8 @@ enum class page_diagnosis_kind : uint8_t {
   replay_misplaced,  ///< the recorded address does not suit the request, or is no RAM
   replay_in_use,     ///< the recorded address is live
 };
-/// Stable name: "double-free", "replay-exhausted" …
-std::string_view to_string(page_diagnosis_kind kind);
+/// The stable name, the enumerator's own.
+std::string_view name(page_diagnosis_kind kind);
 
 /// What requests get when all recorded addresses are used.
 enum class after_replay : uint8_t { fail, choose };

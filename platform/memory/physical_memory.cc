@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "absl/strings/str_format.h"
+#include "core/enum_names.h"
 
 namespace iommulab {
 
@@ -43,6 +44,13 @@ absl::Status check_ranges(std::vector<memory_range>& ranges) {
 }
 
 }  // namespace
+
+std::string_view name(memory_range::kind kind) {
+  using enum memory_range::kind;
+  static constexpr auto names =
+      enum_names<memory_range::kind>({{ram, "usable"}, {reserved, "reserved"}});
+  return names(kind);
+}
 
 absl::StatusOr<std::unique_ptr<physical_memory>> physical_memory::create(
     absl::Span<const memory_range> ranges) {

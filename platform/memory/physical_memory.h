@@ -30,6 +30,8 @@ struct memory_range {
 
   [[nodiscard]] uint64_t end() const { return start.value() + length; }  ///< exclusive
 };
+/// "usable", "reserved": the words of a firmware's memory map.
+std::string_view name(memory_range::kind kind);
 
 class page_finder;
 

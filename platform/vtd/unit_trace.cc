@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "platform/vtd/unit_trace.h"
 
-#include <array>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "core/enum_names.h"
 #include "platform/vtd/register_file.h"
 
 namespace iommulab {
 namespace {
 
-std::string_view cache_name(page_cache cache) {
-  return cache == page_cache::iotlb ? "IOTLB" : "paging-structure cache";
+std::string_view name(page_cache cache) {
+  using enum page_cache;
+  static constexpr auto names =
+      enum_names<page_cache>({{iotlb, "IOTLB"}, {paging_structures, "paging-structure cache"}});
+  return names(cache);
 }
 
 std::string context_words(uint16_t source, const context& ctx) {
@@ -51,7 +54,7 @@ void unit_trace::page_changed(page_cache cache, events::cache_action action,
                               const cached_page& page) {
   if (!trace_.on(trace_class::unit)) return;
   cache_changed(
-      cache_name(cache), action, page.domain.value(), page.address,
+      name(cache), action, page.domain.value(), page.address,
       absl::StrFormat("domain %d, 0x%x, level %d", page.domain.value(), page.address, page.level));
 }
 
@@ -124,9 +127,35 @@ void unit_trace::register_changed(const register_row& row, uint64_t before, uint
 }
 
 std::string_view name(fault_fate fate) {
-  constexpr std::array<std::string_view, 4> names = {"recorded", "collapsed", "lost: overflow",
-                                                     "lost: overflow is set"};
-  return names[static_cast<size_t>(fate)];
+  using enum fault_fate;
+  static constexpr auto names = enum_names<fault_fate>({
+      {recorded, "recorded"},
+      {collapsed, "collapsed"},
+      {lost_overflow, "lost: overflow"},
+      {lost_overflowed, "lost: overflow is set"},
+  });
+  return names(fate);
+}
+
+std::string_view name(answer_source source) {
+  using enum answer_source;
+  static constexpr auto names = enum_names<answer_source>({
+      {interrupt_range, "interrupt range"},
+      {translation_off, "translation off"},
+      {context, "context"},
+      {translated_request, "translated request"},
+      {pass_through, "pass-through"},
+      {iotlb, "IOTLB"},
+      {tables, "tables"},
+  });
+  return names(source);
+}
+
+std::string_view name(lookup from) {
+  using enum lookup;
+  static constexpr auto names =
+      enum_names<lookup>({{none, "none"}, {cache, "cache"}, {memory, "memory"}});
+  return names(from);
 }
 
 }  // namespace iommulab

@@ -4,7 +4,6 @@
 // numbers of the steps. The common case, an untranslated request that hits both caches, comes
 // straight through.
 #include <algorithm>
-#include <array>
 #include <type_traits>
 
 #include "platform/vtd/interrupt_range.h"
@@ -286,18 +285,6 @@ bool vtd_unit::is_protected(const dma_request& request) const {
           inside(vtd_register::plmbase, vtd_register::plmlimit)) ||
          (config_.cap.protected_high_memory() &&
           inside(vtd_register::phmbase, vtd_register::phmlimit));
-}
-
-std::string_view name(answer_source source) {
-  constexpr std::array<std::string_view, 7> names = {
-      "interrupt range", "translation off", "context", "translated request",
-      "pass-through",    "IOTLB",           "tables"};
-  return names[static_cast<size_t>(source)];
-}
-
-std::string_view name(lookup from) {
-  constexpr std::array<std::string_view, 3> names = {"none", "cache", "memory"};
-  return names[static_cast<size_t>(from)];
 }
 
 }  // namespace iommulab

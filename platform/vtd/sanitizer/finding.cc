@@ -2,6 +2,7 @@
 #include "platform/vtd/sanitizer/finding.h"
 
 #include "absl/strings/str_format.h"
+#include "core/enum_names.h"
 
 namespace iommulab {
 namespace {
@@ -33,23 +34,17 @@ std::string key_of(const finding& f) {
 }  // namespace
 
 std::string_view name(sanitizer_rule rule) {
-  switch (rule) {
-    case sanitizer_rule::stale_translation:
-      return "stale-translation";
-    case sanitizer_rule::unflushed_write:
-      return "unflushed-write";
-    case sanitizer_rule::missing_write_buffer_flush:
-      return "missing-write-buffer-flush";
-    case sanitizer_rule::present_before_complete:
-      return "present-before-complete";
-    case sanitizer_rule::freed_while_reachable:
-      return "freed-while-reachable";
-    case sanitizer_rule::reachable_after_unmap:
-      return "reachable-after-unmap";
-    case sanitizer_rule::deferred_window:
-      return "deferred-window";
-  }
-  return "";
+  using enum sanitizer_rule;
+  static constexpr auto names = enum_names<sanitizer_rule>({
+      {stale_translation, "stale_translation"},
+      {unflushed_write, "unflushed_write"},
+      {missing_write_buffer_flush, "missing_write_buffer_flush"},
+      {present_before_complete, "present_before_complete"},
+      {freed_while_reachable, "freed_while_reachable"},
+      {reachable_after_unmap, "reachable_after_unmap"},
+      {deferred_window, "deferred_window"},
+  });
+  return names(rule);
 }
 
 std::string to_text(const finding& f) {

@@ -26,7 +26,7 @@ enum class sanitizer_rule : uint8_t {
   reachable_after_unmap,       ///< an unmap returned, and the device still gets through
   deferred_window,             ///< the same while the invalidation was put off: measured, no error
 };
-/// The stable name: "stale-translation" …
+/// The stable name, the enumerator's own.
 std::string_view name(sanitizer_rule rule);
 /// Whether the rule is broken, or merely measured.
 constexpr bool is_error(sanitizer_rule rule) {

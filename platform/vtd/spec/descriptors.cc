@@ -5,22 +5,40 @@
 #include <string_view>
 
 #include "absl/strings/str_format.h"
+#include "core/enum_names.h"
 
 namespace iommulab::vtd {
 namespace {
 
-constexpr std::string_view context_granularity_names[] = {"reserved", "global", "domain", "device"};
-constexpr std::string_view iotlb_granularity_names[] = {"reserved", "global", "domain", "page"};
+std::string_view name(context_granularity granularity) {
+  using enum context_granularity;
+  static constexpr auto names = enum_names<context_granularity>({
+      {none, "reserved"},
+      {global, "global"},
+      {domain, "domain"},
+      {device, "device"},
+  });
+  return names(granularity);
+}
+
+std::string_view name(iotlb_granularity granularity) {
+  using enum iotlb_granularity;
+  static constexpr auto names = enum_names<iotlb_granularity>({
+      {none, "reserved"},
+      {global, "global"},
+      {domain, "domain"},
+      {page, "page"},
+  });
+  return names(granularity);
+}
 
 std::string say(const context_cache_descriptor& d) {
   return absl::StrFormat("context_cache %s domain %u source 0x%04x function mask %u",
-                         context_granularity_names[static_cast<unsigned>(d.granularity)],
-                         d.domain.value(), d.source, d.function_mask);
+                         name(d.granularity), d.domain.value(), d.source, d.function_mask);
 }
 
 std::string say(const iotlb_descriptor& d) {
-  return absl::StrFormat("iotlb %s domain %u address 0x%x mask %u%s%s%s",
-                         iotlb_granularity_names[static_cast<unsigned>(d.granularity)],
+  return absl::StrFormat("iotlb %s domain %u address 0x%x mask %u%s%s%s", name(d.granularity),
                          d.domain.value(), d.address, d.address_mask,
                          d.leaf_hint ? " leaf hint" : "", d.drain_reads ? " drain reads" : "",
                          d.drain_writes ? " drain writes" : "");
@@ -47,6 +65,18 @@ std::string say(const wait_descriptor& d) {
 }
 
 }  // namespace
+
+std::string_view name(descriptor_type type) {
+  using enum descriptor_type;
+  static constexpr auto names = enum_names<descriptor_type>({
+      {context_cache, "context_cache"},
+      {iotlb, "iotlb"},
+      {device_tlb, "device_tlb"},
+      {interrupt_entry, "interrupt_entry"},
+      {wait, "wait"},
+  });
+  return names(type);
+}
 
 std::string to_string(descriptor d) {
   switch (d.type()) {

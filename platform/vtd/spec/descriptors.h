@@ -28,21 +28,7 @@ enum class descriptor_type : uint8_t {
 };
 
 /// "context_cache", "iotlb" …; "unknown" for what is not a legacy type.
-constexpr std::string_view name(descriptor_type type) {
-  switch (type) {
-    case descriptor_type::context_cache:
-      return "context_cache";
-    case descriptor_type::iotlb:
-      return "iotlb";
-    case descriptor_type::device_tlb:
-      return "device_tlb";
-    case descriptor_type::interrupt_entry:
-      return "interrupt_entry";
-    case descriptor_type::wait:
-      return "wait";
-  }
-  return "unknown";
-}
+std::string_view name(descriptor_type type);
 
 struct descriptor {
   uint64_t low = 0;

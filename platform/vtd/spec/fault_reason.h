@@ -40,107 +40,11 @@ constexpr bool is_interrupt_fault(fault_reason reason) {
 }
 
 /// The specification's condition, in the enumerator's words: "root_entry_not_present".
-constexpr std::string_view name(fault_reason reason) {
-  switch (reason) {
-    case fault_reason::none:
-      return "none";
-    case fault_reason::root_entry_not_present:
-      return "root_entry_not_present";
-    case fault_reason::context_entry_not_present:
-      return "context_entry_not_present";
-    case fault_reason::invalid_context_entry:
-      return "invalid_context_entry";
-    case fault_reason::address_beyond_width:
-      return "address_beyond_width";
-    case fault_reason::write_not_permitted:
-      return "write_not_permitted";
-    case fault_reason::read_not_permitted:
-      return "read_not_permitted";
-    case fault_reason::paging_entry_access:
-      return "paging_entry_access";
-    case fault_reason::root_table_access:
-      return "root_table_access";
-    case fault_reason::context_table_access:
-      return "context_table_access";
-    case fault_reason::root_entry_reserved:
-      return "root_entry_reserved";
-    case fault_reason::context_entry_reserved:
-      return "context_entry_reserved";
-    case fault_reason::paging_entry_reserved:
-      return "paging_entry_reserved";
-    case fault_reason::translation_type_blocks:
-      return "translation_type_blocks";
-    case fault_reason::interrupt_range_output:
-      return "interrupt_range_output";
-    case fault_reason::interrupt_request_reserved:
-      return "interrupt_request_reserved";
-    case fault_reason::interrupt_index_out_of_table:
-      return "interrupt_index_out_of_table";
-    case fault_reason::irte_not_present:
-      return "irte_not_present";
-    case fault_reason::interrupt_table_access:
-      return "interrupt_table_access";
-    case fault_reason::irte_reserved:
-      return "irte_reserved";
-    case fault_reason::compatibility_interrupt_blocked:
-      return "compatibility_interrupt_blocked";
-    case fault_reason::interrupt_source_validation:
-      return "interrupt_source_validation";
-  }
-  return "unknown";
-}
+std::string_view name(fault_reason reason);
 
 /// The mnemonic of the condition in the specification's table ("LRT.2"); interrupt conditions
 /// have none of their own and give their number.
-constexpr std::string_view mnemonic(fault_reason reason) {
-  switch (reason) {
-    case fault_reason::none:
-      return "";
-    case fault_reason::root_entry_not_present:
-      return "LRT.2";
-    case fault_reason::context_entry_not_present:
-      return "LCT.2";
-    case fault_reason::invalid_context_entry:
-      return "LCT.4";
-    case fault_reason::address_beyond_width:
-      return "LGN.1";
-    case fault_reason::write_not_permitted:
-      return "LGN.2";
-    case fault_reason::read_not_permitted:
-      return "LGN.3";
-    case fault_reason::paging_entry_access:
-      return "LSL.1";
-    case fault_reason::root_table_access:
-      return "LRT.1";
-    case fault_reason::context_table_access:
-      return "LCT.1";
-    case fault_reason::root_entry_reserved:
-      return "LRT.3";
-    case fault_reason::context_entry_reserved:
-      return "LCT.3";
-    case fault_reason::paging_entry_reserved:
-      return "LSL.2";
-    case fault_reason::translation_type_blocks:
-      return "LCT.5";
-    case fault_reason::interrupt_range_output:
-      return "LGN.4";
-    case fault_reason::interrupt_request_reserved:
-      return "20h";
-    case fault_reason::interrupt_index_out_of_table:
-      return "21h";
-    case fault_reason::irte_not_present:
-      return "22h";
-    case fault_reason::interrupt_table_access:
-      return "23h";
-    case fault_reason::irte_reserved:
-      return "24h";
-    case fault_reason::compatibility_interrupt_blocked:
-      return "25h";
-    case fault_reason::interrupt_source_validation:
-      return "26h";
-  }
-  return "";
-}
+std::string_view mnemonic(fault_reason reason);
 
 /// A qualified condition is not recorded when the context entry's FPD is set; the root and
 /// context lookups that come before FPD is known are recorded always (7.1, last column).

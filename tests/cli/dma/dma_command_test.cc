@@ -120,7 +120,7 @@ TEST_F(dma_command, measures_the_window_with_the_sanitizer) {
       "eduw 0\n";
   sanitize_ = true;
   EXPECT_EQ(run(script), 0) << out_.str();
-  EXPECT_TRUE(says("deferred-window")) << out_.str();
+  EXPECT_TRUE(says("deferred_window")) << out_.str();
 }
 
 TEST_F(dma_command, says_what_failed_before_and_goes_on) {

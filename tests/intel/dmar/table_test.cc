@@ -199,7 +199,7 @@ TEST_P(refusals, name_the_place_and_the_value) {
   ASSERT_NE(it, found.end()) << s.log_text();
   EXPECT_EQ(it->offset, c.offset);
   EXPECT_EQ(it->value, c.value);
-  EXPECT_EQ(to_string(it->what), c.name);
+  EXPECT_EQ(name(it->what), c.name);
   EXPECT_TRUE(to_string(*it).starts_with(absl::StrFormat("%s: offset 0x%x: ", c.name, c.offset)));
   for (const table_diagnosis& d : found) EXPECT_EQ(d.what, c.what) << "nothing else is wrong";
   // Where 4.4 does otherwise, the note says how.
@@ -236,9 +236,9 @@ TEST(refusals, are_all_tested) {
   const auto last = static_cast<size_t>(table_refusal::scope_type_mismatch);
   for (size_t i = 0; i <= last; ++i) {
     EXPECT_TRUE(seen.contains(static_cast<table_refusal>(i)))
-        << to_string(static_cast<table_refusal>(i));
+        << name(static_cast<table_refusal>(i));
   }
-  EXPECT_EQ(to_string(static_cast<table_refusal>(last + 1)), "unknown") << "a new one: add it here";
+  EXPECT_EQ(name(static_cast<table_refusal>(last + 1)), "unknown") << "a new one: add it here";
 }
 
 // Each structure type cut one byte short of its fields (8.3 to 8.7) is refused, whole it is not.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What reaches memory when, and in which order: unflushed-write, missing-write-buffer-flush,
-// present-before-complete, freed-while-reachable.
+// What reaches memory when, and in which order: unflushed_write, missing_write_buffer_flush,
+// present_before_complete, freed_while_reachable.
 #include "sanitizer/watched_machine.h"
 
 namespace iommulab::vtd_test::order_test {
@@ -10,7 +10,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// --- unflushed-write: ECAP.C = 0 -------------------------------------------------------------
+// --- unflushed_write: ECAP.C = 0 -------------------------------------------------------------
 
 TEST(unflushed_write, a_leaf_that_is_still_in_the_cpus_cache) {
   watched_machine w{vtd_config{}};
@@ -94,7 +94,7 @@ TEST(unflushed_write, a_unit_that_snoops_needs_none) {
   w.expect_none();
 }
 
-// --- missing-write-buffer-flush: CAP.RWBF = 1 ------------------------------------------------
+// --- missing_write_buffer_flush: CAP.RWBF = 1 ------------------------------------------------
 
 class write_buffer : public ::testing::TestWithParam<int> {};
 
@@ -142,7 +142,7 @@ TEST(write_buffer_flush, is_not_asked_for_without_the_capability) {
   w.expect_none();
 }
 
-// --- present-before-complete -----------------------------------------------------------------
+// --- present_before_complete -----------------------------------------------------------------
 
 TEST(present_before_complete, the_upper_half_of_a_context_entry_written_last) {
   watched_machine w;
@@ -196,7 +196,7 @@ TEST(present_before_complete, a_paging_entry_that_leads_elsewhere_in_one_step) {
   EXPECT_EQ(w.only().address, w.entry(iova));
 }
 
-// --- freed-while-reachable -------------------------------------------------------------------
+// --- freed_while_reachable -------------------------------------------------------------------
 
 class freed_table : public ::testing::Test {
  protected:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// stale-translation: each cache in turn serves what the tables no longer say, or serves it no more
+// stale_translation: each cache in turn serves what the tables no longer say, or serves it no more
 // because software told it to forget.
 #include "sanitizer/watched_machine.h"
 

@@ -143,7 +143,7 @@ TEST_F(unmap, a_finding_reads_like_a_kernels_report) {
     w.m.flush_iotlb();
   }
   EXPECT_EQ(to_text(w.sanitizer),
-            "NOTE: IOMMU sanitizer: deferred-window in dmar0 at 0x12345000\n"
+            "NOTE: IOMMU sanitizer: deferred_window in dmar0 at 0x12345000\n"
             "1 accesses got through to 0x12345000-0x12345fff in the 1000 ns between the unmap's "
             "return and this invalidation\n"
             "Seen at 1.500001250 s, domain 5, in:\n"
