@@ -197,11 +197,12 @@ json moment_json(const moment& at) {
 }
 
 json finding_json(const finding& f) {
-  json object = {{"rule", name(f.rule)},      {"error", is_error(f.rule)}, {"unit", f.unit},
-                 {"address", hex(f.address)}, {"sentence", f.sentence},    {"count", f.count}};
+  json object = {{"rule", name(f.id)},     {"error", f.severity == diagnosis_severity::error},
+                 {"unit", f.unit},         {"address", hex(f.where)},
+                 {"sentence", f.sentence}, {"count", f.count}};
   if (f.source) object["source"] = to_short_string(*f.source);
   if (f.domain) object["domain"] = f.domain->value();
-  if (f.entry != 0) object["entry"] = hex(f.entry);
+  if (f.value != 0) object["entry"] = hex(f.value);
   object["seen"] = moment_json(f.now);
   if (!f.made_by.empty()) {
     object["made_by"] = f.made_by;

@@ -24,21 +24,6 @@ std::string without_prefix(std::string_view text, std::string_view prefix) {
   return std::string(text.starts_with(prefix) ? text.substr(prefix.size()) : text);
 }
 
-bool is_access_rule(vtd_diagnosis what) {
-  switch (what) {
-    case vtd_diagnosis::outside_window:
-    case vtd_diagnosis::unaligned_access:
-    case vtd_diagnosis::access_too_wide:
-    case vtd_diagnosis::write_to_read_only:
-    case vtd_diagnosis::reserved_offset:
-    case vtd_diagnosis::register_not_implemented:
-    case vtd_diagnosis::reserved_bits_set:
-      return true;
-    default:
-      return false;
-  }
-}
-
 unit_state state_of(const vtd_unit& unit, phys_addr base) {
   unit_state state;
   state.name = unit.config().name;
@@ -97,16 +82,16 @@ boot_report report_of(boot_run& run) {
             [](const group_state& a, const group_state& b) { return a.id < b.id; });
 
   for (const table_diagnosis& d : system.generation().diagnoses()) {
-    report.diagnoses.push_back({"DMAR table", std::string(name(d.what)),
-                                without_prefix(to_string(d), std::string(name(d.what)) + ": "),
-                                true});
+    report.diagnoses.push_back({"DMAR table", std::string(name(d.id)),
+                                without_prefix(to_string(d), std::string(name(d.id)) + ": "),
+                                d.severity == diagnosis_severity::error});
   }
   for (const auto& unit : system.units()) {
     const diagnosis_log& log = unit->diagnoses();
     for (const diagnosis_entry& d : log.entries()) {
-      report.diagnoses.push_back({unit->config().name, std::string(name(d.what)),
+      report.diagnoses.push_back({unit->config().name, std::string(name(d.id)),
                                   without_prefix(d.sentence, unit->config().name + ": "),
-                                  !is_access_rule(d.what)});
+                                  d.severity == diagnosis_severity::error});
     }
     report.diagnoses_beyond_capacity += log.total() - log.entries().size();
   }

@@ -40,9 +40,7 @@ struct reported_diagnosis {
   std::string source;  ///< "dmar0", or "DMAR table"
   std::string name;    ///< stable
   std::string sentence;
-  /// Whether it counts as a finding. Of a unit's diagnoses, breaking a rule of how registers are
-  /// accessed (10.2) does not: Linux 4.4 itself does so in every boot, and hardware puts up with
-  /// it.
+  /// Whether it counts as a finding, by its severity.
   bool error = true;
 };
 

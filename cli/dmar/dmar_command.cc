@@ -19,7 +19,7 @@ namespace iommulab {
 namespace {
 
 absl::Status refusal(const std::string& file, const dmar_finding& why) {
-  return input_error(file, why.offset, why.field, absl::StrFormat("0x%x", why.value), why.sentence);
+  return input_error(file, why.where, why.field, absl::StrFormat("0x%x", why.value), why.sentence);
 }
 
 }  // namespace
@@ -34,9 +34,10 @@ int run_dmar(const dmar_arguments& arguments, std::ostream& out, std::ostream& e
   out << (arguments.json ? dmar_to_json(table, arguments.file)
                          : dmar_to_text(table, arguments.file));
   const auto damage =
-      absl::c_find_if(table.findings, [](const dmar_finding& f) { return is_damage(f.diagnosis); });
+      absl::c_find_if(table.findings, [](const dmar_finding& f) { return is_damage(f.id); });
   if (damage != table.findings.end()) return complain(err, refusal(arguments.file, *damage));
-  return static_cast<int>(table.has(dmar_severity::warning) ? exit_code::finding : exit_code::good);
+  return static_cast<int>(table.has(diagnosis_severity::warning) ? exit_code::finding
+                                                                 : exit_code::good);
 }
 
 void add_dmar_command(CLI::App& app, int& exit_status) {

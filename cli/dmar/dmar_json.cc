@@ -63,12 +63,9 @@ json structure_json(const dmar_table& table, const dmar_structure& structure) {
 }
 
 json finding_json(const dmar_table& table, const dmar_finding& finding) {
-  json result = {{"diagnosis", name(finding.diagnosis)},
-                 {"severity", name(finding.severity)},
-                 {"offset", finding.offset},
-                 {"field", finding.field},
-                 {"value", finding.value},
-                 {"sentence", finding.sentence}};
+  json result = {{"diagnosis", name(finding.id)}, {"severity", name(finding.severity)},
+                 {"offset", finding.where},       {"field", finding.field},
+                 {"value", finding.value},        {"sentence", finding.sentence}};
   const std::string_view kernel = default_kernel_profile().does_about(table, finding);
   if (!kernel.empty()) result["linux_4_4"] = kernel;
   return result;

@@ -41,9 +41,9 @@ std::string structure_text(const dmar_table& table, const dmar_structure& struct
 }
 
 std::string finding_text(const dmar_table& table, const dmar_finding& finding) {
-  std::string text = absl::StrFormat(
-      "  %s: %s: offset 0x%04x: %s is 0x%x: %s\n", name(finding.severity), name(finding.diagnosis),
-      finding.offset, finding.field, finding.value, finding.sentence);
+  std::string text = absl::StrFormat("  %s: %s: offset 0x%04x: %s is 0x%x: %s\n",
+                                     name(finding.severity), name(finding.id), finding.where,
+                                     finding.field, finding.value, finding.sentence);
   const std::string_view kernel = default_kernel_profile().does_about(table, finding);
   if (!kernel.empty()) text += absl::StrFormat("      %s\n", kernel);
   return text;

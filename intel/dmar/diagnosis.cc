@@ -28,7 +28,7 @@ std::string_view name(table_refusal what) {
 }
 
 std::string to_string(const table_diagnosis& d) {
-  std::string line = absl::StrFormat("%s: offset 0x%x: %s", name(d.what), d.offset, d.sentence);
+  std::string line = absl::StrFormat("%s: offset 0x%x: %s", name(d.id), d.where, d.sentence);
   if (!d.kernel_does.empty()) absl::StrAppendFormat(&line, " (%s)", d.kernel_does);
   return line;
 }

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/diagnosis.h"
+
 namespace iommulab {
 
 enum class table_refusal : uint8_t {
@@ -31,11 +33,8 @@ enum class table_refusal : uint8_t {
 /// "structure_passes_table_end"
 std::string_view name(table_refusal what);
 
-struct table_diagnosis {
-  table_refusal what;
-  size_t offset = 0;  ///< of the field, from the table's start
-  uint64_t value = 0;
-  std::string sentence;
+/// `where` is the field's offset from the table's start. The table is refused: an error.
+struct table_diagnosis : diagnosis_record<table_refusal> {
   /// "Linux 4.4 hangs …": what the kernel does with such a table; empty where it refuses it too.
   std::string kernel_does = {};
 };

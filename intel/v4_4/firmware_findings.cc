@@ -156,15 +156,14 @@ std::string_view on_short_scope(const dmar_table& table, const dmar_structure& h
 
 std::string_view linux_4_4_behaviour(const dmar_table& table, const dmar_finding& finding) {
   using enum dmar_diagnosis;
-  const dmar_structure* here = structure_at(table, finding.offset);
-  if (here != nullptr && finding.diagnosis == structure_length_zero) {
+  const dmar_structure* here = structure_at(table, finding.where);
+  if (here != nullptr && finding.id == structure_length_zero) {
     return on_structure_of_length_zero(table, *here);
   }
-  const bool short_scope =
-      finding.diagnosis == scope_length_zero || finding.diagnosis == scope_too_short;
-  if (here != nullptr && short_scope) return on_short_scope(table, *here, finding.offset);
+  const bool short_scope = finding.id == scope_length_zero || finding.id == scope_too_short;
+  if (here != nullptr && short_scope) return on_short_scope(table, *here, finding.where);
   for (const table_behaviour& known : table_behaviours::rows) {
-    if (known.diagnosis == finding.diagnosis) return known.sentence;
+    if (known.diagnosis == finding.id) return known.sentence;
   }
   return {};
 }

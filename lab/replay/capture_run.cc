@@ -74,9 +74,9 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
     result.units.push_back({unit->config().name, true, latched_root_table(*unit)});
   }
   for (const table_diagnosis& d : run->system->generation().diagnoses()) {
-    result.refusals.push_back({std::string(name(d.what)),
+    result.refusals.push_back({std::string(name(d.id)),
                                absl::StrCat("DMAR: [Firmware Bug]: ", to_string(d)),
-                               scope_type_before(config->dmar_table, d.offset)});
+                               scope_type_before(config->dmar_table, d.where)});
   }
   result.stopped = run->outcome.panic;
   return run;

@@ -55,7 +55,8 @@ class edu final : public pci_endpoint {
   /// How the last transfer that reached the bus went.
   [[nodiscard]] const dma_result& last_transfer() const { return last_; }
   /// Transfers that did not lie in the buffer. QEMU stops the machine at the first; here nothing
-  /// moves, and the transfer ends as usual. `refusal` is a sentence about the last.
+  /// moves, and the transfer ends as usual. `refusal` is a sentence about the last:
+  /// no diagnosis_record, for there is one kind alone, with nothing to tell it from.
   [[nodiscard]] uint64_t refused() const { return refused_; }
   [[nodiscard]] const std::string& refusal() const { return refusal_; }
   [[nodiscard]] const std::array<std::byte, buffer_size>& buffer() const { return buffer_; }

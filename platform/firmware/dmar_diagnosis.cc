@@ -7,7 +7,7 @@ namespace iommulab {
 namespace {
 
 using enum dmar_diagnosis;
-using enum dmar_severity;
+using enum diagnosis_severity;
 
 constexpr auto infos = std::to_array<dmar_diagnosis_info>({
     {bad_signature, error, "bad_signature"},
@@ -84,15 +84,6 @@ bool is_damage(dmar_diagnosis diagnosis) {
 
 std::string_view name(dmar_diagnosis diagnosis) {
   return describe(diagnosis).name;
-}
-
-std::string_view name(dmar_severity severity) {
-  static constexpr auto names = enum_names<dmar_severity>({
-      {note, "note"},
-      {warning, "warning"},
-      {error, "error"},
-  });
-  return names(severity);
 }
 
 }  // namespace iommulab

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/types/span.h"
+#include "core/diagnosis.h"
 
 namespace iommulab {
 
@@ -59,16 +60,10 @@ enum class dmar_diagnosis {
   scope_trailing_byte,
 };
 
-enum class dmar_severity {
-  note,     ///< Unusual or reserved; nothing depends on it.
-  warning,  ///< Breaks a rule of the specification, and can be lived with.
-  error,    ///< Something cannot be decoded, or no driver can use it as it stands.
-};
-
 /// What is known about a diagnosis before it is met in a table.
 struct dmar_diagnosis_info {
   dmar_diagnosis diagnosis;
-  dmar_severity severity;
+  diagnosis_severity severity;
   std::string_view name;  ///< Stable, snake_case: the enumerator's own.
 };
 
@@ -81,16 +76,10 @@ const dmar_diagnosis_info& describe(dmar_diagnosis diagnosis);
 bool is_damage(dmar_diagnosis diagnosis);
 
 std::string_view name(dmar_diagnosis diagnosis);
-std::string_view name(dmar_severity severity);
 
-/// One thing found in one table.
-struct dmar_finding {
-  dmar_diagnosis diagnosis{};
-  dmar_severity severity{};
-  std::size_t offset = 0;  ///< Of the field complained of, within the table.
-  std::string field;       ///< Its name: "rmrr.limit_address".
-  uint64_t value = 0;      ///< What it holds.
-  std::string sentence;    ///< What is wrong with that.
+/// One thing found in one table; `where` is the offset of the field complained of.
+struct dmar_finding : diagnosis_record<dmar_diagnosis> {
+  std::string field;  ///< The name of what lies at `where`: "rmrr.limit_address".
 };
 
 }  // namespace iommulab

@@ -110,9 +110,8 @@ void dmar_decoder::decode() {
   std::optional<std::size_t> next = layout::header::size;
   while (next && *next < at_.size()) next = decode_structure(*next);
   check_dmar(table_);
-  std::stable_sort(
-      table_.findings.begin(), table_.findings.end(),
-      [](const dmar_finding& a, const dmar_finding& b) { return a.offset < b.offset; });
+  std::stable_sort(table_.findings.begin(), table_.findings.end(),
+                   [](const dmar_finding& a, const dmar_finding& b) { return a.where < b.where; });
 }
 
 bool dmar_decoder::decode_header() {
@@ -397,8 +396,8 @@ void dmar_decoder::decode_path(byte_cursor at, dmar_device_scope& scope, field_r
 
 dmar_finding make_dmar_finding(dmar_diagnosis diagnosis, std::size_t offset, std::string field,
                                uint64_t value, std::string sentence) {
-  return {diagnosis, describe(diagnosis).severity, offset, std::move(field),
-          value,     std::move(sentence)};
+  return {{diagnosis, describe(diagnosis).severity, offset, value, std::move(sentence)},
+          std::move(field)};
 }
 
 uint64_t dmar_drhd::register_set_size() const {
@@ -411,7 +410,7 @@ absl::Span<const uint8_t> dmar_table::raw(const dmar_field& field) const {
   return part ? part->bytes() : absl::Span<const uint8_t>();
 }
 
-bool dmar_table::has(dmar_severity at_least) const {
+bool dmar_table::has(diagnosis_severity at_least) const {
   return std::any_of(findings.begin(), findings.end(),
                      [&](const dmar_finding& f) { return f.severity >= at_least; });
 }

@@ -126,7 +126,7 @@ struct dmar_table {
   /// The bytes of a field of this table.
   [[nodiscard]] absl::Span<const uint8_t> raw(const dmar_field& field) const;
   /// Whether a finding is at least this severe.
-  [[nodiscard]] bool has(dmar_severity at_least) const;
+  [[nodiscard]] bool has(diagnosis_severity at_least) const;
 };
 
 dmar_table decode_dmar(absl::Span<const uint8_t> bytes);

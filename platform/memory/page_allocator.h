@@ -21,6 +21,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "core/diagnosis.h"
 #include "core/dma/gfp.h"
 #include "core/slab.h"
 #include "core/spin_lock.h"
@@ -58,11 +59,8 @@ std::string_view name(page_diagnosis_kind kind);
 /// What requests get when all recorded addresses are used.
 enum class after_replay : uint8_t { fail, choose };
 
-struct page_diagnosis {
-  page_diagnosis_kind kind;
-  phys_addr address;
-  std::string sentence;
-};
+/// `where` is a physical address. Each is an error.
+using page_diagnosis = diagnosis_record<page_diagnosis_kind>;
 
 class page_allocator {
  public:

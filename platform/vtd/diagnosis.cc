@@ -49,16 +49,22 @@ std::string_view name(vtd_diagnosis diagnosis) {
   return names(diagnosis);
 }
 
+diagnosis_severity severity_of(vtd_diagnosis diagnosis) {
+  return diagnosis <= vtd_diagnosis::reserved_bits_set ? diagnosis_severity::warning
+                                                       : diagnosis_severity::error;
+}
+
 void diagnosis_log::add(vtd_diagnosis what, uint64_t offset, uint64_t value,
                         std::string_view words) {
   ++total_;
   const bool traced = trace_.on(trace_class::faults);
   if (entries_.size() >= capacity && !traced) return;
 
-  std::string sentence =
-      absl::StrFormat("%s: offset 0x%x, value 0x%x: %s", unit_, offset, value, words);
-  if (traced) trace_.emit(events::diagnosis{name(what), unit_, offset, value, sentence});
-  if (entries_.size() < capacity) entries_.push_back({what, offset, value, std::move(sentence)});
+  diagnosis_entry entry{
+      what, severity_of(what), offset, value,
+      absl::StrFormat("%s: offset 0x%x, value 0x%x: %s", unit_, offset, value, words)};
+  if (traced) trace_.emit(event_of(entry, unit_));
+  if (entries_.size() < capacity) entries_.push_back(std::move(entry));
 }
 
 void diagnosis_log::clear() {
@@ -68,7 +74,7 @@ void diagnosis_log::clear() {
 
 bool diagnosis_log::has(vtd_diagnosis what) const {
   return std::any_of(entries_.begin(), entries_.end(),
-                     [what](const diagnosis_entry& e) { return e.what == what; });
+                     [what](const diagnosis_entry& e) { return e.id == what; });
 }
 
 }  // namespace iommulab

@@ -13,12 +13,13 @@
 #include <string_view>
 #include <vector>
 
+#include "core/diagnosis.h"
 #include "core/trace.h"
 
 namespace iommulab {
 
 enum class vtd_diagnosis : uint8_t {
-  // Access rules (10.2)
+  // Access rules (10.2), all of them here
   outside_window,            ///< offset beyond the unit's registers
   unaligned_access,          ///< offset is no multiple of the access size
   access_too_wide,           ///< 8 bytes on 4-byte registers
@@ -65,12 +66,13 @@ enum class vtd_diagnosis : uint8_t {
 /// The stable name, the enumerator's own.
 std::string_view name(vtd_diagnosis diagnosis);
 
-struct diagnosis_entry {
-  vtd_diagnosis what{};
-  uint64_t offset = 0;   ///< register, or address or index of the thing in memory
-  uint64_t value = 0;    ///< what was written or found
-  std::string sentence;  ///< with both in it
-};
+/// Access rules are warnings: Linux 4.4 itself breaks one in every boot, and hardware puts up with
+/// it. All else is an error.
+diagnosis_severity severity_of(vtd_diagnosis diagnosis);
+
+/// `where` is a register's offset, or address or index of the thing in memory; the sentence has
+/// where and value in it.
+using diagnosis_entry = diagnosis_record<vtd_diagnosis>;
 
 class diagnosis_log {
  public:

@@ -23,7 +23,7 @@ std::string stack_text(const call_stack& stack) {
 }
 
 std::string key_of(const finding& f) {
-  std::string key = absl::StrFormat("%d %s %x", static_cast<int>(f.rule), f.unit, f.address);
+  std::string key = absl::StrFormat("%d %s %x", static_cast<int>(f.id), f.unit, f.where);
   for (const std::string_view name : f.now.stack) {
     key += ' ';
     key += name;
@@ -48,9 +48,9 @@ std::string_view name(sanitizer_rule rule) {
 }
 
 std::string to_text(const finding& f) {
-  std::string text =
-      absl::StrFormat("%s: IOMMU sanitizer: %s in %s at 0x%x\n", is_error(f.rule) ? "BUG" : "NOTE",
-                      name(f.rule), f.unit, f.address);
+  std::string text = absl::StrFormat("%s: IOMMU sanitizer: %s in %s at 0x%x\n",
+                                     f.severity == diagnosis_severity::error ? "BUG" : "NOTE",
+                                     name(f.id), f.unit, f.where);
   text += absl::StrFormat("%s\n", f.sentence);
   std::string who;
   if (f.source) who += absl::StrFormat(", device %s", to_short_string(*f.source));
@@ -66,7 +66,7 @@ std::string to_text(const finding& f) {
 }
 
 void finding_log::add(finding f) {
-  ++counts_[static_cast<size_t>(f.rule)];
+  ++counts_[static_cast<size_t>(f.id)];
   const auto [at, fresh] = index_.try_emplace(key_of(f), findings_.size());
   if (!fresh) {
     ++findings_[at->second].count;
@@ -91,7 +91,8 @@ uint64_t finding_log::count(sanitizer_rule rule) const {
 uint64_t finding_log::errors() const {
   uint64_t sum = 0;
   for (size_t rule = 0; rule < rules; ++rule) {
-    if (is_error(static_cast<sanitizer_rule>(rule))) sum += counts_[rule];
+    if (severity_of(static_cast<sanitizer_rule>(rule)) == diagnosis_severity::error)
+      sum += counts_[rule];
   }
   return sum;
 }

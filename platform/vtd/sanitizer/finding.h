@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "core/diagnosis.h"
 #include "core/types.h"
 
 namespace iommulab {
@@ -28,9 +29,10 @@ enum class sanitizer_rule : uint8_t {
 };
 /// The stable name, the enumerator's own.
 std::string_view name(sanitizer_rule rule);
-/// Whether the rule is broken, or merely measured.
-constexpr bool is_error(sanitizer_rule rule) {
-  return rule != sanitizer_rule::deferred_window;
+/// An error where the rule is broken, a note where it is merely measured.
+constexpr diagnosis_severity severity_of(sanitizer_rule rule) {
+  return rule == sanitizer_rule::deferred_window ? diagnosis_severity::note
+                                                 : diagnosis_severity::error;
 }
 
 /// Names of the ported functions that were open, outermost first.
@@ -42,14 +44,13 @@ struct moment {
   call_stack stack;
 };
 
-struct finding {
-  sanitizer_rule rule{};
-  std::string unit;      ///< "dmar0"
-  uint64_t address = 0;  ///< what it is about: an I/O address, or a physical one (see README.md)
-  std::string sentence;  ///< what happened, in words
+/// `where` is what it is about: an I/O address, or a physical one (see README.md); `value` is the
+/// physical address of the table word that is to blame, 0 for none; the sentence says what
+/// happened.
+struct finding : diagnosis_record<sanitizer_rule> {
+  std::string unit;                 ///< "dmar0"
   std::optional<source_id> source;  ///< whose request showed it
   std::optional<domain_id> domain;
-  uint64_t entry = 0;  ///< physical address of the table word that is to blame, 0 for none
   moment now;
   std::string made_by;  ///< what made the state that is wrong, in words; empty when unknown
   moment made;

@@ -33,9 +33,10 @@ unit_sanitizer::unit_sanitizer(sanitizer_state& state, const vtd_config& config,
 
 finding unit_sanitizer::begin(sanitizer_rule rule, uint64_t address, std::string sentence) const {
   finding f;
-  f.rule = rule;
+  f.id = rule;
+  f.severity = severity_of(rule);
   f.unit = config_.name;
-  f.address = address;
+  f.where = address;
   f.sentence = std::move(sentence);
   f.now = state_.history.here();
   return f;
@@ -53,9 +54,9 @@ void unit_sanitizer::blame_path(finding& f, const word_path& path) const {
     const episode written = state_.shadow.last_write(word);
     if (written < latest || written == 0) continue;
     latest = written;
-    f.entry = word;
+    f.value = word;
   }
-  blame(f, latest, absl::StrFormat("Made stale by the write of the table word at 0x%x", f.entry));
+  blame(f, latest, absl::StrFormat("Made stale by the write of the table word at 0x%x", f.value));
 }
 
 // --- commands --------------------------------------------------------------------------------
@@ -99,7 +100,7 @@ void unit_sanitizer::check_word(uint64_t word, const finding& reader) {
     finding f = begin(rule, word, std::move(sentence));
     f.source = reader.source;
     f.domain = reader.domain;
-    f.entry = word;
+    f.value = word;
     blame(f, when, what);
     state_.log.add(std::move(f));
   };
@@ -286,7 +287,7 @@ void unit_sanitizer::page_freed(uint64_t page) {
   const auto report = [&](std::string sentence, uint64_t entry, episode when,
                           std::string_view what) {
     finding f = begin(sanitizer_rule::freed_while_reachable, page, std::move(sentence));
-    f.entry = entry;
+    f.value = entry;
     blame(f, when, what);
     state_.log.add(std::move(f));
   };

@@ -89,10 +89,10 @@ void vtd_sanitizer::report_change(uint64_t word, uint64_t entry) {
   for (const auto& unit : units_) {
     if (!unit->entry_leading_to(word & page_mask)) continue;
     finding f;
-    f.rule = sanitizer_rule::present_before_complete;
+    f.id = sanitizer_rule::present_before_complete;
     f.unit = unit->name();
-    f.address = entry;
-    f.entry = word;
+    f.where = entry;
+    f.value = word;
     f.now = state_.history.here();
     f.sentence = absl::StrFormat(
         "The word at 0x%x was written while its entry is present in a table that the unit uses",

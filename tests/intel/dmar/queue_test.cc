@@ -77,7 +77,7 @@ TEST(queue, off_at_start_is_not_waited_for) {
       chain({no_faults(), enable_queue(first_unit(s).qi->desc_phys.value()), rest_of_start_up(s)}));
   // The status register has four bytes and lies at no multiple of eight (10.2).
   ASSERT_EQ(s.unit().diagnoses().entries().size(), 1u);
-  EXPECT_EQ(s.unit().diagnoses().entries().front().what, vtd_diagnosis::unaligned_access);
+  EXPECT_EQ(s.unit().diagnoses().entries().front().id, vtd_diagnosis::unaligned_access);
 }
 
 // A queue that stands still is given ten seconds (DMAR_OPERATION_TIMEOUT), then switched off all

@@ -195,13 +195,13 @@ TEST_P(refusals, name_the_place_and_the_value) {
   s.boot();
   const auto& found = s.driver().diagnoses;
   const auto it = std::find_if(found.begin(), found.end(),
-                               [&](const table_diagnosis& d) { return d.what == c.what; });
+                               [&](const table_diagnosis& d) { return d.id == c.what; });
   ASSERT_NE(it, found.end()) << s.log_text();
-  EXPECT_EQ(it->offset, c.offset);
+  EXPECT_EQ(it->where, c.offset);
   EXPECT_EQ(it->value, c.value);
-  EXPECT_EQ(name(it->what), c.name);
+  EXPECT_EQ(name(it->id), c.name);
   EXPECT_TRUE(to_string(*it).starts_with(absl::StrFormat("%s: offset 0x%x: ", c.name, c.offset)));
-  for (const table_diagnosis& d : found) EXPECT_EQ(d.what, c.what) << "nothing else is wrong";
+  for (const table_diagnosis& d : found) EXPECT_EQ(d.id, c.what) << "nothing else is wrong";
   // Where 4.4 does otherwise, the note says how.
   const auto known = v4_4::divergences();
   const bool diverges =
@@ -249,7 +249,7 @@ TEST(structures, are_refused_when_shorter_than_their_fields) {
     system s(machine_with(good().add_raw(type, body).finish()));
     s.boot();
     ASSERT_EQ(s.driver().diagnoses.empty(), false) << type;
-    EXPECT_EQ(s.driver().diagnoses.front().what, table_refusal::structure_shorter_than_its_type);
+    EXPECT_EQ(s.driver().diagnoses.front().id, table_refusal::structure_shorter_than_its_type);
     EXPECT_EQ(s.driver().diagnoses.front().value, size - 1);
   }
 }

@@ -129,7 +129,7 @@ TEST_F(unit_hotplug, a_unit_that_is_not_there_is_refused) {
   plugged.functions[dmar_dsm_function::drhd] = structures(dmar_builder(39).add_drhd(0, 1, 0));
   EXPECT_EQ(dmar_device_add(s->driver(), plugged.dsm()), -EINVAL);
   EXPECT_EQ(known_units(), 1u);
-  EXPECT_EQ(s->driver().diagnoses.back().what, table_refusal::drhd_base_zero);
+  EXPECT_EQ(s->driver().diagnoses.back().id, table_refusal::drhd_base_zero);
 }
 
 // The walk takes only the structure that the function is for; others have no handler.

@@ -46,8 +46,7 @@ table_bytes poke(const dmar_builder& builder, size_t offset, const table_bytes& 
 std::string linux_on(const table_bytes& bytes, dmar_diagnosis diagnosis) {
   const dmar_table table = decode_dmar(bytes);
   for (const dmar_finding& finding : table.findings) {
-    if (finding.diagnosis == diagnosis)
-      return std::string(v4_4::linux_4_4_behaviour(table, finding));
+    if (finding.id == diagnosis) return std::string(v4_4::linux_4_4_behaviour(table, finding));
   }
   return "not found";
 }

@@ -48,7 +48,7 @@ struct checked : system {
   const std::vector<finding>& findings() { return k().sanitizer()->log().findings(); }
   std::vector<sanitizer_rule> rules() {
     std::vector<sanitizer_rule> list;
-    for (const finding& f : findings()) list.push_back(f.rule);
+    for (const finding& f : findings()) list.push_back(f.id);
     return list;
   }
   std::string report() { return to_text(*k().sanitizer()); }
@@ -130,7 +130,7 @@ TEST(linux_4_4, maps_by_the_iommu_api_without_a_write_buffer_flush) {
   EXPECT_TRUE(s.dma(nic, iova).ok());
   ASSERT_FALSE(s.findings().empty());
   for (const finding& f : s.findings()) {
-    EXPECT_EQ(f.rule, sanitizer_rule::missing_write_buffer_flush);
+    EXPECT_EQ(f.id, sanitizer_rule::missing_write_buffer_flush);
     EXPECT_THAT(f.made.stack, Contains("intel_iommu_map"));
   }
 }
@@ -143,8 +143,8 @@ TEST(linux_4_4, maps_by_the_iommu_api_without_an_invalidation_in_caching_mode) {
   s.map(iova, memory, 0x1000);
   EXPECT_FALSE(s.dma(nic, iova).ok());
   ASSERT_EQ(s.findings().size(), 1u) << s.report();
-  EXPECT_EQ(s.findings()[0].rule, sanitizer_rule::stale_translation);
-  EXPECT_EQ(s.findings()[0].address, iova);
+  EXPECT_EQ(s.findings()[0].id, sanitizer_rule::stale_translation);
+  EXPECT_EQ(s.findings()[0].where, iova);
   EXPECT_THAT(s.findings()[0].made.stack, Contains("intel_iommu_map"));
 }
 
@@ -167,7 +167,7 @@ TEST(linux_4_4, frees_a_cached_table_for_a_superpage) {
     }
     ASSERT_EQ(s.findings().size(), 1u) << s.report();
     const finding& f = s.findings()[0];
-    EXPECT_EQ(f.rule, sanitizer_rule::freed_while_reachable);
+    EXPECT_EQ(f.id, sanitizer_rule::freed_while_reachable);
     EXPECT_THAT(f.sentence, HasSubstr("paging-structure cache"));
     EXPECT_THAT(f.now.stack, Contains("dma_pte_free_level"));
     EXPECT_THAT(f.made.stack, Contains("dma_pte_free_level"));
@@ -189,9 +189,9 @@ TEST(linux_4_4, frees_the_top_table_of_another_unit) {
   s.attach(other_nic);
   ASSERT_FALSE(s.findings().empty());
   const finding& f = s.findings()[0];
-  EXPECT_EQ(f.rule, sanitizer_rule::freed_while_reachable);
+  EXPECT_EQ(f.id, sanitizer_rule::freed_while_reachable);
   EXPECT_EQ(f.unit, "dmar0");
-  EXPECT_EQ(f.address, s.context_of(nic, 0).table());
+  EXPECT_EQ(f.where, s.context_of(nic, 0).table());
   EXPECT_THAT(f.now.stack, Contains("intel_iommu_attach_device"));
   EXPECT_THAT(f.made.stack, Contains("domain_context_mapping_one"));
 }
@@ -209,7 +209,7 @@ TEST(linux_4_4, joins_a_unit_that_does_not_snoop_with_unflushed_tables) {
   EXPECT_TRUE(s.dma(other_nic, iova, dma_access::read, 1).ok());
   ASSERT_FALSE(s.findings().empty());
   for (const finding& f : s.findings()) {
-    EXPECT_EQ(f.rule, sanitizer_rule::unflushed_write);
+    EXPECT_EQ(f.id, sanitizer_rule::unflushed_write);
     EXPECT_EQ(f.unit, "dmar1");
     EXPECT_THAT(f.made.stack, Contains("__domain_mapping"));
   }
@@ -265,8 +265,8 @@ TEST(a_flow_without, any_one_of_its_cache_flushes_is_found) {
     ++swallowed;
     ASSERT_FALSE(s.findings().empty()) << "without flush " << which;
     for (const finding& f : s.findings()) {
-      EXPECT_EQ(f.rule, sanitizer_rule::unflushed_write);
-      EXPECT_EQ(f.address & page_mask, *mutation.swallowed() & page_mask);
+      EXPECT_EQ(f.id, sanitizer_rule::unflushed_write);
+      EXPECT_EQ(f.where & page_mask, *mutation.swallowed() & page_mask);
       EXPECT_THAT(f.made.stack, Contains("__domain_mapping"));
     }
   }
@@ -284,7 +284,7 @@ TEST(a_flow_without, the_flush_of_a_further_page_is_found_with_its_calls) {
   s.map(further, memory, 0x1000);
   EXPECT_TRUE(s.dma(nic, further).ok());
   ASSERT_EQ(s.findings().size(), 1u) << s.report();
-  EXPECT_EQ(s.findings()[0].rule, sanitizer_rule::unflushed_write);
+  EXPECT_EQ(s.findings()[0].id, sanitizer_rule::unflushed_write);
   EXPECT_THAT(s.findings()[0].made.stack, Contains("__domain_mapping"));
 }
 
@@ -297,8 +297,8 @@ TEST(a_flow_without, its_iotlb_invalidation_is_found) {
                                                  unsigned, vtd::iotlb_granularity) {};
   s.unmap(iova, 0x3000);
   ASSERT_EQ(s.findings().size(), 1u) << s.report();
-  EXPECT_EQ(s.findings()[0].rule, sanitizer_rule::reachable_after_unmap);
-  EXPECT_EQ(s.findings()[0].address, iova + 0x1000);
+  EXPECT_EQ(s.findings()[0].id, sanitizer_rule::reachable_after_unmap);
+  EXPECT_EQ(s.findings()[0].where, iova + 0x1000);
   EXPECT_THAT(s.findings()[0].now.stack, Contains("intel_iommu_unmap"));
 
   EXPECT_TRUE(s.dma(nic, iova + 0x1000).ok());
@@ -315,7 +315,7 @@ TEST(a_flow_without, its_context_invalidation_is_found) {
   iommu_detach_device(*s.domain, s.function(nic).dev);
   s.dma(nic, iova);
   ASSERT_FALSE(s.findings().empty());
-  EXPECT_EQ(s.findings()[0].rule, sanitizer_rule::stale_translation);
+  EXPECT_EQ(s.findings()[0].id, sanitizer_rule::stale_translation);
   EXPECT_THAT(s.findings()[0].made.stack, Contains("clear_context_table"));
 }
 
@@ -327,7 +327,7 @@ TEST(a_flow_without, its_write_buffer_flush_is_found) {
     EXPECT_FALSE(s.dma(nic, iova).ok());
     EXPECT_EQ(s.findings().empty(), flush) << s.report();
     for (const finding& f : s.findings()) {
-      EXPECT_EQ(f.rule, sanitizer_rule::missing_write_buffer_flush);
+      EXPECT_EQ(f.id, sanitizer_rule::missing_write_buffer_flush);
       EXPECT_EQ(f.source, nic);
       EXPECT_THAT(f.made.stack, Contains("domain_context_mapping_one"));
     }

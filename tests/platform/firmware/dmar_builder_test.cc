@@ -64,7 +64,7 @@ TEST(dmar_builder, every_type_comes_back_from_the_decoder_as_it_went_in) {
 
   ASSERT_TRUE(table.decodable);
   EXPECT_EQ(testing::broken_invariant(table), "");
-  EXPECT_FALSE(table.has(dmar_severity::warning));
+  EXPECT_FALSE(table.has(diagnosis_severity::warning));
   EXPECT_EQ(table.host_address_bits(), 46U);
   EXPECT_EQ(table.flags, 5);
   EXPECT_EQ(table.header.revision, 2);

@@ -199,7 +199,7 @@ TEST_F(dmar_corpus, the_checksum_is_found_good_or_bad_as_the_index_says) {
     const std::string id = rows.cell(row, "HWID");
     bool bad = false;
     for (const dmar_finding& finding : decode(id).findings) {
-      bad |= finding.diagnosis == dmar_diagnosis::bad_checksum;
+      bad |= finding.id == dmar_diagnosis::bad_checksum;
     }
     EXPECT_EQ(bad ? "no" : "yes", rows.cell(row, "checksum_ok")) << id;
   }
@@ -217,7 +217,7 @@ TEST_F(dmar_corpus, the_oddities_of_the_index_are_found) {
     const dmar_table table = decode(id);
     const auto has = [&](dmar_diagnosis diagnosis) {
       return std::any_of(table.findings.begin(), table.findings.end(),
-                         [&](const dmar_finding& f) { return f.diagnosis == diagnosis; });
+                         [&](const dmar_finding& f) { return f.id == diagnosis; });
     };
     const auto says = [&](const char* text) { return odd.find(text) != std::string::npos; };
     EXPECT_EQ(has(dmar_diagnosis::drhd_base_zero), says("base address 0"));

@@ -56,7 +56,7 @@ std::vector<table_bytes> whole_tables() {
 
 const dmar_finding* find(const dmar_table& table, dmar_diagnosis diagnosis) {
   for (const dmar_finding& finding : table.findings) {
-    if (finding.diagnosis == diagnosis) return &finding;
+    if (finding.id == diagnosis) return &finding;
   }
   return nullptr;
 }

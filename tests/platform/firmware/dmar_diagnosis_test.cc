@@ -59,7 +59,7 @@ table_bytes resized(const dmar_builder& builder, std::size_t size) {
 
 struct broken_table {
   std::string name;
-  dmar_severity severity;
+  diagnosis_severity severity;
   std::size_t offset;
   std::string field;
   uint64_t value;
@@ -69,9 +69,9 @@ void PrintTo(const broken_table& broken, std::ostream* out) {
   *out << broken.name;
 }
 
-constexpr auto note = dmar_severity::note;
-constexpr auto warning = dmar_severity::warning;
-constexpr auto error = dmar_severity::error;
+constexpr auto note = diagnosis_severity::note;
+constexpr auto warning = diagnosis_severity::warning;
+constexpr auto error = diagnosis_severity::error;
 
 const broken_table broken_tables[] = {
     {"bad_signature", error, 0, "signature", 0x58414d44, [] { return poke(unit(), 3, {'X'}); }},
@@ -216,9 +216,9 @@ TEST_P(dmar_broken, is_diagnosed_with_name_offset_field_and_value) {
   std::string seen;
   bool met = false;
   for (const dmar_finding& finding : table.findings) {
-    seen += std::string(name(finding.diagnosis)) + ": " + finding.sentence + "\n";
-    met |= name(finding.diagnosis) == broken.name && finding.severity == broken.severity &&
-           finding.offset == broken.offset && finding.field == broken.field &&
+    seen += std::string(name(finding.id)) + ": " + finding.sentence + "\n";
+    met |= name(finding.id) == broken.name && finding.severity == broken.severity &&
+           finding.where == broken.offset && finding.field == broken.field &&
            finding.value == broken.value;
   }
   EXPECT_TRUE(met) << seen;
@@ -228,8 +228,8 @@ TEST_P(dmar_broken, has_no_other_severe_finding) {
   const broken_table& broken = GetParam();
   // What was broken breaks nothing else as badly.
   for (const dmar_finding& finding : decode_dmar(broken.make()).findings) {
-    if (name(finding.diagnosis) == broken.name) continue;
-    EXPECT_NE(finding.severity, error) << name(finding.diagnosis) << ": " << finding.sentence;
+    if (name(finding.id) == broken.name) continue;
+    EXPECT_NE(finding.severity, error) << name(finding.id) << ": " << finding.sentence;
   }
 }
 

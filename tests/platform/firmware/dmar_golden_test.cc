@@ -112,8 +112,8 @@ TEST_F(dmar_golden, every_firmware_case_has_the_findings_that_its_description_na
     if (expected == expected_findings().end()) continue;  // of such the other tests know enough
     std::set<std::string> found;
     for (const dmar_finding& finding : decode_dmar(testing::bytes_of(file)).findings) {
-      if (finding.severity >= dmar_severity::warning) {
-        found.insert(std::string(name(finding.diagnosis)));
+      if (finding.severity >= diagnosis_severity::warning) {
+        found.insert(std::string(name(finding.id)));
       }
     }
     EXPECT_THAT(found, UnorderedElementsAreArray(expected->second));

@@ -61,7 +61,7 @@ TEST_F(boot_memory_test, what_is_free_is_not_freed) {
   const uint64_t before = free_pages();
   pages_.free_reserved(start - page_size, mib);
   ASSERT_EQ(pages_.diagnoses().size(), 1u);
-  EXPECT_EQ(pages_.diagnoses()[0].kind, page_diagnosis_kind::double_free);
+  EXPECT_EQ(pages_.diagnoses()[0].id, page_diagnosis_kind::double_free);
   EXPECT_EQ(free_pages(), before);
 }
 

@@ -112,7 +112,7 @@ TEST_F(page_allocator_test, names_each_misuse_and_changes_nothing) {
   const phys_addr block = *pages_.alloc_pages(2);
   const phys_addr object = *pages_.kmalloc_phys(1024);
   const uint64_t free = free_in_all();
-  const auto last = [&] { return pages_.diagnoses().back().kind; };
+  const auto last = [&] { return pages_.diagnoses().back().id; };
 
   pages_.free_pages(block, 1);
   EXPECT_EQ(last(), page_diagnosis_kind::wrong_order_free);

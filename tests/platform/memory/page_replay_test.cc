@@ -15,7 +15,7 @@ class page_replay_test : public testing::Test {
   static std::vector<memory_range> ranges() {
     return {{phys_addr(mib), 1023 * mib, memory_range::kind::ram}};
   }
-  page_diagnosis_kind last() { return pages_.diagnoses().back().kind; }
+  page_diagnosis_kind last() { return pages_.diagnoses().back().id; }
 
   tracer trace_;
   std::unique_ptr<physical_memory> memory_;

@@ -203,7 +203,7 @@ struct machine {
   [[nodiscard]] std::vector<std::string> diagnosed() const {
     std::vector<std::string> names;
     for (const diagnosis_entry& e : unit.diagnoses().entries()) {
-      names.emplace_back(name(e.what));
+      names.emplace_back(name(e.id));
     }
     return names;
   }

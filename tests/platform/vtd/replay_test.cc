@@ -168,8 +168,8 @@ TEST(vtd_replay, what_real_kernels_did_to_the_registers) {
     r.run(lines);
     EXPECT_GT(r.accesses, 0u);
     for (const diagnosis_entry& e : r.unit().diagnoses().entries()) {
-      EXPECT_EQ(e.what, vtd_diagnosis::unaligned_access) << e.sentence;
-      EXPECT_EQ(e.offset, 0x1cu) << e.sentence;
+      EXPECT_EQ(e.id, vtd_diagnosis::unaligned_access) << e.sentence;
+      EXPECT_EQ(e.where, 0x1cu) << e.sentence;
     }
     descriptors += r.descriptors;
     ++scenarios;

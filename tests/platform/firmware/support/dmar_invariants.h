@@ -45,7 +45,7 @@ inline std::string broken_invariant(const dmar_table& table) {
     }
   }
   for (const dmar_finding& finding : table.findings) {
-    if (finding.offset > table.bytes.size()) return "a finding lies outside";
+    if (finding.where > table.bytes.size()) return "a finding lies outside";
     if (finding.sentence.empty() || finding.field.empty()) return "a finding does not explain";
   }
   if (!table.decodable) {
@@ -53,14 +53,14 @@ inline std::string broken_invariant(const dmar_table& table) {
     return table.structures.empty() ? "" : "not decodable, yet it has structures";
   }
   for (const dmar_structure& structure : table.structures) {
-    if (!structure.complete && !table.has(dmar_severity::error)) return "incomplete, yet good";
+    if (!structure.complete && !table.has(diagnosis_severity::error)) return "incomplete, yet good";
     for (const dmar_device_scope& scope : structure.scopes) {
-      if (!scope.complete && !table.has(dmar_severity::error)) return "incomplete, yet good";
+      if (!scope.complete && !table.has(diagnosis_severity::error)) return "incomplete, yet good";
     }
   }
   // Of a table without an error, every byte is shown.
   const std::size_t length = table.header.length;
-  for (std::size_t i = 0; i < length && !table.has(dmar_severity::error); ++i) {
+  for (std::size_t i = 0; i < length && !table.has(diagnosis_severity::error); ++i) {
     if (!taken[i]) return absl::StrFormat("byte %d belongs to no field", i);
   }
   return "";

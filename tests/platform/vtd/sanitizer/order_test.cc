@@ -24,8 +24,8 @@ TEST(unflushed_write, a_leaf_that_is_still_in_the_cpus_cache) {
   }
   w.m.read(nic, iova);
   const finding f = w.only();
-  EXPECT_EQ(f.rule, sanitizer_rule::unflushed_write);
-  EXPECT_EQ(f.address, leaf);
+  EXPECT_EQ(f.id, sanitizer_rule::unflushed_write);
+  EXPECT_EQ(f.where, leaf);
   EXPECT_EQ(f.domain, domain_id(domain));
   EXPECT_EQ(f.made.time_ns, 33u);
   EXPECT_THAT(f.made.stack, ElementsAre("__domain_mapping"));
@@ -46,7 +46,7 @@ TEST(unflushed_write, a_flush_takes_the_whole_line_and_no_more) {
     if (distance == 7) {
       w.expect_none();
     } else {
-      EXPECT_EQ(w.only().address, leaf + distance * 8);
+      EXPECT_EQ(w.only().where, leaf + distance * 8);
     }
   }
 }
@@ -64,7 +64,7 @@ TEST(unflushed_write, a_fresh_page_is_dirty_until_it_is_flushed) {
     if (flush) {
       w.expect_none();
     } else {
-      EXPECT_EQ(w.only().address, page + ((iova >> 21) & 0x1ff) * 8);
+      EXPECT_EQ(w.only().where, page + ((iova >> 21) & 0x1ff) * 8);
     }
   }
 }
@@ -78,9 +78,9 @@ TEST(unflushed_write, context_and_root_entries_too) {
   w.m.read(nic, iova);
   std::vector<uint64_t> addresses;
   for (const finding& f : w.findings()) {
-    EXPECT_EQ(f.rule, sanitizer_rule::unflushed_write);
+    EXPECT_EQ(f.id, sanitizer_rule::unflushed_write);
     EXPECT_EQ(f.source, source_id::from_requester_id(0, nic));
-    addresses.push_back(f.address);
+    addresses.push_back(f.where);
   }
   EXPECT_THAT(addresses, ElementsAre(w.m.root, w.context_word(nic), w.context_word(nic) + 8));
 }
@@ -126,8 +126,8 @@ TEST_P(write_buffer, is_flushed_by_command_or_invalidation) {
   EXPECT_TRUE(w.m.read(nic, iova).ok());
   if (GetParam() != 0) return w.expect_none();
   const finding f = w.only();
-  EXPECT_EQ(f.rule, sanitizer_rule::missing_write_buffer_flush);
-  EXPECT_EQ(f.address, leaf);
+  EXPECT_EQ(f.id, sanitizer_rule::missing_write_buffer_flush);
+  EXPECT_EQ(f.where, leaf);
   EXPECT_EQ(f.made.time_ns, 44u);
   EXPECT_THAT(f.made.stack, ElementsAre("__domain_mapping"));
 }
@@ -160,9 +160,9 @@ TEST(present_before_complete, the_upper_half_of_a_context_entry_written_last) {
     w.store(table_kind::context, at + 8, 0x501);
   }
   const finding f = w.only();
-  EXPECT_EQ(f.rule, sanitizer_rule::present_before_complete);
-  EXPECT_EQ(f.address, at);
-  EXPECT_EQ(f.entry, at + 8);
+  EXPECT_EQ(f.id, sanitizer_rule::present_before_complete);
+  EXPECT_EQ(f.where, at);
+  EXPECT_EQ(f.value, at + 8);
   EXPECT_EQ(f.now.time_ns, 10u);
   EXPECT_THAT(f.now.stack, ElementsAre("second"));
   EXPECT_EQ(f.made.time_ns, 5u);
@@ -192,8 +192,8 @@ TEST(present_before_complete, a_paging_entry_that_leads_elsewhere_in_one_step) {
   w.store(table_kind::paging, w.entry(iova), target | 1);  // a right less, in one store
   w.expect_none();
   w.store(table_kind::paging, w.entry(iova), (target + 0x1000) | 1);
-  EXPECT_EQ(w.only().rule, sanitizer_rule::present_before_complete);
-  EXPECT_EQ(w.only().address, w.entry(iova));
+  EXPECT_EQ(w.only().id, sanitizer_rule::present_before_complete);
+  EXPECT_EQ(w.only().where, w.entry(iova));
 }
 
 // --- freed_while_reachable -------------------------------------------------------------------
@@ -220,9 +220,9 @@ TEST_F(freed_table, while_an_entry_leads_to_it) {
   w.clock.advance(9);
   free_leaves();
   const finding f = w.only();
-  EXPECT_EQ(f.rule, sanitizer_rule::freed_while_reachable);
-  EXPECT_EQ(f.address, leaves);
-  EXPECT_EQ(f.entry, link);
+  EXPECT_EQ(f.id, sanitizer_rule::freed_while_reachable);
+  EXPECT_EQ(f.where, leaves);
+  EXPECT_EQ(f.value, link);
   EXPECT_EQ(f.now.time_ns, 9u);
   EXPECT_THAT(f.now.stack, ElementsAre("free_pgtable_page"));
 }
@@ -238,8 +238,8 @@ TEST_F(freed_table, while_a_paging_structure_cache_leads_to_it) {
   w.clock.advance(9);
   free_leaves();
   const finding f = w.only();
-  EXPECT_EQ(f.rule, sanitizer_rule::freed_while_reachable);
-  EXPECT_EQ(f.address, leaves);
+  EXPECT_EQ(f.id, sanitizer_rule::freed_while_reachable);
+  EXPECT_EQ(f.where, leaves);
   EXPECT_THAT(f.sentence, HasSubstr("paging-structure cache"));
   EXPECT_EQ(f.made.time_ns, 9u);
   EXPECT_THAT(f.made.stack, ElementsAre("dma_pte_clear_level"));
@@ -249,8 +249,8 @@ TEST_F(freed_table, is_found_again_when_a_walk_reads_it) {
   free_leaves();
   w.m.read(nic, iova);
   ASSERT_EQ(w.findings().size(), 2u);
-  EXPECT_EQ(w.findings()[1].rule, sanitizer_rule::freed_while_reachable);
-  EXPECT_EQ(w.findings()[1].address, w.entry(iova));
+  EXPECT_EQ(w.findings()[1].id, sanitizer_rule::freed_while_reachable);
+  EXPECT_EQ(w.findings()[1].where, w.entry(iova));
   EXPECT_THAT(w.findings()[1].made.stack, ElementsAre("free_pgtable_page"));
 }
 
@@ -267,7 +267,7 @@ TEST_F(freed_table, may_be_a_context_table_or_the_root) {
   w.sanitizer.table_page_freed(phys_addr(w.contexts));
   w.sanitizer.table_page_freed(phys_addr(w.m.root));
   ASSERT_EQ(w.findings().size(), 2u);
-  EXPECT_EQ(w.findings()[0].entry, w.m.root);
+  EXPECT_EQ(w.findings()[0].value, w.m.root);
   EXPECT_THAT(w.findings()[1].sentence, HasSubstr("root table"));
 }
 

@@ -36,12 +36,12 @@ TEST_F(stale, a_page_that_was_unmapped_and_not_invalidated) {
   // The unit goes by its cache; that is what the sanitizer tells of.
   ASSERT_EQ(w.m.read(nic, iova + 0x10).address, target + 0x10);
   const finding f = w.only();
-  EXPECT_EQ(f.rule, sanitizer_rule::stale_translation);
+  EXPECT_EQ(f.id, sanitizer_rule::stale_translation);
   EXPECT_EQ(f.unit, "dmar0");
-  EXPECT_EQ(f.address, iova + 0x10);
+  EXPECT_EQ(f.where, iova + 0x10);
   EXPECT_EQ(f.source, source_id::from_requester_id(0, nic));
   EXPECT_EQ(f.domain, domain_id(domain));
-  EXPECT_EQ(f.entry, w.entry(iova));
+  EXPECT_EQ(f.value, w.entry(iova));
   EXPECT_EQ(f.now.time_ns, 1500u);
   EXPECT_THAT(f.now.stack, IsEmpty());
   EXPECT_EQ(f.made.time_ns, 1000u);
@@ -71,7 +71,7 @@ TEST_F(stale, the_neighbours_invalidation_does_not_count) {
   w.m.flush_pages(domain, iova + 0x1000, 0, true);
   w.m.flush_pages(domain + 1, iova, 0, true);
   w.m.read(nic, iova);
-  EXPECT_EQ(w.only().rule, sanitizer_rule::stale_translation);
+  EXPECT_EQ(w.only().id, sanitizer_rule::stale_translation);
 }
 
 TEST_F(stale, a_page_that_leads_elsewhere_now) {
@@ -94,7 +94,7 @@ TEST_F(stale, a_right_that_was_taken_away) {
   EXPECT_TRUE(w.m.read(nic, iova).ok());
   w.expect_none();
   EXPECT_TRUE(w.m.write(nic, iova).ok());
-  EXPECT_EQ(w.only().rule, sanitizer_rule::stale_translation);
+  EXPECT_EQ(w.only().id, sanitizer_rule::stale_translation);
 }
 
 TEST_F(stale, nothing_when_the_same_mapping_is_back) {
@@ -118,9 +118,9 @@ TEST_F(stale, a_context_entry_that_was_cleared) {
   }
   EXPECT_TRUE(w.m.read(nic, iova).ok());
   const finding f = w.only();
-  EXPECT_EQ(f.rule, sanitizer_rule::stale_translation);
-  EXPECT_EQ(f.address, w.context_word(nic));
-  EXPECT_EQ(f.entry, w.context_word(nic));
+  EXPECT_EQ(f.id, sanitizer_rule::stale_translation);
+  EXPECT_EQ(f.where, w.context_word(nic));
+  EXPECT_EQ(f.value, w.context_word(nic));
   EXPECT_EQ(f.made.time_ns, 70u);
   EXPECT_THAT(f.made.stack, ElementsAre("clear_context_table"));
   EXPECT_THAT(f.sentence, HasSubstr("context-cache"));
@@ -157,8 +157,8 @@ TEST_F(stale, a_table_in_a_paging_structure_cache) {
       continue;
     }
     EXPECT_EQ(t.address, target);
-    EXPECT_EQ(w.only().address, iova);
-    EXPECT_EQ(w.only().entry, link);
+    EXPECT_EQ(w.only().where, iova);
+    EXPECT_EQ(w.only().value, link);
     EXPECT_THAT(w.only().sentence, HasSubstr("paging-structure cache"));
   }
 }
@@ -179,7 +179,7 @@ TEST_F(stale, an_absence_in_caching_mode) {
     if (invalidate) {
       w.expect_none();
     } else {
-      EXPECT_EQ(w.only().address, iova);
+      EXPECT_EQ(w.only().where, iova);
       EXPECT_THAT(w.only().sentence, HasSubstr("was refused"));
     }
   }
@@ -226,7 +226,7 @@ TEST_F(stale, a_translation_in_a_device_tlb) {
     if (invalidate) {
       w.expect_none();
     } else {
-      EXPECT_EQ(w.only().address, iova + 0x20);
+      EXPECT_EQ(w.only().where, iova + 0x20);
       EXPECT_EQ(w.only().made.time_ns, 1000u);
       EXPECT_THAT(w.only().sentence, HasSubstr("device-TLB"));
     }

@@ -40,8 +40,8 @@ TEST_F(unmap, strict_with_the_translation_left_in_the_iotlb) {
   w.clock.advance(10);
   return_from_unmap(false);
   finding f = w.only();
-  EXPECT_EQ(f.rule, sanitizer_rule::reachable_after_unmap);
-  EXPECT_EQ(f.address, iova);
+  EXPECT_EQ(f.id, sanitizer_rule::reachable_after_unmap);
+  EXPECT_EQ(f.where, iova);
   EXPECT_EQ(f.domain, domain_id(domain));
   EXPECT_EQ(f.now.time_ns, 10u);
   EXPECT_THAT(f.now.stack, ElementsAre("intel_unmap"));
@@ -51,8 +51,8 @@ TEST_F(unmap, strict_with_the_translation_left_in_the_iotlb) {
   ASSERT_TRUE(w.m.write(nic, iova + 8).ok());
   ASSERT_EQ(w.findings().size(), 2u);
   f = w.findings()[1];
-  EXPECT_EQ(f.rule, sanitizer_rule::reachable_after_unmap);
-  EXPECT_EQ(f.address, iova + 8);
+  EXPECT_EQ(f.id, sanitizer_rule::reachable_after_unmap);
+  EXPECT_EQ(f.where, iova + 8);
   EXPECT_EQ(f.now.time_ns, 20u);
   EXPECT_EQ(f.made.time_ns, 10u);
   EXPECT_THAT(f.made.stack, ElementsAre("intel_unmap"));
@@ -61,8 +61,8 @@ TEST_F(unmap, strict_with_the_translation_left_in_the_iotlb) {
 TEST_F(unmap, strict_with_the_entry_left_in_the_tables) {
   w.m.flush_pages(domain, iova, 0, true);
   return_from_unmap(false);
-  EXPECT_EQ(w.only().rule, sanitizer_rule::reachable_after_unmap);
-  EXPECT_EQ(w.only().address, iova);
+  EXPECT_EQ(w.only().id, sanitizer_rule::reachable_after_unmap);
+  EXPECT_EQ(w.only().where, iova);
   EXPECT_THAT(w.only().sentence, HasSubstr("the tables"));
 }
 
@@ -91,8 +91,8 @@ TEST_F(unmap, deferred_is_measured) {
   EXPECT_EQ(figures.longest_ns, 700u);
   EXPECT_EQ(figures.total_ns, 700u);
   const finding f = w.only();
-  EXPECT_EQ(f.rule, sanitizer_rule::deferred_window);
-  EXPECT_EQ(f.address, iova);
+  EXPECT_EQ(f.id, sanitizer_rule::deferred_window);
+  EXPECT_EQ(f.where, iova);
   EXPECT_EQ(f.now.time_ns, 800u);
   EXPECT_EQ(f.made.time_ns, 100u);
   EXPECT_THAT(f.made.stack, ElementsAre("intel_unmap"));
@@ -105,7 +105,7 @@ TEST_F(unmap, deferred_and_mapped_again_before_the_flush) {
   return_from_unmap(true);
   w.map(iova, (target + 0x9000) | 3);
   EXPECT_EQ(w.m.read(nic, iova).address, target);
-  EXPECT_EQ(w.only().rule, sanitizer_rule::stale_translation);
+  EXPECT_EQ(w.only().id, sanitizer_rule::stale_translation);
 }
 
 TEST_F(unmap, a_window_closes_for_what_an_invalidation_covers) {
