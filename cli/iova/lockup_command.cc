@@ -21,8 +21,8 @@
 #include "cli/output/write_file.h"
 #include "iova/allocators.h"
 #include "iova/lockup/scan_cost.h"
+#include "iova/lockup/storm_recorder.h"
 #include "iova/lockup/study.h"
-#include "iova/lockup/trace_listener.h"
 #include "iova/trace/recorded_end.h"
 #include "iova/trace/versions.h"
 
@@ -150,7 +150,7 @@ absl::Status write_trace(const lockup_question& question, const lockup_finding& 
   const iova_trace_version* version = find_iova_trace_version(question.allocator->name);
   if (version == nullptr) version = &iova_trace_versions().back();
   const iova_space space;
-  trace_listener listener(
+  storm_recorder listener(
       absl::StrFormat("lockup %s, %s, %d live mappings, %d CPUs", question.allocator->name,
                       finding.pattern->name(), finding.population, options.shape.cpus),
       std::string(version->recorded), space,

@@ -15,7 +15,7 @@
 #include "gtest/gtest.h"
 #include "iova/allocators.h"
 #include "iova/lockup/study.h"
-#include "iova/lockup/trace_listener.h"
+#include "iova/lockup/storm_recorder.h"
 #include "iova/trace/linux_player.h"
 #include "iova/trace/trace_reader.h"
 
@@ -241,13 +241,13 @@ TEST(study, other_patterns_are_tried_only_below_the_best) {
 }
 
 // What the listener keeps is what the allocator of that version does when asked again.
-TEST(trace_listener, a_storm_on_linux_replays_without_a_difference) {
+TEST(storm_recorder, a_storm_on_linux_replays_without_a_difference) {
   for (const char* name : {"v4_4", "v4_9", "v4_19", "v6_1", "v6_12"}) {
     const iova_trace_version* version = find_iova_trace_version(name);
     ASSERT_NE(version, nullptr);
     for (const lockup_pattern* each : lockup_patterns()) {
       const iova_space space;
-      trace_listener listener("test", std::string(version->recorded), space,
+      storm_recorder listener("test", std::string(version->recorded), space,
                               version->dma32_is_behind ? 0x100000 : 0xfffff);
       const storm_options options = {.shape = {.cpus = 5, .batch = 6}};
       const storm_result storm =

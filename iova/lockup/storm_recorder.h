@@ -12,10 +12,10 @@
 
 namespace iommulab {
 
-class trace_listener final : public lockup_listener {
+class storm_recorder final : public lockup_listener {
  public:
   /// `version`: of the trace's first comment. `dma32`: init's third number in that version.
-  trace_listener(std::string name, std::string version, const iova_space& space, uint64_t dma32) {
+  storm_recorder(std::string name, std::string version, const iova_space& space, uint64_t dma32) {
     trace_.name = std::move(name);
     trace_.version = std::move(version);
     add(iova_trace_op::init, {space.granule, space.start_pfn, dma32});
