@@ -2,7 +2,6 @@
 #include "cli/boot/boot_command.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <iostream>
 #include <memory>
 #include <utility>
@@ -20,10 +19,6 @@
 
 namespace iommulab {
 namespace {
-
-absl::Status refuse(std::string_view sentence) {
-  return errno_status(EINVAL, sentence);
-}
 
 /// What the options say together.
 absl::Status check(const boot_arguments& a) {

@@ -9,10 +9,10 @@
 #include "cli/boot/boot_report.h"
 #include "cli/boot/boot_text.h"
 #include "cli/boot/trace_text.h"
+#include "cli/output/json.h"
 #include "core/counted.h"
 #include "lab/events/event_words.h"
 #include "lab/events/trace_choice.h"
-#include "nlohmann/json.hpp"
 
 namespace iommulab {
 namespace {
@@ -106,7 +106,6 @@ std::string difference_to_text(const boot_difference& difference) {
 }
 
 std::string difference_to_json(const boot_difference& difference) {
-  using json = nlohmann::ordered_json;
   json sections = json::object();
   for (const difference_section& section : difference.sections) {
     json differing = json::array();

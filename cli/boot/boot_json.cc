@@ -4,17 +4,11 @@
 #include <string_view>
 
 #include "absl/strings/str_format.h"
+#include "cli/output/json.h"
 #include "lab/events/event_words.h"
-#include "nlohmann/json.hpp"
 
 namespace iommulab {
 namespace {
-
-using json = nlohmann::ordered_json;
-
-std::string hex(uint64_t value) {
-  return absl::StrFormat("0x%x", value);
-}
 
 json outcome_json(const boot_report& report) {
   json outcome = {{"ending", report.ending}};

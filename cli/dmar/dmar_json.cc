@@ -2,14 +2,12 @@
 #include "cli/dmar/dmar_json.h"
 
 #include "cli/dmar/dmar_meaning.h"
+#include "cli/output/json.h"
 #include "kernel/catalogue.h"
-#include "nlohmann/json.hpp"
 #include "platform/firmware/acpi_table.h"
 
 namespace iommulab {
 namespace {
-
-using json = nlohmann::ordered_json;
 
 json field_json(const dmar_table& table, const dmar_field& field, const std::string& meaning) {
   json result = {{"offset", field.offset}, {"size", field.size}, {"name", field.name}};

@@ -22,7 +22,7 @@ struct reason_row {
   fault_advice advice;
 };
 
-constexpr reason_row rows[] = {
+constexpr reason_row reason_rows[] = {
     {0x01,
      0x01,
      {"9.1",
@@ -427,7 +427,7 @@ constexpr message_row message_rows[] = {
 }  // namespace
 
 const fault_advice* find_advice(uint8_t reason) {
-  for (const reason_row& row : rows) {
+  for (const reason_row& row : reason_rows) {
     if (reason >= row.first && reason <= row.last) return &row.advice;
   }
   return nullptr;

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "absl/strings/str_format.h"
 #include "cli/fault/fault_report.h"
+#include "cli/output/json.h"
 #include "core/enum_names.h"
-#include "nlohmann/json.hpp"
 
 namespace iommulab {
 namespace {
-
-using json = nlohmann::ordered_json;
-
-std::string hex(uint64_t value) {
-  return absl::StrFormat("0x%x", value);
-}
 
 std::string_view name(fault_kind kind) {
   static constexpr auto names = enum_names<fault_kind>({

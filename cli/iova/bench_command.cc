@@ -12,9 +12,9 @@
 #include "cli/iova/choice.h"
 #include "cli/iova/measure.h"
 #include "cli/output/complain.h"
+#include "cli/output/json.h"
 #include "cli/output/progress_line.h"
 #include "iova/workload/workload.h"
-#include "nlohmann/json.hpp"
 
 namespace iommulab {
 namespace {
@@ -90,31 +90,31 @@ std::string tables_text(const std::vector<bench_table>& tables, unsigned repeat)
   return text;
 }
 
-nlohmann::ordered_json or_null(double value) {
-  return value < 0 ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(value);
+json or_null(double value) {
+  return value < 0 ? json(nullptr) : json(value);
 }
 
 std::string tables_json(const std::vector<bench_table>& tables, unsigned repeat) {
-  nlohmann::ordered_json json = {{"repeat", repeat}, {"results", nlohmann::ordered_json::array()}};
+  json all = {{"repeat", repeat}, {"results", json::array()}};
   for (const bench_table& table : tables) {
     for (const auto& [allocator, c] : table.rows) {
-      json["results"].push_back({{"workload", table.workload},
-                                 {"allocator", std::string(allocator)},
-                                 {"operations", c.operations},
-                                 {"ns_per_operation", c.ns},
-                                 {"nodes_per_operation", c.nodes},
-                                 {"longest_search", c.longest_search},
-                                 {"locks_per_operation", c.locks},
-                                 {"cache_hit_share", or_null(c.hits)},
-                                 {"table_pages", c.table_pages},
-                                 {"table_pages_peak", c.table_pages_peak},
-                                 {"bytes_per_entry", or_null(c.bytes)},
-                                 {"live", c.live},
-                                 {"failures", c.failures},
-                                 {"fallbacks", c.fallbacks}});
+      all["results"].push_back({{"workload", table.workload},
+                                {"allocator", std::string(allocator)},
+                                {"operations", c.operations},
+                                {"ns_per_operation", c.ns},
+                                {"nodes_per_operation", c.nodes},
+                                {"longest_search", c.longest_search},
+                                {"locks_per_operation", c.locks},
+                                {"cache_hit_share", or_null(c.hits)},
+                                {"table_pages", c.table_pages},
+                                {"table_pages_peak", c.table_pages_peak},
+                                {"bytes_per_entry", or_null(c.bytes)},
+                                {"live", c.live},
+                                {"failures", c.failures},
+                                {"fallbacks", c.fallbacks}});
     }
   }
-  return json.dump(2) + '\n';
+  return all.dump(2) + '\n';
 }
 
 }  // namespace

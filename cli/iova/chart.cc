@@ -13,12 +13,12 @@ namespace iommulab {
 namespace {
 
 // The picture, in pixels.
-constexpr double width = 860;
-constexpr double height = 520;
-constexpr double left = 80;
-constexpr double right = 660;
-constexpr double top = 50;
-constexpr double bottom = 460;
+constexpr double chart_width = 860;
+constexpr double chart_height = 520;
+constexpr double chart_left = 80;
+constexpr double chart_right = 660;
+constexpr double chart_top = 50;
+constexpr double chart_bottom = 460;
 
 // Told apart with every kind of colour vision (Okabe and Ito); the dashes show a line below
 // another.
@@ -97,15 +97,15 @@ void add_grid(std::string& svg, const scale& x, const scale& y) {
     absl::StrAppendFormat(&svg,
                           "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>\n"
                           "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n",
-                          x.place(tick), top, x.place(tick), bottom, x.place(tick), bottom + 18,
-                          tick_text(tick));
+                          x.place(tick), chart_top, x.place(tick), chart_bottom, x.place(tick),
+                          chart_bottom + 18, tick_text(tick));
   }
   for (const double tick : y.ticks()) {
     absl::StrAppendFormat(&svg,
                           "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"grid\"/>\n"
                           "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
-                          left, y.place(tick), right, y.place(tick), left - 8, y.place(tick) + 4,
-                          tick_text(tick));
+                          chart_left, y.place(tick), chart_right, y.place(tick), chart_left - 8,
+                          y.place(tick) + 4, tick_text(tick));
   }
 }
 
@@ -120,12 +120,12 @@ void add_line(std::string& svg, const chart_line& line, size_t nth, const scale&
     absl::StrAppendFormat(&svg, "%.1f,%.1f ", x.place(at), y.place(value));
   }
   svg += "\"/>\n";
-  const double row = top + 10 + 20 * static_cast<double>(nth);
+  const double row = chart_top + 10 + 20 * static_cast<double>(nth);
   absl::StrAppendFormat(&svg,
                         "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke-width=\"2\" "
                         "%s/>\n<text x=\"%.1f\" y=\"%.1f\">%s</text>\n",
-                        right + 20, row, right + 50, row, style, right + 58, row + 4,
-                        escape(line.name));
+                        chart_right + 20, row, chart_right + 50, row, style, chart_right + 58,
+                        row + 4, escape(line.name));
 }
 
 }  // namespace
@@ -139,8 +139,8 @@ std::string chart_svg(const chart& chart) {
       ys.push_back(value);
     }
   }
-  const scale x(chart.x.logarithmic, xs, left, right);
-  const scale y(chart.y.logarithmic, ys, bottom, top);
+  const scale x(chart.x.logarithmic, xs, chart_left, chart_right);
+  const scale y(chart.y.logarithmic, ys, chart_bottom, chart_top);
 
   std::string svg = absl::StrFormat(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
@@ -149,19 +149,20 @@ std::string chart_svg(const chart& chart) {
       "<style>.grid{stroke:#ddd} .axis{stroke:#000}</style>\n"
       "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n"
       "<text x=\"%.1f\" y=\"28\" font-size=\"16\">%s</text>\n",
-      width, height, width, height, escape(chart.title), escape(chart.description), left,
-      escape(chart.title));
+      chart_width, chart_height, chart_width, chart_height, escape(chart.title),
+      escape(chart.description), chart_left, escape(chart.title));
   add_grid(svg, x, y);
   absl::StrAppendFormat(&svg,
                         "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"axis\"/>\n"
                         "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"axis\"/>\n",
-                        left, bottom, right, bottom, left, top, left, bottom);
+                        chart_left, chart_bottom, chart_right, chart_bottom, chart_left, chart_top,
+                        chart_left, chart_bottom);
   absl::StrAppendFormat(&svg, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n",
-                        (left + right) / 2, bottom + 42, escape(chart.x.title));
+                        (chart_left + chart_right) / 2, chart_bottom + 42, escape(chart.x.title));
   absl::StrAppendFormat(&svg,
                         "<text transform=\"translate(22 %.1f) rotate(-90)\" "
                         "text-anchor=\"middle\">%s</text>\n",
-                        (top + bottom) / 2, escape(chart.y.title));
+                        (chart_top + chart_bottom) / 2, escape(chart.y.title));
   for (size_t i = 0; i < chart.lines.size(); ++i) add_line(svg, chart.lines[i], i, x, y);
   svg += "</svg>\n";
   return svg;

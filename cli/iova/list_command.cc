@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_format.h"
 #include "cli/output/complain.h"
+#include "cli/output/json.h"
 #include "iova/allocators.h"
 #include "iova/workload/workload.h"
-#include "nlohmann/json.hpp"
 
 namespace iommulab {
 namespace {
@@ -34,21 +34,20 @@ std::string list_text() {
 }
 
 std::string list_json() {
-  nlohmann::ordered_json json = {{"allocators", nlohmann::ordered_json::array()},
-                                 {"workloads", nlohmann::ordered_json::array()}};
+  json all = {{"allocators", json::array()}, {"workloads", json::array()}};
   for (const iova_catalogue_entry& entry : iova_allocators()) {
-    json["allocators"].push_back({{"name", std::string(entry.name)},
-                                  {"summary", std::string(entry.summary)},
-                                  {"source", std::string(entry.source)},
-                                  {"range_caches", entry.range_caches},
-                                  {"thread_safe", entry.thread_safe}});
+    all["allocators"].push_back({{"name", std::string(entry.name)},
+                                 {"summary", std::string(entry.summary)},
+                                 {"source", std::string(entry.source)},
+                                 {"range_caches", entry.range_caches},
+                                 {"thread_safe", entry.thread_safe}});
   }
   for (const iova_workload_entry& entry : iova_workloads()) {
-    json["workloads"].push_back({{"pattern", std::string(entry.pattern)},
-                                 {"example", std::string(entry.example)},
-                                 {"summary", std::string(entry.summary)}});
+    all["workloads"].push_back({{"pattern", std::string(entry.pattern)},
+                                {"example", std::string(entry.example)},
+                                {"summary", std::string(entry.summary)}});
   }
-  return json.dump(2) + '\n';
+  return all.dump(2) + '\n';
 }
 
 }  // namespace

@@ -6,13 +6,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "cli/output/json.h"
 #include "core/enum_names.h"
-#include "nlohmann/json.hpp"
 
 namespace iommulab {
 namespace {
-
-using nlohmann::ordered_json;
 
 double seconds(uint64_t picoseconds) {
   return static_cast<double>(picoseconds) / static_cast<double>(picoseconds_a_second);
@@ -127,11 +125,11 @@ std::string details(const lockup_report& report, const lockup_finding& f) {
   return text;
 }
 
-ordered_json finding_json(const lockup_finding& f) {
-  ordered_json j = {{"pattern", f.pattern->name()},
-                    {"reached", f.reached},
-                    {"bound", name(f.bound)},
-                    {"largest_tried", f.largest_tried}};
+json finding_json(const lockup_finding& f) {
+  json j = {{"pattern", f.pattern->name()},
+            {"reached", f.reached},
+            {"bound", name(f.bound)},
+            {"largest_tried", f.largest_tried}};
   if (f.population == 0) return j;
   const storm_result& storm = f.storm;
   const lock_queue_result& queue = storm.queue;
@@ -150,7 +148,7 @@ ordered_json finding_json(const lockup_finding& f) {
   j["worst_cpu"] = queue.worst_cpu();
   j["worst_stretch_s"] = seconds(queue.worst_stretch_ps());
   j["end_s"] = seconds(queue.end_ps);
-  ordered_json cpus = ordered_json::array();
+  json cpus = json::array();
   for (const lock_queue_cpu& cpu : queue.cpus) {
     cpus.push_back({{"requests", cpu.turns},
                     {"waited_s", seconds(cpu.waited_ps)},
@@ -208,19 +206,19 @@ std::string lockup_to_text(const lockup_report& report) {
 
 std::string lockup_to_json(const lockup_report& report) {
   const lockup_question& q = report.question;
-  ordered_json j = {{"allocator", q.allocator->name},
-                    {"cpus", q.storm.shape.cpus},
-                    {"limit_s", seconds(q.storm.limit_ps)},
-                    {"batch", q.storm.shape.batch},
-                    {"think_ns", nanoseconds(q.storm.think_ps)},
-                    {"discipline", name(q.storm.discipline)},
-                    {"seed", q.storm.seed},
-                    {"max_population", q.most_mappings},
-                    {"scan_cost_measured", report.scan_measured},
-                    {"base_cost_measured", report.base_measured}};
+  json j = {{"allocator", q.allocator->name},
+            {"cpus", q.storm.shape.cpus},
+            {"limit_s", seconds(q.storm.limit_ps)},
+            {"batch", q.storm.shape.batch},
+            {"think_ns", nanoseconds(q.storm.think_ps)},
+            {"discipline", name(q.storm.discipline)},
+            {"seed", q.storm.seed},
+            {"max_population", q.most_mappings},
+            {"scan_cost_measured", report.scan_measured},
+            {"base_cost_measured", report.base_measured}};
   j["best"] = nullptr;
   if (report.answer.best) j["best"] = report.shown()->pattern->name();
-  ordered_json patterns = ordered_json::array();
+  json patterns = json::array();
   for (const lockup_finding& finding : report.answer.findings) {
     patterns.push_back(finding_json(finding));
   }

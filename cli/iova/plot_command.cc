@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <cerrno>
 #include <iostream>
 #include <memory>
 #include <utility>
@@ -25,10 +24,6 @@ constexpr size_t parts_of_a_course = 64;
 /// What a plot shows when no allocator is named: generations that differ here, and their rivals.
 const std::vector<std::string> usual_allocators = {"v4_4",     "v6_12",      "eiovar",
                                                    "gap_tree", "gap_tree32", "maple"};
-
-absl::Status refuse(std::string_view sentence) {
-  return errno_status(EINVAL, sentence);
-}
 
 absl::Status check(const iova_plot_arguments& a) {
   if (a.y != "nodes" && a.y != "ns") {

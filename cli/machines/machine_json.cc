@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "absl/strings/str_format.h"
 #include "cli/machines/machine_text.h"
-#include "nlohmann/json.hpp"
+#include "cli/output/json.h"
 #include "platform/vtd/spec/capability.h"
 
 namespace iommulab {
 namespace {
 
-using json = nlohmann::ordered_json;
-
 std::string dumped(const json& document) {
   constexpr int indent = 2;
   return document.dump(indent, ' ', false, json::error_handler_t::replace) + '\n';
-}
-
-std::string hex(uint64_t value) {
-  return absl::StrFormat("0x%x", value);
 }
 
 json functions_json(const std::vector<function_report>& functions) {

@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "absl/strings/str_format.h"
+#include "cli/output/json.h"
 #include "cli/translate/translate_report.h"
 #include "core/enum_names.h"
 #include "intel/dmar/fault.h"
 #include "lab/tables/walk_words.h"
-#include "nlohmann/json.hpp"
 
 namespace iommulab {
 namespace {
-
-using json = nlohmann::ordered_json;
-
-std::string hex(uint64_t value) {
-  return absl::StrFormat("0x%x", value);
-}
 
 std::string_view name(dma_outcome outcome) {
   static constexpr auto names = enum_names<dma_outcome>({
