@@ -113,6 +113,27 @@ class tracer {
   void leave(std::string_view name);
   /// The result of the innermost open function; call it only when on(trace_class::calls).
   void set_result(call_values result);
+  /// For the way out of a ported function, `return trace.result(value);`: the innermost open
+  /// function, which is this one, returns `value`.
+  template <typename T>
+  T result(T&& value) {
+    if (on(trace_class::calls)) [[unlikely]]
+      keep_result<std::remove_cvref_t<T>>(value);
+    return std::forward<T>(value);
+  }
+  /// The same where something else tells a reader more than the value does: what the kernel returns
+  /// in its place, or what a function returns that is called only then.
+  template <typename T, typename Told>
+  T result(T&& value, const Told& told) {
+    if (on(trace_class::calls)) [[unlikely]] {
+      if constexpr (std::is_invocable_v<const Told&>) {
+        keep_result<std::remove_cvref_t<std::invoke_result_t<const Told&>>>(told());
+      } else {
+        keep_result<std::decay_t<const Told>>(told);
+      }
+    }
+    return std::forward<T>(value);
+  }
   /// A note that says what the innermost open function was given, and its result if it has one
   /// already: "alloc_iova size=0x1 -> lo=0xfffff". `printed` is what the kernel calls itself there.
   void note_call(std::string_view printed);
@@ -124,6 +145,16 @@ class tracer {
   }
 
  private:
+  /// Small values come as copies, so that the caller's own may stay in a register.
+  template <typename T>
+  using kept =
+      std::conditional_t<std::is_trivially_copyable_v<T> && sizeof(T) <= 2 * sizeof(uint64_t), T,
+                         const T&>;
+  template <typename T>
+  [[gnu::noinline, gnu::cold]] void keep_result(kept<T> value) {
+    set_result({call_value("", value)});
+  }
+
   void listeners_changed();
 
   const virtual_clock* clock_;
@@ -175,7 +206,7 @@ class call_scope {
   std::string_view name_;
 };
 
-/// Opens the trace scope of a ported function, by the kernel's exact name. Arguments may follow,
+/// Opens the trace scope of a ported function, by the kernel's exact name. Its arguments follow,
 /// each {"name", value}: IOMMULAB_CALL(trace, "alloc_iova", {"size", size}).
 #define IOMMULAB_CALL(tracer_, kernel_name, ...)                                \
   const ::iommulab::call_scope IOMMULAB_UNIQUE(iommulab_call_scope_, __LINE__)( \
@@ -184,7 +215,8 @@ class call_scope {
 #define IOMMULAB_UNIQUE(prefix, line) IOMMULAB_PASTE(prefix, line)
 #define IOMMULAB_PASTE(a, b) a##b
 
-/// The result of the innermost open function: IOMMULAB_RESULT(trace, {"lo", lo}, {"hi", hi}).
+/// A result of the innermost open function that is several values:
+/// IOMMULAB_RESULT(trace, {"lo", lo}, {"hi", hi}). One value goes through tracer::result().
 #define IOMMULAB_RESULT(tracer_, ...)                             \
   do {                                                            \
     if ((tracer_).on(::iommulab::trace_class::calls))             \

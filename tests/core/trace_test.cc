@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/environment.h"
+#include "core/types.h"
 
 namespace iommulab::trace_test {
 namespace {
@@ -63,6 +64,67 @@ TEST(tracer, calls_own_their_arguments_and_their_result) {
   EXPECT_TRUE(e[4].as<events::call_exit>()->result.empty()) << "the callee's is not its caller's";
 }
 
+struct thing {
+  std::string label;
+};
+std::string trace_word(const thing& t) {
+  return "thing " + t.label;
+}
+
+enum class colour : uint8_t { red, blue };
+std::string_view trace_word(colour c) {
+  return c == colour::red ? "red" : "blue";
+}
+
+/// What a function that returns `value` says that it returned.
+template <typename... Value>
+std::string told_of(Value&&... value) {
+  tracer t;
+  trace_recorder recorder;
+  const trace_subscription subscription = t.subscribe(recorder, trace_class::calls);
+  {
+    IOMMULAB_CALL(t, "f");
+    (void)t.result(std::forward<Value>(value)...);
+  }
+  return to_string(recorder.events().back().as<events::call_exit>()->result);
+}
+
+TEST(tracer, tells_a_result_by_what_identifies_it) {
+  const thing one{"1"};
+  const thing* none = nullptr;
+  EXPECT_EQ(told_of(-12), "-12");
+  EXPECT_EQ(told_of(uint16_t{12}), "0xc");
+  EXPECT_EQ(told_of(true), "1");
+  EXPECT_EQ(told_of(phys_addr(0xfee00000)), "0xfee00000");
+  EXPECT_EQ(told_of(std::string("word")), "word");
+  EXPECT_EQ(told_of(colour::blue), "blue");
+  EXPECT_EQ(told_of(one), "thing 1");
+  EXPECT_EQ(told_of(&one), "thing 1");
+  EXPECT_EQ(told_of(std::make_unique<thing>(one)), "thing 1");
+  EXPECT_EQ(told_of(std::optional<phys_addr>(0x1000)), "0x1000");
+  EXPECT_EQ(told_of(none), "none");
+  EXPECT_EQ(told_of(nullptr), "none");
+  EXPECT_EQ(told_of(std::unique_ptr<thing>()), "none");
+  EXPECT_EQ(told_of(std::optional<phys_addr>()), "none");
+  EXPECT_EQ(told_of(std::nullopt), "none");
+}
+
+TEST(tracer, tells_a_result_by_another_value_where_the_function_asks_for_that) {
+  EXPECT_EQ(told_of(false, -12), "-12");
+  EXPECT_EQ(told_of(1, "node"), "node");
+  EXPECT_EQ(told_of(1, [] { return phys_addr(0x2000); }), "0x2000");
+}
+
+TEST(tracer, passes_a_result_through) {
+  tracer t;
+  thing one;
+  EXPECT_EQ(&t.result(one), &one);
+  auto owned = std::make_unique<thing>();
+  const thing* address = owned.get();
+  const std::unique_ptr<thing> moved = t.result(std::move(owned));
+  EXPECT_EQ(moved.get(), address);
+}
+
 TEST(tracer, builds_nothing_when_the_class_is_off) {
   tracer t;
   int built = 0;
@@ -70,6 +132,7 @@ TEST(tracer, builds_nothing_when_the_class_is_off) {
     IOMMULAB_NOTE(t, "%d", ++built);
     IOMMULAB_CALL(t, "f", {"n", ++built});
     IOMMULAB_RESULT(t, {"n", ++built});
+    EXPECT_EQ(t.result(7, [&] { return ++built; }), 7);
     t.tell([&] {
       ++built;
       return events::page{};
