@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "core/device.h"
 
+#include <array>
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
@@ -31,6 +32,13 @@ void driver_sysfs_remove(const device& dev) {
 }
 
 }  // namespace
+
+std::string_view trace_word(bus_notify action) {
+  constexpr std::array<std::string_view, 7> words = {
+      "add_device",   "del_device",    "removed_device", "bind_driver",
+      "bound_driver", "unbind_driver", "unbound_driver"};
+  return words[static_cast<size_t>(action)];
+}
 
 int device_bind_driver(device& dev, std::string driver, absl::FunctionRef<int(device&)> probe,
                        std::function<void(device&)> remove) {

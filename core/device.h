@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,7 @@ enum class bus_notify : uint8_t {
   unbind_driver,
   unbound_driver,
 };
+std::string_view trace_word(bus_notify action);
 
 struct device {
   std::string name;        ///< dev_name(): "0000:00:1f.2"
@@ -63,6 +65,9 @@ struct device {
 inline bool dev_is_pci(const device& dev) {
   return dev.pci != nullptr;
 }
+inline const std::string& trace_word(const device& dev) {
+  return dev.name;
+}
 
 using bus_notifier_block = notifier_block<bus_notify, device>;
 
@@ -81,6 +86,9 @@ struct bus_type {
   const v4_4::iommu_ops* ops = nullptr;  ///< bus->iommu_ops
   dma_map_ops* dma_ops = nullptr;        ///< what is the global dma_ops of x86
 };
+inline const std::string& trace_word(const bus_type& bus) {
+  return bus.name;
+}
 
 /// Binds `driver` to an unbound device: BIND_DRIVER, the driver's probe(), and when that returned 0
 /// BOUND_DRIVER. A negative result of `probe` leaves the device unbound and is returned; -EBUSY

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,10 @@ namespace iommulab {
 
 /// What a notifier answers; `bad` stops the chain.
 enum class notify_result { done, ok, bad };
+constexpr std::string_view trace_word(notify_result result) {
+  if (result == notify_result::done) return "done";
+  return result == notify_result::ok ? "ok" : "bad";
+}
 
 template <typename Action, typename Data>
 struct notifier_block {

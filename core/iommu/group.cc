@@ -31,7 +31,7 @@ void iommu_init(iommu_core& core) {
 
 iommu_group* iommu_core::group_alloc() {
   IOMMULAB_CALL(env_.trace, "iommu_group_alloc");
-  if (!sysfs_.exists(groups_directory)) return nullptr;
+  if (!sysfs_.exists(groups_directory)) return env_.trace.result(nullptr);
   int id = 0;
   while (std::any_of(groups_.begin(), groups_.end(), [id](const auto& g) { return g->id == id; })) {
     ++id;
@@ -41,15 +41,16 @@ iommu_group* iommu_core::group_alloc() {
   group->references = 1;
   group->core = this;
   group->sysfs_path = absl::StrCat(groups_directory, "/", id);
-  if (!sysfs_.create_directory(absl::StrCat(group->sysfs_path, "/devices")).ok()) return nullptr;
+  if (!sysfs_.create_directory(absl::StrCat(group->sysfs_path, "/devices")).ok()) {
+    return env_.trace.result(nullptr);
+  }
   env_.trace.tell([&] { return events::group_change{events::group_action::create, id}; });
-  IOMMULAB_RESULT(env_.trace, {"group", id});
   groups_.push_back(std::move(group));
-  return groups_.back().get();
+  return env_.trace.result(groups_.back().get());
 }
 
 void iommu_core::release(iommu_group& group) {
-  IOMMULAB_CALL(env_.trace, "iommu_group_release");
+  IOMMULAB_CALL(env_.trace, "iommu_group_release", {"group", group});
   env_.trace.tell([&] { return events::group_change{events::group_action::free, group.id}; });
   sysfs_.remove(group.sysfs_path).IgnoreError();
   if (group.default_domain != nullptr) group.default_domain->free();
@@ -57,45 +58,49 @@ void iommu_core::release(iommu_group& group) {
 }
 
 iommu_group* iommu_group_get(device& dev) {
-  IOMMULAB_CALL(dev.bus->env.trace, "iommu_group_get", {"device", dev.name});
+  tracer& trace = dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "iommu_group_get", {"dev", dev});
   if (dev.group != nullptr) ++dev.group->references;
-  return dev.group;
+  return trace.result(dev.group);
 }
 
 void iommu_group_put(iommu_group* group) {
   if (group == nullptr) return;
   // The scope outlives the group, so that it must not be reached through it.
-  IOMMULAB_CALL(group->core->env().trace, "iommu_group_put");
+  IOMMULAB_CALL(group->core->env().trace, "iommu_group_put", {"group", group});
   group_put_reference(*group);
 }
 
 int iommu_group_id(const iommu_group& group) {
-  IOMMULAB_CALL(group.core->env().trace, "iommu_group_id");
-  return group.id;
+  tracer& trace = group.core->env().trace;
+  IOMMULAB_CALL(trace, "iommu_group_id", {"group", group});
+  return trace.result(group.id);
 }
 
 void iommu_group_register_notifier(iommu_group& group, iommu_group_notifier_block& nb) {
-  IOMMULAB_CALL(group.core->env().trace, "iommu_group_register_notifier");
+  IOMMULAB_CALL(group.core->env().trace, "iommu_group_register_notifier", {"group", group});
   group.notifier.register_block(nb);
 }
 
 void iommu_group_unregister_notifier(iommu_group& group, iommu_group_notifier_block& nb) {
-  IOMMULAB_CALL(group.core->env().trace, "iommu_group_unregister_notifier");
+  IOMMULAB_CALL(group.core->env().trace, "iommu_group_unregister_notifier", {"group", group});
   group.notifier.unregister_block(nb);
 }
 
 int group_for_each_dev_unlocked(iommu_group& group, absl::FunctionRef<int(device&)> fn) {
-  IOMMULAB_CALL(group.core->env().trace, "__iommu_group_for_each_dev");
+  tracer& trace = group.core->env().trace;
+  IOMMULAB_CALL(trace, "__iommu_group_for_each_dev", {"group", group});
   for (const iommu_group::member& member : group.devices) {
     const int ret = fn(*member.dev);
-    if (ret != 0) return ret;
+    if (ret != 0) return trace.result(ret);
   }
-  return 0;
+  return trace.result(0);
 }
 
 int iommu_group_for_each_dev(iommu_group& group, absl::FunctionRef<int(device&)> fn) {
-  IOMMULAB_CALL(group.core->env().trace, "iommu_group_for_each_dev");
-  return group_for_each_dev_unlocked(group, fn);
+  tracer& trace = group.core->env().trace;
+  IOMMULAB_CALL(trace, "iommu_group_for_each_dev", {"group", group});
+  return trace.result(group_for_each_dev_unlocked(group, fn));
 }
 
 }  // namespace iommulab

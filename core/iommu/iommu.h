@@ -52,11 +52,16 @@ struct iommu_domain {
   virtual ~iommu_domain() = default;
   /// iommu_domain_free() of the core that made it, for who does not know which that is.
   virtual void free() {}
+  /// What the trace calls it. A driver's own type names the ids by which its units know it.
+  [[nodiscard]] virtual std::string name() const { return "domain"; }
   iommu_domain_type type = iommu_domain_type::blocked;
   environment* env = nullptr;  ///< of the system whose bus allocated it
   iommu_fault_handler handler;
   iommu_domain_geometry geometry;
 };
+inline std::string trace_word(const iommu_domain& domain) {
+  return domain.name();
+}
 
 enum class iommu_group_notify : uint8_t {
   add_device,
@@ -83,6 +88,9 @@ struct iommu_group {
   iommu_domain* default_domain = nullptr;
   iommu_domain* domain = nullptr;
 };
+inline int trace_word(const iommu_group& group) {
+  return group.id;
+}
 
 /// The state that is global in iommu.c and iommu-sysfs.c: the group numbers in use, the class and
 /// group directories of sysfs.

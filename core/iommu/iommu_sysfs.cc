@@ -24,12 +24,15 @@ void iommu_dev_init(iommu_core& core) {
 std::unique_ptr<iommu_class_device> iommu_device_create(
     iommu_core& core, std::string_view name, std::string_view group_name,
     const std::vector<iommu_attribute>& attributes) {
-  IOMMULAB_CALL(core.env().trace, "iommu_device_create");
+  tracer& trace = core.env().trace;
+  IOMMULAB_CALL(trace, "iommu_device_create", {"name", name});
   sysfs_tree& sysfs = core.sysfs();
   const std::string path = absl::StrFormat("%s/%s", devices_directory, name);
   const std::string class_link = absl::StrFormat("%s/%s", class_directory, name);
   const std::string group = absl::StrFormat("%s/%s", path, group_name);
-  if (!sysfs.exists(class_directory) || !sysfs.create_directory(path).ok()) return nullptr;
+  if (!sysfs.exists(class_directory) || !sysfs.create_directory(path).ok()) {
+    return trace.result(nullptr);
+  }
   sysfs.create_directory(absl::StrCat(path, "/devices")).IgnoreError();
   sysfs.create_directory(group).IgnoreError();
   for (const iommu_attribute& attribute : attributes) {
@@ -37,7 +40,8 @@ std::unique_ptr<iommu_class_device> iommu_device_create(
   }
   sysfs.create_link(absl::StrCat(path, "/subsystem"), class_directory).IgnoreError();
   sysfs.create_link(class_link, path).IgnoreError();
-  return std::unique_ptr<iommu_class_device>(new iommu_class_device(core, path, class_link));
+  return trace.result(
+      std::unique_ptr<iommu_class_device>(new iommu_class_device(core, path, class_link)));
 }
 
 iommu_class_device::~iommu_class_device() {
@@ -46,13 +50,14 @@ iommu_class_device::~iommu_class_device() {
 }
 
 void iommu_device_destroy(iommu_core& core, std::unique_ptr<iommu_class_device>& unit) {
-  IOMMULAB_CALL(core.env().trace, "iommu_device_destroy");
+  IOMMULAB_CALL(core.env().trace, "iommu_device_destroy", {"dev", unit});
   unit.reset();
 }
 
 int iommu_device_link(iommu_core& core, iommu_class_device* unit, device& link) {
-  IOMMULAB_CALL(core.env().trace, "iommu_device_link");
-  if (unit == nullptr) return -ENODEV;
+  tracer& trace = core.env().trace;
+  IOMMULAB_CALL(trace, "iommu_device_link", {"dev", unit}, {"link", link});
+  if (unit == nullptr) return trace.result(-ENODEV);
   sysfs_tree& sysfs = core.sysfs();
   const std::string forward = absl::StrCat(unit->sysfs_path(), "/devices/", link.name);
   absl::Status status = sysfs.create_link(forward, link.sysfs_path);
@@ -61,16 +66,16 @@ int iommu_device_link(iommu_core& core, iommu_class_device* unit, device& link) 
       core.env().log.warn(
           absl::StrFormat("sysfs: cannot create duplicate filename '/%s'", forward));
     }
-    return -status_errno(status);
+    return trace.result(-status_errno(status));
   }
   status = sysfs.create_link(absl::StrCat(link.sysfs_path, "/iommu"), unit->sysfs_path());
-  if (status.ok()) return 0;
+  if (status.ok()) return trace.result(0);
   sysfs.remove(forward).IgnoreError();
-  return -status_errno(status);
+  return trace.result(-status_errno(status));
 }
 
 void iommu_device_unlink(iommu_core& core, iommu_class_device* unit, device& link) {
-  IOMMULAB_CALL(core.env().trace, "iommu_device_unlink");
+  IOMMULAB_CALL(core.env().trace, "iommu_device_unlink", {"dev", unit}, {"link", link});
   if (unit == nullptr) return;
   core.sysfs().remove(absl::StrCat(link.sysfs_path, "/iommu")).IgnoreError();
   core.sysfs().remove(absl::StrCat(unit->sysfs_path(), "/devices/", link.name)).IgnoreError();

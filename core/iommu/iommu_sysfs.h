@@ -39,6 +39,9 @@ class iommu_class_device {
   std::string path_;
   std::string class_link_;
 };
+inline const std::string& trace_word(const iommu_class_device& unit) {
+  return unit.sysfs_path();
+}
 
 // Linux v4.4 drivers/iommu/iommu-sysfs.c
 void iommu_dev_init(iommu_core& core);  ///< postcore_initcall: the class

@@ -34,8 +34,11 @@ bool aliases_to(const pci_dev& pdev, const pci_dev& other) {
 
 /// A group that exists on another function of the slot which is as little isolated as this one.
 iommu_group* get_pci_function_alias_group(pci_dev& pdev, visited_devfns& visited) {
-  IOMMULAB_CALL(pdev.dev.bus->env.trace, "get_pci_function_alias_group");
-  if (!pdev.multifunction || pci_acs_enabled(pdev, required_acs_flags)) return nullptr;
+  tracer& trace = pdev.dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "get_pci_function_alias_group", {"pdev", pdev});
+  if (!pdev.multifunction || pci_acs_enabled(pdev, required_acs_flags)) {
+    return trace.result(nullptr);
+  }
   iommu_group* group = nullptr;
   pdev.bus->core->for_each_pci_dev([&](pci_dev& other) {
     if (&other == &pdev || !same_slot(other, pdev) || pci_acs_enabled(other, required_acs_flags)) {
@@ -44,16 +47,17 @@ iommu_group* get_pci_function_alias_group(pci_dev& pdev, visited_devfns& visited
     group = get_pci_alias_group(other, visited);
     return group != nullptr ? 1 : 0;
   });
-  return group;
+  return trace.result(group);
 }
 
 /// A group that exists on the function, or on one of its bus that shares a requester id with it.
 iommu_group* get_pci_alias_group(pci_dev& pdev, visited_devfns& visited) {
-  IOMMULAB_CALL(pdev.dev.bus->env.trace, "get_pci_alias_group");
-  if (visited.test(pdev.devfn)) return nullptr;
+  tracer& trace = pdev.dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "get_pci_alias_group", {"pdev", pdev});
+  if (visited.test(pdev.devfn)) return trace.result(nullptr);
   visited.set(pdev.devfn);
   iommu_group* group = iommu_group_get(pdev.dev);
-  if (group != nullptr) return group;
+  if (group != nullptr) return trace.result(group);
   pdev.bus->core->for_each_pci_dev([&](pci_dev& other) {
     if (&other == &pdev || other.bus != pdev.bus) return 0;
     if (!aliases_to(pdev, other) && !aliases_to(other, pdev)) return 0;
@@ -61,24 +65,25 @@ iommu_group* get_pci_alias_group(pci_dev& pdev, visited_devfns& visited) {
     if (group == nullptr) group = get_pci_function_alias_group(other, visited);
     return group != nullptr ? 1 : 0;
   });
-  return group;
+  return trace.result(group);
 }
 
 /// The group of an alias, if it has one; `last` becomes the alias.
 iommu_group* get_pci_alias_or_group(pci_dev& alias, pci_dev*& last) {
-  IOMMULAB_CALL(alias.dev.bus->env.trace, "get_pci_alias_or_group");
+  tracer& trace = alias.dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "get_pci_alias_or_group", {"pdev", alias});
   last = &alias;
-  return iommu_group_get(alias.dev);
+  return trace.result(iommu_group_get(alias.dev));
 }
 
 }  // namespace
 
 iommu_group* pci_device_group(device& dev) {
   environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "pci_device_group");
+  IOMMULAB_CALL(env.trace, "pci_device_group", {"dev", dev});
   if (!dev_is_pci(dev)) {
     env.log.warn_on("pci_device_group");
-    return nullptr;
+    return env.trace.result(nullptr);
   }
 
   // The last alias is where requests become indistinguishable.
@@ -88,7 +93,7 @@ iommu_group* pci_device_group(device& dev) {
     group = get_pci_alias_or_group(alias, pdev);
     return group != nullptr ? 1 : 0;
   });
-  if (group != nullptr) return group;
+  if (group != nullptr) return env.trace.result(group);
 
   // From there upwards as far as requests might be turned back.
   for (pci_bus* bus = pdev->bus; !pci_is_root_bus(*bus); bus = bus->parent) {
@@ -96,15 +101,15 @@ iommu_group* pci_device_group(device& dev) {
     if (pci_acs_path_enabled(*bus->self, nullptr, required_acs_flags)) break;
     pdev = bus->self;
     group = iommu_group_get(pdev->dev);
-    if (group != nullptr) return group;
+    if (group != nullptr) return env.trace.result(group);
   }
 
   visited_devfns visited;
   group = get_pci_alias_group(*pdev, visited);
-  if (group != nullptr) return group;
+  if (group != nullptr) return env.trace.result(group);
   group = get_pci_function_alias_group(*pdev, visited);
-  if (group != nullptr) return group;
-  return dev.bus->iommu.group_alloc();
+  if (group != nullptr) return env.trace.result(group);
+  return env.trace.result(dev.bus->iommu.group_alloc());
 }
 
 }  // namespace iommulab

@@ -95,6 +95,9 @@ inline bool pci_is_pcie(const pci_dev& pdev) {
 inline const std::string& pci_name(const pci_dev& pdev) {
   return pdev.dev.name;
 }
+inline const std::string& trace_word(const pci_dev& pdev) {
+  return pci_name(pdev);
+}
 inline pci_dev& pci_physfn(pci_dev& pdev) {
   return pdev.is_virtfn ? *pdev.physfn : pdev;
 }

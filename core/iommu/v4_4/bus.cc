@@ -14,14 +14,14 @@ namespace {
 
 int add_iommu_group(const iommu_ops& ops, device& dev) {
   environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "add_iommu_group");
-  if (!ops.add_device) return 0;
+  IOMMULAB_CALL(env.trace, "add_iommu_group", {"dev", dev});
+  if (!ops.add_device) return env.trace.result(0);
   if (dev.group != nullptr) {
     env.log.warn_on("add_iommu_group");
   }
   const int ret = ops.add_device(dev);
   // No remapping unit is in charge of the device: not an error.
-  return ret == -ENODEV ? 0 : ret;
+  return env.trace.result(ret == -ENODEV ? 0 : ret);
 }
 
 int remove_iommu_group(const iommu_ops& ops, device& dev) {
@@ -46,63 +46,68 @@ iommu_group_notify group_action(bus_notify action) {
 }
 
 notify_result iommu_bus_notifier(bus_notify action, device& dev) {
-  IOMMULAB_CALL(dev.bus->env.trace, "iommu_bus_notifier");
+  tracer& trace = dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "iommu_bus_notifier", {"action", action}, {"dev", dev});
   const iommu_ops* ops = dev.bus->ops;
-  if (ops == nullptr) return notify_result::done;
+  if (ops == nullptr) return trace.result(notify_result::done);
   if (action == bus_notify::add_device && ops->add_device) {
     // An errno ends the chain: what comes after does not hear of the device.
-    return ops->add_device(dev) < 0 ? notify_result::bad : notify_result::done;
+    return trace.result(ops->add_device(dev) < 0 ? notify_result::bad : notify_result::done);
   }
   if (action == bus_notify::removed_device && ops->remove_device && dev.group != nullptr) {
     ops->remove_device(dev);
-    return notify_result::done;
+    return trace.result(notify_result::done);
   }
   iommu_group* group = iommu_group_get(dev);
-  if (group == nullptr) return notify_result::done;
+  if (group == nullptr) return trace.result(notify_result::done);
   const iommu_group_notify republished = group_action(action);
   if (republished != iommu_group_notify::add_device) group->notifier.call(republished, dev);
   iommu_group_put(group);
-  return notify_result::done;
+  return trace.result(notify_result::done);
 }
 
 int iommu_bus_init(bus_type& bus, const iommu_ops& ops) {
-  IOMMULAB_CALL(bus.env.trace, "iommu_bus_init");
+  tracer& trace = bus.env.trace;
+  IOMMULAB_CALL(trace, "iommu_bus_init", {"bus", bus});
   auto block = std::make_unique<bus_notifier_block>();
   block->notifier_call = iommu_bus_notifier;
   bus.notifier.register_block(*block);
   const int err = bus_for_each_dev(bus, [&ops](device& dev) { return add_iommu_group(ops, dev); });
   if (err == 0) {
     bus.iommu.bus_blocks.push_back(std::move(block));
-    return 0;
+    return trace.result(0);
   }
   bus_for_each_dev(bus, [&ops](device& dev) { return remove_iommu_group(ops, dev); });
   bus.notifier.unregister_block(*block);
-  return err;
+  return trace.result(err);
 }
 
 }  // namespace
 
 int bus_set_iommu(bus_type& bus, const iommu_ops& ops) {
-  IOMMULAB_CALL(bus.env.trace, "bus_set_iommu");
+  tracer& trace = bus.env.trace;
+  IOMMULAB_CALL(trace, "bus_set_iommu", {"bus", bus});
   const bool is_first = bus.ops == nullptr;
-  if (!is_first) return -EBUSY;
+  if (!is_first) return trace.result(-EBUSY);
   // Devices ask the bus for the operations while they join their groups.
   bus.ops = &ops;
   if (const int err = iommu_bus_init(bus, ops); err != 0) {
     bus.ops = nullptr;
-    return err;
+    return trace.result(err);
   }
-  return 0;
+  return trace.result(0);
 }
 
 bool iommu_present(const bus_type& bus) {
-  IOMMULAB_CALL(bus.env.trace, "iommu_present");
-  return bus.ops != nullptr;
+  tracer& trace = bus.env.trace;
+  IOMMULAB_CALL(trace, "iommu_present", {"bus", bus});
+  return trace.result(bus.ops != nullptr);
 }
 
 bool iommu_capable(const bus_type& bus, iommu_cap cap) {
-  IOMMULAB_CALL(bus.env.trace, "iommu_capable");
-  return bus.ops != nullptr && bus.ops->capable && bus.ops->capable(cap);
+  tracer& trace = bus.env.trace;
+  IOMMULAB_CALL(trace, "iommu_capable", {"bus", bus}, {"cap", cap});
+  return trace.result(bus.ops != nullptr && bus.ops->capable && bus.ops->capable(cap));
 }
 
 }  // namespace iommulab::v4_4

@@ -22,41 +22,47 @@ environment& env_of(const iommu_domain& domain) {
 }
 
 size_t device_count(const iommu_group& group) {
-  IOMMULAB_CALL(group.core->env().trace, "iommu_group_device_count");
-  return group.devices.size();
+  tracer& trace = group.core->env().trace;
+  IOMMULAB_CALL(trace, "iommu_group_device_count", {"group", group});
+  return trace.result(group.devices.size());
 }
 
 int do_attach_device(iommu_domain& domain, device& dev) {
-  IOMMULAB_CALL(dev.bus->env.trace, "iommu_group_do_attach_device");
-  return attach_device_unlocked(domain, dev);
+  tracer& trace = dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "iommu_group_do_attach_device", {"dev", dev}, {"domain", domain});
+  return trace.result(attach_device_unlocked(domain, dev));
 }
 
 void detach_device_unlocked(iommu_domain& domain, device& dev) {
   environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "__iommu_detach_device", {"device", dev.name});
+  IOMMULAB_CALL(env.trace, "__iommu_detach_device", {"domain", domain}, {"dev", dev});
   if (!domain.ops->detach_dev) return;
   domain.ops->detach_dev(domain, dev);
   IOMMULAB_NOTE(env.trace, "detach_device_from_domain: IOMMU: device=%s", dev.name);
 }
 
 int do_detach_device(iommu_domain& domain, device& dev) {
-  IOMMULAB_CALL(dev.bus->env.trace, "iommu_group_do_detach_device");
+  tracer& trace = dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "iommu_group_do_detach_device", {"dev", dev}, {"domain", domain});
   detach_device_unlocked(domain, dev);
-  return 0;
+  return trace.result(0);
 }
 
 int attach_group_unlocked(iommu_domain& domain, iommu_group& group) {
-  IOMMULAB_CALL(group.core->env().trace, "__iommu_attach_group");
-  if (group.default_domain != nullptr && group.domain != group.default_domain) return -EBUSY;
+  tracer& trace = group.core->env().trace;
+  IOMMULAB_CALL(trace, "__iommu_attach_group", {"domain", domain}, {"group", group});
+  if (group.default_domain != nullptr && group.domain != group.default_domain) {
+    return trace.result(-EBUSY);
+  }
   const int ret = group_for_each_dev_unlocked(
       group, [&domain](device& dev) { return do_attach_device(domain, dev); });
   if (ret == 0) group.domain = &domain;
-  return ret;
+  return trace.result(ret);
 }
 
 void detach_group_unlocked(iommu_domain& domain, iommu_group& group) {
   environment& env = group.core->env();
-  IOMMULAB_CALL(env.trace, "__iommu_detach_group");
+  IOMMULAB_CALL(env.trace, "__iommu_detach_group", {"domain", domain}, {"group", group});
   if (group.default_domain == nullptr) {
     group_for_each_dev_unlocked(group,
                                 [&domain](device& dev) { return do_detach_device(domain, dev); });
@@ -76,10 +82,12 @@ void detach_group_unlocked(iommu_domain& domain, iommu_group& group) {
 
 /// The largest page size of the driver's that fits the length and the addresses' alignment.
 uint64_t pgsize(const iommu_domain& domain, uint64_t addr_merge, uint64_t size) {
-  IOMMULAB_CALL(env_of(domain).trace, "iommu_pgsize");
+  tracer& trace = env_of(domain).trace;
+  IOMMULAB_CALL(trace, "iommu_pgsize", {"domain", domain}, {"addr_merge", addr_merge},
+                {"size", size});
   uint64_t largest = std::bit_floor(size);
   if (addr_merge != 0) largest = std::min(largest, addr_merge & (~addr_merge + 1));
-  return std::bit_floor(domain.ops->pgsize_bitmap & (largest | (largest - 1)));
+  return trace.result(std::bit_floor(domain.ops->pgsize_bitmap & (largest | (largest - 1))));
 }
 
 uint64_t smallest_page(const iommu_domain& domain) {
@@ -93,19 +101,21 @@ constexpr uint64_t negative(int error) {
 }  // namespace
 
 iommu_domain* domain_alloc_of_type(bus_type& bus, iommu_domain_type type) {
-  IOMMULAB_CALL(bus.env.trace, "__iommu_domain_alloc");
-  if (bus.ops == nullptr || !bus.ops->domain_alloc) return nullptr;
+  tracer& trace = bus.env.trace;
+  IOMMULAB_CALL(trace, "__iommu_domain_alloc", {"bus", bus}, {"type", type});
+  if (bus.ops == nullptr || !bus.ops->domain_alloc) return trace.result(nullptr);
   iommu_domain* domain = bus.ops->domain_alloc(type);
-  if (domain == nullptr) return nullptr;
+  if (domain == nullptr) return trace.result(nullptr);
   domain->ops = bus.ops;
   domain->type = type;
   domain->env = &bus.env;
-  return domain;
+  return trace.result(domain);
 }
 
 iommu_domain* iommu_domain_alloc(bus_type& bus) {
-  IOMMULAB_CALL(bus.env.trace, "iommu_domain_alloc");
-  return domain_alloc_of_type(bus, iommu_domain_type::unmanaged);
+  tracer& trace = bus.env.trace;
+  IOMMULAB_CALL(trace, "iommu_domain_alloc", {"bus", bus});
+  return trace.result(domain_alloc_of_type(bus, iommu_domain_type::unmanaged));
 }
 
 void iommu_domain::free() {
@@ -113,36 +123,36 @@ void iommu_domain::free() {
 }
 
 void iommu_domain_free(iommu_domain& domain) {
-  IOMMULAB_CALL(env_of(domain).trace, "iommu_domain_free");
+  IOMMULAB_CALL(env_of(domain).trace, "iommu_domain_free", {"domain", domain});
   domain.ops->domain_free(domain);
 }
 
 int attach_device_unlocked(iommu_domain& domain, device& dev) {
   environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "__iommu_attach_device", {"device", dev.name});
-  if (!domain.ops->attach_dev) return -ENODEV;
+  IOMMULAB_CALL(env.trace, "__iommu_attach_device", {"domain", domain}, {"dev", dev});
+  if (!domain.ops->attach_dev) return env.trace.result(-ENODEV);
   const int ret = domain.ops->attach_dev(domain, dev);
-  IOMMULAB_RESULT(env.trace, {"", ret});
   if (ret == 0) {
     IOMMULAB_NOTE(env.trace, "attach_device_to_domain: IOMMU: device=%s", dev.name);
   }
-  return ret;
+  return env.trace.result(ret);
 }
 
 int iommu_attach_device(iommu_domain& domain, device& dev) {
-  IOMMULAB_CALL(dev.bus->env.trace, "iommu_attach_device", {"device", dev.name});
+  tracer& trace = dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "iommu_attach_device", {"domain", domain}, {"dev", dev});
   iommu_group* const group = iommu_group_get(dev);
-  if (group == nullptr) return attach_device_unlocked(domain, dev);
+  if (group == nullptr) return trace.result(attach_device_unlocked(domain, dev));
   // A device goes nowhere without the other members of its group, which nobody asked to come.
   const bool is_alone = device_count(*group) == 1;
   const int ret = is_alone ? attach_group_unlocked(domain, *group) : -EINVAL;
   iommu_group_put(group);
-  return ret;
+  return trace.result(ret);
 }
 
 void iommu_detach_device(iommu_domain& domain, device& dev) {
   environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "iommu_detach_device", {"device", dev.name});
+  IOMMULAB_CALL(env.trace, "iommu_detach_device", {"domain", domain}, {"dev", dev});
   iommu_group* group = iommu_group_get(dev);
   if (group == nullptr) {
     detach_device_unlocked(domain, dev);
@@ -157,42 +167,46 @@ void iommu_detach_device(iommu_domain& domain, device& dev) {
 }
 
 int iommu_attach_group(iommu_domain& domain, iommu_group& group) {
-  IOMMULAB_CALL(group.core->env().trace, "iommu_attach_group");
-  return attach_group_unlocked(domain, group);
+  tracer& trace = group.core->env().trace;
+  IOMMULAB_CALL(trace, "iommu_attach_group", {"domain", domain}, {"group", group});
+  return trace.result(attach_group_unlocked(domain, group));
 }
 
 void iommu_detach_group(iommu_domain& domain, iommu_group& group) {
-  IOMMULAB_CALL(group.core->env().trace, "iommu_detach_group");
+  IOMMULAB_CALL(group.core->env().trace, "iommu_detach_group", {"domain", domain},
+                {"group", group});
   detach_group_unlocked(domain, group);
 }
 
 iommu_domain* iommu_get_domain_for_dev(device& dev) {
-  IOMMULAB_CALL(dev.bus->env.trace, "iommu_get_domain_for_dev");
+  tracer& trace = dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "iommu_get_domain_for_dev", {"dev", dev});
   iommu_group* group = iommu_group_get(dev);
-  if (group == nullptr) return nullptr;
+  if (group == nullptr) return trace.result(nullptr);
   iommu_domain* domain = own_domain(group->domain);
   iommu_group_put(group);
-  return domain;
+  return trace.result(domain);
 }
 
 phys_addr iommu_iova_to_phys(iommu_domain& domain, dma_addr iova) {
-  IOMMULAB_CALL(env_of(domain).trace, "iommu_iova_to_phys");
-  if (!domain.ops->iova_to_phys) return phys_addr(0);
-  return domain.ops->iova_to_phys(domain, iova);
+  tracer& trace = env_of(domain).trace;
+  IOMMULAB_CALL(trace, "iommu_iova_to_phys", {"domain", domain}, {"iova", iova});
+  if (!domain.ops->iova_to_phys) return trace.result(phys_addr(0));
+  return trace.result(domain.ops->iova_to_phys(domain, iova));
 }
 
 int iommu_map(iommu_domain& domain, dma_addr iova, phys_addr paddr, uint64_t size, int prot) {
   environment& env = env_of(domain);
-  IOMMULAB_CALL(env.trace, "iommu_map", {"iova", iova}, {"paddr", paddr}, {"size", size},
-                {"prot", prot});
+  IOMMULAB_CALL(env.trace, "iommu_map", {"domain", domain}, {"iova", iova}, {"paddr", paddr},
+                {"size", size}, {"prot", prot});
   const iommu_ops& ops = *domain.ops;
-  if (!ops.map || ops.pgsize_bitmap == 0) return -ENODEV;
-  if (!is_paging(domain)) return -EINVAL;
+  if (!ops.map || ops.pgsize_bitmap == 0) return env.trace.result(-ENODEV);
+  if (!is_paging(domain)) return env.trace.result(-EINVAL);
   const uint64_t smallest = smallest_page(domain);
   if (((iova.value() | paddr.value() | size) & (smallest - 1)) != 0) {
     iommu_log(env).err("unaligned: iova 0x%x pa 0x%016x size 0x%x min_pagesz 0x%x", iova.value(),
                        paddr.value(), size, smallest);
-    return -EINVAL;
+    return env.trace.result(-EINVAL);
   }
   uint64_t done = 0;
   int ret = 0;
@@ -203,28 +217,27 @@ int iommu_map(iommu_domain& domain, dma_addr iova, phys_addr paddr, uint64_t siz
     if (ret != 0) break;
     done += page;
   }
-  IOMMULAB_RESULT(env.trace, {"", ret});
   if (ret != 0) {
     iommu_unmap(domain, iova, done);
-    return ret;
+    return env.trace.result(ret);
   }
   // The kernel's trace point prints the physical address behind the mapping.
   IOMMULAB_NOTE(env.trace, "map: IOMMU: iova=0x%016x paddr=0x%016x size=%d", iova.value(),
                 (paddr + done).value(), size);
-  return 0;
+  return env.trace.result(0);
 }
 
 uint64_t iommu_unmap(iommu_domain& domain, dma_addr iova, uint64_t size) {
   environment& env = env_of(domain);
-  IOMMULAB_CALL(env.trace, "iommu_unmap", {"iova", iova}, {"size", size});
+  IOMMULAB_CALL(env.trace, "iommu_unmap", {"domain", domain}, {"iova", iova}, {"size", size});
   const iommu_ops& ops = *domain.ops;
-  if (!ops.unmap || ops.pgsize_bitmap == 0) return negative(ENODEV);
-  if (!is_paging(domain)) return negative(EINVAL);
+  if (!ops.unmap || ops.pgsize_bitmap == 0) return env.trace.result(negative(ENODEV));
+  if (!is_paging(domain)) return env.trace.result(negative(EINVAL));
   const uint64_t smallest = smallest_page(domain);
   if (((iova.value() | size) & (smallest - 1)) != 0) {
     iommu_log(env).err("unaligned: iova 0x%x size 0x%x min_pagesz 0x%x", iova.value(), size,
                        smallest);
-    return negative(EINVAL);
+    return env.trace.result(negative(EINVAL));
   }
   uint64_t unmapped = 0;
   while (unmapped < size) {
@@ -233,10 +246,9 @@ uint64_t iommu_unmap(iommu_domain& domain, dma_addr iova, uint64_t size) {
     if (piece == 0) break;
     unmapped += piece;
   }
-  IOMMULAB_RESULT(env.trace, {"unmapped", unmapped});
   IOMMULAB_NOTE(env.trace, "unmap: IOMMU: iova=0x%016x size=%d unmapped_size=%d", iova.value(),
                 size, unmapped);
-  return unmapped;
+  return env.trace.result(unmapped);
 }
 
 }  // namespace iommulab::v4_4

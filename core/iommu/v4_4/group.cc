@@ -18,7 +18,7 @@ namespace {
 /// Maps what the firmware wants reachable before the device joins a group whose default domain
 /// translates. No driver of this profile names such regions, nor has default domains.
 void create_direct_mappings(iommu_group& group) {
-  IOMMULAB_CALL(group.core->env().trace, "iommu_group_create_direct_mappings");
+  IOMMULAB_CALL(group.core->env().trace, "iommu_group_create_direct_mappings", {"group", group});
 }
 
 }  // namespace
@@ -26,10 +26,10 @@ void create_direct_mappings(iommu_group& group) {
 int iommu_group_add_device(iommu_group& group, device& dev) {
   environment& env = group.core->env();
   sysfs_tree& sysfs = group.core->sysfs();
-  IOMMULAB_CALL(env.trace, "iommu_group_add_device", {"group", group.id}, {"device", dev.name});
+  IOMMULAB_CALL(env.trace, "iommu_group_add_device", {"group", group}, {"dev", dev});
   const std::string own_link = absl::StrCat(dev.sysfs_path, "/iommu_group");
   absl::Status status = sysfs.create_link(own_link, group.sysfs_path);
-  if (!status.ok()) return -status_errno(status);
+  if (!status.ok()) return env.trace.result(-status_errno(status));
 
   // A device that left without leaving its group still holds the name: the newcomer's link gets an
   // instance number.
@@ -40,7 +40,7 @@ int iommu_group_add_device(iommu_group& group, device& dev) {
     if (status.ok()) break;
     if (status_errno(status) != EEXIST) {
       sysfs.remove(own_link).IgnoreError();
-      return -status_errno(status);
+      return env.trace.result(-status_errno(status));
     }
     name = absl::StrCat(dev.name, ".", i);
   }
@@ -56,12 +56,12 @@ int iommu_group_add_device(iommu_group& group, device& dev) {
   group.notifier.call(iommu_group_notify::add_device, dev);
   IOMMULAB_NOTE(env.trace, "add_device_to_group: IOMMU: groupID=%d device=%s", group.id, dev.name);
   iommu_log(env).info("Adding device %s to group %d", dev.name, group.id);
-  return 0;
+  return env.trace.result(0);
 }
 
 void iommu_group_remove_device(device& dev) {
   environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "iommu_group_remove_device", {"device", dev.name});
+  IOMMULAB_CALL(env.trace, "iommu_group_remove_device", {"dev", dev});
   if (dev.group == nullptr) {
     report(env, divergence::group_missing_on_removal, dev.name);
     return;
@@ -87,32 +87,31 @@ void iommu_group_remove_device(device& dev) {
 
 iommu_group* iommu_group_get_for_dev(device& dev, int& error) {
   environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "iommu_group_get_for_dev", {"device", dev.name});
+  IOMMULAB_CALL(env.trace, "iommu_group_get_for_dev", {"dev", dev});
   error = 0;
   iommu_group* group = iommu_group_get(dev);
-  if (group != nullptr) return group;
+  if (group != nullptr) return env.trace.result(group);
   error = -EINVAL;
   const iommu_ops* ops = dev.bus->ops;
-  if (ops == nullptr || !ops->device_group) return nullptr;
+  if (ops == nullptr || !ops->device_group) return env.trace.result(nullptr, error);
   group = ops->device_group(dev);
   if (group == nullptr) {
     error = -EINVAL;
-    if (!dev_is_pci(dev)) return nullptr;
+    if (!dev_is_pci(dev)) return env.trace.result(nullptr, error);
     report(env, divergence::group_cannot_be_made, dev.name);
     error = -ENOMEM;
-    return nullptr;
+    return env.trace.result(nullptr, error);
   }
   if (group->default_domain == nullptr) {
     group->default_domain = domain_alloc_of_type(*dev.bus, iommu_domain_type::dma);
     group->domain = group->default_domain;
   }
   error = iommu_group_add_device(*group, dev);
-  IOMMULAB_RESULT(env.trace, {"group", group->id}, {"error", error});
   if (error != 0) {
     iommu_group_put(group);
-    return nullptr;
+    return env.trace.result(nullptr, error);
   }
-  return group;
+  return env.trace.result(group);
 }
 
 }  // namespace iommulab::v4_4
