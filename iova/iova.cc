@@ -2,6 +2,7 @@
 #include "iova/iova.h"
 
 #include <bit>
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -24,21 +25,34 @@ struct traced_environment {
 
   iova* alloc_iova_mem() { return iommulab::alloc_iova_mem(cache); }
   void free_iova_mem(iova* node) { iommulab::free_iova_mem(cache, node); }
-  call_scope call(std::string_view function) { return {cache.trace, function}; }
+  template <typename Arguments>
+  call_scope call(std::string_view function, const Arguments& arguments) {
+    return {cache.trace, function, arguments};
+  }
+  template <typename T, typename... Told>
+  T result(T value, const Told&... told) {
+    return cache.trace.result(value, told...);
+  }
 };
 
 // Linux v4.4 drivers/iommu/iova.c: __alloc_and_insert_iova_range()
 bool alloc_and_insert_iova_range(iova_domain& iovad, uint64_t size, uint64_t limit_pfn, iova& added,
                                  bool size_aligned) {
-  IOMMULAB_CALL(iovad.cache.trace, "__alloc_and_insert_iova_range");
+  tracer& trace = iovad.cache.trace;
+  IOMMULAB_CALL(trace, "__alloc_and_insert_iova_range", {"size", size}, {"limit_pfn", limit_pfn},
+                {"size_aligned", size_aligned});
   traced_environment env{iovad.cache};
   const spin_guard guard(iovad.iova_rbtree_lock);
   const iova_room room = iovad.ranges.find_room(env, size, limit_pfn, size_aligned);
   if (room) iovad.ranges.insert(env, room, size, limit_pfn, added);
-  return static_cast<bool>(room);
+  return trace.result(static_cast<bool>(room), room ? 0 : -ENOMEM);
 }
 
 }  // namespace
+
+std::string trace_word(const iova& range) {
+  return absl::StrFormat("0x%x-0x%x", range.pfn_lo, range.pfn_hi);
+}
 
 void init_iova_domain(iova_domain& iovad, uint64_t granule, uint64_t start_pfn,
                       uint64_t pfn_32bit) {
@@ -58,10 +72,10 @@ iova* alloc_iova(iova_domain& iovad, uint64_t size, uint64_t limit_pfn, bool siz
   IOMMULAB_CALL(trace, "alloc_iova", {"size", size}, {"limit_pfn", limit_pfn},
                 {"aligned", size_aligned});
   iova* range = alloc_iova_mem(iovad.cache);
-  if (range == nullptr) return nullptr;
+  if (range == nullptr) return trace.result(nullptr);
   if (!alloc_and_insert_iova_range(iovad, size, limit_pfn, *range, size_aligned)) {
     free_iova_mem(iovad.cache, range);
-    return nullptr;
+    return trace.result(nullptr);
   }
   IOMMULAB_RESULT(trace, {"lo", range->pfn_lo}, {"hi", range->pfn_hi});
   IOMMULAB_NOTE_CALL(trace, "alloc_iova");
@@ -70,9 +84,10 @@ iova* alloc_iova(iova_domain& iovad, uint64_t size, uint64_t limit_pfn, bool siz
 }
 
 iova* find_iova(iova_domain& iovad, uint64_t frame) {
-  IOMMULAB_CALL(iovad.cache.trace, "find_iova", {"pfn", frame});
+  tracer& trace = iovad.cache.trace;
+  IOMMULAB_CALL(trace, "find_iova", {"pfn", frame});
   const spin_guard guard(iovad.iova_rbtree_lock);
-  return iovad.ranges.tree.find(frame);
+  return trace.result(iovad.ranges.tree.find(frame));
 }
 
 void free_iova(iova_domain& iovad, iova* range) {
@@ -101,7 +116,7 @@ iova* reserve_iova(iova_domain& iovad, uint64_t pfn_lo, uint64_t pfn_hi) {
   trace_range(trace, events::range_action::reserve, pfn_lo, pfn_hi);
   traced_environment env{iovad.cache};
   const spin_guard guard(iovad.iova_rbtree_lock);
-  return iovad.ranges.reserve(env, pfn_lo, pfn_hi);
+  return trace.result(iovad.ranges.reserve(env, pfn_lo, pfn_hi));
 }
 
 void copy_reserved_iova(iova_domain& from, iova_domain& to) {
@@ -117,10 +132,12 @@ void copy_reserved_iova(iova_domain& from, iova_domain& to) {
 }
 
 iova* split_and_remove_iova(iova_domain& iovad, iova* range, uint64_t pfn_lo, uint64_t pfn_hi) {
-  IOMMULAB_CALL(iovad.cache.trace, "split_and_remove_iova");
+  tracer& trace = iovad.cache.trace;
+  IOMMULAB_CALL(trace, "split_and_remove_iova", {"iova", range}, {"pfn_lo", pfn_lo},
+                {"pfn_hi", pfn_hi});
   traced_environment env{iovad.cache};
   const spin_guard guard(iovad.iova_rbtree_lock);
-  return iovad.ranges.split_and_remove(env, *range, pfn_lo, pfn_hi);
+  return trace.result(iovad.ranges.split_and_remove(env, *range, pfn_lo, pfn_hi));
 }
 
 void put_iova_domain(iova_domain& iovad) {

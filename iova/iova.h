@@ -13,6 +13,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "core/spin_lock.h"
@@ -36,6 +37,8 @@ struct iova_domain {
   uint64_t granule = page_size;  ///< bytes
 };
 
+/// Its frames, "0xffffe-0xfffff".
+std::string trace_word(const iova& range);
 inline uint64_t iova_size(const iova& i) {
   return i.pfn_hi - i.pfn_lo + 1;
 }

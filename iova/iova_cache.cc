@@ -10,14 +10,15 @@ namespace iommulab {
 
 // Linux v4.4 drivers/iommu/iova.c: iova_cache_get()
 int iova_cache_get(iova_cache& cache) {
-  IOMMULAB_CALL(cache.trace, "iova_cache_get");
+  tracer& trace = cache.trace;
+  IOMMULAB_CALL(trace, "iova_cache_get");
   const spin_guard guard(cache.iova_cache_mutex);
   if (cache.iova_cache_users == 0 && cache.slab.should_fail()) {
     cache.log.print(log_level::err, "Couldn't create iova cache\n");
-    return -ENOMEM;
+    return trace.result(-ENOMEM);
   }
   ++cache.iova_cache_users;
-  return 0;
+  return trace.result(0);
 }
 
 // Linux v4.4 drivers/iommu/iova.c: iova_cache_put()
@@ -33,11 +34,12 @@ void iova_cache_put(iova_cache& cache) {
 
 // Linux v4.4 drivers/iommu/iova.c: alloc_iova_mem()
 iova* alloc_iova_mem(iova_cache& cache) {
-  IOMMULAB_CALL(cache.trace, "alloc_iova_mem");
-  if (cache.slab.should_fail()) return nullptr;
+  tracer& trace = cache.trace;
+  IOMMULAB_CALL(trace, "alloc_iova_mem");
+  if (cache.slab.should_fail()) return trace.result(nullptr);
   auto* node = new iova;
   node->queued = false;
-  return node;
+  return trace.result(node, "node");  // it holds no range yet
 }
 
 // Linux v4.4 drivers/iommu/iova.c: free_iova_mem()

@@ -56,7 +56,7 @@ class linux_engine {
 
  public:
   linux_engine(Host& host, const iova_space& space, unsigned cpus)
-      : env_{node_pool<iova, no_lock>(host.failures), {}}, caches_(host) {
+      : env_{{}, node_pool<iova, no_lock>(host.failures), {}}, caches_(host) {
     ranges_.init(space);
     usable_ = init_rcaches(cpus);
   }
@@ -222,15 +222,12 @@ class linux_engine {
 
  private:
   // searched_tree's environment: nodes from the pool, nothing traced.
-  struct environment {
-    struct unmarked {};
-
+  struct environment : untraced_calls {
     node_pool<iova, no_lock> nodes;
     [[no_unique_address]] counts_type counts;
 
     iova* alloc_iova_mem() { return nodes.make(); }
     void free_iova_mem(iova* node) { nodes.destroy(node); }
-    static unmarked call(std::string_view /*function*/) { return {}; }
   };
 
   void remove(iova& removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {

@@ -8,18 +8,35 @@
 //   iova* alloc_iova_mem();          // null: no memory
 //   void free_iova_mem(iova* node);
 //   counts;                          // as lab/host.h
-//   call("__free_iova")              // an object that marks the ported function while it lives
+//   call("__free_iova", IOMMULAB_VALUES({"lo", lo}))   // marks the ported function while it lives
+//   result(value)                    // what that function returns, see tracer::result()
 //
 // Locking: the caller holds the lock of tree and search throughout.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <string_view>
 
+#include "core/trace.h"
 #include "iova/lab/range.h"
 #include "iova/linux/range_tree.h"
 
 namespace iommulab {
+
+/// The environment's part of who traces nothing.
+struct untraced_calls {
+  struct unmarked {};
+
+  template <typename Arguments>
+  static unmarked call(std::string_view /*function*/, const Arguments& /*arguments*/) {
+    return {};
+  }
+  template <typename T, typename... Told>
+  static T result(T value, const Told&... /*told*/) {
+    return value;
+  }
+};
 
 template <class Search>
 struct searched_tree {
@@ -112,7 +129,8 @@ struct searched_tree {
  private:
   template <class Environment>
   void insert(Environment& env, iova& added) {
-    [[maybe_unused]] const auto scope = env.call("iova_insert_rbtree");
+    [[maybe_unused]] const auto scope =
+        env.call("iova_insert_rbtree", IOMMULAB_VALUES({"lo", added.pfn_lo}, {"hi", added.pfn_hi}));
     tree.insert(added);
   }
 
@@ -131,8 +149,10 @@ struct searched_tree {
   template <class Environment>
   static bool is_range_overlap(Environment& env, const iova& range, uint64_t pfn_lo,
                                uint64_t pfn_hi) {
-    [[maybe_unused]] const auto scope = env.call("__is_range_overlap");
-    return pfn_lo <= range.pfn_hi && pfn_hi >= range.pfn_lo;
+    [[maybe_unused]] const auto scope =
+        env.call("__is_range_overlap", IOMMULAB_VALUES({"lo", range.pfn_lo}, {"hi", range.pfn_hi},
+                                                       {"pfn_lo", pfn_lo}, {"pfn_hi", pfn_hi}));
+    return env.result(pfn_lo <= range.pfn_hi && pfn_hi >= range.pfn_lo);
   }
 
   // Linux v4.4 drivers/iommu/iova.c: __adjust_overlap_range(). Widens `range` downward to pfn_lo,
@@ -140,7 +160,9 @@ struct searched_tree {
   template <class Environment>
   static void adjust_overlap_range(Environment& env, iova& range, uint64_t& pfn_lo,
                                    uint64_t pfn_hi) {
-    [[maybe_unused]] const auto scope = env.call("__adjust_overlap_range");
+    [[maybe_unused]] const auto scope = env.call(
+        "__adjust_overlap_range", IOMMULAB_VALUES({"lo", range.pfn_lo}, {"hi", range.pfn_hi},
+                                                  {"pfn_lo", pfn_lo}, {"pfn_hi", pfn_hi}));
     range.pfn_lo = std::min(range.pfn_lo, pfn_lo);
     if (pfn_hi > range.pfn_hi) pfn_lo = range.pfn_hi + 1;
   }
@@ -148,10 +170,11 @@ struct searched_tree {
   // Linux v4.4 drivers/iommu/iova.c: __insert_new_range()
   template <class Environment>
   iova* insert_new_range(Environment& env, uint64_t pfn_lo, uint64_t pfn_hi) {
-    [[maybe_unused]] const auto scope = env.call("__insert_new_range");
+    [[maybe_unused]] const auto scope =
+        env.call("__insert_new_range", IOMMULAB_VALUES({"pfn_lo", pfn_lo}, {"pfn_hi", pfn_hi}));
     iova* range = alloc_and_init_iova(env, pfn_lo, pfn_hi);
     if (range != nullptr) insert(env, *range);
-    return range;
+    return env.result(range);
   }
 };
 

@@ -47,7 +47,7 @@ class eiovar {
   static constexpr uint64_t largest_listed = 4096;  ///< frames; larger ranges go to the tree
 
   eiovar(Host& host, const iova_space& space, unsigned /*cpus*/)
-      : env_{node_pool<iova, no_lock>(host.failures), {}}, links_(host.failures) {
+      : env_{{}, node_pool<iova, no_lock>(host.failures), {}}, links_(host.failures) {
     ranges_.init(space);
   }
   eiovar(const eiovar&) = delete;
@@ -124,15 +124,12 @@ class eiovar {
     link* next;
   };
   // searched_tree's environment: nodes from the pool, nothing traced.
-  struct environment {
-    struct unmarked {};
-
+  struct environment : untraced_calls {
     node_pool<iova, no_lock> nodes;
     [[no_unique_address]] typename Host::counts_type counts;
 
     iova* alloc_iova_mem() { return nodes.make(); }
     void free_iova_mem(iova* node) { nodes.destroy(node); }
-    static unmarked call(std::string_view /*function*/) { return {}; }
   };
 
   iova* take_listed(const iova_request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
