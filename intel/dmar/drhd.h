@@ -37,6 +37,9 @@ struct remapping_structure {
   std::vector<uint8_t> bytes;
   size_t table_offset = 0;
 };
+inline uint64_t trace_word(const remapping_structure& structure) {
+  return structure.table_offset;
+}
 
 using dmar_list_hook = boost::intrusive::list_base_hook<>;
 
@@ -50,6 +53,9 @@ struct dmar_drhd_unit : dmar_list_hook {
   bool include_all = false;
   intel_iommu* iommu = nullptr;
 };
+inline phys_addr trace_word(const dmar_drhd_unit& drhd) {
+  return drhd.reg_base_addr;
+}
 
 /// Linux v4.4 drivers/iommu/intel-iommu.c: struct dmar_rmrr_unit
 struct dmar_rmrr_unit : dmar_list_hook {

@@ -41,7 +41,8 @@ constexpr uint8_t first_irq_reason = 0x20;
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_msi_write(), the message of the fault event
 void dmar_msi_write(dmar_state& dmar, intel_iommu& iommu, msi_message message) {
-  IOMMULAB_CALL(dmar.trace, "dmar_msi_write");
+  IOMMULAB_CALL(dmar.trace, "dmar_msi_write", {"irq", iommu.irq}, {"address", message.address},
+                {"data", message.data});
   spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
   iommu.reg.writel(message.data, vtd::fedata_reg);
   iommu.reg.writel(static_cast<uint32_t>(message.address), vtd::feaddr_reg);
@@ -50,7 +51,7 @@ void dmar_msi_write(dmar_state& dmar, intel_iommu& iommu, msi_message message) {
 
 // Linux v4.4 arch/x86/kernel/apic/msi.c: dmar_msi_write_msg()
 void dmar_msi_write_msg(dmar_state& dmar, intel_iommu& iommu) {
-  IOMMULAB_CALL(dmar.trace, "dmar_msi_write_msg");
+  IOMMULAB_CALL(dmar.trace, "dmar_msi_write_msg", {"irq", iommu.irq});
   dmar_msi_write(dmar, iommu, dmar.host.irqs.compose_msi_msg(iommu.irq));
 }
 
@@ -67,10 +68,10 @@ void dmar_msi_init(dmar_state& dmar) {
 int dmar_alloc_hwirq(dmar_state& dmar) {
   IOMMULAB_CALL(dmar.trace, "dmar_alloc_hwirq");
   const int irq = dmar.host.irqs.alloc_irq();
-  if (irq <= 0) return irq;
+  if (irq <= 0) return dmar.trace.result(irq);
   dmar_msi_get_hwirq(dmar);
   dmar_msi_init(dmar);
-  return irq;
+  return dmar.trace.result(irq);
 }
 
 // request_irq(): the interrupt is activated (its message written), started (unmasked), and given
@@ -85,7 +86,8 @@ void request_fault_irq(dmar_state& dmar, intel_iommu& iommu) {
 // Linux v4.4 drivers/iommu/dmar.c: dmar_fault_do_one()
 void dmar_fault_do_one(dmar_state& dmar, bool is_read, uint8_t fault_reason, uint16_t source,
                        uint64_t addr) {
-  IOMMULAB_CALL(dmar.trace, "dmar_fault_do_one");
+  IOMMULAB_CALL(dmar.trace, "dmar_fault_do_one", {"type", is_read}, {"fault_reason", fault_reason},
+                {"source_id", source}, {"addr", addr});
   fault_type type = fault_type::unknown;
   const std::string_view reason = dmar_get_fault_reason(dmar, fault_reason, type);
   const source_id id = source_id::from_requester_id(0, source);
@@ -113,7 +115,7 @@ std::string_view fault_reason_words(uint8_t fault_reason) {
 }
 
 std::string_view dmar_get_fault_reason(dmar_state& dmar, uint8_t fault_reason, fault_type& type) {
-  IOMMULAB_CALL(dmar.trace, "dmar_get_fault_reason");
+  IOMMULAB_CALL(dmar.trace, "dmar_get_fault_reason", {"fault_reason", fault_reason});
   const size_t irq_index = static_cast<size_t>(fault_reason) - first_irq_reason;
   if (irq_index < irq_remap_fault_reasons.size()) {
     type = fault_type::intr_remap;
@@ -122,12 +124,12 @@ std::string_view dmar_get_fault_reason(dmar_state& dmar, uint8_t fault_reason, f
   } else {
     type = fault_type::unknown;
   }
-  return fault_reason_words(fault_reason);
+  return dmar.trace.result(fault_reason_words(fault_reason));
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_msi_unmask(), for the fault event
 void dmar_msi_unmask(dmar_state& dmar, intel_iommu& iommu) {
-  IOMMULAB_CALL(dmar.trace, "dmar_msi_unmask");
+  IOMMULAB_CALL(dmar.trace, "dmar_msi_unmask", {"irq", iommu.irq});
   spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
   iommu.reg.writel(0, vtd::fectl_reg);
   (void)iommu.reg.readl(vtd::fectl_reg);  // flushes the posted write
@@ -135,7 +137,7 @@ void dmar_msi_unmask(dmar_state& dmar, intel_iommu& iommu) {
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_msi_mask(), for the fault event
 void dmar_msi_mask(dmar_state& dmar, intel_iommu& iommu) {
-  IOMMULAB_CALL(dmar.trace, "dmar_msi_mask");
+  IOMMULAB_CALL(dmar.trace, "dmar_msi_mask", {"irq", iommu.irq});
   spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
   iommu.reg.writel(vtd::fectl::im.mask(), vtd::fectl_reg);
   (void)iommu.reg.readl(vtd::fectl_reg);
@@ -143,7 +145,7 @@ void dmar_msi_mask(dmar_state& dmar, intel_iommu& iommu) {
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_fault()
 void dmar_fault(dmar_state& dmar, intel_iommu& iommu) {
-  IOMMULAB_CALL(dmar.trace, "dmar_fault");
+  IOMMULAB_CALL(dmar.trace, "dmar_fault", {"irq", iommu.irq}, {"dev_id", iommu});
   uint32_t fault_status = 0;
   {
     spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
@@ -178,16 +180,16 @@ void dmar_fault(dmar_state& dmar, intel_iommu& iommu) {
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_set_interrupt()
 int dmar_set_interrupt(dmar_state& dmar, intel_iommu& iommu) {
-  IOMMULAB_CALL(dmar.trace, "dmar_set_interrupt");
-  if (iommu.irq != 0) return 0;
+  IOMMULAB_CALL(dmar.trace, "dmar_set_interrupt", {"iommu", iommu});
+  if (iommu.irq != 0) return dmar.trace.result(0);
   const int irq = dmar_alloc_hwirq(dmar);
   if (irq <= 0) {
     dmar.pr.err("No free IRQ vectors");
-    return -EINVAL;
+    return dmar.trace.result(-EINVAL);
   }
   iommu.irq = irq;
   request_fault_irq(dmar, iommu);
-  return 0;
+  return dmar.trace.result(0);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: enable_drhd_fault_handling()
@@ -198,13 +200,13 @@ int enable_drhd_fault_handling(dmar_state& dmar) {
     if (const int ret = dmar_set_interrupt(dmar, iommu); ret != 0) {
       dmar.pr.err("DRHD %x: failed to enable fault, interrupt, ret %d", drhd.reg_base_addr.value(),
                   ret);
-      return -1;
+      return dmar.trace.result(-1);
     }
     dmar_fault(dmar, iommu);
     const uint32_t fault_status = iommu.reg.readl(vtd::fsts_reg);
     iommu.reg.writel(fault_status, vtd::fsts_reg);
   }
-  return 0;
+  return dmar.trace.result(0);
 }
 
 }  // namespace iommulab

@@ -78,5 +78,8 @@ struct intel_iommu {
   bool trans_pre_enabled = false;  ///< VTD_FLAG_TRANS_PRE_ENABLED
   std::unique_ptr<iommu_class_device> iommu_dev;
 };
+inline const std::string& trace_word(const intel_iommu& iommu) {
+  return iommu.name;
+}
 
 }  // namespace iommulab

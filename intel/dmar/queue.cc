@@ -78,9 +78,9 @@ void abort_pending_waits(intel_iommu& iommu, const queue_slots& slots) {
 
 // Linux v4.4 drivers/iommu/dmar.c: qi_check_fault()
 int qi_check_fault(dmar_state& dmar, intel_iommu& iommu, const queue_slots& slots, int index) {
-  IOMMULAB_CALL(dmar.trace, "qi_check_fault");
+  IOMMULAB_CALL(dmar.trace, "qi_check_fault", {"iommu", iommu}, {"index", index});
   const int wait_index = slot_after(index, 1);
-  if (slots.status(wait_index) == qi_status::abort) return -EAGAIN;
+  if (slots.status(wait_index) == qi_status::abort) return dmar.trace.result(-EAGAIN);
 
   const uint32_t fault = iommu.reg.readl(vtd::fsts_reg);
   if (vtd::fsts::iqe.test(fault)) {
@@ -92,15 +92,15 @@ int qi_check_fault(dmar_state& dmar, intel_iommu& iommu, const queue_slots& slot
       slots.descriptor(index) = slots.descriptor(wait_index);
       iommu_flush_cache(dmar, iommu, &slots.descriptor(index), sizeof(vtd::descriptor));
       iommu.reg.writel(vtd::fsts::iqe.mask(), vtd::fsts_reg);
-      return -EINVAL;
+      return dmar.trace.result(-EINVAL);
     }
   }
   if (vtd::fsts::ite.test(fault)) {
     abort_pending_waits(iommu, slots);
-    if (slots.status(wait_index) == qi_status::abort) return -EAGAIN;
+    if (slots.status(wait_index) == qi_status::abort) return dmar.trace.result(-EAGAIN);
   }
   if (vtd::fsts::ice.test(fault)) iommu.reg.writel(vtd::fsts::ice.mask(), vtd::fsts_reg);
-  return 0;
+  return dmar.trace.result(0);
 }
 
 // One try of qi_submit_sync(); -EAGAIN asks for another.
@@ -145,7 +145,7 @@ int submit_once(dmar_state& dmar, intel_iommu& iommu, const vtd::descriptor& des
 
 // Linux v4.4 drivers/iommu/dmar.c: __dmar_enable_qi()
 void dmar_enable_qi_locked(dmar_state& dmar, intel_iommu& iommu) {
-  IOMMULAB_CALL(dmar.trace, "__dmar_enable_qi");
+  IOMMULAB_CALL(dmar.trace, "__dmar_enable_qi", {"iommu", iommu});
   q_inval& qi = *iommu.qi;
   qi.free_head = 0;
   qi.free_tail = 0;
@@ -163,19 +163,19 @@ void dmar_enable_qi_locked(dmar_state& dmar, intel_iommu& iommu) {
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_enable_qi()
 int dmar_enable_qi(dmar_state& dmar, intel_iommu& iommu) {
-  IOMMULAB_CALL(dmar.trace, "dmar_enable_qi");
-  if (!iommu.ecap.queued_invalidation()) return -ENOENT;
-  if (iommu.qi != nullptr) return 0;
+  IOMMULAB_CALL(dmar.trace, "dmar_enable_qi", {"iommu", iommu});
+  if (!iommu.ecap.queued_invalidation()) return dmar.trace.result(-ENOENT);
+  if (iommu.qi != nullptr) return dmar.trace.result(0);
 
   slab_token memory(dmar.host.slab);
-  if (!memory) return -ENOMEM;
+  if (!memory) return dmar.trace.result(-ENOMEM);
   const auto queue = dmar.host.pages.alloc_pages(0, gfp_atomic | gfp_zero, iommu.node);
-  if (!queue) return -ENOMEM;
+  if (!queue) return dmar.trace.result(-ENOMEM);
   const auto status =
       dmar.host.pages.kmalloc_phys(qi_length * sizeof(uint32_t), gfp_atomic | gfp_zero, iommu.node);
   if (!status) {
     dmar.host.pages.free_pages(*queue, 0);
-    return -ENOMEM;
+    return dmar.trace.result(-ENOMEM);
   }
   auto qi = std::make_unique<q_inval>();
   qi->memory = std::move(memory);
@@ -183,12 +183,12 @@ int dmar_enable_qi(dmar_state& dmar, intel_iommu& iommu) {
   qi->desc_status_phys = *status;
   iommu.qi = std::move(qi);
   dmar_enable_qi_locked(dmar, iommu);
-  return 0;
+  return dmar.trace.result(0);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_disable_qi()
 void dmar_disable_qi(dmar_state& dmar, intel_iommu& iommu) {
-  IOMMULAB_CALL(dmar.trace, "dmar_disable_qi");
+  IOMMULAB_CALL(dmar.trace, "dmar_disable_qi", {"iommu", iommu});
   if (!iommu.ecap.queued_invalidation()) return;
   spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
   // Eight bytes at 1Ch, as the kernel reads them: the low half is the status.
@@ -208,42 +208,44 @@ void dmar_disable_qi(dmar_state& dmar, intel_iommu& iommu) {
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_reenable_qi()
 int dmar_reenable_qi(dmar_state& dmar, intel_iommu& iommu) {
-  IOMMULAB_CALL(dmar.trace, "dmar_reenable_qi");
-  if (!iommu.ecap.queued_invalidation() || iommu.qi == nullptr) return -ENOENT;
+  IOMMULAB_CALL(dmar.trace, "dmar_reenable_qi", {"iommu", iommu});
+  if (!iommu.ecap.queued_invalidation() || iommu.qi == nullptr) return dmar.trace.result(-ENOENT);
   dmar_disable_qi(dmar, iommu);
   dmar_enable_qi_locked(dmar, iommu);
-  return 0;
+  return dmar.trace.result(0);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: qi_submit_sync()
 int qi_submit_sync(dmar_state& dmar, intel_iommu& iommu, vtd::descriptor desc) {
   IOMMULAB_CALL(dmar.trace, "qi_submit_sync", {"low", desc.low}, {"high", desc.high});
   IOMMULAB_NOTE_CALL(dmar.trace, "qi");
-  if (iommu.qi == nullptr) return 0;
+  if (iommu.qi == nullptr) return dmar.trace.result(0);
   int rc = 0;
   do {
     rc = submit_once(dmar, iommu, desc);
   } while (rc == -EAGAIN);
-  return rc;
+  return dmar.trace.result(rc);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: qi_global_iec()
 void qi_global_iec(dmar_state& dmar, intel_iommu& iommu) {
-  IOMMULAB_CALL(dmar.trace, "qi_global_iec");
+  IOMMULAB_CALL(dmar.trace, "qi_global_iec", {"iommu", iommu});
   qi_submit_sync(dmar, iommu, vtd::interrupt_entry_descriptor{}.encode());
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: qi_flush_context()
 void qi_flush_context(dmar_state& dmar, intel_iommu& iommu, domain_id did, uint16_t sid, uint8_t fm,
                       vtd::context_granularity type) {
-  IOMMULAB_CALL(dmar.trace, "qi_flush_context");
+  IOMMULAB_CALL(dmar.trace, "qi_flush_context", {"iommu", iommu}, {"did", did}, {"sid", sid},
+                {"fm", fm}, {"type", type});
   qi_submit_sync(dmar, iommu, vtd::context_cache_descriptor{type, did, sid, fm}.encode());
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: qi_flush_iotlb()
 void qi_flush_iotlb(dmar_state& dmar, intel_iommu& iommu, domain_id did, uint64_t addr,
                     unsigned size_order, vtd::iotlb_granularity type) {
-  IOMMULAB_CALL(dmar.trace, "qi_flush_iotlb");
+  IOMMULAB_CALL(dmar.trace, "qi_flush_iotlb", {"iommu", iommu}, {"did", did}, {"addr", addr},
+                {"size_order", size_order}, {"type", type});
   // The kernel masks the address to its page here, and with it the leaf hint: the hint that
   // iommu_flush_iotlb_psi() computes never reaches a queue.
   vtd::iotlb_descriptor desc;
@@ -259,7 +261,8 @@ void qi_flush_iotlb(dmar_state& dmar, intel_iommu& iommu, domain_id did, uint64_
 // Linux v4.4 drivers/iommu/dmar.c: qi_flush_dev_iotlb()
 void qi_flush_dev_iotlb(dmar_state& dmar, intel_iommu& iommu, uint16_t sid, uint16_t qdep,
                         uint64_t addr, unsigned mask) {
-  IOMMULAB_CALL(dmar.trace, "qi_flush_dev_iotlb");
+  IOMMULAB_CALL(dmar.trace, "qi_flush_dev_iotlb", {"iommu", iommu}, {"sid", sid}, {"qdep", qdep},
+                {"addr", addr}, {"mask", mask});
   vtd::device_tlb_descriptor desc;
   if (mask != 0) {
     bug_on((addr & ((page_size << mask) - 1)) != 0, "qi_flush_dev_iotlb: unaligned range");

@@ -46,6 +46,9 @@ struct dmar_pci_notify_info {
   std::vector<hop> path;  ///< from the root bus to the device; empty on removal
   slab_token memory;      ///< of a long path
 };
+inline const std::string& trace_word(const dmar_pci_notify_info& info) {
+  return pci_name(*info.dev);
+}
 
 // Linux v4.4 drivers/iommu/dmar.c, by name. Results are the kernel's.
 

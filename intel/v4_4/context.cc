@@ -82,9 +82,9 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   // 4.4 forgets these errors and answers 0; later kernels return them.
   if (context == nullptr) {
     report(drv.env, divergence::context_out_of_memory, to_short_string(id));
-    return -ENOMEM;
+    return drv.trace.result(-ENOMEM);
   }
-  if (context_present(*context)) return 0;
+  if (context_present(*context)) return drv.trace.result(0);
   retract(drv, *context);  // a copied one is present to the unit
 
   vtd::context_entry entry;
@@ -98,7 +98,7 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
     const std::optional<phys_addr> pgd = pgd_for_width(drv, domain, iommu);
     if (!pgd) {
       report(drv.env, divergence::context_too_few_levels, to_short_string(id));
-      return -ENOMEM;
+      return drv.trace.result(-ENOMEM);
     }
     info = iommu_support_dev_iotlb(drv, domain, iommu, bus, devfn);
     const bool device_tlb = info != nullptr && info->ats_supported;
@@ -121,20 +121,21 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
     iommu_flush_write_buffer(drv, iommu);
   }
   iommu_enable_dev_iotlb(drv, info);
-  return 0;
+  return drv.trace.result(0);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: device_context_mapped()
 bool device_context_mapped(intel_driver& drv, intel_iommu& iommu, uint8_t bus, uint8_t devfn) {
-  IOMMULAB_CALL(drv.trace, "device_context_mapped");
+  IOMMULAB_CALL(drv.trace, "device_context_mapped", {"iommu", iommu}, {"bus", bus},
+                {"devfn", devfn});
   spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
   const vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, /*alloc=*/false);
-  return context != nullptr && context_present(*context);
+  return drv.trace.result(context != nullptr && context_present(*context));
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: clear_context_table()
 void clear_context_table(intel_driver& drv, intel_iommu& iommu, uint8_t bus, uint8_t devfn) {
-  IOMMULAB_CALL(drv.trace, "clear_context_table");
+  IOMMULAB_CALL(drv.trace, "clear_context_table", {"iommu", iommu}, {"bus", bus}, {"devfn", devfn});
   spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
   vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, /*alloc=*/false);
   if (context == nullptr) return;
@@ -146,7 +147,8 @@ void clear_context_table(intel_driver& drv, intel_iommu& iommu, uint8_t bus, uin
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: domain_context_clear_one()
 void domain_context_clear_one(intel_driver& drv, intel_iommu& iommu, uint8_t bus, uint8_t devfn) {
-  IOMMULAB_CALL(drv.trace, "domain_context_clear_one");
+  IOMMULAB_CALL(drv.trace, "domain_context_clear_one", {"iommu", iommu}, {"bus", bus},
+                {"devfn", devfn});
   clear_context_table(drv, iommu, bus, devfn);
   iommu.flush.flush_context(drv, iommu, domain_id(0), 0, 0, vtd::context_granularity::global);
   iommu.flush.flush_iotlb(drv, iommu, domain_id(0), 0, 0, vtd::iotlb_granularity::global);
@@ -155,44 +157,49 @@ void domain_context_clear_one(intel_driver& drv, intel_iommu& iommu, uint8_t bus
 }  // namespace
 
 int domain_context_mapping(intel_driver& drv, dmar_domain& domain, device& dev) {
-  IOMMULAB_CALL(drv.trace, "domain_context_mapping");
+  IOMMULAB_CALL(drv.trace, "domain_context_mapping", {"domain", domain}, {"dev", dev});
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
-  if (iommu == nullptr) return -ENODEV;
-  if (!dev_is_pci(dev)) return domain_context_mapping_one(drv, domain, *iommu, id.bus, id.devfn);
-  return pci_for_each_dma_alias(*dev.pci, [&](pci_dev&, uint16_t alias) {
-    IOMMULAB_CALL(drv.trace, "domain_context_mapping_cb");
+  if (iommu == nullptr) return drv.trace.result(-ENODEV);
+  if (!dev_is_pci(dev)) {
+    return drv.trace.result(domain_context_mapping_one(drv, domain, *iommu, id.bus, id.devfn));
+  }
+  return drv.trace.result(pci_for_each_dma_alias(*dev.pci, [&](pci_dev& pdev, uint16_t alias) {
+    IOMMULAB_CALL(drv.trace, "domain_context_mapping_cb", {"pdev", pdev}, {"alias", alias});
     const source_id a = source_id::from_requester_id(iommu->segment, alias);
-    return domain_context_mapping_one(drv, domain, *iommu, a.bus, a.devfn);
-  });
+    return drv.trace.result(domain_context_mapping_one(drv, domain, *iommu, a.bus, a.devfn));
+  }));
 }
 
 bool domain_context_mapped(intel_driver& drv, device& dev) {
-  IOMMULAB_CALL(drv.trace, "domain_context_mapped");
+  IOMMULAB_CALL(drv.trace, "domain_context_mapped", {"dev", dev});
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
-  if (iommu == nullptr) return true;  // -ENODEV, which the caller takes for yes
-  if (!dev_is_pci(dev)) return device_context_mapped(drv, *iommu, id.bus, id.devfn);
-  return pci_for_each_dma_alias(*dev.pci, [&](pci_dev&, uint16_t alias) {
-           IOMMULAB_CALL(drv.trace, "domain_context_mapped_cb");
-           const source_id a = source_id::from_requester_id(iommu->segment, alias);
-           return device_context_mapped(drv, *iommu, a.bus, a.devfn) ? 0 : 1;
-         }) == 0;
+  if (iommu == nullptr) return drv.trace.result(true, -ENODEV);  // the caller takes it for yes
+  if (!dev_is_pci(dev)) {
+    return drv.trace.result(device_context_mapped(drv, *iommu, id.bus, id.devfn));
+  }
+  return drv.trace.result(
+      pci_for_each_dma_alias(*dev.pci, [&](pci_dev& pdev, uint16_t alias) {
+        IOMMULAB_CALL(drv.trace, "domain_context_mapped_cb", {"pdev", pdev}, {"alias", alias});
+        const source_id a = source_id::from_requester_id(iommu->segment, alias);
+        return drv.trace.result(device_context_mapped(drv, *iommu, a.bus, a.devfn) ? 0 : 1);
+      }) == 0);
 }
 
 void domain_context_clear(intel_driver& drv, intel_iommu& iommu, device& dev) {
-  IOMMULAB_CALL(drv.trace, "domain_context_clear");
+  IOMMULAB_CALL(drv.trace, "domain_context_clear", {"iommu", iommu}, {"dev", dev});
   if (!dev_is_pci(dev)) return;
-  pci_for_each_dma_alias(*dev.pci, [&](pci_dev&, uint16_t alias) {
-    IOMMULAB_CALL(drv.trace, "domain_context_clear_one_cb");
+  pci_for_each_dma_alias(*dev.pci, [&](pci_dev& pdev, uint16_t alias) {
+    IOMMULAB_CALL(drv.trace, "domain_context_clear_one_cb", {"pdev", pdev}, {"alias", alias});
     const source_id a = source_id::from_requester_id(iommu.segment, alias);
     domain_context_clear_one(drv, iommu, a.bus, a.devfn);
-    return 0;
+    return drv.trace.result(0);
   });
 }
 
 void free_context_table(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "free_context_table");
+  IOMMULAB_CALL(drv.trace, "free_context_table", {"iommu", iommu});
   spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
   if (iommu.root_entry_phys == phys_addr()) return;
   const auto* roots = table_at<vtd::root_entry>(drv, iommu.root_entry_phys);

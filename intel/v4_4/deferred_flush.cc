@@ -57,7 +57,8 @@ void flush_unmaps(intel_driver& drv)
 }  // namespace
 
 void add_unmap(intel_driver& drv, dmar_domain& domain, iova& range, page_freelist freelist) {
-  IOMMULAB_CALL(drv.trace, "add_unmap", {"lo", range.pfn_lo}, {"hi", range.pfn_hi});
+  IOMMULAB_CALL(drv.trace, "add_unmap", {"dom", domain}, {"iova", range},
+                {"freelist", static_cast<int>(freelist.size())});
   const spin_lock_irqsave lock(drv.host.interrupts, drv.deferred.async_umap_flush_lock);
   IOMMULAB_NOTE(drv.trace, "add_unmap lo=0x%x hi=0x%x freelist=%d size=%d", range.pfn_lo,
                 range.pfn_hi, freelist.empty() ? 0 : 1, drv.deferred.list_size);

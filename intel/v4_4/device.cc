@@ -53,7 +53,7 @@ void tell_membership(intel_driver& drv, events::domain_action action,
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_disable_dev_iotlb(). The kernel returns for every
 // PCI device, that is always: ATS stays on. Later kernels turn the condition round; so does this.
 void iommu_disable_dev_iotlb(intel_driver& drv, device_domain_info& info) {
-  IOMMULAB_CALL(drv.trace, "iommu_disable_dev_iotlb");
+  IOMMULAB_CALL(drv.trace, "iommu_disable_dev_iotlb", {"info", info});
   if (info.dev == nullptr || !dev_is_pci(*info.dev) || !info.ats_enabled) return;
   report(drv.env, divergence::ats_switched_off, info.dev->name);
   pci_disable_ats(*info.dev->pci);
@@ -65,7 +65,7 @@ void iommu_disable_dev_iotlb(intel_driver& drv, device_domain_info& info) {
 // list.
 void dmar_remove_one_dev_info_locked(intel_driver& drv, device_domain_info* membership)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(drv.device_domain_lock) {
-  IOMMULAB_CALL(drv.trace, "__dmar_remove_one_dev_info");
+  IOMMULAB_CALL(drv.trace, "__dmar_remove_one_dev_info", {"info", membership});
   if (membership == nullptr) {
     drv.env.log.warn_on("__dmar_remove_one_dev_info");
     return;
@@ -132,10 +132,10 @@ bool join(intel_driver& drv, kernel_ptr<device_domain_info> newcomer)
 // Linux v4.4 drivers/iommu/intel-iommu.c: get_last_alias(), as the callback of a walk
 uint16_t last_alias(intel_driver& drv, pci_dev& pdev) {
   uint16_t result = 0;
-  pci_for_each_dma_alias(pdev, [&](pci_dev&, uint16_t alias) {
-    IOMMULAB_CALL(drv.trace, "get_last_alias");
+  pci_for_each_dma_alias(pdev, [&](pci_dev& of, uint16_t alias) {
+    IOMMULAB_CALL(drv.trace, "get_last_alias", {"pdev", of}, {"alias", alias});
     result = alias;
-    return 0;
+    return drv.trace.result(0);
   });
   return result;
 }
@@ -143,13 +143,13 @@ uint16_t last_alias(intel_driver& drv, pci_dev& pdev) {
 }  // namespace
 
 bool iommu_dummy(intel_driver& drv, const device& dev) {
-  IOMMULAB_CALL(drv.trace, "iommu_dummy");
-  return is_dummy(dev);
+  IOMMULAB_CALL(drv.trace, "iommu_dummy", {"dev", dev});
+  return drv.trace.result(is_dummy(dev));
 }
 
 intel_iommu* device_to_iommu(intel_driver& drv, device& dev, source_id& id) {
-  IOMMULAB_CALL(drv.trace, "device_to_iommu");
-  if (iommu_dummy(drv, dev)) return nullptr;
+  IOMMULAB_CALL(drv.trace, "device_to_iommu", {"dev", dev});
+  if (iommu_dummy(drv, dev)) return drv.trace.result(nullptr);
   const pci_dev* pdev = dev.pci;
   const uint16_t segment = pdev != nullptr ? pci_domain_nr(*pdev->bus) : 0;
   // A unit's scope names a device that is not of PCI by its companion in the ACPI namespace.
@@ -172,28 +172,29 @@ intel_iommu* device_to_iommu(intel_driver& drv, device& dev, source_id& id) {
     found = &iommu;
     return 1;
   });
-  return found;
+  return drv.trace.result(found);
 }
 
 dmar_domain* find_domain(intel_driver& drv, const device& dev) {
-  IOMMULAB_CALL(drv.trace, "find_domain");
+  IOMMULAB_CALL(drv.trace, "find_domain", {"dev", dev});
   const device_domain_info* info = dev_membership(dev);
-  return info == nullptr ? nullptr : info->domain;
+  return drv.trace.result(info == nullptr ? nullptr : info->domain);
 }
 
 device_domain_info* iommu_support_dev_iotlb(intel_driver& drv, dmar_domain& domain,
                                             intel_iommu& iommu, uint8_t bus, uint8_t devfn) {
-  IOMMULAB_CALL(drv.trace, "iommu_support_dev_iotlb");
-  if (iommu.qi == nullptr) return nullptr;
+  IOMMULAB_CALL(drv.trace, "iommu_support_dev_iotlb", {"domain", domain}, {"iommu", iommu},
+                {"bus", bus}, {"devfn", devfn});
+  if (iommu.qi == nullptr) return drv.trace.result(nullptr);
   for (device_domain_info& info : domain.devices) {
     if (info.iommu != &iommu || info.bus != bus || info.devfn != devfn) continue;
-    return info.ats_supported && info.dev != nullptr ? &info : nullptr;
+    return drv.trace.result(info.ats_supported && info.dev != nullptr ? &info : nullptr);
   }
-  return nullptr;
+  return drv.trace.result(nullptr);
 }
 
 void iommu_enable_dev_iotlb(intel_driver& drv, device_domain_info* info) {
-  IOMMULAB_CALL(drv.trace, "iommu_enable_dev_iotlb");
+  IOMMULAB_CALL(drv.trace, "iommu_enable_dev_iotlb", {"info", info});
   if (info == nullptr || !dev_is_pci(*info->dev) || !info->ats_supported) return;
   if (pci_enable_ats(*info->dev->pci, page_shift) != 0) return;
   info->ats_enabled = true;
@@ -202,9 +203,10 @@ void iommu_enable_dev_iotlb(intel_driver& drv, device_domain_info* info) {
 
 dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uint8_t bus,
                                       uint8_t devfn, device* dev, dmar_domain* domain) {
-  IOMMULAB_CALL(drv.trace, "dmar_insert_one_dev_info");
+  IOMMULAB_CALL(drv.trace, "dmar_insert_one_dev_info", {"iommu", iommu}, {"bus", bus},
+                {"devfn", devfn}, {"dev", dev}, {"domain", domain});
   kernel_ptr<device_domain_info> info = kernel_new<device_domain_info>(drv);
-  if (info == nullptr) return nullptr;
+  if (info == nullptr) return drv.trace.result(nullptr);
   info->bus = bus;
   info->devfn = devfn;
   info->dev = dev;
@@ -215,21 +217,25 @@ dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uin
     spin_lock_irqsave domain_lock(drv.host.interrupts, drv.device_domain_lock);
     // The caller frees the domain that it brought when there is another one.
     dmar_domain* joined = domain_joined_before(drv, {iommu.segment, bus, devfn}, dev);
-    if (joined != nullptr) return joined;
-    if (!join(drv, std::move(info))) return nullptr;
+    if (joined != nullptr) return drv.trace.result(joined);
+    if (!join(drv, std::move(info))) return drv.trace.result(nullptr);
   }
-  if (dev == nullptr || domain_context_mapping(drv, *domain, *dev) == 0) return domain;
+  if (dev == nullptr || domain_context_mapping(drv, *domain, *dev) == 0) {
+    return drv.trace.result(domain);
+  }
   drv.pr.err("Domain context map for %s failed", dev->name);
   dmar_remove_one_dev_info(drv, *dev);
-  return nullptr;
+  return drv.trace.result(nullptr);
 }
 
 dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
-  IOMMULAB_CALL(drv.trace, "get_domain_for_dev");
-  if (dmar_domain* domain = find_domain(drv, dev); domain != nullptr) return domain;
+  IOMMULAB_CALL(drv.trace, "get_domain_for_dev", {"dev", dev}, {"gaw", gaw});
+  if (dmar_domain* domain = find_domain(drv, dev); domain != nullptr) {
+    return drv.trace.result(domain);
+  }
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
-  if (iommu == nullptr) return nullptr;
+  if (iommu == nullptr) return drv.trace.result(nullptr);
 
   dmar_domain* domain = nullptr;
   source_id alias = id;
@@ -246,10 +252,10 @@ dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
   bool made_here = false;
   if (domain == nullptr) {
     domain = alloc_domain(drv, 0);
-    if (domain == nullptr) return nullptr;
+    if (domain == nullptr) return drv.trace.result(nullptr);
     if (domain_init(drv, *domain, *iommu, gaw) != 0) {
       domain_exit(drv, domain);
-      return nullptr;
+      return drv.trace.result(nullptr);
     }
     made_here = true;
     if (alias.requester_id() != id.requester_id()) {
@@ -257,38 +263,39 @@ dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
           dmar_insert_one_dev_info(drv, *iommu, alias.bus, alias.devfn, nullptr, domain);
       made_here = registered == domain;
       if (!made_here) domain_exit(drv, domain);
-      if (registered == nullptr) return nullptr;
+      if (registered == nullptr) return drv.trace.result(nullptr);
       domain = registered;
     }
   }
   dmar_domain* joined = dmar_insert_one_dev_info(drv, *iommu, id.bus, id.devfn, &dev, domain);
-  if (joined == domain) return domain;
+  if (joined == domain) return drv.trace.result(domain);
   // 4.4 takes the domain down here even when it is another device's, found through the alias.
   if (made_here) {
     domain_exit(drv, domain);
   } else {
     report(drv.env, divergence::domain_of_alias_kept, dev.name);
   }
-  return joined;
+  return drv.trace.result(joined);
 }
 
 int domain_add_dev_info(intel_driver& drv, dmar_domain& domain, device& dev) {
-  IOMMULAB_CALL(drv.trace, "domain_add_dev_info");
+  IOMMULAB_CALL(drv.trace, "domain_add_dev_info", {"domain", domain}, {"dev", dev});
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
-  if (iommu == nullptr) return -ENODEV;
-  return dmar_insert_one_dev_info(drv, *iommu, id.bus, id.devfn, &dev, &domain) == &domain ? 0
-                                                                                           : -EBUSY;
+  if (iommu == nullptr) return drv.trace.result(-ENODEV);
+  return drv.trace.result(
+      dmar_insert_one_dev_info(drv, *iommu, id.bus, id.devfn, &dev, &domain) == &domain ? 0
+                                                                                        : -EBUSY);
 }
 
 void dmar_remove_one_dev_info(intel_driver& drv, device& dev) {
-  IOMMULAB_CALL(drv.trace, "dmar_remove_one_dev_info");
+  IOMMULAB_CALL(drv.trace, "dmar_remove_one_dev_info", {"dev", dev});
   spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);
   dmar_remove_one_dev_info_locked(drv, dev_membership(dev));
 }
 
 void domain_remove_dev_info(intel_driver& drv, dmar_domain& domain) {
-  IOMMULAB_CALL(drv.trace, "domain_remove_dev_info");
+  IOMMULAB_CALL(drv.trace, "domain_remove_dev_info", {"domain", domain});
   spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);
   while (!domain.devices.empty()) {
     dmar_remove_one_dev_info_locked(drv, &domain.devices.front());

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
+#include <string>
 
 #include "absl/container/inlined_vector.h"
 #include "core/iommu/v4_4/iommu_ops.h"
@@ -83,9 +84,14 @@ struct dmar_domain : live_link {
 
   /// The part that the IOMMU core sees; to_dmar_domain() goes back.
   struct generic : iommu_domain {
+    [[nodiscard]] std::string name() const override;
     dmar_domain* owner = nullptr;
   } domain;
 };
+/// "dmar0:3", the id by which a unit knows it, for each unit that does; "table:0x3ffd9000" of one
+/// that no device is in, "empty" of one without a table.
+std::string trace_word(const dmar_domain& domain);
+std::string trace_word(const device_domain_info& info);
 
 /// Domains that were allocated and not freed. The kernel keeps no such list.
 using live_domain_list =

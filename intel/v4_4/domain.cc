@@ -26,7 +26,7 @@ constexpr uint64_t ioapic_range_end = 0xfeefffff;
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: set_iommu_domain()
 void set_iommu_domain(intel_driver& drv, intel_iommu& iommu, uint16_t did, dmar_domain* domain) {
-  IOMMULAB_CALL(drv.trace, "set_iommu_domain");
+  IOMMULAB_CALL(drv.trace, "set_iommu_domain", {"iommu", iommu}, {"did", did}, {"domain", domain});
   auto& second = domains_of(drv, iommu).domains[did >> 8];
   if (second == nullptr) {
     second = kernel_new<domain_table>(drv, domain_table{});
@@ -45,7 +45,7 @@ int guestwidth_to_adjustwidth(int gaw) {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: domain_reserve_special_ranges()
 void domain_reserve_special_ranges(intel_driver& drv, dmar_domain& domain) {
-  IOMMULAB_CALL(drv.trace, "domain_reserve_special_ranges");
+  IOMMULAB_CALL(drv.trace, "domain_reserve_special_ranges", {"domain", domain});
   copy_reserved_iova(*drv.reserved_iova_list, domain.iovad);
 }
 
@@ -69,7 +69,7 @@ bool alloc_pgd(intel_driver& drv, dmar_domain& domain) {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: domain_update_iommu_coherency()
 void domain_update_iommu_coherency(intel_driver& drv, dmar_domain& domain) {
-  IOMMULAB_CALL(drv.trace, "domain_update_iommu_coherency");
+  IOMMULAB_CALL(drv.trace, "domain_update_iommu_coherency", {"domain", domain});
   bool attached = false;
   bool coherent = true;
   for_each_domain_iommu(drv, domain, [&](size_t id) {
@@ -112,19 +112,40 @@ void free_page_table(intel_driver& drv, dmar_domain& domain) {
 
 }  // namespace
 
+std::string trace_word(const dmar_domain& domain) {
+  std::string word;
+  for (size_t unit = 0; unit < dmar_units_supported; ++unit) {
+    if (domain.iommu_did[unit] == 0) continue;
+    if (!word.empty()) word += ',';
+    word += absl::StrFormat("dmar%d:%d", unit, domain.iommu_did[unit]);
+  }
+  if (!word.empty()) return word;
+  return domain.has_pgd() ? absl::StrFormat("table:0x%x", domain.pgd.value()) : "empty";
+}
+
+std::string dmar_domain::generic::name() const {
+  return trace_word(*owner);
+}
+
+std::string trace_word(const device_domain_info& info) {
+  if (info.dev != nullptr) return info.dev->name;
+  if (info.iommu == nullptr) return "dummy";
+  return to_string(source_id{info.iommu->segment, info.bus, info.devfn});
+}
+
 int iommu_init_domains(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "iommu_init_domains");
+  IOMMULAB_CALL(drv.trace, "iommu_init_domains", {"iommu", iommu});
   const uint32_t ndomains = iommu.cap.number_of_domains();
   drv.pr.debug("%s: Number of Domains supported <%d>", iommu.name, ndomains);
   slab_token ids_memory(drv.host.slab);
   if (!ids_memory) {
     drv.pr.err("%s: Allocating domain id array failed", iommu.name);
-    return -ENOMEM;
+    return drv.trace.result(-ENOMEM);
   }
   kernel_ptr<domain_table> first_table = kernel_new<domain_table>(drv, domain_table{});
   if (first_table == nullptr) {
     drv.pr.err("%s: Allocating domain array failed", iommu.name);
-    return -ENOMEM;
+    return drv.trace.result(-ENOMEM);
   }
   unit_domains& of_unit = domains_of(drv, iommu);
   of_unit.ids_memory = std::move(ids_memory);
@@ -133,7 +154,7 @@ int iommu_init_domains(intel_driver& drv, intel_iommu& iommu) {
   of_unit.domains[0] = std::move(first_table);
   // With caching mode, entries that are not present are cached under id 0; and 0 marks "none".
   of_unit.domain_ids.take(0);
-  return 0;
+  return drv.trace.result(0);
 }
 
 void iommu_free_domains(intel_driver& drv, intel_iommu& iommu) {
@@ -141,22 +162,22 @@ void iommu_free_domains(intel_driver& drv, intel_iommu& iommu) {
 }
 
 dmar_domain* get_iommu_domain(intel_driver& drv, intel_iommu& iommu, uint16_t did) {
-  IOMMULAB_CALL(drv.trace, "get_iommu_domain");
+  IOMMULAB_CALL(drv.trace, "get_iommu_domain", {"iommu", iommu}, {"did", did});
   const auto& second = domains_of(drv, iommu).domains[did >> 8];
-  return second == nullptr ? nullptr : (*second)[did & 0xff];
+  return drv.trace.result(second == nullptr ? nullptr : (*second)[did & 0xff]);
 }
 
 dmar_domain* alloc_domain(intel_driver& drv, int flags) {
-  IOMMULAB_CALL(drv.trace, "alloc_domain");
+  IOMMULAB_CALL(drv.trace, "alloc_domain", {"flags", flags});
   kernel_ptr<dmar_domain> domain = kernel_new<dmar_domain>(drv, drv.iova_mem, flags);
-  if (domain == nullptr) return nullptr;
+  if (domain == nullptr) return drv.trace.result(nullptr);
   const spin_guard lock(drv.live_list_lock);
   drv.live_list.push_back(*domain);
-  return domain.release();
+  return drv.trace.result(domain.release());
 }
 
 void free_domain_mem(intel_driver& drv, dmar_domain* domain) {
-  IOMMULAB_CALL(drv.trace, "free_domain_mem");
+  IOMMULAB_CALL(drv.trace, "free_domain_mem", {"domain", domain});
   drv.trace.tell([&] {
     return events::domain_change{.action = events::domain_action::free,
                                  .table = domain->pgd.value()};
@@ -181,7 +202,7 @@ int domain_init(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu, int 
     while (agaw < width_codes && !iommu.cap.supports_width_code(static_cast<unsigned>(agaw))) {
       ++agaw;
     }
-    if (agaw >= width_codes) return -ENODEV;
+    if (agaw >= width_codes) return drv.trace.result(-ENODEV);
   }
   domain.agaw = agaw;
   domain.iommu_coherency = iommu.ecap.page_walk_coherency();
@@ -190,24 +211,24 @@ int domain_init(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu, int 
                                ? static_cast<int>(std::bit_width(iommu.cap.super_pages()))
                                : 0;
   domain.nid = iommu.node;
-  if (!alloc_pgd(drv, domain)) return -ENOMEM;
+  if (!alloc_pgd(drv, domain)) return drv.trace.result(-ENOMEM);
   iommu_flush_cache(drv, iommu, table_at<dma_pte>(drv, domain.pgd), page_size);
-  return 0;
+  return drv.trace.result(0);
 }
 
 int md_domain_init(intel_driver& drv, dmar_domain& domain, int guest_width) {
-  IOMMULAB_CALL(drv.trace, "md_domain_init");
+  IOMMULAB_CALL(drv.trace, "md_domain_init", {"domain", domain}, {"guest_width", guest_width});
   begin_address_space(drv, domain);
   domain.gaw = guest_width;
   domain.agaw = width_to_agaw(guestwidth_to_adjustwidth(guest_width));
   // What the units that it will be on have in common is asked when it joins them.
-  if (!alloc_pgd(drv, domain)) return -ENOMEM;
+  if (!alloc_pgd(drv, domain)) return drv.trace.result(-ENOMEM);
   domain_flush_cache(drv, domain, table_at<dma_pte>(drv, domain.pgd), page_size);
-  return 0;
+  return drv.trace.result(0);
 }
 
 void domain_exit(intel_driver& drv, dmar_domain* domain) {
-  IOMMULAB_CALL(drv.trace, "domain_exit");
+  IOMMULAB_CALL(drv.trace, "domain_exit", {"domain", domain});
   if (domain == nullptr) return;
   // Unmaps that wait would free ranges and tables of a domain that is gone.
   if (!drv.options.intel_iommu_strict) flush_unmaps_timeout(drv);
@@ -218,56 +239,57 @@ void domain_exit(intel_driver& drv, dmar_domain* domain) {
 }
 
 int domain_attach_iommu(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "domain_attach_iommu");
+  IOMMULAB_CALL(drv.trace, "domain_attach_iommu", {"domain", domain}, {"iommu", iommu});
   std::atomic<unsigned>& members = domain.iommu_refcnt[iommu.seq_id];
   const bool known_to_unit = members != 0;
   const uint32_t ids = iommu.cap.number_of_domains();
   const uint32_t id = known_to_unit ? 0 : domains_of(drv, iommu).domain_ids.first_free(ids);
   if (id >= ids) {
     drv.pr.err("%s: No free domain ids", iommu.name);
-    return -ENOSPC;
+    return drv.trace.result(-ENOSPC);
   }
   ++members;
   ++domain.iommu_count;
   if (!known_to_unit) take_id(drv, domain, iommu, static_cast<uint16_t>(id));
-  return 0;
+  return drv.trace.result(0);
 }
 
 int domain_detach_iommu(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "domain_detach_iommu");
+  IOMMULAB_CALL(drv.trace, "domain_detach_iommu", {"domain", domain}, {"iommu", iommu});
   const int left = --domain.iommu_count;
   if (--domain.iommu_refcnt[iommu.seq_id] == 0) give_back_id(drv, domain, iommu);
-  return left;
+  return drv.trace.result(left);
 }
 
 intel_iommu* domain_get_iommu(intel_driver& drv, dmar_domain& domain) {
-  IOMMULAB_CALL(drv.trace, "domain_get_iommu");
+  IOMMULAB_CALL(drv.trace, "domain_get_iommu", {"domain", domain});
   bug_on(domain_type_is_vm_or_si(domain), "domain_get_iommu: a domain over several units");
   for (size_t id = 0; id < drv.g_iommus.size(); ++id) {
-    if (domain.iommu_refcnt[id] != 0) return drv.g_iommus[id];
+    if (domain.iommu_refcnt[id] != 0) return drv.trace.result(drv.g_iommus[id]);
   }
-  return nullptr;
+  return drv.trace.result(nullptr);
 }
 
 bool domain_update_iommu_snooping(intel_driver& drv, const intel_iommu* skip) {
-  IOMMULAB_CALL(drv.trace, "domain_update_iommu_snooping");
-  return !any_active_iommu(
-      drv, [&](const intel_iommu& iommu) { return &iommu != skip && !iommu.ecap.snoop_control(); });
+  IOMMULAB_CALL(drv.trace, "domain_update_iommu_snooping", {"skip", skip});
+  return drv.trace.result(!any_active_iommu(drv, [&](const intel_iommu& iommu) {
+    return &iommu != skip && !iommu.ecap.snoop_control();
+  }));
 }
 
 int domain_update_iommu_superpage(intel_driver& drv, const intel_iommu* skip) {
-  IOMMULAB_CALL(drv.trace, "domain_update_iommu_superpage");
-  if (!drv.options.intel_iommu_superpage) return 0;
+  IOMMULAB_CALL(drv.trace, "domain_update_iommu_superpage", {"skip", skip});
+  if (!drv.options.intel_iommu_superpage) return drv.trace.result(0);
   unsigned mask = 0xf;
   for_each_active_iommu(drv, [&](const intel_iommu& iommu, const auto&) {
     if (&iommu != skip) mask &= iommu.cap.super_pages();
     return mask == 0 ? 1 : 0;
   });
-  return static_cast<int>(std::bit_width(mask));
+  return drv.trace.result(static_cast<int>(std::bit_width(mask)));
 }
 
 void domain_update_iommu_cap(intel_driver& drv, dmar_domain& domain) {
-  IOMMULAB_CALL(drv.trace, "domain_update_iommu_cap");
+  IOMMULAB_CALL(drv.trace, "domain_update_iommu_cap", {"domain", domain});
   domain_update_iommu_coherency(drv, domain);
   domain.iommu_snooping = domain_update_iommu_snooping(drv, nullptr);
   domain.iommu_superpage = domain_update_iommu_superpage(drv, nullptr);
@@ -280,9 +302,9 @@ int dmar_init_reserved_ranges(intel_driver& drv) {
   if (reserve_iova(reserved, ioapic_range_start >> page_shift, ioapic_range_end >> page_shift) ==
       nullptr) {
     drv.pr.err("Reserve IOAPIC range failed");
-    return -ENODEV;
+    return drv.trace.result(-ENODEV);
   }
-  return drv.host.pci.for_each_pci_dev([&](pci_dev& pdev) {
+  return drv.trace.result(drv.host.pci.for_each_pci_dev([&](pci_dev& pdev) {
     for (const pci_resource& r : pdev.resource) {
       if ((r.flags & ioresource_mem) == 0) continue;
       if (reserve_iova(reserved, r.start >> page_shift, r.end >> page_shift) == nullptr) {
@@ -291,7 +313,7 @@ int dmar_init_reserved_ranges(intel_driver& drv) {
       }
     }
     return 0;
-  });
+  }));
 }
 
 }  // namespace iommulab::v4_4

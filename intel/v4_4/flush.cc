@@ -18,7 +18,8 @@ constexpr uint64_t leaf_hint = vtd::iva::ih.mask();
 }  // namespace
 
 void iommu_flush_dev_iotlb(intel_driver& drv, dmar_domain& domain, uint64_t addr, unsigned mask) {
-  IOMMULAB_CALL(drv.trace, "iommu_flush_dev_iotlb");
+  IOMMULAB_CALL(drv.trace, "iommu_flush_dev_iotlb", {"domain", domain}, {"addr", addr},
+                {"mask", mask});
   // 4.4 stops at a BUG for a range that is not aligned to its size.
   const uint64_t aligned = addr & ~((page_size << mask) - 1);
   spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);

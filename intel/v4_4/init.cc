@@ -52,7 +52,7 @@ void init_no_remapping_devices(intel_driver& drv) {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_init_qi()
 void intel_iommu_init_qi(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "intel_iommu_init_qi");
+  IOMMULAB_CALL(drv.trace, "intel_iommu_init_qi", {"iommu", iommu});
   if (iommu.qi == nullptr) {
     dmar_fault(drv, iommu);  // faults from before
     dmar_disable_qi(drv, iommu);
@@ -70,7 +70,7 @@ void intel_iommu_init_qi(intel_driver& drv, intel_iommu& iommu) {
 // with a device in a domain 4.4 never comes back from here.
 // Linux v4.4 drivers/iommu/intel-iommu.c: disable_dmar_iommu()
 void disable_dmar_iommu(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "disable_dmar_iommu");
+  IOMMULAB_CALL(drv.trace, "disable_dmar_iommu", {"iommu", iommu});
   const unit_domains& of_unit = domains_of(drv, iommu);
   if (of_unit.domains.empty() || of_unit.domain_ids.empty()) return;
   const auto next = [&]() -> device_domain_info* {
@@ -94,7 +94,7 @@ void disable_dmar_iommu(intel_driver& drv, intel_iommu& iommu) {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: free_dmar_iommu()
 void free_dmar_iommu(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "free_dmar_iommu");
+  IOMMULAB_CALL(drv.trace, "free_dmar_iommu", {"iommu", iommu});
   iommu_free_domains(drv, iommu);
   drv.g_iommus[static_cast<size_t>(iommu.seq_id)] = nullptr;
   free_context_table(drv, iommu);
@@ -212,12 +212,12 @@ int init_dmars(intel_driver& drv) {
   drv.g_iommus_memory = slab_token(drv.host.slab);
   if (!drv.g_iommus_memory) {
     drv.pr.err("Allocating global iommu array failed");
-    return -ENOMEM;
+    return drv.trace.result(-ENOMEM);
   }
   slab_token flush_memory(drv.host.slab);
   if (!flush_memory) {
     drv.g_iommus_memory.reset();
-    return -ENOMEM;
+    return drv.trace.result(-ENOMEM);
   }
   drv.g_iommus.assign(dmar_units_supported, nullptr);
   {
@@ -227,7 +227,7 @@ int init_dmars(intel_driver& drv) {
   }
 
   const int ret = init_units(drv);
-  if (ret == 0) return 0;
+  if (ret == 0) return drv.trace.result(0);
 
   // free_iommu: 4.4 leaves the identity domain behind here; its pages would stay allocated.
   if (drv.si_domain != nullptr) {
@@ -246,14 +246,14 @@ int init_dmars(intel_driver& drv) {
   }
   drv.g_iommus.clear();
   drv.g_iommus_memory.reset();
-  return ret;
+  return drv.trace.result(ret);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_init_mempool(). The caches of domains and of
 // device memberships have no object of their own here.
 int iommu_init_mempool(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "iommu_init_mempool");
-  return iova_cache_get(drv.iova_mem);
+  return drv.trace.result(iova_cache_get(drv.iova_mem));
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_exit_mempool()
@@ -264,13 +264,15 @@ void iommu_exit_mempool(intel_driver& drv) {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: device_notifier()
 notify_result device_notifier(intel_driver& drv, bus_notify action, device& dev) {
-  IOMMULAB_CALL(drv.trace, "device_notifier");
-  if (iommu_dummy(drv, dev) || action != bus_notify::removed_device) return notify_result::done;
+  IOMMULAB_CALL(drv.trace, "device_notifier", {"action", action}, {"dev", dev});
+  if (iommu_dummy(drv, dev) || action != bus_notify::removed_device) {
+    return drv.trace.result(notify_result::done);
+  }
   dmar_domain* domain = find_domain(drv, dev);
-  if (domain == nullptr) return notify_result::done;
+  if (domain == nullptr) return drv.trace.result(notify_result::done);
   dmar_remove_one_dev_info(drv, dev);
   if (!domain_type_is_vm_or_si(*domain) && domain->devices.empty()) domain_exit(drv, domain);
-  return notify_result::done;
+  return drv.trace.result(notify_result::done);
 }
 
 // The whole of intel_iommu_init() up to the point where the kernel prints that it is done.
@@ -309,11 +311,11 @@ bool serves_existing_domains(intel_driver& drv, const intel_iommu& iommu) {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_add()
 int intel_iommu_add(intel_driver& drv, dmar_drhd_unit& dmaru) {
-  IOMMULAB_CALL(drv.trace, "intel_iommu_add");
+  IOMMULAB_CALL(drv.trace, "intel_iommu_add", {"dmaru", dmaru});
   intel_iommu& iommu = *dmaru.iommu;
   intel_iommu*& slot = drv.g_iommus[static_cast<size_t>(iommu.seq_id)];
-  if (slot != nullptr) return 0;
-  if (!serves_existing_domains(drv, iommu)) return -ENXIO;
+  if (slot != nullptr) return drv.trace.result(0);
+  if (!serves_existing_domains(drv, iommu)) return drv.trace.result(-ENXIO);
   if (vtd::gcmd::te.test(iommu.gcmd)) iommu_disable_translation(drv, iommu);
 
   slot = &iommu;
@@ -327,13 +329,13 @@ int intel_iommu_add(intel_driver& drv, dmar_drhd_unit& dmaru) {
   }
   if (error != 0) {
     free_dmar_iommu(drv, iommu);
-    return error;
+    return drv.trace.result(error);
   }
-  if (dmaru.ignored) return 0;
+  if (dmaru.ignored) return drv.trace.result(0);
   give_root_table(drv, iommu);
   iommu_enable_translation(drv, iommu);
   iommu_disable_protect_mem_regions(drv, iommu);
-  return 0;
+  return drv.trace.result(0);
 }
 
 }  // namespace
@@ -345,12 +347,12 @@ int intel_iommu_init(intel_driver& drv) {
       report(drv.env, divergence::failed_start_frees_regions);
     }
     intel_iommu_free_dmars(drv);
-    return -ENOMEM;
+    return drv.trace.result(-ENOMEM);
   }
   if (const int ret = set_up(drv); ret != 0) {
     intel_iommu_free_dmars(drv);
     iommu_exit_mempool(drv);
-    return ret;
+    return drv.trace.result(ret);
   }
   drv.pr.info("Intel(R) Virtualization Technology for Directed I/O");
   if (drv.host.install_dma_ops) drv.host.install_dma_ops();
@@ -364,17 +366,17 @@ int intel_iommu_init(intel_driver& drv) {
   };
   drv.host.pci.bus().notifier.register_block(drv.device_nb);
   drv.intel_iommu_enabled = true;
-  return 0;
+  return drv.trace.result(0);
 }
 
 int dmar_iommu_hotplug(intel_driver& drv, dmar_drhd_unit& dmaru, bool insert) {
-  IOMMULAB_CALL(drv.trace, "dmar_iommu_hotplug");
-  if (!drv.intel_iommu_enabled) return 0;
-  if (dmaru.iommu == nullptr) return -EINVAL;
-  if (insert) return intel_iommu_add(drv, dmaru);
+  IOMMULAB_CALL(drv.trace, "dmar_iommu_hotplug", {"dmaru", dmaru}, {"insert", insert});
+  if (!drv.intel_iommu_enabled) return drv.trace.result(0);
+  if (dmaru.iommu == nullptr) return drv.trace.result(-EINVAL);
+  if (insert) return drv.trace.result(intel_iommu_add(drv, dmaru));
   disable_dmar_iommu(drv, *dmaru.iommu);
   free_dmar_iommu(drv, *dmaru.iommu);
-  return 0;
+  return drv.trace.result(0);
 }
 
 }  // namespace iommulab::v4_4

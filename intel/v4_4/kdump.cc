@@ -42,37 +42,38 @@ void copy_entries(intel_driver& drv, intel_iommu& iommu, const vtd::context_entr
 // Linux v4.4 drivers/iommu/intel-iommu.c: copy_context_table(), for one bus
 int copy_context_table(intel_driver& drv, intel_iommu& iommu, const vtd::root_entry& old_root,
                        bool extended, std::array<phys_addr, halves>& out) {
-  IOMMULAB_CALL(drv.trace, "copy_context_table");
+  IOMMULAB_CALL(drv.trace, "copy_context_table", {"iommu", iommu}, {"old_re", old_root.lo},
+                {"ext", extended});
   const std::array<uint64_t, halves> roots = {old_root.lo, extended ? old_root.hi : 0};
   for (size_t half = 0; half < halves; ++half) {
     if (!vtd::root_entry::p.test(roots[half])) continue;
     const phys_addr old_phys(roots[half] & vtd::root_entry::ctp.mask());
     const auto* old_table = drv.host.memory.object_at<vtd::context_entry>(old_phys, entries);
-    if (old_table == nullptr) return -ENOMEM;  // memremap() fails
+    if (old_table == nullptr) return drv.trace.result(-ENOMEM);  // memremap() fails
     const table_page page = alloc_pgtable_page(drv, iommu.node);
-    if (!page) return -ENOMEM;
+    if (!page) return drv.trace.result(-ENOMEM);
     copy_entries(drv, iommu, old_table, extended, table_at<vtd::context_entry>(drv, page.phys));
     iommu_flush_cache(drv, iommu, page.address, page_size);
     out[half] = page.phys;
   }
-  return 0;
+  return drv.trace.result(0);
 }
 
 }  // namespace
 
 int copy_translation_tables(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "copy_translation_tables");
+  IOMMULAB_CALL(drv.trace, "copy_translation_tables", {"iommu", iommu});
   const uint64_t rtaddr = iommu.reg.readq(vtd::rtaddr_reg);
   const bool extended = vtd::rtaddr::rtt.test(rtaddr);
   // The kind of table can change only with translation off, which would open a window.
-  if (iommu.ecap.extended_context() != extended) return -EINVAL;
+  if (iommu.ecap.extended_context() != extended) return drv.trace.result(-EINVAL);
   const phys_addr old_phys(rtaddr & page_mask);
-  if (old_phys.value() == 0) return -EINVAL;
+  if (old_phys.value() == 0) return drv.trace.result(-EINVAL);
   const auto* old_table =
       drv.host.memory.object_at<vtd::root_entry>(old_phys, vtd::root_entries_per_table);
-  if (old_table == nullptr) return -ENOMEM;
+  if (old_table == nullptr) return drv.trace.result(-ENOMEM);
   const slab_token memory(drv.host.slab);  // ctxt_tbls
-  if (!memory) return -ENOMEM;
+  if (!memory) return drv.trace.result(-ENOMEM);
 
   copied_tables tables(vtd::root_entries_per_table);
   for (size_t bus = 0; bus < tables.size(); ++bus) {
@@ -92,7 +93,7 @@ int copy_translation_tables(intel_driver& drv, intel_iommu& iommu) {
     }
   }
   iommu_flush_cache(drv, iommu, table_at<vtd::root_entry>(drv, iommu.root_entry_phys), page_size);
-  return 0;
+  return drv.trace.result(0);
 }
 
 }  // namespace iommulab::v4_4

@@ -23,42 +23,44 @@ namespace {
 constexpr uint64_t intel_iommu_pgsizes = page_mask;
 
 dmar_domain& traced_domain(intel_driver& drv, iommu_domain& generic) {
-  IOMMULAB_CALL(drv.trace, "to_dmar_domain");
-  return to_dmar_domain(generic);
+  IOMMULAB_CALL(drv.trace, "to_dmar_domain", {"dom", generic});
+  return drv.trace.result(to_dmar_domain(generic));
 }
 
 bool intel_iommu_capable(intel_driver& drv, iommu_cap cap) {
-  IOMMULAB_CALL(drv.trace, "intel_iommu_capable");
-  if (cap == iommu_cap::cache_coherency) return domain_update_iommu_snooping(drv, nullptr);
-  return false;  // interrupt remapping is not there
+  IOMMULAB_CALL(drv.trace, "intel_iommu_capable", {"cap", cap});
+  if (cap == iommu_cap::cache_coherency) {
+    return drv.trace.result(domain_update_iommu_snooping(drv, nullptr));
+  }
+  return drv.trace.result(false);  // interrupt remapping is not there
 }
 
 iommu_domain* intel_iommu_domain_alloc(intel_driver& drv, iommu_domain_type type) {
-  IOMMULAB_CALL(drv.trace, "intel_iommu_domain_alloc");
-  if (type != iommu_domain_type::unmanaged) return nullptr;
+  IOMMULAB_CALL(drv.trace, "intel_iommu_domain_alloc", {"type", type});
+  if (type != iommu_domain_type::unmanaged) return drv.trace.result(nullptr);
   dmar_domain* domain = alloc_domain(drv, dmar_domain::flag_virtual_machine);
   if (domain == nullptr) {
     drv.pr.err("Can't allocate dmar_domain");
-    return nullptr;
+    return drv.trace.result(nullptr);
   }
   if (md_domain_init(drv, *domain, default_domain_address_width) != 0) {
     drv.pr.err("Domain initialization failed");
     domain_exit(drv, domain);
-    return nullptr;
+    return drv.trace.result(nullptr);
   }
   domain_update_iommu_cap(drv, *domain);
   domain->domain.geometry = {dma_addr(0), dma_addr((uint64_t{1} << domain->gaw) - 1), true};
-  return &domain->domain;
+  return drv.trace.result(&domain->domain);
 }
 
 int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& dev) {
-  IOMMULAB_CALL(drv.trace, "intel_iommu_attach_device");
+  IOMMULAB_CALL(drv.trace, "intel_iommu_attach_device", {"domain", generic}, {"dev", dev});
   dmar_domain& domain = traced_domain(drv, generic);
   if (device_is_rmrr_locked(drv, dev)) {
     dev_printk(dev, log_level::warning,
                "Device is ineligible for IOMMU domain attach due to platform RMRR requirement.  "
                "Contact your platform vendor.");
-    return -EPERM;
+    return drv.trace.result(-EPERM);
   }
   if (domain_context_mapped(drv, dev)) {
     dmar_domain* old_domain = find_domain(drv, dev);
@@ -71,7 +73,7 @@ int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& 
   }
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
-  if (iommu == nullptr) return -ENODEV;
+  if (iommu == nullptr) return drv.trace.result(-ENODEV);
 
   const int addr_width =
       std::min(agaw_to_width(iommu->agaw), static_cast<int>(iommu->cap.max_guest_address_width()));
@@ -79,7 +81,7 @@ int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& 
     drv.pr.err(
         "intel_iommu_attach_device: iommu width (%d) is not sufficient for the mapped address (%x)",
         addr_width, domain.max_addr);
-    return -EFAULT;
+    return drv.trace.result(-EFAULT);
   }
   domain.gaw = addr_width;
   // A unit with fewer levels: the top tables that it does not walk go.
@@ -91,7 +93,7 @@ int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& 
     }
     --domain.agaw;
   }
-  return domain_add_dev_info(drv, domain, dev);
+  return drv.trace.result(domain_add_dev_info(drv, domain, dev));
 }
 
 /// The range up to `end_pfn` goes, the domain's units are told of all up to `last_pfn`, and then
@@ -109,7 +111,8 @@ void unmap_and_flush(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
 
 int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phys_addr hpa,
                     uint64_t size, int iommu_prot) {
-  IOMMULAB_CALL(drv.trace, "intel_iommu_map");
+  IOMMULAB_CALL(drv.trace, "intel_iommu_map", {"domain", generic}, {"iova", iova}, {"hpa", hpa},
+                {"size", size}, {"iommu_prot", iommu_prot});
   dmar_domain& domain = traced_domain(drv, generic);
   uint64_t prot = 0;
   if ((iommu_prot & iommu_read) != 0) prot |= dma_pte_read;
@@ -122,7 +125,7 @@ int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phy
     if (uint64_t{1} << domain.gaw < max_addr || wraps) {
       drv.pr.err("intel_iommu_map: iommu width (%d) is not sufficient for the mapped address (%x)",
                  domain.gaw, max_addr);
-      return -EFAULT;
+      return drv.trace.result(-EFAULT);
     }
     domain.max_addr = max_addr;
   }
@@ -136,18 +139,19 @@ int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phy
     const uint64_t last_pfn = start_pfn + pages - 1;
     unmap_and_flush(drv, domain, start_pfn, last_pfn, last_pfn);
   }
-  return ret;
+  return drv.trace.result(ret);
 }
 
 uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr iova, uint64_t size) {
-  IOMMULAB_CALL(drv.trace, "intel_iommu_unmap");
+  IOMMULAB_CALL(drv.trace, "intel_iommu_unmap", {"domain", generic}, {"iova", iova},
+                {"size", size});
   dmar_domain& domain = traced_domain(drv, generic);
   // A superpage can only go as a whole.
   int level = 0;
   const uint64_t start_pfn = iova.value() >> page_shift;
   if (pfn_to_dma_pte(drv, domain, start_pfn, level) == nullptr) {
     report(drv.env, divergence::api_unmap_beyond_width, absl::StrFormat("0x%x", iova.value()));
-    return 0;
+    return drv.trace.result(uint64_t{0});
   }
   const uint64_t block = page_size << level_to_offset_bits(level);
   // From the middle of a hole or of a superpage the block reaches past its own end. What lies there
@@ -172,32 +176,32 @@ uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr io
   }
   if (domain.max_addr == iova.value() + size) domain.max_addr = iova.value();
   observe_unmap(drv, domain, start_pfn, end_pfn, /*deferred=*/false);
-  return size;
+  return drv.trace.result(size);
 }
 
 phys_addr intel_iommu_iova_to_phys(intel_driver& drv, iommu_domain& generic, dma_addr iova) {
-  IOMMULAB_CALL(drv.trace, "intel_iommu_iova_to_phys");
+  IOMMULAB_CALL(drv.trace, "intel_iommu_iova_to_phys", {"domain", generic}, {"iova", iova});
   int level = 0;
   const dma_pte* pte =
       pfn_to_dma_pte(drv, traced_domain(drv, generic), iova.value() >> page_shift, level);
-  return pte == nullptr ? phys_addr() : pte->address();
+  return drv.trace.result(pte == nullptr ? phys_addr() : pte->address());
 }
 
 int intel_iommu_add_device(intel_driver& drv, device& dev) {
-  IOMMULAB_CALL(drv.trace, "intel_iommu_add_device");
+  IOMMULAB_CALL(drv.trace, "intel_iommu_add_device", {"dev", dev});
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
-  if (iommu == nullptr) return -ENODEV;
+  if (iommu == nullptr) return drv.trace.result(-ENODEV);
   iommu_device_link(drv.host.iommu, iommu->iommu_dev.get(), dev);
   int error = 0;
   iommu_group* group = iommu_group_get_for_dev(dev, error);
-  if (group == nullptr) return error;
+  if (group == nullptr) return drv.trace.result(error);
   iommu_group_put(group);
-  return 0;
+  return drv.trace.result(0);
 }
 
 void intel_iommu_remove_device(intel_driver& drv, device& dev) {
-  IOMMULAB_CALL(drv.trace, "intel_iommu_remove_device");
+  IOMMULAB_CALL(drv.trace, "intel_iommu_remove_device", {"dev", dev});
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
   if (iommu == nullptr) return;
@@ -212,14 +216,14 @@ iommu_ops make_intel_iommu_ops(intel_driver& drv) {
   ops.capable = [&drv](iommu_cap cap) { return intel_iommu_capable(drv, cap); };
   ops.domain_alloc = [&drv](iommu_domain_type type) { return intel_iommu_domain_alloc(drv, type); };
   ops.domain_free = [&drv](iommu_domain& d) {
-    IOMMULAB_CALL(drv.trace, "intel_iommu_domain_free");
+    IOMMULAB_CALL(drv.trace, "intel_iommu_domain_free", {"domain", d});
     domain_exit(drv, &traced_domain(drv, d));
   };
   ops.attach_dev = [&drv](iommu_domain& d, device& dev) {
     return intel_iommu_attach_device(drv, d, dev);
   };
   ops.detach_dev = [&drv](iommu_domain& d, device& dev) {
-    IOMMULAB_CALL(drv.trace, "intel_iommu_detach_device");
+    IOMMULAB_CALL(drv.trace, "intel_iommu_detach_device", {"domain", d}, {"dev", dev});
     traced_domain(drv, d);
     dmar_remove_one_dev_info(drv, dev);
   };

@@ -31,9 +31,10 @@ dma_pte link_table(intel_driver& drv, const dmar_domain& domain, dma_pte* pte) {
 /// pfn_to_dma_pte() level by level.
 [[gnu::noinline]] dma_pte* make_way_to_pte(intel_driver& drv, dmar_domain& domain, uint64_t pfn,
                                            int& target_level) {
-  IOMMULAB_CALL(drv.trace, "pfn_to_dma_pte");
+  IOMMULAB_CALL(drv.trace, "pfn_to_dma_pte", {"domain", domain}, {"pfn", pfn},
+                {"target_level", target_level});
   bug_on(!domain.has_pgd(), "pfn_to_dma_pte: no page directory");
-  if (!domain_pfn_supported(domain, pfn)) return nullptr;
+  if (!domain_pfn_supported(domain, pfn)) return drv.trace.result(nullptr);
 
   const bool only_looks = target_level == 0;
   descent<pte_format> way = way_to(drv, domain, pfn);
@@ -47,18 +48,19 @@ dma_pte link_table(intel_driver& drv, const dmar_domain& domain, dma_pte* pte) {
     }
     if (!present) {
       entry = link_table(drv, domain, way.item());
-      if (!pte_format::is_present(entry)) return nullptr;
+      if (!pte_format::is_present(entry)) return drv.trace.result(nullptr);
     }
     way.enter(entry);
   }
-  return way.item();
+  return drv.trace.result(way.item(), [&] { return virt_to_phys(drv, way.item()); });
 }
 
 }  // namespace
 
 void domain_flush_cache(intel_driver& drv, const dmar_domain& domain, const void* addr,
                         uint64_t size) {
-  IOMMULAB_CALL(drv.trace, "domain_flush_cache");
+  IOMMULAB_CALL(drv.trace, "domain_flush_cache", {"domain", domain},
+                {"addr", virt_to_phys(drv, addr)}, {"size", size});
   // Simulated memory is coherent: only an observer sees what clflush_cache_range() does.
   if (!domain.iommu_coherency) observe_cache_flush(drv, addr, size);
 }

@@ -29,11 +29,12 @@ void check_range(const dmar_domain& domain, uint64_t start_pfn, uint64_t last_pf
 // superpage that holds it; null where a table is missing. `large_page` is the level found.
 dma_pte* dma_pfn_level_pte(intel_driver& drv, const dmar_domain& domain, uint64_t pfn,
                            int& large_page) {
-  IOMMULAB_CALL(drv.trace, "dma_pfn_level_pte");
+  IOMMULAB_CALL(drv.trace, "dma_pfn_level_pte", {"domain", domain}, {"pfn", pfn});
   descent<pte_format> way = way_to(drv, domain, pfn);
   const dma_pte entry = way.go_down();
   large_page = way.level();
-  return pte_format::is_leaf(entry, way.level()) ? way.item() : nullptr;
+  if (!pte_format::is_leaf(entry, way.level())) return drv.trace.result(nullptr);
+  return drv.trace.result(way.item(), [&] { return virt_to_phys(drv, way.item()); });
 }
 
 // The first page from `pfn` on, below `limit`, that has a leaf or a table for level 1; `limit`
@@ -59,7 +60,8 @@ uint64_t skew_of(int level, uint64_t table_pfn, const pfn_range& range) {
 // table mask of later stable kernels. `table_pfn` is the first page that `table` is for.
 void dma_pte_free_level(intel_driver& drv, dmar_domain& domain, int level, int retain_level,
                         dma_pte* table, uint64_t table_pfn, const pfn_range& range) {
-  IOMMULAB_CALL(drv.trace, "dma_pte_free_level");
+  IOMMULAB_CALL(drv.trace, "dma_pte_free_level", {"domain", domain}, {"level", level},
+                {"pfn", table_pfn}, {"start_pfn", range.start_pfn}, {"last_pfn", range.last_pfn});
   const uint64_t skew = skew_of(level, table_pfn, range);
   for (items_of_table<pte_format> at(table, level, table_pfn, range); !at.done(); at.next()) {
     const dma_pte entry = at.load();
@@ -81,7 +83,7 @@ void dma_pte_free_level(intel_driver& drv, dmar_domain& domain, int level, int r
 // Linux v4.4 drivers/iommu/intel-iommu.c: dma_pte_list_pagetables(). `pte` points to the table
 // that goes, `level` is that table's.
 void dma_pte_list_pagetables(intel_driver& drv, int level, dma_pte pte, page_freelist& freelist) {
-  IOMMULAB_CALL(drv.trace, "dma_pte_list_pagetables");
+  IOMMULAB_CALL(drv.trace, "dma_pte_list_pagetables", {"level", level}, {"pte", pte.value});
   freelist.push_back(pte_format::address(pte));
   if (level == 1) return;
   dma_pte* table = table_below(drv, pte);
@@ -164,7 +166,8 @@ bool unmap_within_table(intel_driver& drv, const dmar_domain& domain, pfn_range 
 // `table` is for.
 void dma_pte_clear_level(intel_driver& drv, dmar_domain& domain, int level, dma_pte* table,
                          uint64_t table_pfn, const pfn_range& range, page_freelist& freelist) {
-  IOMMULAB_CALL(drv.trace, "dma_pte_clear_level");
+  IOMMULAB_CALL(drv.trace, "dma_pte_clear_level", {"domain", domain}, {"level", level},
+                {"pfn", table_pfn}, {"start_pfn", range.start_pfn}, {"last_pfn", range.last_pfn});
   cleared_ptes cleared;
   if (level == 1) {
     const uint64_t pfn = std::max(range.start_pfn, table_pfn);
@@ -292,7 +295,7 @@ page_freelist domain_unmap(intel_driver& drv, dmar_domain& domain, uint64_t star
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: dma_free_pagelist(). The kernel's list is a stack.
 void dma_free_pagelist(intel_driver& drv, page_freelist& freelist) {
-  IOMMULAB_CALL(drv.trace, "dma_free_pagelist");
+  IOMMULAB_CALL(drv.trace, "dma_free_pagelist", {"freelist", static_cast<int>(freelist.size())});
   if (freelist.empty()) return;
   for (auto page = freelist.rbegin(); page != freelist.rend(); ++page) {
     free_pgtable_page(drv, *page);

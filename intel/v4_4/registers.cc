@@ -26,21 +26,21 @@ bool ecs_enabled(const intel_driver& drv, const intel_iommu& iommu) {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_alloc_root_entry()
 int iommu_alloc_root_entry(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "iommu_alloc_root_entry");
+  IOMMULAB_CALL(drv.trace, "iommu_alloc_root_entry", {"iommu", iommu});
   const table_page root = alloc_pgtable_page(drv, iommu.node);
   if (!root) {
     drv.pr.err("Allocating root entry for %s failed", iommu.name);
-    return -ENOMEM;
+    return drv.trace.result(-ENOMEM);
   }
   iommu_flush_cache(drv, iommu, root.address, page_size);
   spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
   iommu.root_entry_phys = root.phys;
-  return 0;
+  return drv.trace.result(0);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_set_root_entry()
 void iommu_set_root_entry(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "iommu_set_root_entry");
+  IOMMULAB_CALL(drv.trace, "iommu_set_root_entry", {"iommu", iommu});
   uint64_t addr = iommu.root_entry_phys.value();
   if (ecs_enabled(drv, iommu)) addr |= vtd::rtaddr::rtt.mask();
   spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
@@ -50,7 +50,7 @@ void iommu_set_root_entry(intel_driver& drv, intel_iommu& iommu) {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_flush_write_buffer()
 void iommu_flush_write_buffer(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "iommu_flush_write_buffer");
+  IOMMULAB_CALL(drv.trace, "iommu_flush_write_buffer", {"iommu", iommu});
   if (!drv.rwbf_quirk && !iommu.cap.required_write_buffer_flush()) return;
   spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
   command(drv, iommu, vtd::gcmd::wbf.mask(), vtd::gsts::wbfs, false);
@@ -58,7 +58,7 @@ void iommu_flush_write_buffer(intel_driver& drv, intel_iommu& iommu) {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_enable_translation()
 void iommu_enable_translation(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "iommu_enable_translation");
+  IOMMULAB_CALL(drv.trace, "iommu_enable_translation", {"iommu", iommu});
   spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
   iommu.gcmd |= vtd::gcmd::te.mask();
   command(drv, iommu, 0, vtd::gsts::tes, true);
@@ -66,7 +66,7 @@ void iommu_enable_translation(intel_driver& drv, intel_iommu& iommu) {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_disable_translation()
 void iommu_disable_translation(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "iommu_disable_translation");
+  IOMMULAB_CALL(drv.trace, "iommu_disable_translation", {"iommu", iommu});
   spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
   iommu.gcmd &= ~vtd::gcmd::te.mask();
   command(drv, iommu, 0, vtd::gsts::tes, false);
@@ -74,7 +74,7 @@ void iommu_disable_translation(intel_driver& drv, intel_iommu& iommu) {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_disable_protect_mem_regions()
 void iommu_disable_protect_mem_regions(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "iommu_disable_protect_mem_regions");
+  IOMMULAB_CALL(drv.trace, "iommu_disable_protect_mem_regions", {"iommu", iommu});
   spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
   const uint32_t pmen = iommu.reg.readl(vtd::pmen_reg) & ~vtd::pmen::epm.mask();
   iommu.reg.writel(pmen, vtd::pmen_reg);
@@ -83,7 +83,7 @@ void iommu_disable_protect_mem_regions(intel_driver& drv, intel_iommu& iommu) {
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: init_translation_status()
 void init_translation_status(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "init_translation_status");
+  IOMMULAB_CALL(drv.trace, "init_translation_status", {"iommu", iommu});
   const uint32_t gsts = iommu.reg.readl(vtd::gsts_reg);
   if (vtd::gsts::tes.test(gsts)) iommu.trans_pre_enabled = true;
 }
@@ -92,7 +92,8 @@ void init_translation_status(intel_driver& drv, intel_iommu& iommu) {
 void iommu_flush_context_reg(dmar_state& dmar, intel_iommu& iommu, domain_id did,
                              uint16_t source_id, uint8_t function_mask,
                              vtd::context_granularity type) {
-  IOMMULAB_CALL(dmar.trace, "__iommu_flush_context");
+  IOMMULAB_CALL(dmar.trace, "__iommu_flush_context", {"iommu", iommu}, {"did", did},
+                {"source_id", source_id}, {"function_mask", function_mask}, {"type", type});
   uint64_t val = vtd::ccmd::icc.mask() | vtd::ccmd::cirg.make(static_cast<uint64_t>(type));
   switch (type) {
     case vtd::context_granularity::global:
@@ -115,7 +116,8 @@ void iommu_flush_context_reg(dmar_state& dmar, intel_iommu& iommu, domain_id did
 // Linux v4.4 drivers/iommu/intel-iommu.c: __iommu_flush_iotlb()
 void iommu_flush_iotlb_reg(dmar_state& dmar, intel_iommu& iommu, domain_id did, uint64_t addr,
                            unsigned size_order, vtd::iotlb_granularity type) {
-  IOMMULAB_CALL(dmar.trace, "__iommu_flush_iotlb");
+  IOMMULAB_CALL(dmar.trace, "__iommu_flush_iotlb", {"iommu", iommu}, {"did", did}, {"addr", addr},
+                {"size_order", size_order}, {"type", type});
   const uint32_t tlb_offset = iommu.ecap.iotlb_offset();
   uint64_t val = vtd::iotlb::ivt.mask() | vtd::iotlb::iirg.make(static_cast<uint64_t>(type));
   uint64_t val_iva = 0;

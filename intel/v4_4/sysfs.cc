@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "intel/v4_4/sysfs.h"
 
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -12,9 +13,11 @@ void intel_iommu_create_sysfs(intel_driver& drv, intel_iommu& iommu) {
   const std::vector<iommu_attribute> attributes = {
       {"version",
        [&trace, &iommu] {
-         IOMMULAB_CALL(trace, "intel_iommu_show_version");
+         IOMMULAB_CALL(trace, "intel_iommu_show_version", {"dev", iommu});
          const uint32_t ver = iommu.reg.readl(vtd::ver_reg);
-         return absl::StrFormat("%d:%d\n", vtd::ver::max.get(ver), vtd::ver::min.get(ver));
+         const std::string text =
+             absl::StrFormat("%d:%d\n", vtd::ver::max.get(ver), vtd::ver::min.get(ver));
+         return trace.result(text, static_cast<int>(text.size()));
        }},
       {"address", [&iommu] { return absl::StrFormat("%x\n", iommu.reg_phys.value()); }},
       {"cap", [&iommu] { return absl::StrFormat("%x\n", iommu.cap.value()); }},
@@ -23,8 +26,10 @@ void intel_iommu_create_sysfs(intel_driver& drv, intel_iommu& iommu) {
        [&iommu] { return absl::StrFormat("%d\n", iommu.cap.number_of_domains()); }},
       {"domains_used",
        [&drv, &iommu] {
-         IOMMULAB_CALL(drv.trace, "intel_iommu_show_ndoms_used");
-         return absl::StrFormat("%d\n", domains_of(drv, iommu).domain_ids.taken());
+         IOMMULAB_CALL(drv.trace, "intel_iommu_show_ndoms_used", {"dev", iommu});
+         const std::string text =
+             absl::StrFormat("%d\n", domains_of(drv, iommu).domain_ids.taken());
+         return drv.trace.result(text, static_cast<int>(text.size()));
        }},
   };
   iommu.iommu_dev = iommu_device_create(drv.host.iommu, iommu.name, "intel-iommu", attributes);
