@@ -70,16 +70,17 @@ void pool_initialise_page(const dma_pool& pool, const dma_page& page) {
 
 // Linux v4.4 mm/dmapool.c: pool_alloc_page()
 std::unique_ptr<dma_page> pool_alloc_page(dma_pool& pool, gfp_t flags) {
-  IOMMULAB_CALL(trace_of(pool.dev), "pool_alloc_page");
+  tracer& trace = trace_of(pool.dev);
+  IOMMULAB_CALL(trace, "pool_alloc_page", {"pool", pool}, {"mem_flags", flags});
   auto page = std::make_unique<dma_page>();
   page->memory = slab_token(pool.registry.slab());
-  if (!page->memory) return nullptr;
+  if (!page->memory) return trace.result(nullptr);
   const auto coherent = dma_alloc_coherent(pool.dev, pool.allocation, page->dma, flags);
-  if (!coherent) return nullptr;
+  if (!coherent) return trace.result(nullptr);
   page->vaddr = *coherent;
   page->taken.assign(pool.allocation, false);
   pool_initialise_page(pool, *page);
-  return page;
+  return trace.result(std::move(page));
 }
 
 // The newest page with a free block, or null. What a device wrote over a free block's link may name
@@ -156,33 +157,35 @@ std::string dma_pools::show(const device& dev) {
 // here, as in later kernels: 4.4 hands out a last block that leaves its page then.
 dma_pool* dma_pool_create(dma_pools& registry, std::string_view name, device& dev, uint64_t size,
                           uint64_t align, uint64_t boundary) {
-  IOMMULAB_CALL(trace_of(dev), "dma_pool_create");
+  tracer& trace = trace_of(dev);
+  IOMMULAB_CALL(trace, "dma_pool_create", {"name", name}, {"dev", dev}, {"size", size},
+                {"align", align}, {"boundary", boundary});
   align = std::max<uint64_t>(align, 1);
-  if (!power_of_two(align) || size == 0) return nullptr;
+  if (!power_of_two(align) || size == 0) return trace.result(nullptr);
   size = std::max(size, smallest_block);
   const uint64_t aligned = (size + align - 1) & ~(align - 1);
-  if (aligned < size) return nullptr;
+  if (aligned < size) return trace.result(nullptr);
   size = aligned;
   const uint64_t allocation = std::max(size, page_size);
   if (boundary == 0) {
     boundary = allocation;
   } else if (boundary < size || !power_of_two(boundary)) {
-    return nullptr;
+    return trace.result(nullptr);
   }
   auto pool = std::make_unique<dma_pool>(registry, dev);
   pool->memory = slab_token(registry.slab());
-  if (!pool->memory) return nullptr;
+  if (!pool->memory) return trace.result(nullptr);
   pool->name = name.substr(0, name_length);
   pool->size = size;
   pool->allocation = allocation;
   pool->boundary = std::min(boundary, allocation);
-  return registry.add(std::move(pool));
+  return trace.result(registry.add(std::move(pool)));
 }
 
 // Linux v4.4 mm/dmapool.c: dma_pool_destroy(), with pool_free_page()
 void dma_pool_destroy(dma_pool* pool) {
   if (pool == nullptr) return;
-  IOMMULAB_CALL(trace_of(pool->dev), "dma_pool_destroy");
+  IOMMULAB_CALL(trace_of(pool->dev), "dma_pool_destroy", {"pool", pool});
   dma_pools& registry = pool->registry;
   const std::unique_ptr<dma_pool> removed = registry.remove(*pool);
   std::vector<std::unique_ptr<dma_page>> pages;
@@ -203,7 +206,8 @@ void dma_pool_destroy(dma_pool* pool) {
 
 // Linux v4.4 mm/dmapool.c: dma_pool_alloc()
 std::optional<phys_addr> dma_pool_alloc(dma_pool& pool, gfp_t flags, dma_addr& handle) {
-  IOMMULAB_CALL(trace_of(pool.dev), "dma_pool_alloc");
+  tracer& trace = trace_of(pool.dev);
+  IOMMULAB_CALL(trace, "dma_pool_alloc", {"pool", pool}, {"mem_flags", flags});
   phys_addr block;
   const auto take = [&](dma_page& page) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool.lock) {
     const uint64_t offset = page.offset;
@@ -223,19 +227,20 @@ std::optional<phys_addr> dma_pool_alloc(dma_pool& pool, gfp_t flags, dma_addr& h
   }
   if (!found) {
     std::unique_ptr<dma_page> fresh = pool_alloc_page(pool, flags & ~gfp_zero);
-    if (fresh == nullptr) return std::nullopt;
+    if (fresh == nullptr) return trace.result(std::nullopt);
     const spin_guard guard(pool.lock);
     pool.page_list.push_back(std::move(fresh));
     take(*pool.page_list.back());
   }
   if ((flags & gfp_zero) != 0)
     std::memset(pool.registry.memory().at(block, pool.size), 0, pool.size);
-  return block;
+  return trace.result(block);
 }
 
 // Linux v4.4 mm/dmapool.c: dma_pool_free()
 void dma_pool_free(dma_pool& pool, phys_addr vaddr, dma_addr dma) {
-  IOMMULAB_CALL(trace_of(pool.dev), "dma_pool_free");
+  IOMMULAB_CALL(trace_of(pool.dev), "dma_pool_free", {"pool", pool}, {"vaddr", vaddr},
+                {"dma", dma});
   std::string complaint;
   {
     const spin_guard guard(pool.lock);

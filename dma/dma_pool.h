@@ -41,6 +41,9 @@ struct dma_page {
   uint64_t offset = 0;      ///< of the first free block; not below the pool's allocation: none
   std::vector<bool> taken;  ///< by offset: a block that begins there is handed out
 };
+inline dma_addr trace_word(const dma_page& page) {
+  return page.dma;
+}
 
 /// Linux v4.4 mm/dmapool.c: struct dma_pool
 struct dma_pool {
@@ -59,6 +62,9 @@ struct dma_pool {
   /// Oldest first; the kernel's list is the other way round.
   std::vector<std::unique_ptr<dma_page>> page_list ABSL_GUARDED_BY(lock);
 };
+inline const std::string& trace_word(const dma_pool& pool) {
+  return pool.name;
+}
 
 /// The pools of one system. Memory and injector must outlive it; pools that are left when it goes
 /// are forgotten, their memory is not given back.

@@ -26,27 +26,29 @@ std::optional<phys_addr> take_contiguous(coherent_memory& m, uint64_t size, uint
 
 std::optional<phys_addr> dma_generic_alloc_coherent(coherent_memory& m, device& dev, uint64_t size,
                                                     dma_addr& handle, gfp_t flags) {
-  IOMMULAB_CALL(dev.bus->env.trace, "dma_generic_alloc_coherent");
+  tracer& trace = dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "dma_generic_alloc_coherent", {"dev", dev}, {"size", size}, {"flag", flags});
   const uint64_t mask = dma_alloc_coherent_mask(dev, flags);
   flags &= ~gfp_zero;
   for (;;) {
     std::optional<phys_addr> pages;
     if (gfpflags_allow_blocking(flags)) pages = take_contiguous(m, size, mask);
     if (!pages) pages = m.pages.alloc_pages(get_order(size), flags);
-    if (!pages) return std::nullopt;
+    if (!pages) return trace.result(std::nullopt);
     if (!beyond(*pages, size, mask)) {
       clear_memory(m, *pages, size);
       handle = dma_addr(pages->value());
-      return pages;
+      return trace.result(pages);
     }
     m.pages.free_pages(*pages, get_order(size));
-    if (mask >= dma_bit_mask(32) || (flags & gfp_dma) != 0) return std::nullopt;
+    if (mask >= dma_bit_mask(32) || (flags & gfp_dma) != 0) return trace.result(std::nullopt);
     flags = (flags & ~gfp_dma32) | gfp_dma;
   }
 }
 
 void dma_generic_free_coherent(coherent_memory& m, device& dev, uint64_t size, phys_addr cpu_addr) {
-  IOMMULAB_CALL(dev.bus->env.trace, "dma_generic_free_coherent");
+  IOMMULAB_CALL(dev.bus->env.trace, "dma_generic_free_coherent", {"dev", dev}, {"size", size},
+                {"vaddr", cpu_addr});
   if (dma_release_from_contiguous(m.contiguous, cpu_addr, page_count(size))) return;
   m.pages.free_pages(cpu_addr, get_order(size));
 }

@@ -36,22 +36,25 @@ void nommu_dma_ops::free(device& dev, uint64_t size, phys_addr cpu_addr, dma_add
 // Linux v4.4 arch/x86/kernel/pci-nommu.c: nommu_map_page()
 dma_addr nommu_dma_ops::map_page(device& dev, phys_addr page, uint64_t offset, uint64_t size,
                                  dma_data_direction /*dir*/) {
-  IOMMULAB_CALL(dev.bus->env.trace, "nommu_map_page");
+  tracer& trace = dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "nommu_map_page", {"dev", dev}, {"page", page}, {"offset", offset},
+                {"size", size});
   const dma_addr bus((page + offset).value());
   if (size == 0) dev.bus->env.log.warn_on("nommu_map_page");
-  return check_addr("map_single", dev, bus, size) ? bus : dma_addr(0);
+  return trace.result(check_addr("map_single", dev, bus, size) ? bus : dma_addr(0));
 }
 
 // Linux v4.4 arch/x86/kernel/pci-nommu.c: nommu_map_sg()
 int nommu_dma_ops::map_sg(device& dev, absl::Span<scatterlist> sg, dma_data_direction /*dir*/) {
-  IOMMULAB_CALL(dev.bus->env.trace, "nommu_map_sg");
+  tracer& trace = dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "nommu_map_sg", {"hwdev", dev}, {"nents", static_cast<int>(sg.size())});
   if (sg.empty() || sg[0].length == 0) dev.bus->env.log.warn_on("nommu_map_sg");
   for (scatterlist& s : sg) {
     s.dma_address = dma_addr(sg_phys(s).value());
-    if (!check_addr("map_sg", dev, s.dma_address, s.length)) return 0;
+    if (!check_addr("map_sg", dev, s.dma_address, s.length)) return trace.result(0);
     s.dma_length = s.length;
   }
-  return static_cast<int>(sg.size());
+  return trace.result(static_cast<int>(sg.size()));
 }
 
 }  // namespace iommulab

@@ -155,7 +155,8 @@ void io_tlb::give_back(uint64_t index, uint64_t nslots) {
 // Linux v4.4 lib/swiotlb.c: swiotlb_tbl_map_single()
 std::optional<phys_addr> io_tlb::swiotlb_tbl_map_single(device& dev, phys_addr orig, uint64_t size,
                                                         dma_data_direction dir) {
-  IOMMULAB_CALL(env_.trace, "swiotlb_tbl_map_single");
+  IOMMULAB_CALL(env_.trace, "swiotlb_tbl_map_single", {"hwdev", dev}, {"orig_addr", orig},
+                {"size", size}, {"dir", dir});
   if (no_iotlb_memory_) {
     throw kernel_panic(
         "Can not allocate SWIOTLB buffer earlier and can't now provide you with the DMA bounce "
@@ -180,18 +181,19 @@ std::optional<phys_addr> io_tlb::swiotlb_tbl_map_single(device& dev, phys_addr o
     if (tell) {
       dev_printk(dev, log_level::warning, "swiotlb buffer is full (sz: %d bytes)", size);
     }
-    return std::nullopt;
+    return env_.trace.result(std::nullopt);
   }
   for (uint64_t i = 0; i < nslots; ++i) orig_addr_[*index + i] = orig + (i << io_tlb_shift);
   const phys_addr tlb_addr = start_ + (*index << io_tlb_shift);
   if (device_reads(dir)) bounce(orig, tlb_addr, size, dma_data_direction::to_device);
-  return tlb_addr;
+  return env_.trace.result(tlb_addr);
 }
 
 // Linux v4.4 lib/swiotlb.c: swiotlb_tbl_unmap_single()
-void io_tlb::swiotlb_tbl_unmap_single(device& /*dev*/, phys_addr tlb_addr, uint64_t size,
+void io_tlb::swiotlb_tbl_unmap_single(device& dev, phys_addr tlb_addr, uint64_t size,
                                       dma_data_direction dir) {
-  IOMMULAB_CALL(env_.trace, "swiotlb_tbl_unmap_single");
+  IOMMULAB_CALL(env_.trace, "swiotlb_tbl_unmap_single", {"hwdev", dev}, {"tlb_addr", tlb_addr},
+                {"size", size}, {"dir", dir});
   const uint64_t nslots = slots_for(size);
   const uint64_t index = slot_of(tlb_addr);
   bug_on(index >= nslabs_ || nslots > nslabs_ - index,
@@ -204,9 +206,10 @@ void io_tlb::swiotlb_tbl_unmap_single(device& /*dev*/, phys_addr tlb_addr, uint6
 }
 
 // Linux v4.4 lib/swiotlb.c: swiotlb_tbl_sync_single()
-void io_tlb::swiotlb_tbl_sync_single(device& /*dev*/, phys_addr tlb_addr, uint64_t size,
+void io_tlb::swiotlb_tbl_sync_single(device& dev, phys_addr tlb_addr, uint64_t size,
                                      dma_data_direction dir, dma_sync_target target) {
-  IOMMULAB_CALL(env_.trace, "swiotlb_tbl_sync_single");
+  IOMMULAB_CALL(env_.trace, "swiotlb_tbl_sync_single", {"hwdev", dev}, {"tlb_addr", tlb_addr},
+                {"size", size}, {"dir", dir}, {"target", target});
   const uint64_t index = slot_of(tlb_addr);
   if (orig_addr_[index] == invalid_phys_addr) return;
   const phys_addr orig = orig_addr_[index] + (tlb_addr.value() & (slot_size - 1));

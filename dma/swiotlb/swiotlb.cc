@@ -47,9 +47,11 @@ void swiotlb_full(const device& dev, uint64_t size, dma_data_direction dir, bool
 // Linux v4.4 arch/x86/kernel/pci-swiotlb.c: x86_swiotlb_alloc_coherent()
 std::optional<phys_addr> swiotlb_dma_ops::alloc(device& dev, uint64_t size, dma_addr& handle,
                                                 gfp_t flags) {
-  IOMMULAB_CALL(dev.bus->env.trace, "x86_swiotlb_alloc_coherent");
+  tracer& trace = dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "x86_swiotlb_alloc_coherent", {"hwdev", dev}, {"size", size},
+                {"flags", flags});
   const auto buffer = dma_generic_alloc_coherent(memory_, dev, size, handle, flags);
-  return buffer ? buffer : swiotlb_alloc_coherent(dev, size, handle, flags);
+  return trace.result(buffer ? buffer : swiotlb_alloc_coherent(dev, size, handle, flags));
 }
 
 // Slots for coherent memory: nothing is copied in or out of them. None when they lie too high.
@@ -67,7 +69,8 @@ std::optional<phys_addr> swiotlb_dma_ops::slots_below(device& dev, uint64_t size
 // Linux v4.4 lib/swiotlb.c: swiotlb_alloc_coherent()
 std::optional<phys_addr> swiotlb_dma_ops::swiotlb_alloc_coherent(device& dev, uint64_t size,
                                                                  dma_addr& handle, gfp_t flags) {
-  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_alloc_coherent");
+  tracer& trace = dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "swiotlb_alloc_coherent", {"hwdev", dev}, {"size", size}, {"flags", flags});
   const uint64_t mask = dev.coherent_dma_mask != 0 ? dev.coherent_dma_mask : dma_bit_mask(32);
   auto buffer = memory_.pages.alloc_pages(get_order(size), flags);
   if (buffer && buffer->value() + size - 1 > mask) {
@@ -79,16 +82,17 @@ std::optional<phys_addr> swiotlb_dma_ops::swiotlb_alloc_coherent(device& dev, ui
     log_of(dev).print(log_level::warning,
                       absl::StrFormat("swiotlb: coherent allocation failed for device %s size=%d",
                                       dev.name, size));
-    return std::nullopt;
+    return trace.result(std::nullopt);
   }
   handle = phys_to_dma(*buffer);
   clear_memory(memory_, *buffer, size);
-  return buffer;
+  return trace.result(buffer);
 }
 
 // Linux v4.4 arch/x86/kernel/pci-swiotlb.c: x86_swiotlb_free_coherent()
 void swiotlb_dma_ops::free(device& dev, uint64_t size, phys_addr cpu_addr, dma_addr handle) {
-  IOMMULAB_CALL(dev.bus->env.trace, "x86_swiotlb_free_coherent");
+  IOMMULAB_CALL(dev.bus->env.trace, "x86_swiotlb_free_coherent", {"dev", dev}, {"size", size},
+                {"vaddr", cpu_addr}, {"dma_addr", handle});
   if (table_.is_swiotlb_buffer(dma_to_phys(handle))) {
     table_.swiotlb_tbl_unmap_single(dev, dma_to_phys(handle), size, dma_data_direction::to_device);
   } else {
@@ -99,25 +103,28 @@ void swiotlb_dma_ops::free(device& dev, uint64_t size, phys_addr cpu_addr, dma_a
 // Linux v4.4 lib/swiotlb.c: swiotlb_map_page()
 dma_addr swiotlb_dma_ops::map_page(device& dev, phys_addr page, uint64_t offset, uint64_t size,
                                    dma_data_direction dir) {
-  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_map_page");
+  tracer& trace = dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "swiotlb_map_page", {"dev", dev}, {"page", page}, {"offset", offset},
+                {"size", size}, {"dir", dir});
   const phys_addr phys = page + offset;
-  if (!force_ && dma_capable(dev, phys_to_dma(phys), size)) return phys_to_dma(phys);
+  if (!force_ && dma_capable(dev, phys_to_dma(phys), size)) return trace.result(phys_to_dma(phys));
   const auto slots = table_.swiotlb_tbl_map_single(dev, phys, size, dir);
   if (!slots) {
     swiotlb_full(dev, size, dir, true);
-    return phys_to_dma(table_.overflow_buffer());
+    return trace.result(phys_to_dma(table_.overflow_buffer()));
   }
   if (!dma_capable(dev, phys_to_dma(*slots), size)) {
     table_.swiotlb_tbl_unmap_single(dev, *slots, size, dir);
-    return phys_to_dma(table_.overflow_buffer());
+    return trace.result(phys_to_dma(table_.overflow_buffer()));
   }
-  return phys_to_dma(*slots);
+  return trace.result(phys_to_dma(*slots));
 }
 
 // Linux v4.4 lib/swiotlb.c: swiotlb_unmap_page()
 void swiotlb_dma_ops::unmap_page(device& dev, dma_addr handle, uint64_t size,
                                  dma_data_direction dir) {
-  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_unmap_page");
+  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_unmap_page", {"hwdev", dev}, {"dev_addr", handle},
+                {"size", size}, {"dir", dir});
   if (!table_.is_swiotlb_buffer(dma_to_phys(handle))) return;
   table_.swiotlb_tbl_unmap_single(dev, dma_to_phys(handle), size, dir);
 }
@@ -125,7 +132,9 @@ void swiotlb_dma_ops::unmap_page(device& dev, dma_addr handle, uint64_t size,
 // Linux v4.4 lib/swiotlb.c: swiotlb_map_sg_attrs(). Whether the slots are within the device's reach
 // is not asked, as there.
 int swiotlb_dma_ops::map_sg(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) {
-  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_map_sg_attrs");
+  tracer& trace = dev.bus->env.trace;
+  IOMMULAB_CALL(trace, "swiotlb_map_sg_attrs", {"hwdev", dev},
+                {"nelems", static_cast<int>(sg.size())}, {"dir", dir});
   for (size_t i = 0; i < sg.size(); ++i) {
     scatterlist& s = sg[i];
     s.dma_address = phys_to_dma(sg_phys(s));
@@ -136,16 +145,17 @@ int swiotlb_dma_ops::map_sg(device& dev, absl::Span<scatterlist> sg, dma_data_di
       swiotlb_full(dev, s.length, dir, false);
       unmap_sg(dev, sg.subspan(0, i), dir);
       sg[0].dma_length = 0;
-      return 0;
+      return trace.result(0);
     }
     s.dma_address = phys_to_dma(*slots);
   }
-  return static_cast<int>(sg.size());
+  return trace.result(static_cast<int>(sg.size()));
 }
 
 // Linux v4.4 lib/swiotlb.c: swiotlb_unmap_sg_attrs()
 void swiotlb_dma_ops::unmap_sg(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) {
-  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_unmap_sg_attrs");
+  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_unmap_sg_attrs", {"hwdev", dev},
+                {"nelems", static_cast<int>(sg.size())}, {"dir", dir});
   for (const scatterlist& s : sg) {
     if (!table_.is_swiotlb_buffer(dma_to_phys(s.dma_address))) continue;
     table_.swiotlb_tbl_unmap_single(dev, dma_to_phys(s.dma_address), s.dma_length, dir);
@@ -161,19 +171,22 @@ void swiotlb_dma_ops::sync(device& dev, dma_addr handle, uint64_t size, dma_data
 
 void swiotlb_dma_ops::sync_single_for_cpu(device& dev, dma_addr handle, uint64_t size,
                                           dma_data_direction dir) {
-  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_sync_single_for_cpu");
+  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_sync_single_for_cpu", {"hwdev", dev},
+                {"dev_addr", handle}, {"size", size}, {"dir", dir});
   sync(dev, handle, size, dir, dma_sync_target::cpu);
 }
 
 void swiotlb_dma_ops::sync_single_for_device(device& dev, dma_addr handle, uint64_t size,
                                              dma_data_direction dir) {
-  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_sync_single_for_device");
+  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_sync_single_for_device", {"hwdev", dev},
+                {"dev_addr", handle}, {"size", size}, {"dir", dir});
   sync(dev, handle, size, dir, dma_sync_target::device);
 }
 
 void swiotlb_dma_ops::sync_sg_for_cpu(device& dev, absl::Span<scatterlist> sg,
                                       dma_data_direction dir) {
-  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_sync_sg_for_cpu");
+  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_sync_sg_for_cpu", {"hwdev", dev},
+                {"nelems", static_cast<int>(sg.size())}, {"dir", dir});
   for (const scatterlist& s : sg) {
     sync(dev, s.dma_address, s.dma_length, dir, dma_sync_target::cpu);
   }
@@ -181,7 +194,8 @@ void swiotlb_dma_ops::sync_sg_for_cpu(device& dev, absl::Span<scatterlist> sg,
 
 void swiotlb_dma_ops::sync_sg_for_device(device& dev, absl::Span<scatterlist> sg,
                                          dma_data_direction dir) {
-  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_sync_sg_for_device");
+  IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_sync_sg_for_device", {"hwdev", dev},
+                {"nelems", static_cast<int>(sg.size())}, {"dir", dir});
   for (const scatterlist& s : sg) {
     sync(dev, s.dma_address, s.dma_length, dir, dma_sync_target::device);
   }
