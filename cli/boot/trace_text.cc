@@ -12,6 +12,12 @@ std::string log_text(const trace_event& event, const events::log_text& line) {
   return to_string(log_line{level, event.time_ns, line.text});
 }
 
+/// " -> 0" of a function that returns something.
+std::string result_of(const trace_event& event) {
+  const call_values& result = event.as<events::call_exit>()->result;
+  return result.empty() ? std::string() : " -> " + to_string(result);
+}
+
 }  // namespace
 
 std::vector<std::string> trace_lines(const std::vector<trace_event>& list, event_words& words) {
@@ -23,7 +29,7 @@ std::vector<std::string> trace_lines(const std::vector<trace_event>& list, event
     if (event.kind() == trace_kind::call_exit) {
       if (depth == 0) continue;
       --depth;
-      lines.push_back(std::string(depth * step, ' ') + "}");
+      lines.push_back(std::string(depth * step, ' ') + '}' + result_of(event));
       continue;
     }
     const std::string indent(depth * step, ' ');
@@ -33,7 +39,7 @@ std::vector<std::string> trace_lines(const std::vector<trace_event>& list, event
       continue;
     }
     const bool leaf = i + 1 < list.size() && list[i + 1].kind() == trace_kind::call_exit;
-    lines.push_back(indent + std::string(event.function()) + (leaf ? "();" : "() {"));
+    lines.push_back(indent + words.describe(event) + (leaf ? result_of(list[i + 1]) + ';' : " {"));
     if (leaf) {
       ++i;
     } else {

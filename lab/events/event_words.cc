@@ -2,6 +2,7 @@
 #include "lab/events/event_words.h"
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "core/enum_names.h"
 #include "core/types.h"
 #include "lab/events/register_words.h"
@@ -57,10 +58,12 @@ std::string table_meaning(const events::table_write& e) {
 // --- a kind each ---
 
 std::string event_text(const events::call_enter& e) {
-  return std::string(e.name);
+  const auto append = [](std::string* text, const call_value& v) { *text += to_string({v}); };
+  return absl::StrFormat("%s(%s)", e.name, absl::StrJoin(e.arguments, ", ", append));
 }
 std::string event_text(const events::call_exit& e) {
-  return std::string(e.name);
+  const std::string text(e.name);
+  return e.result.empty() ? text : text + " -> " + to_string(e.result);
 }
 std::string event_text(const events::note& e) {
   return "/* " + e.text + " */";

@@ -75,6 +75,21 @@ TEST(boot_json_test, events_come_with_trace_and_are_balanced) {
   EXPECT_TRUE(wrote);
 }
 
+TEST(boot_json_test, calls_have_their_arguments_and_results) {
+  const json d = document({.trace = "calls", .json = true});
+  json arguments;
+  json result;
+  for (const json& event : d["events"]) {
+    const bool enters = event["kind"] == "call_enter";
+    if (enters && event["name"] == "iommu_set_root_entry") arguments = event["arguments"];
+    if (event["kind"] == "call_exit" && event["name"] == "intel_iommu_init") {
+      result = event["result"];
+    }
+  }
+  EXPECT_EQ(arguments, json::parse(R"([{"name": "iommu", "value": "dmar0"}])"));
+  EXPECT_EQ(result, json::parse(R"([{"name": "", "value": 0}])"));
+}
+
 TEST(boot_json_test, a_finding_is_one_document_too) {
   if (!std::filesystem::is_directory(capture("firmware/x1"))) IOMMULAB_MISSING("no firmware/x1");
   const command_result result = boot({.machines = {capture("firmware/x1")}, .json = true});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <algorithm>
+#include <cctype>
 
 #include "cli/boot/boot_command.h"
 #include "cli/boot/run_boot.h"
@@ -25,23 +26,50 @@ std::vector<std::string> trace(const std::string& classes, const std::string& un
   return trace(boot({.trace = classes, .until = until}));
 }
 
+/// The function whose call a line of the trace is, else empty.
+std::string name_in(const std::string& line) {
+  const std::string text = trimmed(line);
+  const size_t end = text.find('(');
+  const bool is_name =
+      end != std::string::npos &&
+      std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(end),
+                  [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
+  return is_name && (text.ends_with(" {") || text.ends_with(";")) ? text.substr(0, end) : "";
+}
+
 TEST(boot_trace_test, calls_are_nested_as_braces_and_indentation_say) {
   const std::vector<std::string> lines = trace("calls");
   size_t depth = 0;
   size_t calls = 0;
   for (const std::string& line : lines) {
     const std::string text = trimmed(line);
-    if (text == "}") {
+    if (text.starts_with("}")) {
       ASSERT_GT(depth, 0u);
       --depth;
     }
     ASSERT_EQ(line.size() - text.size(), 2 * depth) << line;
-    if (text.ends_with("() {")) ++depth;
-    if (text.ends_with("() {") || text.ends_with("();")) ++calls;
+    if (name_in(line).empty()) continue;
+    ++calls;
+    if (text.ends_with(" {")) ++depth;
   }
   EXPECT_EQ(depth, 0u);
   EXPECT_GT(calls, 100u);
   EXPECT_EQ(count(lines, "intel_iommu_init() {"), 1u);
+}
+
+TEST(boot_trace_test, a_call_shows_its_arguments_and_what_it_returned) {
+  const std::vector<std::string> lines = trace("calls");
+  // The unit of QEMU's q35 is at fed90000h.
+  EXPECT_EQ(count(lines, "alloc_iommu(drhd=0xfed90000) {"), 1u);
+  EXPECT_EQ(count(lines, "iommu_set_root_entry(iommu=dmar0);"), 1u);
+  EXPECT_EQ(count(lines, "iommu_dummy(dev=0000:00:1f.0) -> 0;"),
+            count(lines, "iommu_dummy(dev=0000:00:1f.0)"));
+  const auto init = std::find(lines.begin(), lines.end(), "intel_iommu_init() {");
+  ASSERT_NE(init, lines.end());
+  const auto end = std::find_if(init, lines.end(),
+                                [](const std::string& line) { return line.starts_with("}"); });
+  ASSERT_NE(end, lines.end());
+  EXPECT_EQ(*end, "} -> 0");
 }
 
 TEST(boot_trace_test, each_class_shows_its_own_events_and_no_others) {
@@ -108,9 +136,9 @@ TEST(boot_trace_test, until_ends_output_and_run_behind_the_function) {
   const std::vector<std::string> whole = trace("calls");
   const std::vector<std::string> part = trace("calls", "iommu_set_root_entry");
   ASSERT_LT(part.size(), whole.size());
-  // The last function's line says "();" where nothing was seen in it.
+  // The last function's line ends with ";" where nothing was seen in it.
   EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin()));
-  EXPECT_EQ(count(part, "iommu_set_root_entry()"), 1u);
+  EXPECT_EQ(count(part, "iommu_set_root_entry("), 1u);
   EXPECT_THAT(part.back(), Not(HasSubstr("{")));
 }
 
@@ -134,9 +162,7 @@ TEST(boot_trace_test, every_function_of_the_boot_can_be_stopped_behind) {
   // Each unwinding goes through other frames.
   std::vector<std::string> names;
   for (const std::string& line : trace("calls")) {
-    const std::string text = trimmed(line);
-    const size_t end = text.find("()");
-    if (end != std::string::npos && text.size() <= end + 4) names.push_back(text.substr(0, end));
+    if (const std::string name = name_in(line); !name.empty()) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());

@@ -48,6 +48,18 @@ class event_words_test : public ::testing::Test {
   event_words words_{units_};
 };
 
+TEST_F(event_words_test, a_call_is_shown_with_its_arguments_and_its_return_with_the_result) {
+  trace_event event;
+  event.what = events::call_enter{"f", {{"dev", "0000:00:03.0"}, {"size", uint64_t{0x1000}}}};
+  EXPECT_EQ(words_.describe(event), "f(dev=0000:00:03.0, size=0x1000)");
+  event.what = events::call_enter{"f"};
+  EXPECT_EQ(words_.describe(event), "f()");
+  event.what = events::call_exit{"f", {{"", -12}}};
+  EXPECT_EQ(words_.describe(event), "f -> -12");
+  event.what = events::call_exit{"f"};
+  EXPECT_EQ(words_.describe(event), "f");
+}
+
 TEST_F(event_words_test, a_register_write_is_shown_by_mnemonic_value_and_fields) {
   EXPECT_EQ(words_.describe(access(trace_kind::reg_write, 0x18, 4, bit(31) | bit(26))),
             "write32 dmar0 GCMD 0x18 = 0x84000000 TE|QIE");
