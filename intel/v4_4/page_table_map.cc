@@ -60,13 +60,22 @@ mapping_run begin_piece(scatterlist& piece, uint64_t iov_pfn) {
   return {iov_pfn, piece.page.value() >> page_shift, aligned_nrpages(piece.offset, piece.length)};
 }
 
+/// The pages of a run that superpages at `level` hold; the rest comes behind them.
+pfn_range superpages_of(const mapping_run& run, int level) {
+  return {run.iov_pfn, run.iov_pfn + (run.nr_pages & level_mask(level)) - 1};
+}
+
+/// Whether superpages at `level` fill the table that they are in.
+bool fill_their_table(const pfn_range& superpages, int level) {
+  return superpages.covers(superpages.start_pfn & level_mask(level + 1), level + 1);
+}
+
 /// Small tables that are still there make room for superpages at `level`; the table that will hold
 /// those stays.
 void make_room(intel_driver& drv, dmar_domain& domain, const mapping_run& run, int level) {
   if (level == 1) return;
-  const uint64_t covered = run.nr_pages & level_mask(level);
-  const pfn_range freed{run.iov_pfn, run.iov_pfn + covered - 1};
-  if (freed.covers(run.iov_pfn & level_mask(level + 1), level + 1)) {
+  const pfn_range freed = superpages_of(run, level);
+  if (fill_their_table(freed, level)) {
     report(drv.env, divergence::superpage_keeps_its_table, absl::StrFormat("0x%x", run.iov_pfn));
   }
   dma_pte_free_pagetable(drv, domain, freed.start_pfn, freed.last_pfn, level + 1);
@@ -119,9 +128,10 @@ leaf_run leaves_of(const mapping_run& run, int level, uint64_t prot) {
   const uint64_t last_pfn = run.iov_pfn + run.nr_pages - 1;
   const pte_run ptes = entries_of_one_table(drv, domain, {run.iov_pfn, last_pfn}, level);
   if (ptes.first == nullptr) return false;
-  // Small pages, and their tables, make room for superpages.
-  if (level > 1 && std::any_of(ptes.first, ptes.end(),
-                               [](dma_pte& pte) { return load_entry(&pte).value != 0; })) {
+  // Small pages, and their tables, make room for superpages; 4.4 errs when those fill their table.
+  if (level > 1 && (fill_their_table({run.iov_pfn, last_pfn}, level) ||
+                    std::any_of(ptes.first, ptes.end(),
+                                [](dma_pte& pte) { return load_entry(&pte).value != 0; }))) {
     return false;
   }
   set_leaves(drv, ptes.first, ptes.count, leaves_of(run, level, prot));

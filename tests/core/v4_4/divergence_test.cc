@@ -3,13 +3,27 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace iommulab::v4_4::divergence_test {
 namespace {
+
+namespace fs = std::filesystem;
+
+std::string content_of(const fs::path& path) {
+  std::ifstream file(path);
+  EXPECT_TRUE(file.is_open()) << path;
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
 
 TEST(divergences, have_names_of_their_own) {
   std::set<std::string_view> names;
@@ -25,11 +39,8 @@ TEST(divergences, have_names_of_their_own) {
 }
 
 TEST(divergences, are_what_the_readme_shows) {
-  std::ifstream file(IOMMULAB_SOURCE_DIR "/intel/v4_4/README.md");
-  ASSERT_TRUE(file.is_open());
-  std::ostringstream readme;
-  readme << file.rdbuf();
-  EXPECT_NE(readme.str().find(divergence_table()), std::string::npos)
+  const std::string readme = content_of(IOMMULAB_SOURCE_DIR "/intel/v4_4/README.md");
+  EXPECT_NE(readme.find(divergence_table()), std::string::npos)
       << "the README of intel/v4_4 should have this table:\n"
       << divergence_table();
 }
@@ -49,6 +60,42 @@ TEST(divergences, are_told_by_name_to_who_listens) {
   subscription = env.trace.subscribe(recorder, trace_class::log);
   report(env, divergence::unmapped_twice);
   EXPECT_EQ(recorder.events().size(), 1u) << "nobody listens";
+}
+
+/// The texts of all tests but this one.
+std::vector<std::string> tests() {
+  std::vector<std::string> texts;
+  const fs::path root = IOMMULAB_SOURCE_DIR "/tests";
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    const std::string name = fs::relative(entry.path(), root).string();
+    if (!name.ends_with("_test.cc") || name == "core/v4_4/divergence_test.cc") continue;
+    texts.push_back(content_of(entry.path()));
+  }
+  return texts;
+}
+
+/// Whether `text` has `word`, and not as the beginning of a longer one.
+bool has_word(const std::string& text, const std::string& word) {
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
+    const size_t end = at + word.size();
+    const bool goes_on =
+        end < text.size() &&
+        (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_');
+    if (!goes_on) return true;
+  }
+  return false;
+}
+
+// A test that makes it happen compares what was reported with `divergence::` and its name.
+TEST(divergences, are_each_provoked_by_a_test) {
+  const std::vector<std::string> texts = tests();
+  ASSERT_GT(texts.size(), 100u);
+  for (const divergence_entry& d : divergences()) {
+    const std::string word = "divergence::" + std::string(d.name);
+    EXPECT_TRUE(std::any_of(texts.begin(), texts.end(),
+                            [&](const std::string& text) { return has_word(text, word); }))
+        << "no test makes " << d.name << " happen";
+  }
 }
 
 }  // namespace

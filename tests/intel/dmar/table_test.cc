@@ -4,15 +4,18 @@
 // table_refusal from bytes that are put together here, with the offset and the value in the note.
 #include "intel/dmar/table.h"
 
+#include <optional>
 #include <set>
 
 #include "absl/strings/str_format.h"
-#include "core/v4_4/divergence.h"
 #include "intel/dmar/diagnosis.h"
 #include "intel/expect.h"
+#include "support/v4_4/divergences.h"
 
 namespace iommulab::test::table_test {
 namespace {
+
+using v4_4::divergence;
 
 constexpr uint8_t include_all = 1;
 constexpr uint64_t base = small_unit_base;
@@ -33,6 +36,7 @@ struct refused_table {
   uint64_t value;
   std::vector<uint8_t> table;
   expectation outcome;
+  reports divergences = {};  ///< where 4.4 does otherwise
 };
 
 dmar_builder good() {
@@ -74,34 +78,39 @@ std::vector<refused_table> refused_tables() {
        behind_good + 2,
        8,
        good().add_raw(rmrr, four_bytes).finish(),
-       {not_detected, ""}},
+       {not_detected, ""},
+       {divergence::structure_shorter_than_its_type}},
       // 4.4 hangs in dmar_acpi_dev_scope_init() with these two.
       {table_refusal::structure_length_zero,
        "structure_length_zero",
        behind_good + 2,
        0,
        good().add_raw(rmrr, rmrr_body, 0).finish(),
-       {-ENODEV, ""}},
+       {-ENODEV, ""},
+       {divergence::structure_length_zero}},
       {table_refusal::structure_header_cut,
        "structure_header_cut",
        behind_good,
        2,
        cut_header(),
-       {-ENODEV, ""}},
+       {-ENODEV, ""},
+       {divergence::structure_header_cut}},
       // 4.4 hangs in dmar_alloc_dev_scope().
       {table_refusal::scope_length_zero,
        "scope_length_zero",
        behind_good + 5,
        0,
        drhd_with_scope({1, 4, 0, 0, 0, 0, 3, 0}),
-       {-ENODEV, "DMAR: Parse DMAR table failure."}},
+       {-ENODEV, "DMAR: Parse DMAR table failure."},
+       {divergence::scope_length_zero}},
       // Accepted: the scope ends where the structure does.
       {table_refusal::scope_path_passes_structure_end,
        "scope_path_passes_structure_end",
        behind_good + 1,
        0x20,
        drhd_with_scope({1, 0x20, 0, 0, 0, 0, 3, 0}),
-       {0, "DMAR: Intel(R) Virtualization Technology for Directed I/O"}},
+       {0, "DMAR: Intel(R) Virtualization Technology for Directed I/O"},
+       {divergence::scope_path_passes_structure_end}},
       // parse_dmar_table(): the field holds the width less one, and 12 bits are a page.
       {table_refusal::host_address_width_too_small,
        "host_address_width_too_small",
@@ -202,11 +211,9 @@ TEST_P(refusals, name_the_place_and_the_value) {
   EXPECT_EQ(name(it->id), c.name);
   EXPECT_TRUE(to_string(*it).starts_with(absl::StrFormat("%s: offset 0x%x: ", c.name, c.offset)));
   for (const table_diagnosis& d : found) EXPECT_EQ(d.id, c.what) << "nothing else is wrong";
-  // Where 4.4 does otherwise, the note says how.
-  const auto known = v4_4::divergences();
-  const bool diverges =
-      std::any_of(known.begin(), known.end(), [&](const auto& d) { return d.name == c.name; });
-  EXPECT_EQ(to_string(*it).find("Linux 4.4") != std::string::npos, diverges);
+  EXPECT_EQ(reported(s.events()), c.divergences);
+  EXPECT_EQ(to_string(*it).find("Linux 4.4") != std::string::npos, !c.divergences.empty())
+      << "the note says what 4.4 does otherwise";
 }
 
 TEST_P(refusals, leave_the_system_in_a_known_state) {
@@ -293,27 +300,21 @@ TEST(structures, of_reserved_memory_count_as_often_as_they_come) {
 // dmar_parse_one_rhsa(): an affinity without a unit is a BIOS bug. 4.4 prints an address that is
 // none; ours is the structure's.
 TEST(structures, of_affinity_without_a_unit_are_reported) {
-  system s(machine_with(good().add_rhsa(0xfed91000, 1).finish()), "intel_iommu=on");
-  s.boot();
-  s.driver().host.node_of_proximity_domain = [](uint32_t) { return 0; };
-  v4_4::intel_driver& drv = s.driver();
-  const dmar_builder only = dmar_builder(39).add_rhsa(0xfed91000, 1);
-  remapping_structure rhsa;
-  const std::vector<uint8_t> table = only.finish();
-  rhsa.bytes.assign(table.begin() + header_size, table.end());
-  EXPECT_EQ(dmar_parse_one_rhsa(drv, rhsa), 0);
+  machine_config machine = machine_with(good().add_rhsa(0xfed91000, 1).finish());
+  machine.proximity_domains = {1};
+  system s(machine);
+  EXPECT_EQ(s.boot().intel_iommu_init, 0);
   EXPECT_EQ(s.logged("Your BIOS is broken; RHSA refers to non-existent DMAR unit at fed91000"), 1);
+  EXPECT_EQ(reported(s.events()), reports{divergence::rhsa_without_unit});
 }
 
 TEST(structures, of_affinity_give_a_unit_its_node) {
-  system s(machine_with(good().add_rhsa(base, 3).finish()), "intel_iommu=on");
-  s.boot();
-  s.driver().host.node_of_proximity_domain = [](uint32_t pxm) { return pxm == 3 ? 1 : -1; };
-  const std::vector<uint8_t> table = dmar_builder(39).add_rhsa(base, 3).finish();
-  remapping_structure rhsa;
-  rhsa.bytes.assign(table.begin() + header_size, table.end());
-  EXPECT_EQ(dmar_parse_one_rhsa(s.driver(), rhsa), 0);
+  machine_config machine = machine_with(good().add_rhsa(base, 3).finish());
+  machine.proximity_domains = {1, 3};
+  system s(machine);
+  EXPECT_EQ(s.boot().intel_iommu_init, 0);
   EXPECT_EQ(s.driver().dmar_drhd_units.front().iommu->node, 1);
+  EXPECT_EQ(reported(s.events()), reports{});
 }
 
 /// `count` units one page apart, the last with INCLUDE_ALL.

@@ -5,8 +5,10 @@
 
 #include "intel/expect.h"
 #include "intel/v4_4/device.h"
+#include "intel/v4_4/flush.h"
 #include "intel/v4_4/page_table.h"
 #include "platform/machine/builtin.h"
+#include "support/v4_4/divergences.h"
 
 namespace iommulab::test::domain_test {
 namespace {
@@ -113,6 +115,15 @@ TEST(domain_ids, whose_table_cannot_be_had_are_used_all_the_same) {
   EXPECT_EQ(s.logged("WARNING: at set_iommu_domain()"), 1);
   EXPECT_EQ(get_iommu_domain(drv, first_unit(s), 256), nullptr);
   EXPECT_EQ(s.context_of(function_of(255)).domain(), 256u);
+  // 4.4 follows a null pointer when it looks for device-TLBs to flush.
+  const auto reported_by_flush = [&](dmar_domain& flushed) {
+    s.events().clear();
+    iommu_flush_iotlb_psi(drv, first_unit(s), flushed, 0x1000, 1, /*ih=*/false, /*map=*/false);
+    EXPECT_EQ(s.descriptors().size(), 1u) << "the IOTLB's";
+    return reported(s.events());
+  };
+  EXPECT_EQ(reported_by_flush(*domain), reports{divergence::flush_without_domain});
+  EXPECT_EQ(reported_by_flush(*find_domain(drv, s.function(function_of(254)).dev)), reports{});
   domain_exit(drv, domain);
   s.expect_nothing_leaked();
 }

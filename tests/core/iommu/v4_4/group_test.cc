@@ -9,6 +9,7 @@
 #include "core/iommu/iommu_sysfs.h"
 #include "core/iommu/v4_4/iommu_ops.h"
 #include "core/pci/acs.h"
+#include "support/v4_4/divergences.h"
 
 namespace iommulab::v4_4::group_test {
 namespace {
@@ -228,6 +229,31 @@ TEST(bus_set_iommu, a_hot_added_device_that_is_refused_stays_unknown_to_later_li
   driver.refusal.clear();
   sys.pci->rescan();
   EXPECT_EQ(heard, 1);
+}
+
+// Linux 4.4 follows a null pointer when a device leaves that has no group, or that no group can be
+// made for.
+TEST(group_divergence, is_reported_of_devices_without_a_group) {
+  test_system sys({endpoint(at(0, 1)).build(), endpoint(at(0, 2)).build()});
+  trace_recorder recorder;
+  const trace_subscription listening = sys.env.trace.subscribe(recorder, trace_class::faults);
+  fake_driver driver;
+  driver.ops.device_group = [](device& dev) -> iommu_group* {
+    return dev.name == "0000:00:02.0" ? nullptr : pci_device_group(dev);
+  };
+  EXPECT_EQ(bus_set_iommu(sys.bus, driver.ops), -ENOMEM);
+  EXPECT_EQ(test::reported(recorder), test::reports{divergence::group_cannot_be_made});
+
+  recorder.clear();
+  driver.ops.device_group = pci_device_group;
+  ASSERT_EQ(bus_set_iommu(sys.bus, driver.ops), 0);
+  device& dev = sys.dev(at(0, 2)).dev;
+  ASSERT_NE(dev.group, nullptr);
+  iommu_group_remove_device(dev);
+  EXPECT_EQ(dev.group, nullptr);
+  EXPECT_EQ(test::reported(recorder), test::reports{});
+  iommu_group_remove_device(dev);
+  EXPECT_EQ(test::reported(recorder), test::reports{divergence::group_missing_on_removal});
 }
 
 TEST(iommu_domain, attaches_to_a_group_of_one_only) {
