@@ -153,11 +153,11 @@ absl::StatusOr<iova_workload> make_named(std::string_view name) {
 
 /// Sends every request past the range caches, or through them.
 void redirect(std::vector<iova_operation>& operations, bool fast) {
-  using todo = iova_operation::action;
+  using kind = iova_operation::action;
   for (iova_operation& operation : operations) {
-    const bool gives = operation.what == todo::alloc || operation.what == todo::alloc_fast;
+    const bool gives = operation.what == kind::alloc || operation.what == kind::alloc_fast;
     operation.what =
-        gives ? (fast ? todo::alloc_fast : todo::alloc) : (fast ? todo::free_fast : todo::free);
+        gives ? (fast ? kind::alloc_fast : kind::alloc) : (fast ? kind::free_fast : kind::free);
   }
 }
 
