@@ -84,14 +84,14 @@ class verify_command_test : public testing::Test {
 };
 
 TEST_F(verify_command_test, a_hang_is_known_under_any_name) {
-  if (!copy("firmware/x2", "another")) GTEST_SKIP() << "no capture firmware/x2";
+  if (!copy("firmware/x2", "another")) IOMMULAB_MISSING("no capture firmware/x2");
   const command_result result = verify(folder_);
   EXPECT_EQ(result.status, 0) << result.out;
   EXPECT_NE(result.out.find("log        known difference: 4.4 hangs"), std::string::npos);
 }
 
 TEST_F(verify_command_test, a_hang_excuses_no_other_difference) {
-  if (!copy("firmware/x2", "x2")) GTEST_SKIP() << "no capture firmware/x2";
+  if (!copy("firmware/x2", "x2")) IOMMULAB_MISSING("no capture firmware/x2");
   const std::string log = read("dmesg-key.txt");
   std::string altered = log;
   altered.replace(altered.find("Host address width 39"), 21, "Host address width 38");
@@ -108,14 +108,14 @@ TEST_F(verify_command_test, a_hang_excuses_no_other_difference) {
 }
 
 TEST_F(verify_command_test, a_trace_that_marks_refer_to_is_missed) {
-  if (!copy("boot/default.calls", "no_trace")) GTEST_SKIP() << "no capture boot/default.calls";
+  if (!copy("boot/default.calls", "no_trace")) IOMMULAB_MISSING("no capture boot/default.calls");
   remove("vtd-trace.txt");
   expect_refused(path("vtd-trace.txt") +
                  ": trace is \"\": it is missing, and vtd-marks.txt names its lines");
 }
 
 TEST_F(verify_command_test, a_class_without_its_file_is_named_and_the_others_are_compared) {
-  if (!copy("boot/default.calls", "no_sysfs")) GTEST_SKIP() << "no capture boot/default.calls";
+  if (!copy("boot/default.calls", "no_sysfs")) IOMMULAB_MISSING("no capture boot/default.calls");
   remove("sysfs-iommu.txt");
   const command_result result = verify(folder_);
   EXPECT_EQ(result.status, 0) << result.out << result.err;
@@ -125,7 +125,7 @@ TEST_F(verify_command_test, a_class_without_its_file_is_named_and_the_others_are
 }
 
 TEST_F(verify_command_test, several_folders_end_in_one_line_that_counts_them) {
-  if (!copy("firmware/x2", "hangs")) GTEST_SKIP() << "no capture firmware/x2";
+  if (!copy("firmware/x2", "hangs")) IOMMULAB_MISSING("no capture firmware/x2");
   const std::string other = capture("boot/no-option").string();
   const command_result result = verify(folder_ + " " + other + " " + root_.string());
   EXPECT_EQ(result.status, 2);
@@ -138,21 +138,21 @@ TEST_F(verify_command_test, several_folders_end_in_one_line_that_counts_them) {
 }
 
 TEST_F(verify_command_test, the_machine_of_a_run_that_hung_is_missed) {
-  if (!copy("firmware/x2", "x2")) GTEST_SKIP() << "no capture firmware/x2";
+  if (!copy("firmware/x2", "x2")) IOMMULAB_MISSING("no capture firmware/x2");
   fs::remove_all(root_ / "r0");
   expect_refused(path("pci.txt") + ": no such file, and " + (root_ / "r0").string() +
                  ", whose machine a run that hung has, has none either");
 }
 
 TEST_F(verify_command_test, a_folder_in_the_place_of_a_file_is_refused) {
-  if (!copy("boot/default.calls", "folder")) GTEST_SKIP() << "no capture boot/default.calls";
+  if (!copy("boot/default.calls", "folder")) IOMMULAB_MISSING("no capture boot/default.calls");
   remove("vtd-trace.txt");
   fs::create_directory(path("vtd-trace.txt"));
   expect_refused(path("vtd-trace.txt") + ": is a directory");
 }
 
 TEST_F(verify_command_test, what_cannot_be_read_is_refused_with_its_place_and_value) {
-  if (!copy("boot/default", "damaged")) GTEST_SKIP() << "no capture boot/default";
+  if (!copy("boot/default", "damaged")) IOMMULAB_MISSING("no capture boot/default");
   const std::string trace = read("vtd-trace.txt");
   write("vtd-trace.txt", "vtd_reg_read addr 0x8 size 0x8\nvtd_reg_write addr 0x8 size\n");
   expect_refused(path("vtd-trace.txt") +
@@ -170,7 +170,7 @@ TEST_F(verify_command_test, what_cannot_be_read_is_refused_with_its_place_and_va
 }
 
 TEST_F(verify_command_test, a_page_list_that_no_kernel_can_use_is_a_difference_and_no_crash) {
-  if (!copy("boot/default.calls", "pages")) GTEST_SKIP() << "no capture boot/default.calls";
+  if (!copy("boot/default.calls", "pages")) IOMMULAB_MISSING("no capture boot/default.calls");
   std::string graph = read("fgraph-boot.txt");
   const std::string arrow = "alloc_pgtable_page node=-1 -> 0x";
   const size_t at = graph.find(arrow);
