@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -11,74 +10,19 @@
 #include "core/dma/dma_mapping.h"
 #include "lab/replay/capture_files.h"
 #include "lab/replay/driver_mappings.h"
+#include "lab/replay/notified_calls.h"
 
 namespace iommulab::verify {
 namespace {
 
 constexpr const char* units_directory = "devices/virtual/iommu";
 
-/// Where the kernel stood when the calls of a boot were made.
-class boot_script {
- public:
-  boot_script(absl::Span<const call_event> tree, std::vector<api_call> calls)
-      : calls_(std::move(calls)) {
-    for (const call_event& event : tree) {
-      if (event.what != call_event::kind::enter) continue;
-      if (event.text == last_listener) notifications_.push_back(event.line);
-      if (event.text == late_initcall) initcalls_done_ = event.line;
-    }
-  }
-
-  /// One more notification of a driver's binding has gone out: plays what was made before the next
-  /// one, and until boot_is_through() none of what came after the late initcalls.
-  absl::Status notified(absl::FunctionRef<absl::Status(const api_call&)> play) {
-    ++heard_;
-    return play_on(play);
-  }
-  /// Plays what was made before the next notification.
-  absl::Status play_on(absl::FunctionRef<absl::Status(const api_call&)> play) {
-    const size_t next = heard_ < notifications_.size() ? notifications_[heard_] : SIZE_MAX;
-    return play_before(through_ ? next : std::min(next, initcalls_done_), play);
-  }
-  void boot_is_through() { through_ = true; }
-  absl::Status play_rest(absl::FunctionRef<absl::Status(const api_call&)> play) {
-    return play_before(SIZE_MAX, play);
-  }
-
- private:
-  /// Of those that hear of a driver, the one that hears last, and in every run.
-  static constexpr std::string_view last_listener = "dmar_pci_bus_notifier";
-  static constexpr std::string_view late_initcall = "dmar_free_unused_resources";
-
-  absl::Status play_before(size_t line, absl::FunctionRef<absl::Status(const api_call&)> play) {
-    for (; played_ < calls_.size() && calls_[played_].line < line; ++played_) {
-      if (absl::Status status = play(calls_[played_]); !status.ok()) return status;
-    }
-    return absl::OkStatus();
-  }
-
-  std::vector<api_call> calls_;
-  std::vector<size_t> notifications_;  ///< lines of the tree
-  size_t initcalls_done_ = SIZE_MAX;
-  bool through_ = false;
-  size_t heard_ = 0;
-  size_t played_ = 0;
-};
-
-/// Loads drivers; what they do while they are bound is played in the notifications' wake.
-absl::Status load_drivers(kernel& system, void (kernel::*load)(), boot_script& script,
-                          absl::FunctionRef<absl::Status(const api_call&)> play) {
-  absl::Status status = script.play_on(play);
-  bus_notifier_block listener;
-  listener.priority = std::numeric_limits<int>::min();
-  listener.notifier_call = [&](bus_notify, device&) {
-    if (status.ok()) status = script.notified(play);
-    return notify_result::done;
-  };
-  system.pci().bus().notifier.register_block(listener);
-  (system.*load)();
-  system.pci().bus().notifier.unregister_block(listener);
-  return status;
+/// Line of the boot's call tree at which the late initcalls are done; that of no line without them.
+size_t end_of_initcalls(absl::Span<const call_event> tree) {
+  const auto at = std::find_if(tree.begin(), tree.end(), [](const call_event& event) {
+    return event.what == call_event::kind::enter && event.text == "dmar_free_unused_resources";
+  });
+  return at == tree.end() ? SIZE_MAX : at->line;
 }
 
 absl::Status play_dumped_mappings(kernel& system, const capture_folder& folder) {
@@ -126,12 +70,19 @@ absl::Status play_to_boot_mark(kernel& system, const workload_calls& calls,
   if (!tree.ok()) return tree.status();
   auto made = calls.calls(boot_phase);
   if (!made.ok()) return made.status();
-  boot_script script(*tree, *std::move(made));
-  absl::Status status = load_drivers(system, &kernel::load_drivers, script, play);
+  notified_calls drivers(*tree, *std::move(made));
+  bus_type& bus = system.pci().bus();
+  const auto load = [&] {
+    system.load_drivers();
+    return absl::OkStatus();
+  };
+  const auto load_late = [&] {
+    system.load_late_drivers();
+    return absl::OkStatus();
+  };
+  absl::Status status = drivers.play_during(bus, play, load, end_of_initcalls(*tree));
   system.finish_boot();
-  script.boot_is_through();
-  if (status.ok()) status = load_drivers(system, &kernel::load_late_drivers, script, play);
-  if (status.ok()) status = script.play_rest(play);
+  if (status.ok()) status = drivers.play_around(bus, play, load_late);
   read_versions(system.sysfs());
   return status;
 }

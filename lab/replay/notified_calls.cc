@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab/replay/notified_calls.h"
 
-#include <cstdint>
+#include <algorithm>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -30,33 +30,35 @@ notified_calls notified_calls::behind_first(std::vector<api_call> calls, bool wa
   return made;
 }
 
-absl::Status notified_calls::play_up_to(size_t heard, play_function play) {
-  const size_t end =
-      heard < notifications_.size() ? notifications_[heard] : std::numeric_limits<size_t>::max();
-  for (; played_ < calls_.size() && calls_[played_].line < end; ++played_) {
+absl::Status notified_calls::play_before(size_t line, play_function play) {
+  for (; played_ < calls_.size() && calls_[played_].line < line; ++played_) {
     if (absl::Status status = play(calls_[played_]); !status.ok()) return status;
   }
   return absl::OkStatus();
 }
 
-absl::Status notified_calls::play_around(bus_type& bus, play_function play,
-                                         absl::FunctionRef<absl::Status()> act) {
-  size_t heard = 0;
-  absl::Status status = play_up_to(heard, play);
+absl::Status notified_calls::play_during(bus_type& bus, play_function play,
+                                         absl::FunctionRef<absl::Status()> act, size_t end_line) {
+  const auto play_on = [&] { return play_before(std::min(next_notification(), end_line), play); };
+  absl::Status status = play_on();
   if (!status.ok()) return status;
   bus_notifier_block listener;
   listener.priority = std::numeric_limits<int>::min();
   listener.notifier_call = [&](bus_notify, device&) {
-    ++heard;
-    if (status.ok()) status = play_up_to(heard, play);
+    ++heard_;
+    if (status.ok()) status = play_on();
     return notify_result::done;
   };
   bus.notifier.register_block(listener);
   const absl::Status acted = act();
   bus.notifier.unregister_block(listener);
-  if (!status.ok()) return status;
-  if (!acted.ok()) return acted;
-  return play_up_to(std::numeric_limits<size_t>::max(), play);
+  return status.ok() ? acted : status;
+}
+
+absl::Status notified_calls::play_around(bus_type& bus, play_function play,
+                                         absl::FunctionRef<absl::Status()> act) {
+  absl::Status status = play_during(bus, play, act);
+  return status.ok() ? play_rest(play) : status;
 }
 
 }  // namespace iommulab::verify
