@@ -12,6 +12,7 @@
 #include "core/counted.h"
 #include "core/panic.h"
 #include "core/text_source.h"
+#include "core/trace.h"
 #include "lab/replay/boot_mark.h"
 #include "lab/replay/overwritten_memory.h"
 #include "lab/script/script.h"
@@ -91,14 +92,19 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
   size_t passed_over = 0;
   bool differs = false;
   verify::overwritten_memory spoiled;  // where 4.4 wrote by mistake
+  trace_recorder recorder;             // of one operation at a time
+  const trace_subscription recording =
+      (*system)->env().trace.subscribe(recorder, trace_class::faults);
   dmalab::session_hooks hooks;
+  hooks.begins = [&](const dmalab::operation&) { recorder.clear(); };
   hooks.ends = [&](const dmalab::outcome& o) {
     if (!a.quiet) text += dmalab::outcome_text(**system, o);
     const auto difference = dmalab::difference_text(**system, o);
-    const auto* known = difference ? dmalab::known_difference_of(**system, o) : nullptr;
+    const auto* known =
+        difference ? dmalab::known_difference_of(**system, o, recorder.events()) : nullptr;
     if (known != nullptr) {
       text += absl::StrFormat("  known difference: %s\n", known->reason);
-      dmalab::add_overwritten(**system, *known, o, spoiled);
+      dmalab::add_overwritten(**system, o, spoiled);
     }
     const auto peeked = spoiled.peeked(*script, *o.op, o.result);
     if (difference && known == nullptr && peeked && peeked == o.op->result) {

@@ -105,25 +105,27 @@ std::optional<std::string> difference_text(kernel& system, const outcome& o) {
   return absl::StrFormat("line %d: operation %d differs\n%s", op.line, op.number, text);
 }
 
-const verify::known_operation_difference* known_difference_of(kernel& system, const outcome& o) {
-  // What a kernel that came back gave is compared all the same.
+const verify::known_operation_difference* known_difference_of(
+    kernel& system, const outcome& o, absl::Span<const trace_event> events) {
+  const std::optional<kernel_death> death = o.op->death();
+  const auto* known = verify::find_known_operation_difference(death ? &*death : nullptr, events);
+  if (known == nullptr || death) return known;
+  // What a kernel that came back gave is compared all the same, and so is the rest of its log.
   if (o.op->state && outcome_line(*o.op, o.op->result.value_or(""), o.op->state->list_size,
                                   o.op->state->timer_on) !=
                          outcome_line(*o.op, o.result, o.list_size, o.timer_on)) {
     return nullptr;
   }
-  const std::optional<kernel_death> death = o.op->death();
-  return verify::find_known_operation_difference(verify::known_operation_differences(),
-                                                 death ? &*death : nullptr, recorded_log(*o.op),
-                                                 our_log(system, o));
+  verify::numbered_lines rest = our_log(system, o);
+  std::erase_if(rest, [](const verify::numbered_line& line) {
+    return verify::tells_of_overwriting(line.text);
+  });
+  return same(recorded_log(*o.op), rest) ? known : nullptr;
 }
 
-void add_overwritten(kernel& system, const verify::known_operation_difference& known,
-                     const outcome& o, verify::overwritten_memory& memory) {
+void add_overwritten(kernel& system, const outcome& o, verify::overwritten_memory& memory) {
   if (o.op->death()) return;
-  for (const verify::numbered_line& line : our_log(system, o)) {
-    if (verify::is_line_of(known, line.text)) memory.take(line.text);
-  }
+  for (const verify::numbered_line& line : our_log(system, o)) memory.take(line.text);
 }
 
 std::string state_text(kernel& system, const script& from, const outcome& o) {

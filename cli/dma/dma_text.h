@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "absl/types/span.h"
+#include "core/trace_event.h"
 #include "kernel/kernel.h"
 #include "lab/replay/known_differences.h"
 #include "lab/replay/overwritten_memory.h"
@@ -20,12 +22,13 @@ std::string outcome_text(kernel& system, const outcome& o);
 /// does, or when nothing was recorded.
 std::optional<std::string> difference_text(kernel& system, const outcome& o);
 
-/// The entry of the list of known differences for the operation, or null.
-const verify::known_operation_difference* known_difference_of(kernel& system, const outcome& o);
+/// The entry of the list of known differences for the operation, or null. `events` are the
+/// operation's, diagnoses among them.
+const verify::known_operation_difference* known_difference_of(kernel& system, const outcome& o,
+                                                              absl::Span<const trace_event> events);
 
-/// What 4.4 overwrote in an operation that differs as `known` says; nothing where it died.
-void add_overwritten(kernel& system, const verify::known_operation_difference& known,
-                     const outcome& o, verify::overwritten_memory& memory);
+/// What 4.4 overwrote in an operation that differs as is known; nothing where it died.
+void add_overwritten(kernel& system, const outcome& o, verify::overwritten_memory& memory);
 
 /// The state around an operation: what waits for a flush, and where the addresses in its results
 /// lead for its device, entry by entry.

@@ -15,6 +15,7 @@
 #include "lab/replay/operation_excuses.h"
 #include "lab/replay/operation_marks.h"
 #include "lab/replay/operation_sides.h"
+#include "lab/replay/overwritten_memory.h"
 #include "lab/replay/played_script.h"
 #include "lab/replay/table_dump.h"
 
@@ -115,8 +116,8 @@ class script_comparison {
         continue;
       }
       numbered_lines rest = ours;
-      std::erase_if(
-          rest, [&](const numbered_line& line) { return is_line_of(*excuse(i).known, line.text); });
+      std::erase_if(rest,
+                    [](const numbered_line& line) { return tells_of_overwriting(line.text); });
       sides.add(headed(*o.op, captured), headed(*o.op, ours), headed(*o.op, captured),
                 headed(*o.op, rest));
     }

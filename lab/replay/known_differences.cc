@@ -5,8 +5,6 @@
 #include <array>
 
 #include "platform/firmware/dmar_layout.h"
-#include "platform/machine/parse.h"
-#include "platform/vtd/spec/entries.h"
 
 namespace iommulab::verify {
 namespace {
@@ -26,17 +24,17 @@ constexpr std::array<known_difference, 3> differences = {{
 }};
 
 constexpr std::array<known_operation_difference, 4> operation_differences = {{
-    {"intel_unmap", "Kernel BUG at ", "Driver unmaps unmatched page at PFN ", "", false, "",
+    {"unmap_without_domain", "intel_unmap", "Kernel BUG at ", "",
      "4.4 stops at BUG_ON(!domain) when a device unmaps that maps nothing; it gets the warning of "
      "an unmatched unmap"},
-    {"domain_get_iommu", "Kernel BUG at ", "DMAR: Device ", " --- failed", false, "",
+    {"map_in_api_domain", "domain_get_iommu", "Kernel BUG at ", "",
      "4.4 stops at a BUG when a device in a domain of the IOMMU API maps through the DMA API; the "
      "mapping fails"},
-    {"pfn_to_dma_pte", "BUG: unable to handle kernel paging request at ",
-     "DMAR: ERROR: DMA PTE for vPFN ", " already set ", true, "",
+    {"map_within_superpage", "pfn_to_dma_pte", "BUG: unable to handle kernel paging request at ",
+     "",
      "4.4 takes a superpage for a table when a page inside it is mapped, and here finds no memory "
      "there; the page counts as mapped already"},
-    {"", "", "DMAR: ERROR: DMA PTE for vPFN ", " already set ", true, "domain_flush_cache",
+    {"map_within_superpage", "", "", "domain_flush_cache",
      "4.4 takes a superpage for a table when a page inside it is mapped, and writes an entry into "
      "the mapped memory; the page counts as mapped already"},
 }};
@@ -118,25 +116,6 @@ const known_difference* find_known_difference(absl::Span<const known_difference>
   return only_hangs(*entry, last, captured_log.subspan(common)) ? &*entry : nullptr;
 }
 
-namespace {
-
-/// Of "… already set (to OLD not NEW)".
-bool is_inside_superpage(std::string_view line) {
-  constexpr std::string_view old_mark = "(to ";
-  constexpr std::string_view new_mark = " not ";
-  const size_t old_at = line.find(old_mark);
-  const size_t new_at = line.find(new_mark, old_at);
-  if (old_at == std::string_view::npos || new_at == std::string_view::npos) return false;
-  const size_t old_start = old_at + old_mark.size();
-  const size_t new_start = new_at + new_mark.size();
-  const auto before = parse_hex(line.substr(old_start, new_at - old_start));
-  const auto wanted = parse_hex(line.substr(new_start, line.find(')', new_start) - new_start));
-  return before && wanted && vtd::second_level_entry{*before}.super_page() &&
-         !vtd::second_level_entry{*wanted}.super_page();
-}
-
-}  // namespace
-
 absl::Span<const known_operation_difference> known_operation_differences() {
   return operation_differences;
 }
@@ -151,26 +130,23 @@ const known_call_difference* find_known_call_difference(std::string_view reporte
   return entry == call_differences.end() ? nullptr : &*entry;
 }
 
-bool is_line_of(const known_operation_difference& known, std::string_view line) {
-  return line.starts_with(known.our_line) &&
-         line.find(known.our_line_has) != std::string_view::npos &&
-         (!known.inside_superpage || is_inside_superpage(line));
-}
-
 const known_operation_difference* find_known_operation_difference(
-    absl::Span<const known_operation_difference> list, const dmalab::kernel_death* death,
-    absl::Span<const numbered_line> captured_log, absl::Span<const numbered_line> our_log) {
+    const dmalab::kernel_death* death, absl::Span<const trace_event> events) {
   const dmalab::kernel_death none;
   const dmalab::kernel_death& died = death == nullptr ? none : *death;
-  for (const known_operation_difference& known : list) {
-    if (known.died_in != died.function || known.died_saying != died.message) continue;
-    const auto says = [&](const numbered_line& line) { return is_line_of(known, line.text); };
-    if (std::any_of(our_log.begin(), our_log.end(), says) &&
-        std::none_of(captured_log.begin(), captured_log.end(), says)) {
-      return &known;
-    }
-  }
-  return nullptr;
+  const auto is_reported = [&](std::string_view id) {
+    return std::any_of(events.begin(), events.end(), [&](const trace_event& event) {
+      const auto* told = event.as<events::diagnosis>();
+      return told != nullptr && told->name == id;
+    });
+  };
+  const auto entry = std::find_if(operation_differences.begin(), operation_differences.end(),
+                                  [&](const known_operation_difference& known) {
+                                    return known.died_in == died.function &&
+                                           known.died_saying == died.message &&
+                                           is_reported(known.id);
+                                  });
+  return entry == operation_differences.end() ? nullptr : &*entry;
 }
 
 }  // namespace iommulab::verify

@@ -10,13 +10,14 @@
 // hung, and the run's goes on with the refusal. That, and nothing else, is excused: up to there
 // both logs are the same.
 //
-// Operations in which 4.4 stops at a BUG: ours does the safe thing and says so in its log. Up to
-// the kernel's end everything is compared; only what ours does then is excused.
+// Operations in which 4.4 stops at a BUG: ours does the safe thing and reports the divergence. Up
+// to the kernel's end everything is compared; only what ours does then is excused.
 //
-// Operations in which 4.4 writes where it must not: ours says so instead. That line of our log is
-// excused, and later what memory holds at exactly that place (overwritten_memory.h).
+// Operations in which 4.4 writes where it must not: ours reports the divergence, and its log names
+// the entries. That line of our log is excused, and later what memory holds at exactly that place
+// (overwritten_memory.h).
 //
-// Calls that go another way: only what is called below the function that says so.
+// Calls that go another way: only what is called below the function that reports the divergence.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "core/trace_event.h"
 #include "lab/replay/numbered_line.h"
 #include "lab/script/script.h"
 
@@ -50,19 +52,14 @@ struct known_difference {
 
 absl::Span<const known_difference> known_differences();
 
-/// An operation of a script in which 4.4 stops or goes wrong, and we do not.
+/// An operation of a script in which 4.4 stops or goes wrong, and we do not: our run reports the
+/// divergence in it.
 struct known_operation_difference {
+  std::string_view id;  ///< of kernel_profile::differences()
   /// The function in which the kernel's BUG or oops was; empty when the kernel came back.
   std::string_view died_in;
   /// How the report of it begins: "Kernel BUG at ".
   std::string_view died_saying;
-  /// How a line begins that our log has for the operation and the kernel's has not.
-  std::string_view our_line;
-  /// What our log line must also have in it; empty for nothing.
-  std::string_view our_line_has;
-  /// The line must name an old entry that is a superpage and a new one that is not: "already set
-  /// (to 3da00083 not 3d400003)".
-  bool inside_superpage = false;
   /// A function that 4.4 calls on what it wrote, and we do not; empty for none.
   std::string_view further_call;
   std::string_view reason;
@@ -81,14 +78,10 @@ absl::Span<const known_call_difference> known_call_differences();
 /// The entry for a divergence that our run reported, by its name; null when calls are not excused.
 const known_call_difference* find_known_call_difference(std::string_view reported);
 
-/// Whether a line of our log is the one that the entry names.
-bool is_line_of(const known_operation_difference& known, std::string_view line);
-
 /// The entry for an operation, or null. `death` is how the kernel stopped in it, null when it did
-/// not; the logs are what was printed meanwhile.
+/// not; `events` are what our run did in it, its diagnoses among them.
 const known_operation_difference* find_known_operation_difference(
-    absl::Span<const known_operation_difference> list, const dmalab::kernel_death* death,
-    absl::Span<const numbered_line> captured_log, absl::Span<const numbered_line> our_log);
+    const dmalab::kernel_death* death, absl::Span<const trace_event> events);
 
 /// The entry that excuses how the two logs differ, or null. `refusals` are the run's, in order; the
 /// last is the one that ended it.

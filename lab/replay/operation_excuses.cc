@@ -55,15 +55,12 @@ operation_excuses find_excuses(const played_script& played) {
     excuse.peeked = overwritten.peeked(played.script(), op, o.result);
     excuse.other_calls = functions_with_other_calls(played.events_of(i), found.reasons);
     const std::optional<dmalab::kernel_death> death = op.death();
-    const numbered_lines our_log = played.our_log(o);
-    excuse.known =
-        find_known_operation_difference(known_operation_differences(), death ? &*death : nullptr,
-                                        captured_operation_log(op), our_log);
+    excuse.known = find_known_operation_difference(death ? &*death : nullptr, played.events_of(i));
     excuse.died = excuse.known != nullptr && death;
     if (excuse.known != nullptr) {
       found.reasons.emplace(excuse.known->reason);
-      for (const numbered_line& line : our_log) {
-        if (!death && is_line_of(*excuse.known, line.text)) overwritten.take(line.text);
+      if (!death) {
+        for (const numbered_line& line : played.our_log(o)) overwritten.take(line.text);
       }
     }
     found.by_operation.push_back(std::move(excuse));

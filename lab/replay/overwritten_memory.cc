@@ -18,19 +18,38 @@ std::optional<uint64_t> hex_behind(std::string_view line, std::string_view mark)
   return parse_hex(rest.substr(0, rest.find_first_not_of("0123456789abcdef")));
 }
 
-}  // namespace
+/// An entry that 4.4 writes into the memory of a large page.
+struct stray_entry {
+  uint64_t address = 0;
+  uint64_t value = 0;
+};
 
-void overwritten_memory::take(std::string_view line) {
+std::optional<stray_entry> stray_entry_of(std::string_view line) {
   const auto vpfn = hex_behind(line, "DMA PTE for vPFN 0x");
   const auto before = hex_behind(line, "already set (to ");
   const auto wanted = hex_behind(line, " not ");
-  if (!vpfn || !before || !wanted) return;
+  if (!vpfn || !before || !wanted) return std::nullopt;
+  const vtd::second_level_entry old_entry{*before};
+  if (!old_entry.super_page() || vtd::second_level_entry{*wanted}.super_page()) {
+    return std::nullopt;
+  }
   constexpr uint64_t entries_a_table = page_size / sizeof(uint64_t);
-  const uint64_t table = vtd::second_level_entry{*before}.address().value();
-  const uint64_t entry = table + *vpfn % entries_a_table * sizeof(uint64_t);
+  return stray_entry{old_entry.address().value() + *vpfn % entries_a_table * sizeof(uint64_t),
+                     *wanted};
+}
+
+}  // namespace
+
+bool tells_of_overwriting(std::string_view line) {
+  return stray_entry_of(line).has_value();
+}
+
+void overwritten_memory::take(std::string_view line) {
+  const std::optional<stray_entry> stray = stray_entry_of(line);
+  if (!stray) return;
   constexpr unsigned bits_a_byte = 8;
   for (size_t i = 0; i < sizeof(uint64_t); ++i) {
-    bytes_[entry + i] = static_cast<uint8_t>(*wanted >> (i * bits_a_byte));
+    bytes_[stray->address + i] = static_cast<uint8_t>(stray->value >> (i * bits_a_byte));
   }
 }
 

@@ -18,6 +18,9 @@
 
 namespace iommulab::verify {
 
+/// Whether a line of our log is such a one: the old entry is a large page, and the new one is not.
+bool tells_of_overwriting(std::string_view line);
+
 class overwritten_memory {
  public:
   /// Takes a line of our log; any other than the one above says nothing.

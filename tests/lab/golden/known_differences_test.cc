@@ -44,12 +44,19 @@ TEST(known_differences, are_each_met_by_a_capture) {
   for (const auto& known : verify::known_call_differences()) expect_met(known.reason);
 }
 
-TEST(known_call_differences, are_differences_of_the_kernels_profile) {
+/// Whether the profile has a difference of this id, which shows in this way.
+bool is_difference_of_the_profile(std::string_view id, std::string_view shows) {
   const auto listed = default_kernel_profile().differences();
+  return std::any_of(listed.begin(), listed.end(),
+                     [&](const kernel_difference& d) { return d.id == id && d.shows == shows; });
+}
+
+TEST(known_differences, are_differences_of_the_kernels_profile) {
+  for (const auto& known : verify::known_operation_differences()) {
+    EXPECT_TRUE(is_difference_of_the_profile(known.id, "operation")) << known.id;
+  }
   for (const auto& known : verify::known_call_differences()) {
-    EXPECT_TRUE(std::any_of(listed.begin(), listed.end(), [&](const kernel_difference& d) {
-      return d.id == known.id && d.shows == "calls";
-    })) << known.id;
+    EXPECT_TRUE(is_difference_of_the_profile(known.id, "calls")) << known.id;
   }
 }
 
