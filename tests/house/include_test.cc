@@ -14,6 +14,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -34,6 +35,16 @@ struct include_line {
   std::string to;
 };
 
+/// Where a file of the tree that is included is: from the root, among the tests, or beside who
+/// includes it. Empty for a file of another tree.
+std::string place_of(const fs::path& root, const fs::path& from, const std::string& included) {
+  for (const fs::path& base : {root, root / "tests", from.parent_path()}) {
+    const fs::path file = (base / included).lexically_normal();
+    if (fs::exists(file)) return fs::relative(file, root).string();
+  }
+  return {};
+}
+
 /// `#include "…"` in one file, as far as it names a file of the tree.
 std::vector<include_line> includes_of(const fs::path& root, const fs::path& file) {
   std::vector<include_line> found;
@@ -42,8 +53,9 @@ std::vector<include_line> includes_of(const fs::path& root, const fs::path& file
   const std::string start = "#include \"";
   for (size_t number = 1; std::getline(in, text); ++number) {
     if (!text.starts_with(start)) continue;
-    const std::string to = text.substr(start.size(), text.find('"', start.size()) - start.size());
-    if (!fs::exists(root / to)) continue;
+    const std::string to = place_of(
+        root, file, text.substr(start.size(), text.find('"', start.size()) - start.size()));
+    if (to.empty()) continue;
     found.push_back({fs::relative(file, root).string(), number, to});
   }
   return found;
@@ -66,6 +78,15 @@ const std::vector<include_line>& includes() {
     for (const char* room : rooms) {
       if (fs::exists(root / room)) add_includes_below(root / room, lines);
     }
+    return lines;
+  }();
+  return all;
+}
+
+const std::vector<include_line>& includes_of_tests() {
+  static const auto all = [] {
+    std::vector<include_line> lines;
+    add_includes_below(fs::path(IOMMULAB_SOURCE_DIR) / "tests", lines);
     return lines;
   }();
   return all;
@@ -152,10 +173,8 @@ TEST(includes, run_from_the_upper_room_to_the_lower) {
 }
 
 TEST(includes, of_commands_are_for_the_tests_of_commands) {
-  std::vector<include_line> lines;
-  add_includes_below(fs::path(IOMMULAB_SOURCE_DIR) / "tests", lines);
-  EXPECT_GT(lines.size(), 300u);
-  for (const include_line& line : lines) {
+  EXPECT_GT(includes_of_tests().size(), 300u);
+  for (const include_line& line : includes_of_tests()) {
     if (line.from.starts_with("tests/cli/") || line.from.starts_with("tests/fuzz/")) continue;
     EXPECT_FALSE(line.to.starts_with("cli/"))
         << line.from << ":" << line.line << " includes " << line.to;
@@ -170,16 +189,28 @@ TEST(includes, form_no_circle_of_folders) {
   }
 }
 
-TEST(includes, of_a_generation_are_its_own_and_its_tests) {
-  // Who looks into a generation's folder: the folders of that generation, the list of kernels, and
-  // what measures its functions.
-  const std::string generation = "/v4_4/";
+constexpr std::string_view generation = "/v4_4/";
+
+TEST(includes, of_a_generation_are_its_own) {
+  // Who else looks into a generation's folder: the list of kernels, and what measures its
+  // functions.
   for (const include_line& line : includes()) {
     if (line.to.find(generation) == std::string::npos) continue;
     const bool own = line.from.find(generation) != std::string::npos;
     const bool may = own || line.from == "kernel/catalogue.cc" || line.from.starts_with("bench/");
     EXPECT_TRUE(may) << line.from << ":" << line.line << " includes " << line.to;
   }
+}
+
+TEST(includes, of_a_generation_are_for_the_tests_in_its_folders) {
+  size_t own = 0;
+  for (const include_line& line : includes_of_tests()) {
+    if (line.to.find(generation) == std::string::npos) continue;
+    EXPECT_NE(line.from.find(generation), std::string::npos)
+        << line.from << ":" << line.line << " includes " << line.to;
+    ++own;
+  }
+  EXPECT_GT(own, 50u);
 }
 
 // The finder of circles itself, on circles that are known.

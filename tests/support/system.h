@@ -2,7 +2,8 @@
 //
 // A running system under a test's eyes: boots a machine, remembers every event, and answers
 // questions about the log, the register accesses and the tables in memory. Tables are read by
-// shifting and adding here, not through the code under test.
+// shifting and adding here, not through the code under test. Of a generation's own code it knows
+// nothing: support/v4_4/system.h does.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,6 @@
 #include <vector>
 
 #include "kernel/kernel.h"
-#include "kernel/v4_4/generation.h"
 
 namespace iommulab::test {
 
@@ -41,9 +41,6 @@ class system {
   boot_outcome outcome;
 
   kernel& k() { return *kernel_; }
-  /// Linux 4.4's own code, which most tests of the driver are about.
-  v4_4::generation& linux_4_4() { return static_cast<v4_4::generation&>(kernel_->generation()); }
-  v4_4::intel_driver& driver() { return linux_4_4().driver(); }
   vtd_unit& unit(size_t index = 0) { return *kernel_->units()[index]; }
   trace_recorder& events() { return events_; }
   /// No further events.
@@ -90,18 +87,13 @@ class system {
   dma_translation dma(source_id source, uint64_t address, dma_access access = dma_access::read,
                       size_t unit_index = 0);
 
-  // --- counting ----------------------------------------------------------------------------
-  /// Pages that the driver's structures reach: queues, root, context and paging tables.
-  uint64_t reachable_pages();
-  /// Kernel objects that the driver's structures reach.
-  int64_t reachable_objects();
-  /// What is in use is what the driver's structures reach, and nothing was freed wrongly.
-  void expect_nothing_leaked();
+  /// Adds the pages of a table of tables: itself, and all that its entries lead to. A test failure
+  /// when one is there already.
+  void add_tables(uint64_t table, unsigned levels, std::set<uint64_t>& pages);
+  /// The same of a root table and its context tables, without the tables of domains.
+  void add_context_tables(uint64_t root, std::set<uint64_t>& pages);
 
  private:
-  void add_tables(uint64_t table, unsigned levels, std::set<uint64_t>& pages);
-  std::set<v4_4::dmar_domain*> domains();
-
   trace_recorder events_;
   std::unique_ptr<kernel> kernel_;
   trace_subscription subscription_;

@@ -9,13 +9,14 @@
 #include "core/dma/dma_mapping.h"
 #include "core/iommu/v4_4/iommu_ops.h"
 #include "support/small_machine.h"
-#include "support/system.h"
 #include "support/v4_4/divergences.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::divergence_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 constexpr uint64_t buffer = 0x1000000;
 constexpr uint64_t two_mib = uint64_t{2} << 20;

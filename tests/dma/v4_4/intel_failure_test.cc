@@ -13,12 +13,13 @@
 #include "core/iommu/iommu.h"
 #include "core/spin_lock.h"
 #include "support/small_machine.h"
-#include "support/system.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::intel_failure_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 constexpr uint64_t buffer = 0x1000000;  // in memory, in nobody's way
 constexpr uint64_t mib = uint64_t{1} << 20;

@@ -10,12 +10,13 @@
 #include "core/panic.h"
 #include "intel/v4_4/deferred_flush.h"
 #include "support/small_machine.h"
-#include "support/system.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::intel_ops_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 constexpr uint64_t buffer = 0x1000000;
 constexpr uint64_t two_mib = uint64_t{2} << 20;

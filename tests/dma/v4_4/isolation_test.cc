@@ -20,12 +20,13 @@
 #include "intel/dmar/fault.h"
 #include "platform/endpoints/hostile.h"
 #include "support/small_machine.h"
-#include "support/system.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::isolation_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 constexpr source_id neighbour = at(0, 9);
 constexpr uint64_t first_page = 0x1000000;

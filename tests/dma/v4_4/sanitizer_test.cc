@@ -9,12 +9,13 @@
 #include "core/dma/dma_mapping.h"
 #include "platform/vtd/sanitizer/vtd_sanitizer.h"
 #include "support/small_machine.h"
-#include "support/system.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::sanitizer_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 constexpr uint64_t buffer = 0x1000000;
 

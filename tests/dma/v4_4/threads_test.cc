@@ -11,12 +11,13 @@
 
 #include "core/dma/dma_mapping.h"
 #include "support/small_machine.h"
-#include "support/system.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::threads_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 constexpr unsigned threads = 4;
 constexpr unsigned rounds = 400;

@@ -10,11 +10,13 @@
 #include "core/dma/dma_mapping.h"
 #include "intel/expect.h"
 #include "intel/v4_4/device.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::ats_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 using ::testing::Contains;
 using ::testing::Pair;

@@ -10,13 +10,14 @@
 #include "intel/v4_4/identity.h"
 #include "intel/v4_4/page_table.h"
 #include "support/small_machine.h"
-#include "support/system.h"
 #include "support/v4_4/divergences.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::domain_divergence_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 constexpr uint8_t include_all = 1;
 constexpr uint64_t region = 0x45678000, region_end = 0x4567ffff;  // not in memory

@@ -9,11 +9,13 @@
 #include "intel/v4_4/page_table.h"
 #include "platform/machine/builtin.h"
 #include "support/v4_4/divergences.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::domain_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 intel_iommu& first_unit(system& s) {
   return *s.driver().dmar_drhd_units.front().iommu;

@@ -12,11 +12,13 @@
 #include "platform/machine/builtin.h"
 #include "platform/machine/capture_loader.h"
 #include "support/golden.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::failure_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 struct scenario {
   const char* name;

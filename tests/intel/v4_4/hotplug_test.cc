@@ -13,11 +13,13 @@
 #include "core/pci/pci.h"
 #include "intel/expect.h"
 #include "platform/machine/builtin.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::hotplug_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 using ::testing::Contains;
 using ::testing::IsEmpty;

@@ -4,11 +4,13 @@
 // over (elfcorehdr= on the command line), or firmware's.
 #include "intel/expect.h"
 #include "intel/v4_4/device.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::kdump_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 using ::testing::Each;
 using ::testing::ElementsAreArray;

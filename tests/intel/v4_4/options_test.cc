@@ -5,11 +5,13 @@
 #include "intel/v4_4/options.h"
 
 #include "intel/expect.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::options_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 struct parsed {
   intel_iommu_options options;

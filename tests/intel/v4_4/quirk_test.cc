@@ -6,11 +6,13 @@
 #include "intel/v4_4/quirks.h"
 #include "platform/firmware/dmar_builder.h"
 #include "platform/pci/function_builder.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::quirk_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 intel_iommu& first_unit(system& s) {
   return *s.driver().dmar_drhd_units.front().iommu;

@@ -8,11 +8,13 @@
 #include "intel/v4_4/flush.h"
 #include "intel/v4_4/identity.h"
 #include "intel/v4_4/registers.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::register_invalidation_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 constexpr uint64_t iro = 0x100;
 constexpr uint64_t icc = uint64_t{1} << 63;

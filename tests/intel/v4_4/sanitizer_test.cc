@@ -6,11 +6,13 @@
 #include "intel/expect.h"
 #include "intel/v4_4/context.h"
 #include "platform/vtd/sanitizer/vtd_sanitizer.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::sanitizer_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 using ::testing::Contains;
 using ::testing::HasSubstr;

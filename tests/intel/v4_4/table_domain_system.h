@@ -12,12 +12,12 @@
 #include "intel/v4_4/device.h"
 #include "intel/v4_4/domain.h"
 #include "support/small_machine.h"
-#include "support/system.h"
 #include "support/v4_4/divergences.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test {
 
-struct table_domain_system : system {
+struct table_domain_system : linux_4_4::system {
   /// Three levels. `superpages` as CAP has them: bit 0 for 2 MiB, bit 1 for 1 GiB.
   explicit table_domain_system(trace_class classes, uint8_t superpages = 0b0011)
       : system(small_machine()

@@ -12,11 +12,13 @@
 #include "intel/v4_4/domain.h"
 #include "intel/v4_4/flush.h"
 #include "platform/machine/builtin.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::units_test {
 namespace {
 
 using namespace v4_4;
+using linux_4_4::system;
 
 using ::testing::ElementsAre;
 

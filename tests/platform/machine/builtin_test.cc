@@ -4,11 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <map>
 #include <numeric>
-#include <set>
 
-#include "core/iommu/v4_4/iommu_ops.h"
+#include "core/iommu/iommu.h"
 #include "core/pci/pci.h"
 #include "core/pci/registers.h"
 #include "core/sysfs.h"
@@ -83,7 +81,7 @@ TEST(q35, has_the_memory_the_unit_and_the_table_of_the_default_capture) {
   EXPECT_EQ(built.dmi.bios_version, recorded->dmi.bios_version);
 }
 
-/// The server scanned, and grouped by a stand-in for a driver that takes every device.
+/// The server, scanned.
 struct server {
   machine_config config = server_machine();
   environment env;
@@ -93,29 +91,11 @@ struct server {
   std::unique_ptr<pci_machine> machine =
       pci_machine::create(config.pci_roots, config.pci_functions).value();
   pci_core pci{bus, *machine};
-  v4_4::iommu_ops ops;
 
   server() {
     iommu_init(iommu);
     pci.request_acs();
     for (const pci_root& root : machine->roots()) pci.scan_root_bus(root.segment, root.bus);
-    ops.add_device = [](device& dev) {
-      int error = 0;
-      iommu_group_put(v4_4::iommu_group_get_for_dev(dev, error));
-      return error;
-    };
-    ops.device_group = pci_device_group;
-    bus_set_iommu(bus, ops);
-  }
-
-  [[nodiscard]] std::set<std::set<std::string>> groups() const {
-    std::set<std::set<std::string>> all;
-    for (const auto& group : iommu.groups()) {
-      std::set<std::string> members;
-      for (const auto& m : group->devices) members.insert(m.name.substr(5));
-      all.insert(members);
-    }
-    return all;
   }
 };
 
@@ -130,19 +110,6 @@ TEST(server, finds_every_function_that_is_plugged_in) {
   for (const log_line& line : s.env.log.lines()) {
     EXPECT_EQ(line.text.find("pci 0000:"), std::string::npos) << line.text;
   }
-}
-
-TEST(server, shares_groups_only_where_functions_cannot_be_told_apart) {
-  const server s;
-  std::set<std::set<std::string>> shared;
-  for (const auto& group : s.groups()) {
-    if (group.size() > 1) shared.insert(group);
-  }
-  EXPECT_EQ(shared, (std::set<std::set<std::string>>{
-                        {"01:00.0", "01:00.1"},
-                        {"06:00.0", "07:00.0", "07:01.0"},
-                        {"00:1f.0", "00:1f.2", "00:1f.3"},
-                    }));
 }
 
 /// Walks a scope's path by the bridges' bus numbers.

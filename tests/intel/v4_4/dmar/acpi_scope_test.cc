@@ -5,9 +5,12 @@
 // dmar_acpi_dev_scope_init()).
 #include "intel/expect.h"
 #include "intel/v4_4/driver.h"
+#include "support/v4_4/system.h"
 
-namespace iommulab::test {
+namespace iommulab::test::acpi_scope_test {
 namespace {
+
+using linux_4_4::system;
 
 constexpr source_id in_scope = at(0, 0x1e, 5);
 constexpr source_id host_bridge = at(0, 0);
@@ -104,4 +107,4 @@ TEST(acpi_scope, an_object_without_a_device_behind_it_has_nothing_to_map) {
 }
 
 }  // namespace
-}  // namespace iommulab::test
+}  // namespace iommulab::test::acpi_scope_test

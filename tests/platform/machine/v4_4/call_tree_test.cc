@@ -11,10 +11,10 @@
 
 #include "absl/strings/str_split.h"
 #include "core/trace.h"
-#include "golden_folder.h"
 #include "platform/machine/capture_loader.h"
+#include "platform/machine/golden_folder.h"
 #include "platform/machine/kernel_log.h"
-#include "stand_in_driver.h"
+#include "platform/machine/v4_4/stand_in_driver.h"
 
 namespace iommulab::call_tree_test {
 namespace {

@@ -7,9 +7,12 @@
 #include "core/panic.h"
 #include "intel/expect.h"
 #include "support/v4_4/divergences.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::queue_test {
 namespace {
+
+using linux_4_4::system;
 
 constexpr uint64_t iqe = 1 << 4, ice = 1 << 5, ite = 1 << 6;
 

@@ -15,8 +15,8 @@
 #include "core/iommu/v4_4/iommu_ops.h"
 #include "core/pci/pci.h"
 #include "core/sysfs.h"
-#include "golden_folder.h"
 #include "platform/machine/capture_loader.h"
+#include "platform/machine/golden_folder.h"
 #include "platform/machine/kernel_log.h"
 #include "support/golden.h"
 

@@ -9,9 +9,12 @@
 #include "intel/dmar/hotplug.h"
 #include "intel/dmar/table.h"
 #include "intel/expect.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::unit_hotplug_test {
 namespace {
+
+using linux_4_4::system;
 
 constexpr uint64_t second_base = 0xfeda0000;
 

@@ -7,10 +7,12 @@
 
 #include "core/dma/dma_mapping.h"
 #include "support/small_machine.h"
-#include "support/system.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::boot_test {
 namespace {
+
+using linux_4_4::system;
 
 using dir = dma_data_direction;
 
@@ -35,7 +37,7 @@ TEST(dma_boot, without_a_driver_for_the_iommu_what_is_out_of_reach_is_bounced) {
   system s(large_machine(), "swiotlb=128");
   s.boot();
   EXPECT_EQ(s.log().end()[-2], bounce_line);
-  const io_tlb* table = s.linux_4_4().dma().bounce_buffers();
+  const io_tlb* table = s.generation().dma().bounce_buffers();
   ASSERT_NE(table, nullptr);
   EXPECT_EQ(map_high(s), table->start().value());
   EXPECT_EQ(dma_map_single(s.function(nic).dev, phys_addr(0x5678), 8, dir::to_device).value(),
@@ -46,11 +48,11 @@ TEST(dma_boot, the_iommu_turns_bounce_buffers_off) {
   system s(large_machine(), "intel_iommu=on swiotlb=128");
   EXPECT_EQ(s.boot().intel_iommu_init, 0);
   EXPECT_EQ(s.logged(bounce_line), 0);
-  EXPECT_EQ(s.linux_4_4().dma().bounce_buffers()->used_slots(), 0u);
+  EXPECT_EQ(s.generation().dma().bounce_buffers()->used_slots(), 0u);
   const uint64_t handle = map_high(s);
   EXPECT_EQ(handle & 0xfff, 0x345u);
   EXPECT_LT(handle, 4 * gib);
-  EXPECT_FALSE(s.linux_4_4().dma().bounce_buffers()->is_swiotlb_buffer(phys_addr(handle)));
+  EXPECT_FALSE(s.generation().dma().bounce_buffers()->is_swiotlb_buffer(phys_addr(handle)));
 }
 
 TEST(dma_boot, iommu_off_leaves_the_physical_address) {
@@ -67,7 +69,7 @@ TEST(dma_boot, a_machine_without_units_and_with_little_memory_needs_nothing) {
   config.dmar_table.clear();
   system s(config, "intel_iommu=on");
   s.boot();
-  EXPECT_EQ(s.linux_4_4().dma().bounce_buffers(), nullptr);
+  EXPECT_EQ(s.generation().dma().bounce_buffers(), nullptr);
   EXPECT_EQ(dma_map_single(s.function(nic).dev, phys_addr(0x5678), 8, dir::bidirectional).value(),
             0x5678u);
 }
@@ -82,7 +84,7 @@ TEST(dma_boot, coherent_buffers_behind_the_iommu_come_from_the_contiguous_area) 
   ASSERT_NE(enabled, log.end());
   EXPECT_LT(reserved, enabled);
 
-  cma& area = *s.linux_4_4().dma().contiguous();
+  cma& area = *s.generation().dma().contiguous();
   device& dev = s.function(nic).dev;
   dma_addr handle;
   const auto buffer = dma_alloc_coherent(dev, 8 * mib, handle, gfp_kernel);
@@ -116,7 +118,7 @@ TEST(dma_boot, a_failed_coherent_buffer_behind_the_iommu_leaves_nothing) {
     s.k().pages().failures().fail_never();
     if (buffer) dma_free_coherent(dev, 4 * mib, *buffer, handle);
     failed = failed || !buffer;
-    EXPECT_EQ(s.linux_4_4().dma().contiguous()->used_pages(), 0u) << n;
+    EXPECT_EQ(s.generation().dma().contiguous()->used_pages(), 0u) << n;
     EXPECT_EQ(s.k().pages().live_pages(), pages) << n;
   }
   EXPECT_TRUE(failed);

@@ -9,9 +9,12 @@
 #include "intel/v4_4/device.h"
 #include "intel/v4_4/page_table.h"
 #include "platform/endpoints/edu.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::fault_test {
 namespace {
+
+using linux_4_4::system;
 
 using ::testing::ElementsAreArray;
 

@@ -11,9 +11,12 @@
 #include "intel/dmar/diagnosis.h"
 #include "intel/expect.h"
 #include "support/v4_4/divergences.h"
+#include "support/v4_4/system.h"
 
 namespace iommulab::test::table_test {
 namespace {
+
+using linux_4_4::system;
 
 using v4_4::divergence;
 
