@@ -5,7 +5,8 @@
 
 #include <string_view>
 
-#include "bench/iova/patterns.h"
+#include "bench/iova/cache_patterns.h"
+#include "bench/iova/tree_patterns.h"
 #include "iova/lab/range.h"
 
 namespace iommulab::patterns {

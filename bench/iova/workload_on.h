@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "bench/iova/pattern.h"
-#include "bench/iova/patterns.h"
+#include "bench/iova/pattern_ground.h"
 #include "iova/workload/runner.h"
 
 namespace iommulab {
