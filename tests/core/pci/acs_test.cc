@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <memory>
+#include <string_view>
+#include <vector>
+
 #include "core/pci/registers.h"
 #include "test_system.h"
 
@@ -114,19 +119,84 @@ TEST(acs_quirk, intel_chipset_ports_stay_open_without_the_register_block) {
   EXPECT_TRUE(sys.logged("Failed to enable Intel PCH ACS quirk"));
 }
 
-TEST(acs_quirk, intel_chipset_peer_decoding_is_switched_off) {
-  const std::vector<pci_function_config> functions = chipset(0x1c10, true);
+/// A system whose chipset's registers can be set before the scan.
+struct hand_made {
   environment env;
   sysfs_tree sysfs;
-  iommu_core iommu(env, sysfs);
-  bus_type bus(env, sysfs, iommu, "pci");
-  const auto machine = pci_machine::create({{0, 0}}, functions).value();
+  iommu_core iommu{env, sysfs};
+  bus_type bus{env, sysfs, iommu, "pci"};
+  std::unique_ptr<pci_machine> machine;
+
+  explicit hand_made(const std::vector<pci_function_config>& functions)
+      : machine(pci_machine::create({{0, 0}}, functions).value()) {}
+  void scan() {
+    pci_core pci(bus, *machine);
+    pci.request_acs();
+    pci.scan_root_bus(0, 0);
+  }
+  [[nodiscard]] bool logged(std::string_view text) const {
+    return std::any_of(env.log.lines().begin(), env.log.lines().end(), [&](const log_line& line) {
+      return line.text.find(text) != std::string::npos;
+    });
+  }
+};
+
+TEST(acs_quirk, intel_chipset_peer_decoding_is_switched_off) {
+  hand_made sys(chipset(0x1c10, true));
   constexpr uint64_t updcr = 0xfed1c000 + 0x1114;
-  machine->write_memory32(updcr, 0xabcdef3f);
-  pci_core pci(bus, *machine);
-  pci.request_acs();
-  pci.scan_root_bus(0, 0);
-  EXPECT_EQ(machine->read_memory32(updcr), 0xabcdef00);
+  sys.machine->write_memory32(updcr, 0xabcdef3f);
+  sys.scan();
+  EXPECT_EQ(sys.machine->read_memory32(updcr), 0xabcdef00);
+}
+
+// pci_quirk_enable_intel_lpc_acs(): with both bits of BSPR (1104h, bits 8 and 9) the backbone turns
+// nothing round, and UPDCR stays; one of them is not enough. UPDCR's peer decodes are bits 5:0.
+TEST(acs_quirk, intel_chipset_peer_decoding_stays_where_it_cannot_happen) {
+  constexpr uint64_t block = 0xfed1c000;
+  struct state {
+    uint32_t bspr;
+    uint32_t updcr;
+    uint32_t updcr_after;
+    bool said;
+  };
+  for (const state& c : {state{0x300, 0xff, 0xff, false}, state{0x100, 0xff, 0xc0, true},
+                         state{0x200, 0xff, 0xc0, true}, state{0, 0xc0, 0xc0, false}}) {
+    hand_made sys(chipset(0x1c10, true));
+    sys.machine->write_memory32(block + 0x1104, c.bspr);
+    sys.machine->write_memory32(block + 0x1114, c.updcr);
+    sys.scan();
+    EXPECT_EQ(sys.machine->read_memory32(block + 0x1114), c.updcr_after) << std::hex << c.bspr;
+    EXPECT_EQ(sys.logged("pci 0000:00:1c.0: Disabling UPDCR peer decodes"), c.said);
+    EXPECT_TRUE(sys.logged("Intel PCH root port ACS workaround enabled"));
+  }
+}
+
+// pci_quirk_enable_intel_rp_mpc_acs(): it writes the lower half of MPC back as it was, and only
+// where IRBNCE (bit 26) is clear.
+TEST(acs_quirk, intel_chipset_ports_have_half_of_a_register_written_back) {
+  for (const bool set : {false, true}) {
+    std::vector<pci_function_config> functions = chipset(0x1c10, true);
+    functions.front() = bridge(at(0, 0x1c), 1, 1, 0x8086, 0x1c10)
+                            .express(pci_exp_type::root_port, 0x40)
+                            .device_register(0xd8, 4, set ? 0x04001234 : 0x00001234)
+                            .build();
+    const test_system sys(functions);
+    EXPECT_EQ(sys.logged("pci 0000:00:1c.0: Enabling MPC IRBNCE"), !set);
+    EXPECT_EQ(sys.dev(at(0, 0x1c)).config->read32(0xd8), set ? 0x04001234u : 0x00001234u);
+  }
+}
+
+// pci_acs_enabled(): a function without a peer in its device, of every kind that has one.
+TEST(acs, a_lone_function_has_no_peer_whatever_its_kind) {
+  for (const pci_exp_type type : {pci_exp_type::endpoint, pci_exp_type::legacy_endpoint,
+                                  pci_exp_type::rc_endpoint, pci_exp_type::upstream}) {
+    const test_system sys({endpoint(at(0, 1)).express(type, 0x40).build(),
+                           endpoint(at(0, 2)).express(type, 0x40).multifunction().build()});
+    EXPECT_TRUE(pci_acs_enabled(sys.dev(at(0, 1)), needed)) << static_cast<int>(type);
+    EXPECT_FALSE(pci_acs_enabled(sys.dev(at(0, 2)), needed)) << static_cast<int>(type);
+  }
+  const test_system sys({endpoint(at(0, 1)).express(pci_exp_type::pcie_bridge, 0x40).build()});
+  EXPECT_FALSE(pci_acs_enabled(sys.dev(at(0, 1)), needed)) << "it leads to a shared bus";
 }
 
 }  // namespace

@@ -51,16 +51,37 @@ TEST(dma_alias, a_pci_to_pcie_bridge_uses_its_own_id) {
   EXPECT_EQ(aliases(sys.dev(at(1, 0))), (list{"01:00.0 as 01:00.0", "00:05.0 as 00:05.0"}));
 }
 
-TEST(dma_alias, a_result_ends_the_walk) {
-  const test_system sys({bridge(at(0, 5), 1, 1).build(), endpoint(at(1, 0)).build()});
-  int calls = 0;
-  EXPECT_EQ(pci_for_each_dma_alias(sys.dev(at(1, 0)),
-                                   [&](pci_dev&, uint16_t) {
-                                     ++calls;
-                                     return 7;
-                                   }),
-            7);
-  EXPECT_EQ(calls, 1);
+TEST(dma_alias, a_port_between_does_not_hide_the_bridge_above_it) {
+  const test_system sys({bridge(at(0, 5), 1, 3).express(pci_exp_type::pcie_bridge, 0x40).build(),
+                         bridge(at(1, 0), 2, 3).express(pci_exp_type::upstream, 0x40).build(),
+                         bridge(at(2, 0), 3, 3).express(pci_exp_type::downstream, 0x40).build(),
+                         endpoint(at(3, 0)).express(pci_exp_type::endpoint, 0x40).build()});
+  EXPECT_EQ(aliases(sys.dev(at(3, 0))), (list{"03:00.0 as 03:00.0", "00:05.0 as 00:05.0"}));
+}
+
+// Virtual functions may have a bus of their own that no bridge leads to.
+TEST(dma_alias, a_virtual_bus_is_skipped) {
+  const test_system sys({bridge(at(0, 5), 1, 2).build(), endpoint(at(1, 0)).build()});
+  pci_bus virtual_bus;
+  virtual_bus.number = 2;
+  virtual_bus.parent = sys.dev(at(1, 0)).bus;
+  pci_dev function;
+  function.bus = &virtual_bus;
+  function.dev.name = "0000:02:00.0";
+  EXPECT_EQ(aliases(function), (list{"02:00.0 as 02:00.0", "00:05.0 as 00:05.0"}));
+}
+
+// The function itself, the alias of its quirk, the bridge above, and the one above that.
+TEST(dma_alias, a_result_ends_the_walk_wherever_it_comes) {
+  const test_system sys({bridge(at(0, 5), 1, 2).build(), bridge(at(1, 0), 2, 2).build(),
+                         endpoint(at(2, 3), 0x1b4b, 0x9123).build()});
+  for (int last = 1; last <= 4; ++last) {
+    int calls = 0;
+    const auto stop_at_last = [&](pci_dev&, uint16_t) { return ++calls == last ? -7 : 0; };
+    EXPECT_EQ(pci_for_each_dma_alias(sys.dev(at(2, 3)), stop_at_last), -7) << last;
+    EXPECT_EQ(calls, last);
+  }
+  EXPECT_EQ(pci_for_each_dma_alias(sys.dev(at(2, 3)), [](pci_dev&, uint16_t) { return 0; }), 0);
 }
 
 TEST(dma_alias_quirk, marvell_controllers_use_function_1) {

@@ -99,6 +99,22 @@ TEST(pci_rescan, adds_what_answers_again_at_the_end_of_the_walk) {
   EXPECT_TRUE(sys.sysfs.exists("devices/pci0000:00/0000:00:01.0/0000:01:01.0"));
 }
 
+// The bus behind a removed bridge is another one when both come back.
+TEST(pci_rescan, puts_a_bridge_together_with_a_bus_of_its_own) {
+  test_system sys(two_levels());
+  for (int round = 0; round < 2; ++round) {
+    sys.pci->remove(sys.dev(at(0, 1)));
+    EXPECT_EQ(sys.pci->find(at(1, 0)), nullptr);
+    EXPECT_TRUE(sys.pci->root_buses().front()->children.empty());
+    sys.pci->rescan();
+    const pci_dev& above = sys.dev(at(0, 1));
+    ASSERT_NE(above.subordinate, nullptr);
+    EXPECT_EQ(sys.dev(at(1, 0)).bus, above.subordinate);
+    EXPECT_EQ(above.subordinate->self, &above);
+    EXPECT_EQ(sys.pci->root_buses().front()->children.size(), 1u);
+  }
+}
+
 TEST(pci_rescan, finds_what_was_plugged_in_and_not_what_was_pulled_out) {
   std::vector<pci_function_config> functions = two_levels();
   functions.back().present = false;
