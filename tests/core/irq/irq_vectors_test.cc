@@ -72,5 +72,18 @@ TEST(irq_vectors, a_vector_finds_its_handler_which_may_free_it) {
   EXPECT_FALSE(irqs.do_irq(0x41));
 }
 
+TEST(irq_vectors, each_line_has_its_own_handler) {
+  irq_vectors irqs;
+  std::vector<int> taken;
+  for (int i = 0; i < 3; ++i) {
+    const int irq = irqs.alloc_irq();
+    if (i != 1) irqs.request_irq(irq, [&taken, i] { taken.push_back(i); });
+  }
+  EXPECT_TRUE(irqs.do_irq(0x61));
+  EXPECT_FALSE(irqs.do_irq(0x51)) << "the second has no handler";
+  EXPECT_TRUE(irqs.do_irq(0x41));
+  EXPECT_THAT(taken, ElementsAre(2, 0));
+}
+
 }  // namespace
 }  // namespace iommulab

@@ -107,6 +107,25 @@ TEST(pci_group, functions_without_acs_share_and_with_acs_do_not) {
                                        {4, {"00:03.1", "00:03.2"}}}));
 }
 
+// Virtual functions may have a bus of their own that no bridge leads to.
+TEST(pci_group, of_a_function_on_a_virtual_bus_goes_on_with_the_bridge_above) {
+  test_system sys({root_port(at(0, 1), 1, 2, false).build(), endpoint(at(1, 0)).build()});
+  fake_driver driver;
+  ASSERT_EQ(bus_set_iommu(sys.bus, driver.ops), 0);
+  pci_bus virtual_bus;
+  virtual_bus.core = sys.pci.get();
+  virtual_bus.number = 2;
+  virtual_bus.parent = sys.dev(at(1, 0)).bus;
+  pci_dev function;
+  function.bus = &virtual_bus;
+  function.dev.name = "0000:02:00.0";
+  function.dev.bus = &sys.bus;
+  function.dev.pci = &function;
+  iommu_group* group = pci_device_group(function.dev);
+  EXPECT_EQ(group, sys.dev(at(0, 1)).dev.group);
+  iommu_group_put(group);
+}
+
 TEST(pci_group, a_function_and_the_one_whose_id_it_uses_are_one_group) {
   // The controller's DMA comes from function 1, which is a device of its own here, with ACS.
   const auto fn = [](source_id id, uint16_t device) {
@@ -189,7 +208,9 @@ TEST(iommu_group, its_listeners_hear_of_devices_and_of_drivers) {
   using n = iommu_group_notify;
   EXPECT_EQ(heard, (std::vector<n>{n::bind_driver, n::bound_driver, n::unbind_driver,
                                    n::unbound_driver, n::del_device}));
+  EXPECT_EQ(sys.iommu.groups().size(), 1u);
   iommu_group_put(group);
+  EXPECT_TRUE(sys.iommu.groups().empty()) << "this reference was the last";
 }
 
 TEST(bus_set_iommu, passes_over_devices_without_a_unit_and_fails_on_any_other_error) {
@@ -275,6 +296,72 @@ TEST(iommu_domain, attaches_to_a_group_of_one_only) {
   iommu_detach_group(*domain, *sys.dev(at(1, 0)).dev.group);
   iommu_domain_free(*domain);
   EXPECT_TRUE(driver.domains.empty());
+  for (const source_id id : {at(1, 0), at(0, 1), at(0, 2)}) sys.pci->remove(sys.dev(id));
+  EXPECT_TRUE(sys.iommu.groups().empty()) << "no reference to a group is left";
+}
+
+// __iommu_attach_group(): the first refusal is the result, and the group is in no domain.
+TEST(iommu_domain, a_refusal_keeps_the_group_out) {
+  test_system sys({endpoint(at(0, 1)).build()});
+  fake_driver driver;
+  ASSERT_EQ(bus_set_iommu(sys.bus, driver.ops), 0);
+  iommu_domain* domain = iommu_domain_alloc(sys.bus);
+  driver.attach_result = -EBUSY;
+  EXPECT_EQ(iommu_attach_device(*domain, sys.dev(at(0, 1)).dev), -EBUSY);
+  EXPECT_EQ(iommu_get_domain_for_dev(sys.dev(at(0, 1)).dev), nullptr);
+  iommu_domain_free(*domain);
+}
+
+// drivers/iommu/iommu.c asks before each call whether the driver has the operation.
+TEST(iommu_domain, operations_that_the_driver_lacks_are_refused) {
+  test_system sys({endpoint(at(0, 1)).build()});
+  device& dev = sys.dev(at(0, 1)).dev;
+  EXPECT_EQ(iommu_domain_alloc(sys.bus), nullptr) << "no driver";
+  EXPECT_FALSE(iommu_present(sys.bus));
+  EXPECT_FALSE(iommu_capable(sys.bus, iommu_cap::cache_coherency));
+  EXPECT_EQ(iommu_get_domain_for_dev(dev), nullptr) << "no group";
+
+  fake_driver driver;
+  ASSERT_EQ(bus_set_iommu(sys.bus, driver.ops), 0);
+  EXPECT_TRUE(iommu_present(sys.bus));
+  EXPECT_FALSE(iommu_capable(sys.bus, iommu_cap::cache_coherency));
+  driver.ops.capable = [](iommu_cap cap) { return cap == iommu_cap::cache_coherency; };
+  EXPECT_TRUE(iommu_capable(sys.bus, iommu_cap::cache_coherency));
+  EXPECT_FALSE(iommu_capable(sys.bus, iommu_cap::intr_remap));
+
+  iommu_domain* domain = iommu_domain_alloc(sys.bus);
+  ASSERT_NE(domain, nullptr);
+  EXPECT_EQ(iommu_iova_to_phys(*domain, dma_addr(0x1000)).value(), 0u);
+  driver.ops.iova_to_phys = [](iommulab::iommu_domain&, dma_addr iova) {
+    return phys_addr(iova.value() + 0x1000000);
+  };
+  EXPECT_EQ(iommu_iova_to_phys(*domain, dma_addr(0x1000)).value(), 0x1001000u);
+  driver.ops.attach_dev = nullptr;
+  EXPECT_EQ(iommu_attach_device(*domain, dev), -ENODEV);
+  driver.ops.detach_dev = nullptr;
+  iommu_detach_device(*domain, dev);
+  EXPECT_TRUE(driver.calls.empty());
+
+  // Neither without the operations nor without page sizes, and in a translating domain only.
+  const auto map = [&] { return iommu_map(*domain, dma_addr(0), phys_addr(0), 0x1000, 3); };
+  const auto unmap = [&] {
+    return static_cast<int64_t>(iommu_unmap(*domain, dma_addr(0), 0x1000));
+  };
+  driver.ops.pgsize_bitmap = 0x1000;
+  EXPECT_EQ(map(), -ENODEV);
+  EXPECT_EQ(unmap(), -ENODEV);
+  driver.ops.map = [](iommulab::iommu_domain&, dma_addr, phys_addr, uint64_t, int) { return 0; };
+  driver.ops.unmap = [](iommulab::iommu_domain&, dma_addr, uint64_t size) { return size; };
+  EXPECT_EQ(map(), 0);
+  EXPECT_EQ(unmap(), 0x1000);
+  driver.ops.pgsize_bitmap = 0;
+  EXPECT_EQ(map(), -ENODEV);
+  EXPECT_EQ(unmap(), -ENODEV);
+  driver.ops.pgsize_bitmap = 0x1000;
+  domain->type = iommu_domain_type::identity;
+  EXPECT_EQ(map(), -EINVAL);
+  EXPECT_EQ(unmap(), -EINVAL);
+  iommu_domain_free(*domain);
 }
 
 TEST(iommu_domain, with_a_default_domain_a_group_returns_to_it) {
