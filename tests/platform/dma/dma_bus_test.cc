@@ -274,13 +274,29 @@ TEST(dma_bus, messages_go_where_the_capability_says) {
   EXPECT_EQ(m.interrupts.delivered(), std::vector<msi_message>{message});
 }
 
+// PCI Local Bus 3.0, 6.8.1: without bit 7 of the control word the address has 32 bits, and the data
+// comes right behind it.
+TEST(dma_bus, messages_of_a_short_capability_have_their_data_four_bytes_earlier) {
+  std::vector<pci_function_config> functions = all_functions();
+  functions[1] = function_of(express).capability(0x05, msi_at, 0x10).build();
+  bus_machine m({}, {}, functions);
+  const msi_message message = m.irqs.compose_msi_msg(m.irqs.alloc_irq());
+  m.config16(express, msi_at + 4, static_cast<uint16_t>(message.address & 0xffff));
+  m.config16(express, msi_at + 6, static_cast<uint16_t>(message.address >> 16));
+  m.config16(express, msi_at + 8, static_cast<uint16_t>(message.data));
+  m.config16(express, msi_at + 2, 1);
+  EXPECT_TRUE(m.port(express).msi_enabled());
+  EXPECT_EQ(m.port(express).send_msi().end, dma_end::interrupt);
+  EXPECT_EQ(m.interrupts.delivered(), std::vector<msi_message>{message});
+}
+
 TEST(dma_bus, a_function_that_no_unit_sees_is_not_translated) {
   machine m;
   m.start();
   interrupt_controller interrupts;
   const auto pci = make_pci(all_functions());
   dma_bus bus(m.memory(), interrupts, *pci, std::vector<vtd_unit*>{&m.unit},
-              {{plain, 0}, {express, no_unit}});
+              {{plain, 0}, {express, no_unit}, {slot(3, 0), 1}});
   const std::byte byte{0x5a};
   EXPECT_FALSE(bus.port(plain)->write(0x5000, {&byte, 1}).ok());
   EXPECT_TRUE(bus.port(express)->write(0x5000, {&byte, 1}).ok());

@@ -291,6 +291,54 @@ TEST_F(vtd_cached, a_reserved_context_granularity_does_nothing) {
   EXPECT_EQ(m.diagnosed(), std::vector<std::string>{"invalidation_granularity_reserved"});
 }
 
+// Nothing small is in any cache here: a lookup and an invalidation go on to the larger pages.
+TEST(vtd_cache, large_pages_are_found_and_dropped_where_there_are_no_small_ones) {
+  constexpr uint64_t address = 0x40000000;
+  for (const unsigned level : {2u, 3u}) {
+    machine m;
+    const uint64_t table = m.page();
+    m.map(table, 3, address, pte_large | 3, level);
+    m.attach(nic, table, 5);
+    m.start();
+    ASSERT_TRUE(m.read(nic, address).ok());
+    m.map(table, 3, address, 0, level);
+    EXPECT_TRUE(m.read(nic, address + 0x5000).ok()) << "as cached";
+    m.flush_pages(5, address + 0x200000 * (level - 2) + 0x7000, 0, false);
+    EXPECT_FALSE(m.read(nic, address).ok());
+  }
+}
+
+// The table for 2 MiB pages is cached by the entry of level 3 that leads to it; of level 2 there is
+// nothing.
+TEST(vtd_cache, a_table_is_found_by_an_upper_entry_alone) {
+  machine m;
+  constexpr uint64_t large = 0x200000;
+  const uint64_t table = m.page();
+  m.map(table, 3, large, 0x400000 | pte_large | 3, 2);
+  m.attach(nic, table, 5);
+  m.start();
+  ASSERT_EQ(m.read(nic, large).address, 0x400000u);
+  const uint64_t moved = m.page();
+  m.word(moved + ((large >> 21) & 0x1ff) * 8) = 0x600000 | pte_large | 3;
+  m.map(table, 3, large, moved | 3, 3);
+  m.flush_pages(5, large, 0, true);
+  EXPECT_EQ(m.read(nic, large).address, 0x400000u) << "through the cached table";
+  m.flush_pages(5, large, 0, false);
+  EXPECT_EQ(m.read(nic, large).address, 0x600000u);
+}
+
+TEST(vtd_cache, contexts_of_a_domain_go_on_every_bus) {
+  machine m;
+  const uint64_t table = m.page();
+  m.map(table, 3, 0x1000, old_page | 3);
+  m.attach(far_bus, table, 5);
+  m.start();
+  ASSERT_TRUE(m.read(far_bus, 0x1000).ok());
+  m.set_context(far_bus, 0, 0);
+  m.unit.write64(0x28, bit(63) | (uint64_t{2} << 61) | 5);
+  EXPECT_EQ(m.read(far_bus, 0x1000).reason, fault_reason::context_entry_not_present);
+}
+
 TEST(vtd_cache, without_page_selective_support_the_domain_goes) {
   vtd_config config;
   config.cap.set_page_selective_invalidation(false);
@@ -404,6 +452,9 @@ TEST(vtd_cache, holds_more_pages_than_it_has_room_for_correctly) {
   }
   EXPECT_LE(m.unit.caches().iotlb.size(), 1024u);
   EXPECT_GT(m.unit.caches().iotlb.size(), 512u);
+  // With gaps between them, all of them still go with their domain.
+  for (uint64_t i = 0; i < count; i += 2) m.flush_pages(5, i * 0x1000, 0, true);
+  EXPECT_GT(m.unit.caches().iotlb.size(), 0u);
   m.flush_domain(5);
   EXPECT_EQ(m.unit.caches().iotlb.size(), 0u);
 }

@@ -235,6 +235,18 @@ TEST(vtd_registers, an_unaligned_write_reaches_each_register_by_its_own_rules) {
   EXPECT_EQ(m.diagnosed(), (std::vector<std::string>{"unaligned_access", "reserved_bits_set"}));
 }
 
+// What cannot be written does not keep the bytes behind it from their register: GSTS is read-only,
+// no register is at 60h.
+TEST(vtd_registers, bytes_that_reach_nothing_do_not_stop_those_behind_them) {
+  machine m(rich());
+  m.unit.write64(0x1c, 0x54321000ffffffff);
+  EXPECT_EQ(m.unit.read64(0x20), 0x54321000u);
+  EXPECT_EQ(m.gsts(), 0u);
+  m.unit.write64(0x60, 0x80000000ffffffff);
+  EXPECT_EQ(m.unit.read32(0x64), 0x80000001u);
+  EXPECT_EQ(m.unit.read64(0x60), 0x8000000100000000u);
+}
+
 TEST(vtd_registers, eight_bytes_on_two_registers_reach_both) {
   machine m;
   m.unit.write64(0x40, 0x00000001fee00000);

@@ -271,6 +271,29 @@ TEST_F(freed_table, may_be_a_context_table_or_the_root) {
   EXPECT_THAT(w.findings()[1].sentence, HasSubstr("root table"));
 }
 
+TEST(freed_table_far_bus, is_found_behind_buses_without_tables) {
+  watched_machine w;
+  w.attach(far_bus);
+  w.map(iova, target | 3);
+  w.m.start();
+  const uint64_t link = w.entry(iova, 2);
+  w.sanitizer.table_page_freed(phys_addr(w.m.word(link) & ~uint64_t{0xfff}));
+  EXPECT_EQ(w.only().entry, link);
+}
+
+// The context entry was cleared, but the context-cache still has it.
+TEST(freed_table_far_bus, is_found_in_the_context_cache) {
+  watched_machine w;
+  w.attach(far_bus);
+  w.map(iova, target | 3);
+  w.m.start();
+  ASSERT_TRUE(w.m.read(far_bus, iova).ok());
+  w.store(table_kind::context, w.context_word(far_bus), 0);
+  w.sanitizer.table_page_freed(phys_addr(w.top));
+  EXPECT_EQ(w.only().address, w.top);
+  EXPECT_THAT(w.only().sentence, HasSubstr("the context-cache leads to it for 85:00.1"));
+}
+
 TEST_F(freed_table, is_nobodys_with_translation_off) {
   w.m.command_off(te);
   free_leaves();

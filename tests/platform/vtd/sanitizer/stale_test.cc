@@ -233,5 +233,77 @@ TEST_F(stale, a_translation_in_a_device_tlb) {
   }
 }
 
+/// A device that was given two pages to keep.
+class two_pages_granted : public stale {
+ protected:
+  static constexpr uint64_t second = iova + 0x1000;
+  static vtd_config with_device_tlbs() {
+    vtd_config config = coherent_unit();
+    config.ecap.set_device_tlb(true);
+    return config;
+  }
+  two_pages_granted() {
+    w.m.unit.set_device_tlbs(&device);
+    w.attach(nic, 1);
+    w.map(iova, target | 3);
+    w.map(second, (target + 0x5000) | 3);
+    w.m.start();
+    for (const uint64_t page : {iova, second}) {
+      EXPECT_TRUE(w.m.ask(nic, page, dma_access::read, 8, address_type::translation_request).ok());
+    }
+  }
+  watched_machine w{with_device_tlbs()};
+  obedient_device device;
+};
+
+TEST_F(two_pages_granted, each_is_held_against_its_own_entry) {
+  w.clock.advance(1000);
+  w.store_flushed(table_kind::paging, w.entry(second), 0);
+  w.m.flush_pages(domain, second, 0, true);
+  const auto use = [&](uint64_t address) {
+    return w.m.ask(nic, address, dma_access::read, 8, address_type::translated).ok();
+  };
+  ASSERT_TRUE(use(target + 8));
+  w.expect_none();
+  ASSERT_TRUE(use(target + 0x5008));
+  EXPECT_EQ(w.only().address, second + 8);
+  EXPECT_EQ(w.only().entry, w.entry(second));
+}
+
+// A grant names both rights: from the IOTLB it is stale when either has changed.
+TEST_F(two_pages_granted, a_grant_from_the_cache_has_the_rights_of_the_tables) {
+  const auto grant = [&] {
+    return w.m.ask(nic, iova, dma_access::read, 8, address_type::translation_request).ok();
+  };
+  ASSERT_TRUE(grant());
+  w.expect_none();
+  w.store_flushed(table_kind::paging, w.entry(iova), target | pte_read);
+  ASSERT_TRUE(grant());
+  EXPECT_EQ(w.only().rule, sanitizer_rule::stale_translation);
+  EXPECT_EQ(w.only().address, iova);
+}
+
+TEST_F(two_pages_granted, an_unmap_that_leaves_the_second_one_is_told) {
+  w.store_flushed(table_kind::paging, w.entry(second), 0);
+  w.m.flush_pages(domain, second, 0, true);
+  w.unmapped(second, 0x1000, false);
+  EXPECT_EQ(w.only().rule, sanitizer_rule::reachable_after_unmap);
+  EXPECT_EQ(w.only().address, second);
+  EXPECT_THAT(w.only().sentence, HasSubstr("the device-TLB of 00:03.0"));
+}
+
+// 00:02.0 has the same page from another domain.
+TEST_F(two_pages_granted, another_domains_grant_hides_none) {
+  constexpr uint16_t other = 0x0010;
+  w.store_flushed(table_kind::context, w.context_word(other) + 8,
+                  (uint64_t{domain + 1} << 8) | (levels - 2));
+  w.store_flushed(table_kind::context, w.context_word(other), w.top | (1 << 2) | 1);
+  ASSERT_TRUE(w.m.ask(other, iova, dma_access::read, 8, address_type::translation_request).ok());
+  w.store_flushed(table_kind::paging, w.entry(iova), 0);
+  w.m.flush_iotlb();
+  w.unmapped(iova, 0x1000, false);
+  EXPECT_THAT(w.only().sentence, HasSubstr("the device-TLB of 00:03.0"));
+}
+
 }  // namespace
 }  // namespace iommulab::vtd_test::stale_test

@@ -120,6 +120,62 @@ TEST_F(unmap, a_window_closes_for_what_an_invalidation_covers) {
   w.expect_none();
 }
 
+TEST_F(unmap, of_several_windows_an_invalidation_closes_its_own) {
+  constexpr uint64_t second = iova + 0x1000;
+  w.map(second, (target + 0x1000) | 3);
+  ASSERT_TRUE(w.m.read(nic, second).ok());
+  clear();
+  w.store(table_kind::paging, w.entry(second), 0);
+  return_from_unmap(true);
+  w.unmapped(second, 0x1000, true);
+  ASSERT_TRUE(w.m.read(nic, second).ok());
+  w.m.flush_pages(domain, second, 0, true);
+  EXPECT_EQ(w.sanitizer.deferred_figures().open, 1u);
+  EXPECT_EQ(w.sanitizer.deferred_figures().windows, 1u);
+  EXPECT_EQ(w.sanitizer.deferred_figures().entered, 1u);
+  EXPECT_EQ(w.only().address, second);
+}
+
+// Nobody came through the first one.
+TEST_F(unmap, of_several_windows_those_that_were_entered_are_told) {
+  constexpr uint64_t second = iova + 0x1000;
+  w.map(second, (target + 0x1000) | 3);
+  ASSERT_TRUE(w.m.read(nic, second).ok());
+  clear();
+  w.store(table_kind::paging, w.entry(second), 0);
+  return_from_unmap(true);
+  w.unmapped(second, 0x1000, true);
+  ASSERT_TRUE(w.m.read(nic, second).ok());
+  w.m.flush_iotlb();
+  EXPECT_EQ(w.sanitizer.deferred_figures().windows, 2u);
+  EXPECT_EQ(w.sanitizer.deferred_figures().entered, 1u);
+  EXPECT_EQ(w.only().rule, sanitizer_rule::deferred_window);
+  EXPECT_EQ(w.only().address, second);
+}
+
+// A strict unmap that left something behind is no deferred one, and hides none.
+TEST_F(unmap, figures_are_of_deferred_windows_alone) {
+  constexpr uint64_t second = iova + 0x1000;
+  w.map(second, (target + 0x1000) | 3);
+  ASSERT_TRUE(w.m.read(nic, second).ok());
+  clear();
+  w.store(table_kind::paging, w.entry(second), 0);
+  return_from_unmap(false);
+  w.unmapped(second, 0x1000, true);
+  EXPECT_EQ(w.sanitizer.deferred_figures().open, 1u);
+}
+
+// Bus 85 alone has tables, so that buses and functions before it lead nowhere.
+TEST(unmap_far_bus, strict_with_the_entry_left_in_the_tables) {
+  watched_machine w;
+  w.attach(far_bus);
+  w.map(iova, target | 3);
+  w.m.start();
+  w.unmapped(iova, 0x1000, false);
+  EXPECT_EQ(w.only().rule, sanitizer_rule::reachable_after_unmap);
+  EXPECT_THAT(w.only().sentence, HasSubstr("the tables"));
+}
+
 TEST_F(unmap, of_another_unit_is_not_this_ones) {
   w.sanitizer.unmap_returned({phys_addr(unit_base + 0x1000), domain_id(domain), dma_addr(iova),
                               dma_addr(iova + 0xfff), false});
