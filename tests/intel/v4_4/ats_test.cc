@@ -167,5 +167,35 @@ TEST(ats, is_switched_off_when_the_device_leaves_its_domain) {
   EXPECT_FALSE(s.context_of(behind_listed).present());
 }
 
+// iommu_support_dev_iotlb(), iommu_flush_dev_iotlb(): of several members of a domain those with
+// caches are found, wherever they stand. The one that joined last stands first.
+TEST(ats, is_each_members_own) {
+  booted s(machine_of(one_unit().add_atsr(all_ports, 0)));
+  intel_iommu& unit = *s.driver().dmar_drhd_units.front().iommu;
+  dmar_domain* domain = get_domain_for_dev(s.driver(), s.dev(integrated), 48);
+  ASSERT_NE(domain, nullptr);
+  ASSERT_EQ(domain_add_dev_info(s.driver(), *domain, s.dev(behind_listed)), 0);
+  ASSERT_EQ(domain_add_dev_info(s.driver(), *domain, s.dev(nic)), 0);
+  const auto supported = [&](source_id id) {
+    const spin_guard lock(s.driver().device_domain_lock);
+    const device_domain_info* info =
+        iommu_support_dev_iotlb(s.driver(), *domain, unit, id.bus, id.devfn);
+    return info == nullptr ? nullptr : info->dev;
+  };
+  EXPECT_EQ(supported(integrated), &s.dev(integrated));
+  EXPECT_EQ(supported(behind_listed), &s.dev(behind_listed));
+  EXPECT_EQ(supported(nic), nullptr) << "it has no cache";
+  EXPECT_EQ(supported(at(0, 9)), nullptr) << "it is no member";
+
+  s.events().clear();
+  const dma_addr address =
+      dma_map_single(s.dev(nic), phys_addr(0x1000000), 1, dma_data_direction::to_device);
+  dma_unmap_single(s.dev(nic), address, 1, dma_data_direction::to_device);
+  for (const auto& [id, depth] : {std::pair(integrated, 1u), std::pair(behind_listed, 4u)}) {
+    const uint64_t low = uint64_t{id.requester_id()} << 32 | depth << 16 | 3;
+    EXPECT_THAT(s.descriptors(), Contains(Pair(low, address.value()))) << to_string(id);
+  }
+}
+
 }  // namespace
 }  // namespace iommulab::test::ats_test

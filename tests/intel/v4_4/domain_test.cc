@@ -7,6 +7,7 @@
 #include "intel/v4_4/device.h"
 #include "intel/v4_4/flush.h"
 #include "intel/v4_4/page_table.h"
+#include "iova/iova.h"
 #include "platform/machine/builtin.h"
 #include "support/v4_4/divergences.h"
 #include "support/v4_4/system.h"
@@ -201,6 +202,24 @@ TEST(domain_counts, functions_behind_a_bridge_share_a_domain_through_their_alias
   s.expect_nothing_leaked();
 }
 
+// domain_context_clear() goes over the aliases too: the bridge's id is no device's here.
+TEST(domain_exit, clears_the_context_of_an_alias_with_its_functions) {
+  small_machine m;
+  m.add_function(function_builder(at(0, 5), 0x10b5, 0x8111, 0x060400)
+                     .bridge(0, 1, 1)
+                     .express(pci_exp_type::pci_bridge, 0x60)
+                     .build());
+  m.add_function(plain_function(at(1, 1), 0x1033, 0x0035, 0x020000));
+  system s(m.build());
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  dmar_domain* domain = get_domain_for_dev(s.driver(), s.function(at(1, 1)).dev, 48);
+  ASSERT_NE(domain, nullptr);
+  for (const source_id id : {at(1, 1), at(1, 0)}) EXPECT_TRUE(s.context_of(id).present());
+  domain_exit(s.driver(), domain);
+  for (const source_id id : {at(1, 1), at(1, 0)}) EXPECT_FALSE(s.context_of(id).present());
+  s.expect_nothing_leaked();
+}
+
 // domain_exit(): devices, ids, I/O addresses, every table.
 TEST(domain_exit, gives_everything_back) {
   system s(with_functions(2, 16));
@@ -232,6 +251,27 @@ TEST(domain_exit, takes_a_null_pointer) {
   ASSERT_EQ(s.boot().intel_iommu_init, 0);
   domain_exit(s.driver(), nullptr);
   s.expect_nothing_leaked();
+}
+
+// dmar_init_reserved_ranges(): the interrupt controllers' range and the memory that functions
+// claim, behind what they claim of I/O ports as well.
+TEST(reserved_ranges, are_what_functions_decode_as_memory) {
+  small_machine m;
+  m.add_function(function_builder(at(0, 4), 0x8086, 0x100e, 0x020000)
+                     .io_bar(0, 0xc000, 0x40)
+                     .memory_bar(1, 0xfea00000, 0x2000)
+                     .build());
+  system s(m.build());
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  iova_domain& reserved = *s.driver().reserved_iova_list;
+  for (const uint64_t pfn :
+       {0xfee00ull, 0xfeeffull, 0xfeb00ull, 0xfeb1full, 0xfea00ull, 0xfea01ull}) {
+    EXPECT_NE(find_iova(reserved, pfn), nullptr) << std::hex << pfn;
+  }
+  for (const uint64_t pfn :
+       {0xcull, 0xfe9ffull, 0xfea02ull, 0xfeaffull, 0xfeb20ull, 0xfedffull, 0xfef00ull}) {
+    EXPECT_EQ(find_iova(reserved, pfn), nullptr) << std::hex << pfn;
+  }
 }
 
 // domain_init(): the width is the smaller of what is asked and MGAW, rounded up to a table width

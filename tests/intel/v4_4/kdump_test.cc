@@ -2,6 +2,8 @@
 //
 // Start-up over a unit that is translating already: a crashed kernel's, whose tables are taken
 // over (elfcorehdr= on the command line), or firmware's.
+#include "intel/v4_4/kdump.h"
+
 #include "intel/expect.h"
 #include "intel/v4_4/device.h"
 #include "support/v4_4/system.h"
@@ -252,6 +254,54 @@ TEST(kdump, a_page_that_cannot_be_had_leaves_its_bus_out) {
     EXPECT_TRUE(s.context_of(kept).copied());
     EXPECT_EQ(s.k().pages().live_pages(), s.reachable_pages());
   }
+}
+
+// copy_context_table() of extended tables (9.2, 9.4): each half of a bus has a table of its own, of
+// entries of 32 bytes, of which the first 16 are copied. The unit here has no such tables, so the
+// driver is told that it has once it runs.
+TEST(kdump, copies_the_halves_of_extended_tables_each_by_itself) {
+  constexpr source_id low = at(5, 2), high = at(6, 0x12);
+  constexpr uint64_t pasid_enable = 1 << 11;
+  system s(machine().build());
+  old_kernel old(s);
+  s.word(old_kernel::root + 5 * 16) = old_kernel::contexts_5 | 1;
+  s.word(old_kernel::root + 6 * 16) = 0;
+  s.word(old_kernel::root + 6 * 16 + 8) = old_kernel::contexts_0 | 1;
+  s.word(old_kernel::root) = 0;
+  const auto set_extended = [&](uint64_t contexts, source_id id, uint64_t domain) {
+    const uint64_t at = contexts + (id.devfn & 0x7f) * uint64_t{32};
+    s.word(at + 8) = domain << 8 | 1;
+    s.word(at) = old_kernel::page_tables | pasid_enable | 1;
+    s.word(at + 16) = 0x2001;  // a PASID table's address, which only looks like an entry
+  };
+  for (uint64_t at = 0; at < page_size; at += 8) {
+    s.word(old_kernel::contexts_0 + at) = 0;
+    s.word(old_kernel::contexts_5 + at) = 0;
+  }
+  set_extended(old_kernel::contexts_5, low, 40);
+  set_extended(old_kernel::contexts_0, high, 41);
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  intel_iommu& iommu = *s.driver().dmar_drhd_units.front().iommu;
+  iommu.ecap = vtd::ecap_register(iommu.ecap.value() | uint64_t{1} << 24);  // ECS
+  s.unit().write64(r_rtaddr, old_kernel::root | 1u << 11);
+  ASSERT_EQ(copy_translation_tables(s.driver(), iommu), 0);
+
+  const uint64_t root = iommu.root_entry_phys.value();
+  const auto table_of = [&](source_id id) {
+    return s.word(root + id.bus * uint64_t{16} + (id.devfn >= 0x80 ? 8 : 0));
+  };
+  for (const auto& [id, domain] : {std::pair(low, 40u), std::pair(high, 41u)}) {
+    const uint64_t table = table_of(id);
+    ASSERT_EQ(table & 1, 1u) << to_string(id);
+    EXPECT_NE(table & page_mask, old_kernel::contexts_5);
+    const uint64_t at = (table & page_mask) + (id.devfn & 0x7f) * uint64_t{32};
+    EXPECT_EQ(s.word(at), old_kernel::page_tables | 1);
+    EXPECT_EQ(s.word(at + 8), uint64_t{domain} << 8 | 8 | 1);
+    EXPECT_EQ(s.word(at + 16), 0u);
+    EXPECT_TRUE(id_taken(s, domain));
+  }
+  EXPECT_EQ(s.word(root + 5 * 16 + 8), 0u);
+  EXPECT_EQ(s.word(root + 6 * 16), 0u);
 }
 
 // Out of kdump nobody's DMA has to go on: init_dmars() switches off what firmware left on.

@@ -77,6 +77,50 @@ TEST(acpi_scope, a_name_is_nothing_no_device_or_in_no_scope) {
   }
 }
 
+// dmar_acpi_insert_dev_scope() looks for a namespace device of the ANDD's number in every unit. The
+// one with INCLUDE_ALL is walked last.
+TEST(acpi_scope, the_number_is_found_among_other_scopes_and_units) {
+  constexpr uint64_t second_base = 0xfeda0000;
+  machine_config machine = machine_with_andd("\\_SB.PCI0");
+  const dmar_scope_spec others[] = {dmar_scope_spec::endpoint(0, {{3, 0}}),
+                                    dmar_scope_spec::namespace_device(2, 0, {0x1e, 1})};
+  const dmar_scope_spec last[] = {
+      dmar_scope_spec::hpet(1, 0, {0x1e, 4}), dmar_scope_spec::namespace_device(3, 0, {0x1e, 2}),
+      dmar_scope_spec::namespace_device(1, 0, {in_scope.device(), in_scope.function()}),
+      dmar_scope_spec::namespace_device(1, 0, {0x1e, 3})};
+  machine.units.push_back(machine.units.front());
+  machine.units.back().base = phys_addr(second_base);
+  machine.dmar_table = dmar_builder(39)
+                           .add_drhd(0, 0, second_base, others)
+                           .add_drhd(1, 0, small_unit_base, last)
+                           .add_andd(1, "\\_SB.PCI0")
+                           .finish();
+  system s(machine);
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  EXPECT_EQ(s.logged("DMAR: ACPI device \"PNP0A08:00\" under DMAR at fed90000 as 00:1e.5"), 1);
+  EXPECT_EQ(lines_of_scope(s), 1);
+}
+
+// A name that leads to nothing keeps no other ANDD from being looked at.
+TEST(acpi_scope, every_andd_is_looked_at) {
+  machine_config machine = machine_with_andd("\\_SB.PCI0");
+  const dmar_scope_spec scopes[] = {dmar_scope_spec::namespace_device(3, 0, {0x1e, 3}),
+                                    dmar_scope_spec::namespace_device(4, 0, {0x1e, 4})};
+  machine.dmar_table = dmar_builder(39)
+                           .add_drhd(1, 0, small_unit_base, scopes)
+                           .add_andd(1, "\\_SB.NONE")
+                           .add_andd(2, "\\_GPE")
+                           .add_andd(3, "\\_SB.PCI0")
+                           .add_andd(4, "\\_SB.COM1")
+                           .finish();
+  system s(machine);
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  EXPECT_EQ(s.logged("DMAR: Failed to find handle for ACPI object \\_SB.NONE"), 1);
+  EXPECT_EQ(s.logged("DMAR: Failed to get device for ACPI object \\_GPE"), 1);
+  EXPECT_EQ(s.logged("DMAR: ACPI device \"PNP0A08:00\" under DMAR at fed90000 as 00:1e.3"), 1);
+  EXPECT_EQ(s.logged("DMAR: ACPI device \"PNP0501:00\" under DMAR at fed90000 as 00:1e.4"), 1);
+}
+
 // iommu_prepare_static_identity_mapping(): it is the devices behind the object that are mapped,
 // under the id that the scope gives the object.
 TEST(acpi_scope, pass_through_covers_the_devices_whose_companion_is_named) {

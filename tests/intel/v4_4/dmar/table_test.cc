@@ -27,10 +27,10 @@ constexpr uint16_t drhd = 0, rmrr = 1, andd = 4;
 
 /// What a table comes to.
 struct expectation {
-  int intel_iommu_init = 0;  ///< or not_detected
-  std::string log_line;      ///< one that has to be there; empty for none
+  int intel_iommu_init = 0;
+  std::string log_line;  ///< one that has to be there; empty for none
+  bool detected = true;  ///< detect_intel_iommu(), which walks the table first
 };
-constexpr int not_detected = -ENODEV;
 
 struct refused_table {
   table_refusal what;
@@ -75,13 +75,13 @@ std::vector<refused_table> refused_tables() {
        behind_good + 2,
        0xf0,
        good().add_raw(rmrr, rmrr_body, 0xf0).finish(),
-       {not_detected, "DMAR: [Firmware Bug]: Record passes table end"}},
+       {-ENODEV, "DMAR: [Firmware Bug]: Record passes table end", false}},
       {table_refusal::structure_shorter_than_its_type,
        "structure_shorter_than_its_type",
        behind_good + 2,
        8,
        good().add_raw(rmrr, four_bytes).finish(),
-       {not_detected, ""},
+       {-ENODEV, "", false},
        {divergence::structure_shorter_than_its_type}},
       // 4.4 hangs in dmar_acpi_dev_scope_init() with these two.
       {table_refusal::structure_length_zero,
@@ -133,13 +133,14 @@ std::vector<refused_table> refused_tables() {
        header_size + 8,
        0,
        dmar_builder(39).add_drhd(include_all, 0, 0).finish(),
-       {not_detected, "Your BIOS is broken; DMAR reported at address 0!"}},
+       {-ENODEV, "Your BIOS is broken; DMAR reported at address 0!", false}},
       {table_refusal::drhd_reads_all_ones,
        "drhd_reads_all_ones",
        header_size + 8,
        hole_of_ones,
        dmar_builder(39).add_drhd(include_all, 0, hole_of_ones).finish(),
-       {not_detected, "Your BIOS is broken; DMAR reported at address a0000000 returns all ones!"}},
+       {-ENODEV, "Your BIOS is broken; DMAR reported at address a0000000 returns all ones!",
+        false}},
       // map_iommu(): two units cannot have one window.
       {table_refusal::drhd_window_taken,
        "drhd_window_taken",
@@ -177,6 +178,25 @@ machine_config machine_with(std::vector<uint8_t> table) {
   machine_config machine = m.build();
   machine.reads_all_ones = {{phys_addr(0xa0000000), 0x1000}};
   return machine;
+}
+
+// dmar_table_init() is asked twice, for interrupt remapping and for DMA remapping, and parses once.
+// Without a table it has nothing to say.
+TEST(table, is_parsed_once_however_it_ends) {
+  machine_config machine = machine_with(dmar_builder(39).add_rmrr(0, 0x1000, 0x1fff).finish());
+  system without_units(machine);
+  EXPECT_EQ(without_units.boot().intel_iommu_init, -ENODEV);
+  EXPECT_EQ(without_units.logged("DMAR: No DMAR devices found"), 1);
+  EXPECT_EQ(without_units.logged("DMAR: [Firmware Bug]: No DRHD structure found in DMAR table"), 1);
+  system invalid(machine_with(dmar_builder(11).add_drhd(include_all, 0, base).finish()));
+  EXPECT_EQ(invalid.boot().intel_iommu_init, -ENODEV);
+  EXPECT_EQ(invalid.logged("DMAR: Invalid DMAR haw"), 1);
+  EXPECT_EQ(invalid.logged("DMAR: Parse DMAR table failure."), 1);
+  machine.dmar_table.clear();
+  system none(machine);
+  EXPECT_EQ(none.boot().intel_iommu_init, -ENODEV);
+  EXPECT_FALSE(none.log_contains("No DMAR devices found"));
+  EXPECT_FALSE(none.log_contains("Parse DMAR table failure."));
 }
 
 // alloc_iommu() of a unit that is there and has no table width: QEMU with dma-translation=off.
@@ -225,6 +245,8 @@ TEST_P(refusals, leave_the_system_in_a_known_state) {
   s.boot();
   EXPECT_EQ(s.outcome.panic, "");
   EXPECT_EQ(s.outcome.intel_iommu_init, c.outcome.intel_iommu_init) << s.log_text();
+  EXPECT_EQ(s.outcome.table_detected, c.outcome.detected);
+  EXPECT_EQ(s.k().pci().acs_requested(), c.outcome.detected) << "asked for along with it";
   if (!c.outcome.log_line.empty()) {
     EXPECT_TRUE(s.log_contains(c.outcome.log_line)) << s.log_text();
   }

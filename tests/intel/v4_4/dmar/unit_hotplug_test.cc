@@ -115,6 +115,8 @@ TEST_F(unit_hotplug, every_allocation_may_fail_and_nothing_stays) {
       if (ret != 0) {
         ++failures;
       } else {
+        ASSERT_EQ(known_units(), 2u);
+        ASSERT_TRUE(translating(1));
         ASSERT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), 0);
       }
       ASSERT_EQ(s->k().pages().live_pages(), pages) << "page " << page << " " << n;
@@ -125,6 +127,23 @@ TEST_F(unit_hotplug, every_allocation_may_fail_and_nothing_stays) {
   }
   EXPECT_GT(failures, 3u);
   EXPECT_TRUE(s->k().pages().diagnoses().empty());
+}
+
+// dmar_parse_one_drhd() and intel_iommu_add() find the unit there already; one that is not there
+// has nothing to remove.
+TEST_F(unit_hotplug, adding_and_removing_twice_does_nothing_more) {
+  ASSERT_EQ(dmar_device_add(s->driver(), plugged.dsm()), 0);
+  const uint64_t pages = s->k().pages().live_pages();
+  s->events().clear();
+  EXPECT_EQ(dmar_device_add(s->driver(), plugged.dsm()), 0);
+  EXPECT_EQ(known_units(), 2u);
+  EXPECT_TRUE(translating(1));
+  EXPECT_EQ(s->k().pages().live_pages(), pages);
+  EXPECT_TRUE(s->written(r_gcmd, "dmar1").empty());
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), 0);
+    EXPECT_EQ(known_units(), 1u);
+  }
 }
 
 // dmar_validate_one_drhd() comes first: a base where nothing answers but all ones is refused.
@@ -191,6 +210,45 @@ TEST_F(unit_hotplug, a_unit_whose_root_port_is_there_is_not_removed) {
   EXPECT_EQ(dmar_device_remove(s->driver(), plugged.dsm()), 0);
   EXPECT_TRUE(s->driver().dmar_atsr_units.empty());
   EXPECT_EQ(known_units(), 1u);
+}
+
+struct newcomer {
+  const char* lacks;
+  vtd::cap_register cap;
+  vtd::ecap_register ecap;
+};
+
+// intel_iommu_add(): domains that there are count on what all units had so far. The first unit here
+// passes addresses through, controls snooping, and has pages of 1 GiB.
+TEST(unit_hotplug_refused, a_unit_that_lacks_what_domains_count_on) {
+  const auto all = [] { return default_ecap().set_pass_through(true).set_snoop_control(true); };
+  const auto pages = [](uint8_t sizes) { return default_cap().set_super_pages(sizes); };
+  const newcomer newcomers[] = {
+      {"", pages(0b0011), all()},
+      {"", pages(0b0010), all()},
+      {"hardware pass through", pages(0b0011), all().set_pass_through(false)},
+      {"snooping", pages(0b0011), all().set_snoop_control(false)},
+      {"large page", pages(0b0001), all()},
+      {"large page", pages(0), all()},
+  };
+  for (const newcomer& c : newcomers) {
+    small_machine machine;
+    machine.set_cap(pages(0b0011)).set_ecap(all());
+    machine.add_unit(second_base, c.cap, c.ecap);
+    machine.table = dmar_builder(39).add_drhd(1, 0, small_unit_base).finish();
+    system s(machine.build());
+    ASSERT_EQ(s.boot().intel_iommu_init, 0);
+    s.k().finish_boot();
+    device_of_acpi plugged;
+    plugged.functions[dmar_dsm_function::drhd] =
+        structures(dmar_builder(39).add_drhd(0, 1, second_base));
+    const bool fits = std::string_view(c.lacks).empty();
+    EXPECT_EQ(dmar_device_add(s.driver(), plugged.dsm()), fits ? 0 : -ENXIO) << c.lacks;
+    EXPECT_EQ(s.driver().dmar_drhd_units.size(), fits ? 2u : 1u);
+    EXPECT_EQ((s.unit(1).peek(vtd_register::gsts) & te) != 0, fits);
+    const std::string line = "DMAR: dmar1: Doesn't support " + std::string(c.lacks) + ".";
+    EXPECT_EQ(s.logged(line), fits ? 0 : 1) << s.log_text();
+  }
 }
 
 // dmar_in_use(): with remapping off nothing is looked at.
