@@ -101,19 +101,17 @@ void free_dmar_iommu(intel_driver& drv, intel_iommu& iommu) {
 }
 
 // What init_dmars() finds when translation is on already: another kernel's, or firmware's.
-int take_over_translation(intel_driver& drv, intel_iommu& iommu, bool& copied_tables) {
+void take_over_translation(intel_driver& drv, intel_iommu& iommu, bool& copied_tables) {
   drv.pr.info("Translation already enabled - trying to copy translation structures");
-  const int ret = copy_translation_tables(drv, iommu);
-  if (ret == 0) {
+  if (copy_translation_tables(drv, iommu) == 0) {
     drv.pr.info("Copied translation tables from previous kernel for %s", iommu.name);
     copied_tables = true;
-    return 0;
+    return;
   }
   // Without the copy, start from an empty table: devices may fault, the dump may still succeed.
   drv.pr.err("Failed to copy translation tables from previous kernel for %s", iommu.name);
   iommu_disable_translation(drv, iommu);
   iommu.trans_pre_enabled = false;
-  return ret;
 }
 
 /// The root table in place, and nothing cached from before.

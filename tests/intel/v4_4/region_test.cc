@@ -5,7 +5,6 @@
 // device_is_rmrr_locked(), iommu_should_identity_map().
 #include "intel/dmar/table.h"
 #include "intel/expect.h"
-#include "intel/v4_4/device.h"
 #include "support/v4_4/system.h"
 
 namespace iommulab::test::region_test {
