@@ -71,7 +71,7 @@ TEST(pci_scan, uses_ari_only_where_port_and_device_have_it) {
   const auto port = [] {
     function_builder f = bridge(at(0, 1), 1, 1);
     f.express(pci_exp_type::root_port, 0x40, true)
-        .device_register(control, 2, pci_reg::exp_devctl2_ari);
+        .device_register(control, 2, pci_reg::exp_devctl2_ari.mask());
     return f;
   };
   const pci_function_config plain =
@@ -79,21 +79,21 @@ TEST(pci_scan, uses_ari_only_where_port_and_device_have_it) {
   {
     const test_system sys({port().build(), plain});
     EXPECT_FALSE(sys.dev(at(0, 1)).ari_enabled);
-    EXPECT_EQ(sys.dev(at(0, 1)).config->read16(control) & pci_reg::exp_devctl2_ari, 0);
+    EXPECT_EQ(sys.dev(at(0, 1)).config->read16(control) & pci_reg::exp_devctl2_ari.mask(), 0);
   }
   // Version 1 has no such register: what lies there is left alone.
   function_builder old = port();
   old.device_register(0x42, 2, 1 | static_cast<uint32_t>(pci_exp_type::root_port) << 4);
   function_builder without = bridge(at(0, 1), 1, 1);
   without.express(pci_exp_type::root_port, 0x40)
-      .device_register(control, 2, pci_reg::exp_devctl2_ari);
+      .device_register(control, 2, pci_reg::exp_devctl2_ari.mask());
   for (const function_builder& other : {old, without}) {
     const test_system sys(
         {other.build(), ari_endpoint(at(1, 0, 0), 9), ari_endpoint(at(1, 1, 1), 0)});
     EXPECT_EQ(sys.names(), (names{"00:01.0", "01:00.0"}));
     EXPECT_FALSE(sys.dev(at(0, 1)).ari_enabled);
-    EXPECT_EQ(sys.dev(at(0, 1)).config->read16(control) & pci_reg::exp_devctl2_ari,
-              pci_reg::exp_devctl2_ari);
+    EXPECT_EQ(sys.dev(at(0, 1)).config->read16(control) & pci_reg::exp_devctl2_ari.mask(),
+              pci_reg::exp_devctl2_ari.mask());
   }
 }
 

@@ -278,7 +278,7 @@ TEST(freed_table_far_bus, is_found_behind_buses_without_tables) {
   w.m.start();
   const uint64_t link = w.entry(iova, 2);
   w.sanitizer.table_page_freed(phys_addr(w.m.word(link) & ~uint64_t{0xfff}));
-  EXPECT_EQ(w.only().entry, link);
+  EXPECT_EQ(w.only().value, link);
 }
 
 // The context entry was cleared, but the context-cache still has it.
@@ -290,7 +290,7 @@ TEST(freed_table_far_bus, is_found_in_the_context_cache) {
   ASSERT_TRUE(w.m.read(far_bus, iova).ok());
   w.store(table_kind::context, w.context_word(far_bus), 0);
   w.sanitizer.table_page_freed(phys_addr(w.top));
-  EXPECT_EQ(w.only().address, w.top);
+  EXPECT_EQ(w.only().where, w.top);
   EXPECT_THAT(w.only().sentence, HasSubstr("the context-cache leads to it for 85:00.1"));
 }
 

@@ -266,8 +266,8 @@ TEST_F(two_pages_granted, each_is_held_against_its_own_entry) {
   ASSERT_TRUE(use(target + 8));
   w.expect_none();
   ASSERT_TRUE(use(target + 0x5008));
-  EXPECT_EQ(w.only().address, second + 8);
-  EXPECT_EQ(w.only().entry, w.entry(second));
+  EXPECT_EQ(w.only().where, second + 8);
+  EXPECT_EQ(w.only().value, w.entry(second));
 }
 
 // A grant names both rights: from the IOTLB it is stale when either has changed.
@@ -279,16 +279,16 @@ TEST_F(two_pages_granted, a_grant_from_the_cache_has_the_rights_of_the_tables) {
   w.expect_none();
   w.store_flushed(table_kind::paging, w.entry(iova), target | pte_read);
   ASSERT_TRUE(grant());
-  EXPECT_EQ(w.only().rule, sanitizer_rule::stale_translation);
-  EXPECT_EQ(w.only().address, iova);
+  EXPECT_EQ(w.only().id, sanitizer_rule::stale_translation);
+  EXPECT_EQ(w.only().where, iova);
 }
 
 TEST_F(two_pages_granted, an_unmap_that_leaves_the_second_one_is_told) {
   w.store_flushed(table_kind::paging, w.entry(second), 0);
   w.m.flush_pages(domain, second, 0, true);
   w.unmapped(second, 0x1000, false);
-  EXPECT_EQ(w.only().rule, sanitizer_rule::reachable_after_unmap);
-  EXPECT_EQ(w.only().address, second);
+  EXPECT_EQ(w.only().id, sanitizer_rule::reachable_after_unmap);
+  EXPECT_EQ(w.only().where, second);
   EXPECT_THAT(w.only().sentence, HasSubstr("the device-TLB of 00:03.0"));
 }
 

@@ -133,7 +133,7 @@ TEST_F(unmap, of_several_windows_an_invalidation_closes_its_own) {
   EXPECT_EQ(w.sanitizer.deferred_figures().open, 1u);
   EXPECT_EQ(w.sanitizer.deferred_figures().windows, 1u);
   EXPECT_EQ(w.sanitizer.deferred_figures().entered, 1u);
-  EXPECT_EQ(w.only().address, second);
+  EXPECT_EQ(w.only().where, second);
 }
 
 // Nobody came through the first one.
@@ -149,8 +149,8 @@ TEST_F(unmap, of_several_windows_those_that_were_entered_are_told) {
   w.m.flush_iotlb();
   EXPECT_EQ(w.sanitizer.deferred_figures().windows, 2u);
   EXPECT_EQ(w.sanitizer.deferred_figures().entered, 1u);
-  EXPECT_EQ(w.only().rule, sanitizer_rule::deferred_window);
-  EXPECT_EQ(w.only().address, second);
+  EXPECT_EQ(w.only().id, sanitizer_rule::deferred_window);
+  EXPECT_EQ(w.only().where, second);
 }
 
 // A strict unmap that left something behind is no deferred one, and hides none.
@@ -172,7 +172,7 @@ TEST(unmap_far_bus, strict_with_the_entry_left_in_the_tables) {
   w.map(iova, target | 3);
   w.m.start();
   w.unmapped(iova, 0x1000, false);
-  EXPECT_EQ(w.only().rule, sanitizer_rule::reachable_after_unmap);
+  EXPECT_EQ(w.only().id, sanitizer_rule::reachable_after_unmap);
   EXPECT_THAT(w.only().sentence, HasSubstr("the tables"));
 }
 
