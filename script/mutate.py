@@ -3,11 +3,13 @@
 import argparse
 import collections
 import filecmp
+import json
 import os
 import random
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +18,8 @@ from mutations import SOURCE, candidates, source, text_of
 
 TREE = SOURCE / "build" / "mutate"
 BUILD = TREE / "build" / "dev"
+SECONDS = TREE / "seconds.json"  # what each test program took when it passed, from run to run
+SECONDS_UNKNOWN = 30
 MEMORY_LIMIT = 4 << 30  # of a test program that a change makes run away
 MOST_OBJECTS = 3  # what more include is a matter of hours
 
@@ -130,27 +134,40 @@ class Judge:
     def __init__(self):
         self.objects = objects_by_file()
         self.programs = test_programs()
-        self.seconds = {}  # of the programs that are known to pass
+        self.codes = {}  # of objects without a change
+        self.passed = set()  # the programs that did without a change, in this run
+        self.seconds = json.loads(SECONDS.read_text()) if SECONDS.exists() else {}
 
     def programs_for(self, change):
         """Those that the change is linked into: tests of the same folder first, then quick ones."""
         own = set(self.objects[change.file])
         seeing = [p for p in self.programs if self.programs[p] & own]
         return sorted(seeing, key=lambda p: (-nearness(p, change.file),
-                                             self.seconds.get(p, len(self.programs[p]))))
+                                             self.seconds.get(p, SECONDS_UNKNOWN)))
 
     def run(self, program):
         began = time.monotonic()
-        failed = failing_test(program, 10 + 5 * self.seconds.get(program, 120))
+        failed = failing_test(program, 10 + 5 * self.seconds.get(program, SECONDS_UNKNOWN))
         if not failed:
-            self.seconds[program] = time.monotonic() - began
+            self.passed.add(program)
+            self.seconds[program] = round(time.monotonic() - began, 1)
+            SECONDS.write_text(json.dumps(self.seconds, indent=1, sort_keys=True))
         return failed
 
+    def code_before(self, object_file):
+        """An object that was never changed in this run is the one that the copy was built with."""
+        if object_file not in self.codes:
+            self.codes[object_file] = code_of(object_file)
+        return self.codes[object_file]
+
     def verdict(self, change):
-        """"broken", "equal", the test that noticed, or None; the copy is as before afterwards."""
+        """"broken", "equal", the test that noticed, or None; the sources are as before afterwards."""
         path = TREE / change.file
         own = self.objects[change.file]
-        before = [code_of(object_file) for object_file in own]
+        nearest = self.programs_for(change)[:1]
+        if nearest and nearest[0] not in self.passed:
+            self.expect_to_pass(nearest[0])  # the one that most changes come to, timed before
+        before = [self.code_before(object_file) for object_file in own]
         text = source(change.file)
         path.write_text(text[:change.start] + change.new + text[change.end:])
         try:
@@ -160,9 +177,8 @@ class Judge:
                 return "equal"
             program, failed = self.first_to_notice(change)
         finally:
-            path.write_text(text)
-            build(*own)
-        if failed and program not in self.seconds:
+            path.write_text(text)  # newer than its objects, which are built anew when they are needed
+        if failed and program not in self.passed:
             self.expect_to_pass(program)
         return f"{program.split('/')[-1]}: {failed}" if failed else None
 
@@ -189,6 +205,7 @@ def main():
     left = candidates(tracked_files(), arguments.at)
     if not left:
         sys.exit(f"script/mutate: nothing to change at {arguments.at}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("script/mutate: terminated"))
 
     copy_tree()
     print("building the copy", flush=True)
@@ -200,20 +217,23 @@ def main():
 
     chance = random.Random(arguments.seed)
     count = collections.Counter()
-    while count["noticed"] + count["unnoticed"] < arguments.count and any(left):
-        kind = chance.choice([kind for kind in left if kind])
-        change = kind.pop(chance.randrange(len(kind)))
-        if not 0 < len(judge.objects[change.file]) <= MOST_OBJECTS:
-            continue
-        verdict = judge.verdict(change)
-        outcome = {"broken": "broken", "equal": "equal", None: "unnoticed"}.get(verdict, "noticed")
-        count[outcome] += 1
-        if outcome in ("noticed", "unnoticed"):
-            number = count["noticed"] + count["unnoticed"]
-            print(f"{number:3} {text_of(change)}\n      {verdict or 'NOT NOTICED'}", flush=True)
-    print(f"({count['equal']} more made the same object)")
-    print(f"{count['noticed'] + count['unnoticed']} mutations: {count['noticed']} noticed, "
-          f"{count['unnoticed']} not noticed, {count['broken']} did not compile")
+    try:
+        while count["noticed"] + count["unnoticed"] < arguments.count and any(left):
+            kind = chance.choice([kind for kind in left if kind])
+            change = kind.pop(chance.randrange(len(kind)))
+            if not 0 < len(judge.objects[change.file]) <= MOST_OBJECTS:
+                continue
+            verdict = judge.verdict(change)
+            outcome = "unnoticed" if verdict is None else verdict
+            outcome = outcome if outcome in ("unnoticed", "broken", "equal") else "noticed"
+            count[outcome] += 1
+            if outcome in ("noticed", "unnoticed"):
+                number = count["noticed"] + count["unnoticed"]
+                print(f"{number:3} {text_of(change)}\n      {verdict or 'NOT NOTICED'}", flush=True)
+    finally:  # a run that is ended early counts as well
+        print(f"({count['equal']} more made the same object)")
+        print(f"{count['noticed'] + count['unnoticed']} mutations: {count['noticed']} noticed, "
+              f"{count['unnoticed']} not noticed, {count['broken']} did not compile")
 
 
 main()

@@ -13,11 +13,14 @@ LEFT_OUT = re.compile(r"diagnosis\.cc$")
 # Statements whose text, not whose effect, is at stake.
 TEXT_CALLS = re.compile(
     r"\b(assert|static_assert|bug_on|IOMMULAB_\w+|pr\.\w+|log\.\w+|dmar_report|StrFormat|StrCat|"
-    r"StrAppend|StrAppendFormat|print|dev_\w+|add_finding|tell|emit|note)\(")
+    r"StrAppend|StrAppendFormat|print|dev_\w+|add_finding|tell|emit|note|trace_\w+|ABSL_\w+)\(")
 
 BINARY = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||",
           "||": "&&", "&": "|", "|": "&", "<<": ">>", ">>": "<<", "+": "-", "-": "+", "+=": "-=",
           "-=": "+=", "|=": "&=", "&=": "|="}
+# A statement that begins with what is called.
+CALL = re.compile(r"(?<=[;{}:)])\s*\n +((?!return|if|for|while|switch|throw|delete|case|using)"
+                  r"[\w.:>*\[\]-]+\()")
 
 Change = collections.namedtuple("Change", "kind file start end new")
 
@@ -70,8 +73,10 @@ def changes_of(file):
                       lambda number: str(int(number, 0) + 1))
     yield from simple("result", r"\breturn (0|-E\w+|ret);", lambda v: "1" if v == "0" else "0")
     yield from simple("negation", r"[( ](!)(?=[\w(])", lambda _: "")
-    yield from simple("call", r"^ +((?!return|if|for|while|switch|throw|delete|case|using)"
-                              r"[\w.:>*\[\]-]+\([^\n]*\);)$", lambda _: ";")
+    for match in CALL.finditer(code):
+        end = closing(code, match.end(1) - 1) + 1
+        if code[end:end + 1] == ";":
+            yield Change("call", file, match.start(1), end, "(void)0")
     for match in re.finditer(r"\b(?:if|while) (\()", code):
         end = closing(code, match.start(1))
         if ";" not in code[match.end(1):end] and " = " not in code[match.end(1):end]:
