@@ -161,7 +161,7 @@ class Judge:
         return self.codes[object_file]
 
     def verdict(self, change):
-        """"broken", "equal", the test that noticed, or None; the sources are as before afterwards."""
+        """"broken", "equal", the test that noticed, or None; sources are as before afterwards."""
         path = TREE / change.file
         own = self.objects[change.file]
         nearest = self.programs_for(change)[:1]
@@ -177,7 +177,7 @@ class Judge:
                 return "equal"
             program, failed = self.first_to_notice(change)
         finally:
-            path.write_text(text)  # newer than its objects, which are built anew when they are needed
+            path.write_text(text)  # newer than its objects: the next build makes them anew
         if failed and program not in self.passed:
             self.expect_to_pass(program)
         return f"{program.split('/')[-1]}: {failed}" if failed else None
