@@ -283,8 +283,8 @@ void page_allocator::trace_page(events::page_action action, uint64_t frame, unsi
 
 void page_allocator::diagnose(page_diagnosis_kind kind, phys_addr address, std::string sentence) {
   diagnoses_.push_back({kind, diagnosis_severity::error, address.value(), 0, std::move(sentence)});
-  trace_.tell([this]()
-                  ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) { return event_of(diagnoses_.back()); });
+  const page_diagnosis& d = diagnoses_.back();
+  trace_.tell([&d] { return event_of(d); });
 }
 
 void page_allocator::set_poison(bool on) {
