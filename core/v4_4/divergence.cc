@@ -90,6 +90,10 @@ constexpr std::array all = std::to_array<divergence_entry>({
      not_recorded},
     {rmrr_width_64, "rmrr_width_64", "RMRR in a domain of 64 bits", "shifts by 64",
      "no limit to compare with", not_recorded},
+    {upper_context_table_alone, "upper_context_table_alone",
+     "copy_context_table() of a bus whose extended tables are the upper one alone",
+     "links the copy as the lower one, so other functions get its entries", "as the upper one",
+     not_recorded},
 
     {api_map_taken_back, "api_map_taken_back", "intel_iommu_map() when memory runs out",
      "leaves what it mapped of the chunk", "unmaps it", not_recorded},

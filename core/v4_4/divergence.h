@@ -42,6 +42,7 @@ enum class divergence : uint8_t {
   function_keeps_its_entry,
   device_tlb_range_unaligned,
   rmrr_width_64,
+  upper_context_table_alone,
   // IOMMU API
   api_map_taken_back,
   api_map_wraps,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "core/v4_4/divergence.h"
 #include "intel/dmar/unit.h"
 #include "intel/hw/memory.h"
 #include "intel/hw/publish.h"
@@ -89,6 +90,9 @@ int copy_translation_tables(intel_driver& drv, intel_iommu& iommu) {
       vtd::root_entry linked = roots[bus];
       if (lower != phys_addr()) linked.lo = lower.value() | vtd::root_entry::p.mask();
       if (upper != phys_addr()) linked.hi = upper.value() | vtd::root_entry::p.mask();
+      if (lower == phys_addr() && upper != phys_addr()) {
+        report(drv.env, divergence::upper_context_table_alone, absl::StrFormat("bus %d", bus));
+      }
       publish(drv, &roots[bus], linked);
     }
   }

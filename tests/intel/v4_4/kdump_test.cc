@@ -6,6 +6,7 @@
 
 #include "intel/expect.h"
 #include "intel/v4_4/device.h"
+#include "support/v4_4/divergences.h"
 #include "support/v4_4/system.h"
 
 namespace iommulab::test::kdump_test {
@@ -285,6 +286,7 @@ TEST(kdump, copies_the_halves_of_extended_tables_each_by_itself) {
   iommu.ecap = vtd::ecap_register(iommu.ecap.value() | uint64_t{1} << 24);  // ECS
   s.unit().write64(r_rtaddr, old_kernel::root | 1u << 11);
   ASSERT_EQ(copy_translation_tables(s.driver(), iommu), 0);
+  EXPECT_EQ(reported(s.events()), reports{divergence::upper_context_table_alone}) << "bus 6";
 
   const uint64_t root = iommu.root_entry_phys.value();
   const auto table_of = [&](source_id id) {

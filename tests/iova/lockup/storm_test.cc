@@ -14,8 +14,8 @@
 
 #include "gtest/gtest.h"
 #include "iova/allocators.h"
-#include "iova/lockup/study.h"
 #include "iova/lockup/storm_recorder.h"
+#include "iova/lockup/study.h"
 #include "iova/trace/linux_player.h"
 #include "iova/trace/trace_reader.h"
 
