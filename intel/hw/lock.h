@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// spin_lock_irqsave(): a spin_lock, and no interrupt of the simulated machine is handled while it is
+// spin_lock_irqsave(): a spinlock, and no interrupt of the simulated machine is handled while it is
 // held. Interrupts are raised inside register writes here; without this the fault handler would
 // run under the very lock it takes.
 #pragma once
