@@ -5,6 +5,7 @@ import collections
 import filecmp
 import json
 import os
+import pathlib
 import random
 import re
 import resource
@@ -12,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 from mutations import SOURCE, candidates, source, text_of
@@ -101,23 +103,37 @@ def code_of(object_file):
 
 # --- Running --------------------------------------------------------------------------------------
 
-def limit_memory():
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+def resident(pid):
+    """Bytes of memory in use. Machines' memory is mapped and not touched, so a limit of what may be
+    mapped would be none of what a runaway test fills."""
+    try:
+        pages = pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(pages) * resource.getpagesize()
 
 
 def failing_test(program, seconds):
     """The name of the first test that fails; None when all pass."""
     environment = {"IOMMULAB_CORPUS": str(SOURCE.parent / "shared/corpus"), **os.environ}
-    try:
-        run = subprocess.run([BUILD / program, "--gtest_fail_fast", "--gtest_brief=1"], cwd=BUILD,
-                             capture_output=True, text=True, errors="replace", timeout=seconds,
-                             preexec_fn=limit_memory, env=environment, check=False)
-    except subprocess.TimeoutExpired:
-        return f"no end within {seconds:.0f} s"
-    if run.returncode == 0:
-        return None
-    named = re.search(r"^\[  FAILED  \] ([^\s,]+)", run.stdout, re.M)
-    return named.group(1) if named else f"exit status {run.returncode}"
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        run = subprocess.Popen([BUILD / program, "--gtest_fail_fast", "--gtest_brief=1"], cwd=BUILD,
+                               stdout=said, stderr=subprocess.DEVNULL, env=environment)
+        end = time.monotonic() + seconds
+        try:
+            while run.poll() is None:
+                too_long = time.monotonic() > end
+                if too_long or resident(run.pid) > MEMORY_LIMIT:
+                    return f"no end within {seconds:.0f} s" if too_long else "no end of memory"
+                time.sleep(0.02)
+        finally:
+            run.kill()
+            run.wait()
+        if run.returncode == 0:
+            return None
+        said.seek(0)
+        named = re.search(r"^\[  FAILED  \] ([^\s,]+)", said.read(), re.M)
+        return named.group(1) if named else f"exit status {run.returncode}"
 
 
 def nearness(program, file):
