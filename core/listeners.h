@@ -24,13 +24,13 @@ class listener_list {
    public:
     subscription() = default;
     subscription(subscription&& other) noexcept
-        : list_(std::exchange(other.list_, nullptr)), listener_(other.listener_) {
+        : list_(std::exchange(other.list_, nullptr)), listener_(std::move(other.listener_)) {
       if (list_ != nullptr) list_->replace(&other, this);
     }
     subscription& operator=(subscription&& other) noexcept {
       if (this == &other) return *this;
       end();
-      listener_ = other.listener_;
+      listener_ = std::move(other.listener_);
       list_ = std::exchange(other.list_, nullptr);
       if (list_ != nullptr) list_->replace(&other, this);
       return *this;

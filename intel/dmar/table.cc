@@ -156,9 +156,12 @@ std::string broken_bios(const dmar_state& dmar, std::string_view sentence) {
 void dmar_report(dmar_state& dmar, table_refusal what, size_t offset, uint64_t value,
                  std::string sentence) {
   const auto& kernel_does = dmar.callbacks.kernel_behaviour;
-  dmar.diagnoses.push_back({{what, diagnosis_severity::error, offset, value, std::move(sentence)},
-                            kernel_does ? kernel_does(what) : std::string()});
-  const table_diagnosis& d = dmar.diagnoses.back();
+  table_diagnosis& d = dmar.diagnoses.emplace_back();
+  d.id = what;
+  d.where = offset;
+  d.value = value;
+  d.sentence = std::move(sentence);
+  if (kernel_does) d.kernel_does = kernel_does(what);
   dmar.trace.tell([&d] {
     events::diagnosis event = event_of(d);
     event.text = to_string(d);
