@@ -85,6 +85,7 @@ struct source_id {
   static constexpr source_id from_requester_id(uint16_t segment, uint16_t id) {
     return {segment, static_cast<uint8_t>(id >> 8), static_cast<uint8_t>(id & 0xff)};
   }
+  // NOLINTNEXTLINE(modernize-use-nullptr): it takes the comparison with 0 inside for a pointer
   constexpr auto operator<=>(const source_id&) const = default;
 
   template <typename H>

@@ -117,7 +117,8 @@ class exhausted32_pattern : public lockup_pattern {
   [[nodiscard]] uint64_t capacity(const lockup_shape& shape) const override {
     const uint64_t pivot_frames = shape.cpus * frames_a_pivot;
     const uint64_t room = frames_below_4g - frames_a_pivot;
-    return room > pivot_frames ? 2 * shape.cpus + room - pivot_frames : 2 * (room / frames_a_pivot);
+    return room > pivot_frames ? uint64_t{2} * shape.cpus + room - pivot_frames
+                               : 2 * (room / frames_a_pivot);
   }
   bool populate(lockup_domain& domain, uint64_t population,
                 const lockup_shape& shape) const override {

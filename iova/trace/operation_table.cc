@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/enum_names.h"
 #include "core/types.h"
 
@@ -70,6 +72,10 @@ static_assert(has_row_of_each(table, &iova_trace_row::what));
 
 }  // namespace
 }  // namespace operation_table
+
+std::string iova_trace_field::written(uint64_t value) const {
+  return hexadecimal ? absl::StrFormat("0x%x", value) : absl::StrCat(value);
+}
 
 const iova_trace_row& iova_trace_row_of(iova_trace_op what) {
   return operation_table::table[static_cast<size_t>(what)];

@@ -3,6 +3,8 @@
 // The operations of a trace file: one row each, which reading and writing share.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "absl/types/span.h"
@@ -16,6 +18,9 @@ struct iova_trace_field {
   uint64_t least = 0;
   uint64_t most = ~uint64_t{0};
   bool hexadecimal = false;  ///< written so
+
+  /// A value of the field, as traces write it.
+  [[nodiscard]] std::string written(uint64_t value) const;
 };
 
 enum class iova_trace_result : uint8_t {

@@ -21,7 +21,7 @@ std::string iova_trace_operation(const iova_trace_step& step) {
   const iova_trace_row& row = iova_trace_row_of(step.what);
   std::string text(row.name);
   for (size_t i = 0; i < row.fields.size(); ++i) {
-    absl::StrAppendFormat(&text, row.fields[i].hexadecimal ? " 0x%x" : " %d", step.arguments[i]);
+    text += ' ' + row.fields[i].written(step.arguments[i]);
   }
   return text;
 }

@@ -80,9 +80,9 @@ class parser {
       return refuse(field.name, word, "not a number");
     }
     if (value < field.least || value > field.most) {
-      return refuse(field.name, word,
-                    absl::StrFormat(field.hexadecimal ? "must be 0x%x to 0x%x" : "must be %d to %d",
-                                    field.least, field.most));
+      return refuse(
+          field.name, word,
+          absl::StrCat("must be ", field.written(field.least), " to ", field.written(field.most)));
     }
     return absl::OkStatus();
   }

@@ -46,7 +46,7 @@ absl::StatusOr<qemu_unit_options> parse_qemu_unit(std::string_view device) {
     };
     if (name == "aw-bits") {
       const auto bits = parse_number(value);
-      if (bits != 39 && bits != 48) return refuse("not 39 or 48");
+      if (!bits || (*bits != 39 && *bits != 48)) return refuse("not 39 or 48");
       options.aw_bits = static_cast<unsigned>(*bits);
       continue;
     }

@@ -83,7 +83,8 @@ absl::Status check(const vtd_config& config) {
   const uint64_t iotlb_start = ecap.iotlb_offset();
   const uint64_t iotlb_end = iotlb_start + iotlb_registers_size;
   const uint64_t faults_start = cap.fault_recording_offset();
-  const uint64_t faults_end = faults_start + cap.number_of_fault_records() * vtd::frcd_size;
+  const uint64_t faults_end =
+      faults_start + uint64_t{cap.number_of_fault_records()} * vtd::frcd_size;
   if (config.register_window % 8 != 0 || config.register_window > (uint64_t{1} << 20)) {
     return refuse(config, absl::StrFormat("register window is 0x%x bytes", config.register_window));
   }

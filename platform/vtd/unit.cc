@@ -9,7 +9,6 @@ namespace iommulab {
 
 vtd_unit::vtd_unit(vtd_config config, physical_memory& memory, interrupt_sink& sink, tracer& trace)
     : config_(std::move(config)),
-      trace_(trace),
       diagnoses_(config_.name, trace),
       registers_(register_rows(config_), config_.register_window, diagnoses_, observers_),
       fault_event_(config_.name, vtd_register::fectl, registers_, sink, trace),

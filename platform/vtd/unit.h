@@ -130,7 +130,6 @@ class vtd_unit final : public mmio_region {
   void trace_classes_changed(trace_class wanted);
 
   const vtd_config config_;
-  tracer& trace_;
   unit_observers observers_;
   diagnosis_log diagnoses_;
   register_file registers_;
