@@ -126,7 +126,7 @@ absl::Status check_whole(const capture_folder& folder) {
   if (!died.ok()) return died.status();
   for (const std::string& name : folder.files()) {
     if (!matches_pattern("fgraph-*.txt", name)) continue;
-    const absl::Status status = check_tree(folder, name, *died && name == "fgraph-lab.txt");
+    absl::Status status = check_tree(folder, name, *died && name == "fgraph-lab.txt");
     if (!status.ok()) return status;
   }
   if (!folder.has(marks_file)) {

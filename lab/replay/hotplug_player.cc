@@ -80,8 +80,7 @@ absl::Status hotplug_player::perform(const hotplug_step& step, notified_calls ca
   add_captured(step);
   ours_.push_back({step.line, absl::StrCat("STEP ", step.title)});
   const size_t logged = system_.env().log.lines().size();
-  const absl::Status status =
-      calls.play_around(system_.pci().bus(), play, [&] { return act(step); });
+  absl::Status status = calls.play_around(system_.pci().bus(), play, [&] { return act(step); });
   if (!status.ok()) return status;
   add_log(logged);
   if (step.what != action::end) add_state();

@@ -217,7 +217,7 @@ class workload_run {
       return absl::OkStatus();
     }
     for (; next_step_ <= step_ends_[index]; ++next_step_) {
-      const absl::Status status =
+      absl::Status status =
           played_.hotplug->perform(steps_[next_step_], std::move(step_calls_.steps[next_step_]),
                                    [this](const api_call& call) { return play(call); });
       if (!status.ok()) return status;

@@ -44,7 +44,7 @@ hardware_trace workload_sides::captured(const line_range& lines) const {
 }
 
 hardware_trace workload_sides::ours() const {
-  const hardware_trace trace = trace_of_run(run_->recorder.events(), {});
+  hardware_trace trace = trace_of_run(run_->recorder.events(), {});
   if (!run_->result.interrupt_remapping) return trace;
   return without_interrupt_remapping(trace, start_up_events_);
 }

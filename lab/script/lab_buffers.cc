@@ -45,8 +45,8 @@ std::string lab::map_buffer(arguments& args, buffer_kind kind) {
           ? dma_map_single(d, made.phys, made.size, made.dir)
           : dma_map_page(d, made.phys.page_base(), made.phys.page_offset(), made.size, made.dir);
   const bool error = dma_mapping_error(d, made.dma);
-  const std::string result = absl::StrFormat("phys=0x%x dma=0x%x err=%d", made.phys.value(),
-                                             made.dma.value(), error ? 1 : 0);
+  std::string result = absl::StrFormat("phys=0x%x dma=0x%x err=%d", made.phys.value(),
+                                       made.dma.value(), error ? 1 : 0);
   keep(number, error ? std::nullopt : std::optional(std::move(made)));
   return result;
 }

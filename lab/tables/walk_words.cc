@@ -106,9 +106,8 @@ std::string device_view(const address_walk& walk) {
   switch (walk.outcome) {
     case dma_outcome::passed:
     case dma_outcome::translated:
-      return absl::StrFormat(read ? "what host memory holds at 0x%x"
-                                  : "nothing: the write goes to host memory at 0x%x",
-                             walk.host_address);
+      return absl::StrFormat("%s host memory %s 0x%x", read ? "what" : "nothing: the write goes to",
+                             read ? "holds at" : "at", walk.host_address);
     case dma_outcome::interrupt:
       return "nothing: an aligned write of 4 bytes is an interrupt request, any other is dropped";
     case dma_outcome::blocked:
