@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "core/device.h"
 
-#include <array>
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
+#include "core/enum_names.h"
 #include "core/sysfs.h"
 
 namespace iommulab {
@@ -33,11 +33,18 @@ void driver_sysfs_remove(const device& dev) {
 
 }  // namespace
 
-std::string_view trace_word(bus_notify action) {
-  constexpr std::array<std::string_view, 7> words = {
-      "add_device",   "del_device",    "removed_device", "bind_driver",
-      "bound_driver", "unbind_driver", "unbound_driver"};
-  return words[static_cast<size_t>(action)];
+std::string_view name(bus_notify action) {
+  using enum bus_notify;
+  static constexpr auto names = enum_names<bus_notify>({
+      {add_device, "add_device"},
+      {del_device, "del_device"},
+      {removed_device, "removed_device"},
+      {bind_driver, "bind_driver"},
+      {bound_driver, "bound_driver"},
+      {unbind_driver, "unbind_driver"},
+      {unbound_driver, "unbound_driver"},
+  });
+  return names(action);
 }
 
 int device_bind_driver(device& dev, std::string driver, absl::FunctionRef<int(device&)> probe,

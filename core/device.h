@@ -43,7 +43,10 @@ enum class bus_notify : uint8_t {
   unbind_driver,
   unbound_driver,
 };
-std::string_view trace_word(bus_notify action);
+std::string_view name(bus_notify action);
+inline std::string_view trace_word(bus_notify action) {
+  return name(action);
+}
 
 struct device {
   std::string name;        ///< dev_name(): "0000:00:1f.2"

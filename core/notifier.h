@@ -13,13 +13,20 @@
 #include <utility>
 #include <vector>
 
+#include "core/enum_names.h"
+
 namespace iommulab {
 
 /// What a notifier answers; `bad` stops the chain.
 enum class notify_result { done, ok, bad };
-constexpr std::string_view trace_word(notify_result result) {
-  if (result == notify_result::done) return "done";
-  return result == notify_result::ok ? "ok" : "bad";
+inline std::string_view name(notify_result result) {
+  using enum notify_result;
+  static constexpr auto names =
+      enum_names<notify_result>({{done, "done"}, {ok, "ok"}, {bad, "bad"}});
+  return names(result);
+}
+inline std::string_view trace_word(notify_result result) {
+  return name(result);
 }
 
 template <typename Action, typename Data>

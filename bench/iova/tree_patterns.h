@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The patterns of alloc and free, // templates over what they run on: a class with the members of
-// an engine (iova/lab/boxed_engine.h). Each has
+// The patterns of alloc, free and find, as templates over what they run on: a class with the
+// members of an engine (iova/lab/boxed_engine.h). Each has
 //
 //   absl::Status set_up(Subject&);     // the live mappings
 //   uint64_t run(Subject&, uint64_t operations, unsigned thread, uint64_t checksum);

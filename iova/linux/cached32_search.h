@@ -98,12 +98,12 @@ struct cached32_search {
   iova* get_cached_rbnode(Environment& env, range_tree& tree, uint64_t& limit) const {
     [[maybe_unused]] const auto scope =
         env.call("__get_cached_rbnode", IOMMULAB_VALUES({"limit_pfn", limit}));
-    const auto told = [&](iova* at) { return at == tree.anchor() ? nullptr : at; };
-    if (limit != dma_32bit_pfn || cached32_node == nullptr) {
-      return env.result(tree.last(), told(tree.last()));
+    iova* begin = tree.last();
+    if (limit == dma_32bit_pfn && cached32_node != nullptr) {
+      limit = cached32_node->pfn_lo == 0 ? 0 : cached32_node->pfn_lo - 1;
+      begin = cached32_node->prev;
     }
-    limit = cached32_node->pfn_lo == 0 ? 0 : cached32_node->pfn_lo - 1;
-    return env.result(cached32_node->prev, told(cached32_node->prev));
+    return env.result(begin, [&] { return begin == tree.anchor() ? nullptr : begin; });
   }
 
   // Linux v4.4 drivers/iommu/iova.c: iova_get_pad_size(). How many frames stay free between a

@@ -120,14 +120,22 @@ TEST_F(unmap, a_window_closes_for_what_an_invalidation_covers) {
   w.expect_none();
 }
 
-TEST_F(unmap, of_several_windows_an_invalidation_closes_its_own) {
-  constexpr uint64_t second = iova + 0x1000;
-  w.map(second, (target + 0x1000) | 3);
-  ASSERT_TRUE(w.m.read(nic, second).ok());
-  clear();
-  w.store(table_kind::paging, w.entry(second), 0);
-  return_from_unmap(true);
-  w.unmapped(second, 0x1000, true);
+/// The page and the one behind it, which is read before and unmapped deferred.
+struct unmap_of_two : unmap {
+  static constexpr uint64_t second = iova + 0x1000;
+
+  void unmap_both(bool first_deferred) {
+    w.map(second, (target + 0x1000) | 3);
+    ASSERT_TRUE(w.m.read(nic, second).ok());
+    clear();
+    w.store(table_kind::paging, w.entry(second), 0);
+    return_from_unmap(first_deferred);
+    w.unmapped(second, 0x1000, true);
+  }
+};
+
+TEST_F(unmap_of_two, deferred_windows_are_closed_each_by_its_own_invalidation) {
+  unmap_both(/*first_deferred=*/true);
   ASSERT_TRUE(w.m.read(nic, second).ok());
   w.m.flush_pages(domain, second, 0, true);
   EXPECT_EQ(w.sanitizer.deferred_figures().open, 1u);
@@ -137,14 +145,8 @@ TEST_F(unmap, of_several_windows_an_invalidation_closes_its_own) {
 }
 
 // Nobody came through the first one.
-TEST_F(unmap, of_several_windows_those_that_were_entered_are_told) {
-  constexpr uint64_t second = iova + 0x1000;
-  w.map(second, (target + 0x1000) | 3);
-  ASSERT_TRUE(w.m.read(nic, second).ok());
-  clear();
-  w.store(table_kind::paging, w.entry(second), 0);
-  return_from_unmap(true);
-  w.unmapped(second, 0x1000, true);
+TEST_F(unmap_of_two, deferred_windows_that_were_entered_are_told) {
+  unmap_both(/*first_deferred=*/true);
   ASSERT_TRUE(w.m.read(nic, second).ok());
   w.m.flush_iotlb();
   EXPECT_EQ(w.sanitizer.deferred_figures().windows, 2u);
@@ -154,14 +156,8 @@ TEST_F(unmap, of_several_windows_those_that_were_entered_are_told) {
 }
 
 // A strict unmap that left something behind is no deferred one, and hides none.
-TEST_F(unmap, figures_are_of_deferred_windows_alone) {
-  constexpr uint64_t second = iova + 0x1000;
-  w.map(second, (target + 0x1000) | 3);
-  ASSERT_TRUE(w.m.read(nic, second).ok());
-  clear();
-  w.store(table_kind::paging, w.entry(second), 0);
-  return_from_unmap(false);
-  w.unmapped(second, 0x1000, true);
+TEST_F(unmap_of_two, figures_are_of_deferred_windows_alone) {
+  unmap_both(/*first_deferred=*/false);
   EXPECT_EQ(w.sanitizer.deferred_figures().open, 1u);
 }
 
