@@ -113,27 +113,6 @@ class tracer {
   void leave(std::string_view name);
   /// The result of the innermost open function; call it only when on(trace_class::calls).
   void set_result(call_values result);
-  /// For the way out of a ported function, `return trace.result(value);`: the innermost open
-  /// function, which is this one, returns `value`.
-  template <typename T>
-  T result(T&& value) {
-    if (on(trace_class::calls)) [[unlikely]]
-      keep_result<std::remove_cvref_t<T>>(value);
-    return std::forward<T>(value);
-  }
-  /// The same where something else tells a reader more than the value does: what the kernel returns
-  /// in its place, or what a function returns that is called only then.
-  template <typename T, typename Told>
-  T result(T&& value, const Told& told) {
-    if (on(trace_class::calls)) [[unlikely]] {
-      if constexpr (std::is_invocable_v<const Told&>) {
-        keep_result<std::remove_cvref_t<std::invoke_result_t<const Told&>>>(told());
-      } else {
-        keep_result<std::decay_t<const Told>>(told);
-      }
-    }
-    return std::forward<T>(value);
-  }
   /// A note that says what the innermost open function was given, and its result if it has one
   /// already: "alloc_iova size=0x1 -> lo=0xfffff". `printed` is what the kernel calls itself there.
   void note_call(std::string_view printed);
@@ -145,16 +124,6 @@ class tracer {
   }
 
  private:
-  /// Small values come as copies, so that the caller's own may stay in a register.
-  template <typename T>
-  using kept =
-      std::conditional_t<std::is_trivially_copyable_v<T> && sizeof(T) <= 2 * sizeof(uint64_t), T,
-                         const T&>;
-  template <typename T>
-  [[gnu::noinline, gnu::cold]] void keep_result(kept<T> value) {
-    set_result({call_value("", value)});
-  }
-
   void listeners_changed();
 
   const virtual_clock* clock_;
@@ -176,47 +145,80 @@ class tracer {
   listener_list<std::function<void(trace_class)>> class_watches_;
 };
 
-/// The scoped object of one ported function.
+/// The scoped object of one ported function. What is cold is kept away from the object itself, so
+/// that it may live in a register.
 class call_scope {
  public:
-  call_scope(tracer& t, std::string_view kernel_name) {
+  call_scope(tracer& t, std::string_view kernel_name) : name_(kernel_name) {
     if (t.follows_calls()) [[unlikely]]
-      open(t, kernel_name, {});
+      tracer_ = opened(t, kernel_name, {});
   }
   /// `arguments` returns call_values, and is called only when calls are followed.
   template <typename Arguments>
-  call_scope(tracer& t, std::string_view kernel_name, Arguments arguments) {
+  call_scope(tracer& t, std::string_view kernel_name, Arguments arguments) : name_(kernel_name) {
     if (t.follows_calls()) [[unlikely]]
-      open(t, kernel_name, t.on(trace_class::calls) ? arguments() : call_values());
+      tracer_ = opened(t, kernel_name, t.on(trace_class::calls) ? arguments() : call_values());
   }
   ~call_scope() {
-    if (tracer_ != nullptr) tracer_->leave(name_);
+    if (tracer_ != nullptr) [[unlikely]]
+      tracer_->leave(name_);
   }
   call_scope(const call_scope&) = delete;
   call_scope& operator=(const call_scope&) = delete;
 
+  /// For the way out of a ported function, `return this_call.result(value);`: tells what it
+  /// returns.
+  template <typename T>
+  T result(T&& value) const {
+    if (tracer_ != nullptr) [[unlikely]]
+      tell<std::remove_cvref_t<T>>(*tracer_, value);
+    return std::forward<T>(value);
+  }
+  /// The same where something else tells a reader more than the value does: what the kernel returns
+  /// in its place, or what a function returns that is called only then.
+  template <typename T, typename Told>
+  T result(T&& value, const Told& told) const {
+    if (tracer_ != nullptr) [[unlikely]] {
+      if constexpr (std::is_invocable_v<const Told&>) {
+        if (tracer_->on(trace_class::calls))
+          tell<std::remove_cvref_t<std::invoke_result_t<const Told&>>>(*tracer_, told());
+      } else {
+        tell<std::decay_t<const Told>>(*tracer_, told);
+      }
+    }
+    return std::forward<T>(value);
+  }
+
  private:
-  void open(tracer& t, std::string_view name, call_values arguments) {
-    tracer_ = &t;
-    name_ = name;
+  /// Small values come as copies, so that the caller's own may stay in a register.
+  template <typename T>
+  using copied =
+      std::conditional_t<std::is_trivially_copyable_v<T> && sizeof(T) <= 2 * sizeof(uint64_t), T,
+                         const T&>;
+  template <typename T>
+  [[gnu::noinline, gnu::cold]] static void tell(tracer& t, copied<T> value) {
+    if (t.on(trace_class::calls)) t.set_result({call_value("", value)});
+  }
+  [[gnu::noinline, gnu::cold]] static tracer* opened(tracer& t, std::string_view name,
+                                                     call_values arguments) {
     t.enter(name, std::move(arguments));
+    return &t;
   }
 
   tracer* tracer_ = nullptr;
   std::string_view name_;
 };
 
-/// Opens the trace scope of a ported function, by the kernel's exact name. Its arguments follow,
-/// each {"name", value}: IOMMULAB_CALL(trace, "alloc_iova", {"size", size}).
-#define IOMMULAB_CALL(tracer_, kernel_name, ...)                                \
-  const ::iommulab::call_scope IOMMULAB_UNIQUE(iommulab_call_scope_, __LINE__)( \
-      (tracer_), (kernel_name)__VA_OPT__(, IOMMULAB_VALUES(__VA_ARGS__)))
+/// Opens the trace scope of a ported function, by the kernel's exact name, as the variable
+/// `this_call`. Its arguments follow, each {"name", value}:
+/// IOMMULAB_CALL(trace, "alloc_iova", {"size", size}).
+#define IOMMULAB_CALL(tracer_, kernel_name, ...)    \
+  const ::iommulab::call_scope this_call((tracer_), \
+                                         (kernel_name)__VA_OPT__(, IOMMULAB_VALUES(__VA_ARGS__)))
 #define IOMMULAB_VALUES(...) [&] { return ::iommulab::call_values{__VA_ARGS__}; }
-#define IOMMULAB_UNIQUE(prefix, line) IOMMULAB_PASTE(prefix, line)
-#define IOMMULAB_PASTE(a, b) a##b
 
 /// A result of the innermost open function that is several values:
-/// IOMMULAB_RESULT(trace, {"lo", lo}, {"hi", hi}). One value goes through tracer::result().
+/// IOMMULAB_RESULT(trace, {"lo", lo}, {"hi", hi}). One value goes through call_scope::result().
 #define IOMMULAB_RESULT(tracer_, ...)                             \
   do {                                                            \
     if ((tracer_).on(::iommulab::trace_class::calls))             \

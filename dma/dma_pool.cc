@@ -74,13 +74,13 @@ std::unique_ptr<dma_page> pool_alloc_page(dma_pool& pool, gfp_t flags) {
   IOMMULAB_CALL(trace, "pool_alloc_page", {"pool", pool}, {"mem_flags", flags});
   auto page = std::make_unique<dma_page>();
   page->memory = slab_token(pool.registry.slab());
-  if (!page->memory) return trace.result(nullptr);
+  if (!page->memory) return this_call.result(nullptr);
   const auto coherent = dma_alloc_coherent(pool.dev, pool.allocation, page->dma, flags);
-  if (!coherent) return trace.result(nullptr);
+  if (!coherent) return this_call.result(nullptr);
   page->vaddr = *coherent;
   page->taken.assign(pool.allocation, false);
   pool_initialise_page(pool, *page);
-  return trace.result(std::move(page));
+  return this_call.result(std::move(page));
 }
 
 // The newest page with a free block, or null. What a device wrote over a free block's link may name
@@ -161,25 +161,25 @@ dma_pool* dma_pool_create(dma_pools& registry, std::string_view name, device& de
   IOMMULAB_CALL(trace, "dma_pool_create", {"name", name}, {"dev", dev}, {"size", size},
                 {"align", align}, {"boundary", boundary});
   align = std::max<uint64_t>(align, 1);
-  if (!power_of_two(align) || size == 0) return trace.result(nullptr);
+  if (!power_of_two(align) || size == 0) return this_call.result(nullptr);
   size = std::max(size, smallest_block);
   const uint64_t aligned = (size + align - 1) & ~(align - 1);
-  if (aligned < size) return trace.result(nullptr);
+  if (aligned < size) return this_call.result(nullptr);
   size = aligned;
   const uint64_t allocation = std::max(size, page_size);
   if (boundary == 0) {
     boundary = allocation;
   } else if (boundary < size || !power_of_two(boundary)) {
-    return trace.result(nullptr);
+    return this_call.result(nullptr);
   }
   auto pool = std::make_unique<dma_pool>(registry, dev);
   pool->memory = slab_token(registry.slab());
-  if (!pool->memory) return trace.result(nullptr);
+  if (!pool->memory) return this_call.result(nullptr);
   pool->name = name.substr(0, name_length);
   pool->size = size;
   pool->allocation = allocation;
   pool->boundary = std::min(boundary, allocation);
-  return trace.result(registry.add(std::move(pool)));
+  return this_call.result(registry.add(std::move(pool)));
 }
 
 // Linux v4.4 mm/dmapool.c: dma_pool_destroy(), with pool_free_page()
@@ -227,14 +227,14 @@ std::optional<phys_addr> dma_pool_alloc(dma_pool& pool, gfp_t flags, dma_addr& h
   }
   if (!found) {
     std::unique_ptr<dma_page> fresh = pool_alloc_page(pool, flags & ~gfp_zero);
-    if (fresh == nullptr) return trace.result(std::nullopt);
+    if (fresh == nullptr) return this_call.result(std::nullopt);
     const spin_guard guard(pool.lock);
     pool.page_list.push_back(std::move(fresh));
     take(*pool.page_list.back());
   }
   if ((flags & gfp_zero) != 0)
     std::memset(pool.registry.memory().at(block, pool.size), 0, pool.size);
-  return trace.result(block);
+  return this_call.result(block);
 }
 
 // Linux v4.4 mm/dmapool.c: dma_pool_free()

@@ -29,10 +29,6 @@ struct traced_environment {
   call_scope call(std::string_view function, const Arguments& arguments) {
     return {cache.trace, function, arguments};
   }
-  template <typename T, typename... Told>
-  T result(T value, const Told&... told) {
-    return cache.trace.result(value, told...);
-  }
 };
 
 // Linux v4.4 drivers/iommu/iova.c: __alloc_and_insert_iova_range()
@@ -45,7 +41,7 @@ bool alloc_and_insert_iova_range(iova_domain& iovad, uint64_t size, uint64_t lim
   const spin_guard guard(iovad.iova_rbtree_lock);
   const iova_room room = iovad.ranges.find_room(env, size, limit_pfn, size_aligned);
   if (room) iovad.ranges.insert(env, room, size, limit_pfn, added);
-  return trace.result(static_cast<bool>(room), room ? 0 : -ENOMEM);
+  return this_call.result(static_cast<bool>(room), room ? 0 : -ENOMEM);
 }
 
 }  // namespace
@@ -72,10 +68,10 @@ iova* alloc_iova(iova_domain& iovad, uint64_t size, uint64_t limit_pfn, bool siz
   IOMMULAB_CALL(trace, "alloc_iova", {"size", size}, {"limit_pfn", limit_pfn},
                 {"aligned", size_aligned});
   iova* range = alloc_iova_mem(iovad.cache);
-  if (range == nullptr) return trace.result(nullptr);
+  if (range == nullptr) return this_call.result(nullptr);
   if (!alloc_and_insert_iova_range(iovad, size, limit_pfn, *range, size_aligned)) {
     free_iova_mem(iovad.cache, range);
-    return trace.result(nullptr);
+    return this_call.result(nullptr);
   }
   IOMMULAB_RESULT(trace, {"lo", range->pfn_lo}, {"hi", range->pfn_hi});
   IOMMULAB_NOTE_CALL(trace, "alloc_iova");
@@ -87,7 +83,7 @@ iova* find_iova(iova_domain& iovad, uint64_t frame) {
   tracer& trace = iovad.cache.trace;
   IOMMULAB_CALL(trace, "find_iova", {"pfn", frame});
   const spin_guard guard(iovad.iova_rbtree_lock);
-  return trace.result(iovad.ranges.tree.find(frame));
+  return this_call.result(iovad.ranges.tree.find(frame));
 }
 
 void free_iova(iova_domain& iovad, iova* range) {
@@ -116,7 +112,7 @@ iova* reserve_iova(iova_domain& iovad, uint64_t pfn_lo, uint64_t pfn_hi) {
   trace_range(trace, events::range_action::reserve, pfn_lo, pfn_hi);
   traced_environment env{iovad.cache};
   const spin_guard guard(iovad.iova_rbtree_lock);
-  return trace.result(iovad.ranges.reserve(env, pfn_lo, pfn_hi));
+  return this_call.result(iovad.ranges.reserve(env, pfn_lo, pfn_hi));
 }
 
 void copy_reserved_iova(iova_domain& from, iova_domain& to) {
@@ -137,7 +133,7 @@ iova* split_and_remove_iova(iova_domain& iovad, iova* range, uint64_t pfn_lo, ui
                 {"pfn_hi", pfn_hi});
   traced_environment env{iovad.cache};
   const spin_guard guard(iovad.iova_rbtree_lock);
-  return trace.result(iovad.ranges.split_and_remove(env, *range, pfn_lo, pfn_hi));
+  return this_call.result(iovad.ranges.split_and_remove(env, *range, pfn_lo, pfn_hi));
 }
 
 void put_iova_domain(iova_domain& iovad) {

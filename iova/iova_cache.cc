@@ -15,10 +15,10 @@ int iova_cache_get(iova_cache& cache) {
   const spin_guard guard(cache.iova_cache_mutex);
   if (cache.iova_cache_users == 0 && cache.slab.should_fail()) {
     cache.log.print(log_level::err, "Couldn't create iova cache\n");
-    return trace.result(-ENOMEM);
+    return this_call.result(-ENOMEM);
   }
   ++cache.iova_cache_users;
-  return trace.result(0);
+  return this_call.result(0);
 }
 
 // Linux v4.4 drivers/iommu/iova.c: iova_cache_put()
@@ -36,10 +36,10 @@ void iova_cache_put(iova_cache& cache) {
 iova* alloc_iova_mem(iova_cache& cache) {
   tracer& trace = cache.trace;
   IOMMULAB_CALL(trace, "alloc_iova_mem");
-  if (cache.slab.should_fail()) return trace.result(nullptr);
+  if (cache.slab.should_fail()) return this_call.result(nullptr);
   auto* node = new iova;
   node->queued = false;
-  return trace.result(node, "node");  // it holds no range yet
+  return this_call.result(node, "node");  // it holds no range yet
 }
 
 // Linux v4.4 drivers/iommu/iova.c: free_iova_mem()

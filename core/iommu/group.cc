@@ -31,7 +31,7 @@ void iommu_init(iommu_core& core) {
 
 iommu_group* iommu_core::group_alloc() {
   IOMMULAB_CALL(env_.trace, "iommu_group_alloc");
-  if (!sysfs_.exists(groups_directory)) return env_.trace.result(nullptr);
+  if (!sysfs_.exists(groups_directory)) return this_call.result(nullptr);
   int id = 0;
   while (std::any_of(groups_.begin(), groups_.end(), [id](const auto& g) { return g->id == id; })) {
     ++id;
@@ -42,11 +42,11 @@ iommu_group* iommu_core::group_alloc() {
   group->core = this;
   group->sysfs_path = absl::StrCat(groups_directory, "/", id);
   if (!sysfs_.create_directory(absl::StrCat(group->sysfs_path, "/devices")).ok()) {
-    return env_.trace.result(nullptr);
+    return this_call.result(nullptr);
   }
   env_.trace.tell([&] { return events::group_change{events::group_action::create, id}; });
   groups_.push_back(std::move(group));
-  return env_.trace.result(groups_.back().get());
+  return this_call.result(groups_.back().get());
 }
 
 void iommu_core::release(iommu_group& group) {
@@ -61,7 +61,7 @@ iommu_group* iommu_group_get(device& dev) {
   tracer& trace = dev.bus->env.trace;
   IOMMULAB_CALL(trace, "iommu_group_get", {"dev", dev});
   if (dev.group != nullptr) ++dev.group->references;
-  return trace.result(dev.group);
+  return this_call.result(dev.group);
 }
 
 void iommu_group_put(iommu_group* group) {
@@ -74,7 +74,7 @@ void iommu_group_put(iommu_group* group) {
 int iommu_group_id(const iommu_group& group) {
   tracer& trace = group.core->env().trace;
   IOMMULAB_CALL(trace, "iommu_group_id", {"group", group});
-  return trace.result(group.id);
+  return this_call.result(group.id);
 }
 
 void iommu_group_register_notifier(iommu_group& group, iommu_group_notifier_block& nb) {
@@ -92,15 +92,15 @@ int group_for_each_dev_unlocked(iommu_group& group, absl::FunctionRef<int(device
   IOMMULAB_CALL(trace, "__iommu_group_for_each_dev", {"group", group});
   for (const iommu_group::member& member : group.devices) {
     const int ret = fn(*member.dev);
-    if (ret != 0) return trace.result(ret);
+    if (ret != 0) return this_call.result(ret);
   }
-  return trace.result(0);
+  return this_call.result(0);
 }
 
 int iommu_group_for_each_dev(iommu_group& group, absl::FunctionRef<int(device&)> fn) {
   tracer& trace = group.core->env().trace;
   IOMMULAB_CALL(trace, "iommu_group_for_each_dev", {"group", group});
-  return trace.result(group_for_each_dev_unlocked(group, fn));
+  return this_call.result(group_for_each_dev_unlocked(group, fn));
 }
 
 }  // namespace iommulab

@@ -31,7 +31,7 @@ std::unique_ptr<iommu_class_device> iommu_device_create(
   const std::string class_link = absl::StrFormat("%s/%s", class_directory, name);
   const std::string group = absl::StrFormat("%s/%s", path, group_name);
   if (!sysfs.exists(class_directory) || !sysfs.create_directory(path).ok()) {
-    return trace.result(nullptr);
+    return this_call.result(nullptr);
   }
   sysfs.create_directory(absl::StrCat(path, "/devices")).IgnoreError();
   sysfs.create_directory(group).IgnoreError();
@@ -40,7 +40,7 @@ std::unique_ptr<iommu_class_device> iommu_device_create(
   }
   sysfs.create_link(absl::StrCat(path, "/subsystem"), class_directory).IgnoreError();
   sysfs.create_link(class_link, path).IgnoreError();
-  return trace.result(
+  return this_call.result(
       std::unique_ptr<iommu_class_device>(new iommu_class_device(core, path, class_link)));
 }
 
@@ -57,7 +57,7 @@ void iommu_device_destroy(iommu_core& core, std::unique_ptr<iommu_class_device>&
 int iommu_device_link(iommu_core& core, iommu_class_device* unit, device& link) {
   tracer& trace = core.env().trace;
   IOMMULAB_CALL(trace, "iommu_device_link", {"dev", unit}, {"link", link});
-  if (unit == nullptr) return trace.result(-ENODEV);
+  if (unit == nullptr) return this_call.result(-ENODEV);
   sysfs_tree& sysfs = core.sysfs();
   const std::string forward = absl::StrCat(unit->sysfs_path(), "/devices/", link.name);
   absl::Status status = sysfs.create_link(forward, link.sysfs_path);
@@ -66,12 +66,12 @@ int iommu_device_link(iommu_core& core, iommu_class_device* unit, device& link) 
       core.env().log.warn(
           absl::StrFormat("sysfs: cannot create duplicate filename '/%s'", forward));
     }
-    return trace.result(-status_errno(status));
+    return this_call.result(-status_errno(status));
   }
   status = sysfs.create_link(absl::StrCat(link.sysfs_path, "/iommu"), unit->sysfs_path());
-  if (status.ok()) return trace.result(0);
+  if (status.ok()) return this_call.result(0);
   sysfs.remove(forward).IgnoreError();
-  return trace.result(-status_errno(status));
+  return this_call.result(-status_errno(status));
 }
 
 void iommu_device_unlink(iommu_core& core, iommu_class_device* unit, device& link) {

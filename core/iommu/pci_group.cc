@@ -37,7 +37,7 @@ iommu_group* get_pci_function_alias_group(pci_dev& pdev, visited_devfns& visited
   tracer& trace = pdev.dev.bus->env.trace;
   IOMMULAB_CALL(trace, "get_pci_function_alias_group", {"pdev", pdev});
   if (!pdev.multifunction || pci_acs_enabled(pdev, required_acs_flags)) {
-    return trace.result(nullptr);
+    return this_call.result(nullptr);
   }
   iommu_group* group = nullptr;
   pdev.bus->core->for_each_pci_dev([&](pci_dev& other) {
@@ -47,17 +47,17 @@ iommu_group* get_pci_function_alias_group(pci_dev& pdev, visited_devfns& visited
     group = get_pci_alias_group(other, visited);
     return group != nullptr ? 1 : 0;
   });
-  return trace.result(group);
+  return this_call.result(group);
 }
 
 /// A group that exists on the function, or on one of its bus that shares a requester id with it.
 iommu_group* get_pci_alias_group(pci_dev& pdev, visited_devfns& visited) {
   tracer& trace = pdev.dev.bus->env.trace;
   IOMMULAB_CALL(trace, "get_pci_alias_group", {"pdev", pdev});
-  if (visited.test(pdev.devfn)) return trace.result(nullptr);
+  if (visited.test(pdev.devfn)) return this_call.result(nullptr);
   visited.set(pdev.devfn);
   iommu_group* group = iommu_group_get(pdev.dev);
-  if (group != nullptr) return trace.result(group);
+  if (group != nullptr) return this_call.result(group);
   pdev.bus->core->for_each_pci_dev([&](pci_dev& other) {
     if (&other == &pdev || other.bus != pdev.bus) return 0;
     if (!aliases_to(pdev, other) && !aliases_to(other, pdev)) return 0;
@@ -65,7 +65,7 @@ iommu_group* get_pci_alias_group(pci_dev& pdev, visited_devfns& visited) {
     if (group == nullptr) group = get_pci_function_alias_group(other, visited);
     return group != nullptr ? 1 : 0;
   });
-  return trace.result(group);
+  return this_call.result(group);
 }
 
 /// The group of an alias, if it has one; `last` becomes the alias.
@@ -73,7 +73,7 @@ iommu_group* get_pci_alias_or_group(pci_dev& alias, pci_dev*& last) {
   tracer& trace = alias.dev.bus->env.trace;
   IOMMULAB_CALL(trace, "get_pci_alias_or_group", {"pdev", alias});
   last = &alias;
-  return trace.result(iommu_group_get(alias.dev));
+  return this_call.result(iommu_group_get(alias.dev));
 }
 
 }  // namespace
@@ -83,7 +83,7 @@ iommu_group* pci_device_group(device& dev) {
   IOMMULAB_CALL(env.trace, "pci_device_group", {"dev", dev});
   if (!dev_is_pci(dev)) {
     env.log.warn_on("pci_device_group");
-    return env.trace.result(nullptr);
+    return this_call.result(nullptr);
   }
 
   // The last alias is where requests become indistinguishable.
@@ -93,7 +93,7 @@ iommu_group* pci_device_group(device& dev) {
     group = get_pci_alias_or_group(alias, pdev);
     return group != nullptr ? 1 : 0;
   });
-  if (group != nullptr) return env.trace.result(group);
+  if (group != nullptr) return this_call.result(group);
 
   // From there upwards as far as requests might be turned back.
   for (pci_bus* bus = pdev->bus; !pci_is_root_bus(*bus); bus = bus->parent) {
@@ -101,15 +101,15 @@ iommu_group* pci_device_group(device& dev) {
     if (pci_acs_path_enabled(*bus->self, nullptr, required_acs_flags)) break;
     pdev = bus->self;
     group = iommu_group_get(pdev->dev);
-    if (group != nullptr) return env.trace.result(group);
+    if (group != nullptr) return this_call.result(group);
   }
 
   visited_devfns visited;
   group = get_pci_alias_group(*pdev, visited);
-  if (group != nullptr) return env.trace.result(group);
+  if (group != nullptr) return this_call.result(group);
   group = get_pci_function_alias_group(*pdev, visited);
-  if (group != nullptr) return env.trace.result(group);
-  return env.trace.result(dev.bus->iommu.group_alloc());
+  if (group != nullptr) return this_call.result(group);
+  return this_call.result(dev.bus->iommu.group_alloc());
 }
 
 }  // namespace iommulab

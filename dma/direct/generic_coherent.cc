@@ -34,14 +34,14 @@ std::optional<phys_addr> dma_generic_alloc_coherent(coherent_memory& m, device& 
     std::optional<phys_addr> pages;
     if (gfpflags_allow_blocking(flags)) pages = take_contiguous(m, size, mask);
     if (!pages) pages = m.pages.alloc_pages(get_order(size), flags);
-    if (!pages) return trace.result(std::nullopt);
+    if (!pages) return this_call.result(std::nullopt);
     if (!beyond(*pages, size, mask)) {
       clear_memory(m, *pages, size);
       handle = dma_addr(pages->value());
-      return trace.result(pages);
+      return this_call.result(pages);
     }
     m.pages.free_pages(*pages, get_order(size));
-    if (mask >= dma_bit_mask(32) || (flags & gfp_dma) != 0) return trace.result(std::nullopt);
+    if (mask >= dma_bit_mask(32) || (flags & gfp_dma) != 0) return this_call.result(std::nullopt);
     flags = (flags & ~gfp_dma32) | gfp_dma;
   }
 }

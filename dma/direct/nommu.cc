@@ -41,7 +41,7 @@ dma_addr nommu_dma_ops::map_page(device& dev, phys_addr page, uint64_t offset, u
                 {"size", size});
   const dma_addr bus((page + offset).value());
   if (size == 0) dev.bus->env.log.warn_on("nommu_map_page");
-  return trace.result(check_addr("map_single", dev, bus, size) ? bus : dma_addr(0));
+  return this_call.result(check_addr("map_single", dev, bus, size) ? bus : dma_addr(0));
 }
 
 // Linux v4.4 arch/x86/kernel/pci-nommu.c: nommu_map_sg()
@@ -51,10 +51,10 @@ int nommu_dma_ops::map_sg(device& dev, absl::Span<scatterlist> sg, dma_data_dire
   if (sg.empty() || sg[0].length == 0) dev.bus->env.log.warn_on("nommu_map_sg");
   for (scatterlist& s : sg) {
     s.dma_address = dma_addr(sg_phys(s).value());
-    if (!check_addr("map_sg", dev, s.dma_address, s.length)) return trace.result(0);
+    if (!check_addr("map_sg", dev, s.dma_address, s.length)) return this_call.result(0);
     s.dma_length = s.length;
   }
-  return trace.result(static_cast<int>(sg.size()));
+  return this_call.result(static_cast<int>(sg.size()));
 }
 
 }  // namespace iommulab

@@ -181,12 +181,12 @@ std::optional<phys_addr> io_tlb::swiotlb_tbl_map_single(device& dev, phys_addr o
     if (tell) {
       dev_printk(dev, log_level::warning, "swiotlb buffer is full (sz: %d bytes)", size);
     }
-    return env_.trace.result(std::nullopt);
+    return this_call.result(std::nullopt);
   }
   for (uint64_t i = 0; i < nslots; ++i) orig_addr_[*index + i] = orig + (i << io_tlb_shift);
   const phys_addr tlb_addr = start_ + (*index << io_tlb_shift);
   if (device_reads(dir)) bounce(orig, tlb_addr, size, dma_data_direction::to_device);
-  return env_.trace.result(tlb_addr);
+  return this_call.result(tlb_addr);
 }
 
 // Linux v4.4 lib/swiotlb.c: swiotlb_tbl_unmap_single()

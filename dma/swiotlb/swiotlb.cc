@@ -51,7 +51,7 @@ std::optional<phys_addr> swiotlb_dma_ops::alloc(device& dev, uint64_t size, dma_
   IOMMULAB_CALL(trace, "x86_swiotlb_alloc_coherent", {"hwdev", dev}, {"size", size},
                 {"flags", flags});
   const auto buffer = dma_generic_alloc_coherent(memory_, dev, size, handle, flags);
-  return trace.result(buffer ? buffer : swiotlb_alloc_coherent(dev, size, handle, flags));
+  return this_call.result(buffer ? buffer : swiotlb_alloc_coherent(dev, size, handle, flags));
 }
 
 // Slots for coherent memory: nothing is copied in or out of them. None when they lie too high.
@@ -82,11 +82,11 @@ std::optional<phys_addr> swiotlb_dma_ops::swiotlb_alloc_coherent(device& dev, ui
     log_of(dev).print(log_level::warning,
                       absl::StrFormat("swiotlb: coherent allocation failed for device %s size=%d",
                                       dev.name, size));
-    return trace.result(std::nullopt);
+    return this_call.result(std::nullopt);
   }
   handle = phys_to_dma(*buffer);
   clear_memory(memory_, *buffer, size);
-  return trace.result(buffer);
+  return this_call.result(buffer);
 }
 
 // Linux v4.4 arch/x86/kernel/pci-swiotlb.c: x86_swiotlb_free_coherent()
@@ -107,17 +107,18 @@ dma_addr swiotlb_dma_ops::map_page(device& dev, phys_addr page, uint64_t offset,
   IOMMULAB_CALL(trace, "swiotlb_map_page", {"dev", dev}, {"page", page}, {"offset", offset},
                 {"size", size}, {"dir", dir});
   const phys_addr phys = page + offset;
-  if (!force_ && dma_capable(dev, phys_to_dma(phys), size)) return trace.result(phys_to_dma(phys));
+  if (!force_ && dma_capable(dev, phys_to_dma(phys), size))
+    return this_call.result(phys_to_dma(phys));
   const auto slots = table_.swiotlb_tbl_map_single(dev, phys, size, dir);
   if (!slots) {
     swiotlb_full(dev, size, dir, true);
-    return trace.result(phys_to_dma(table_.overflow_buffer()));
+    return this_call.result(phys_to_dma(table_.overflow_buffer()));
   }
   if (!dma_capable(dev, phys_to_dma(*slots), size)) {
     table_.swiotlb_tbl_unmap_single(dev, *slots, size, dir);
-    return trace.result(phys_to_dma(table_.overflow_buffer()));
+    return this_call.result(phys_to_dma(table_.overflow_buffer()));
   }
-  return trace.result(phys_to_dma(*slots));
+  return this_call.result(phys_to_dma(*slots));
 }
 
 // Linux v4.4 lib/swiotlb.c: swiotlb_unmap_page()
@@ -145,11 +146,11 @@ int swiotlb_dma_ops::map_sg(device& dev, absl::Span<scatterlist> sg, dma_data_di
       swiotlb_full(dev, s.length, dir, false);
       unmap_sg(dev, sg.subspan(0, i), dir);
       sg[0].dma_length = 0;
-      return trace.result(0);
+      return this_call.result(0);
     }
     s.dma_address = phys_to_dma(*slots);
   }
-  return trace.result(static_cast<int>(sg.size()));
+  return this_call.result(static_cast<int>(sg.size()));
 }
 
 // Linux v4.4 lib/swiotlb.c: swiotlb_unmap_sg_attrs()

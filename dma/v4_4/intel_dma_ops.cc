@@ -88,10 +88,10 @@ dma_addr intel_dma_ops::map_single(device& dev, phys_addr paddr, uint64_t size,
                 {"dir", dir}, {"mask", dma_mask});
   IOMMULAB_NOTE_CALL(drv_.trace, "__intel_map_single");
   bug_on(dir == dma_data_direction::none, "__intel_map_single: no direction");
-  if (iommu_no_mapping(drv_, dev)) return drv_.trace.result(dma_addr(paddr.value()));
+  if (iommu_no_mapping(drv_, dev)) return this_call.result(dma_addr(paddr.value()));
 
   dmar_domain* domain = get_valid_domain_for_dev(drv_, dev);
-  if (domain == nullptr) return drv_.trace.result(dma_addr());
+  if (domain == nullptr) return this_call.result(dma_addr());
   const uint64_t pages = aligned_nrpages(paddr.value(), size);
   const auto failed = [&] {
     drv_.pr.err("Device %s request: %x@%x dir %d --- failed", dev.name, pages, paddr.value(),
@@ -100,7 +100,7 @@ dma_addr intel_dma_ops::map_single(device& dev, phys_addr paddr, uint64_t size,
   };
   if (is_foreign(*domain)) {
     report(drv_.env, divergence::map_in_api_domain, dev.name);
-    return drv_.trace.result(failed());
+    return this_call.result(failed());
   }
   intel_iommu& iommu = *domain_get_iommu(drv_, *domain);
   iova* range = intel_alloc_iova(drv_, dev, *domain, pages, dma_mask);
@@ -110,12 +110,12 @@ dma_addr intel_dma_ops::map_single(device& dev, phys_addr paddr, uint64_t size,
                            prot_of(iommu, dir)) == 0) {
       flush_mapped(drv_, iommu, *domain, range->pfn_lo, pages);
       const dma_addr handle = dma_addr(range->pfn_lo << page_shift) + paddr.page_offset();
-      return drv_.trace.result(handle);
+      return this_call.result(handle);
     }
     // 4.4 frees the range and leaves the pages in it that could be mapped.
     take_back(drv_, iommu, *domain, *range, pages);
   }
-  return drv_.trace.result(failed());
+  return this_call.result(failed());
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_map_page()
@@ -123,7 +123,7 @@ dma_addr intel_dma_ops::map_page(device& dev, phys_addr page, uint64_t offset, u
                                  dma_data_direction dir) {
   IOMMULAB_CALL(drv_.trace, "intel_map_page", {"dev", dev}, {"page", page}, {"offset", offset},
                 {"size", size}, {"dir", dir});
-  return drv_.trace.result(map_single(dev, page + offset, size, dir, dev.dma_mask));
+  return this_call.result(map_single(dev, page + offset, size, dir, dev.dma_mask));
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_unmap()
@@ -204,13 +204,13 @@ std::optional<phys_addr> intel_dma_ops::alloc(device& dev, uint64_t size, dma_ad
   }
   std::optional<phys_addr> page = take_contiguous(dev, size, flags);
   if (!page) page = drv_.host.pages.alloc_pages(get_order(size), flags);
-  if (!page) return drv_.trace.result(std::nullopt);
+  if (!page) return this_call.result(std::nullopt);
   std::memset(drv_.host.memory.at(*page, size), 0, size);
 
   handle = map_single(dev, *page, size, dma_data_direction::bidirectional, dev.coherent_dma_mask);
-  if (handle.value() != 0) return drv_.trace.result(page);
+  if (handle.value() != 0) return this_call.result(page);
   free_memory(*page, size);
-  return drv_.trace.result(std::nullopt);
+  return this_call.result(std::nullopt);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_free_coherent()
@@ -228,28 +228,28 @@ int intel_dma_ops::map_sg(device& dev, absl::Span<scatterlist> list, dma_data_di
                 {"nelems", static_cast<int>(list.size())}, {"dir", dir});
   IOMMULAB_NOTE_CALL(drv_.trace, "intel_map_sg");
   bug_on(dir == dma_data_direction::none, "intel_map_sg: no direction");
-  if (iommu_no_mapping(drv_, dev)) return drv_.trace.result(nontranslate_map_sg(list));
+  if (iommu_no_mapping(drv_, dev)) return this_call.result(nontranslate_map_sg(list));
 
   dmar_domain* domain = get_valid_domain_for_dev(drv_, dev);
-  if (domain == nullptr) return drv_.trace.result(0);
+  if (domain == nullptr) return this_call.result(0);
   if (is_foreign(*domain)) {
     report(drv_.env, divergence::map_in_api_domain, dev.name);
-    return drv_.trace.result(0);
+    return this_call.result(0);
   }
   intel_iommu& iommu = *domain_get_iommu(drv_, *domain);
   const uint64_t pages = nrpages_of(list);
   iova* range = intel_alloc_iova(drv_, dev, *domain, pages, dev.dma_mask);
   if (range == nullptr) {
     list[0].dma_length = 0;
-    return drv_.trace.result(0);
+    return this_call.result(0);
   }
   const uint64_t start_pfn = range->pfn_lo;
   if (domain_sg_mapping(drv_, *domain, start_pfn, list, pages, prot_of(iommu, dir)) != 0) {
     take_back(drv_, iommu, *domain, *range, pages);
-    return drv_.trace.result(0);
+    return this_call.result(0);
   }
   flush_mapped(drv_, iommu, *domain, start_pfn, pages);
-  return drv_.trace.result(static_cast<int>(list.size()));
+  return this_call.result(static_cast<int>(list.size()));
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_unmap_sg(). The first piece finds the range of all.
@@ -263,7 +263,7 @@ void intel_dma_ops::unmap_sg(device& dev, absl::Span<scatterlist> list,
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_mapping_error()
 bool intel_dma_ops::mapping_error(device& dev, dma_addr handle) {
   IOMMULAB_CALL(drv_.trace, "intel_mapping_error", {"dev", dev}, {"dma_addr", handle});
-  return drv_.trace.result(handle.value() == 0);
+  return this_call.result(handle.value() == 0);
 }
 
 }  // namespace iommulab::v4_4

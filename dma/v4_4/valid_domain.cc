@@ -22,7 +22,7 @@ dmar_domain* make_valid_domain(intel_driver& drv, device& dev) {
   dmar_domain* domain = get_domain_for_dev(drv, dev, default_domain_address_width);
   if (domain == nullptr) {
     drv.pr.err("Allocating domain for %s failed", dev.name);
-    return drv.trace.result(nullptr);
+    return this_call.result(nullptr);
   }
   for (const dmar_rmrr_unit& rmrr : drv.dmar_rmrr_units) {
     for_each_active_dev_scope(rmrr.devices, [&](const dmar_dev_scope& scope) {
@@ -32,28 +32,28 @@ dmar_domain* make_valid_domain(intel_driver& drv, device& dev) {
       }
     });
   }
-  return drv.trace.result(domain);
+  return this_call.result(domain);
 }
 
 }  // namespace
 
 bool iommu_no_mapping(intel_driver& drv, device& dev) {
   IOMMULAB_CALL(drv.trace, "iommu_no_mapping", {"dev", dev});
-  if (iommu_dummy(drv, dev)) return drv.trace.result(true);
-  if (drv.iommu_identity_mapping == 0) return drv.trace.result(false);
+  if (iommu_dummy(drv, dev)) return this_call.result(true);
+  if (drv.iommu_identity_mapping == 0) return this_call.result(false);
 
   if (identity_mapping(drv, dev)) {
-    if (iommu_should_identity_map(drv, dev, /*startup=*/false)) return drv.trace.result(true);
+    if (iommu_should_identity_map(drv, dev, /*startup=*/false)) return this_call.result(true);
     // Its mask no longer reaches all of memory.
     dmar_remove_one_dev_info(drv, dev);
     drv.pr.info("32bit %s uses non-identity mapping", dev.name);
-    return drv.trace.result(false);
+    return this_call.result(false);
   }
   // A device that left another domain, that of a virtual machine say, and reaches everything.
-  if (!iommu_should_identity_map(drv, dev, /*startup=*/false)) return drv.trace.result(false);
-  if (domain_add_dev_info(drv, *drv.si_domain, dev) != 0) return drv.trace.result(false);
+  if (!iommu_should_identity_map(drv, dev, /*startup=*/false)) return this_call.result(false);
+  if (domain_add_dev_info(drv, *drv.si_domain, dev) != 0) return this_call.result(false);
   drv.pr.info("64bit %s uses identity mapping", dev.name);
-  return drv.trace.result(true);
+  return this_call.result(true);
 }
 
 dmar_domain* get_valid_domain_for_dev(intel_driver& drv, device& dev) {
@@ -72,13 +72,13 @@ iova* intel_alloc_iova(intel_driver& drv, const device& dev, dmar_domain& domain
   nrpages = std::bit_ceil(nrpages);
   if (!drv.options.dmar_forcedac && dma_mask > mask_32) {
     iova* range = alloc_iova(domain.iovad, nrpages, mask_32 >> page_shift, true);
-    if (range != nullptr) return drv.trace.result(range);
+    if (range != nullptr) return this_call.result(range);
   }
   iova* range = alloc_iova(domain.iovad, nrpages, dma_mask >> page_shift, true);
   if (range == nullptr) {
     drv.pr.err("Allocating %d-page iova for %s failed", nrpages, dev.name);
   }
-  return drv.trace.result(range);
+  return this_call.result(range);
 }
 
 }  // namespace iommulab::v4_4

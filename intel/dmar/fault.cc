@@ -68,10 +68,10 @@ void dmar_msi_init(dmar_state& dmar) {
 int dmar_alloc_hwirq(dmar_state& dmar) {
   IOMMULAB_CALL(dmar.trace, "dmar_alloc_hwirq");
   const int irq = dmar.host.irqs.alloc_irq();
-  if (irq <= 0) return dmar.trace.result(irq);
+  if (irq <= 0) return this_call.result(irq);
   dmar_msi_get_hwirq(dmar);
   dmar_msi_init(dmar);
-  return dmar.trace.result(irq);
+  return this_call.result(irq);
 }
 
 // request_irq(): the interrupt is activated (its message written), started (unmasked), and given
@@ -124,7 +124,7 @@ std::string_view dmar_get_fault_reason(dmar_state& dmar, uint8_t fault_reason, f
   } else {
     type = fault_type::unknown;
   }
-  return dmar.trace.result(fault_reason_words(fault_reason));
+  return this_call.result(fault_reason_words(fault_reason));
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_msi_unmask(), for the fault event
@@ -181,15 +181,15 @@ void dmar_fault(dmar_state& dmar, intel_iommu& iommu) {
 // Linux v4.4 drivers/iommu/dmar.c: dmar_set_interrupt()
 int dmar_set_interrupt(dmar_state& dmar, intel_iommu& iommu) {
   IOMMULAB_CALL(dmar.trace, "dmar_set_interrupt", {"iommu", iommu});
-  if (iommu.irq != 0) return dmar.trace.result(0);
+  if (iommu.irq != 0) return this_call.result(0);
   const int irq = dmar_alloc_hwirq(dmar);
   if (irq <= 0) {
     dmar.pr.err("No free IRQ vectors");
-    return dmar.trace.result(-EINVAL);
+    return this_call.result(-EINVAL);
   }
   iommu.irq = irq;
   request_fault_irq(dmar, iommu);
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: enable_drhd_fault_handling()
@@ -200,13 +200,13 @@ int enable_drhd_fault_handling(dmar_state& dmar) {
     if (const int ret = dmar_set_interrupt(dmar, iommu); ret != 0) {
       dmar.pr.err("DRHD %x: failed to enable fault, interrupt, ret %d", drhd.reg_base_addr.value(),
                   ret);
-      return dmar.trace.result(-1);
+      return this_call.result(-1);
     }
     dmar_fault(dmar, iommu);
     const uint32_t fault_status = iommu.reg.readl(vtd::fsts_reg);
     iommu.reg.writel(fault_status, vtd::fsts_reg);
   }
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 }  // namespace iommulab

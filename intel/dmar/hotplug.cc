@@ -32,10 +32,10 @@ int dmar_walk_dsm_resource(dmar_state& dmar, const dmar_dsm& dsm, dmar_dsm_funct
                            handler fn) {
   IOMMULAB_CALL(dmar.trace, "dmar_walk_dsm_resource", {"func", function});
   const auto bytes = dsm(function);
-  if (!bytes) return dmar.trace.result(0);
+  if (!bytes) return this_call.result(0);
   dmar_res_callback callback;
   callback.cb[structure_of(function)] = std::move(fn);
-  return dmar.trace.result(dmar_walk_remapping_entries(dmar, *bytes, 0, callback));
+  return this_call.result(dmar_walk_remapping_entries(dmar, *bytes, 0, callback));
 }
 
 int walk_units(dmar_state& dmar, const dmar_dsm& dsm, structure_function fn) {
@@ -59,26 +59,26 @@ int tell_driver(const dmar_state& dmar, dmar_drhd_unit& dmaru, bool insert) {
 int dmar_hp_add_drhd(dmar_state& dmar, const remapping_structure& header) {
   IOMMULAB_CALL(dmar.trace, "dmar_hp_add_drhd", {"hdr", header});
   dmar_drhd_unit* dmaru = dmar_find_dmaru(dmar, header);
-  return dmar.trace.result(dmaru == nullptr ? -ENODEV : tell_driver(dmar, *dmaru, /*insert=*/true));
+  return this_call.result(dmaru == nullptr ? -ENODEV : tell_driver(dmar, *dmaru, /*insert=*/true));
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_hp_remove_drhd()
 int dmar_hp_remove_drhd(dmar_state& dmar, const remapping_structure& header) {
   IOMMULAB_CALL(dmar.trace, "dmar_hp_remove_drhd", {"hdr", header});
   dmar_drhd_unit* dmaru = dmar_find_dmaru(dmar, header);
-  if (dmaru == nullptr) return dmar.trace.result(0);
+  if (dmaru == nullptr) return this_call.result(0);
   const bool busy = !dmaru->include_all && any_active_dev_scope(dmaru->devices);
-  return dmar.trace.result(busy ? -EBUSY : tell_driver(dmar, *dmaru, /*insert=*/false));
+  return this_call.result(busy ? -EBUSY : tell_driver(dmar, *dmaru, /*insert=*/false));
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_hp_release_drhd()
 int dmar_hp_release_drhd(dmar_state& dmar, const remapping_structure& header) {
   IOMMULAB_CALL(dmar.trace, "dmar_hp_release_drhd", {"hdr", header});
   dmar_drhd_unit* dmaru = dmar_find_dmaru(dmar, header);
-  if (dmaru == nullptr) return dmar.trace.result(0);
+  if (dmaru == nullptr) return this_call.result(0);
   dmar.dmar_drhd_units.erase(dmar.dmar_drhd_units.iterator_to(*dmaru));
   dmar_free_drhd(dmar, dmaru);
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 void release_units(dmar_state& dmar, const dmar_dsm& dsm) {
@@ -92,7 +92,7 @@ void release_root_ports(dmar_state& dmar, const dmar_dsm& dsm) {
 int dmar_hotplug_insert(dmar_state& dmar, const dmar_dsm& dsm) {
   IOMMULAB_CALL(dmar.trace, "dmar_hotplug_insert");
   int ret = walk_units(dmar, dsm, dmar_validate_one_drhd);
-  if (ret != 0) return dmar.trace.result(ret);
+  if (ret != 0) return this_call.result(ret);
   int drhd_count = 0;
   ret =
       dmar_walk_dsm_resource(dmar, dsm, dmar_dsm_function::drhd, [&](const remapping_structure& s) {
@@ -102,7 +102,7 @@ int dmar_hotplug_insert(dmar_state& dmar, const dmar_dsm& dsm) {
       });
   if (ret == 0 && drhd_count == 0) {
     dmar.pr.warn("[Firmware Bug]: No DRHD structures in buffer returned by _DSM method");
-    return dmar.trace.result(ret);
+    return this_call.result(ret);
   }
   if (ret == 0) {
     ret = dmar_walk_dsm_resource(
@@ -111,44 +111,44 @@ int dmar_hotplug_insert(dmar_state& dmar, const dmar_dsm& dsm) {
   }
   if (ret != 0) {
     release_units(dmar, dsm);
-    return dmar.trace.result(ret);
+    return this_call.result(ret);
   }
   ret = walk_root_ports(dmar, dsm, dmar.callbacks.parse);
   if (ret == 0) {
     ret = walk_units(dmar, dsm, dmar_hp_add_drhd);
-    if (ret == 0) return dmar.trace.result(0);
+    if (ret == 0) return this_call.result(0);
     walk_units(dmar, dsm, dmar_hp_remove_drhd);
   }
   release_root_ports(dmar, dsm);
   release_units(dmar, dsm);
-  return dmar.trace.result(ret);
+  return this_call.result(ret);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_hotplug_remove()
 int dmar_hotplug_remove(dmar_state& dmar, const dmar_dsm& dsm) {
   IOMMULAB_CALL(dmar.trace, "dmar_hotplug_remove");
   int ret = walk_root_ports(dmar, dsm, dmar.callbacks.check);
-  if (ret != 0) return dmar.trace.result(ret);
+  if (ret != 0) return this_call.result(ret);
   ret = walk_units(dmar, dsm, dmar_hp_remove_drhd);
   if (ret != 0) {
     walk_units(dmar, dsm, dmar_hp_add_drhd);
-    return dmar.trace.result(ret);
+    return this_call.result(ret);
   }
   release_root_ports(dmar, dsm);
   release_units(dmar, dsm);
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 }  // namespace
 
 int dmar_device_add(dmar_state& dmar, const dmar_dsm& dsm) {
   IOMMULAB_CALL(dmar.trace, "dmar_device_hotplug", {"insert", true});
-  return dmar.trace.result(dmar.intel_iommu_enabled ? dmar_hotplug_insert(dmar, dsm) : 0);
+  return this_call.result(dmar.intel_iommu_enabled ? dmar_hotplug_insert(dmar, dsm) : 0);
 }
 
 int dmar_device_remove(dmar_state& dmar, const dmar_dsm& dsm) {
   IOMMULAB_CALL(dmar.trace, "dmar_device_hotplug", {"insert", false});
-  return dmar.trace.result(dmar.intel_iommu_enabled ? dmar_hotplug_remove(dmar, dsm) : 0);
+  return this_call.result(dmar.intel_iommu_enabled ? dmar_hotplug_remove(dmar, dsm) : 0);
 }
 
 }  // namespace iommulab

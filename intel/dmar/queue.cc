@@ -80,7 +80,7 @@ void abort_pending_waits(intel_iommu& iommu, const queue_slots& slots) {
 int qi_check_fault(dmar_state& dmar, intel_iommu& iommu, const queue_slots& slots, int index) {
   IOMMULAB_CALL(dmar.trace, "qi_check_fault", {"iommu", iommu}, {"index", index});
   const int wait_index = slot_after(index, 1);
-  if (slots.status(wait_index) == qi_status::abort) return dmar.trace.result(-EAGAIN);
+  if (slots.status(wait_index) == qi_status::abort) return this_call.result(-EAGAIN);
 
   const uint32_t fault = iommu.reg.readl(vtd::fsts_reg);
   if (vtd::fsts::iqe.test(fault)) {
@@ -92,15 +92,15 @@ int qi_check_fault(dmar_state& dmar, intel_iommu& iommu, const queue_slots& slot
       slots.descriptor(index) = slots.descriptor(wait_index);
       iommu_flush_cache(dmar, iommu, &slots.descriptor(index), sizeof(vtd::descriptor));
       iommu.reg.writel(vtd::fsts::iqe.mask(), vtd::fsts_reg);
-      return dmar.trace.result(-EINVAL);
+      return this_call.result(-EINVAL);
     }
   }
   if (vtd::fsts::ite.test(fault)) {
     abort_pending_waits(iommu, slots);
-    if (slots.status(wait_index) == qi_status::abort) return dmar.trace.result(-EAGAIN);
+    if (slots.status(wait_index) == qi_status::abort) return this_call.result(-EAGAIN);
   }
   if (vtd::fsts::ice.test(fault)) iommu.reg.writel(vtd::fsts::ice.mask(), vtd::fsts_reg);
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 // One try of qi_submit_sync(); -EAGAIN asks for another.
@@ -164,18 +164,18 @@ void dmar_enable_qi_locked(dmar_state& dmar, intel_iommu& iommu) {
 // Linux v4.4 drivers/iommu/dmar.c: dmar_enable_qi()
 int dmar_enable_qi(dmar_state& dmar, intel_iommu& iommu) {
   IOMMULAB_CALL(dmar.trace, "dmar_enable_qi", {"iommu", iommu});
-  if (!iommu.ecap.queued_invalidation()) return dmar.trace.result(-ENOENT);
-  if (iommu.qi != nullptr) return dmar.trace.result(0);
+  if (!iommu.ecap.queued_invalidation()) return this_call.result(-ENOENT);
+  if (iommu.qi != nullptr) return this_call.result(0);
 
   slab_token memory(dmar.host.slab);
-  if (!memory) return dmar.trace.result(-ENOMEM);
+  if (!memory) return this_call.result(-ENOMEM);
   const auto queue = dmar.host.pages.alloc_pages(0, gfp_atomic | gfp_zero, iommu.node);
-  if (!queue) return dmar.trace.result(-ENOMEM);
+  if (!queue) return this_call.result(-ENOMEM);
   const auto status =
       dmar.host.pages.kmalloc_phys(qi_length * sizeof(uint32_t), gfp_atomic | gfp_zero, iommu.node);
   if (!status) {
     dmar.host.pages.free_pages(*queue, 0);
-    return dmar.trace.result(-ENOMEM);
+    return this_call.result(-ENOMEM);
   }
   auto qi = std::make_unique<q_inval>();
   qi->memory = std::move(memory);
@@ -183,7 +183,7 @@ int dmar_enable_qi(dmar_state& dmar, intel_iommu& iommu) {
   qi->desc_status_phys = *status;
   iommu.qi = std::move(qi);
   dmar_enable_qi_locked(dmar, iommu);
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_disable_qi()
@@ -209,22 +209,22 @@ void dmar_disable_qi(dmar_state& dmar, intel_iommu& iommu) {
 // Linux v4.4 drivers/iommu/dmar.c: dmar_reenable_qi()
 int dmar_reenable_qi(dmar_state& dmar, intel_iommu& iommu) {
   IOMMULAB_CALL(dmar.trace, "dmar_reenable_qi", {"iommu", iommu});
-  if (!iommu.ecap.queued_invalidation() || iommu.qi == nullptr) return dmar.trace.result(-ENOENT);
+  if (!iommu.ecap.queued_invalidation() || iommu.qi == nullptr) return this_call.result(-ENOENT);
   dmar_disable_qi(dmar, iommu);
   dmar_enable_qi_locked(dmar, iommu);
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: qi_submit_sync()
 int qi_submit_sync(dmar_state& dmar, intel_iommu& iommu, vtd::descriptor desc) {
   IOMMULAB_CALL(dmar.trace, "qi_submit_sync", {"low", desc.low}, {"high", desc.high});
   IOMMULAB_NOTE_CALL(dmar.trace, "qi");
-  if (iommu.qi == nullptr) return dmar.trace.result(0);
+  if (iommu.qi == nullptr) return this_call.result(0);
   int rc = 0;
   do {
     rc = submit_once(dmar, iommu, desc);
   } while (rc == -EAGAIN);
-  return dmar.trace.result(rc);
+  return this_call.result(rc);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: qi_global_iec()

@@ -43,7 +43,7 @@ std::optional<dmar_pci_notify_info> dmar_alloc_pci_notify_info(dmar_state& dmar,
   info.event = event;
   info.dev = &dev;
   info.seg = pci_domain_nr(*dev.bus);
-  if (event != bus_notify::add_device) return dmar.trace.result(std::optional(std::move(info)));
+  if (event != bus_notify::add_device) return this_call.result(std::optional(std::move(info)));
 
   for (pci_dev* tmp = &dev; tmp != nullptr; tmp = tmp->bus->self) {
     info.path.insert(info.path.begin(), {tmp->bus->number, tmp->slot(), tmp->func()});
@@ -52,15 +52,15 @@ std::optional<dmar_pci_notify_info> dmar_alloc_pci_notify_info(dmar_state& dmar,
   // The kernel keeps a buffer for paths of up to 22 hops and allocates for longer ones.
   constexpr size_t static_buffer_hops = 22;
   if (info.path.size() <= static_buffer_hops) {
-    return dmar.trace.result(std::optional(std::move(info)));
+    return this_call.result(std::optional(std::move(info)));
   }
   info.memory = slab_token(dmar.host.slab);
   if (!info.memory) {
     dmar.pr.warn("Out of memory when allocating notify_info for %s.", pci_name(dev));
     if (dmar.dmar_dev_scope_status == 0) dmar.dmar_dev_scope_status = -ENOMEM;
-    return dmar.trace.result(std::optional<dmar_pci_notify_info>());
+    return this_call.result(std::optional<dmar_pci_notify_info>());
   }
-  return dmar.trace.result(std::optional(std::move(info)));
+  return this_call.result(std::optional(std::move(info)));
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_match_pci_path()
@@ -75,18 +75,18 @@ bool dmar_match_pci_path(dmar_state& dmar, const dmar_pci_notify_info& info,
       equal = scope.path[i].device == info.path[i].device &&
               scope.path[i].function == info.path[i].function;
     }
-    if (equal) return dmar.trace.result(true);
+    if (equal) return this_call.result(true);
   }
   // Some firmware gives the final bus number instead of the path that leads there.
-  if (scope.hops != 1 || !whole || info.path.empty()) return dmar.trace.result(false);
+  if (scope.hops != 1 || !whole || info.path.empty()) return this_call.result(false);
   const dmar_pci_notify_info::hop& last = info.path.back();
   if (scope.start_bus != last.bus || scope.path[0].device != last.device ||
       scope.path[0].function != last.function) {
-    return dmar.trace.result(false);
+    return this_call.result(false);
   }
   dmar.pr.info("[Firmware Bug]: RMRR entry for device %02x:%02x.%x is broken - applying workaround",
                scope.start_bus, scope.path[0].device, scope.path[0].function);
-  return dmar.trace.result(true);
+  return this_call.result(true);
 }
 
 int notify_scope_dev(const dmar_state& dmar, const dmar_pci_notify_info& info) {
@@ -112,7 +112,7 @@ int dmar_pci_bus_add_dev(dmar_state& dmar, const dmar_pci_notify_info& info) {
   const int found = insert_into_unit_scope(dmar, info);
   const int ret = found < 0 ? found : notify_scope_dev(dmar, info);
   if (ret < 0 && dmar.dmar_dev_scope_status == 0) dmar.dmar_dev_scope_status = ret;
-  return dmar.trace.result(ret);
+  return this_call.result(ret);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_pci_bus_del_dev()
@@ -128,18 +128,18 @@ void dmar_pci_bus_del_dev(dmar_state& dmar, const dmar_pci_notify_info& info) {
 notify_result dmar_pci_bus_notifier(dmar_state& dmar, bus_notify action, device& dev) {
   IOMMULAB_CALL(dmar.trace, "dmar_pci_bus_notifier", {"action", action}, {"dev", dev});
   pci_dev& pdev = *dev.pci;
-  if (pdev.is_virtfn) return dmar.trace.result(notify_result::done);
+  if (pdev.is_virtfn) return this_call.result(notify_result::done);
   if (action != bus_notify::add_device && action != bus_notify::del_device) {
-    return dmar.trace.result(notify_result::done);
+    return this_call.result(notify_result::done);
   }
   const auto info = dmar_alloc_pci_notify_info(dmar, pdev, action);
-  if (!info) return dmar.trace.result(notify_result::done);
+  if (!info) return this_call.result(notify_result::done);
   if (action == bus_notify::add_device) {
     dmar_pci_bus_add_dev(dmar, *info);
   } else {
     dmar_pci_bus_del_dev(dmar, *info);
   }
-  return dmar.trace.result(notify_result::ok);
+  return this_call.result(notify_result::ok);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_acpi_insert_dev_scope()
@@ -169,8 +169,8 @@ void dmar_acpi_insert_dev_scope(dmar_state& dmar, uint8_t device_number, acpi_de
 // no check of the structures' lengths in the kernel.
 int dmar_acpi_dev_scope_init(dmar_state& dmar) {
   IOMMULAB_CALL(dmar.trace, "dmar_acpi_dev_scope_init");
-  if (!dmar.dmar_tbl) return dmar.trace.result(-ENODEV);
-  return dmar.trace.result(dmar_for_each_structure(
+  if (!dmar.dmar_tbl) return this_call.result(-ENODEV);
+  return this_call.result(dmar_for_each_structure(
       dmar, *dmar.dmar_tbl, [&](const remapping_structure& s, uint16_t type) {
         if (type != static_cast<uint16_t>(dmar_layout::structure_type::andd)) return 0;
         const byte_cursor cursor(s.bytes, s.table_offset);
@@ -198,9 +198,9 @@ bool dmar_pci_device_match(dmar_state& dmar, const std::vector<dmar_dev_scope>& 
   for (; dev != nullptr; dev = dev->bus->self) {
     const bool found =
         any_active_dev_scope(devices, [&](const dmar_dev_scope& s) { return s.dev->pci == dev; });
-    if (found) return dmar.trace.result(true);
+    if (found) return this_call.result(true);
   }
-  return dmar.trace.result(false);
+  return this_call.result(false);
 }
 
 }  // namespace
@@ -247,7 +247,7 @@ int dmar_alloc_dev_scope(dmar_state& dmar, const remapping_structure& hdr, size_
                 {"end", hdr.table_offset + hdr.bytes.size()});
   std::vector<device_scope_entry> scopes;
   if (const int ret = dmar_read_scopes(dmar, hdr, fixed_size, scopes); ret != 0) {
-    return dmar.trace.result(ret);
+    return this_call.result(ret);
   }
   size_t count = 0;
   for (const device_scope_entry& scope : scopes) {
@@ -264,10 +264,10 @@ int dmar_alloc_dev_scope(dmar_state& dmar, const remapping_structure& hdr, size_
       dmar.pr.warn("Unsupported device scope");
     }
   }
-  if (count == 0) return dmar.trace.result(0);
-  if (dmar.host.slab.should_fail()) return dmar.trace.result(-ENOMEM);
+  if (count == 0) return this_call.result(0);
+  if (dmar.host.slab.should_fail()) return this_call.result(-ENOMEM);
   devices.resize(count);
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 void dmar_free_dev_scope(dmar_state& dmar, std::vector<dmar_dev_scope>& devices) {
@@ -283,10 +283,10 @@ int dmar_insert_dev_scope(dmar_state& dmar, const dmar_pci_notify_info& info,
                 {"start", hdr.table_offset + fixed_size},
                 {"end", hdr.table_offset + hdr.bytes.size()}, {"segment", segment},
                 {"devices_cnt", static_cast<int>(devices.size())});
-  if (segment != info.seg) return dmar.trace.result(0);
+  if (segment != info.seg) return this_call.result(0);
   std::vector<device_scope_entry> scopes;
   if (const int ret = dmar_read_scopes(dmar, hdr, fixed_size, scopes); ret != 0) {
-    return dmar.trace.result(ret);
+    return this_call.result(ret);
   }
   for (const device_scope_entry& scope : scopes) {
     if (!is_pci(scope.type)) continue;
@@ -298,41 +298,41 @@ int dmar_insert_dev_scope(dmar_state& dmar, const dmar_pci_notify_info& info,
           dmar, table_refusal::scope_type_mismatch, scope.table_offset, scope.type,
           absl::StrFormat("device scope type %d does not fit %s, which %s a bridge", scope.type,
                           pci_name(*info.dev), scope_is_endpoint ? "is" : "is not"));
-      return dmar.trace.result(-EINVAL);
+      return this_call.result(-EINVAL);
     }
     dmar_dev_scope* slot = free_slot(devices);
     bug_on(slot == nullptr, "dmar_insert_dev_scope: more devices than scopes");
     *slot = {&info.dev->dev, info.dev->bus->number, info.dev->devfn};
-    return dmar.trace.result(1);
+    return this_call.result(1);
   }
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 int dmar_remove_dev_scope(dmar_state& dmar, const dmar_pci_notify_info& info, uint16_t segment,
                           std::vector<dmar_dev_scope>& devices) {
   IOMMULAB_CALL(dmar.trace, "dmar_remove_dev_scope", {"info", info}, {"segment", segment},
                 {"count", static_cast<int>(devices.size())});
-  if (info.seg != segment) return dmar.trace.result(0);
+  if (info.seg != segment) return this_call.result(0);
   for (dmar_dev_scope& slot : devices) {
     if (slot.dev != &info.dev->dev) continue;
     slot.dev = nullptr;
-    return dmar.trace.result(1);
+    return this_call.result(1);
   }
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_dev_scope_init()
 int dmar_dev_scope_init(dmar_state& dmar) {
   IOMMULAB_CALL(dmar.trace, "dmar_dev_scope_init");
-  if (dmar.dmar_dev_scope_status != 1) return dmar.trace.result(dmar.dmar_dev_scope_status);
+  if (dmar.dmar_dev_scope_status != 1) return this_call.result(dmar.dmar_dev_scope_status);
   if (dmar.dmar_drhd_units.empty()) {
     dmar.dmar_dev_scope_status = -ENODEV;
-    return dmar.trace.result(dmar.dmar_dev_scope_status);
+    return this_call.result(dmar.dmar_dev_scope_status);
   }
   dmar.dmar_dev_scope_status = 0;
   if (dmar_acpi_dev_scope_init(dmar) == -EINVAL) {
     dmar.dmar_dev_scope_status = -EINVAL;  // the kernel hangs here
-    return dmar.trace.result(dmar.dmar_dev_scope_status);
+    return this_call.result(dmar.dmar_dev_scope_status);
   }
   const int out_of_memory = dmar.host.pci.for_each_pci_dev([&](pci_dev& dev) {
     if (dev.is_virtfn) return 0;
@@ -341,7 +341,7 @@ int dmar_dev_scope_init(dmar_state& dmar) {
     dmar_pci_bus_add_dev(dmar, *info);
     return 0;
   });
-  if (out_of_memory != 0) return dmar.trace.result(dmar.dmar_dev_scope_status);
+  if (out_of_memory != 0) return this_call.result(dmar.dmar_dev_scope_status);
 
   dmar.dmar_pci_bus_nb.notifier_call = [&dmar](bus_notify action, device& dev) {
     return dmar_pci_bus_notifier(dmar, action, dev);
@@ -349,7 +349,7 @@ int dmar_dev_scope_init(dmar_state& dmar) {
   dmar.dmar_pci_bus_nb.priority = INT_MIN;
   dmar.host.pci.bus().notifier.register_block(dmar.dmar_pci_bus_nb);
   dmar.dmar_pci_bus_nb_registered = true;
-  return dmar.trace.result(dmar.dmar_dev_scope_status);
+  return this_call.result(dmar.dmar_dev_scope_status);
 }
 
 void dmar_unregister_bus_notifier(dmar_state& dmar) {
@@ -364,11 +364,11 @@ dmar_drhd_unit* dmar_find_matched_drhd_unit(dmar_state& dmar, pci_dev& dev) {
   pci_dev& physical = pci_physfn(dev);
   for (dmar_drhd_unit& dmaru : dmar.dmar_drhd_units) {
     if (dmaru.include_all && dmaru.segment == pci_domain_nr(*physical.bus)) {
-      return dmar.trace.result(&dmaru);
+      return this_call.result(&dmaru);
     }
-    if (dmar_pci_device_match(dmar, dmaru.devices, &physical)) return dmar.trace.result(&dmaru);
+    if (dmar_pci_device_match(dmar, dmaru.devices, &physical)) return this_call.result(&dmaru);
   }
-  return dmar.trace.result(nullptr);
+  return this_call.result(nullptr);
 }
 
 }  // namespace iommulab

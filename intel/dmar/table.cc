@@ -60,7 +60,7 @@ void dmar_table_print_dmar_entry(dmar_state& dmar, const remapping_structure& s,
 bool dmar_table_detect(dmar_state& dmar) {
   IOMMULAB_CALL(dmar.trace, "dmar_table_detect");
   dmar.dmar_tbl = dmar.host.acpi_dmar_table ? dmar.host.acpi_dmar_table() : std::nullopt;
-  return dmar.trace.result(dmar.dmar_tbl.has_value());
+  return this_call.result(dmar.dmar_tbl.has_value());
 }
 
 absl::Span<const uint8_t> structures_of(absl::Span<const uint8_t> table) {
@@ -82,18 +82,18 @@ int dmar_parse_one_andd(dmar_state& dmar, const remapping_structure& s) {
     dmar_report(dmar, table_refusal::andd_name_unterminated,
                 s.table_offset + dmar_layout::andd::name_offset, s.bytes.size(),
                 "ANDD object name has no NUL inside its structure");
-    return dmar.trace.result(-EINVAL);
+    return this_call.result(-EINVAL);
   }
   dmar.pr.info("ANDD device: %x name: %s", *cursor_of(s).read(dmar_layout::andd::device_number),
                dmar_andd_name(s));
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: parse_dmar_table()
 int parse_dmar_table(dmar_state& dmar) {
   IOMMULAB_CALL(dmar.trace, "parse_dmar_table");
   dmar_table_detect(dmar);
-  if (!dmar.dmar_tbl) return dmar.trace.result(-ENODEV);
+  if (!dmar.dmar_tbl) return this_call.result(-ENODEV);
 
   // A table cut before this byte has it read from what follows; zero is refused just the same.
   const byte_cursor table(*dmar.dmar_tbl);
@@ -104,7 +104,7 @@ int parse_dmar_table(dmar_state& dmar) {
         dmar, table_refusal::host_address_width_too_small,
         dmar_layout::header::host_address_width.offset, width,
         absl::StrFormat("host address width field is %d, less than %d", width, page_shift - 1));
-    return dmar.trace.result(-EINVAL);
+    return this_call.result(-EINVAL);
   }
   dmar.pr.info("Host address width %d", width + 1);
 
@@ -130,7 +130,7 @@ int parse_dmar_table(dmar_state& dmar) {
     dmar_report(dmar, table_refusal::no_drhd, dmar_layout::header::size, 0,
                 "the table has no DRHD structure");
   }
-  return dmar.trace.result(ret);
+  return this_call.result(ret);
 }
 
 // What the one parse of the table comes to: 1, or a negative errno.
@@ -226,7 +226,7 @@ int dmar_walk_remapping_entries(dmar_state& dmar, absl::Span<const uint8_t> byte
     // A header that is cut reads as whatever follows the table; zero is what 4.4 was seen to find.
     if (!type || !length || *length == 0) {
       dmar.pr.debug("[Firmware Bug]: Invalid 0-length structure");
-      return dmar.trace.result(0);
+      return this_call.result(0);
     }
     if (*length > rest.size()) {
       dmar.pr.warn("[Firmware Bug]: Record passes table end");
@@ -234,7 +234,7 @@ int dmar_walk_remapping_entries(dmar_state& dmar, absl::Span<const uint8_t> byte
                   rest.origin() + layout::length.offset, *length,
                   absl::StrFormat("structure length is 0x%x, %d bytes are left in the table",
                                   *length, rest.size()));
-      return dmar.trace.result(-EINVAL);
+      return this_call.result(-EINVAL);
     }
     const auto span = rest.bytes().subspan(0, *length);
     const remapping_structure s{{span.begin(), span.end()}, rest.origin()};
@@ -249,17 +249,17 @@ int dmar_walk_remapping_entries(dmar_state& dmar, absl::Span<const uint8_t> byte
                   s.table_offset + layout::length.offset, *length,
                   absl::StrFormat("structure of type %d is %d bytes long, its fields take %d",
                                   *type, *length, fixed_sizes[*type]));
-      return dmar.trace.result(-EINVAL);
+      return this_call.result(-EINVAL);
     }
     if (cb.print_entry) dmar_table_print_dmar_entry(dmar, s, *type);
     if (cb.cb[*type]) {
-      if (const int ret = cb.cb[*type](s); ret != 0) return dmar.trace.result(ret);
+      if (const int ret = cb.cb[*type](s); ret != 0) return this_call.result(ret);
     } else if (!cb.ignore_unhandled) {
       dmar.pr.warn("No handler for DMAR structure type %d", *type);
-      return dmar.trace.result(-EINVAL);
+      return this_call.result(-EINVAL);
     }
   }
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_table_init(). Interrupt and DMA remapping both ask for it;
@@ -267,7 +267,7 @@ int dmar_walk_remapping_entries(dmar_state& dmar, absl::Span<const uint8_t> byte
 int dmar_table_init(dmar_state& dmar) {
   IOMMULAB_CALL(dmar.trace, "dmar_table_init");
   if (dmar.dmar_table_initialized == 0) dmar.dmar_table_initialized = parse_once(dmar);
-  return dmar.trace.result(std::min(dmar.dmar_table_initialized, 0));
+  return this_call.result(std::min(dmar.dmar_table_initialized, 0));
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: warn_invalid_dmar()
@@ -285,7 +285,7 @@ int dmar_validate_one_drhd(dmar_state& dmar, const remapping_structure& entry) {
   if (address == 0) {
     warn_invalid_dmar(dmar, 0, "");
     dmar_report(dmar, table_refusal::drhd_base_zero, offset, 0, "register base address is 0");
-    return dmar.trace.result(-EINVAL);
+    return this_call.result(-EINVAL);
   }
   iomem regs(dmar.host.mmio.map(phys_addr(address), page_size), dmar.trace);
   const uint64_t cap = regs.readq(vtd::cap_reg);
@@ -294,9 +294,9 @@ int dmar_validate_one_drhd(dmar_state& dmar, const remapping_structure& entry) {
     warn_invalid_dmar(dmar, address, " returns all ones");
     dmar_report(dmar, table_refusal::drhd_reads_all_ones, offset, address,
                 absl::StrFormat("no unit answers at register base address 0x%x", address));
-    return dmar.trace.result(-EINVAL);
+    return this_call.result(-EINVAL);
   }
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: detect_intel_iommu()
@@ -317,7 +317,7 @@ int detect_intel_iommu(dmar_state& dmar) {
     dmar.host.pci.request_acs();
   }
   dmar.dmar_tbl.reset();
-  return dmar.trace.result(found ? 1 : -ENODEV);
+  return this_call.result(found ? 1 : -ENODEV);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_find_dmaru()
@@ -334,9 +334,9 @@ dmar_drhd_unit* dmar_find_dmaru(dmar_state& dmar, const remapping_structure& drh
 // Linux v4.4 drivers/iommu/dmar.c: dmar_parse_one_drhd()
 int dmar_parse_one_drhd(dmar_state& dmar, const remapping_structure& header) {
   IOMMULAB_CALL(dmar.trace, "dmar_parse_one_drhd", {"header", header});
-  if (dmar_find_dmaru(dmar, header) != nullptr) return dmar.trace.result(0);
+  if (dmar_find_dmaru(dmar, header) != nullptr) return this_call.result(0);
   kernel_ptr<dmar_drhd_unit> dmaru = kernel_new<dmar_drhd_unit>(dmar);
-  if (dmaru == nullptr) return dmar.trace.result(-ENOMEM);
+  if (dmaru == nullptr) return this_call.result(-ENOMEM);
 
   const byte_cursor c = cursor_of(header);
   dmaru->hdr = header;
@@ -348,12 +348,12 @@ int dmar_parse_one_drhd(dmar_state& dmar, const remapping_structure& header) {
     ret = alloc_iommu(dmar, *dmaru);
     if (ret != 0) dmar_free_dev_scope(dmar, dmaru->devices);
   }
-  if (ret != 0) return dmar.trace.result(ret);
+  if (ret != 0) return this_call.result(ret);
   // dmar_register_drhd_unit(): INCLUDE_ALL at the tail, so that a walk meets it last.
   drhd_list& units = dmar.dmar_drhd_units;
   const auto place = dmaru->include_all ? units.end() : units.begin();
   units.insert(place, *dmaru.release());
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_parse_one_rhsa()
@@ -366,13 +366,13 @@ int dmar_parse_one_rhsa(dmar_state& dmar, const remapping_structure& header) {
   for (dmar_drhd_unit& drhd : dmar.dmar_drhd_units) {
     if (drhd.reg_base_addr.value() != base) continue;
     drhd.iommu->node = dmar.host.node_of_proximity_domain(proximity_domain);
-    return dmar.trace.result(0);
+    return this_call.result(0);
   }
   // The kernel prints the base of the list's head here, which is no unit; ours is the RHSA's.
   if (dmar.callbacks.diverges) dmar.callbacks.diverges(dmar_divergence::rhsa_without_unit);
   dmar.env.log.warn(
       broken_bios(dmar, absl::StrFormat("RHSA refers to non-existent DMAR unit at %x", base)));
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_free_drhd()
@@ -386,7 +386,7 @@ void dmar_free_drhd(dmar_state& dmar, dmar_drhd_unit* dmaru) {
 // Linux v4.4 drivers/iommu/dmar.c: dmar_free_unused_resources()
 int dmar_free_unused_resources(dmar_state& dmar) {
   IOMMULAB_CALL(dmar.trace, "dmar_free_unused_resources");
-  if (dmar.intel_iommu_enabled) return dmar.trace.result(0);
+  if (dmar.intel_iommu_enabled) return this_call.result(0);
   if (dmar.dmar_dev_scope_status != 1 && !dmar.dmar_drhd_units.empty()) {
     dmar_unregister_bus_notifier(dmar);
   }
@@ -395,7 +395,7 @@ int dmar_free_unused_resources(dmar_state& dmar) {
     dmar.dmar_drhd_units.pop_front();
     dmar_free_drhd(dmar, &dmaru);
   }
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 }  // namespace iommulab

@@ -30,12 +30,12 @@ int dmar_alloc_seq_id(dmar_state& dmar, intel_iommu& iommu) {
   const auto free_id = std::find(dmar.dmar_seq_ids.begin(), dmar.dmar_seq_ids.end(), false);
   if (free_id == dmar.dmar_seq_ids.end()) {
     iommu.seq_id = -1;
-    return dmar.trace.result(-1);
+    return this_call.result(-1);
   }
   *free_id = true;
   iommu.seq_id = static_cast<int>(free_id - dmar.dmar_seq_ids.begin());
   iommu.name = absl::StrFormat("dmar%d", iommu.seq_id);
-  return dmar.trace.result(iommu.seq_id);
+  return this_call.result(iommu.seq_id);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_free_seq_id()
@@ -72,7 +72,7 @@ int map_iommu(dmar_state& dmar, intel_iommu& iommu, phys_addr base, size_t table
   IOMMULAB_CALL(dmar.trace, "map_iommu", {"iommu", iommu}, {"phys_addr", base});
   iommu.reg_phys = base;
   if (const int err = claim_registers(dmar, iommu, page_size, table_offset); err != 0) {
-    return dmar.trace.result(err);
+    return this_call.result(err);
   }
 
   iommu.cap = vtd::cap_register(iommu.reg.readq(vtd::cap_reg));
@@ -82,7 +82,7 @@ int map_iommu(dmar_state& dmar, intel_iommu& iommu, phys_addr base, size_t table
     dmar_report(dmar, table_refusal::drhd_reads_all_ones, table_offset, base.value(),
                 absl::StrFormat("no unit answers at register base address 0x%x", base.value()));
     unmap_iommu(dmar, iommu);
-    return dmar.trace.result(-EINVAL);
+    return this_call.result(-EINVAL);
   }
 
   // The registers may take more than one page.
@@ -92,9 +92,9 @@ int map_iommu(dmar_state& dmar, intel_iommu& iommu, phys_addr base, size_t table
                          iommu.cap.fault_recording_offset() +
                              uint64_t{iommu.cap.number_of_fault_records()} * vtd::frcd_size);
   const uint64_t map_size = (needed + page_size - 1) & page_mask;
-  if (map_size <= iommu.reg_size) return dmar.trace.result(0);
+  if (map_size <= iommu.reg_size) return this_call.result(0);
   unmap_iommu(dmar, iommu);
-  return dmar.trace.result(claim_registers(dmar, iommu, map_size, table_offset));
+  return this_call.result(claim_registers(dmar, iommu, map_size, table_offset));
 }
 
 }  // namespace
@@ -133,18 +133,18 @@ int alloc_iommu(dmar_state& dmar, dmar_drhd_unit& drhd) {
   if (drhd.reg_base_addr.value() == 0) {
     warn_invalid_dmar(dmar, 0, "");
     dmar_report(dmar, table_refusal::drhd_base_zero, offset, 0, "register base address is 0");
-    return dmar.trace.result(-EINVAL);
+    return this_call.result(-EINVAL);
   }
   kernel_ptr<intel_iommu> iommu = kernel_new<intel_iommu>(dmar);
-  if (iommu == nullptr) return dmar.trace.result(-ENOMEM);
+  if (iommu == nullptr) return this_call.result(-ENOMEM);
   if (dmar_alloc_seq_id(dmar, *iommu) < 0) {
     dmar.pr.err("Failed to allocate seq_id");
-    return dmar.trace.result(-ENOSPC);
+    return this_call.result(-ENOSPC);
   }
   if (const int err = map_iommu(dmar, *iommu, drhd.reg_base_addr, offset); err != 0) {
     dmar.pr.err("Failed to map %s", iommu->name);
     dmar_free_seq_id(dmar, *iommu);
-    return dmar.trace.result(err);
+    return this_call.result(err);
   }
   iommu->agaw = iommu_calculate_agaw(*iommu);
   iommu->msagaw = iommu_calculate_max_sagaw(*iommu);
@@ -156,7 +156,7 @@ int alloc_iommu(dmar_state& dmar, dmar_drhd_unit& drhd) {
                                 drhd.reg_base_addr.value(), iommu->cap.value()));
     unmap_iommu(dmar, *iommu);
     dmar_free_seq_id(dmar, *iommu);
-    return dmar.trace.result(-EINVAL);
+    return this_call.result(-EINVAL);
   }
   // "Cannot get a valid max agaw" cannot follow: what is found up to 48 bits is found up to 64.
   iommu->segment = drhd.segment;
@@ -176,7 +176,7 @@ int alloc_iommu(dmar_state& dmar, dmar_drhd_unit& drhd) {
   drhd.iommu = iommu.release();
   if (dmar.intel_iommu_enabled && dmar.callbacks.create_sysfs)
     dmar.callbacks.create_sysfs(*drhd.iommu);
-  return dmar.trace.result(0);
+  return this_call.result(0);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: free_iommu()

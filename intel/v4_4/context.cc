@@ -82,9 +82,9 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   // 4.4 forgets these errors and answers 0; later kernels return them.
   if (context == nullptr) {
     report(drv.env, divergence::context_out_of_memory, to_short_string(id));
-    return drv.trace.result(-ENOMEM);
+    return this_call.result(-ENOMEM);
   }
-  if (context_present(*context)) return drv.trace.result(0);
+  if (context_present(*context)) return this_call.result(0);
   retract(drv, *context);  // a copied one is present to the unit
 
   vtd::context_entry entry;
@@ -98,7 +98,7 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
     const std::optional<phys_addr> pgd = pgd_for_width(drv, domain, iommu);
     if (!pgd) {
       report(drv.env, divergence::context_too_few_levels, to_short_string(id));
-      return drv.trace.result(-ENOMEM);
+      return this_call.result(-ENOMEM);
     }
     info = iommu_support_dev_iotlb(drv, domain, iommu, bus, devfn);
     const bool device_tlb = info != nullptr && info->ats_supported;
@@ -121,7 +121,7 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
     iommu_flush_write_buffer(drv, iommu);
   }
   iommu_enable_dev_iotlb(drv, info);
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: device_context_mapped()
@@ -130,7 +130,7 @@ bool device_context_mapped(intel_driver& drv, intel_iommu& iommu, uint8_t bus, u
                 {"devfn", devfn});
   spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
   const vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, /*alloc=*/false);
-  return drv.trace.result(context != nullptr && context_present(*context));
+  return this_call.result(context != nullptr && context_present(*context));
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: clear_context_table()
@@ -154,20 +154,42 @@ void domain_context_clear_one(intel_driver& drv, intel_iommu& iommu, uint8_t bus
   iommu.flush.flush_iotlb(drv, iommu, domain_id(0), 0, 0, vtd::iotlb_granularity::global);
 }
 
+// For each of a device's aliases, a requester ID on the unit's segment.
+
+int domain_context_mapping_cb(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu,
+                              pci_dev& pdev, uint16_t alias) {
+  IOMMULAB_CALL(drv.trace, "domain_context_mapping_cb", {"pdev", pdev}, {"alias", alias});
+  const source_id a = source_id::from_requester_id(iommu.segment, alias);
+  return this_call.result(domain_context_mapping_one(drv, domain, iommu, a.bus, a.devfn));
+}
+
+/// 1 ends the walk: it has no entry.
+int domain_context_mapped_cb(intel_driver& drv, intel_iommu& iommu, pci_dev& pdev, uint16_t alias) {
+  IOMMULAB_CALL(drv.trace, "domain_context_mapped_cb", {"pdev", pdev}, {"alias", alias});
+  const source_id a = source_id::from_requester_id(iommu.segment, alias);
+  return this_call.result(device_context_mapped(drv, iommu, a.bus, a.devfn) ? 0 : 1);
+}
+
+int domain_context_clear_one_cb(intel_driver& drv, intel_iommu& iommu, pci_dev& pdev,
+                                uint16_t alias) {
+  IOMMULAB_CALL(drv.trace, "domain_context_clear_one_cb", {"pdev", pdev}, {"alias", alias});
+  const source_id a = source_id::from_requester_id(iommu.segment, alias);
+  domain_context_clear_one(drv, iommu, a.bus, a.devfn);
+  return this_call.result(0);
+}
+
 }  // namespace
 
 int domain_context_mapping(intel_driver& drv, dmar_domain& domain, device& dev) {
   IOMMULAB_CALL(drv.trace, "domain_context_mapping", {"domain", domain}, {"dev", dev});
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
-  if (iommu == nullptr) return drv.trace.result(-ENODEV);
+  if (iommu == nullptr) return this_call.result(-ENODEV);
   if (!dev_is_pci(dev)) {
-    return drv.trace.result(domain_context_mapping_one(drv, domain, *iommu, id.bus, id.devfn));
+    return this_call.result(domain_context_mapping_one(drv, domain, *iommu, id.bus, id.devfn));
   }
-  return drv.trace.result(pci_for_each_dma_alias(*dev.pci, [&](pci_dev& pdev, uint16_t alias) {
-    IOMMULAB_CALL(drv.trace, "domain_context_mapping_cb", {"pdev", pdev}, {"alias", alias});
-    const source_id a = source_id::from_requester_id(iommu->segment, alias);
-    return drv.trace.result(domain_context_mapping_one(drv, domain, *iommu, a.bus, a.devfn));
+  return this_call.result(pci_for_each_dma_alias(*dev.pci, [&](pci_dev& pdev, uint16_t alias) {
+    return domain_context_mapping_cb(drv, domain, *iommu, pdev, alias);
   }));
 }
 
@@ -175,26 +197,21 @@ bool domain_context_mapped(intel_driver& drv, device& dev) {
   IOMMULAB_CALL(drv.trace, "domain_context_mapped", {"dev", dev});
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
-  if (iommu == nullptr) return drv.trace.result(true, -ENODEV);  // the caller takes it for yes
+  if (iommu == nullptr) return this_call.result(true, -ENODEV);  // the caller takes it for yes
   if (!dev_is_pci(dev)) {
-    return drv.trace.result(device_context_mapped(drv, *iommu, id.bus, id.devfn));
+    return this_call.result(device_context_mapped(drv, *iommu, id.bus, id.devfn));
   }
-  return drv.trace.result(
-      pci_for_each_dma_alias(*dev.pci, [&](pci_dev& pdev, uint16_t alias) {
-        IOMMULAB_CALL(drv.trace, "domain_context_mapped_cb", {"pdev", pdev}, {"alias", alias});
-        const source_id a = source_id::from_requester_id(iommu->segment, alias);
-        return drv.trace.result(device_context_mapped(drv, *iommu, a.bus, a.devfn) ? 0 : 1);
-      }) == 0);
+  const int unmapped = pci_for_each_dma_alias(*dev.pci, [&](pci_dev& pdev, uint16_t alias) {
+    return domain_context_mapped_cb(drv, *iommu, pdev, alias);
+  });
+  return this_call.result(unmapped == 0);
 }
 
 void domain_context_clear(intel_driver& drv, intel_iommu& iommu, device& dev) {
   IOMMULAB_CALL(drv.trace, "domain_context_clear", {"iommu", iommu}, {"dev", dev});
   if (!dev_is_pci(dev)) return;
   pci_for_each_dma_alias(*dev.pci, [&](pci_dev& pdev, uint16_t alias) {
-    IOMMULAB_CALL(drv.trace, "domain_context_clear_one_cb", {"pdev", pdev}, {"alias", alias});
-    const source_id a = source_id::from_requester_id(iommu.segment, alias);
-    domain_context_clear_one(drv, iommu, a.bus, a.devfn);
-    return drv.trace.result(0);
+    return domain_context_clear_one_cb(drv, iommu, pdev, alias);
   });
 }
 

@@ -135,7 +135,7 @@ uint16_t last_alias(intel_driver& drv, pci_dev& pdev) {
   pci_for_each_dma_alias(pdev, [&](pci_dev& of, uint16_t alias) {
     IOMMULAB_CALL(drv.trace, "get_last_alias", {"pdev", of}, {"alias", alias});
     result = alias;
-    return drv.trace.result(0);
+    return this_call.result(0);
   });
   return result;
 }
@@ -144,12 +144,12 @@ uint16_t last_alias(intel_driver& drv, pci_dev& pdev) {
 
 bool iommu_dummy(intel_driver& drv, const device& dev) {
   IOMMULAB_CALL(drv.trace, "iommu_dummy", {"dev", dev});
-  return drv.trace.result(is_dummy(dev));
+  return this_call.result(is_dummy(dev));
 }
 
 intel_iommu* device_to_iommu(intel_driver& drv, device& dev, source_id& id) {
   IOMMULAB_CALL(drv.trace, "device_to_iommu", {"dev", dev});
-  if (iommu_dummy(drv, dev)) return drv.trace.result(nullptr);
+  if (iommu_dummy(drv, dev)) return this_call.result(nullptr);
   const pci_dev* pdev = dev.pci;
   const uint16_t segment = pdev != nullptr ? pci_domain_nr(*pdev->bus) : 0;
   // A unit's scope names a device that is not of PCI by its companion in the ACPI namespace.
@@ -172,25 +172,25 @@ intel_iommu* device_to_iommu(intel_driver& drv, device& dev, source_id& id) {
     found = &iommu;
     return 1;
   });
-  return drv.trace.result(found);
+  return this_call.result(found);
 }
 
 dmar_domain* find_domain(intel_driver& drv, const device& dev) {
   IOMMULAB_CALL(drv.trace, "find_domain", {"dev", dev});
   const device_domain_info* info = dev_membership(dev);
-  return drv.trace.result(info == nullptr ? nullptr : info->domain);
+  return this_call.result(info == nullptr ? nullptr : info->domain);
 }
 
 device_domain_info* iommu_support_dev_iotlb(intel_driver& drv, dmar_domain& domain,
                                             intel_iommu& iommu, uint8_t bus, uint8_t devfn) {
   IOMMULAB_CALL(drv.trace, "iommu_support_dev_iotlb", {"domain", domain}, {"iommu", iommu},
                 {"bus", bus}, {"devfn", devfn});
-  if (iommu.qi == nullptr) return drv.trace.result(nullptr);
+  if (iommu.qi == nullptr) return this_call.result(nullptr);
   for (device_domain_info& info : domain.devices) {
     if (info.iommu != &iommu || info.bus != bus || info.devfn != devfn) continue;
-    return drv.trace.result(info.ats_supported && info.dev != nullptr ? &info : nullptr);
+    return this_call.result(info.ats_supported && info.dev != nullptr ? &info : nullptr);
   }
-  return drv.trace.result(nullptr);
+  return this_call.result(nullptr);
 }
 
 void iommu_enable_dev_iotlb(intel_driver& drv, device_domain_info* info) {
@@ -206,7 +206,7 @@ dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uin
   IOMMULAB_CALL(drv.trace, "dmar_insert_one_dev_info", {"iommu", iommu}, {"bus", bus},
                 {"devfn", devfn}, {"dev", dev}, {"domain", domain});
   kernel_ptr<device_domain_info> info = kernel_new<device_domain_info>(drv);
-  if (info == nullptr) return drv.trace.result(nullptr);
+  if (info == nullptr) return this_call.result(nullptr);
   info->bus = bus;
   info->devfn = devfn;
   info->dev = dev;
@@ -217,25 +217,25 @@ dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uin
     spin_lock_irqsave domain_lock(drv.host.interrupts, drv.device_domain_lock);
     // The caller frees the domain that it brought when there is another one.
     dmar_domain* joined = domain_joined_before(drv, {iommu.segment, bus, devfn}, dev);
-    if (joined != nullptr) return drv.trace.result(joined);
-    if (!join(drv, std::move(info))) return drv.trace.result(nullptr);
+    if (joined != nullptr) return this_call.result(joined);
+    if (!join(drv, std::move(info))) return this_call.result(nullptr);
   }
   if (dev == nullptr || domain_context_mapping(drv, *domain, *dev) == 0) {
-    return drv.trace.result(domain);
+    return this_call.result(domain);
   }
   drv.pr.err("Domain context map for %s failed", dev->name);
   dmar_remove_one_dev_info(drv, *dev);
-  return drv.trace.result(nullptr);
+  return this_call.result(nullptr);
 }
 
 dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
   IOMMULAB_CALL(drv.trace, "get_domain_for_dev", {"dev", dev}, {"gaw", gaw});
   if (dmar_domain* domain = find_domain(drv, dev); domain != nullptr) {
-    return drv.trace.result(domain);
+    return this_call.result(domain);
   }
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
-  if (iommu == nullptr) return drv.trace.result(nullptr);
+  if (iommu == nullptr) return this_call.result(nullptr);
 
   dmar_domain* domain = nullptr;
   source_id alias = id;
@@ -252,10 +252,10 @@ dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
   bool made_here = false;
   if (domain == nullptr) {
     domain = alloc_domain(drv, 0);
-    if (domain == nullptr) return drv.trace.result(nullptr);
+    if (domain == nullptr) return this_call.result(nullptr);
     if (domain_init(drv, *domain, *iommu, gaw) != 0) {
       domain_exit(drv, domain);
-      return drv.trace.result(nullptr);
+      return this_call.result(nullptr);
     }
     made_here = true;
     if (alias.requester_id() != id.requester_id()) {
@@ -263,27 +263,27 @@ dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
           dmar_insert_one_dev_info(drv, *iommu, alias.bus, alias.devfn, nullptr, domain);
       made_here = registered == domain;
       if (!made_here) domain_exit(drv, domain);
-      if (registered == nullptr) return drv.trace.result(nullptr);
+      if (registered == nullptr) return this_call.result(nullptr);
       domain = registered;
     }
   }
   dmar_domain* joined = dmar_insert_one_dev_info(drv, *iommu, id.bus, id.devfn, &dev, domain);
-  if (joined == domain) return drv.trace.result(domain);
+  if (joined == domain) return this_call.result(domain);
   // 4.4 takes the domain down here even when it is another device's, found through the alias.
   if (made_here) {
     domain_exit(drv, domain);
   } else {
     report(drv.env, divergence::domain_of_alias_kept, dev.name);
   }
-  return drv.trace.result(joined);
+  return this_call.result(joined);
 }
 
 int domain_add_dev_info(intel_driver& drv, dmar_domain& domain, device& dev) {
   IOMMULAB_CALL(drv.trace, "domain_add_dev_info", {"domain", domain}, {"dev", dev});
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
-  if (iommu == nullptr) return drv.trace.result(-ENODEV);
-  return drv.trace.result(
+  if (iommu == nullptr) return this_call.result(-ENODEV);
+  return this_call.result(
       dmar_insert_one_dev_info(drv, *iommu, id.bus, id.devfn, &dev, &domain) == &domain ? 0
                                                                                         : -EBUSY);
 }

@@ -140,12 +140,12 @@ int iommu_init_domains(intel_driver& drv, intel_iommu& iommu) {
   slab_token ids_memory(drv.host.slab);
   if (!ids_memory) {
     drv.pr.err("%s: Allocating domain id array failed", iommu.name);
-    return drv.trace.result(-ENOMEM);
+    return this_call.result(-ENOMEM);
   }
   kernel_ptr<domain_table> first_table = kernel_new<domain_table>(drv, domain_table{});
   if (first_table == nullptr) {
     drv.pr.err("%s: Allocating domain array failed", iommu.name);
-    return drv.trace.result(-ENOMEM);
+    return this_call.result(-ENOMEM);
   }
   unit_domains& of_unit = domains_of(drv, iommu);
   of_unit.ids_memory = std::move(ids_memory);
@@ -154,7 +154,7 @@ int iommu_init_domains(intel_driver& drv, intel_iommu& iommu) {
   of_unit.domains[0] = std::move(first_table);
   // With caching mode, entries that are not present are cached under id 0; and 0 marks "none".
   of_unit.domain_ids.take(0);
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 void iommu_free_domains(intel_driver& drv, intel_iommu& iommu) {
@@ -164,16 +164,16 @@ void iommu_free_domains(intel_driver& drv, intel_iommu& iommu) {
 dmar_domain* get_iommu_domain(intel_driver& drv, intel_iommu& iommu, uint16_t did) {
   IOMMULAB_CALL(drv.trace, "get_iommu_domain", {"iommu", iommu}, {"did", did});
   const auto& second = domains_of(drv, iommu).domains[did >> 8];
-  return drv.trace.result(second == nullptr ? nullptr : (*second)[did & 0xff]);
+  return this_call.result(second == nullptr ? nullptr : (*second)[did & 0xff]);
 }
 
 dmar_domain* alloc_domain(intel_driver& drv, int flags) {
   IOMMULAB_CALL(drv.trace, "alloc_domain", {"flags", flags});
   kernel_ptr<dmar_domain> domain = kernel_new<dmar_domain>(drv, drv.iova_mem, flags);
-  if (domain == nullptr) return drv.trace.result(nullptr);
+  if (domain == nullptr) return this_call.result(nullptr);
   const spin_guard lock(drv.live_list_lock);
   drv.live_list.push_back(*domain);
-  return drv.trace.result(domain.release());
+  return this_call.result(domain.release());
 }
 
 void free_domain_mem(intel_driver& drv, dmar_domain* domain) {
@@ -202,7 +202,7 @@ int domain_init(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu, int 
     while (agaw < width_codes && !iommu.cap.supports_width_code(static_cast<unsigned>(agaw))) {
       ++agaw;
     }
-    if (agaw >= width_codes) return drv.trace.result(-ENODEV);
+    if (agaw >= width_codes) return this_call.result(-ENODEV);
   }
   domain.agaw = agaw;
   domain.iommu_coherency = iommu.ecap.page_walk_coherency();
@@ -211,9 +211,9 @@ int domain_init(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu, int 
                                ? static_cast<int>(std::bit_width(iommu.cap.super_pages()))
                                : 0;
   domain.nid = iommu.node;
-  if (!alloc_pgd(drv, domain)) return drv.trace.result(-ENOMEM);
+  if (!alloc_pgd(drv, domain)) return this_call.result(-ENOMEM);
   iommu_flush_cache(drv, iommu, table_at<dma_pte>(drv, domain.pgd), page_size);
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 int md_domain_init(intel_driver& drv, dmar_domain& domain, int guest_width) {
@@ -222,9 +222,9 @@ int md_domain_init(intel_driver& drv, dmar_domain& domain, int guest_width) {
   domain.gaw = guest_width;
   domain.agaw = width_to_agaw(guestwidth_to_adjustwidth(guest_width));
   // What the units that it will be on have in common is asked when it joins them.
-  if (!alloc_pgd(drv, domain)) return drv.trace.result(-ENOMEM);
+  if (!alloc_pgd(drv, domain)) return this_call.result(-ENOMEM);
   domain_flush_cache(drv, domain, table_at<dma_pte>(drv, domain.pgd), page_size);
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 void domain_exit(intel_driver& drv, dmar_domain* domain) {
@@ -246,46 +246,46 @@ int domain_attach_iommu(intel_driver& drv, dmar_domain& domain, intel_iommu& iom
   const uint32_t id = known_to_unit ? 0 : domains_of(drv, iommu).domain_ids.first_free(ids);
   if (id >= ids) {
     drv.pr.err("%s: No free domain ids", iommu.name);
-    return drv.trace.result(-ENOSPC);
+    return this_call.result(-ENOSPC);
   }
   ++members;
   ++domain.iommu_count;
   if (!known_to_unit) take_id(drv, domain, iommu, static_cast<uint16_t>(id));
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 int domain_detach_iommu(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "domain_detach_iommu", {"domain", domain}, {"iommu", iommu});
   const int left = --domain.iommu_count;
   if (--domain.iommu_refcnt[iommu.seq_id] == 0) give_back_id(drv, domain, iommu);
-  return drv.trace.result(left);
+  return this_call.result(left);
 }
 
 intel_iommu* domain_get_iommu(intel_driver& drv, dmar_domain& domain) {
   IOMMULAB_CALL(drv.trace, "domain_get_iommu", {"domain", domain});
   bug_on(domain_type_is_vm_or_si(domain), "domain_get_iommu: a domain over several units");
   for (size_t id = 0; id < drv.g_iommus.size(); ++id) {
-    if (domain.iommu_refcnt[id] != 0) return drv.trace.result(drv.g_iommus[id]);
+    if (domain.iommu_refcnt[id] != 0) return this_call.result(drv.g_iommus[id]);
   }
-  return drv.trace.result(nullptr);
+  return this_call.result(nullptr);
 }
 
 bool domain_update_iommu_snooping(intel_driver& drv, const intel_iommu* skip) {
   IOMMULAB_CALL(drv.trace, "domain_update_iommu_snooping", {"skip", skip});
-  return drv.trace.result(!any_active_iommu(drv, [&](const intel_iommu& iommu) {
+  return this_call.result(!any_active_iommu(drv, [&](const intel_iommu& iommu) {
     return &iommu != skip && !iommu.ecap.snoop_control();
   }));
 }
 
 int domain_update_iommu_superpage(intel_driver& drv, const intel_iommu* skip) {
   IOMMULAB_CALL(drv.trace, "domain_update_iommu_superpage", {"skip", skip});
-  if (!drv.options.intel_iommu_superpage) return drv.trace.result(0);
+  if (!drv.options.intel_iommu_superpage) return this_call.result(0);
   unsigned mask = 0xf;
   for_each_active_iommu(drv, [&](const intel_iommu& iommu, const auto&) {
     if (&iommu != skip) mask &= iommu.cap.super_pages();
     return mask == 0 ? 1 : 0;
   });
-  return drv.trace.result(static_cast<int>(std::bit_width(mask)));
+  return this_call.result(static_cast<int>(std::bit_width(mask)));
 }
 
 void domain_update_iommu_cap(intel_driver& drv, dmar_domain& domain) {
@@ -302,9 +302,9 @@ int dmar_init_reserved_ranges(intel_driver& drv) {
   if (reserve_iova(reserved, ioapic_range_start >> page_shift, ioapic_range_end >> page_shift) ==
       nullptr) {
     drv.pr.err("Reserve IOAPIC range failed");
-    return drv.trace.result(-ENODEV);
+    return this_call.result(-ENODEV);
   }
-  return drv.trace.result(drv.host.pci.for_each_pci_dev([&](pci_dev& pdev) {
+  return this_call.result(drv.host.pci.for_each_pci_dev([&](pci_dev& pdev) {
     for (const pci_resource& r : pdev.resource) {
       if ((r.flags & ioresource_mem) == 0) continue;
       if (reserve_iova(reserved, r.start >> page_shift, r.end >> page_shift) == nullptr) {

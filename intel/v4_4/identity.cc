@@ -25,9 +25,9 @@ int iommu_prepare_identity_map(intel_driver& drv, device& dev, uint64_t start, u
                 {"end", end});
   IOMMULAB_NOTE_CALL(drv.trace, "iommu_prepare_identity_map");
   dmar_domain* const owner = get_domain_for_dev(drv, dev, default_domain_address_width);
-  if (owner == nullptr) return drv.trace.result(-ENOMEM);
+  if (owner == nullptr) return this_call.result(-ENOMEM);
   const int error = domain_prepare_identity_map(drv, dev, *owner, start, end);
-  if (error == 0) return drv.trace.result(0);
+  if (error == 0) return this_call.result(0);
   // A device without its region is better off without a domain: it faults at once. The identity
   // domain is everybody's.
   if (owner == drv.si_domain) {
@@ -35,21 +35,21 @@ int iommu_prepare_identity_map(intel_driver& drv, device& dev, uint64_t start, u
   } else {
     domain_exit(drv, owner);
   }
-  return drv.trace.result(error);
+  return this_call.result(error);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: dev_prepare_static_identity_mapping()
 int dev_prepare_static_identity_mapping(intel_driver& drv, device& dev, bool hw) {
   IOMMULAB_CALL(drv.trace, "dev_prepare_static_identity_mapping", {"dev", dev}, {"hw", hw});
-  if (!iommu_should_identity_map(drv, dev, /*startup=*/true)) return drv.trace.result(0);
+  if (!iommu_should_identity_map(drv, dev, /*startup=*/true)) return this_call.result(0);
   switch (const int error = domain_add_dev_info(drv, *drv.si_domain, dev)) {
     case 0:
       drv.pr.info("%s identity mapping for device %s", hw ? "Hardware" : "Software", dev.name);
-      return drv.trace.result(0);
+      return this_call.result(0);
     case -ENODEV:  // no unit translates for it: it sees memory as it is
-      return drv.trace.result(0);
+      return this_call.result(0);
     default:
-      return drv.trace.result(error);
+      return this_call.result(error);
   }
 }
 
@@ -91,12 +91,12 @@ int domain_prepare_identity_map(intel_driver& drv, device& dev, dmar_domain& dom
   if (&domain == drv.si_domain && drv.hw_pass_through) {
     drv.pr.warn("Ignoring identity map for HW passthrough device %s [0x%x - 0x%x]", dev.name, start,
                 end);
-    return drv.trace.result(0);
+    return this_call.result(0);
   }
   drv.pr.info("Setting identity map for device %s [0x%x - 0x%x]", dev.name, start, end);
   if (end < start) {
     drv.env.log.warn(broken_bios(drv, "RMRR ends before it starts!"));
-    return drv.trace.result(-EIO);
+    return this_call.result(-EIO);
   }
   const int width = agaw_to_width(domain.agaw);
   constexpr int all_bits = 64;
@@ -105,16 +105,16 @@ int domain_prepare_identity_map(intel_driver& drv, device& dev, dmar_domain& dom
   } else if ((end >> width) != 0) {
     drv.env.log.warn(
         broken_bios(drv, absl::StrFormat("RMRR exceeds permitted address width (%d bits)", width)));
-    return drv.trace.result(-EIO);
+    return this_call.result(-EIO);
   }
-  return drv.trace.result(iommu_domain_identity_map(drv, domain, start, end));
+  return this_call.result(iommu_domain_identity_map(drv, domain, start, end));
 }
 
 bool identity_mapping(intel_driver& drv, const device& dev) {
   IOMMULAB_CALL(drv.trace, "identity_mapping", {"dev", dev});
-  if (drv.iommu_identity_mapping == 0) return drv.trace.result(false);
+  if (drv.iommu_identity_mapping == 0) return this_call.result(false);
   const device_domain_info* info = dev_membership(dev);
-  return drv.trace.result(info != nullptr && !is_dummy(dev) && info->domain == drv.si_domain);
+  return this_call.result(info != nullptr && !is_dummy(dev) && info->domain == drv.si_domain);
 }
 
 int iommu_domain_identity_map(intel_driver& drv, dmar_domain& domain, uint64_t start,
@@ -124,12 +124,12 @@ int iommu_domain_identity_map(intel_driver& drv, dmar_domain& domain, uint64_t s
   const pfn_range region{start >> page_shift, end >> page_shift};
   if (reserve_iova(domain.iovad, region.start_pfn, region.last_pfn) == nullptr) {
     drv.pr.err("Reserving iova failed");
-    return drv.trace.result(-ENOMEM);
+    return this_call.result(-ENOMEM);
   }
   drv.pr.debug("Mapping reserved region %x-%x", start, end);
   // Pages of it may be mapped already, to themselves: as a part of memory, or of another region.
   dma_pte_clear_range(drv, domain, region.start_pfn, region.last_pfn);
-  return drv.trace.result(domain_pfn_mapping(drv, domain, region.start_pfn, region.start_pfn,
+  return this_call.result(domain_pfn_mapping(drv, domain, region.start_pfn, region.start_pfn,
                                              region.count(), dma_pte_read | dma_pte_write));
 }
 
@@ -153,21 +153,21 @@ int si_domain_init(intel_driver& drv, bool hw) {
   IOMMULAB_CALL(drv.trace, "si_domain_init", {"hw", hw});
   IOMMULAB_NOTE_CALL(drv.trace, "si_domain_init");
   drv.si_domain = alloc_domain(drv, dmar_domain::flag_static_identity);
-  if (drv.si_domain == nullptr) return drv.trace.result(-EFAULT);
+  if (drv.si_domain == nullptr) return this_call.result(-EFAULT);
   if (md_domain_init(drv, *drv.si_domain, default_domain_address_width) != 0) {
     domain_exit(drv, drv.si_domain);
     drv.si_domain = nullptr;
-    return drv.trace.result(-EFAULT);
+    return this_call.result(-EFAULT);
   }
   drv.pr.debug("Identity mapping domain allocated");
-  if (hw) return drv.trace.result(0);
+  if (hw) return this_call.result(0);
   // The kernel passes the first page after a range as its last: one page too many, kept here.
   for (const auto& [start_pfn, end_pfn] : drv.host.memory_pfn_ranges) {
     const int ret = iommu_domain_identity_map(drv, *drv.si_domain, start_pfn << page_shift,
                                               end_pfn << page_shift);
-    if (ret != 0) return drv.trace.result(ret);
+    if (ret != 0) return this_call.result(ret);
   }
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 bool iommu_should_identity_map(intel_driver& drv, device& dev, bool startup) {
@@ -178,17 +178,17 @@ bool iommu_should_identity_map(intel_driver& drv, device& dev, bool startup) {
   } else if (device_has_rmrr(drv, dev)) {
     verdict = false;
   }
-  if (verdict) return drv.trace.result(*verdict);
-  return drv.trace.result(startup || reaches_all_memory(dev));
+  if (verdict) return this_call.result(*verdict);
+  return this_call.result(startup || reaches_all_memory(dev));
 }
 
 int iommu_prepare_static_identity_mapping(intel_driver& drv, bool hw) {
   IOMMULAB_CALL(drv.trace, "iommu_prepare_static_identity_mapping", {"hw", hw});
   const int ret = drv.host.pci.for_each_pci_dev(
       [&](pci_dev& pdev) { return dev_prepare_static_identity_mapping(drv, pdev.dev, hw); });
-  if (ret != 0) return drv.trace.result(ret);
+  if (ret != 0) return this_call.result(ret);
   // Devices whose companions in the ACPI namespace a unit names.
-  return drv.trace.result(for_each_active_iommu(drv, [&](intel_iommu&, const dmar_drhd_unit& drhd) {
+  return this_call.result(for_each_active_iommu(drv, [&](intel_iommu&, const dmar_drhd_unit& drhd) {
     return for_each_active_dev_scope(drhd.devices, [&](const dmar_dev_scope& s) {
       if (s.dev->acpi == nullptr) return 0;
       for (device* physical : s.dev->acpi->physical_nodes) {

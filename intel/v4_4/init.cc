@@ -210,12 +210,12 @@ int init_dmars(intel_driver& drv) {
   drv.g_iommus_memory = slab_token(drv.host.slab);
   if (!drv.g_iommus_memory) {
     drv.pr.err("Allocating global iommu array failed");
-    return drv.trace.result(-ENOMEM);
+    return this_call.result(-ENOMEM);
   }
   slab_token flush_memory(drv.host.slab);
   if (!flush_memory) {
     drv.g_iommus_memory.reset();
-    return drv.trace.result(-ENOMEM);
+    return this_call.result(-ENOMEM);
   }
   drv.g_iommus.assign(dmar_units_supported, nullptr);
   {
@@ -225,7 +225,7 @@ int init_dmars(intel_driver& drv) {
   }
 
   const int ret = init_units(drv);
-  if (ret == 0) return drv.trace.result(0);
+  if (ret == 0) return this_call.result(0);
 
   // free_iommu: 4.4 leaves the identity domain behind here; its pages would stay allocated.
   if (drv.si_domain != nullptr) {
@@ -244,14 +244,14 @@ int init_dmars(intel_driver& drv) {
   }
   drv.g_iommus.clear();
   drv.g_iommus_memory.reset();
-  return drv.trace.result(ret);
+  return this_call.result(ret);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_init_mempool(). The caches of domains and of
 // device memberships have no object of their own here.
 int iommu_init_mempool(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "iommu_init_mempool");
-  return drv.trace.result(iova_cache_get(drv.iova_mem));
+  return this_call.result(iova_cache_get(drv.iova_mem));
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_exit_mempool()
@@ -264,13 +264,13 @@ void iommu_exit_mempool(intel_driver& drv) {
 notify_result device_notifier(intel_driver& drv, bus_notify action, device& dev) {
   IOMMULAB_CALL(drv.trace, "device_notifier", {"action", action}, {"dev", dev});
   if (iommu_dummy(drv, dev) || action != bus_notify::removed_device) {
-    return drv.trace.result(notify_result::done);
+    return this_call.result(notify_result::done);
   }
   dmar_domain* domain = find_domain(drv, dev);
-  if (domain == nullptr) return drv.trace.result(notify_result::done);
+  if (domain == nullptr) return this_call.result(notify_result::done);
   dmar_remove_one_dev_info(drv, dev);
   if (!domain_type_is_vm_or_si(*domain) && domain->devices.empty()) domain_exit(drv, domain);
-  return drv.trace.result(notify_result::done);
+  return this_call.result(notify_result::done);
 }
 
 // The whole of intel_iommu_init() up to the point where the kernel prints that it is done.
@@ -312,8 +312,8 @@ int intel_iommu_add(intel_driver& drv, dmar_drhd_unit& dmaru) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_add", {"dmaru", dmaru});
   intel_iommu& iommu = *dmaru.iommu;
   intel_iommu*& slot = drv.g_iommus[static_cast<size_t>(iommu.seq_id)];
-  if (slot != nullptr) return drv.trace.result(0);
-  if (!serves_existing_domains(drv, iommu)) return drv.trace.result(-ENXIO);
+  if (slot != nullptr) return this_call.result(0);
+  if (!serves_existing_domains(drv, iommu)) return this_call.result(-ENXIO);
   if (vtd::gcmd::te.test(iommu.gcmd)) iommu_disable_translation(drv, iommu);
 
   slot = &iommu;
@@ -327,13 +327,13 @@ int intel_iommu_add(intel_driver& drv, dmar_drhd_unit& dmaru) {
   }
   if (error != 0) {
     free_dmar_iommu(drv, iommu);
-    return drv.trace.result(error);
+    return this_call.result(error);
   }
-  if (dmaru.ignored) return drv.trace.result(0);
+  if (dmaru.ignored) return this_call.result(0);
   give_root_table(drv, iommu);
   iommu_enable_translation(drv, iommu);
   iommu_disable_protect_mem_regions(drv, iommu);
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 }  // namespace
@@ -345,12 +345,12 @@ int intel_iommu_init(intel_driver& drv) {
       report(drv.env, divergence::failed_start_frees_regions);
     }
     intel_iommu_free_dmars(drv);
-    return drv.trace.result(-ENOMEM);
+    return this_call.result(-ENOMEM);
   }
   if (const int ret = set_up(drv); ret != 0) {
     intel_iommu_free_dmars(drv);
     iommu_exit_mempool(drv);
-    return drv.trace.result(ret);
+    return this_call.result(ret);
   }
   drv.pr.info("Intel(R) Virtualization Technology for Directed I/O");
   if (drv.host.install_dma_ops) drv.host.install_dma_ops();
@@ -364,17 +364,17 @@ int intel_iommu_init(intel_driver& drv) {
   };
   drv.host.pci.bus().notifier.register_block(drv.device_nb);
   drv.intel_iommu_enabled = true;
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 int dmar_iommu_hotplug(intel_driver& drv, dmar_drhd_unit& dmaru, bool insert) {
   IOMMULAB_CALL(drv.trace, "dmar_iommu_hotplug", {"dmaru", dmaru}, {"insert", insert});
-  if (!drv.intel_iommu_enabled) return drv.trace.result(0);
-  if (dmaru.iommu == nullptr) return drv.trace.result(-EINVAL);
-  if (insert) return drv.trace.result(intel_iommu_add(drv, dmaru));
+  if (!drv.intel_iommu_enabled) return this_call.result(0);
+  if (dmaru.iommu == nullptr) return this_call.result(-EINVAL);
+  if (insert) return this_call.result(intel_iommu_add(drv, dmaru));
   disable_dmar_iommu(drv, *dmaru.iommu);
   free_dmar_iommu(drv, *dmaru.iommu);
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 }  // namespace iommulab::v4_4

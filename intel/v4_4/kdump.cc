@@ -50,14 +50,14 @@ int copy_context_table(intel_driver& drv, intel_iommu& iommu, const vtd::root_en
     if (!vtd::root_entry::p.test(roots[half])) continue;
     const phys_addr old_phys(roots[half] & vtd::root_entry::ctp.mask());
     const auto* old_table = drv.host.memory.object_at<vtd::context_entry>(old_phys, entries);
-    if (old_table == nullptr) return drv.trace.result(-ENOMEM);  // memremap() fails
+    if (old_table == nullptr) return this_call.result(-ENOMEM);  // memremap() fails
     const table_page page = alloc_pgtable_page(drv, iommu.node);
-    if (!page) return drv.trace.result(-ENOMEM);
+    if (!page) return this_call.result(-ENOMEM);
     copy_entries(drv, iommu, old_table, extended, table_at<vtd::context_entry>(drv, page.phys));
     iommu_flush_cache(drv, iommu, page.address, page_size);
     out[half] = page.phys;
   }
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 }  // namespace
@@ -67,14 +67,14 @@ int copy_translation_tables(intel_driver& drv, intel_iommu& iommu) {
   const uint64_t rtaddr = iommu.reg.readq(vtd::rtaddr_reg);
   const bool extended = vtd::rtaddr::rtt.test(rtaddr);
   // The kind of table can change only with translation off, which would open a window.
-  if (iommu.ecap.extended_context() != extended) return drv.trace.result(-EINVAL);
+  if (iommu.ecap.extended_context() != extended) return this_call.result(-EINVAL);
   const phys_addr old_phys(rtaddr & page_mask);
-  if (old_phys.value() == 0) return drv.trace.result(-EINVAL);
+  if (old_phys.value() == 0) return this_call.result(-EINVAL);
   const auto* old_table =
       drv.host.memory.object_at<vtd::root_entry>(old_phys, vtd::root_entries_per_table);
-  if (old_table == nullptr) return drv.trace.result(-ENOMEM);
+  if (old_table == nullptr) return this_call.result(-ENOMEM);
   const slab_token memory(drv.host.slab);  // ctxt_tbls
-  if (!memory) return drv.trace.result(-ENOMEM);
+  if (!memory) return this_call.result(-ENOMEM);
 
   copied_tables tables(vtd::root_entries_per_table);
   for (size_t bus = 0; bus < tables.size(); ++bus) {
@@ -97,7 +97,7 @@ int copy_translation_tables(intel_driver& drv, intel_iommu& iommu) {
     }
   }
   iommu_flush_cache(drv, iommu, table_at<vtd::root_entry>(drv, iommu.root_entry_phys), page_size);
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 }  // namespace iommulab::v4_4

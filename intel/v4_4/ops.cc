@@ -24,33 +24,33 @@ constexpr uint64_t intel_iommu_pgsizes = page_mask;
 
 dmar_domain& traced_domain(intel_driver& drv, iommu_domain& generic) {
   IOMMULAB_CALL(drv.trace, "to_dmar_domain", {"dom", generic});
-  return drv.trace.result(to_dmar_domain(generic));
+  return this_call.result(to_dmar_domain(generic));
 }
 
 bool intel_iommu_capable(intel_driver& drv, iommu_cap cap) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_capable", {"cap", cap});
   if (cap == iommu_cap::cache_coherency) {
-    return drv.trace.result(domain_update_iommu_snooping(drv, nullptr));
+    return this_call.result(domain_update_iommu_snooping(drv, nullptr));
   }
-  return drv.trace.result(false);  // interrupt remapping is not there
+  return this_call.result(false);  // interrupt remapping is not there
 }
 
 iommu_domain* intel_iommu_domain_alloc(intel_driver& drv, iommu_domain_type type) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_domain_alloc", {"type", type});
-  if (type != iommu_domain_type::unmanaged) return drv.trace.result(nullptr);
+  if (type != iommu_domain_type::unmanaged) return this_call.result(nullptr);
   dmar_domain* domain = alloc_domain(drv, dmar_domain::flag_virtual_machine);
   if (domain == nullptr) {
     drv.pr.err("Can't allocate dmar_domain");
-    return drv.trace.result(nullptr);
+    return this_call.result(nullptr);
   }
   if (md_domain_init(drv, *domain, default_domain_address_width) != 0) {
     drv.pr.err("Domain initialization failed");
     domain_exit(drv, domain);
-    return drv.trace.result(nullptr);
+    return this_call.result(nullptr);
   }
   domain_update_iommu_cap(drv, *domain);
   domain->domain.geometry = {dma_addr(0), dma_addr((uint64_t{1} << domain->gaw) - 1), true};
-  return drv.trace.result(&domain->domain);
+  return this_call.result(&domain->domain);
 }
 
 int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& dev) {
@@ -60,7 +60,7 @@ int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& 
     dev_printk(dev, log_level::warning,
                "Device is ineligible for IOMMU domain attach due to platform RMRR requirement.  "
                "Contact your platform vendor.");
-    return drv.trace.result(-EPERM);
+    return this_call.result(-EPERM);
   }
   if (domain_context_mapped(drv, dev)) {
     dmar_domain* old_domain = find_domain(drv, dev);
@@ -73,7 +73,7 @@ int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& 
   }
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
-  if (iommu == nullptr) return drv.trace.result(-ENODEV);
+  if (iommu == nullptr) return this_call.result(-ENODEV);
 
   const int addr_width =
       std::min(agaw_to_width(iommu->agaw), static_cast<int>(iommu->cap.max_guest_address_width()));
@@ -81,7 +81,7 @@ int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& 
     drv.pr.err(
         "intel_iommu_attach_device: iommu width (%d) is not sufficient for the mapped address (%x)",
         addr_width, domain.max_addr);
-    return drv.trace.result(-EFAULT);
+    return this_call.result(-EFAULT);
   }
   domain.gaw = addr_width;
   // A unit with fewer levels: the top tables that it does not walk go.
@@ -93,7 +93,7 @@ int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& 
     }
     --domain.agaw;
   }
-  return drv.trace.result(domain_add_dev_info(drv, domain, dev));
+  return this_call.result(domain_add_dev_info(drv, domain, dev));
 }
 
 /// The range up to `end_pfn` goes, the domain's units are told of all up to `last_pfn`, and then
@@ -125,7 +125,7 @@ int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phy
     if (uint64_t{1} << domain.gaw < max_addr || wraps) {
       drv.pr.err("intel_iommu_map: iommu width (%d) is not sufficient for the mapped address (%x)",
                  domain.gaw, max_addr);
-      return drv.trace.result(-EFAULT);
+      return this_call.result(-EFAULT);
     }
     domain.max_addr = max_addr;
   }
@@ -139,7 +139,7 @@ int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phy
     const uint64_t last_pfn = start_pfn + pages - 1;
     unmap_and_flush(drv, domain, start_pfn, last_pfn, last_pfn);
   }
-  return drv.trace.result(ret);
+  return this_call.result(ret);
 }
 
 uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr iova, uint64_t size) {
@@ -151,7 +151,7 @@ uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr io
   const uint64_t start_pfn = iova.value() >> page_shift;
   if (pfn_to_dma_pte(drv, domain, start_pfn, level) == nullptr) {
     report(drv.env, divergence::api_unmap_beyond_width, absl::StrFormat("0x%x", iova.value()));
-    return drv.trace.result(uint64_t{0});
+    return this_call.result(uint64_t{0});
   }
   const uint64_t block = page_size << level_to_offset_bits(level);
   // From the middle of a hole or of a superpage the block reaches past its own end. What lies there
@@ -176,7 +176,7 @@ uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr io
   }
   if (domain.max_addr == iova.value() + size) domain.max_addr = iova.value();
   observe_unmap(drv, domain, start_pfn, end_pfn, /*deferred=*/false);
-  return drv.trace.result(size);
+  return this_call.result(size);
 }
 
 phys_addr intel_iommu_iova_to_phys(intel_driver& drv, iommu_domain& generic, dma_addr iova) {
@@ -184,20 +184,20 @@ phys_addr intel_iommu_iova_to_phys(intel_driver& drv, iommu_domain& generic, dma
   int level = 0;
   const dma_pte* pte =
       pfn_to_dma_pte(drv, traced_domain(drv, generic), iova.value() >> page_shift, level);
-  return drv.trace.result(pte == nullptr ? phys_addr() : pte->address());
+  return this_call.result(pte == nullptr ? phys_addr() : pte->address());
 }
 
 int intel_iommu_add_device(intel_driver& drv, device& dev) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_add_device", {"dev", dev});
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
-  if (iommu == nullptr) return drv.trace.result(-ENODEV);
+  if (iommu == nullptr) return this_call.result(-ENODEV);
   iommu_device_link(drv.host.iommu, iommu->iommu_dev.get(), dev);
   int error = 0;
   iommu_group* group = iommu_group_get_for_dev(dev, error);
-  if (group == nullptr) return drv.trace.result(error);
+  if (group == nullptr) return this_call.result(error);
   iommu_group_put(group);
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 void intel_iommu_remove_device(intel_driver& drv, device& dev) {

@@ -34,7 +34,7 @@ dma_pte link_table(intel_driver& drv, const dmar_domain& domain, dma_pte* pte) {
   IOMMULAB_CALL(drv.trace, "pfn_to_dma_pte", {"domain", domain}, {"pfn", pfn},
                 {"target_level", target_level});
   bug_on(!domain.has_pgd(), "pfn_to_dma_pte: no page directory");
-  if (!domain_pfn_supported(domain, pfn)) return drv.trace.result(nullptr);
+  if (!domain_pfn_supported(domain, pfn)) return this_call.result(nullptr);
 
   const bool only_looks = target_level == 0;
   descent<pte_format> way = way_to(drv, domain, pfn);
@@ -48,11 +48,11 @@ dma_pte link_table(intel_driver& drv, const dmar_domain& domain, dma_pte* pte) {
     }
     if (!present) {
       entry = link_table(drv, domain, way.item());
-      if (!pte_format::is_present(entry)) return drv.trace.result(nullptr);
+      if (!pte_format::is_present(entry)) return this_call.result(nullptr);
     }
     way.enter(entry);
   }
-  return drv.trace.result(way.item(), [&] { return virt_to_phys(drv, way.item()); });
+  return this_call.result(way.item(), [&] { return virt_to_phys(drv, way.item()); });
 }
 
 }  // namespace

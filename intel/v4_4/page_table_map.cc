@@ -172,7 +172,7 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
   IOMMULAB_NOTE_CALL(drv.trace, "__domain_mapping");
   bug_on(!domain_pfn_supported(domain, iov_pfn + nr_pages - 1),
          "__domain_mapping: beyond the domain's address width");
-  if ((prot & (dma_pte_read | dma_pte_write)) == 0) return drv.trace.result(-EINVAL);
+  if ((prot & (dma_pte_read | dma_pte_write)) == 0) return this_call.result(-EINVAL);
   prot &= pte_format::attributes;
 
   mapping_run run{iov_pfn, phys_pfn, sg.empty() ? nr_pages : 0};
@@ -190,7 +190,7 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
           hardware_largepage_caps(drv, domain, run.iov_pfn, run.phys_pfn, run.nr_pages);
       level = wanted;
       first_pte = pte = pfn_to_dma_pte(drv, domain, run.iov_pfn, level);
-      if (pte == nullptr) return drv.trace.result(-ENOMEM);
+      if (pte == nullptr) return this_call.result(-ENOMEM);
       if (level > wanted) {
         // Within a superpage that is mapped already, and stays.
         report(drv.env, divergence::map_within_superpage, absl::StrFormat("0x%x", run.iov_pfn));
@@ -218,7 +218,7 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
       pte = nullptr;
     }
   }
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 }  // namespace

@@ -33,8 +33,8 @@ dma_pte* dma_pfn_level_pte(intel_driver& drv, const dmar_domain& domain, uint64_
   descent<pte_format> way = way_to(drv, domain, pfn);
   const dma_pte entry = way.go_down();
   large_page = way.level();
-  if (!pte_format::is_leaf(entry, way.level())) return drv.trace.result(nullptr);
-  return drv.trace.result(way.item(), [&] { return virt_to_phys(drv, way.item()); });
+  if (!pte_format::is_leaf(entry, way.level())) return this_call.result(nullptr);
+  return this_call.result(way.item(), [&] { return virt_to_phys(drv, way.item()); });
 }
 
 // The first page from `pfn` on, below `limit`, that has a leaf or a table for level 1; `limit`

@@ -30,12 +30,12 @@ int iommu_alloc_root_entry(intel_driver& drv, intel_iommu& iommu) {
   const table_page root = alloc_pgtable_page(drv, iommu.node);
   if (!root) {
     drv.pr.err("Allocating root entry for %s failed", iommu.name);
-    return drv.trace.result(-ENOMEM);
+    return this_call.result(-ENOMEM);
   }
   iommu_flush_cache(drv, iommu, root.address, page_size);
   spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
   iommu.root_entry_phys = root.phys;
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: iommu_set_root_entry()

@@ -30,7 +30,7 @@ void intel_iommu_free_atsr(intel_driver& drv, dmar_atsr_unit& atsru) {
 int dmar_parse_one_rmrr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_rmrr", {"header", header});
   kernel_ptr<dmar_rmrr_unit> rmrru = kernel_new<dmar_rmrr_unit>(drv);
-  if (rmrru == nullptr) return drv.trace.result(-ENOMEM);
+  if (rmrru == nullptr) return this_call.result(-ENOMEM);
   const byte_cursor c(header.bytes, header.table_offset);
   rmrru->hdr = header;
   rmrru->base_address = *c.read(dmar_layout::rmrr::base);
@@ -38,19 +38,19 @@ int dmar_parse_one_rmrr(intel_driver& drv, const remapping_structure& header) {
   rmrru->segment = *c.read(dmar_layout::rmrr::segment);
   const int ret =
       dmar_alloc_dev_scope(drv, rmrru->hdr, dmar_layout::rmrr::fixed_size, rmrru->devices);
-  if (ret != 0) return drv.trace.result(ret);
+  if (ret != 0) return this_call.result(ret);
   drv.dmar_rmrr_units.push_front(*rmrru.release());
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 int dmar_parse_one_atsr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_atsr", {"hdr", header});
   if (drv.env.state != system_state::booting && !drv.intel_iommu_enabled) {
-    return drv.trace.result(0);
+    return this_call.result(0);
   }
-  if (dmar_find_atsr(drv, header) != nullptr) return drv.trace.result(0);
+  if (dmar_find_atsr(drv, header) != nullptr) return this_call.result(0);
   kernel_ptr<dmar_atsr_unit> atsru = kernel_new<dmar_atsr_unit>(drv);
-  if (atsru == nullptr) return drv.trace.result(-ENOMEM);
+  if (atsru == nullptr) return this_call.result(-ENOMEM);
   const byte_cursor c(header.bytes, header.table_offset);
   atsru->hdr = header;
   atsru->segment = *c.read(dmar_layout::atsr::segment);
@@ -58,32 +58,32 @@ int dmar_parse_one_atsr(intel_driver& drv, const remapping_structure& header) {
   if (!atsru->include_all) {
     const int ret =
         dmar_alloc_dev_scope(drv, atsru->hdr, dmar_layout::atsr::fixed_size, atsru->devices);
-    if (ret != 0) return drv.trace.result(ret);
+    if (ret != 0) return this_call.result(ret);
   }
   drv.dmar_atsr_units.push_front(*atsru.release());
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 int dmar_release_one_atsr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_release_one_atsr", {"hdr", header});
   dmar_atsr_unit* atsru = dmar_find_atsr(drv, header);
-  if (atsru == nullptr) return drv.trace.result(0);
+  if (atsru == nullptr) return this_call.result(0);
   drv.dmar_atsr_units.erase(drv.dmar_atsr_units.iterator_to(*atsru));
   intel_iommu_free_atsr(drv, *atsru);
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 int dmar_check_one_atsr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_check_one_atsr", {"hdr", header});
   const dmar_atsr_unit* atsru = dmar_find_atsr(drv, header);
-  if (atsru == nullptr || atsru->include_all) return drv.trace.result(0);
-  return drv.trace.result(any_active_dev_scope(atsru->devices) ? -EBUSY : 0);
+  if (atsru == nullptr || atsru->include_all) return this_call.result(0);
+  return this_call.result(any_active_dev_scope(atsru->devices) ? -EBUSY : 0);
 }
 
 int dmar_iommu_notify_scope_dev(intel_driver& drv, const dmar_pci_notify_info& info) {
   IOMMULAB_CALL(drv.trace, "dmar_iommu_notify_scope_dev", {"info", info});
   if (!drv.intel_iommu_enabled && drv.env.state != system_state::booting) {
-    return drv.trace.result(0);
+    return this_call.result(0);
   }
   const bool adding = info.event == bus_notify::add_device;
 
@@ -94,7 +94,7 @@ int dmar_iommu_notify_scope_dev(intel_driver& drv, const dmar_pci_notify_info& i
     }
     const int ret = dmar_insert_dev_scope(drv, info, rmrru.hdr, dmar_layout::rmrr::fixed_size,
                                           rmrru.segment, rmrru.devices);
-    if (ret < 0) return drv.trace.result(ret);
+    if (ret < 0) return this_call.result(ret);
   }
   for (dmar_atsr_unit& atsru : drv.dmar_atsr_units) {
     if (atsru.include_all) continue;
@@ -105,9 +105,9 @@ int dmar_iommu_notify_scope_dev(intel_driver& drv, const dmar_pci_notify_info& i
     const int ret = dmar_insert_dev_scope(drv, info, atsru.hdr, dmar_layout::atsr::fixed_size,
                                           atsru.segment, atsru.devices);
     if (ret > 0) break;
-    if (ret < 0) return drv.trace.result(ret);
+    if (ret < 0) return this_call.result(ret);
   }
-  return drv.trace.result(0);
+  return this_call.result(0);
 }
 
 bool dmar_find_matched_atsr_unit(intel_driver& drv, pci_dev& dev) {
@@ -116,9 +116,9 @@ bool dmar_find_matched_atsr_unit(intel_driver& drv, pci_dev& dev) {
   const device* root_port = nullptr;
   for (const pci_bus* bus = physical.bus; bus != nullptr; bus = bus->parent) {
     const pci_dev* bridge = bus->self;
-    if (bridge == nullptr) return drv.trace.result(true);  // integrated in the root complex
+    if (bridge == nullptr) return this_call.result(true);  // integrated in the root complex
     if (!pci_is_pcie(*bridge) || bridge->pcie_type == pci_exp_type::pci_bridge) {
-      return drv.trace.result(false);
+      return this_call.result(false);
     }
     if (bridge->pcie_type == pci_exp_type::root_port) {
       root_port = &bridge->dev;
@@ -128,27 +128,27 @@ bool dmar_find_matched_atsr_unit(intel_driver& drv, pci_dev& dev) {
   for (const dmar_atsr_unit& atsru : drv.dmar_atsr_units) {
     if (atsru.segment != pci_domain_nr(*physical.bus)) continue;
     for (const dmar_dev_scope& s : atsru.devices) {
-      if (s.dev != nullptr && s.dev == root_port) return drv.trace.result(true);
+      if (s.dev != nullptr && s.dev == root_port) return this_call.result(true);
     }
-    if (atsru.include_all) return drv.trace.result(true);
+    if (atsru.include_all) return this_call.result(true);
   }
-  return drv.trace.result(false);
+  return this_call.result(false);
 }
 
 bool device_has_rmrr(intel_driver& drv, const device& dev) {
   IOMMULAB_CALL(drv.trace, "device_has_rmrr", {"dev", dev});
   for (const dmar_rmrr_unit& rmrr : drv.dmar_rmrr_units) {
     if (any_active_dev_scope(rmrr.devices, [&](const auto& s) { return s.dev == &dev; })) {
-      return drv.trace.result(true);
+      return this_call.result(true);
     }
   }
-  return drv.trace.result(false);
+  return this_call.result(false);
 }
 
 bool device_is_rmrr_locked(intel_driver& drv, const device& dev) {
   IOMMULAB_CALL(drv.trace, "device_is_rmrr_locked", {"dev", dev});
-  if (!device_has_rmrr(drv, dev)) return drv.trace.result(false);
-  return drv.trace.result(!dev_is_pci(dev) ||
+  if (!device_has_rmrr(drv, dev)) return this_call.result(false);
+  return this_call.result(!dev_is_pci(dev) ||
                           !(is_usb_device(*dev.pci) || is_gfx_device(*dev.pci)));
 }
 

@@ -17,7 +17,7 @@ void intel_iommu_create_sysfs(intel_driver& drv, intel_iommu& iommu) {
          const uint32_t ver = iommu.reg.readl(vtd::ver_reg);
          const std::string text =
              absl::StrFormat("%d:%d\n", vtd::ver::max.get(ver), vtd::ver::min.get(ver));
-         return trace.result(text, static_cast<int>(text.size()));
+         return this_call.result(text, static_cast<int>(text.size()));
        }},
       {"address", [&iommu] { return absl::StrFormat("%x\n", iommu.reg_phys.value()); }},
       {"cap", [&iommu] { return absl::StrFormat("%x\n", iommu.cap.value()); }},
@@ -29,7 +29,7 @@ void intel_iommu_create_sysfs(intel_driver& drv, intel_iommu& iommu) {
          IOMMULAB_CALL(drv.trace, "intel_iommu_show_ndoms_used", {"dev", iommu});
          const std::string text =
              absl::StrFormat("%d\n", domains_of(drv, iommu).domain_ids.taken());
-         return drv.trace.result(text, static_cast<int>(text.size()));
+         return this_call.result(text, static_cast<int>(text.size()));
        }},
   };
   iommu.iommu_dev = iommu_device_create(drv.host.iommu, iommu.name, "intel-iommu", attributes);

@@ -67,7 +67,7 @@ struct cached32_search {
   // Linux v4.4 drivers/iommu/iova.c: __cached_rbnode_insert_update()
   template <class Environment>
   void insert_update(Environment& env, uint64_t limit_pfn, iova& added) {
-    [[maybe_unused]] const auto scope = env.call(
+    [[maybe_unused]] const auto this_call = env.call(
         "__cached_rbnode_insert_update",
         IOMMULAB_VALUES({"limit_pfn", limit_pfn}, {"lo", added.pfn_lo}, {"hi", added.pfn_hi}));
     if (limit_pfn == dma_32bit_pfn) cached32_node = &added;
@@ -76,7 +76,7 @@ struct cached32_search {
   // Linux v4.4 drivers/iommu/iova.c: __cached_rbnode_delete_update()
   template <class Environment>
   void delete_update(Environment& env, range_tree& tree, iova& removed) {
-    [[maybe_unused]] const auto scope =
+    [[maybe_unused]] const auto this_call =
         env.call("__cached_rbnode_delete_update",
                  IOMMULAB_VALUES({"lo", removed.pfn_lo}, {"hi", removed.pfn_hi}));
     if (cached32_node == nullptr || removed.pfn_lo < cached32_node->pfn_lo) return;
@@ -96,14 +96,14 @@ struct cached32_search {
   // Linux v4.4 drivers/iommu/iova.c: __get_cached_rbnode(). Where to begin, and below what.
   template <class Environment>
   iova* get_cached_rbnode(Environment& env, range_tree& tree, uint64_t& limit) const {
-    [[maybe_unused]] const auto scope =
+    [[maybe_unused]] const auto this_call =
         env.call("__get_cached_rbnode", IOMMULAB_VALUES({"limit_pfn", limit}));
     iova* begin = tree.last();
     if (limit == dma_32bit_pfn && cached32_node != nullptr) {
       limit = cached32_node->pfn_lo == 0 ? 0 : cached32_node->pfn_lo - 1;
       begin = cached32_node->prev;
     }
-    return env.result(begin, [&] { return begin == tree.anchor() ? nullptr : begin; });
+    return this_call.result(begin, [&] { return begin == tree.anchor() ? nullptr : begin; });
   }
 
   // Linux v4.4 drivers/iommu/iova.c: iova_get_pad_size(). How many frames stay free between a
@@ -111,9 +111,9 @@ struct cached32_search {
   // kernel computes it in 32 bits.
   template <class Environment>
   static uint64_t get_pad_size(Environment& env, uint64_t size, uint64_t limit, uint32_t mask) {
-    [[maybe_unused]] const auto scope =
+    [[maybe_unused]] const auto this_call =
         env.call("iova_get_pad_size", IOMMULAB_VALUES({"size", size}, {"limit_pfn", limit}));
-    return env.result(static_cast<uint32_t>(limit + 1 - size) & mask);
+    return this_call.result(static_cast<uint32_t>(limit + 1 - size) & mask);
   }
   static uint32_t alignment_mask(uint64_t size) {
     return static_cast<uint32_t>(std::bit_ceil(uint64_t{static_cast<uint32_t>(size)})) - 1;

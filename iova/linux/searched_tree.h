@@ -26,15 +26,16 @@ namespace iommulab {
 
 /// The environment's part of who traces nothing.
 struct untraced_calls {
-  struct unmarked {};
+  struct unmarked {
+    template <typename T, typename... Told>
+    static T result(T value, const Told&... /*told*/) {
+      return value;
+    }
+  };
 
   template <typename Arguments>
   static unmarked call(std::string_view /*function*/, const Arguments& /*arguments*/) {
     return {};
-  }
-  template <typename T, typename... Told>
-  static T result(T value, const Told&... /*told*/) {
-    return value;
   }
 };
 
@@ -129,7 +130,7 @@ struct searched_tree {
  private:
   template <class Environment>
   void insert(Environment& env, iova& added) {
-    [[maybe_unused]] const auto scope =
+    [[maybe_unused]] const auto this_call =
         env.call("iova_insert_rbtree", IOMMULAB_VALUES({"lo", added.pfn_lo}, {"hi", added.pfn_hi}));
     tree.insert(added);
   }
@@ -149,10 +150,10 @@ struct searched_tree {
   template <class Environment>
   static bool is_range_overlap(Environment& env, const iova& range, uint64_t pfn_lo,
                                uint64_t pfn_hi) {
-    [[maybe_unused]] const auto scope =
+    [[maybe_unused]] const auto this_call =
         env.call("__is_range_overlap", IOMMULAB_VALUES({"lo", range.pfn_lo}, {"hi", range.pfn_hi},
                                                        {"pfn_lo", pfn_lo}, {"pfn_hi", pfn_hi}));
-    return env.result(pfn_lo <= range.pfn_hi && pfn_hi >= range.pfn_lo);
+    return this_call.result(pfn_lo <= range.pfn_hi && pfn_hi >= range.pfn_lo);
   }
 
   // Linux v4.4 drivers/iommu/iova.c: __adjust_overlap_range(). Widens `range` downward to pfn_lo,
@@ -160,7 +161,7 @@ struct searched_tree {
   template <class Environment>
   static void adjust_overlap_range(Environment& env, iova& range, uint64_t& pfn_lo,
                                    uint64_t pfn_hi) {
-    [[maybe_unused]] const auto scope = env.call(
+    [[maybe_unused]] const auto this_call = env.call(
         "__adjust_overlap_range", IOMMULAB_VALUES({"lo", range.pfn_lo}, {"hi", range.pfn_hi},
                                                   {"pfn_lo", pfn_lo}, {"pfn_hi", pfn_hi}));
     range.pfn_lo = std::min(range.pfn_lo, pfn_lo);
@@ -170,11 +171,11 @@ struct searched_tree {
   // Linux v4.4 drivers/iommu/iova.c: __insert_new_range()
   template <class Environment>
   iova* insert_new_range(Environment& env, uint64_t pfn_lo, uint64_t pfn_hi) {
-    [[maybe_unused]] const auto scope =
+    [[maybe_unused]] const auto this_call =
         env.call("__insert_new_range", IOMMULAB_VALUES({"pfn_lo", pfn_lo}, {"pfn_hi", pfn_hi}));
     iova* range = alloc_and_init_iova(env, pfn_lo, pfn_hi);
     if (range != nullptr) insert(env, *range);
-    return env.result(range);
+    return this_call.result(range);
   }
 };
 

@@ -84,7 +84,7 @@ std::string told_of(Value&&... value) {
   const trace_subscription subscription = t.subscribe(recorder, trace_class::calls);
   {
     IOMMULAB_CALL(t, "f");
-    (void)t.result(std::forward<Value>(value)...);
+    (void)this_call.result(std::forward<Value>(value)...);
   }
   return to_string(recorder.events().back().as<events::call_exit>()->result);
 }
@@ -117,11 +117,12 @@ TEST(tracer, tells_a_result_by_another_value_where_the_function_asks_for_that) {
 
 TEST(tracer, passes_a_result_through) {
   tracer t;
+  IOMMULAB_CALL(t, "f");
   thing one;
-  EXPECT_EQ(&t.result(one), &one);
+  EXPECT_EQ(&this_call.result(one), &one);
   auto owned = std::make_unique<thing>();
   const thing* address = owned.get();
-  const std::unique_ptr<thing> moved = t.result(std::move(owned));
+  const std::unique_ptr<thing> moved = this_call.result(std::move(owned));
   EXPECT_EQ(moved.get(), address);
 }
 
@@ -132,7 +133,7 @@ TEST(tracer, builds_nothing_when_the_class_is_off) {
     IOMMULAB_NOTE(t, "%d", ++built);
     IOMMULAB_CALL(t, "f", {"n", ++built});
     IOMMULAB_RESULT(t, {"n", ++built});
-    EXPECT_EQ(t.result(7, [&] { return ++built; }), 7);
+    EXPECT_EQ(this_call.result(7, [&] { return ++built; }), 7);
     t.tell([&] {
       ++built;
       return events::page{};
@@ -154,8 +155,8 @@ TEST(tracer, keeps_open_calls_that_no_sink_wants) {
   tracer t;
   t.keep_open_calls(true);
   {
-    IOMMULAB_CALL(t, "outer");
-    IOMMULAB_CALL(t, "__inner");
+    const call_scope outer(t, "outer");
+    const call_scope inner(t, "__inner");
     EXPECT_EQ(t.open_calls(), (std::vector<std::string_view>{"outer", "__inner"}));
   }
   EXPECT_TRUE(t.open_calls().empty());

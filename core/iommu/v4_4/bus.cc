@@ -15,13 +15,13 @@ namespace {
 int add_iommu_group(const iommu_ops& ops, device& dev) {
   environment& env = dev.bus->env;
   IOMMULAB_CALL(env.trace, "add_iommu_group", {"dev", dev});
-  if (!ops.add_device) return env.trace.result(0);
+  if (!ops.add_device) return this_call.result(0);
   if (dev.group != nullptr) {
     env.log.warn_on("add_iommu_group");
   }
   const int ret = ops.add_device(dev);
   // No remapping unit is in charge of the device: not an error.
-  return env.trace.result(ret == -ENODEV ? 0 : ret);
+  return this_call.result(ret == -ENODEV ? 0 : ret);
 }
 
 int remove_iommu_group(const iommu_ops& ops, device& dev) {
@@ -49,21 +49,21 @@ notify_result iommu_bus_notifier(bus_notify action, device& dev) {
   tracer& trace = dev.bus->env.trace;
   IOMMULAB_CALL(trace, "iommu_bus_notifier", {"action", action}, {"dev", dev});
   const iommu_ops* ops = dev.bus->ops;
-  if (ops == nullptr) return trace.result(notify_result::done);
+  if (ops == nullptr) return this_call.result(notify_result::done);
   if (action == bus_notify::add_device && ops->add_device) {
     // An errno ends the chain: what comes after does not hear of the device.
-    return trace.result(ops->add_device(dev) < 0 ? notify_result::bad : notify_result::done);
+    return this_call.result(ops->add_device(dev) < 0 ? notify_result::bad : notify_result::done);
   }
   if (action == bus_notify::removed_device && ops->remove_device && dev.group != nullptr) {
     ops->remove_device(dev);
-    return trace.result(notify_result::done);
+    return this_call.result(notify_result::done);
   }
   iommu_group* group = iommu_group_get(dev);
-  if (group == nullptr) return trace.result(notify_result::done);
+  if (group == nullptr) return this_call.result(notify_result::done);
   const iommu_group_notify republished = group_action(action);
   if (republished != iommu_group_notify::add_device) group->notifier.call(republished, dev);
   iommu_group_put(group);
-  return trace.result(notify_result::done);
+  return this_call.result(notify_result::done);
 }
 
 int iommu_bus_init(bus_type& bus, const iommu_ops& ops) {
@@ -75,11 +75,11 @@ int iommu_bus_init(bus_type& bus, const iommu_ops& ops) {
   const int err = bus_for_each_dev(bus, [&ops](device& dev) { return add_iommu_group(ops, dev); });
   if (err == 0) {
     bus.iommu.bus_blocks.push_back(std::move(block));
-    return trace.result(0);
+    return this_call.result(0);
   }
   bus_for_each_dev(bus, [&ops](device& dev) { return remove_iommu_group(ops, dev); });
   bus.notifier.unregister_block(*block);
-  return trace.result(err);
+  return this_call.result(err);
 }
 
 }  // namespace
@@ -88,26 +88,26 @@ int bus_set_iommu(bus_type& bus, const iommu_ops& ops) {
   tracer& trace = bus.env.trace;
   IOMMULAB_CALL(trace, "bus_set_iommu", {"bus", bus});
   const bool is_first = bus.ops == nullptr;
-  if (!is_first) return trace.result(-EBUSY);
+  if (!is_first) return this_call.result(-EBUSY);
   // Devices ask the bus for the operations while they join their groups.
   bus.ops = &ops;
   if (const int err = iommu_bus_init(bus, ops); err != 0) {
     bus.ops = nullptr;
-    return trace.result(err);
+    return this_call.result(err);
   }
-  return trace.result(0);
+  return this_call.result(0);
 }
 
 bool iommu_present(const bus_type& bus) {
   tracer& trace = bus.env.trace;
   IOMMULAB_CALL(trace, "iommu_present", {"bus", bus});
-  return trace.result(bus.ops != nullptr);
+  return this_call.result(bus.ops != nullptr);
 }
 
 bool iommu_capable(const bus_type& bus, iommu_cap cap) {
   tracer& trace = bus.env.trace;
   IOMMULAB_CALL(trace, "iommu_capable", {"bus", bus}, {"cap", cap});
-  return trace.result(bus.ops != nullptr && bus.ops->capable && bus.ops->capable(cap));
+  return this_call.result(bus.ops != nullptr && bus.ops->capable && bus.ops->capable(cap));
 }
 
 }  // namespace iommulab::v4_4

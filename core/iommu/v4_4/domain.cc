@@ -24,13 +24,13 @@ environment& env_of(const iommu_domain& domain) {
 size_t device_count(const iommu_group& group) {
   tracer& trace = group.core->env().trace;
   IOMMULAB_CALL(trace, "iommu_group_device_count", {"group", group});
-  return trace.result(group.devices.size());
+  return this_call.result(group.devices.size());
 }
 
 int do_attach_device(iommu_domain& domain, device& dev) {
   tracer& trace = dev.bus->env.trace;
   IOMMULAB_CALL(trace, "iommu_group_do_attach_device", {"dev", dev}, {"domain", domain});
-  return trace.result(attach_device_unlocked(domain, dev));
+  return this_call.result(attach_device_unlocked(domain, dev));
 }
 
 void detach_device_unlocked(iommu_domain& domain, device& dev) {
@@ -45,19 +45,19 @@ int do_detach_device(iommu_domain& domain, device& dev) {
   tracer& trace = dev.bus->env.trace;
   IOMMULAB_CALL(trace, "iommu_group_do_detach_device", {"dev", dev}, {"domain", domain});
   detach_device_unlocked(domain, dev);
-  return trace.result(0);
+  return this_call.result(0);
 }
 
 int attach_group_unlocked(iommu_domain& domain, iommu_group& group) {
   tracer& trace = group.core->env().trace;
   IOMMULAB_CALL(trace, "__iommu_attach_group", {"domain", domain}, {"group", group});
   if (group.default_domain != nullptr && group.domain != group.default_domain) {
-    return trace.result(-EBUSY);
+    return this_call.result(-EBUSY);
   }
   const int ret = group_for_each_dev_unlocked(
       group, [&domain](device& dev) { return do_attach_device(domain, dev); });
   if (ret == 0) group.domain = &domain;
-  return trace.result(ret);
+  return this_call.result(ret);
 }
 
 void detach_group_unlocked(iommu_domain& domain, iommu_group& group) {
@@ -87,7 +87,7 @@ uint64_t pgsize(const iommu_domain& domain, uint64_t addr_merge, uint64_t size) 
                 {"size", size});
   uint64_t largest = std::bit_floor(size);
   if (addr_merge != 0) largest = std::min(largest, addr_merge & (~addr_merge + 1));
-  return trace.result(std::bit_floor(domain.ops->pgsize_bitmap & (largest | (largest - 1))));
+  return this_call.result(std::bit_floor(domain.ops->pgsize_bitmap & (largest | (largest - 1))));
 }
 
 uint64_t smallest_page(const iommu_domain& domain) {
@@ -103,19 +103,19 @@ constexpr uint64_t negative(int error) {
 iommu_domain* domain_alloc_of_type(bus_type& bus, iommu_domain_type type) {
   tracer& trace = bus.env.trace;
   IOMMULAB_CALL(trace, "__iommu_domain_alloc", {"bus", bus}, {"type", type});
-  if (bus.ops == nullptr || !bus.ops->domain_alloc) return trace.result(nullptr);
+  if (bus.ops == nullptr || !bus.ops->domain_alloc) return this_call.result(nullptr);
   iommu_domain* domain = bus.ops->domain_alloc(type);
-  if (domain == nullptr) return trace.result(nullptr);
+  if (domain == nullptr) return this_call.result(nullptr);
   domain->ops = bus.ops;
   domain->type = type;
   domain->env = &bus.env;
-  return trace.result(domain);
+  return this_call.result(domain);
 }
 
 iommu_domain* iommu_domain_alloc(bus_type& bus) {
   tracer& trace = bus.env.trace;
   IOMMULAB_CALL(trace, "iommu_domain_alloc", {"bus", bus});
-  return trace.result(domain_alloc_of_type(bus, iommu_domain_type::unmanaged));
+  return this_call.result(domain_alloc_of_type(bus, iommu_domain_type::unmanaged));
 }
 
 void iommu_domain::free() {
@@ -130,24 +130,24 @@ void iommu_domain_free(iommu_domain& domain) {
 int attach_device_unlocked(iommu_domain& domain, device& dev) {
   environment& env = dev.bus->env;
   IOMMULAB_CALL(env.trace, "__iommu_attach_device", {"domain", domain}, {"dev", dev});
-  if (!domain.ops->attach_dev) return env.trace.result(-ENODEV);
+  if (!domain.ops->attach_dev) return this_call.result(-ENODEV);
   const int ret = domain.ops->attach_dev(domain, dev);
   if (ret == 0) {
     IOMMULAB_NOTE(env.trace, "attach_device_to_domain: IOMMU: device=%s", dev.name);
   }
-  return env.trace.result(ret);
+  return this_call.result(ret);
 }
 
 int iommu_attach_device(iommu_domain& domain, device& dev) {
   tracer& trace = dev.bus->env.trace;
   IOMMULAB_CALL(trace, "iommu_attach_device", {"domain", domain}, {"dev", dev});
   iommu_group* const group = iommu_group_get(dev);
-  if (group == nullptr) return trace.result(attach_device_unlocked(domain, dev));
+  if (group == nullptr) return this_call.result(attach_device_unlocked(domain, dev));
   // A device goes nowhere without the other members of its group, which nobody asked to come.
   const bool is_alone = device_count(*group) == 1;
   const int ret = is_alone ? attach_group_unlocked(domain, *group) : -EINVAL;
   iommu_group_put(group);
-  return trace.result(ret);
+  return this_call.result(ret);
 }
 
 void iommu_detach_device(iommu_domain& domain, device& dev) {
@@ -169,7 +169,7 @@ void iommu_detach_device(iommu_domain& domain, device& dev) {
 int iommu_attach_group(iommu_domain& domain, iommu_group& group) {
   tracer& trace = group.core->env().trace;
   IOMMULAB_CALL(trace, "iommu_attach_group", {"domain", domain}, {"group", group});
-  return trace.result(attach_group_unlocked(domain, group));
+  return this_call.result(attach_group_unlocked(domain, group));
 }
 
 void iommu_detach_group(iommu_domain& domain, iommu_group& group) {
@@ -182,17 +182,17 @@ iommu_domain* iommu_get_domain_for_dev(device& dev) {
   tracer& trace = dev.bus->env.trace;
   IOMMULAB_CALL(trace, "iommu_get_domain_for_dev", {"dev", dev});
   iommu_group* group = iommu_group_get(dev);
-  if (group == nullptr) return trace.result(nullptr);
+  if (group == nullptr) return this_call.result(nullptr);
   iommu_domain* domain = own_domain(group->domain);
   iommu_group_put(group);
-  return trace.result(domain);
+  return this_call.result(domain);
 }
 
 phys_addr iommu_iova_to_phys(iommu_domain& domain, dma_addr iova) {
   tracer& trace = env_of(domain).trace;
   IOMMULAB_CALL(trace, "iommu_iova_to_phys", {"domain", domain}, {"iova", iova});
-  if (!domain.ops->iova_to_phys) return trace.result(phys_addr(0));
-  return trace.result(domain.ops->iova_to_phys(domain, iova));
+  if (!domain.ops->iova_to_phys) return this_call.result(phys_addr(0));
+  return this_call.result(domain.ops->iova_to_phys(domain, iova));
 }
 
 int iommu_map(iommu_domain& domain, dma_addr iova, phys_addr paddr, uint64_t size, int prot) {
@@ -200,13 +200,13 @@ int iommu_map(iommu_domain& domain, dma_addr iova, phys_addr paddr, uint64_t siz
   IOMMULAB_CALL(env.trace, "iommu_map", {"domain", domain}, {"iova", iova}, {"paddr", paddr},
                 {"size", size}, {"prot", prot});
   const iommu_ops& ops = *domain.ops;
-  if (!ops.map || ops.pgsize_bitmap == 0) return env.trace.result(-ENODEV);
-  if (!is_paging(domain)) return env.trace.result(-EINVAL);
+  if (!ops.map || ops.pgsize_bitmap == 0) return this_call.result(-ENODEV);
+  if (!is_paging(domain)) return this_call.result(-EINVAL);
   const uint64_t smallest = smallest_page(domain);
   if (((iova.value() | paddr.value() | size) & (smallest - 1)) != 0) {
     iommu_log(env).err("unaligned: iova 0x%x pa 0x%016x size 0x%x min_pagesz 0x%x", iova.value(),
                        paddr.value(), size, smallest);
-    return env.trace.result(-EINVAL);
+    return this_call.result(-EINVAL);
   }
   uint64_t done = 0;
   int ret = 0;
@@ -219,25 +219,25 @@ int iommu_map(iommu_domain& domain, dma_addr iova, phys_addr paddr, uint64_t siz
   }
   if (ret != 0) {
     iommu_unmap(domain, iova, done);
-    return env.trace.result(ret);
+    return this_call.result(ret);
   }
   // The kernel's trace point prints the physical address behind the mapping.
   IOMMULAB_NOTE(env.trace, "map: IOMMU: iova=0x%016x paddr=0x%016x size=%d", iova.value(),
                 (paddr + done).value(), size);
-  return env.trace.result(0);
+  return this_call.result(0);
 }
 
 uint64_t iommu_unmap(iommu_domain& domain, dma_addr iova, uint64_t size) {
   environment& env = env_of(domain);
   IOMMULAB_CALL(env.trace, "iommu_unmap", {"domain", domain}, {"iova", iova}, {"size", size});
   const iommu_ops& ops = *domain.ops;
-  if (!ops.unmap || ops.pgsize_bitmap == 0) return env.trace.result(negative(ENODEV));
-  if (!is_paging(domain)) return env.trace.result(negative(EINVAL));
+  if (!ops.unmap || ops.pgsize_bitmap == 0) return this_call.result(negative(ENODEV));
+  if (!is_paging(domain)) return this_call.result(negative(EINVAL));
   const uint64_t smallest = smallest_page(domain);
   if (((iova.value() | size) & (smallest - 1)) != 0) {
     iommu_log(env).err("unaligned: iova 0x%x size 0x%x min_pagesz 0x%x", iova.value(), size,
                        smallest);
-    return env.trace.result(negative(EINVAL));
+    return this_call.result(negative(EINVAL));
   }
   uint64_t unmapped = 0;
   while (unmapped < size) {
@@ -248,7 +248,7 @@ uint64_t iommu_unmap(iommu_domain& domain, dma_addr iova, uint64_t size) {
   }
   IOMMULAB_NOTE(env.trace, "unmap: IOMMU: iova=0x%016x size=%d unmapped_size=%d", iova.value(),
                 size, unmapped);
-  return env.trace.result(unmapped);
+  return this_call.result(unmapped);
 }
 
 }  // namespace iommulab::v4_4

@@ -29,7 +29,7 @@ int iommu_group_add_device(iommu_group& group, device& dev) {
   IOMMULAB_CALL(env.trace, "iommu_group_add_device", {"group", group}, {"dev", dev});
   const std::string own_link = absl::StrCat(dev.sysfs_path, "/iommu_group");
   absl::Status status = sysfs.create_link(own_link, group.sysfs_path);
-  if (!status.ok()) return env.trace.result(-status_errno(status));
+  if (!status.ok()) return this_call.result(-status_errno(status));
 
   // A device that left without leaving its group still holds the name: the newcomer's link gets an
   // instance number.
@@ -40,7 +40,7 @@ int iommu_group_add_device(iommu_group& group, device& dev) {
     if (status.ok()) break;
     if (status_errno(status) != EEXIST) {
       sysfs.remove(own_link).IgnoreError();
-      return env.trace.result(-status_errno(status));
+      return this_call.result(-status_errno(status));
     }
     name = absl::StrCat(dev.name, ".", i);
   }
@@ -56,7 +56,7 @@ int iommu_group_add_device(iommu_group& group, device& dev) {
   group.notifier.call(iommu_group_notify::add_device, dev);
   IOMMULAB_NOTE(env.trace, "add_device_to_group: IOMMU: groupID=%d device=%s", group.id, dev.name);
   iommu_log(env).info("Adding device %s to group %d", dev.name, group.id);
-  return env.trace.result(0);
+  return this_call.result(0);
 }
 
 void iommu_group_remove_device(device& dev) {
@@ -90,17 +90,17 @@ iommu_group* iommu_group_get_for_dev(device& dev, int& error) {
   IOMMULAB_CALL(env.trace, "iommu_group_get_for_dev", {"dev", dev});
   error = 0;
   iommu_group* group = iommu_group_get(dev);
-  if (group != nullptr) return env.trace.result(group);
+  if (group != nullptr) return this_call.result(group);
   error = -EINVAL;
   const iommu_ops* ops = dev.bus->ops;
-  if (ops == nullptr || !ops->device_group) return env.trace.result(nullptr, error);
+  if (ops == nullptr || !ops->device_group) return this_call.result(nullptr, error);
   group = ops->device_group(dev);
   if (group == nullptr) {
     error = -EINVAL;
-    if (!dev_is_pci(dev)) return env.trace.result(nullptr, error);
+    if (!dev_is_pci(dev)) return this_call.result(nullptr, error);
     report(env, divergence::group_cannot_be_made, dev.name);
     error = -ENOMEM;
-    return env.trace.result(nullptr, error);
+    return this_call.result(nullptr, error);
   }
   if (group->default_domain == nullptr) {
     group->default_domain = domain_alloc_of_type(*dev.bus, iommu_domain_type::dma);
@@ -109,9 +109,9 @@ iommu_group* iommu_group_get_for_dev(device& dev, int& error) {
   error = iommu_group_add_device(*group, dev);
   if (error != 0) {
     iommu_group_put(group);
-    return env.trace.result(nullptr, error);
+    return this_call.result(nullptr, error);
   }
-  return env.trace.result(group);
+  return this_call.result(group);
 }
 
 }  // namespace iommulab::v4_4

@@ -21,8 +21,8 @@ class stale : public ::testing::Test {
   /// Clears the leaf 1000 ns later, in two open functions.
   void clear_leaf(watched_machine& w, uint64_t value = 0) {
     w.clock.advance(1000);
-    IOMMULAB_CALL(w.m.trace, "domain_unmap");
-    IOMMULAB_CALL(w.m.trace, "dma_pte_clear_level");
+    const call_scope outer(w.m.trace, "domain_unmap");
+    const call_scope inner(w.m.trace, "dma_pte_clear_level");
     w.store_flushed(table_kind::paging, w.entry(iova), value);
   }
 };

@@ -190,8 +190,8 @@ TEST_F(unmap, a_finding_reads_like_a_kernels_report) {
   }
   w.clock.advance(1000);
   {
-    IOMMULAB_CALL(w.m.trace, "flush_unmaps_timeout");
-    IOMMULAB_CALL(w.m.trace, "flush_unmaps");
+    const call_scope outer(w.m.trace, "flush_unmaps_timeout");
+    const call_scope inner(w.m.trace, "flush_unmaps");
     w.m.flush_iotlb();
   }
   EXPECT_EQ(to_text(w.sanitizer),
