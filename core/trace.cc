@@ -50,8 +50,9 @@ void tracer::enter(std::string_view name, call_values arguments) {
   words_.push_back({std::move(arguments), {}});
 }
 
-void tracer::leave(std::string_view name) {
+void tracer::leave() {
   if (open_.empty()) return;  // nobody listened for a while as the function ran
+  const std::string_view name = open_.back();
   call_values result = std::move(words_.back().result);
   open_.pop_back();
   words_.pop_back();

@@ -110,7 +110,7 @@ class tracer {
 
   /// Call it only when follows_calls(); arguments only when on(trace_class::calls).
   void enter(std::string_view name, call_values arguments = {});
-  void leave(std::string_view name);
+  void leave();
   /// The result of the innermost open function; call it only when on(trace_class::calls).
   void set_result(call_values result);
   /// A note that says what the innermost open function was given, and its result if it has one
@@ -145,23 +145,21 @@ class tracer {
   listener_list<std::function<void(trace_class)>> class_watches_;
 };
 
-/// The scoped object of one ported function. What is cold is kept away from the object itself, so
-/// that it may live in a register.
+/// The scoped object of one ported function. It holds nothing but who follows the call, and hands
+/// copies to what is cold: so it lives in a register, and the arguments' closure nowhere.
 class call_scope {
  public:
-  call_scope(tracer& t, std::string_view kernel_name) : name_(kernel_name) {
-    if (t.follows_calls()) [[unlikely]]
-      tracer_ = opened(t, kernel_name, {});
-  }
-  /// `arguments` returns call_values, and is called only when calls are followed.
+  call_scope(tracer& t, std::string_view kernel_name)
+      : call_scope(t, kernel_name, [] { return call_values(); }) {}
+  /// `arguments` returns call_values, and is called only when somebody takes calls.
   template <typename Arguments>
-  call_scope(tracer& t, std::string_view kernel_name, Arguments arguments) : name_(kernel_name) {
+  call_scope(tracer& t, std::string_view kernel_name, Arguments arguments) {
     if (t.follows_calls()) [[unlikely]]
-      tracer_ = opened(t, kernel_name, t.on(trace_class::calls) ? arguments() : call_values());
+      tracer_ = opened(t, kernel_name, arguments);
   }
   ~call_scope() {
     if (tracer_ != nullptr) [[unlikely]]
-      tracer_->leave(name_);
+      tracer_->leave();
   }
   call_scope(const call_scope&) = delete;
   call_scope& operator=(const call_scope&) = delete;
@@ -199,14 +197,14 @@ class call_scope {
   [[gnu::noinline, gnu::cold]] static void tell(tracer& t, copied<T> value) {
     if (t.on(trace_class::calls)) t.set_result({call_value("", value)});
   }
+  template <typename Arguments>
   [[gnu::noinline, gnu::cold]] static tracer* opened(tracer& t, std::string_view name,
-                                                     call_values arguments) {
-    t.enter(name, std::move(arguments));
+                                                     Arguments arguments) {
+    t.enter(name, t.on(trace_class::calls) ? arguments() : call_values());
     return &t;
   }
 
   tracer* tracer_ = nullptr;
-  std::string_view name_;
 };
 
 /// Opens the trace scope of a ported function, by the kernel's exact name, as the variable

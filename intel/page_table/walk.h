@@ -181,22 +181,21 @@ template <typename Format>
 class leaf_sequence {
  public:
   leaf_sequence(uint64_t pfn, phys_addr page, int level, uint64_t attributes)
-      : pfn_(pfn),
-        level_(level),
+      : first_pfn_(pfn),
+        first_(Format::leaf_entry(page, level, attributes)),
         step_(level_size(level) << page_shift),
-        entry_(Format::leaf_entry(page, level, attributes)) {}
+        entry_(first_) {}
 
   /// The next entry, and the page that it is for.
   [[nodiscard]] typename Format::entry entry() const { return entry_; }
-  [[nodiscard]] uint64_t pfn() const { return pfn_; }
-  void next() {
-    entry_.value += step_;  // the address field counts in place
-    pfn_ += level_size(level_);
+  [[nodiscard]] uint64_t pfn() const {
+    return first_pfn_ + ((entry_.value - first_.value) >> page_shift);
   }
+  void next() { entry_.value += step_; }  // the address field counts in place
 
  private:
-  uint64_t pfn_;
-  int level_;
+  uint64_t first_pfn_;
+  typename Format::entry first_;
   uint64_t step_;
   typename Format::entry entry_;
 };

@@ -56,7 +56,7 @@ void flush_unmaps(intel_driver& drv)
 
 }  // namespace
 
-void add_unmap(intel_driver& drv, dmar_domain& domain, iova& range, page_freelist freelist) {
+void add_unmap(intel_driver& drv, dmar_domain& domain, iova& range, page_freelist&& freelist) {
   IOMMULAB_CALL(drv.trace, "add_unmap", {"dom", domain}, {"iova", range},
                 {"freelist", static_cast<int>(freelist.size())});
   const spin_lock_irqsave lock(drv.host.interrupts, drv.deferred.async_umap_flush_lock);
@@ -76,7 +76,8 @@ void add_unmap(intel_driver& drv, dmar_domain& domain, iova& range, page_freelis
   deferred_flush_tables& table = drv.deferred.tables[static_cast<size_t>(iommu.seq_id)];
   table.domains[table.next] = &domain;
   table.iovas[table.next] = waits ? nullptr : &range;
-  table.freelists[table.next] = std::move(freelist);
+  // The slot's list is empty since the last flush, and most unmaps' are: those need no move.
+  if (!freelist.empty()) table.freelists[table.next] = std::move(freelist);
   ++table.next;
 
   if (!drv.deferred.timer_on) {

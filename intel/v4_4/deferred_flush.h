@@ -19,7 +19,7 @@ inline constexpr uint64_t unmap_timer_ms = 10;
 
 /// Queues the release of a range that was unmapped in the tables; `freelist` is what fell out of
 /// them.
-void add_unmap(intel_driver& drv, dmar_domain& domain, iova& range, page_freelist freelist);
+void add_unmap(intel_driver& drv, dmar_domain& domain, iova& range, page_freelist&& freelist);
 /// The timer's function: flushes everything that was put off.
 void flush_unmaps_timeout(intel_driver& drv);
 

@@ -94,10 +94,10 @@ leaf_run leaves_of(const mapping_run& run, int level, uint64_t prot) {
 }
 
 /// set_leaves() one by one, each with whatever there is to tell of it.
-[[gnu::noinline]] void set_leaves_telling(intel_driver& drv, dma_pte* pte, uint64_t count,
+[[gnu::noinline]] void set_leaves_telling(intel_driver& drv, dma_pte* pte, const dma_pte* end,
                                           leaf_run leaves) {
   const bool watched = ptes_are_watched(drv);
-  for (const dma_pte* end = pte + count; pte != end; ++pte, leaves.next()) {
+  for (; pte != end; ++pte, leaves.next()) {
     if (const uint64_t old = load_entry(pte).value; old != 0) {
       already_set(drv, leaves.pfn(), old, leaves.entry().value);
       continue;
@@ -107,17 +107,17 @@ leaf_run leaves_of(const mapping_run& run, int level, uint64_t prot) {
   }
 }
 
-/// Fills `count` entries. As in 4.4 (cmpxchg64_local()), this is not atomic against another writer
-/// of the same entry: who maps a range is alone there.
-[[gnu::always_inline]] inline void set_leaves(intel_driver& drv, dma_pte* pte, uint64_t count,
+/// Fills the entries up to `end`. As in 4.4 (cmpxchg64_local()), this is not atomic against another
+/// writer of the same entry: who maps a range is alone there.
+[[gnu::always_inline]] inline void set_leaves(intel_driver& drv, dma_pte* pte, const dma_pte* end,
                                               leaf_run leaves) {
   if (!ptes_are_watched(drv)) [[likely]] {
-    for (; count != 0 && load_entry(pte).value == 0; ++pte, --count, leaves.next()) {
+    for (; pte != end && load_entry(pte).value == 0; ++pte, leaves.next()) {
       store_entry(pte, leaves.entry());
     }
   }
-  if (count != 0) [[unlikely]]
-    set_leaves_telling(drv, pte, count, leaves);
+  if (pte != end) [[unlikely]]
+    set_leaves_telling(drv, pte, end, leaves);
 }
 
 /// Maps a run that is entries of one table, at `level`. False, and nothing done, when it is not, or
@@ -134,7 +134,7 @@ leaf_run leaves_of(const mapping_run& run, int level, uint64_t prot) {
                                 [](dma_pte& pte) { return load_entry(&pte).value != 0; }))) {
     return false;
   }
-  set_leaves(drv, ptes.first, ptes.count, leaves_of(run, level, prot));
+  set_leaves(drv, ptes.first, ptes.end(), leaves_of(run, level, prot));
   flush_ptes(drv, domain, ptes.first, ptes.count);
   return true;
 }
@@ -206,7 +206,7 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
     const uint64_t count =
         std::min(std::min(run.nr_pages, nr_pages) >> level_to_offset_bits(level), items_left(pte));
     bug_on(count == 0, "__domain_mapping: superpage larger than the rest");
-    set_leaves(drv, pte, count, leaves_of(run, level, prot));
+    set_leaves(drv, pte, pte + count, leaves_of(run, level, prot));
 
     const uint64_t pages = count << level_to_offset_bits(level);
     run.advance(pages);
