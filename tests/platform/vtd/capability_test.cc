@@ -145,6 +145,50 @@ TEST(capability, prints_by_name) {
   EXPECT_EQ(ecap, "queued invalidation, pass-through, IOTLB registers at 0xf0");
 }
 
+// VT-d specification 10.4.2 and 10.4.3: what each bit that stands alone is.
+TEST(capability, has_words_for_each_bit) {
+  const std::vector<std::pair<unsigned, std::string>> of_cap = {
+      {3, "advanced fault logging"},
+      {4, "required write buffer flush"},
+      {5, "protected low memory"},
+      {6, "protected high memory"},
+      {7, "caching mode"},
+      {8, "30-bit tables"},
+      {9, "39-bit tables"},
+      {10, "48-bit tables"},
+      {11, "57-bit tables"},
+      {22, "zero-length read"},
+      {23, "isochrony"},
+      {34, "2 MiB pages"},
+      {35, "1 GiB pages"},
+      {39, "page-selective invalidation with masks up to 0"},
+      {54, "write drain"},
+      {55, "read drain"},
+      {59, "posted interrupts"},
+  };
+  const std::vector<std::pair<unsigned, std::string>> of_ecap = {
+      {0, "page-walk coherency"},  {1, "queued invalidation"},     {2, "device-TLB"},
+      {3, "interrupt remapping"},  {4, "extended interrupt mode"}, {6, "pass-through"},
+      {7, "snoop control"},        {24, "extended context"},       {25, "memory types"},
+      {26, "nested translation"},  {27, "deferred invalidation"},  {28, "PASID at bit 28"},
+      {29, "page requests"},       {30, "execute requests"},       {31, "supervisor requests"},
+      {33, "no-write flag"},       {34, "extended accessed flag"}, {40, "PASIDs of 1 bits"},
+      {41, "device-TLB throttle"}, {42, "page request drain"},     {43, "scalable mode"},
+  };
+  // The words of a register are its single bits' words, each between commas.
+  const auto says = [](const std::string& text, const std::string& words) {
+    return (", " + text + ", ").find(", " + words + ", ") != std::string::npos;
+  };
+  const auto check_all = [&](const auto& bits, auto text_of) {
+    for (const auto& [bit, words] : bits) {
+      EXPECT_TRUE(says(text_of(uint64_t{1} << bit), words)) << words << ": " << bit;
+      EXPECT_FALSE(says(text_of(0), words)) << words;
+    }
+  };
+  check_all(of_cap, [](uint64_t value) { return vtd::to_string(vtd::cap_register(value)); });
+  check_all(of_ecap, [](uint64_t value) { return vtd::to_string(vtd::ecap_register(value)); });
+}
+
 // As QEMU's unit with dma-translation=off.
 TEST(config, takes_a_unit_without_any_table_width) {
   vtd_config config;

@@ -6,7 +6,9 @@
 
 #include "absl/strings/str_format.h"
 #include "machine.h"
+#include "platform/vtd/register_file.h"
 #include "platform/vtd/unit_observer.h"
+#include "platform/vtd/unit_trace.h"
 
 namespace iommulab::vtd_test::observer_test {
 namespace {
@@ -320,6 +322,67 @@ TEST(a_watched_unit, answers_as_an_unwatched_one) {
     return answers;
   };
   EXPECT_EQ(run(true), run(false));
+}
+
+// Each call of the unit's, told as one event, and as none when nobody takes its class.
+TEST(the_trace_of_a_unit, tells_each_thing_that_happens_inside) {
+  tracer t;
+  unit_trace told("dmar0", t);
+  const auto tell_all = [&] {
+    told.context_cached(0x0018, {});
+    told.page_cached(page_cache::iotlb, {});
+    told.page_evicted(page_cache::paging_structures, {});
+    told.root_latched(0x1000);
+    told.interrupt_table_latched({phys_addr(0x2000), 256, false});
+    told.translation_switched(true);
+    told.write_buffer_flushed();
+    told.contexts_invalidated({vtd::context_granularity::device, domain_id(5), 0x0018, 0});
+    vtd::iotlb_descriptor pages;
+    pages.granularity = vtd::iotlb_granularity::page;
+    pages.domain = domain_id(6);
+    pages.address = 0x3000;
+    told.iotlb_invalidated(pages);
+    told.interrupts_invalidated({true, 0, 7});
+    told.device_tlb_invalidated(0x0018, 0x4000, 0x1000);
+    told.device_tlb_invalidated(0x0018, 0, 0);
+    told.register_changed(register_row{}, 1, 2);
+  };
+  trace_recorder recorder;
+  {
+    const trace_subscription others =
+        t.subscribe(recorder, trace_class::answers | trace_class::regs | trace_class::queue |
+                                  trace_class::faults);
+    tell_all();
+  }
+  EXPECT_TRUE(recorder.events().empty());
+  const trace_subscription inside = t.subscribe(recorder, trace_class::unit);
+  tell_all();
+  std::vector<std::string> seen;
+  for (const trace_event& e : recorder.events()) {
+    if (const auto* l = e.as<events::latch>()) {
+      seen.push_back(absl::StrFormat("%s=0x%x", l->what, l->value));
+    } else if (const auto* c = e.as<events::cache_change>()) {
+      seen.push_back(absl::StrFormat("%s %d domain %d 0x%x", c->cache, static_cast<int>(c->action),
+                                     c->domain, c->address));
+    } else if (const auto* r = e.as<events::reg_change>()) {
+      seen.push_back(absl::StrFormat("register %d %d", r->before, r->after));
+    }
+  }
+  const auto line = [](std::string_view cache, events::cache_action action, int domain,
+                       uint64_t address) {
+    return absl::StrFormat("%s %d domain %d 0x%x", cache, static_cast<int>(action), domain,
+                           address);
+  };
+  using enum events::cache_action;
+  EXPECT_EQ(seen,
+            (std::vector<std::string>{
+                line("context-cache", insert, 0, 0x18), line("IOTLB", insert, 0, 0),
+                line("paging-structure cache", evict, 0, 0), "root table=0x1000",
+                "interrupt table=0x2000", "translation=0x1", "write buffers=0x0",
+                line("context-cache", invalidate, 5, 0x18), line("IOTLB", invalidate, 6, 0x3000),
+                line("interrupt entry cache", invalidate, 0, 7),
+                line("device-TLB", invalidate, 0, 0x4000), line("device-TLB", invalidate, 0, 0),
+                "register 1 2"}));
 }
 
 // Through the trace: only the classes that are asked for, and only while a sink does.

@@ -273,6 +273,29 @@ TEST(vtd_registers, holes_read_zero_and_beyond_the_window_everything_reads_ones)
                                                      "outside_window", "outside_window"}));
 }
 
+// A diagnosis says in words what it is of, and whether it was a read or a write.
+TEST(vtd_registers, diagnoses_say_what_was_done) {
+  const auto said = [](auto access) {
+    machine m;
+    access(m.unit);
+    const auto& entries = m.unit.diagnoses().entries();
+    if (entries.empty()) return std::string("no diagnosis");
+    const std::string& sentence = entries.front().sentence;  // "dmar0: offset …, value …: WORDS"
+    return sentence.substr(sentence.rfind(": ") + 2);
+  };
+  EXPECT_EQ(said([](vtd_unit& u) { u.read64(0x1c); }),
+            "8 bytes read at an offset that is no multiple of 8");
+  EXPECT_EQ(said([](vtd_unit& u) { u.write64(0x1c, 0); }),
+            "8 bytes written at an offset that is no multiple of 8");
+  EXPECT_EQ(said([](vtd_unit& u) { u.read32(0x300); }), "4 bytes read where no register is");
+  EXPECT_EQ(said([](vtd_unit& u) { u.write32(0x300, 0); }), "4 bytes written where no register is");
+  EXPECT_EQ(said([](vtd_unit& u) { u.read64(0x40); }), "8 bytes read on 4-byte registers");
+  EXPECT_EQ(said([](vtd_unit& u) { u.write64(0x40, 0); }), "8 bytes written on 4-byte registers");
+  EXPECT_EQ(said([](vtd_unit& u) { u.read32(0x1000); }), "4 bytes read beyond the registers");
+  EXPECT_EQ(said([](vtd_unit& u) { u.write32(0x1000, 0); }),
+            "4 bytes written beyond the registers");
+}
+
 TEST(vtd_registers, sizes_follow_the_capabilities) {
   vtd_config config;
   config.cap.set_fault_recording_offset(0x400).set_number_of_fault_records(16);

@@ -35,6 +35,22 @@ TEST_F(unmap, strict_and_right) {
   EXPECT_EQ(w.sanitizer.deferred_figures().windows, 0u);
 }
 
+// The range that an unmap gave back is reachable no more up to its last byte, and what lies behind
+// it is none of its business.
+TEST_F(unmap, covers_its_range_to_the_last_byte) {
+  w.map(iova + 0x1000, target | 3);
+  EXPECT_TRUE(w.m.read(nic, iova + 0x1000).ok());
+  clear();
+  return_from_unmap(false);
+  ASSERT_EQ(w.findings().size(), 1u) << "the translation is still in the IOTLB";
+  EXPECT_TRUE(w.m.ask(nic, iova + 0x1000, dma_access::read, 1).ok());
+  EXPECT_EQ(w.findings().size(), 1u);
+  EXPECT_TRUE(w.m.ask(nic, iova + 0xfff, dma_access::read, 1).ok());
+  ASSERT_EQ(w.findings().size(), 2u);
+  EXPECT_EQ(w.findings()[1].id, sanitizer_rule::reachable_after_unmap);
+  EXPECT_EQ(w.findings()[1].where, iova + 0xfff);
+}
+
 TEST_F(unmap, strict_with_the_translation_left_in_the_iotlb) {
   clear();
   w.clock.advance(10);
