@@ -15,6 +15,7 @@
 #include "cli/dmar/dmar_command.h"
 #include "cli/fault/fault_command.h"
 #include "cli/iova/iova_command.h"
+#include "cli/kernels/kernels_command.h"
 #include "cli/machines/machines_command.h"
 #include "cli/pagetable/pagetable_command.h"
 #include "cli/translate/translate_command.h"
@@ -61,6 +62,7 @@ int run(int argc, char** argv) {
   iommulab::add_dmar_command(app, exit_status);
   iommulab::add_fault_command(app, exit_status);
   iommulab::add_iova_command(app, exit_status);
+  iommulab::add_kernels_command(app, exit_status);
   iommulab::add_machines_command(app, exit_status);
   iommulab::add_translate_command(app, exit_status);
   iommulab::add_pagetable_command(app, exit_status);

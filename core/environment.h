@@ -4,6 +4,7 @@
 // one running system here. The composition owns it; everything else holds a reference.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <string>
 
@@ -45,6 +46,9 @@ struct environment {
   uint64_t max_pfn = 0;                   ///< one past the last page of memory
   listener_list<table_observer*> tables;  ///< who is told of what is done to tables
   dac_policy dac;
+  /// Places of the generation's table of divergences where this release of the kernel does as the
+  /// port does, by number: nothing is reported there.
+  std::bitset<64> agreed_divergences;
 };
 
 }  // namespace iommulab

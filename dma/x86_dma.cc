@@ -10,9 +10,13 @@ constexpr uint64_t max_dma32_pfn = (uint64_t{4} << 30) >> page_shift;
 
 }  // namespace
 
-x86_dma::x86_dma(x86_options& options, bus_type& bus, physical_memory& memory,
-                 page_allocator& pages)
-    : options_(options), bus_(bus), memory_{memory, pages}, nommu_(memory_) {
+x86_dma::x86_dma(const swiotlb_release& swiotlb, x86_options& options, bus_type& bus,
+                 physical_memory& memory, page_allocator& pages)
+    : swiotlb_release_(swiotlb),
+      options_(options),
+      bus_(bus),
+      memory_{memory, pages},
+      nommu_(memory_) {
   bus_.dma_ops = &nommu_;
 }
 
@@ -54,8 +58,8 @@ bool x86_dma::pci_swiotlb_detect_4gb() {
 
 // Linux v4.4 arch/x86/kernel/pci-swiotlb.c: pci_swiotlb_init()
 void x86_dma::pci_swiotlb_init() {
-  io_tlb_ =
-      std::make_unique<io_tlb>(bus_.env, memory_.memory, memory_.pages, options_.io_tlb_nslabs);
+  io_tlb_ = std::make_unique<io_tlb>(swiotlb_release_, bus_.env, memory_.memory, memory_.pages,
+                                     options_.io_tlb_nslabs);
   io_tlb_->swiotlb_init();
   swiotlb_ = std::make_unique<swiotlb_dma_ops>(memory_, *io_tlb_, options_.swiotlb_force);
   bus_.dma_ops = swiotlb_.get();

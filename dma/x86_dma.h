@@ -30,7 +30,8 @@ class x86_dma {
  public:
   /// Gives `bus` the operations without an IOMMU. What `options` say is looked at when a phase
   /// runs; `swiotlb` in it is the kernel's variable and changes.
-  x86_dma(x86_options& options, bus_type& bus, physical_memory& memory, page_allocator& pages);
+  x86_dma(const swiotlb_release& swiotlb, x86_options& options, bus_type& bus,
+          physical_memory& memory, page_allocator& pages);
   x86_dma(const x86_dma&) = delete;
   x86_dma& operator=(const x86_dma&) = delete;
 
@@ -59,6 +60,7 @@ class x86_dma {
   bool pci_swiotlb_detect_4gb();
   void pci_swiotlb_init();
 
+  const swiotlb_release& swiotlb_release_;
   x86_options& options_;
   bus_type& bus_;
   coherent_memory memory_;

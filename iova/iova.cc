@@ -29,6 +29,9 @@ struct traced_environment {
   call_scope call(std::string_view function, const Arguments& arguments) {
     return {cache.trace, function, arguments};
   }
+  void search_ended_at_frame_0() const {
+    if (cache.search_ended_at_frame_0) cache.search_ended_at_frame_0();
+  }
 };
 
 // Linux v4.4 drivers/iommu/iova.c: __alloc_and_insert_iova_range()

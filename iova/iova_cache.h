@@ -7,6 +7,8 @@
 // long as a user holds the cache.
 #pragma once
 
+#include <functional>
+
 #include "absl/base/thread_annotations.h"
 #include "core/printk.h"
 #include "core/slab.h"
@@ -26,6 +28,9 @@ struct iova_cache {
   tracer& trace;
   printk_log& log;
   slab_failures& slab;  ///< counts the nodes; fails their allocation when told to
+
+  /// A search came down to a range that begins at frame 0, and ended there without room.
+  std::function<void()> search_ended_at_frame_0;
 
   spin_lock iova_cache_mutex;
   unsigned iova_cache_users ABSL_GUARDED_BY(iova_cache_mutex) = 0;

@@ -1,22 +1,61 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/catalogue.h"
 
+#include <algorithm>
 #include <array>
+#include <filesystem>
+#include <vector>
 
 #include "kernel/v4_4/profile.h"
+#include "kernel/v4_4_178/profile.h"
 
 namespace iommulab {
+namespace {
+
+/// "4.4" of "v4_4".
+std::string in_numbers(const kernel_profile& profile) {
+  std::string numbers(profile.name().substr(1));
+  std::replace(numbers.begin(), numbers.end(), '_', '.');
+  return numbers;
+}
+
+}  // namespace
 
 absl::Span<const kernel_profile* const> kernel_profiles() {
-  static const std::array<const kernel_profile*, 1> profiles = {&v4_4::profile()};
+  static const std::array<const kernel_profile*, 2> profiles = {&v4_4::profile(),
+                                                                &v4_4_178::profile()};
   return profiles;
 }
 
 const kernel_profile* find_kernel_profile(std::string_view name) {
   for (const kernel_profile* profile : kernel_profiles()) {
-    if (profile->name() == name) return profile;
+    if (name == profile->name() || name == in_numbers(*profile) || name == profile->release()) {
+      return profile;
+    }
   }
   return nullptr;
+}
+
+const kernel_profile* kernel_named_in(const std::string& path) {
+  const kernel_profile* named = nullptr;
+  for (const auto& part : std::filesystem::absolute(path)) {
+    if (const kernel_profile* found = find_kernel_profile(part.string())) named = found;
+  }
+  return named;
+}
+
+std::string path_of_kernel(const std::string& path, const kernel_profile& other) {
+  const std::filesystem::path whole = std::filesystem::absolute(path);
+  std::vector<std::string> parts;
+  for (const auto& part : whole) parts.push_back(part.string());
+  const auto own = std::find_if(parts.rbegin(), parts.rend(), [](const std::string& part) {
+    return find_kernel_profile(part) != nullptr;
+  });
+  if (own == parts.rend()) return {};
+  *own = own->starts_with('v') ? std::string(other.name()) : in_numbers(other);
+  std::filesystem::path of_other;
+  for (const std::string& part : parts) of_other /= part;
+  return of_other.string();
 }
 
 const kernel_profile& default_kernel_profile() {

@@ -3,6 +3,7 @@
 // Which kernels there are. A further one is a folder beside v4_4/ and a line in catalogue.cc.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "absl/types/span.h"
@@ -12,8 +13,14 @@ namespace iommulab {
 
 /// Oldest first.
 absl::Span<const kernel_profile* const> kernel_profiles();
+/// By its profile's name, the same in numbers, or its release: "v4_4", "4.4" and "4.4.1" are one.
 /// Null when there is none of that name.
 const kernel_profile* find_kernel_profile(std::string_view name);
+/// The kernel that a path names by a folder on its way, "…/v4_4/boot/default"; the last one where
+/// there are several, null where there is none.
+const kernel_profile* kernel_named_in(const std::string& path);
+/// The same path of another kernel; empty where kernel_named_in() finds none.
+std::string path_of_kernel(const std::string& path, const kernel_profile& other);
 /// The one that is meant where nobody says which.
 const kernel_profile& default_kernel_profile();
 

@@ -11,6 +11,7 @@
 #include "cli/boot/boot_json.h"
 #include "cli/boot/boot_report.h"
 #include "cli/boot/boot_text.h"
+#include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"
 #include "cli/output/complain.h"
 #include "core/sysfs.h"
@@ -22,11 +23,13 @@ namespace {
 
 /// What the options say together.
 absl::Status check(const boot_arguments& a) {
-  const size_t most = std::max(a.machines.size(), a.command_lines.size());
+  const size_t most = std::max({a.kernels.size(), a.machines.size(), a.command_lines.size()});
   if (a.diff && (most != 2)) {
-    return refuse("--diff compares two runs: give --machine or --cmdline twice");
+    return refuse("--diff compares two runs: give --kernel, --machine or --cmdline twice");
   }
-  if (!a.diff && most > 1) return refuse("--machine and --cmdline are given twice only for --diff");
+  if (!a.diff && most > 1) {
+    return refuse("--kernel, --machine and --cmdline are given twice only for --diff");
+  }
   if (a.diff && a.sanitize) return refuse("--sanitize checks one run, --diff has two");
   if (a.diff && !a.sysfs.empty()) return refuse("--sysfs writes one run's tree, --diff has two");
 #ifdef IOMMULAB_NO_TRACE
@@ -43,9 +46,13 @@ absl::StatusOr<boot_request> request_for(const boot_arguments& a, size_t which,
   const auto pick = [which](const std::vector<std::string>& values) {
     return values[std::min(which, values.size() - 1)];
   };
-  auto machine = choose_machine(a.machines.empty() ? default_machine : pick(a.machines));
+  const std::string name = a.machines.empty() ? default_machine : pick(a.machines);
+  auto machine = choose_machine(name);
   if (!machine.ok()) return machine.status();
+  const auto kernel = choose_kernel(a.kernels.empty() ? std::string() : pick(a.kernels), name);
+  if (!kernel.ok()) return kernel.status();
   boot_request request;
+  request.kernel = *kernel;
   request.machine = *std::move(machine);
   request.command_line =
       a.command_lines.empty() ? request.machine.command_line : pick(a.command_lines);
@@ -123,6 +130,7 @@ void add_boot_command(CLI::App& app, int& exit_status) {
   const auto a = std::make_shared<boot_arguments>();
   CLI::App* const command =
       app.add_subcommand("boot", "Boot a machine: the kernel's log, its steps, its end state");
+  add_kernel_option(*command, a->kernels)->expected(1)->take_all();
   command
       ->add_option("--machine", a->machines,
                    "Built-in machine (see `iommulab machines`) or a capture's folder; default "

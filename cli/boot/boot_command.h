@@ -13,6 +13,7 @@ namespace iommulab {
 
 /// The options as given.
 struct boot_arguments {
+  std::vector<std::string> kernels{};        ///< empty: see choose_kernel()
   std::vector<std::string> machines{};       ///< empty: default_machine
   std::vector<std::string> command_lines{};  ///< empty: the machine's own
   std::string trace{};                       ///< words of --trace, empty without it

@@ -20,7 +20,8 @@ namespace {
 using lines = std::vector<std::string>;
 
 std::string title_of(const boot_run& run) {
-  return absl::StrFormat("%s, %s", run.system->machine().name, run.command_line);
+  return absl::StrFormat("Linux %s on %s, %s", run.system->profile().release(),
+                         run.system->machine().name, run.command_line);
 }
 
 lines log_of(const boot_run& run) {
@@ -120,8 +121,7 @@ std::string difference_to_json(const boot_difference& difference) {
                        {"right", difference.right},
                        {"equal", difference.equal()},
                        {"sections", std::move(sections)}};
-  constexpr int indent = 2;
-  return result.dump(indent, ' ', false, json::error_handler_t::replace) + '\n';
+  return json_text(result);
 }
 
 }  // namespace iommulab

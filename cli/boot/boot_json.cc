@@ -240,7 +240,9 @@ std::string boot_to_json(boot_run& run, const boot_report& report, bool traced) 
     diagnoses.push_back(
         {{"source", d.source}, {"name", d.name}, {"sentence", d.sentence}, {"error", d.error}});
   }
-  json result = {{"machine", report.machine},
+  json result = {{"kernel", report.kernel},
+                 {"release", report.release},
+                 {"machine", report.machine},
                  {"command_line", report.command_line},
                  {"outcome", outcome_json(report)},
                  {"log", std::move(log)},
@@ -257,9 +259,8 @@ std::string boot_to_json(boot_run& run, const boot_report& report, bool traced) 
     for (const trace_event& event : run.sink.events()) list.push_back(event_json(event, words));
     result["events"] = std::move(list);
   }
-  constexpr int indent = 2;
   // What a capture's text holds need not be UTF-8; one odd byte is no reason for no document.
-  return result.dump(indent, ' ', false, json::error_handler_t::replace) + '\n';
+  return json_text(result);
 }
 
 }  // namespace iommulab

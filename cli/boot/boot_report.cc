@@ -58,6 +58,8 @@ bool boot_report::finding() const {
 boot_report report_of(boot_run& run) {
   kernel& system = *run.system;
   boot_report report;
+  report.kernel = system.profile().name();
+  report.release = system.profile().release();
   report.machine = system.machine().name;
   report.command_line = run.command_line;
   report.ending = name(run.ending);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/types.h"
@@ -45,6 +46,8 @@ struct reported_diagnosis {
 };
 
 struct boot_report {
+  std::string_view kernel;   ///< its profile's name
+  std::string_view release;  ///< "4.4.1"
   std::string machine;
   std::string command_line;
   std::string ending;  ///< "complete", "stopped" or "panic"

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "cli/dma/dma_text.h"
+#include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"
 #include "cli/output/complain.h"
 #include "core/counted.h"
@@ -43,10 +44,12 @@ void complete(dmalab::script& script, const machine_config& machine) {
 }
 
 /// A system at the moment when a script begins.
-absl::StatusOr<std::unique_ptr<kernel>> boot(const machine_config& machine,
+absl::StatusOr<std::unique_ptr<kernel>> boot(const kernel_profile& profile,
+                                             const machine_config& machine,
                                              const std::string& command_line,
                                              const std::string& capture, bool sanitize) {
   kernel_options options;
+  options.profile = &profile;
   options.command_line = command_line;
   options.sanitize = sanitize;
   auto system = kernel::create(machine, std::move(options));
@@ -81,10 +84,12 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
                            ? choose_machine(a.machine.empty() ? default_machine : a.machine)
                            : load_capture(capture);
   if (!machine.ok()) return complain(err, machine.status());
+  const auto profile = choose_kernel(a.kernel, capture.empty() ? a.machine : capture);
+  if (!profile.ok()) return complain(err, profile.status());
   complete(*script, *machine);
   const std::string command_line =
       a.command_line.value_or(script->command_line.value_or(machine->command_line));
-  auto system = boot(*machine, command_line, capture, a.sanitize);
+  auto system = boot(**profile, *machine, command_line, capture, a.sanitize);
   if (!system.ok()) return complain(err, system.status());
 
   std::string text;
@@ -127,7 +132,8 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
   if (compared != 0) verdict += differs && !stopped ? ": the last differs" : ": equal";
   if (stopped) verdict += "; the kernel stopped";
   if (passed_over != 0) verdict += absl::StrFormat("; %d known to differ", passed_over);
-  out << text << (text.empty() ? "" : "\n") << counted(outcomes->size(), "operation") << ", "
+  out << kernel_text(**profile) << " on " << machine->name << "\n\n"
+      << text << (text.empty() ? "" : "\n") << counted(outcomes->size(), "operation") << ", "
       << verdict << '\n';
   bool broken = false;
   if (const vtd_sanitizer* sanitizer = (*system)->sanitizer(); sanitizer != nullptr) {
@@ -145,6 +151,7 @@ void add_dma_command(CLI::App& app, int& exit_status) {
       ->add_option("SCRIPT", arguments->script,
                    "The script (cli/dma/README.md), or a recorded ops.txt")
       ->required();
+  add_kernel_option(*command, arguments->kernel);
   command->add_option("--machine", arguments->machine,
                       "Built-in machine or capture folder (default: the capture that the script "
                       "lies in, else q35)");

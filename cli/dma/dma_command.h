@@ -15,6 +15,7 @@ namespace iommulab {
 /// The options as given.
 struct dma_arguments {
   std::string script{};
+  std::string kernel{};   ///< empty: see choose_kernel()
   std::string machine{};  ///< empty: the capture that the script lies in, else default_machine
   std::optional<std::string> command_line{};  ///< none: the script's own, else the machine's
   bool quiet = false;                         ///< only differences and the last line

@@ -93,7 +93,7 @@ std::string dmar_to_json(const dmar_table& table, std::string_view file) {
                        {"fields", fields},
                        {"structures", structures},
                        {"findings", findings}};
-  return result.dump(2) + '\n';
+  return json_text(result);
 }
 
 }  // namespace iommulab

@@ -67,8 +67,7 @@ std::string fault_json(const fault_collector& faults, const system_facts& facts)
                          {"suppressed", faults.suppressed()},
                          {"other_iommus", faults.foreign()},
                          {"unreadable", std::move(unreadable)}};
-  constexpr int indent = 2;
-  return document.dump(indent, ' ', false, json::error_handler_t::replace) + '\n';
+  return json_text(document);
 }
 
 }  // namespace iommulab

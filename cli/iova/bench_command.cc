@@ -114,7 +114,7 @@ std::string tables_json(const std::vector<bench_table>& tables, unsigned repeat)
                                 {"fallbacks", c.fallbacks}});
     }
   }
-  return all.dump(2) + '\n';
+  return json_text(all);
 }
 
 }  // namespace

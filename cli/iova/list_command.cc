@@ -47,7 +47,7 @@ std::string list_json() {
                                 {"example", std::string(entry.example)},
                                 {"summary", std::string(entry.summary)}});
   }
-  return all.dump(2) + '\n';
+  return json_text(all);
 }
 
 }  // namespace

@@ -224,7 +224,7 @@ std::string lockup_to_json(const lockup_report& report) {
   }
   j["patterns"] = std::move(patterns);
   if (!report.trace_file.empty()) j["trace"] = report.trace_file;
-  return j.dump(2) + '\n';
+  return json_text(j);
 }
 
 }  // namespace iommulab

@@ -7,11 +7,6 @@
 namespace iommulab {
 namespace {
 
-std::string dumped(const json& document) {
-  constexpr int indent = 2;
-  return document.dump(indent, ' ', false, json::error_handler_t::replace) + '\n';
-}
-
 json functions_json(const std::vector<function_report>& functions) {
   json list = json::array();
   for (const function_report& f : functions) {
@@ -77,7 +72,7 @@ std::string machine_list_json(const std::vector<machine_report>& machines) {
                     {"functions", machine.function_count},
                     {"memory_bytes", machine.ram}});
   }
-  return dumped(list);
+  return json_text(list);
 }
 
 std::string machine_json(const machine_report& machine) {
@@ -96,14 +91,16 @@ std::string machine_json(const machine_report& machine) {
                       {"end", hex(range.end() - 1)},
                       {"kind", ram ? "usable" : "reserved"}});
   }
-  return dumped({{"name", machine.name},
-                 {"command_line", machine.command_line},
-                 {"memory_bytes", machine.ram},
-                 {"buses", std::move(buses)},
-                 {"units", std::move(units)},
-                 {"dmar", table_json(machine.table)},
-                 {"acpi", namespace_json(machine.acpi)},
-                 {"memory", std::move(memory)}});
+  return json_text({{"kernel", machine.kernel},
+                    {"release", machine.release},
+                    {"name", machine.name},
+                    {"command_line", machine.command_line},
+                    {"memory_bytes", machine.ram},
+                    {"buses", std::move(buses)},
+                    {"units", std::move(units)},
+                    {"dmar", table_json(machine.table)},
+                    {"acpi", namespace_json(machine.acpi)},
+                    {"memory", std::move(memory)}});
 }
 
 }  // namespace iommulab

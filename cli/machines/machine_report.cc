@@ -71,10 +71,15 @@ object_report report_object(kernel& system, const acpi_object& object) {
 
 }  // namespace
 
-absl::StatusOr<machine_report> report_machine(const machine_config& machine) {
-  auto system = kernel::create(machine, {});
+absl::StatusOr<machine_report> report_machine(const kernel_profile& profile,
+                                              const machine_config& machine) {
+  kernel_options options;
+  options.profile = &profile;
+  auto system = kernel::create(machine, std::move(options));
   if (!system.ok()) return system.status();
   machine_report report;
+  report.kernel = profile.name();
+  report.release = profile.release();
   report.name = machine.name;
   report.command_line = machine.command_line;
   for (const pci_root& root : (*system)->pci_hardware().roots()) {

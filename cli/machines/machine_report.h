@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/status.h"
 #include "core/types.h"
+#include "kernel/profile/kernel_profile.h"
 #include "platform/machine/machine.h"
 
 namespace iommulab {
@@ -63,6 +65,8 @@ struct object_report {
 };
 
 struct machine_report {
+  std::string_view kernel;   ///< by which its functions were found: the profile's name
+  std::string_view release;  ///< "4.4.1"
   std::string name;
   std::string command_line;
   uint64_t ram = 0;           ///< bytes of usable memory
@@ -76,7 +80,8 @@ struct machine_report {
 
 /// Scans the machine's buses as the kernel would and reads its table. EINVAL when the machine
 /// cannot be built.
-absl::StatusOr<machine_report> report_machine(const machine_config& machine);
+absl::StatusOr<machine_report> report_machine(const kernel_profile& kernel,
+                                              const machine_config& machine);
 
 /// The table's part of the report. Apart from the rest, which works on the running system.
 table_report report_table(const std::vector<uint8_t>& bytes);

@@ -88,8 +88,9 @@ std::string machine_list_text(const std::vector<machine_report>& machines) {
 }
 
 std::string machine_text(const machine_report& machine) {
-  std::string text = absl::StrFormat("%s: %s\nCommand line: %s\n\nPCI\n", machine.name,
-                                     summary(machine), machine.command_line);
+  std::string text =
+      absl::StrFormat("%s, as Linux %s (%s) finds it: %s\nCommand line: %s\n\nPCI\n", machine.name,
+                      machine.release, machine.kernel, summary(machine), machine.command_line);
   for (const bus_report& bus : machine.buses) {
     text += absl::StrFormat("  root bus %04x:%02x\n", bus.segment, bus.number);
     tree(bus.functions, "  ", text);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"
 #include "cli/machines/machine_report.h"
 #include "cli/machines/machine_text.h"
@@ -15,10 +16,12 @@
 namespace iommulab {
 namespace {
 
-absl::StatusOr<machine_report> report_of(const std::string& name) {
+absl::StatusOr<machine_report> report_of(const std::string& kernel_name, const std::string& name) {
   const auto machine = choose_machine(name);
   if (!machine.ok()) return machine.status();
-  return report_machine(*machine);
+  const auto kernel = choose_kernel(kernel_name, name);
+  if (!kernel.ok()) return kernel.status();
+  return report_machine(**kernel, *machine);
 }
 
 }  // namespace
@@ -26,14 +29,14 @@ absl::StatusOr<machine_report> report_of(const std::string& name) {
 int run_machines_command(const machines_arguments& arguments, std::ostream& out,
                          std::ostream& err) {
   if (!arguments.machine.empty()) {
-    const auto machine = report_of(arguments.machine);
+    const auto machine = report_of(arguments.kernel, arguments.machine);
     if (!machine.ok()) return complain(err, machine.status());
     out << (arguments.json ? machine_json(*machine) : machine_text(*machine));
     return static_cast<int>(exit_code::good);
   }
   std::vector<machine_report> all;
   for (const std::string_view name : builtin_machine_names()) {
-    auto machine = report_of(std::string(name));
+    auto machine = report_of(arguments.kernel, std::string(name));
     if (!machine.ok()) return complain(err, machine.status());
     all.push_back(*std::move(machine));
   }
@@ -47,6 +50,7 @@ void add_machines_command(CLI::App& app, int& exit_status) {
       app.add_subcommand("machines", "List the built-in machines, or show one machine's hardware");
   command->add_option("MACHINE", a->machine, "Built-in machine or a capture's folder")
       ->type_name("NAME|DIR");
+  add_kernel_option(*command, a->kernel);
   command->add_flag("--json", a->json, "Print one JSON document");
   command->footer("Exit status: 0 good; 2 bad use or input.");
   command->callback(

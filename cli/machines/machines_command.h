@@ -11,6 +11,7 @@
 namespace iommulab {
 
 struct machines_arguments {
+  std::string kernel{};   ///< empty: see choose_kernel()
   std::string machine{};  ///< a name or a capture's folder; empty to list the built-in ones
   bool json = false;
 };

@@ -19,4 +19,11 @@ inline std::string hex(uint64_t value) {
   return absl::StrFormat("0x%x", value);
 }
 
+/// The document as a subcommand prints it: indented, a newline at its end; bytes that are no UTF-8
+/// replaced.
+inline std::string json_text(const json& document) {
+  constexpr int indent = 2;
+  return document.dump(indent, ' ', false, json::error_handler_t::replace) + '\n';
+}
+
 }  // namespace iommulab

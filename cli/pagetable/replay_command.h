@@ -12,6 +12,7 @@
 namespace iommulab {
 
 struct page_table_replay_arguments {
+  std::string kernel{};  ///< empty: the one that each file's path names, or else the default
   std::vector<std::string> files{};
 };
 

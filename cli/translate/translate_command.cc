@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"
 #include "cli/output/complain.h"
 #include "cli/translate/translate_report.h"
@@ -33,8 +34,12 @@ absl::StatusOr<translate_report> report_of(const translate_arguments& arguments)
   if (!device.ok()) return device.status();
   const auto address = parse_dma_address(arguments.address);
   if (!address.ok()) return address.status();
-  auto machine = choose_machine(machine_name(arguments));
+  const std::string name = machine_name(arguments);
+  auto machine = choose_machine(name);
   if (!machine.ok()) return machine.status();
+  const auto kernel = choose_kernel(arguments.kernel, name);
+  if (!kernel.ok()) return kernel.status();
+  request.kernel = *kernel;
   request.machine = *std::move(machine);
   if (!arguments.command_line.empty()) request.machine.command_line = arguments.command_line;
   request.tables = arguments.tables;
@@ -62,6 +67,7 @@ void add_translate_command(CLI::App& app, int& exit_status) {
       ->required();
   command->add_option("ADDRESS", a->address, "The address it puts on the bus, decimal or 0x…")
       ->required();
+  add_kernel_option(*command, a->kernel);
   command
       ->add_option("--machine", a->machine,
                    "Built-in machine (see `iommulab machines`) or a capture's folder; default the "

@@ -14,6 +14,7 @@ namespace iommulab {
 struct translate_arguments {
   std::string device{};  ///< BDF
   std::string address{};
+  std::string kernel{};        ///< empty: see choose_kernel()
   std::string machine{};       ///< empty: the capture that `tables` lies in, else default_machine
   std::string command_line{};  ///< empty: the machine's own
   std::string tables{};

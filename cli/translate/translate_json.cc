@@ -70,7 +70,9 @@ std::string translate_json(const translate_report& report) {
             {"translating", report.translating},
             {"root_table", report.translating ? json(hex(report.root_table)) : json(nullptr)}};
   }
-  json document = {{"machine", report.machine},
+  json document = {{"kernel", report.kernel},
+                   {"release", report.release},
+                   {"machine", report.machine},
                    {"tables", report.tables},
                    {"device", to_string(report.device)},
                    {"device_words", report.device_words},
@@ -81,8 +83,7 @@ std::string translate_json(const translate_report& report) {
                    {"steps", steps_json(walk)},
                    {"result", result_json(walk)}};
   if (!report.panic.empty()) document["panic"] = report.panic;
-  constexpr int indent = 2;
-  return document.dump(indent, ' ', false, json::error_handler_t::replace) + '\n';
+  return json_text(document);
 }
 
 }  // namespace iommulab

@@ -84,6 +84,7 @@ absl::StatusOr<uint64_t> parse_dma_address(const std::string& text) {
 
 absl::StatusOr<translate_report> walk_of(translate_request request) {
   boot_request boot;
+  boot.kernel = request.kernel;
   boot.command_line = request.machine.command_line;
   boot.machine = std::move(request.machine);
   const auto run = run_boot(std::move(boot));
@@ -95,6 +96,8 @@ absl::StatusOr<translate_report> walk_of(translate_request request) {
 
 absl::StatusOr<translate_report> walk_in(kernel& system, const translate_request& request) {
   translate_report report;
+  report.kernel = system.profile().name();
+  report.release = system.profile().release();
   report.machine = system.machine().name;
   report.tables = "as start-up leaves them";
   report.device = request.device;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/status.h"
@@ -16,6 +17,7 @@
 namespace iommulab {
 
 struct translate_request {
+  const kernel_profile* kernel = nullptr;  ///< null: the default
   machine_config machine;
   std::string tables;  ///< a dump of tables to walk in place of the machine's own; empty for these
   source_id device;
@@ -24,6 +26,8 @@ struct translate_request {
 };
 
 struct translate_report {
+  std::string_view kernel;   ///< its profile's name
+  std::string_view release;  ///< "4.4.1"
   std::string machine;
   std::string tables;  ///< whose tables: "as start-up leaves them", or the dump's file
   std::string panic;   ///< why the kernel stopped in its start-up, if it did

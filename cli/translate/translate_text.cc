@@ -86,8 +86,10 @@ std::string result_words(const address_walk& walk) {
 std::string translate_text(const translate_report& report) {
   const address_walk& walk = report.walk;
   std::string text =
-      line("machine", absl::StrFormat("%s, tables %s", report.machine, report.tables));
-  if (!report.panic.empty()) absl::StrAppend(&text, line("kernel", "stopped: " + report.panic));
+      line("kernel", absl::StrFormat("Linux %s (%s)", report.release, report.kernel));
+  absl::StrAppend(&text,
+                  line("machine", absl::StrFormat("%s, tables %s", report.machine, report.tables)));
+  if (!report.panic.empty()) absl::StrAppend(&text, line("stopped", report.panic));
   absl::StrAppend(
       &text, device_line(report), unit_line(report),
       line("request", absl::StrFormat("%s 0x%x", walk.access == dma_access::read ? "read" : "write",

@@ -101,6 +101,9 @@ inline const std::string& trace_word(const pci_dev& pdev) {
 inline pci_dev& pci_physfn(pci_dev& pdev) {
   return pdev.is_virtfn ? *pdev.physfn : pdev;
 }
+inline const pci_dev& pci_physfn(const pci_dev& pdev) {
+  return pdev.is_virtfn ? *pdev.physfn : pdev;
+}
 inline source_id pci_source_id(const pci_dev& pdev) {
   return {pdev.bus->segment, pdev.bus->number, pdev.devfn};
 }

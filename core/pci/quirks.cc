@@ -77,6 +77,14 @@ void set_dma_alias(pci_dev& pdev, uint8_t devfn) {
   pdev.dev_flags |= pci_dev_flags_dma_alias_devfn;
 }
 
+}  // namespace
+
+void quirk_dma_func1_alias(pci_dev& pdev) {
+  if (pdev.func() != 1) set_dma_alias(pdev, pci_devfn(pdev.slot(), 1));
+}
+
+namespace {
+
 /// A conventional-looking bridge right below a PCIe port must be the end of a PCIe link.
 bool ends_a_pcie_link(const pci_dev& pdev) {
   const pci_dev* above = pdev.bus->self;

@@ -14,6 +14,10 @@ namespace iommulab {
 /// PCIe-to-PCI bridge without a PCIe capability.
 void pci_header_quirks(pci_dev& pdev);
 
+/// The function's requests come from function 1 of its device.
+/// Linux v4.4 drivers/pci/quirks.c: quirk_dma_func1_alias()
+void quirk_dma_func1_alias(pci_dev& pdev);
+
 /// What a quirk knows of a function's ACS.
 enum class acs_quirk : uint8_t { unknown, lacks, has };
 

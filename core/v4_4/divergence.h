@@ -6,9 +6,11 @@
 // recorded runs excuse by it.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "core/environment.h"
@@ -37,12 +39,14 @@ enum class divergence : uint8_t {
   domain_without_table,
   flush_without_domain,
   context_too_few_levels,
-  context_out_of_memory,
+  context_level_missing,
+  context_failure_told,
   alias_becomes_member,
   function_keeps_its_entry,
   device_tlb_range_unaligned,
   rmrr_width_64,
   upper_context_table_alone,
+  search_ends_at_frame_0,
   // IOMMU API
   api_map_taken_back,
   api_map_wraps,
@@ -79,7 +83,7 @@ struct divergence_entry {
   divergence id;
   std::string_view name;    ///< the enumerator's
   std::string_view where;   ///< function of the kernel, or what the driver is asked
-  std::string_view kernel;  ///< what Linux 4.4 does
+  std::string_view kernel;  ///< what Linux 4.4.1 does
   std::string_view here;    ///< what is done instead
   divergence_shows shows;
 };
@@ -92,8 +96,15 @@ std::string_view name(divergence_shows shows);
 /// The table as the README has it, Markdown.
 std::string divergence_table();
 
+/// Of a release's table, by number.
+using divergence_set = std::bitset<64>;
+/// Those that a release does not have, as `environment::agreed_divergences` wants them.
+divergence_set set_of(absl::Span<const divergence> ids);
+/// The table of a release that does not have `agreed`.
+std::vector<divergence_entry> divergences_without(const divergence_set& agreed);
+
 /// It happens now: an event of kind `diagnosis` with the divergence's name; `detail` says with
-/// what.
+/// what. Nothing where the running release agrees.
 void report(environment& env, divergence id, std::string detail = {});
 
 }  // namespace iommulab::v4_4

@@ -8,7 +8,6 @@
 #include "core/dev_printk.h"
 #include "core/panic.h"
 #include "core/trace.h"
-#include "dma/memory/kernel_address.h"
 
 namespace iommulab {
 namespace {
@@ -66,7 +65,7 @@ void io_tlb::swiotlb_init() {
                                 : std::nullopt;
   if (start && init_with_tbl(*start)) return;
   if (start) pages_.free_reserved(*start, nslabs_ << io_tlb_shift);
-  env_.log.print(log_level::warning, "Cannot allocate SWIOTLB buffer");
+  env_.log.print(log_level::warning, std::string(release_.no_room()));
   no_iotlb_memory_ = true;
 }
 
@@ -89,11 +88,7 @@ void io_tlb::swiotlb_print_info() const {
     env_.log.print(log_level::warning, "software IO TLB: No low mem");
     return;
   }
-  env_.log.print(
-      log_level::info,
-      absl::StrFormat("software IO TLB [mem 0x%08x-0x%08x] (%dMB) mapped at [%016x-%016x]",
-                      start_.value(), end_.value(), (nslabs_ << io_tlb_shift) >> 20,
-                      kernel_address(start_), kernel_address(end_ - 1)));
+  env_.log.print(log_level::info, release_.mapped(start_, end_));
 }
 
 // Linux v4.4 lib/swiotlb.c: swiotlb_bounce(). All of memory is mapped, there is no high memory.
@@ -163,8 +158,7 @@ std::optional<phys_addr> io_tlb::swiotlb_tbl_map_single(device& dev, phys_addr o
         "buffer");
   }
   const uint64_t nslots = slots_for(size);
-  // Larger mappings begin with a page.
-  const uint64_t stride = size > page_size ? page_size >> io_tlb_shift : 1;
+  const uint64_t stride = release_.begins_with_a_page(size) ? page_size >> io_tlb_shift : 1;
   bug_on(nslots == 0, "swiotlb_tbl_map_single: a buffer of no bytes");
   std::optional<uint64_t> index;
   bool tell = false;

@@ -23,6 +23,7 @@
 #include "core/ratelimit.h"
 #include "core/spin_lock.h"
 #include "core/types.h"
+#include "dma/swiotlb/release.h"
 #include "platform/memory/page_allocator.h"
 #include "platform/memory/physical_memory.h"
 
@@ -38,8 +39,9 @@ enum class dma_sync_target : uint8_t { cpu, device };
 class io_tlb {
  public:
   /// `nslabs` slots, 0 for 64 MiB of them. Nothing is reserved before swiotlb_init().
-  io_tlb(environment& env, physical_memory& memory, page_allocator& pages, uint64_t nslabs)
-      : env_(env), memory_(memory), pages_(pages), nslabs_(nslabs) {}
+  io_tlb(const swiotlb_release& release, environment& env, physical_memory& memory,
+         page_allocator& pages, uint64_t nslabs)
+      : release_(release), env_(env), memory_(memory), pages_(pages), nslabs_(nslabs) {}
   io_tlb(const io_tlb&) = delete;
   io_tlb& operator=(const io_tlb&) = delete;
 
@@ -70,6 +72,7 @@ class io_tlb {
   void swiotlb_tbl_sync_single(device& dev, phys_addr tlb_addr, uint64_t size,
                                dma_data_direction dir, dma_sync_target target);
 
+  [[nodiscard]] const swiotlb_release& release() const { return release_; }
   /// Slots in use.
   [[nodiscard]] uint64_t used_slots() const;
 
@@ -85,6 +88,7 @@ class io_tlb {
     return (tlb_addr - start_) >> io_tlb_shift;
   }
 
+  const swiotlb_release& release_;
   environment& env_;
   physical_memory& memory_;
   page_allocator& pages_;

@@ -80,8 +80,8 @@ std::optional<phys_addr> swiotlb_dma_ops::swiotlb_alloc_coherent(device& dev, ui
   if (!buffer) buffer = slots_below(dev, size, mask);
   if (!buffer) {
     log_of(dev).print(log_level::warning,
-                      absl::StrFormat("swiotlb: coherent allocation failed for device %s size=%d",
-                                      dev.name, size));
+                      absl::StrFormat("%scoherent allocation failed for device %s size=%d",
+                                      table_.release().prefix(), dev.name, size));
     return this_call.result(std::nullopt);
   }
   handle = phys_to_dma(*buffer);

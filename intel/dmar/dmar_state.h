@@ -57,6 +57,10 @@ struct dmar_callbacks {
   /// "Linux 4.4 hangs …": what the user's kernel does with a table that is refused here; empty
   /// where it refuses it in the same way.
   std::function<std::string(table_refusal)> kernel_behaviour;
+  /// dmar_disable_qi(): GSTS, as the release at hand reads it.
+  std::function<uint32_t(intel_iommu&)> read_status;
+  /// dmar_pci_bus_notifier(): the event at which a device leaves the scopes.
+  bus_notify scope_removal = bus_notify::removed_device;
   /// This folder is about to do right.
   std::function<void(dmar_divergence)> diverges;
 };

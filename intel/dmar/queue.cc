@@ -191,9 +191,7 @@ void dmar_disable_qi(dmar_state& dmar, intel_iommu& iommu) {
   IOMMULAB_CALL(dmar.trace, "dmar_disable_qi", {"iommu", iommu});
   if (!iommu.ecap.queued_invalidation()) return;
   spin_lock_irqsave lock(dmar.host.interrupts, iommu.register_lock);
-  // Eight bytes at 1Ch, as the kernel reads them: the low half is the status.
-  const auto sts = static_cast<uint32_t>(iommu.reg.readq(vtd::gsts_reg));
-  if (!vtd::gsts::qies.test(sts)) return;
+  if (!vtd::gsts::qies.test(dmar.callbacks.read_status(iommu))) return;
 
   // A chance for the unit to finish what is queued; it is disabled even if it does not.
   constexpr int drain_polls = 10'000'000;
@@ -258,11 +256,10 @@ void qi_flush_iotlb(dmar_state& dmar, intel_iommu& iommu, domain_id did, uint64_
   qi_submit_sync(dmar, iommu, desc.encode());
 }
 
-// Linux v4.4 drivers/iommu/dmar.c: qi_flush_dev_iotlb()
-void qi_flush_dev_iotlb(dmar_state& dmar, intel_iommu& iommu, uint16_t sid, uint16_t qdep,
-                        uint64_t addr, unsigned mask) {
-  IOMMULAB_CALL(dmar.trace, "qi_flush_dev_iotlb", {"iommu", iommu}, {"sid", sid}, {"qdep", qdep},
-                {"addr", addr}, {"mask", mask});
+namespace {
+
+vtd::device_tlb_descriptor device_tlb_pages(uint16_t sid, uint16_t qdep, uint64_t addr,
+                                            unsigned mask) {
   vtd::device_tlb_descriptor desc;
   if (mask != 0) {
     bug_on((addr & ((page_size << mask) - 1)) != 0, "qi_flush_dev_iotlb: unaligned range");
@@ -272,6 +269,26 @@ void qi_flush_dev_iotlb(dmar_state& dmar, intel_iommu& iommu, uint16_t sid, uint
   desc.address = addr & page_mask;
   desc.source = sid;
   desc.max_pending = static_cast<uint8_t>(qdep >= max_device_invalidations ? 0 : qdep);
+  return desc;
+}
+
+}  // namespace
+
+// Linux v4.4 drivers/iommu/dmar.c: qi_flush_dev_iotlb()
+void qi_flush_dev_iotlb(dmar_state& dmar, intel_iommu& iommu, uint16_t sid, uint16_t qdep,
+                        uint64_t addr, unsigned mask) {
+  IOMMULAB_CALL(dmar.trace, "qi_flush_dev_iotlb", {"iommu", iommu}, {"sid", sid}, {"qdep", qdep},
+                {"addr", addr}, {"mask", mask});
+  qi_submit_sync(dmar, iommu, device_tlb_pages(sid, qdep, addr, mask).encode());
+}
+
+// Linux v4.4.178 drivers/iommu/dmar.c: qi_flush_dev_iotlb()
+void qi_flush_dev_iotlb(dmar_state& dmar, intel_iommu& iommu, uint16_t sid, uint16_t pfsid,
+                        uint16_t qdep, uint64_t addr, unsigned mask) {
+  IOMMULAB_CALL(dmar.trace, "qi_flush_dev_iotlb", {"iommu", iommu}, {"sid", sid}, {"pfsid", pfsid},
+                {"qdep", qdep}, {"addr", addr}, {"mask", mask});
+  vtd::device_tlb_descriptor desc = device_tlb_pages(sid, qdep, addr, mask);
+  desc.physical_function = pfsid;
   qi_submit_sync(dmar, iommu, desc.encode());
 }
 

@@ -27,6 +27,9 @@ void qi_flush_iotlb(dmar_state& dmar, intel_iommu& iommu, domain_id did, uint64_
 /// Invalidates 2^mask pages at `addr` in a device's own cache; `qdep` is its queue depth.
 void qi_flush_dev_iotlb(dmar_state& dmar, intel_iommu& iommu, uint16_t sid, uint16_t qdep,
                         uint64_t addr, unsigned mask);
+/// The same with the physical function's id, 0 for a unit without device-TLB throttling.
+void qi_flush_dev_iotlb(dmar_state& dmar, intel_iommu& iommu, uint16_t sid, uint16_t pfsid,
+                        uint16_t qdep, uint64_t addr, unsigned mask);
 void qi_global_iec(dmar_state& dmar, intel_iommu& iommu);
 
 }  // namespace iommulab

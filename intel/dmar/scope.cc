@@ -129,7 +129,7 @@ notify_result dmar_pci_bus_notifier(dmar_state& dmar, bus_notify action, device&
   IOMMULAB_CALL(dmar.trace, "dmar_pci_bus_notifier", {"action", action}, {"dev", dev});
   pci_dev& pdev = *dev.pci;
   if (pdev.is_virtfn) return this_call.result(notify_result::done);
-  if (action != bus_notify::add_device && action != bus_notify::del_device) {
+  if (action != bus_notify::add_device && action != dmar.callbacks.scope_removal) {
     return this_call.result(notify_result::done);
   }
   const auto info = dmar_alloc_pci_notify_info(dmar, pdev, action);

@@ -15,6 +15,7 @@
 #include "intel/v4_4/device.h"
 #include "intel/v4_4/page_table.h"
 #include "intel/v4_4/registers.h"
+#include "intel/v4_4/release.h"
 
 namespace iommulab::v4_4 {
 namespace {
@@ -51,14 +52,18 @@ vtd::context_entry* iommu_context_addr(intel_driver& drv, intel_iommu& iommu, ui
   return table_at<vtd::context_entry>(drv, page.phys) + index;
 }
 
-// The top table as a unit with fewer levels than the domain sees it. Nothing when a level is
-// missing, or when the table reached has nothing in its first entry: 4.4 looks at that one only.
-std::optional<phys_addr> pgd_for_width(const intel_driver& drv, const dmar_domain& domain,
-                                       const intel_iommu& iommu) {
+/// The table that the first entries of the domain's upper ones lead to, where `agaw` levels are
+/// left; nothing when they do not, or when that table's own first entry is empty.
+std::optional<phys_addr> top_table_for(const intel_driver& drv, const dmar_domain& domain, int agaw,
+                                       source_id id) {
   phys_addr pgd = domain.pgd;
-  for (int agaw = domain.agaw; agaw != iommu.agaw; --agaw) {
+  for (int level = domain.agaw; level > agaw; --level) {
     const dma_pte first = *table_at<dma_pte>(drv, pgd);
-    if (agaw < iommu.agaw || !first.present()) return std::nullopt;
+    if (!first.present()) {
+      // 4.4 looks whether something is in the table it reaches, and not whether there is one.
+      report(drv.env, divergence::context_level_missing, to_short_string(id));
+      return std::nullopt;
+    }
     pgd = first.address();
     if (!table_at<dma_pte>(drv, pgd)->present()) return std::nullopt;
   }
@@ -79,12 +84,12 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   spin_lock_irqsave domain_lock(drv.host.interrupts, drv.device_domain_lock);
   spin_guard lock(iommu.lock);
   vtd::context_entry* context = iommu_context_addr(drv, iommu, bus, devfn, /*alloc=*/true);
-  // 4.4 forgets these errors and answers 0; later kernels return them.
   if (context == nullptr) {
-    report(drv.env, divergence::context_out_of_memory, to_short_string(id));
+    report(drv.env, divergence::context_failure_told, to_short_string(id));
     return this_call.result(-ENOMEM);
   }
   if (context_present(*context)) return this_call.result(0);
+  if (context_copied(*context)) drv.release.forget_copied_entry(drv, iommu, id, *context);
   retract(drv, *context);  // a copied one is present to the unit
 
   vtd::context_entry entry;
@@ -95,15 +100,17 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
     entry.set_address_width(static_cast<unsigned>(iommu.msagaw));
     entry.set_type(vtd::translation_type::pass_through);
   } else {
-    const std::optional<phys_addr> pgd = pgd_for_width(drv, domain, iommu);
+    const std::optional<int> agaw = drv.release.context_agaw(drv, domain, iommu);
+    if (!agaw) return this_call.result(-ENOMEM);
+    const std::optional<phys_addr> pgd = top_table_for(drv, domain, *agaw, id);
     if (!pgd) {
-      report(drv.env, divergence::context_too_few_levels, to_short_string(id));
+      report(drv.env, divergence::context_failure_told, to_short_string(id));
       return this_call.result(-ENOMEM);
     }
     info = iommu_support_dev_iotlb(drv, domain, iommu, bus, devfn);
     const bool device_tlb = info != nullptr && info->ats_supported;
     entry.set_address_root(*pgd);
-    entry.set_address_width(static_cast<unsigned>(iommu.agaw));
+    entry.set_address_width(static_cast<unsigned>(*agaw));
     entry.set_type(device_tlb ? vtd::translation_type::device_tlb
                               : vtd::translation_type::untranslated_only);
   }

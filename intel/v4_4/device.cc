@@ -13,6 +13,7 @@
 #include "intel/hw/memory.h"
 #include "intel/v4_4/context.h"
 #include "intel/v4_4/domain.h"
+#include "intel/v4_4/release.h"
 #include "intel/v4_4/rmrr.h"
 
 namespace iommulab::v4_4 {
@@ -58,33 +59,6 @@ void iommu_disable_dev_iotlb(intel_driver& drv, device_domain_info& info) {
   report(drv.env, divergence::ats_switched_off, info.dev->name);
   pci_disable_ats(*info.dev->pci);
   info.ats_enabled = false;
-}
-
-// Linux v4.4 drivers/iommu/intel-iommu.c: __dmar_remove_one_dev_info(). The caller has taken the
-// entry off its lists (unlink_domain_info()) or does so right after; clearing the context needs no
-// list.
-void dmar_remove_one_dev_info_locked(intel_driver& drv, device_domain_info* membership)
-    ABSL_EXCLUSIVE_LOCKS_REQUIRED(drv.device_domain_lock) {
-  IOMMULAB_CALL(drv.trace, "__dmar_remove_one_dev_info", {"info", membership});
-  if (membership == nullptr) {
-    drv.env.log.warn_on("__dmar_remove_one_dev_info");
-    return;
-  }
-  device_domain_info& info = *membership;
-  intel_iommu& iommu = *info.iommu;
-  if (info.dev != nullptr) {
-    iommu_disable_dev_iotlb(drv, info);
-    domain_context_clear(drv, iommu, *info.dev);
-  }
-  info.domain->devices.erase(info.domain->devices.iterator_to(info));
-  drv.device_domains.erase(drv.device_domains.iterator_to(info));
-  if (info.dev != nullptr) set_dev_membership(*info.dev, nullptr);
-  tell_membership(drv, events::domain_action::detach, info);
-  {
-    spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
-    domain_detach_iommu(drv, *info.domain, iommu);
-  }
-  kernel_delete(drv, &info);
 }
 
 /// Unit, function and root port all have to know ATS.
@@ -142,6 +116,29 @@ uint16_t last_alias(intel_driver& drv, pci_dev& pdev) {
 
 }  // namespace
 
+void dmar_remove_one_dev_info_locked(intel_driver& drv, device_domain_info* membership) {
+  IOMMULAB_CALL(drv.trace, "__dmar_remove_one_dev_info", {"info", membership});
+  if (membership == nullptr) {
+    drv.env.log.warn_on("__dmar_remove_one_dev_info");
+    return;
+  }
+  device_domain_info& info = *membership;
+  intel_iommu& iommu = *info.iommu;
+  if (info.dev != nullptr) {
+    iommu_disable_dev_iotlb(drv, info);
+    domain_context_clear(drv, iommu, *info.dev);
+  }
+  info.domain->devices.erase(info.domain->devices.iterator_to(info));
+  drv.device_domains.erase(drv.device_domains.iterator_to(info));
+  if (info.dev != nullptr) set_dev_membership(*info.dev, nullptr);
+  tell_membership(drv, events::domain_action::detach, info);
+  {
+    spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);
+    domain_detach_iommu(drv, *info.domain, iommu);
+  }
+  kernel_delete(drv, &info);
+}
+
 bool iommu_dummy(intel_driver& drv, const device& dev) {
   IOMMULAB_CALL(drv.trace, "iommu_dummy", {"dev", dev});
   return this_call.result(is_dummy(dev));
@@ -153,14 +150,22 @@ intel_iommu* device_to_iommu(intel_driver& drv, device& dev, source_id& id) {
   const pci_dev* pdev = dev.pci;
   const uint16_t segment = pdev != nullptr ? pci_domain_nr(*pdev->bus) : 0;
   // A unit's scope names a device that is not of PCI by its companion in the ACPI namespace.
-  const device& named = pdev == nullptr && dev.companion != nullptr ? dev.companion->dev : dev;
+  const device* named = &dev;
+  bool has_own_id = false;  // other than what its scope names has
+  if (pdev != nullptr) {
+    const pci_dev& listed = drv.release.named_in_scopes(*pdev);
+    named = &listed.dev;
+    has_own_id = &listed != pdev;
+  } else if (dev.companion != nullptr) {
+    named = &dev.companion->dev;
+  }
 
   intel_iommu* found = nullptr;
   for_each_active_iommu(drv, [&](intel_iommu& iommu, const dmar_drhd_unit& drhd) {
     if (pdev != nullptr && segment != drhd.segment) return 0;
     const bool in_scope = any_active_dev_scope(drhd.devices, [&](const dmar_dev_scope& s) {
-      if (s.dev == &named) {
-        id = {drhd.segment, s.bus, s.devfn};
+      if (s.dev == named) {
+        id = has_own_id ? pci_source_id(*pdev) : source_id{drhd.segment, s.bus, s.devfn};
         return true;
       }
       if (pdev == nullptr || !is_behind(*pdev, *s.dev)) return false;

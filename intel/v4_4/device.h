@@ -21,6 +21,9 @@ dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uin
                                       uint8_t devfn, device* dev, dmar_domain* domain);
 int domain_add_dev_info(intel_driver& drv, dmar_domain& domain, device& dev);
 void dmar_remove_one_dev_info(intel_driver& drv, device& dev);
+/// __dmar_remove_one_dev_info(): the member leaves its domain, and is freed. Null warns.
+void dmar_remove_one_dev_info_locked(intel_driver& drv, device_domain_info* membership)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(drv.device_domain_lock);
 /// Removes every device from the domain.
 void domain_remove_dev_info(intel_driver& drv, dmar_domain& domain);
 

@@ -12,6 +12,7 @@
 #include "intel/v4_4/deferred_flush.h"
 #include "intel/v4_4/domain.h"
 #include "intel/v4_4/init.h"
+#include "intel/v4_4/release.h"
 #include "intel/v4_4/rmrr.h"
 #include "intel/v4_4/sysfs.h"
 #include "platform/firmware/dmar_layout.h"
@@ -41,14 +42,18 @@ divergence id_of(dmar_divergence what) {
 
 }  // namespace
 
-intel_driver::intel_driver(driver_host host_, intel_iommu_options options_)
+intel_driver::intel_driver(const linux_release& release_, driver_host host_,
+                           intel_iommu_options options_)
     : dmar_state(std::move(host_), options),
+      release(release_),
       options(options_),
       iova_mem(host.env.trace, host.env.log, host.slab),
       reserved_iova_list(std::make_unique<iova_domain>(iova_mem)),
       deferred(host.env.clock, [this] { flush_unmaps_timeout(*this); }) {
   // intel_iommu=pasid28 asks for identity mapping of graphics.
   if (options.intel_iommu_pasid28) iommu_identity_mapping |= identmap_gfx;
+  env.agreed_divergences = release.agreed();
+  iova_mem.search_ended_at_frame_0 = [this] { report(env, divergence::search_ends_at_frame_0); };
   fill_callbacks();
 }
 
@@ -67,6 +72,8 @@ void intel_driver::fill_callbacks() {
     return dmar_iommu_hotplug(*this, dmaru, insert);
   };
   callbacks.create_sysfs = [this](intel_iommu& iommu) { intel_iommu_create_sysfs(*this, iommu); };
+  callbacks.read_status = [this](intel_iommu& iommu) { return release.read_status(iommu); };
+  callbacks.scope_removal = release.scope_removal();
   callbacks.kernel_behaviour = kernel_behaviour;
   callbacks.diverges = [this](dmar_divergence what) { report(env, id_of(what)); };
 }

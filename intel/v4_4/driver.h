@@ -30,9 +30,13 @@ inline constexpr unsigned identmap_all = 1;
 inline constexpr unsigned identmap_gfx = 2;
 inline constexpr unsigned identmap_azalia = 4;
 
+class linux_release;
+
 struct intel_driver : dmar_state {
-  intel_driver(driver_host host_, intel_iommu_options options_);
+  intel_driver(const linux_release& release_, driver_host host_, intel_iommu_options options_);
   ~intel_driver();
+
+  const linux_release& release;  ///< which of 4.4
 
   intel_iommu_options options;  ///< written by intel_iommu_setup() and by quirks
 

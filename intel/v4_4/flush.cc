@@ -6,9 +6,9 @@
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
 #include "core/v4_4/divergence.h"
-#include "intel/dmar/queue.h"
 #include "intel/v4_4/domain.h"
 #include "intel/v4_4/page_table.h"
+#include "intel/v4_4/release.h"
 
 namespace iommulab::v4_4 {
 namespace {
@@ -28,8 +28,7 @@ void iommu_flush_dev_iotlb(intel_driver& drv, dmar_domain& domain, uint64_t addr
     if (aligned != addr) {
       report(drv.env, divergence::device_tlb_range_unaligned, absl::StrFormat("0x%x", addr));
     }
-    const source_id id{0, info.bus, info.devfn};
-    qi_flush_dev_iotlb(drv, *info.iommu, id.requester_id(), info.ats_qdep, aligned, mask);
+    drv.release.flush_dev_iotlb(drv, info, aligned, mask);
   }
 }
 

@@ -20,6 +20,7 @@
 #include "intel/v4_4/ops.h"
 #include "intel/v4_4/quirks.h"
 #include "intel/v4_4/registers.h"
+#include "intel/v4_4/release.h"
 #include "intel/v4_4/rmrr.h"
 #include "intel/v4_4/sysfs.h"
 
@@ -66,29 +67,12 @@ void intel_iommu_init_qi(intel_driver& drv, intel_iommu& iommu) {
   }
 }
 
-// The kernel walks the list of devices under device_domain_lock and calls functions that take it:
-// with a device in a domain 4.4 never comes back from here.
 // Linux v4.4 drivers/iommu/intel-iommu.c: disable_dmar_iommu()
 void disable_dmar_iommu(intel_driver& drv, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "disable_dmar_iommu", {"iommu", iommu});
   const unit_domains& of_unit = domains_of(drv, iommu);
   if (of_unit.domains.empty() || of_unit.domain_ids.empty()) return;
-  const auto next = [&]() -> device_domain_info* {
-    spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);
-    for (device_domain_info& info : drv.device_domains) {
-      if (info.iommu == &iommu) return &info;
-    }
-    return nullptr;
-  };
-  while (device_domain_info* info = next()) {
-    report(drv.env, divergence::disable_with_devices, iommu.name);
-    dmar_domain* domain = info->domain;
-    if (info->dev != nullptr && domain_type_is_vm_or_si(*domain)) {
-      dmar_remove_one_dev_info(drv, *info->dev);
-    } else {
-      domain_exit(drv, domain);
-    }
-  }
+  drv.release.empty_unit(drv, iommu);
   if (vtd::gcmd::te.test(iommu.gcmd)) iommu_disable_translation(drv, iommu);
 }
 
@@ -114,13 +98,6 @@ void take_over_translation(intel_driver& drv, intel_iommu& iommu, bool& copied_t
   iommu.trans_pre_enabled = false;
 }
 
-/// The root table in place, and nothing cached from before.
-void give_root_table(intel_driver& drv, intel_iommu& iommu) {
-  iommu_set_root_entry(drv, iommu);
-  iommu.flush.flush_context(drv, iommu, domain_id(0), 0, 0, vtd::context_granularity::global);
-  iommu.flush.flush_iotlb(drv, iommu, domain_id(0), 0, 0, vtd::iotlb_granularity::global);
-}
-
 // The first loop of init_dmars(), for one unit: queue, domain ids, root table.
 int init_one_unit(intel_driver& drv, intel_iommu& iommu, bool& copied_tables) {
   drv.g_iommus[static_cast<size_t>(iommu.seq_id)] = &iommu;
@@ -137,8 +114,7 @@ int init_one_unit(intel_driver& drv, intel_iommu& iommu, bool& copied_tables) {
   if (ret != 0) return ret;
   if (iommu.trans_pre_enabled) take_over_translation(drv, iommu, copied_tables);
 
-  iommu_flush_write_buffer(drv, iommu);
-  give_root_table(drv, iommu);
+  drv.release.unit_is_prepared(drv, iommu);
   if (!iommu.ecap.pass_through()) drv.hw_pass_through = false;
   return 0;
 }
@@ -146,16 +122,7 @@ int init_one_unit(intel_driver& drv, intel_iommu& iommu, bool& copied_tables) {
 // The middle of init_dmars(): identity domains for pass-through, reserved regions, the ISA bridge.
 int prepare_domains(intel_driver& drv, bool copied_tables) {
   if (drv.options.iommu_pass_through) drv.iommu_identity_mapping |= identmap_all;
-  if (drv.iommu_identity_mapping != 0) {
-    if (const int ret = si_domain_init(drv, drv.hw_pass_through); ret != 0) return ret;
-  }
-  check_tylersburg_isoch(drv);
-  // 4.4 has no identity domain when the check alone asks for one, and follows a null pointer. Later
-  // kernels check first; making it up here leaves the order of everything else.
-  if (drv.iommu_identity_mapping != 0 && drv.si_domain == nullptr) {
-    report(drv.env, divergence::tylersburg_identity_domain);
-    if (const int ret = si_domain_init(drv, drv.hw_pass_through); ret != 0) return ret;
-  }
+  if (const int ret = drv.release.make_identity_domain(drv); ret != 0) return ret;
   // Assigning devices now would cut their old mappings: that waits for their drivers.
   if (copied_tables) return 0;
 
@@ -196,7 +163,10 @@ int init_units(intel_driver& drv) {
   int ret = for_each_active_iommu(drv, [&](intel_iommu& iommu, const auto&) {
     return init_one_unit(drv, iommu, copied_tables);
   });
-  if (ret == 0) ret = prepare_domains(drv, copied_tables);
+  if (ret == 0) {
+    drv.release.units_are_prepared(drv);
+    ret = prepare_domains(drv, copied_tables);
+  }
   if (ret == 0) ret = enable_units(drv);
   return ret;
 }
@@ -337,6 +307,12 @@ int intel_iommu_add(intel_driver& drv, dmar_drhd_unit& dmaru) {
 }
 
 }  // namespace
+
+void give_root_table(intel_driver& drv, intel_iommu& iommu) {
+  iommu_set_root_entry(drv, iommu);
+  iommu.flush.flush_context(drv, iommu, domain_id(0), 0, 0, vtd::context_granularity::global);
+  iommu.flush.flush_iotlb(drv, iommu, domain_id(0), 0, 0, vtd::iotlb_granularity::global);
+}
 
 int intel_iommu_init(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_init");

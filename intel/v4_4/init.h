@@ -11,6 +11,9 @@ namespace iommulab::v4_4 {
 /// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_init()
 int intel_iommu_init(intel_driver& drv);
 
+/// The root table in place, and nothing cached from before.
+void give_root_table(intel_driver& drv, intel_iommu& iommu);
+
 /// A unit that was hot-added. Linux v4.4 drivers/iommu/intel-iommu.c: dmar_iommu_hotplug()
 int dmar_iommu_hotplug(intel_driver& drv, dmar_drhd_unit& dmaru, bool insert);
 

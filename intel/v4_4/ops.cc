@@ -14,6 +14,7 @@
 #include "intel/v4_4/domain.h"
 #include "intel/v4_4/flush.h"
 #include "intel/v4_4/page_table.h"
+#include "intel/v4_4/release.h"
 #include "intel/v4_4/rmrr.h"
 
 namespace iommulab::v4_4 {
@@ -194,7 +195,7 @@ int intel_iommu_add_device(intel_driver& drv, device& dev) {
   if (iommu == nullptr) return this_call.result(-ENODEV);
   iommu_device_link(drv.host.iommu, iommu->iommu_dev.get(), dev);
   int error = 0;
-  iommu_group* group = iommu_group_get_for_dev(dev, error);
+  iommu_group* group = drv.release.group_for(dev, error);
   if (group == nullptr) return this_call.result(error);
   iommu_group_put(group);
   return this_call.result(0);

@@ -9,6 +9,7 @@
 #include "core/v4_4/divergence.h"
 #include "intel/v4_4/page_table.h"
 #include "intel/v4_4/pte.h"
+#include "intel/v4_4/release.h"
 
 namespace iommulab::v4_4 {
 namespace {
@@ -54,10 +55,10 @@ struct mapping_run {
 };
 
 /// The piece is mapped from `iov_pfn` on; only now does its owner learn where.
-mapping_run begin_piece(scatterlist& piece, uint64_t iov_pfn) {
-  piece.dma_address = dma_addr((iov_pfn << page_shift) + piece.offset);
+mapping_run begin_piece(const linux_release& release, scatterlist& piece, uint64_t iov_pfn) {
+  piece.dma_address = dma_addr((iov_pfn << page_shift) + release.offset_in_page(piece));
   piece.dma_length = piece.length;
-  return {iov_pfn, piece.page.value() >> page_shift, aligned_nrpages(piece.offset, piece.length)};
+  return {iov_pfn, release.first_frame(piece), aligned_nrpages(piece.offset, piece.length)};
 }
 
 /// The pages of a run that superpages at `level` hold; the rest comes behind them.
@@ -183,7 +184,7 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
   while (nr_pages > 0) {
     while (run.nr_pages == 0) {  // an empty piece takes no page
       bug_on(next_piece == sg.size(), "__domain_mapping: more pages than the scatter list has");
-      run = begin_piece(sg[next_piece++], run.iov_pfn);
+      run = begin_piece(drv.release, sg[next_piece++], run.iov_pfn);
     }
     if (pte == nullptr) {
       const int wanted =

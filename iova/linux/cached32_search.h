@@ -60,7 +60,10 @@ struct cached32_search {
       limit = at->pfn_lo == 0 ? 0 : at->pfn_lo - 1;
     }
     env.counts.search_ends();
-    if (at == tree.anchor() && (!fits_above(start_pfn) || limit < start_pfn)) return {};
+    if (at == tree.anchor() && (!fits_above(start_pfn) || limit < start_pfn)) {
+      if (tree.first() != tree.anchor() && tree.first()->pfn_lo == 0) env.search_ended_at_frame_0();
+      return {};
+    }
     return {at->next, limit - (size + pad) + 1};
   }
 

@@ -37,6 +37,7 @@ struct untraced_calls {
   static unmarked call(std::string_view /*function*/, const Arguments& /*arguments*/) {
     return {};
   }
+  static void search_ended_at_frame_0() {}
 };
 
 template <class Search>

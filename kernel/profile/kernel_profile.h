@@ -82,6 +82,14 @@ struct kernel_difference {
   std::string_view shows;   ///< how a recorded run can show it: a name of divergence_shows
 };
 
+/// Where a kernel does something else than an earlier one.
+struct kernel_change {
+  std::string_view where;    ///< function of the kernel, or part of it
+  std::string_view before;   ///< what the earlier kernel does
+  std::string_view now;      ///< what this one does
+  std::string_view meaning;  ///< why, and what a reader of a run sees of it
+};
+
 class kernel_generation {
  public:
   virtual ~kernel_generation() = default;
@@ -126,6 +134,9 @@ class kernel_profile {
   [[nodiscard]] virtual std::string_view release() const = 0;
   /// All places where the port does something else on purpose.
   [[nodiscard]] virtual absl::Span<const kernel_difference> differences() const = 0;
+  /// What this kernel does otherwise than the catalogue's one before it, in the port; empty for the
+  /// first.
+  [[nodiscard]] virtual absl::Span<const kernel_change> changes() const { return {}; }
   /// What this kernel does about a finding in a DMAR table, one sentence; empty where that is
   /// nothing remarkable.
   [[nodiscard]] virtual std::string_view does_about(const dmar_table& table,

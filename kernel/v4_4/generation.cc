@@ -15,7 +15,8 @@
 
 namespace iommulab::v4_4 {
 
-generation::generation(const kernel_host& host) : host_(host), iommu_api_(host.pci_bus) {}
+generation::generation(const release& which, const kernel_host& host)
+    : release_(which), host_(host), iommu_api_(host.pci_bus) {}
 
 generation::~generation() = default;
 
@@ -31,7 +32,8 @@ void generation::setup(const std::string& text) {
     return 0;
   });
   line.dispatch_early(text, host_.env.log);
-  dma_ = std::make_unique<x86_dma>(x86_, host_.pci_bus, host_.memory, host_.pages);
+  dma_ =
+      std::make_unique<x86_dma>(release_.swiotlb, x86_, host_.pci_bus, host_.memory, host_.pages);
   dma_->setup_arch(area);
   line.dispatch_setup(text);
   options.is_kdump_kernel = x86_.elfcorehdr_addr.has_value();
@@ -40,6 +42,7 @@ void generation::setup(const std::string& text) {
 
   const machine_config& machine = host_.machine;
   driver_ = std::make_unique<intel_driver>(
+      release_.driver,
       driver_host{.env = host_.env,
                   .memory = host_.memory,
                   .pages = host_.pages,
@@ -71,6 +74,7 @@ void generation::early_initcalls() {
   iommu_dev_init(host_.iommu);
   register_intel_iommu_quirks(*driver_);
   dma_->register_quirks(host_.pci);
+  if (release_.register_pci_quirks != nullptr) release_.register_pci_quirks(host_.pci);
 }
 
 int generation::pci_iommu_init() {

@@ -12,12 +12,13 @@
 #include "dma/x86_dma.h"
 #include "intel/v4_4/driver.h"
 #include "kernel/profile/kernel_profile.h"
+#include "kernel/v4_4/release.h"
 
 namespace iommulab::v4_4 {
 
 class generation final : public kernel_generation {
  public:
-  explicit generation(const kernel_host& host);
+  generation(const release& which, const kernel_host& host);
   ~generation() override;
 
   void setup(const std::string& command_line) override;
@@ -40,6 +41,7 @@ class generation final : public kernel_generation {
   x86_dma& dma() { return *dma_; }
 
  private:
+  const release& release_;
   kernel_host host_;
   x86_options x86_;
   v4_4::iommu_api iommu_api_;

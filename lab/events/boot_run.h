@@ -15,6 +15,7 @@
 namespace iommulab {
 
 struct boot_request {
+  const kernel_profile* kernel = nullptr;  ///< null: the default
   machine_config machine;
   std::string command_line;
   trace_class classes = trace_class::none;  ///< events to keep

@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/types/span.h"
 #include "core/panic.h"
+#include "kernel/catalogue.h"
 #include "lab/pagetable/table_ground.h"
 #include "platform/vtd/spec/entries.h"
 
@@ -205,9 +206,15 @@ class player {
 
 }  // namespace
 
+const kernel_profile& kernel_of(const page_table_trace& trace) {
+  const kernel_profile* named = kernel_named_in(trace.source.name);
+  return named != nullptr ? *named : default_kernel_profile();
+}
+
 absl::StatusOr<page_table_replay> play_page_table_trace(const page_table_trace& trace,
+                                                        const kernel_profile& kernel,
                                                         trace_sink* sink) {
-  auto ground = table_ground::create(memory_size, sink);
+  auto ground = table_ground::create(kernel, memory_size, sink);
   if (!ground.ok()) return ground.status();
   return player(trace, **ground).play();
 }

@@ -11,6 +11,7 @@
 
 #include "core/status.h"
 #include "core/trace.h"
+#include "kernel/profile/kernel_profile.h"
 #include "lab/pagetable/trace.h"
 
 namespace iommulab {
@@ -29,9 +30,13 @@ struct page_table_replay {
   std::optional<page_table_difference> difference;
 };
 
+/// The kernel whose run a trace is: the one that its path names, or else the default.
+const kernel_profile& kernel_of(const page_table_trace& trace);
+
 /// Plays until the first difference. ENOMEM when the memory for it cannot be had. With a `sink`,
 /// which hears of the calls, the driver goes level by level; without, it takes its short ways.
 absl::StatusOr<page_table_replay> play_page_table_trace(const page_table_trace& trace,
+                                                        const kernel_profile& kernel,
                                                         trace_sink* sink = nullptr);
 
 /// A line for what differs, one each for both sides, and the state.

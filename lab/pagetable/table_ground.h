@@ -16,7 +16,8 @@ class table_ground {
  public:
   /// With `memory` bytes, of which only what is used costs anything. Calls go to `sink`, when there
   /// is one; it outlives the ground.
-  static absl::StatusOr<std::unique_ptr<table_ground>> create(uint64_t memory,
+  static absl::StatusOr<std::unique_ptr<table_ground>> create(const kernel_profile& profile,
+                                                              uint64_t memory,
                                                               trace_sink* sink = nullptr);
 
   kernel& system() { return *kernel_; }

@@ -31,7 +31,8 @@ std::string without_xz(std::string name) {
 
 }  // namespace
 
-absl::StatusOr<capture_folder> capture_folder::open(std::string path) {
+absl::StatusOr<capture_folder> capture_folder::open(std::string path,
+                                                    const kernel_profile* kernel) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   capture_folder folder;
   std::error_code error;
@@ -45,6 +46,8 @@ absl::StatusOr<capture_folder> capture_folder::open(std::string path) {
   }
   std::sort(folder.files_.begin(), folder.files_.end());
   folder.path_ = std::move(path);
+  folder.kernel_ = kernel != nullptr ? kernel : kernel_named_in(folder.path_);
+  if (folder.kernel_ == nullptr) folder.kernel_ = &default_kernel_profile();
   const bool known = std::any_of(capture_files.begin(), capture_files.end(),
                                  [&](std::string_view name) { return folder.has(name); });
   if (!known) {

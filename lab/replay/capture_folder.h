@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "kernel/catalogue.h"
 #include "lab/replay/numbered_line.h"
 
 namespace iommulab::verify {
@@ -20,9 +21,13 @@ class capture_folder {
  public:
   /// Opens the directory at `path`; NOT_FOUND (ENOENT) when there is none, and EINVAL when it
   /// holds none of the files that a capture has.
-  static absl::StatusOr<capture_folder> open(std::string path);
+  /// `kernel` is the one that ran; without it the one that the path names, or else the default.
+  static absl::StatusOr<capture_folder> open(std::string path,
+                                             const kernel_profile* kernel = nullptr);
 
   [[nodiscard]] const std::string& path() const { return path_; }
+  /// Which kernel left it behind.
+  [[nodiscard]] const kernel_profile& kernel() const { return *kernel_; }
   /// True for the runs whose kernel recorded its call tree: their page addresses are known in
   /// allocation order.
   [[nodiscard]] bool has_recorded_calls() const;
@@ -45,6 +50,7 @@ class capture_folder {
   capture_folder() = default;
 
   std::string path_;
+  const kernel_profile* kernel_ = nullptr;
   std::vector<std::string> files_;
 };
 

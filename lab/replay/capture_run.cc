@@ -34,6 +34,7 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
 
   auto run = std::make_unique<capture_run>();
   kernel_options options;
+  options.profile = &folder.kernel();
   options.command_line = config->command_line;
   run->result.interrupt_remapping =
       std::any_of(config->units.begin(), config->units.end(),

@@ -64,20 +64,20 @@ bool verification::has_known_difference() const {
   return any(results, outcome::known);
 }
 
-absl::StatusOr<verification> verify_capture(const std::string& path) {
-  const auto folder = capture_folder::open(path);
+absl::StatusOr<verification> verify_capture(const std::string& path, const kernel_profile* kernel) {
+  const auto folder = capture_folder::open(path, kernel);
   if (!folder.ok()) return folder.status();
   if (absl::Status status = check_whole(*folder); !status.ok()) return status;
   auto results = compare_classes(*folder);
   if (!results.ok()) return results.status();
-  verification done{folder->path(), *std::move(results)};
+  verification done{folder->path(), folder->kernel().release(), *std::move(results)};
   const std::vector<class_result> missing = unaccounted_files(*folder, done.results);
   done.results.insert(done.results.end(), missing.begin(), missing.end());
   return done;
 }
 
 std::string to_string(const verification& done) {
-  std::string text = done.path + "\n";
+  std::string text = absl::StrFormat("%s: Linux %s\n", done.path, done.release);
   for (const class_result& result : done.results) absl::StrAppend(&text, to_string(result));
   return text;
 }

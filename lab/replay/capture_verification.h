@@ -7,15 +7,18 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "kernel/catalogue.h"
 #include "lab/replay/comparison.h"
 
 namespace iommulab::verify {
 
 struct verification {
   std::string path;
+  std::string_view release;  ///< of the kernel that was run: "4.4.1"
   std::vector<class_result> results;
 
   [[nodiscard]] bool passes() const;
@@ -25,7 +28,9 @@ struct verification {
 
 /// Errors, naming file and line, for a folder that is none, whose machine cannot be run, or that
 /// has a damaged file.
-absl::StatusOr<verification> verify_capture(const std::string& path);
+/// `kernel` is the one that ran, where the path does not say.
+absl::StatusOr<verification> verify_capture(const std::string& path,
+                                            const kernel_profile* kernel = nullptr);
 
 /// The folder's lines: its path, and a line or a report a class.
 std::string to_string(const verification& done);

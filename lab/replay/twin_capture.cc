@@ -89,17 +89,17 @@ std::vector<std::string> neighbours(const std::string& path) {
   return found;
 }
 
-}  // namespace
-
-absl::StatusOr<std::optional<twin_capture>> find_twin(const capture_folder& plain) {
-  auto sibling = open_sibling(plain.path() + std::string(with_calls));
+/// Beside `path`, where the plain capture is or, of another kernel, would be.
+absl::StatusOr<std::optional<twin_capture>> find_beside(const std::string& path,
+                                                        const capture_folder& plain) {
+  auto sibling = open_sibling(path + std::string(with_calls));
   if (!sibling.ok() || sibling->has_value()) return sibling;
   const auto wanted = describe(plain);
   if (!wanted.ok()) return wanted.status();
   std::optional<twin_capture> best;
   int best_distance = 0;
-  for (const std::string& path : neighbours(plain.path())) {
-    auto folder = capture_folder::open(path);
+  for (const std::string& neighbour : neighbours(path)) {
+    auto folder = capture_folder::open(neighbour);
     if (!folder.ok() || !folder->has_recorded_calls()) continue;  // damaged, but not what was asked
     const auto run = describe(*folder);
     if (!run.ok()) continue;
@@ -109,6 +109,18 @@ absl::StatusOr<std::optional<twin_capture>> find_twin(const capture_folder& plai
     best = twin_capture{*std::move(folder), run->workload != wanted->workload};
   }
   return best;
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<twin_capture>> find_twin(const capture_folder& plain) {
+  auto twin = find_beside(plain.path(), plain);
+  for (const kernel_profile* other : kernel_profiles()) {
+    if (!twin.ok() || twin->has_value()) break;
+    const std::string path = path_of_kernel(plain.path(), *other);
+    if (other != &plain.kernel() && !path.empty()) twin = find_beside(path, plain);
+  }
+  return twin;
 }
 
 }  // namespace iommulab::verify

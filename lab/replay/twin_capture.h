@@ -4,7 +4,8 @@
 // the same run. Where there is none, a run with a tree beside it will do that had the same
 // devices: what drivers ask of the DMA API is theirs, and neither the firmware's table nor the
 // IOMMU's mode changes it. A run with another workload says only what drivers did while they were
-// bound, up to the boot mark.
+// bound, up to the boot mark. A kernel without call trees of its own is served by another kernel's,
+// from the same place under its name.
 //
 // Worked example: dmalab/cm-defer has no cm-defer.calls. cm-s1.calls ran on the same command line
 // but for the script's name, so its boot is played.

@@ -145,7 +145,9 @@ void invalidation_queue::bad(vtd_diagnosis why, uint32_t index, descriptor d) {
 void invalidation_queue::execute(descriptor d, uint32_t index) {
   if (!d.known_type()) return bad(vtd_diagnosis::descriptor_type_unknown, index, d);
   if (!supported(d.type())) return bad(vtd_diagnosis::descriptor_type_unsupported, index, d);
-  if (!d.reserved_bits_clear()) return bad(vtd_diagnosis::descriptor_reserved_bits, index, d);
+  if (!d.reserved_bits_clear(config_.ecap.device_tlb_throttle())) {
+    return bad(vtd_diagnosis::descriptor_reserved_bits, index, d);
+  }
   switch (d.type()) {
     case descriptor_type::context_cache:
       return do_context(d, index);

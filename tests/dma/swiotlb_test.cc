@@ -26,7 +26,7 @@ class swiotlb_test : public dma_fixture {
 
   // Two segments of slots.
   void start(uint64_t slots = 256, bool force = false) {
-    table = std::make_unique<io_tlb>(env, *memory, pages, slots);
+    table = std::make_unique<io_tlb>(swiotlb_4_4_1(), env, *memory, pages, slots);
     table->swiotlb_init();
     ops = std::make_unique<swiotlb_dma_ops>(coherent, *table, force);
     dev.dma_ops = ops.get();
@@ -260,7 +260,7 @@ class x86_dma_test : public swiotlb_test {
     command_line words;
     add_x86_early_params(words, options);
     words.dispatch(line, env.log);
-    dma = std::make_unique<x86_dma>(options, bus, *memory, pages);
+    dma = std::make_unique<x86_dma>(swiotlb_4_4_1(), options, bus, *memory, pages);
     dma->setup_arch({});
     asked = false;
     dma->pci_iommu_alloc([&] {

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <regex>
 #include <set>
 #include <string>
 #include <string_view>
@@ -189,15 +190,27 @@ TEST(includes, form_no_circle_of_folders) {
   }
 }
 
-constexpr std::string_view generation = "/v4_4/";
+/// The generation whose folder a file lies in, "v4_4"; empty for none.
+std::string generation_of(const std::string& path) {
+  static const std::regex folder(R"(/(v\d+_\d+(_\d+)?)/)");
+  std::smatch match;
+  return std::regex_search(path, match, folder) ? match[1].str() : std::string();
+}
+
+/// Whether `from`, a generation's file, may look into the folder of `to`'s: its own, or that of the
+/// series that it is a later release of.
+bool may_look(const std::string& from, const std::string& to) {
+  const std::string own = generation_of(from);
+  return own == generation_of(to) || own.starts_with(generation_of(to) + "_");
+}
 
 TEST(includes, of_a_generation_are_its_own) {
   // Who else looks into a generation's folder: the list of kernels, and what measures its
   // functions.
   for (const include_line& line : includes()) {
-    if (line.to.find(generation) == std::string::npos) continue;
-    const bool own = line.from.find(generation) != std::string::npos;
-    const bool may = own || line.from == "kernel/catalogue.cc" || line.from.starts_with("bench/");
+    if (generation_of(line.to).empty()) continue;
+    const bool may = may_look(line.from, line.to) || line.from == "kernel/catalogue.cc" ||
+                     line.from.starts_with("bench/");
     EXPECT_TRUE(may) << line.from << ":" << line.line << " includes " << line.to;
   }
 }
@@ -205,12 +218,20 @@ TEST(includes, of_a_generation_are_its_own) {
 TEST(includes, of_a_generation_are_for_the_tests_in_its_folders) {
   size_t own = 0;
   for (const include_line& line : includes_of_tests()) {
-    if (line.to.find(generation) == std::string::npos) continue;
-    EXPECT_NE(line.from.find(generation), std::string::npos)
+    if (generation_of(line.to).empty()) continue;
+    EXPECT_TRUE(may_look(line.from, line.to))
         << line.from << ":" << line.line << " includes " << line.to;
     ++own;
   }
   EXPECT_GT(own, 50u);
+}
+
+TEST(generations, look_at_the_series_they_are_of) {
+  EXPECT_TRUE(may_look("intel/v4_4/a.cc", "intel/v4_4/b.h"));
+  EXPECT_TRUE(may_look("intel/v4_4_178/a.cc", "intel/v4_4/b.h"));
+  EXPECT_FALSE(may_look("intel/v4_4/a.cc", "intel/v4_4_178/b.h"));
+  EXPECT_FALSE(may_look("intel/v6_12/a.cc", "intel/v4_4/b.h"));
+  EXPECT_FALSE(may_look("kernel/kernel.cc", "intel/v4_4/b.h"));
 }
 
 // The finder of circles itself, on circles that are known.

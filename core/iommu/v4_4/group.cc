@@ -3,6 +3,8 @@
 // Devices join and leave groups. Linux v4.4 drivers/iommu/iommu.c.
 #include <algorithm>
 #include <cerrno>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -23,39 +25,51 @@ void create_direct_mappings(iommu_group& group) {
 
 }  // namespace
 
-int iommu_group_add_device(iommu_group& group, device& dev) {
-  environment& env = group.core->env();
+int link_member(iommu_group& group, device& dev, std::string& name) {
   sysfs_tree& sysfs = group.core->sysfs();
-  IOMMULAB_CALL(env.trace, "iommu_group_add_device", {"group", group}, {"dev", dev});
   const std::string own_link = absl::StrCat(dev.sysfs_path, "/iommu_group");
   absl::Status status = sysfs.create_link(own_link, group.sysfs_path);
-  if (!status.ok()) return this_call.result(-status_errno(status));
+  if (!status.ok()) return -status_errno(status);
 
   // A device that left without leaving its group still holds the name: the newcomer's link gets an
   // instance number.
-  std::string name = dev.name;
+  name = dev.name;
   const auto link = [&] { return absl::StrCat(group.sysfs_path, "/devices/", name); };
   for (int i = 0;; ++i) {
     status = sysfs.create_link(link(), dev.sysfs_path);
-    if (status.ok()) break;
+    if (status.ok()) return 0;
     if (status_errno(status) != EEXIST) {
       sysfs.remove(own_link).IgnoreError();
-      return this_call.result(-status_errno(status));
+      return -status_errno(status);
     }
     name = absl::StrCat(dev.name, ".", i);
   }
+}
 
+void enter_group(iommu_group& group, device& dev, std::string name) {
   ++group.references;
   dev.group = &group;
   create_direct_mappings(group);
-  group.devices.push_back({&dev, name});
-  env.trace.tell([&] {
+  group.devices.push_back({&dev, std::move(name)});
+  group.core->env().trace.tell([&] {
     return events::group_change{events::group_action::join, group.id, dev.name};
   });
-  if (group.domain != nullptr) attach_device_unlocked(*own_domain(group.domain), dev);
+}
+
+void announce_member(iommu_group& group, device& dev) {
+  environment& env = group.core->env();
   group.notifier.call(iommu_group_notify::add_device, dev);
   IOMMULAB_NOTE(env.trace, "add_device_to_group: IOMMU: groupID=%d device=%s", group.id, dev.name);
   iommu_log(env).info("Adding device %s to group %d", dev.name, group.id);
+}
+
+int iommu_group_add_device(iommu_group& group, device& dev) {
+  IOMMULAB_CALL(group.core->env().trace, "iommu_group_add_device", {"group", group}, {"dev", dev});
+  std::string name;
+  if (const int ret = link_member(group, dev, name); ret != 0) return this_call.result(ret);
+  enter_group(group, dev, std::move(name));
+  if (group.domain != nullptr) attach_device_unlocked(*own_domain(group.domain), dev);
+  announce_member(group, dev);
   return this_call.result(0);
 }
 
@@ -85,33 +99,41 @@ void iommu_group_remove_device(device& dev) {
   group_put_reference(group);
 }
 
-iommu_group* iommu_group_get_for_dev(device& dev, int& error) {
-  environment& env = dev.bus->env;
-  IOMMULAB_CALL(env.trace, "iommu_group_get_for_dev", {"dev", dev});
+iommu_group* find_group(device& dev, int& error, bool& is_new) {
   error = 0;
+  is_new = false;
   iommu_group* group = iommu_group_get(dev);
-  if (group != nullptr) return this_call.result(group);
+  if (group != nullptr) return group;
   error = -EINVAL;
   const iommu_ops* ops = dev.bus->ops;
-  if (ops == nullptr || !ops->device_group) return this_call.result(nullptr, error);
+  if (ops == nullptr || !ops->device_group) return nullptr;
   group = ops->device_group(dev);
   if (group == nullptr) {
-    error = -EINVAL;
-    if (!dev_is_pci(dev)) return this_call.result(nullptr, error);
-    report(env, divergence::group_cannot_be_made, dev.name);
+    if (!dev_is_pci(dev)) return nullptr;
+    report(dev.bus->env, divergence::group_cannot_be_made, dev.name);
     error = -ENOMEM;
-    return this_call.result(nullptr, error);
+    return nullptr;
   }
+  error = 0;
+  is_new = true;
+  return group;
+}
+
+iommu_group* iommu_group_get_for_dev(device& dev, int& error) {
+  IOMMULAB_CALL(dev.bus->env.trace, "iommu_group_get_for_dev", {"dev", dev});
+  bool is_new = false;
+  iommu_group* group = find_group(dev, error, is_new);
+  if (group == nullptr) return this_call.result(nullptr, error);
+  if (!is_new) return this_call.result(group);
+  // A domain that the group had, of a user of the IOMMU API, is lost to it: 4.4.178 keeps it.
   if (group->default_domain == nullptr) {
     group->default_domain = domain_alloc_of_type(*dev.bus, iommu_domain_type::dma);
     group->domain = group->default_domain;
   }
   error = iommu_group_add_device(*group, dev);
-  if (error != 0) {
-    iommu_group_put(group);
-    return this_call.result(nullptr, error);
-  }
-  return this_call.result(group);
+  if (error == 0) return this_call.result(group);
+  iommu_group_put(group);
+  return this_call.result(nullptr, error);
 }
 
 }  // namespace iommulab::v4_4

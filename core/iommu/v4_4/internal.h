@@ -3,6 +3,8 @@
 // What is static in the iommu.c of Linux 4.4 and shared between its parts here.
 #pragma once
 
+#include <string>
+
 #include "core/iommu/v4_4/iommu_ops.h"
 
 namespace iommulab::v4_4 {
@@ -11,6 +13,20 @@ namespace iommulab::v4_4 {
 iommu_domain* domain_alloc_of_type(bus_type& bus, iommu_domain_type type);
 /// __iommu_attach_device(): without regard to the device's group.
 int attach_device_unlocked(iommu_domain& domain, device& dev);
+
+// The parts of iommu_group_add_device() and iommu_group_get_for_dev() that all of 4.4 has.
+
+/// The links between device and group. 0 with the name of the group's in `name`, or a negative
+/// errno with neither link there.
+int link_member(iommu_group& group, device& dev, std::string& name);
+/// The device is in the group's list, and knows its group.
+void enter_group(iommu_group& group, device& dev, std::string name);
+/// Notifiers, note and log line of a device that has joined.
+void announce_member(iommu_group& group, device& dev);
+/// The group of the device's own, or the one that the driver names. Null with `error` set when
+/// there is neither; `is_new` when the device is still to join it.
+iommu_group* find_group(device& dev, int& error, bool& is_new);
+
 /// A group's domain: this core made it.
 inline iommu_domain* own_domain(iommulab::iommu_domain* domain) {
   return static_cast<iommu_domain*>(domain);

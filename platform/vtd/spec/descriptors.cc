@@ -45,8 +45,11 @@ std::string say(const iotlb_descriptor& d) {
 }
 
 std::string say(const device_tlb_descriptor& d) {
-  return absl::StrFormat("device_tlb source 0x%04x depth %u address 0x%x%s", d.source,
-                         d.max_pending, d.address, d.size ? " range" : "");
+  return absl::StrFormat("device_tlb source 0x%04x depth %u address 0x%x%s%s", d.source,
+                         d.max_pending, d.address, d.size ? " range" : "",
+                         d.physical_function == 0
+                             ? ""
+                             : absl::StrFormat(" physical function 0x%04x", d.physical_function));
 }
 
 std::string say(const interrupt_entry_descriptor& d) {

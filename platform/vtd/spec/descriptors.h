@@ -43,8 +43,9 @@ struct descriptor {
   [[nodiscard]] constexpr bool known_type() const {
     return type() >= descriptor_type::context_cache && type() <= descriptor_type::wait;
   }
-  /// Whether all bits are zero that the descriptor's type reserves; false for an unknown type.
-  [[nodiscard]] constexpr bool reserved_bits_clear() const;
+  /// Whether all bits are zero that the descriptor's type reserves on a unit with or without
+  /// device-TLB throttling (ECAP.DIT); false for an unknown type.
+  [[nodiscard]] constexpr bool reserved_bits_clear(bool device_tlb_throttle) const;
   constexpr bool operator==(const descriptor&) const = default;
 };
 static_assert(sizeof(descriptor) == 16 && std::is_standard_layout_v<descriptor> &&
@@ -117,22 +118,29 @@ struct device_tlb_descriptor {
   uint8_t max_pending = 0;  ///< MIP: invalidation queue depth of the device, 0 = 32
   bool size = false;        ///< S: `address` encodes a range (low zero bit tells its size)
   uint64_t address = 0;     ///< page aligned
+  /// PFSID: of a virtual function's physical one; reserved unless the unit has ECAP.DIT.
+  uint16_t physical_function = 0;
 
+  static constexpr field64 pfsid_lower{15, 12};
   static constexpr field64 mip{20, 16};
   static constexpr field64 sid{47, 32};
+  static constexpr field64 pfsid_upper{63, 52};
   static constexpr field64 s{0};
   static constexpr field64 addr{63, 12};
   static constexpr uint64_t valid_low = mask_of(descriptor::type_low, mip, sid);
+  static constexpr uint64_t throttled_low = mask_of(pfsid_lower, pfsid_upper);
   static constexpr uint64_t valid_high = mask_of(s, addr);
 
   [[nodiscard]] constexpr descriptor encode() const {
     return {static_cast<uint64_t>(descriptor_type::device_tlb) | mip.make(max_pending) |
-                sid.make(source),
+                sid.make(source) | pfsid_lower.make(physical_function & 0xfu) |
+                pfsid_upper.make(physical_function >> 4),
             s.make(size) | (address & addr.mask())};
   }
   static constexpr device_tlb_descriptor decode(descriptor d) {
     return {static_cast<uint16_t>(sid.get(d.low)), static_cast<uint8_t>(mip.get(d.low)),
-            s.test(d.high), d.high & addr.mask()};
+            s.test(d.high), d.high & addr.mask(),
+            static_cast<uint16_t>(pfsid_lower.get(d.low) | pfsid_upper.get(d.low) << 4)};
   }
 };
 
@@ -184,7 +192,7 @@ struct wait_descriptor {
   }
 };
 
-constexpr bool descriptor::reserved_bits_clear() const {
+constexpr bool descriptor::reserved_bits_clear(bool device_tlb_throttle) const {
   const auto clear = [this](uint64_t valid_low, uint64_t valid_high) {
     return (low & ~valid_low) == 0 && (high & ~valid_high) == 0;
   };
@@ -194,7 +202,9 @@ constexpr bool descriptor::reserved_bits_clear() const {
     case descriptor_type::iotlb:
       return clear(iotlb_descriptor::valid_low, iotlb_descriptor::valid_high);
     case descriptor_type::device_tlb:
-      return clear(device_tlb_descriptor::valid_low, device_tlb_descriptor::valid_high);
+      return clear(device_tlb_descriptor::valid_low |
+                       (device_tlb_throttle ? device_tlb_descriptor::throttled_low : 0),
+                   device_tlb_descriptor::valid_high);
     case descriptor_type::interrupt_entry:
       return clear(interrupt_entry_descriptor::valid_low, interrupt_entry_descriptor::valid_high);
     case descriptor_type::wait:

@@ -126,7 +126,7 @@ TEST(pagetable_replay, notices_every_answer_that_is_changed) {
     if (!row && lines[i].find("->") == std::string_view::npos) continue;
     const auto trace = parse_page_table_trace({"text", with_line(lines, i, spoilt(lines[i]))});
     ASSERT_TRUE(trace.ok()) << trace.status();
-    const auto played = play_page_table_trace(*trace);
+    const auto played = play_page_table_trace(*trace, kernel_of(*trace));
     ASSERT_TRUE(played.ok()) << played.status();
     ASSERT_TRUE(played->difference) << lines[i];
     EXPECT_EQ(played->difference->line, row ? dump : i + 1);

@@ -179,11 +179,42 @@ TEST(context, without_its_table_is_an_error) {
   s.k().pages().failures().fail_at(2);
   EXPECT_EQ(get_domain_for_dev(s.driver(), s.dev(), 48), nullptr);
   EXPECT_EQ(s.logged("DMAR: Domain context map for 0000:00:03.0 failed"), 1);
-  EXPECT_EQ(s.found(), reports{divergence::context_out_of_memory});
+  EXPECT_EQ(s.found(), reports{divergence::context_failure_told});
   s.expect_nothing_leaked();
   s.events().clear();
   EXPECT_NE(get_domain_for_dev(s.driver(), s.dev(), 48), nullptr);
   EXPECT_EQ(s.found(), reports{});
+}
+
+// The deeper unit's device is in a domain whose first table leads nowhere: nothing is mapped in it.
+TEST(context, of_a_unit_with_fewer_levels_needs_the_upper_ones) {
+  constexpr source_id deep = at(0, 4);
+  constexpr uint64_t deep_unit = small_unit_base + 0x1000;
+  small_machine m;
+  m.add_unit(deep_unit, default_cap().set_sagaw(0b00100).set_max_guest_address_width(48));
+  m.add_function(plain_function(deep, 0x8086, 0x10d3, 0x020000));
+  const dmar_scope_spec scopes[] = {dmar_scope_spec::endpoint(0, {{4, 0}})};
+  m.table = dmar_builder(39)
+                .add_drhd(0, 0, deep_unit, scopes)
+                .add_drhd(include_all, 0, small_unit_base)
+                .finish();
+  // Behind the unit of three levels, a domain of four; `mapped` says whether its tables are there.
+  const auto found_with = [&](uint64_t mapped, int result) {
+    running s(m.build());
+    dmar_domain* domain = alloc_domain(s.driver(), dmar_domain::flag_virtual_machine);
+    EXPECT_EQ(md_domain_init(s.driver(), *domain, 48), 0);
+    EXPECT_EQ(domain->agaw, 2);
+    if (mapped != 0) {
+      EXPECT_EQ(domain_pfn_mapping(s.driver(), *domain, mapped, 0x100, 1, 3), 0);
+    }
+    EXPECT_EQ(domain_add_dev_info(s.driver(), *domain, s.dev(nic)), result);
+    return s.found();
+  };
+  EXPECT_EQ(found_with(0, -EBUSY),
+            (reports{divergence::context_level_missing, divergence::context_failure_told}));
+  // The table of three levels is there, and empty in its first entry: 4.4 sees that.
+  EXPECT_EQ(found_with(uint64_t{1} << 18, -EBUSY), reports{divergence::context_failure_told});
+  EXPECT_EQ(found_with(1, 0), reports{});
 }
 
 // A domain that a device behind a unit of three levels was in is too flat for a unit of four.
@@ -207,6 +238,24 @@ TEST(context, of_a_unit_with_more_levels_than_the_domain_is_refused) {
   };
   EXPECT_EQ(attach(shallow, deep, -EBUSY), reports{divergence::context_too_few_levels});
   EXPECT_EQ(attach(deep, shallow, 0), reports{});
+}
+
+// ---- room for addresses -------------------------------------------------------------------------
+
+TEST(addresses, are_not_looked_for_below_page_0) {
+  const auto found_with = [](uint64_t first) {
+    running s(small_machine().build());
+    dmar_domain* domain = alloc_domain(s.driver(), 0);
+    EXPECT_EQ(md_domain_init(s.driver(), *domain, 39), 0);
+    EXPECT_EQ(iommu_domain_identity_map(s.driver(), *domain, first, 0xffff), 0);
+    constexpr uint64_t end_of_32_bits = 0xfffff;
+    EXPECT_EQ(alloc_iova(domain->iovad, end_of_32_bits, end_of_32_bits, false), nullptr);
+    EXPECT_NE(alloc_iova(domain->iovad, 1, end_of_32_bits, false), nullptr);
+    domain_exit(s.driver(), domain);
+    return s.found();
+  };
+  EXPECT_EQ(found_with(0), reports{divergence::search_ends_at_frame_0});
+  EXPECT_EQ(found_with(0x1000), reports{});
 }
 
 // ---- requester ids that are used twice ----------------------------------------------------------

@@ -15,6 +15,7 @@
 #include "intel/v4_4/ops.h"
 #include "intel/v4_4/page_table.h"
 #include "intel/v4_4/raw_tables.h"
+#include "kernel/v4_4/profile.h"
 
 namespace iommulab::test::page_table_mapping_test {
 namespace {
@@ -24,7 +25,7 @@ using namespace v4_4;
 class page_table_mapping : public testing::Test {
  protected:
   void SetUp() override {
-    auto made = table_ground::create(uint64_t{64} << 20);
+    auto made = table_ground::create(v4_4::profile(), uint64_t{64} << 20);
     ASSERT_TRUE(made.ok());
     ground_ = *std::move(made);
     pages_before_ = ground_->live_pages();

@@ -17,6 +17,7 @@
 
 #include "intel/v4_4/page_table.h"
 #include "intel/v4_4/raw_tables.h"
+#include "kernel/v4_4/profile.h"
 #include "support/call_counter.h"
 #include "support/long_run.h"
 
@@ -110,7 +111,7 @@ class shadow_map {
 /// A system with one domain. Its calls go to `sink`, when there is one.
 struct side {
   side(const domain_kind& kind, trace_sink* sink)
-      : ground(table_ground::create(memory_size, sink).value()),
+      : ground(table_ground::create(v4_4::profile(), memory_size, sink).value()),
         pages_before(ground->live_pages()),
         domain(std::make_unique<table_domain>(*ground, kind.width, kind.superpages)),
         raw(*ground, **domain) {}

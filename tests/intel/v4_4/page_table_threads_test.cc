@@ -12,6 +12,7 @@
 
 #include "intel/v4_4/page_table.h"
 #include "intel/v4_4/raw_tables.h"
+#include "kernel/v4_4/profile.h"
 
 namespace iommulab::test::page_table_threads_test {
 namespace {
@@ -33,7 +34,7 @@ void on_all_threads(const F& body) {
 class threads_in_tables : public testing::Test {
  protected:
   void SetUp() override {
-    auto made = table_ground::create(uint64_t{256} << 20);
+    auto made = table_ground::create(v4_4::profile(), uint64_t{256} << 20);
     ASSERT_TRUE(made.ok());
     ground_ = *std::move(made);
     pages_before_ = ground_->live_pages();

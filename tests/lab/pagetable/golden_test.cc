@@ -2,8 +2,8 @@
 //
 // Every recorded run of the kernel's page-table code, operation for operation: results, warnings,
 // scatter lists' addresses, dumps and numbers of tables; as the driver works when nobody listens,
-// by its short ways, and with its calls followed, level by level. Those of 4.4.178 are of what 4.4
-// gets wrong and later stable kernels do right, as the port does.
+// by its short ways, and with its calls followed, level by level; each on the kernel that its
+// folder names. What is recorded of 4.4.178 is what 4.4.1 gets wrong.
 #include "support/golden.h"
 
 #include <gtest/gtest.h>
@@ -56,7 +56,8 @@ TEST_P(golden_pagetable, gives_what_the_kernel_gave) {
   ASSERT_TRUE(trace.ok()) << trace.status();
   ASSERT_FALSE(trace->steps.empty());
   call_counter calls;
-  const auto replay = play_page_table_trace(*trace, run.followed ? &calls : nullptr);
+  const auto replay =
+      play_page_table_trace(*trace, kernel_of(*trace), run.followed ? &calls : nullptr);
   ASSERT_TRUE(replay.ok()) << replay.status();
   EXPECT_FALSE(replay->difference) << page_table_difference_text(*replay->difference);
   EXPECT_EQ(replay->operations, trace->steps.size());

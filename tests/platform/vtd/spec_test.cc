@@ -121,27 +121,47 @@ TEST(descriptor, every_reserved_bit_of_every_type_is_refused) {
   };
   for (const described& t : types) {
     const auto number = static_cast<uint64_t>(t.type);
-    EXPECT_TRUE((descriptor{number, 0}.reserved_bits_clear()));
-    EXPECT_TRUE((descriptor{number | t.low, t.high}.reserved_bits_clear()));
+    EXPECT_TRUE((descriptor{number, 0}.reserved_bits_clear(false)));
+    EXPECT_TRUE((descriptor{number | t.low, t.high}.reserved_bits_clear(false)));
     for (unsigned n = 4; n < 64; ++n) {
       const descriptor d{number | one(n), 0};
       const bool type_bit = n >= 9 && n <= 11;  // another type altogether
       if (type_bit) {
         EXPECT_FALSE(d.known_type()) << n;
-        EXPECT_FALSE(d.reserved_bits_clear()) << n;
+        EXPECT_FALSE(d.reserved_bits_clear(false)) << n;
       } else {
-        EXPECT_EQ(d.reserved_bits_clear(), (t.low & one(n)) != 0) << name(t.type) << " low " << n;
+        EXPECT_EQ(d.reserved_bits_clear(false), (t.low & one(n)) != 0)
+            << name(t.type) << " low " << n;
       }
     }
     for (unsigned n = 0; n < 64; ++n) {
       const descriptor d{number, one(n)};
-      EXPECT_EQ(d.reserved_bits_clear(), (t.high & one(n)) != 0) << name(t.type) << " high " << n;
+      EXPECT_EQ(d.reserved_bits_clear(false), (t.high & one(n)) != 0)
+          << name(t.type) << " high " << n;
     }
   }
   for (const uint64_t unknown : {0u, 6u, 7u, 8u, 15u}) {
     EXPECT_FALSE((descriptor{unknown, 0}.known_type()));
-    EXPECT_FALSE((descriptor{unknown, 0}.reserved_bits_clear()));
+    EXPECT_FALSE((descriptor{unknown, 0}.reserved_bits_clear(false)));
   }
+}
+
+// 6.5.2.5: PFSID, bits 15:12 and 63:52, is reserved unless the unit reports ECAP.DIT.
+TEST(descriptor, the_physical_function_is_for_units_with_throttling) {
+  const uint64_t number = static_cast<uint64_t>(descriptor_type::device_tlb);
+  for (unsigned n = 12; n < 64; ++n) {
+    const descriptor d{number | one(n), 0};
+    const bool pfsid = n <= 15 || n >= 52;
+    EXPECT_EQ(d.reserved_bits_clear(true), d.reserved_bits_clear(false) || pfsid) << n;
+  }
+  EXPECT_FALSE(
+      (descriptor{static_cast<uint64_t>(descriptor_type::iotlb) | one(52), 0}.reserved_bits_clear(
+          true)));
+  device_tlb_descriptor d;
+  d.source = 0x0311;
+  d.physical_function = 0xabcd;
+  EXPECT_EQ(d.encode().low, uint64_t{0xabc} << 52 | uint64_t{0x311} << 32 | 0xd000 | 3);
+  EXPECT_EQ(device_tlb_descriptor::decode(d.encode()).physical_function, 0xabcd);
 }
 
 TEST(descriptor, encodes_what_the_kernel_queues) {
@@ -201,7 +221,7 @@ TEST(descriptor, decodes_what_it_encodes) {
           break;
         case descriptor_type::device_tlb:
           back = device_tlb_descriptor::decode(d).encode();
-          low = device_tlb_descriptor::valid_low;
+          low = device_tlb_descriptor::valid_low | device_tlb_descriptor::throttled_low;
           high = device_tlb_descriptor::valid_high;
           break;
         case descriptor_type::interrupt_entry:

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/kernels/kernel_choice.h"
+
+#include <cerrno>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+namespace iommulab {
+
+absl::StatusOr<const kernel_profile*> named_kernel(const std::string& name) {
+  if (name.empty()) return nullptr;
+  if (const kernel_profile* found = find_kernel_profile(name)) return found;
+  std::vector<std::string> names;
+  for (const kernel_profile* profile : kernel_profiles()) names.emplace_back(profile->name());
+  return errno_status(ENOENT, absl::StrFormat("--kernel '%s': no such kernel; there are %s", name,
+                                              absl::StrJoin(names, ", ")));
+}
+
+absl::StatusOr<const kernel_profile*> choose_kernel(const std::string& name,
+                                                    const std::string& capture) {
+  const auto named = named_kernel(name);
+  if (!named.ok() || *named != nullptr) return named;
+  const kernel_profile* recorded = capture.empty() ? nullptr : kernel_named_in(capture);
+  return recorded != nullptr ? recorded : &default_kernel_profile();
+}
+
+std::string kernel_text(const kernel_profile& kernel) {
+  return absl::StrFormat("Linux %s (%s)", kernel.release(), kernel.name());
+}
+
+}  // namespace iommulab

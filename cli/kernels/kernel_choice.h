@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Which kernel a subcommand runs: --kernel, else the one that a capture's path names, else the
+// default.
+#pragma once
+
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "core/status.h"
+#include "kernel/catalogue.h"
+
+namespace iommulab {
+
+/// `name` is what --kernel says, empty without it; `capture` what was recorded and is to be run,
+/// empty for none. ENOENT, listing the kernels, for a name that is none's.
+absl::StatusOr<const kernel_profile*> choose_kernel(const std::string& name,
+                                                    const std::string& capture = {});
+
+/// Null where choose_kernel() would take the default for lack of anything else.
+absl::StatusOr<const kernel_profile*> named_kernel(const std::string& name);
+
+/// "Linux 4.4.1 (v4_4)"
+std::string kernel_text(const kernel_profile& kernel);
+
+/// `name` is a string, or a list of them.
+template <typename Name>
+CLI::Option* add_kernel_option(CLI::App& command, Name& name) {
+  return command
+      .add_option("--kernel", name,
+                  "The kernel (see `iommulab kernels`); default the one that a capture's path "
+                  "names, else " +
+                      std::string(default_kernel_profile().name()))
+      ->type_name("NAME");
+}
+
+}  // namespace iommulab

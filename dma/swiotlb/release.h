@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What releases do differently in lib/swiotlb.c. This class is Linux 4.4.1; a later release
+// overrides what it says and does otherwise.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "core/types.h"
+
+namespace iommulab {
+
+class swiotlb_release {
+ public:
+  virtual ~swiotlb_release() = default;
+
+  /// swiotlb_print_info(): the slots are from `start` to before `end`.
+  [[nodiscard]] virtual std::string mapped(phys_addr start, phys_addr end) const;
+  /// swiotlb_init() without room below 4 GiB.
+  [[nodiscard]] virtual std::string_view no_room() const {
+    return "Cannot allocate SWIOTLB buffer";
+  }
+  /// What stands before "coherent allocation failed".
+  [[nodiscard]] virtual std::string_view prefix() const { return "swiotlb: "; }
+  /// swiotlb_tbl_map_single(): whether a mapping of `size` bytes begins with a page.
+  [[nodiscard]] virtual bool begins_with_a_page(uint64_t size) const { return size > page_size; }
+};
+
+/// Linux 4.4.1.
+const swiotlb_release& swiotlb_4_4_1();
+
+}  // namespace iommulab
