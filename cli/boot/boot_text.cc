@@ -74,7 +74,7 @@ std::string boot_summary(const boot_report& report) {
 
 std::string boot_to_text(boot_run& run, const boot_report& report, bool traced) {
   std::string text =
-      absl::StrFormat("Linux %s (%s) on %s\n\n", report.release, report.kernel, report.machine);
+      absl::StrFormat("Linux %s (%s) on %s\n", report.release, report.kernel, report.machine);
   if (traced) {
     event_words words(run.system->units());
     for (const std::string& line : trace_lines(run.sink.events(), words)) text += line + '\n';

@@ -132,7 +132,7 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
   if (compared != 0) verdict += differs && !stopped ? ": the last differs" : ": equal";
   if (stopped) verdict += "; the kernel stopped";
   if (passed_over != 0) verdict += absl::StrFormat("; %d known to differ", passed_over);
-  out << kernel_text(**profile) << " on " << machine->name << "\n\n"
+  out << "# " << kernel_text(**profile) << " on " << machine->name << "\n"
       << text << (text.empty() ? "" : "\n") << counted(outcomes->size(), "operation") << ", "
       << verdict << '\n';
   bool broken = false;

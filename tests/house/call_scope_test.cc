@@ -277,13 +277,13 @@ TEST(calls_in_the_sources, tell_what_the_function_returns_on_every_way_out) {
 }
 
 TEST(calls_in_the_sources, need_the_exceptions_that_are_made) {
-  for (const auto& [function, reason] : silent_functions) {
+  for (const auto& silent : silent_functions) {
     EXPECT_TRUE(std::any_of(sites().begin(), sites().end(),
                             [&](const call_site& site) {
-                              return site.function == function && !site.has_arguments &&
+                              return site.function == silent.first && !site.has_arguments &&
                                      !site.parameters.empty();
                             }))
-        << function << ": " << reason;
+        << silent.first << ": " << silent.second;
   }
 }
 

@@ -15,9 +15,11 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-/// The part before the summary.
+/// The part between the line that names the kernel and the summary.
 std::vector<std::string> trace(const command_result& result) {
   std::vector<std::string> lines = lines_of(result.out);
+  EXPECT_THAT(lines.front(), StartsWith("Linux "));
+  lines.erase(lines.begin());
   lines.erase(std::find(lines.begin(), lines.end(), ""), lines.end());
   return lines;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel/catalogue.h"
 #include "lab/pagetable/player.h"
 #include "lab/pagetable/trace_reader.h"
 #include "support/command.h"
@@ -16,8 +17,11 @@ namespace iommulab::replay_command_test {
 namespace {
 
 command_result replay(std::vector<std::string> files) {
-  return run_command(run_page_table_replay, page_table_replay_arguments{std::move(files)});
+  return run_command(run_page_table_replay, page_table_replay_arguments{.files = std::move(files)});
 }
+
+/// A file in no kernel's folder is the default's.
+const std::string of_default = ": Linux " + std::string(default_kernel_profile().release()) + ": ";
 
 std::string golden_file(const std::string& name) {
   return (golden::root() / "pagetable" / name).string();
@@ -50,8 +54,8 @@ TEST(pagetable_replay, says_of_each_file_that_it_is_equal) {
   const command_result result = replay({by_hand, recorded});
   EXPECT_EQ(result.status, 0) << result.out;
   EXPECT_EQ(result.err, "");
-  EXPECT_EQ(result.out,
-            by_hand + ": 9 operations: equal\n" + recorded + ": 58 operations: equal\n");
+  EXPECT_EQ(result.out, by_hand + of_default + "9 operations: equal\n" + recorded +
+                            ": Linux 4.4.1: 58 operations: equal\n");
 }
 
 TEST(pagetable_replay, shows_the_first_difference_and_the_walk_and_fails_with_1) {
@@ -63,8 +67,8 @@ TEST(pagetable_replay, shows_the_first_difference_and_the_walk_and_fails_with_1)
   const command_result result = replay({file});
   EXPECT_EQ(result.status, 1);
   EXPECT_EQ(result.err, "");
-  EXPECT_EQ(result.out, file +
-                            ": differs at line 3: map 0x200 0x12 1 3\n"
+  EXPECT_EQ(result.out, file + of_default +
+                            "differs at line 3: map 0x200 0x12 1 3\n"
                             "  expected: 0 0\n"
                             "  got:      0 1\n"
                             "  walk of 0x200:\n"
@@ -81,8 +85,8 @@ TEST(pagetable_replay, shows_where_dumps_part) {
                                      "dump 1\n"
                                      "3 0 0x3\n"
                                      "end\n");
-  EXPECT_EQ(replay({file}).out, file +
-                                    ": differs at line 3: dump 1\n"
+  EXPECT_EQ(replay({file}).out, file + of_default +
+                                    "differs at line 3: dump 1\n"
                                     "  expected: 1 entries, of which number 2: none\n"
                                     "  got:      2 entries, of which number 2: 2 0.1 0x400083\n"
                                     "  walk of 0x200:\n"

@@ -17,6 +17,7 @@ namespace iommulab {
 bool operator==(const pci_resource& a, const pci_resource& b) {
   return a.start == b.start && a.end == b.end && a.flags == b.flags;
 }
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest looks for it
 void PrintTo(const pci_resource& r, std::ostream* out) {
   *out << std::hex << r.start << '-' << r.end << " flags " << r.flags;
 }
