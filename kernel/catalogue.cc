@@ -59,7 +59,7 @@ std::string path_of_kernel(const std::string& path, const kernel_profile& other)
 }
 
 const kernel_profile& default_kernel_profile() {
-  return v4_4::profile();
+  return v4_4_178::profile();
 }
 
 }  // namespace iommulab

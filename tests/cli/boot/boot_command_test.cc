@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 /// What the recorded kernel printed of the driver and the groups, without times.
 std::vector<std::string> recorded_log(const std::string& name) {
@@ -123,9 +124,15 @@ TEST(boot_command_test, what_the_parser_refuses_in_the_table_is_named) {
 }
 
 TEST(boot_command_test, the_access_that_4_4_does_unaligned_is_reported_and_is_no_finding) {
-  const command_result result = boot({});
+  const command_result result = boot({.kernels = {"v4_4"}});
   EXPECT_THAT(result.out, HasSubstr("(no error) dmar0: unaligned_access: offset 0x1c"));
   EXPECT_EQ(result.status, 0);
+}
+
+TEST(boot_command_test, the_kernel_of_the_walk_through_is_the_default) {
+  const command_result result = boot({});
+  EXPECT_THAT(result.out, StartsWith("Linux 4.4.178 (v4_4_178) on q35\n"));
+  EXPECT_THAT(result.out, HasSubstr("Diagnoses: none\n"));
 }
 
 TEST(boot_command_test, an_unknown_machine_is_refused_with_the_names_there_are) {

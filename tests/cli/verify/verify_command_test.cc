@@ -41,7 +41,8 @@ fs::path capture(const std::string& name) {
 class verify_command_test : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::path(testing::TempDir()) / ("iommulab_verify_" + std::to_string(getpid()));
+    // The path says which kernel the captures are of.
+    root_ = fs::path(testing::TempDir()) / ("iommulab_verify_" + std::to_string(getpid())) / "v4_4";
     fs::remove_all(root_);
     fs::create_directories(root_);
   }

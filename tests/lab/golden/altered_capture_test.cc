@@ -124,7 +124,7 @@ class altered : public testing::TestWithParam<alteration> {
 
 TEST_P(altered, is_noticed) {
   ASSERT_NO_FATAL_FAILURE(alter());
-  const auto done = verify::verify_capture(copy_.string());
+  const auto done = verify::verify_capture(copy_.string(), find_kernel_profile("v4_4"));
   const std::string_view class_name = GetParam().noticed_by;
   if (class_name.empty()) {
     ASSERT_FALSE(done.ok()) << to_string(*done);
@@ -148,11 +148,11 @@ TEST(a_file_of_another_kind, is_not_passed_over) {
   const fs::path copy = fs::path(testing::TempDir()) / ("another_" + std::to_string(getpid()));
   fs::remove_all(copy);
   fs::copy(original, copy);
-  const auto before = verify::verify_capture(copy.string());
+  const auto before = verify::verify_capture(copy.string(), find_kernel_profile("v4_4"));
   ASSERT_TRUE(before.ok()) << before.status();
   EXPECT_TRUE(before->passes()) << to_string(*before);
   std::ofstream(copy / "susp.txt") << "STEP pm_test core\n";
-  const auto after = verify::verify_capture(copy.string());
+  const auto after = verify::verify_capture(copy.string(), find_kernel_profile("v4_4"));
   ASSERT_TRUE(after.ok()) << after.status();
   EXPECT_FALSE(after->passes());
   EXPECT_NE(to_string(*after).find("file susp.txt NOT COMPARED: "), std::string::npos);

@@ -4,10 +4,27 @@
 #include <gtest/gtest.h>
 
 #include <iterator>
+#include <utility>
 
 #include "core/spin_lock.h"
 
 namespace iommulab::test::linux_4_4 {
+namespace {
+
+kernel_options of_the_series(kernel_options options) {
+  if (options.profile == nullptr) options.profile = &v4_4::profile();
+  return options;
+}
+
+}  // namespace
+
+system::system(const machine_config& machine, std::string command_line, trace_class classes,
+               const kernel_profile& profile)
+    : test::system(machine, {.profile = &profile, .command_line = std::move(command_line)},
+                   classes) {}
+
+system::system(const machine_config& machine, kernel_options options, trace_class classes)
+    : test::system(machine, of_the_series(std::move(options)), classes) {}
 
 std::set<v4_4::dmar_domain*> system::domains() {
   std::set<v4_4::dmar_domain*> found;

@@ -5,15 +5,22 @@
 
 #include <cstdint>
 #include <set>
+#include <string>
 
 #include "kernel/v4_4/generation.h"
+#include "kernel/v4_4/profile.h"
 #include "support/system.h"
 
 namespace iommulab::test::linux_4_4 {
 
 class system : public test::system {
  public:
-  using test::system::system;
+  explicit system(const machine_config& machine, std::string command_line = "intel_iommu=on",
+                  trace_class classes = trace_class::all,
+                  const kernel_profile& profile = v4_4::profile());
+  /// A release of 4.4; without a profile 4.4.1.
+  system(const machine_config& machine, kernel_options options,
+         trace_class classes = trace_class::all);
 
   v4_4::generation& generation() { return static_cast<v4_4::generation&>(k().generation()); }
   v4_4::intel_driver& driver() { return generation().driver(); }
