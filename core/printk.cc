@@ -33,8 +33,11 @@ void printk_log::print(log_level level, std::string_view text) {
     std::string line(text.substr(0, end));
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
     trace_.tell([&] { return events::log_text{static_cast<uint8_t>(level), line}; });
-    const spin_guard guard(lock_);
-    lines_.push_back({level, clock_.now_ns(), std::move(line)});
+    {
+      const spin_guard guard(lock_);
+      lines_.push_back({level, clock_.now_ns(), std::move(line)});
+    }
+    if (line_time_ns_ != 0) clock_.spin(line_time_ns_);
   }
 }
 

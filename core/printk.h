@@ -36,7 +36,7 @@ std::string to_string(const log_line& line);
 
 class printk_log {
  public:
-  printk_log(const virtual_clock& clock, tracer& trace) : clock_(clock), trace_(trace) {}
+  printk_log(virtual_clock& clock, tracer& trace) : clock_(clock), trace_(trace) {}
   printk_log(const printk_log&) = delete;
   printk_log& operator=(const printk_log&) = delete;
 
@@ -52,9 +52,14 @@ class printk_log {
 
   [[nodiscard]] const std::vector<log_line>& lines() const { return lines_; }
 
+  /// From now on a line takes `ns` of virtual time, as a slow console makes it; 0, as at first, for
+  /// none. Who asks for it is the only one who prints.
+  void set_line_time(uint64_t ns) { line_time_ns_ = ns; }
+
  private:
-  const virtual_clock& clock_;
+  virtual_clock& clock_;
   tracer& trace_;
+  uint64_t line_time_ns_ = 0;
   spin_lock lock_;
   std::vector<log_line> lines_;  // written under lock_
 };

@@ -58,6 +58,8 @@ struct kernel_options {
   std::string command_line;
   /// Page addresses to hand out, in order; empty for the allocator's own choice.
   std::vector<phys_addr> recorded_pages{};
+  /// Start-up takes virtual time, its phases begin when they did in a recorded run; else none.
+  bool paced = false;
   /// Check the driver's dealings with the units (platform/vtd/sanitizer), from the first phase on.
   bool sanitize = false;
 };
@@ -118,6 +120,7 @@ class kernel {
   absl::Status build_devices();
   void bind_companions();
   boot_outcome run_phases();
+  void pass_until(uint64_t ns);
 
   machine_config config_;
   kernel_options options_;

@@ -317,7 +317,10 @@ int detect_intel_iommu(dmar_state& dmar) {
     dmar.host.pci.request_acs();
   }
   dmar.dmar_tbl.reset();
-  return this_call.result(found ? 1 : -ENODEV);
+  const int ret = found ? 1 : -ENODEV;
+  IOMMULAB_RESULT(dmar.trace, {"", ret}, {"iommu_detected", dmar.switches.iommu_detected},
+                  {"x86_init.iommu.iommu_init", found ? "intel_iommu_init" : "iommu_init_noop"});
+  return ret;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_find_dmaru()

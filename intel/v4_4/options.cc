@@ -3,8 +3,9 @@
 
 namespace iommulab::v4_4 {
 
-void intel_iommu_setup(std::string_view value, const pr_prefix& pr, printk_log& log,
-                       intel_iommu_options& options) {
+void intel_iommu_setup(environment& env, std::string_view value, intel_iommu_options& options) {
+  IOMMULAB_CALL(env.trace, "intel_iommu_setup", {"str", value});
+  const pr_prefix pr(env.log, "DMAR: ");
   while (!value.empty()) {
     if (value.starts_with("on")) {
       options.dmar_disabled = false;
@@ -25,10 +26,10 @@ void intel_iommu_setup(std::string_view value, const pr_prefix& pr, printk_log& 
       pr.info("Disable supported super page");
       options.intel_iommu_superpage = false;
     } else if (value.starts_with("ecs_off")) {
-      log.print(log_level::info, "Intel-IOMMU: disable extended context table support");
+      env.log.print(log_level::info, "Intel-IOMMU: disable extended context table support");
       options.intel_iommu_ecs = false;
     } else if (value.starts_with("pasid28")) {
-      log.print(log_level::info, "Intel-IOMMU: enable pre-production PASID support");
+      env.log.print(log_level::info, "Intel-IOMMU: enable pre-production PASID support");
       options.intel_iommu_pasid28 = true;
     }
     const size_t comma = value.find(',');

@@ -6,7 +6,7 @@
 
 #include <string_view>
 
-#include "core/printk.h"
+#include "core/environment.h"
 #include "intel/dmar/dmar_state.h"
 
 namespace iommulab::v4_4 {
@@ -26,8 +26,8 @@ struct intel_iommu_options : dmar_switches {
 /// Parses the comma-separated value of `intel_iommu=`. Unknown words are passed over, a word that
 /// begins with a known one counts as it: both as in the kernel. "pasid28" also asks for identity
 /// mapping of graphics, which is why it reports it back.
+/// The handler of `intel_iommu=`, with what stands behind the sign.
 /// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_setup()
-void intel_iommu_setup(std::string_view value, const pr_prefix& pr, printk_log& log,
-                       intel_iommu_options& options);
+void intel_iommu_setup(environment& env, std::string_view value, intel_iommu_options& options);
 
 }  // namespace iommulab::v4_4

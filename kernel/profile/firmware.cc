@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "absl/strings/str_format.h"
 #include "core/types.h"
 #include "platform/firmware/acpi_layout.h"
 #include "platform/firmware/byte_cursor.h"
@@ -39,6 +40,25 @@ std::optional<absl::Span<const uint8_t>> acpi_dmar_table(const machine_config& m
   }
   const size_t length = *byte_cursor(bytes).read(acpi_layout::length);
   return bytes.subspan(0, std::min(length, bytes.size()));
+}
+
+std::optional<std::string> acpi_table_line(const machine_config& machine) {
+  if (!acpi_dmar_table(machine)) return std::nullopt;
+  const byte_cursor c(machine.dmar_table);
+  // Bytes that cannot be printed show as question marks.
+  const auto text = [&](const bytes_field& field) {
+    std::string printed;
+    for (size_t i = 0; i < field.size; ++i) {
+      const char byte = static_cast<char>(machine.dmar_table[field.offset + i]);
+      printed += byte >= ' ' && byte <= '~' ? byte : '?';
+    }
+    return printed;
+  };
+  return absl::StrFormat("ACPI: DMAR 0x%016X %06X (v%02d %s %s %08X %s %08X)",
+                         machine.dmar_address.value(), *c.read(acpi_layout::length),
+                         *c.read(acpi_layout::revision), text(acpi_layout::oem_id),
+                         text(acpi_layout::oem_table_id), *c.read(acpi_layout::oem_revision),
+                         text(acpi_layout::creator_id), *c.read(acpi_layout::creator_revision));
 }
 
 }  // namespace iommulab

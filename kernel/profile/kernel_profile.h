@@ -98,8 +98,10 @@ class kernel_generation {
 
   /// Early parameters, __setup() handlers, memory: all before the first initcall.
   virtual void setup(const std::string& command_line) = 0;
-  /// Looks for units, and parses the table where preparing interrupt remapping does.
+  /// Looks for units.
   virtual bool detect() = 0;
+  /// Parses the table, as preparing interrupt remapping does, whatever comes of it.
+  virtual void prepare_interrupt_remapping() = 0;
   /// core, postcore: groups and quirks have their places; PCI is scanned after this.
   virtual void early_initcalls() = 0;
   /// rootfs: intel_iommu_init(), 0 or a negative errno, and what else decides over DMA.

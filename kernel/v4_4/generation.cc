@@ -22,16 +22,18 @@ generation::~generation() = default;
 
 void generation::setup(const std::string& text) {
   intel_iommu_options options;
-  const pr_prefix pr(host_.env.log, "DMAR: ");
   command_line line;
   cma_parameters area;
   add_x86_early_params(line, x86_);
   add_cma_early_param(line, area);
   line.setup("intel_iommu=", [&](std::string_view value) {
-    intel_iommu_setup(value, pr, host_.env.log, options);
+    intel_iommu_setup(host_.env, value, options);
     return 0;
   });
   line.dispatch_early(text, host_.env.log);
+  if (const auto table = acpi_table_line(host_.machine)) {
+    host_.env.log.print(log_level::info, *table);
+  }
   dma_ =
       std::make_unique<x86_dma>(release_.swiotlb, x86_, host_.pci_bus, host_.memory, host_.pages);
   dma_->setup_arch(area);
@@ -62,11 +64,18 @@ void generation::setup(const std::string& text) {
   intel_dma_ops_ = std::make_unique<intel_dma_ops>(*driver_, dma_->contiguous());
 }
 
+// Linux v4.4 arch/x86/kernel/pci-dma.c: pci_iommu_alloc()
 bool generation::detect() {
-  detected_ = dma_->pci_iommu_alloc([this] { return detect_intel_iommu(*driver_) > 0; });
-  // Preparing interrupt remapping parses the table, whatever comes of it.
-  if (!x86_.disable_irq_remap) dmar_table_init(*driver_);
+  {
+    IOMMULAB_CALL(host_.env.trace, "pci_iommu_alloc");
+    detected_ = dma_->pci_iommu_alloc([this] { return detect_intel_iommu(*driver_) > 0; });
+  }
   return detected_;
+}
+
+// Interrupt remapping itself is not in the port.
+void generation::prepare_interrupt_remapping() {
+  if (!x86_.disable_irq_remap) dmar_table_init(*driver_);
 }
 
 void generation::early_initcalls() {
@@ -77,9 +86,15 @@ void generation::early_initcalls() {
   if (release_.register_pci_quirks != nullptr) release_.register_pci_quirks(host_.pci);
 }
 
+// Linux v4.4 arch/x86/kernel/pci-dma.c: pci_iommu_init(). What x86_init.iommu.iommu_init answers
+// is lost there.
 int generation::pci_iommu_init() {
-  const int result = detected_ ? intel_iommu_init(*driver_) : -ENODEV;
-  dma_->pci_iommu_init();
+  int result = -ENODEV;
+  {
+    IOMMULAB_CALL(host_.env.trace, "pci_iommu_init");
+    if (detected_) result = intel_iommu_init(*driver_);
+    dma_->pci_iommu_init();
+  }
   return result;
 }
 
@@ -87,8 +102,11 @@ void generation::late_initcalls() {
   dmar_free_unused_resources(*driver_);
 }
 
+// A run may be held while its command line is still being read: there is no driver then.
+
 std::vector<driven_unit> generation::units() const {
   std::vector<driven_unit> all;
+  if (driver_ == nullptr) return all;
   for (const dmar_drhd_unit& drhd : driver_->dmar_drhd_units) {
     all.push_back({drhd.reg_base_addr, drhd.ignored});
   }
@@ -96,16 +114,19 @@ std::vector<driven_unit> generation::units() const {
 }
 
 std::optional<phys_addr> generation::unit_of(pci_dev& pdev) const {
+  if (driver_ == nullptr) return std::nullopt;
   const dmar_drhd_unit* drhd = dmar_find_matched_drhd_unit(*driver_, pdev);
   if (drhd == nullptr) return std::nullopt;
   return drhd->reg_base_addr;
 }
 
 const std::vector<table_diagnosis>& generation::diagnoses() const {
-  return driver_->diagnoses;
+  static const std::vector<table_diagnosis> none;
+  return driver_ == nullptr ? none : driver_->diagnoses;
 }
 
 waiting_unmaps generation::waiting() const {
+  if (driver_ == nullptr) return {};
   deferred_flush_state& deferred = driver_->deferred;
   const spin_guard guard(deferred.async_umap_flush_lock);
   return {deferred.list_size, deferred.timer_on};

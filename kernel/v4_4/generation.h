@@ -23,6 +23,7 @@ class generation final : public kernel_generation {
 
   void setup(const std::string& command_line) override;
   bool detect() override;
+  void prepare_interrupt_remapping() override;
   void early_initcalls() override;
   int pci_iommu_init() override;
   void late_initcalls() override;
@@ -31,7 +32,9 @@ class generation final : public kernel_generation {
   [[nodiscard]] std::optional<phys_addr> unit_of(pci_dev& pdev) const override;
   [[nodiscard]] const std::vector<table_diagnosis>& diagnoses() const override;
   [[nodiscard]] waiting_unmaps waiting() const override;
-  [[nodiscard]] uint64_t live_domains() const override { return driver_->live_domains(); }
+  [[nodiscard]] uint64_t live_domains() const override {
+    return driver_ == nullptr ? 0 : driver_->live_domains();
+  }
   iommulab::iommu_api& iommu_api() override { return iommu_api_; }
   std::unique_ptr<page_table> make_page_table(int width, int superpages) override;
 

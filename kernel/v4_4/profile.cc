@@ -23,13 +23,12 @@ std::string_view linux_4_4::does_about(const dmar_table& table, const dmar_findi
 
 bool linux_4_4::translation_asked_for(const std::string& text) const {
   environment silent;
-  const pr_prefix pr(silent.log, "");
   intel_iommu_options options;
   x86_options x86;
   command_line line;
   add_x86_early_params(line, x86);
   line.setup("intel_iommu=", [&](std::string_view value) {
-    intel_iommu_setup(value, pr, silent.log, options);
+    intel_iommu_setup(silent, value, options);
     return 0;
   });
   line.dispatch(text, silent.log);

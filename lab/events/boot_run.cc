@@ -38,6 +38,7 @@ std::vector<log_line> shown_log(const printk_log& log) {
 absl::StatusOr<std::unique_ptr<boot_run>> run_boot(boot_request request) {
   kernel_options options;
   options.profile = request.kernel;
+  options.paced = true;
   options.command_line = request.command_line;
   options.sanitize = request.sanitize;
   auto system = kernel::create(request.machine, std::move(options));

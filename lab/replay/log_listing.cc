@@ -78,10 +78,14 @@ class log_filter {
   numbered_lines lines() && { return std::move(lines_); }
 
  private:
+  /// "ACPI: DMAR 0x… 000078 (v01 …)", and not that one table takes another's place.
+  static bool lists_the_table(std::string_view text) {
+    return text.starts_with("ACPI: DMAR 0x") && text.find(" (v") != std::string_view::npos;
+  }
   static bool starts_with_prefix(std::string_view text) {
     // The kernel prints the reason of a fault without the blank.
     return text.starts_with("DMAR: ") || text.starts_with("iommu: ") ||
-           text.starts_with("DMAR:[fault reason ");
+           text.starts_with("DMAR:[fault reason ") || lists_the_table(text);
   }
 
   void take_warning_line(size_t line, std::string_view text) {

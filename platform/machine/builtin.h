@@ -14,13 +14,21 @@
 
 namespace iommulab {
 
+/// How a q35's DMAR table says what the one unit is for.
+enum class q35_table : uint8_t {
+  include_all,  ///< by INCLUDE_PCI_ALL, as the published walk-through has it; scope: the I/O APIC
+  functions,    ///< by a scope for each function of bus 0, as QEMU 7.2 writes it
+};
+
 struct q35_options {
   uint64_t memory = uint64_t{1} << 30;  ///< bytes, 64 MiB to 2 GiB
   qemu_unit_options unit{.interrupt_remapping = false};
+  q35_table table = q35_table::include_all;
 };
 
-/// QEMU 7.2's q35 with one remapping unit, an "edu" device and an e1000e network function: the
-/// machine of the recorded run "boot/default".
+/// QEMU's q35 with one remapping unit, a disk's AHCI controller, an e1000e network function and an
+/// "edu" device to play with: the machine of the published walk-through ("q35"); or, with the table
+/// of functions, of the recorded run "boot/default" ("q35-7.2").
 machine_config q35_machine(const q35_options& options = {});
 
 /// A server of two sockets with two root buses each and four remapping units:
@@ -54,7 +62,7 @@ dmar_description q35_dmar(const q35_options& options,
                           const std::vector<pci_function_config>& functions);
 dmar_description server_dmar();
 
-/// "q35" or "server"; nothing for another name.
+/// "q35", "q35-7.2" or "server"; nothing for another name.
 std::optional<machine_config> builtin_machine(std::string_view name);
 /// The names, sorted.
 std::vector<std::string_view> builtin_machine_names();

@@ -125,11 +125,12 @@ dmar_description q35_dmar(const q35_options& options,
   table.creator_id = "BXPC";
   dmar_unit unit;
   unit.base = qemu_unit(options.unit).base;
+  unit.include_all = options.table == q35_table::include_all;
   unit.scopes.push_back(dmar_scope_spec::ioapic(0, 0xff, {0, 0}));
   for (const pci_function_config& f : functions) {
     const uint32_t cls = config_get(f.config, 0x0a, 2);
     constexpr uint32_t pci_bridge = 0x0604;
-    if (f.id.bus != 0) continue;  // found through the bridges
+    if (unit.include_all || f.id.bus != 0) continue;  // found by itself, or through the bridges
     const auto scope = cls == pci_bridge ? dmar_scope_spec::bridge : dmar_scope_spec::endpoint;
     unit.scopes.push_back(scope(0, {{f.id.device(), f.id.function()}}));
   }
@@ -139,7 +140,7 @@ dmar_description q35_dmar(const q35_options& options,
 
 machine_config q35_machine(const q35_options& options) {
   machine_config machine;
-  machine.name = "q35";
+  machine.name = options.table == q35_table::include_all ? "q35" : "q35-7.2";
   machine.firmware_map = firmware_map(options.memory);
   for (const memory_range& range : machine.firmware_map) {
     if (range.end() <= options.memory) machine.memory.push_back(range);
@@ -160,12 +161,13 @@ machine_config q35_machine(const q35_options& options) {
 
 std::optional<machine_config> builtin_machine(std::string_view name) {
   if (name == "q35") return q35_machine();
+  if (name == "q35-7.2") return q35_machine({.table = q35_table::functions});
   if (name == "server") return server_machine();
   return std::nullopt;
 }
 
 std::vector<std::string_view> builtin_machine_names() {
-  return {"q35", "server"};
+  return {"q35", "q35-7.2", "server"};
 }
 
 }  // namespace iommulab

@@ -66,12 +66,38 @@ TEST(boot_trace_test, a_call_shows_its_arguments_and_what_it_returned) {
   EXPECT_EQ(count(lines, "iommu_set_root_entry(iommu=dmar0);"), 1u);
   EXPECT_EQ(count(lines, "iommu_dummy(dev=0000:00:1f.0) -> 0;"),
             count(lines, "iommu_dummy(dev=0000:00:1f.0)"));
-  const auto init = std::find(lines.begin(), lines.end(), "intel_iommu_init() {");
+  const auto init = std::find(lines.begin(), lines.end(), "  intel_iommu_init() {");
   ASSERT_NE(init, lines.end());
   const auto end = std::find_if(init, lines.end(),
-                                [](const std::string& line) { return line.starts_with("}"); });
+                                [](const std::string& line) { return line.starts_with("  }"); });
   ASSERT_NE(end, lines.end());
-  EXPECT_EQ(*end, "} -> 0");
+  EXPECT_EQ(*end, "  } -> 0");
+}
+
+// The way to the driver, as the walk-through names it: the option, the detection, the initcall.
+TEST(boot_trace_test, the_entry_points_are_there) {
+  const std::vector<std::string> lines = trace("calls");
+  const auto place = [&](const std::string& line) {
+    const auto at = std::find(lines.begin(), lines.end(), line);
+    EXPECT_NE(at, lines.end()) << line;
+    return at - lines.begin();
+  };
+  EXPECT_LT(place("intel_iommu_setup(str=on) {"), place("pci_iommu_alloc() {"));
+  EXPECT_LT(place("  detect_intel_iommu() {"),
+            place("  } -> 1 iommu_detected=1 x86_init.iommu.iommu_init=intel_iommu_init"));
+  EXPECT_LT(place("pci_iommu_alloc() {"), place("pci_iommu_init() {"));
+  EXPECT_LT(place("pci_iommu_init() {"), place("  intel_iommu_init() {"));
+}
+
+// "dmar_dev_scope_init() actually does nothing", "init_no_remapping_devices() does nothing": the
+// one unit is for everything, and no scope names a device.
+TEST(boot_trace_test, on_the_default_machine_scopes_hold_no_device) {
+  const std::vector<std::string> lines = trace("calls");
+  EXPECT_EQ(count(lines, "init_no_remapping_devices();"), 1u);
+  EXPECT_EQ(count(lines, "dmar_insert_dev_scope("), 0u);
+  EXPECT_EQ(count(lines, "dmar_match_pci_path("), 0u);
+  const std::vector<std::string> of_7_2 = trace(boot({.machines = {"q35-7.2"}, .trace = "calls"}));
+  EXPECT_GT(count(of_7_2, "dmar_match_pci_path("), 0u);
 }
 
 TEST(boot_trace_test, each_class_shows_its_own_events_and_no_others) {

@@ -20,9 +20,8 @@ struct parsed {
 
 parsed parse(std::string_view value) {
   environment env;
-  const pr_prefix pr(env.log, "DMAR: ");
   parsed result;
-  intel_iommu_setup(value, pr, env.log, result.options);
+  intel_iommu_setup(env, value, result.options);
   for (const log_line& line : env.log.lines()) result.log.push_back(line.text);
   return result;
 }

@@ -163,7 +163,8 @@ void synthesizer::add_calls() {
 void synthesizer::add_log() {
   std::vector<std::string> lines = scan(capture_, "dmesg.txt");
   if (lines.empty()) lines = scan(capture_, "dmesg-key.txt");
-  static const std::regex driver(R"(\[ *\d+\.\d{6}\] ((DMAR|iommu): .*)$)");
+  static const std::regex driver(
+      R"(\[ *\d+\.\d{6}\] ((DMAR: |iommu: |ACPI: DMAR 0x\w+ \w{6} ).*)$)");
   static const std::regex bios(R"(^\[ *\d+\.\d{6}\] ((Your BIOS is broken|BIOS vendor).*)$)");
   bool is_registered = false;
   for (const std::string& line : lines) {
