@@ -69,8 +69,10 @@ class listener_list {
 
   [[nodiscard]] bool any() const { return any_; }
 
+  /// With nobody on the list nothing is written: then any thread may call it.
   template <typename F>
   void each(F tell) const {
+    if (!any_) return;
     const being_told guard(*this);
     const size_t there = entries_.size();
     for (size_t i = 0; i < there; ++i) {
