@@ -23,7 +23,15 @@ int pci_enable_ats(pci_dev& pdev, unsigned page_order) {
   const uint16_t control = control_of(pdev, at);
   if (at == 0 || page_order < smallest_unit_order) return -EINVAL;
   if (pci_reg::ats_enable.test(control)) return -EBUSY;
-  const auto unit = static_cast<uint16_t>(page_order - smallest_unit_order);
+  uint16_t unit = 0;  // a virtual function's is its physical one's
+  if (pdev.is_virtfn) {
+    pci_dev& physical = pci_physfn(pdev);
+    if (physical.ats_page_order != page_order) return -EINVAL;
+    ++physical.ats_virtual_functions;
+  } else {
+    pdev.ats_page_order = static_cast<uint8_t>(page_order);
+    unit = static_cast<uint16_t>(page_order - smallest_unit_order);
+  }
   pdev.config->write16(at, static_cast<uint16_t>(pci_reg::ats_enable.mask() |
                                                  pci_reg::ats_smallest_unit.make(unit)));
   return 0;
@@ -32,7 +40,9 @@ int pci_enable_ats(pci_dev& pdev, unsigned page_order) {
 void pci_disable_ats(pci_dev& pdev) {
   uint16_t at = 0;
   const uint16_t control = control_of(pdev, at);
-  if (at != 0) pdev.config->write16(at, pci_reg::ats_enable.clear(control));
+  if (at == 0 || !pci_reg::ats_enable.test(control) || pdev.ats_virtual_functions != 0) return;
+  if (pdev.is_virtfn) --pci_physfn(pdev).ats_virtual_functions;
+  pdev.config->write16(at, pci_reg::ats_enable.clear(control));
 }
 
 bool pci_ats_enabled(const pci_dev& pdev) {
@@ -42,7 +52,7 @@ bool pci_ats_enabled(const pci_dev& pdev) {
 
 uint8_t pci_ats_queue_depth(const pci_dev& pdev) {
   const uint16_t cap = pci_find_ext_capability(pdev, pci_ext_cap_id_ats);
-  if (cap == 0) return 0;
+  if (cap == 0 || pdev.is_virtfn) return 0;
   const uint16_t value = pdev.config->read16(static_cast<uint16_t>(cap + pci_reg::ats_capability));
   return static_cast<uint8_t>(pci_reg::ats_queue_depth.get(value));
 }

@@ -61,7 +61,10 @@ struct pci_dev {
   bool is_virtfn = false;
   bool is_added = false;      ///< it was offered to the drivers
   pci_dev* physfn = nullptr;  ///< of a virtual function
-  uint16_t pcie_cap = 0;      ///< offset of the PCIe capability, 0 when conventional
+  /// Order of the pages with which ATS was switched on, 0 before that.
+  uint8_t ats_page_order = 0;
+  unsigned ats_virtual_functions = 0;  ///< those of its virtual functions whose ATS is on
+  uint16_t pcie_cap = 0;               ///< offset of the PCIe capability, 0 when conventional
   pci_exp_type pcie_type = pci_exp_type::endpoint;
   uint16_t dev_flags = 0;
   uint8_t dma_alias_devfn = 0;
