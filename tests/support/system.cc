@@ -136,6 +136,16 @@ std::vector<std::pair<uint64_t, uint64_t>> system::descriptors(std::string_view 
   return list;
 }
 
+std::vector<std::string> system::calls_of(std::initializer_list<std::string_view> names) const {
+  std::vector<std::string> entered;
+  for (const trace_event& e : events_.events()) {
+    if (e.kind() != trace_kind::call_enter) continue;
+    if (std::find(names.begin(), names.end(), e.function()) == names.end()) continue;
+    entered.emplace_back(e.function());
+  }
+  return entered;
+}
+
 uint64_t& system::word(uint64_t address) {
   auto* p = kernel_->memory().object_at<uint64_t>(phys_addr(address));
   if (p != nullptr) return *p;

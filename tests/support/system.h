@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <set>
 #include <string>
@@ -63,6 +64,11 @@ class system {
   /// Descriptors that a unit fetched, wait descriptors left out, as (low, high).
   [[nodiscard]] std::vector<std::pair<uint64_t, uint64_t>> descriptors(
       std::string_view unit = "dmar0") const;
+
+  // --- calls -------------------------------------------------------------------------------
+  /// Those of the functions `names` that were entered, in this order.
+  [[nodiscard]] std::vector<std::string> calls_of(
+      std::initializer_list<std::string_view> names) const;
 
   // --- memory ------------------------------------------------------------------------------
   /// A word of memory; a test failure and a dummy when there is none.

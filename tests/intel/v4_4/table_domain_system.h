@@ -19,14 +19,15 @@ namespace iommulab::test {
 
 struct table_domain_system : linux_4_4::system {
   /// Three levels. `superpages` as CAP has them: bit 0 for 2 MiB, bit 1 for 1 GiB.
-  explicit table_domain_system(trace_class classes, uint8_t superpages = 0b0011)
+  explicit table_domain_system(trace_class classes, uint8_t superpages = 0b0011,
+                               const kernel_profile& release = v4_4::profile())
       : system(small_machine()
                    .set_cap(default_cap()
                                 .set_max_guest_address_width(39)
                                 .set_sagaw(0b00010)
                                 .set_super_pages(superpages))
                    .build(),
-               "intel_iommu=on", classes) {
+               "intel_iommu=on", classes, release) {
     EXPECT_EQ(boot().intel_iommu_init, 0);
     k().finish_boot();
     events().clear();
