@@ -5,6 +5,7 @@
 #include "intel/v4_4/device.h"
 
 #include "core/dma/dma_mapping.h"
+#include "core/iommu/v4_4/iommu_ops.h"
 #include "core/pci/ats.h"
 #include "intel/dmar/queue.h"
 #include "intel/expect.h"
@@ -349,6 +350,76 @@ TEST(removal, lets_the_group_go_where_no_unit_is_for_all_others) {
     pull_out(s, controller_port);
     EXPECT_EQ(s.logged(line), later ? 1 : 0);
     EXPECT_EQ(testing::Matches(Contains(to_string(controller_port)))(linked(s, "dmar1")), !later);
+  }
+}
+
+// ---- devices that come --------------------------------------------------------------------------
+
+constexpr source_id group_port = at(0, 6), newcomer = at(1, 0);
+
+/// A port without ACS and what is behind it, which are one group. Its user put the port into a
+/// domain of its own while the other was away.
+struct with_users_domain : system {
+  v4_4::iommu_domain* domain = nullptr;
+
+  explicit with_users_domain(bool later)
+      : system(machine(), "intel_iommu=on", trace_class::all, release(later)) {
+    EXPECT_EQ(boot().intel_iommu_init, 0);
+    k().finish_boot();
+    pull_out(*this, newcomer);
+    domain = iommu_domain_alloc(*function(group_port).dev.bus);
+    EXPECT_EQ(iommu_attach_group(*domain, group()), 0);
+    EXPECT_TRUE(context_of(group_port).present());
+  }
+  static machine_config machine() {
+    small_machine m;
+    m.add_function(function_builder(group_port, 0x8086, 0x3420, 0x060400)
+                       .bridge(0, 1, 1)
+                       .express(pci_exp_type::root_port, 0x40)
+                       .build());
+    m.add_function(function_builder(newcomer, 0x8086, 0x10d3, 0x020000)
+                       .express(pci_exp_type::endpoint, 0x40)
+                       .build());
+    return m.build();
+  }
+  iommu_group& group() { return *function(group_port).dev.group; }
+  void rescan() { ASSERT_TRUE(k().sysfs().write("bus/pci/rescan", "1").ok()); }
+};
+
+// Intel's driver has no default domains: 4.4.1 forgets the user's for one that there is not.
+TEST(newcomer_of_a_group, sees_the_domain_of_the_groups_user) {
+  for (const bool later : releases) {
+    with_users_domain s(later);
+    s.rescan();
+    EXPECT_EQ(s.function(newcomer).dev.group, &s.group());
+    EXPECT_EQ(s.group().domain, later ? s.domain : nullptr);
+    EXPECT_EQ(s.context_of(newcomer).present(), later);
+    EXPECT_EQ(s.context_of(newcomer).table(),
+              later ? to_dmar_domain(*s.domain).pgd.value() : uint64_t{0});
+  }
+}
+
+// Memory for what joining takes is missing, one object after the other. The driver's refusal is
+// -EBUSY, 16.
+TEST(newcomer_of_a_group, is_in_none_where_the_domain_does_not_take_it) {
+  for (const bool later : releases) {
+    bool refused = false;
+    for (uint64_t object = 1; object < 10; ++object) {
+      with_users_domain s(later);
+      const int references = s.group().references;
+      const std::string line = "iommu: Failed to add device 0000:01:00.0 to group " +
+                               std::to_string(s.group().id) + ": -16";
+      s.k().slab().fail_at(object);
+      s.rescan();
+      s.k().slab().fail_never();
+      if (s.logged(line) == 0) continue;
+      refused = true;
+      EXPECT_EQ(s.function(newcomer).dev.group, nullptr);
+      EXPECT_EQ(s.group().references, references);
+      EXPECT_FALSE(s.context_of(newcomer).present());
+      EXPECT_EQ(s.group().domain, s.domain);
+    }
+    EXPECT_EQ(refused, later);
   }
 }
 
