@@ -10,13 +10,18 @@
 
 namespace iommulab {
 
-absl::StatusOr<const kernel_profile*> named_kernel(const std::string& name) {
-  if (name.empty()) return nullptr;
+absl::StatusOr<const kernel_profile*> kernel_of_option(std::string_view option,
+                                                       const std::string& name) {
   if (const kernel_profile* found = find_kernel_profile(name)) return found;
   std::vector<std::string> names;
   for (const kernel_profile* profile : kernel_profiles()) names.emplace_back(profile->name());
-  return errno_status(ENOENT, absl::StrFormat("--kernel '%s': no such kernel; there are %s", name,
+  return errno_status(ENOENT, absl::StrFormat("%s '%s': no such kernel; there are %s", option, name,
                                               absl::StrJoin(names, ", ")));
+}
+
+absl::StatusOr<const kernel_profile*> named_kernel(const std::string& name) {
+  if (name.empty()) return nullptr;
+  return kernel_of_option("--kernel", name);
 }
 
 absl::StatusOr<const kernel_profile*> choose_kernel(const std::string& name,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "CLI/CLI.hpp"
 #include "core/status.h"
@@ -16,6 +17,10 @@ namespace iommulab {
 /// empty for none. ENOENT, listing the kernels, for a name that is none's.
 absl::StatusOr<const kernel_profile*> choose_kernel(const std::string& name,
                                                     const std::string& capture = {});
+
+/// By the name that an option gives. ENOENT as above.
+absl::StatusOr<const kernel_profile*> kernel_of_option(std::string_view option,
+                                                       const std::string& name);
 
 /// Null where choose_kernel() would take the default for lack of anything else.
 absl::StatusOr<const kernel_profile*> named_kernel(const std::string& name);

@@ -15,9 +15,9 @@ int run_kernels_command(const kernels_arguments& arguments, std::ostream& out, s
     out << (arguments.json ? kernels_json(kernel_profiles()) : kernels_text(kernel_profiles()));
     return static_cast<int>(exit_code::good);
   }
-  const auto one = named_kernel(arguments.diff[0]);
+  const auto one = kernel_of_option("--diff", arguments.diff[0]);
   if (!one.ok()) return complain(err, one.status());
-  const auto other = named_kernel(arguments.diff[1]);
+  const auto other = kernel_of_option("--diff", arguments.diff[1]);
   if (!other.ok()) return complain(err, other.status());
   if (*one == *other) return complain(err, refuse("--diff compares two kernels, not one"));
   const kernel_comparison comparison = compare_kernels(**one, **other);
