@@ -282,13 +282,14 @@ void qi_flush_dev_iotlb(dmar_state& dmar, intel_iommu& iommu, uint16_t sid, uint
   qi_submit_sync(dmar, iommu, device_tlb_pages(sid, qdep, addr, mask).encode());
 }
 
-// Linux v4.4.178 drivers/iommu/dmar.c: qi_flush_dev_iotlb()
+// Linux v4.4.178 drivers/iommu/dmar.c: qi_flush_dev_iotlb(). QI_DEV_IOTLB_PFSID() puts the id's
+// lower twelve bits where its upper twelve belong, and the lower four in their place.
 void qi_flush_dev_iotlb(dmar_state& dmar, intel_iommu& iommu, uint16_t sid, uint16_t pfsid,
                         uint16_t qdep, uint64_t addr, unsigned mask) {
   IOMMULAB_CALL(dmar.trace, "qi_flush_dev_iotlb", {"iommu", iommu}, {"sid", sid}, {"pfsid", pfsid},
                 {"qdep", qdep}, {"addr", addr}, {"mask", mask});
   vtd::device_tlb_descriptor desc = device_tlb_pages(sid, qdep, addr, mask);
-  desc.physical_function = pfsid;
+  desc.physical_function = static_cast<uint16_t>((pfsid & 0xfffu) << 4 | (pfsid & 0xfu));
   qi_submit_sync(dmar, iommu, desc.encode());
 }
 

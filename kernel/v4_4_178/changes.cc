@@ -39,7 +39,7 @@ absl::Span<const kernel_change> changes() {
       {"iommu_enable_dev_iotlb(), qi_flush_dev_iotlb()",
        "the descriptor names the device",
        "on a unit with device-TLB throttling (ECAP.DIT) it names the physical function as well",
-       "bits 15:12 and 63:52 of the descriptor, on such units"},
+       "bits 15:12 and 63:52 of the descriptor, on such units. The upper field gets the id's lower twelve bits instead of its upper ones, so a unit counts for another function"},
       {"iommu_disable_dev_iotlb()",
        "returns for every PCI function",
        "returns for everything else",

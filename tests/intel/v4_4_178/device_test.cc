@@ -162,9 +162,10 @@ machine_config cached_machine(bool throttles) {
 }
 
 // 6.5.2.5: type 3, the depth in 20:16, the source in 47:32; PFSID in 15:12 (its low bits) and
-// 63:52, reserved without ECAP.DIT. The physical function is 12:00.1, requester id 1201h.
+// 63:52, reserved without ECAP.DIT. The physical function is 12:00.1, requester id 1201h, of which
+// the kernel's QI_DEV_IOTLB_PFSID() puts 201h in the place of 120h.
 TEST(device_tlb, invalidations_name_the_physical_function_where_the_unit_counts_by_it) {
-  constexpr uint64_t pfsid = uint64_t{0x120} << 52 | 1 << 12;
+  constexpr uint64_t pfsid = uint64_t{0x201} << 52 | 1 << 12;
   for (const bool throttles : {true, false}) {
     for (const bool later : releases) {
       with_virtual_function s(cached_machine(throttles), later, cached, cached_virtual);
