@@ -178,6 +178,10 @@ class pci_core {
     for (const header_fixup& fixup : enable_fixups_) fixup(pdev);
   }
 
+  /// A link hangs off a PCI-to-PCIe bridge as well, with only a device 0 on it: later kernels know.
+  void know_links_of_pcie_bridges() { pcie_bridges_have_links_ = true; }
+  [[nodiscard]] bool pcie_bridges_have_links() const { return pcie_bridges_have_links_; }
+
   /// pci_request_acs(): functions found from now on get ACS enabled.
   void request_acs() { acs_enable_ = true; }
   [[nodiscard]] bool acs_requested() const { return acs_enable_; }
@@ -210,6 +214,7 @@ class pci_core {
   std::function<void(pci_dev&)> attach_;
   std::vector<const pci_bus*> scanned_;  ///< buses that the scan under way has been on
   bool acs_enable_ = false;
+  bool pcie_bridges_have_links_ = false;
 };
 
 }  // namespace iommulab

@@ -25,6 +25,7 @@ constexpr unsigned highest_bus = 0xff;
 bool has_secondary_link(const pci_dev& pdev) {
   if (!pci_is_pcie(pdev)) return false;
   if (pdev.pcie_type == pci_exp_type::root_port) return true;
+  if (pdev.pcie_type == pci_exp_type::pcie_bridge) return pdev.bus->core->pcie_bridges_have_links();
   if (pdev.pcie_type != pci_exp_type::upstream && pdev.pcie_type != pci_exp_type::downstream) {
     return false;
   }

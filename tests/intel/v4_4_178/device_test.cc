@@ -354,6 +354,36 @@ TEST(removal, lets_the_group_go_where_no_unit_is_for_all_others) {
   }
 }
 
+// ---- devices that are found ---------------------------------------------------------------------
+
+// Linux v4.4.178 drivers/pci/probe.c: a PCI-to-PCIe bridge is the upper end of a link, like a root
+// port. Where it is not, an upstream port behind it is taken for one.
+TEST(scan, knows_of_links_behind_bridges_to_pcie) {
+  constexpr source_id bridge = at(0, 6), upstream = at(1, 0), beside = at(1, 1);
+  constexpr source_id first = at(2, 0), second = at(2, 1);
+  const auto port = [](source_id id, uint8_t bus, pci_exp_type type) {
+    return function_builder(id, 0x10b5, 0x8111, 0x060400)
+        .bridge(id.bus, bus, 2)
+        .express(type, 0x40)
+        .build();
+  };
+  small_machine m;
+  m.add_function(port(bridge, 1, pci_exp_type::pcie_bridge));
+  m.add_function(port(upstream, 2, pci_exp_type::upstream));
+  for (const source_id id : {beside, first, second}) {
+    m.add_function(plain_function(id, 0x8086, 0x10d3, 0x020000));
+  }
+  for (const bool later : releases) {
+    system s(m.build(), "intel_iommu=on", trace_class::all, release(later));
+    ASSERT_EQ(s.boot().intel_iommu_init, 0);
+    const auto is_found = [&](source_id id) { return s.k().pci().find(id) != nullptr; };
+    EXPECT_TRUE(is_found(upstream));
+    EXPECT_TRUE(is_found(first));
+    EXPECT_EQ(is_found(beside), !later);
+    EXPECT_EQ(is_found(second), later);
+  }
+}
+
 // ---- devices that come --------------------------------------------------------------------------
 
 constexpr source_id group_port = at(0, 6), newcomer = at(1, 0);
