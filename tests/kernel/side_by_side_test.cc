@@ -181,5 +181,22 @@ TEST(two_kernels, differ_side_by_side) {
   EXPECT_EQ(root_tables_before_the_last_queue(later), 0);
 }
 
+// x86_dma has the release's bounce buffers, not one kernel's for all.
+TEST(two_kernels, bounce_each_in_its_own_words) {
+  const auto mapped_line = [](const kernel_profile& profile) {
+    small_machine m;
+    m.ram = uint64_t{128} << 20;
+    system s(m.build(),
+             kernel_options{.profile = &profile, .command_line = "iommu=soft swiotlb=1024"});
+    s.boot();
+    for (const std::string& line : s.log()) {
+      if (line.starts_with("software IO TLB")) return line.substr(0, line.find("0x"));
+    }
+    return std::string("none in ") + s.log_text();
+  };
+  EXPECT_EQ(mapped_line(*find_kernel_profile("v4_4")), "software IO TLB [mem ");
+  EXPECT_EQ(mapped_line(*find_kernel_profile("v4_4_178")), "software IO TLB: mapped [mem ");
+}
+
 }  // namespace
 }  // namespace iommulab::test::side_by_side_test
