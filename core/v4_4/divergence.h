@@ -30,6 +30,7 @@ enum class divergence : uint8_t {
   clear_level_unaligned,
   // domains and devices
   disable_with_devices,
+  alias_outlives_unit,
   ats_switched_off,
   failed_start_frees_identity,
   failed_start_frees_regions,

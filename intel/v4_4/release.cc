@@ -47,7 +47,10 @@ void linux_release::empty_unit(intel_driver& drv, intel_iommu& iommu) const {
     return nullptr;
   };
   while (device_domain_info* info = next()) {
-    report(drv.env, divergence::disable_with_devices, iommu.name);
+    report(
+        drv.env,
+        info->dev != nullptr ? divergence::disable_with_devices : divergence::alias_outlives_unit,
+        iommu.name);
     dmar_domain* domain = info->domain;
     if (info->dev != nullptr && domain_type_is_vm_or_si(*domain)) {
       dmar_remove_one_dev_info(drv, *info->dev);

@@ -49,8 +49,11 @@ int linux_release::make_identity_domain(v4_4::intel_driver& drv) const {
 void linux_release::empty_unit(v4_4::intel_driver& drv, intel_iommu& iommu) const {
   const auto remove_next = [&]() -> v4_4::dmar_domain* {
     spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);
+    const auto is_of_unit = [&](const v4_4::device_domain_info& info) {
+      return info.iommu == &iommu;
+    };
     const auto is_left = [&](const v4_4::device_domain_info& info) {
-      return info.iommu == &iommu && info.dev != nullptr;
+      return is_of_unit(info) && info.dev != nullptr;
     };
     auto& members = drv.device_domains;
     for (auto at = std::find_if(members.begin(), members.end(), is_left); at != members.end();
@@ -59,7 +62,10 @@ void linux_release::empty_unit(v4_4::intel_driver& drv, intel_iommu& iommu) cons
       v4_4::dmar_remove_one_dev_info_locked(drv, &*at);
       if (!domain_type_is_vm_or_si(*domain)) return domain;
     }
-    return nullptr;
+    const auto alias = std::find_if(members.begin(), members.end(), is_of_unit);
+    if (alias == members.end()) return nullptr;
+    report(drv.env, divergence::alias_outlives_unit, iommu.name);
+    return alias->domain;
   };
   while (v4_4::dmar_domain* domain = remove_next()) domain_exit(drv, domain);
 }

@@ -295,6 +295,8 @@ TEST(failed_start, frees_the_identity_domain_of_either) {
 /// A unit for one function and one for all others, which is pulled out as its _DSM says.
 struct with_removable_unit : booting {
   static constexpr source_id others = at(0, 4);
+  /// Behind a PCIe-to-PCI bridge: their requests come as 01:00.0's.
+  static constexpr source_id behind = at(1, 1), beside = at(1, 2);
 
   with_removable_unit(bool later, const std::string& command_line)
       : booting(machine(), later, command_line) {
@@ -305,6 +307,12 @@ struct with_removable_unit : booting {
     small_machine m;
     m.add_unit(second_base);
     m.add_function(plain_function(others, 0x8086, 0x10d3, 0x020000));
+    m.add_function(function_builder(at(0, 5), 0x10b5, 0x8111, 0x060400)
+                       .bridge(0, 1, 1)
+                       .express(pci_exp_type::pci_bridge, 0x60)
+                       .build());
+    m.add_function(plain_function(behind, 0x1033, 0x0035, 0x020000));
+    m.add_function(plain_function(beside, 0x1033, 0x0035, 0x020000));
     const dmar_scope_spec of_others[] = {dmar_scope_spec::endpoint(0, {{4, 0}})};
     m.table = dmar_builder(39)
                   .add_drhd(0, 0, second_base, of_others)
@@ -386,6 +394,44 @@ TEST(unit_removal, takes_devices_out_of_the_identity_domain) {
     EXPECT_EQ(find_domain(s.driver(), s.dev(nic)), nullptr);
     EXPECT_EQ(find_domain(s.driver(), s.dev(s.others)), identity);
     EXPECT_EQ(s.driver().si_domain, identity);
+    s.expect_nothing_leaked();
+  }
+}
+
+// An alias has a place in the domain and is nobody's device: it goes with the domain.
+TEST(unit_removal, takes_aliases_along_with_their_domain) {
+  for (const bool later : releases) {
+    with_removable_unit s(later, "intel_iommu=on");
+    dmar_domain* shared = get_domain_for_dev(s.driver(), s.dev(s.behind), 48);
+    ASSERT_NE(shared, nullptr);
+    ASSERT_EQ(get_domain_for_dev(s.driver(), s.dev(s.beside), 48), shared);
+    s.events().clear();
+    EXPECT_EQ(s.pull_the_unit_out(), 0);
+    EXPECT_EQ(s.found(), later ? reports{} : reports{divergence::disable_with_devices});
+    if (later) {
+      EXPECT_THAT(emptying(s),
+                  ElementsAre("disable_dmar_iommu", "__dmar_remove_one_dev_info", "domain_exit",
+                              "__dmar_remove_one_dev_info", "__dmar_remove_one_dev_info",
+                              "iommu_disable_translation", "free_dmar_iommu"));
+    }
+    EXPECT_EQ(s.driver().live_domains(), 0u);
+    s.expect_nothing_leaked();
+  }
+}
+
+// device_notifier() leaves a domain in which there is an alias: with the device gone, that is all
+// there is, and either kernel passes over it here and frees the unit below it.
+TEST(unit_removal, takes_an_alias_that_its_device_left_behind) {
+  for (const bool later : releases) {
+    with_removable_unit s(later, "intel_iommu=on");
+    ASSERT_NE(get_domain_for_dev(s.driver(), s.dev(s.behind), 48), nullptr);
+    const std::string file = "bus/pci/devices/" + to_string(s.behind) + "/remove";
+    ASSERT_TRUE(s.k().sysfs().write(file, "1").ok());
+    ASSERT_EQ(s.driver().live_domains(), 1u);
+    s.events().clear();
+    EXPECT_EQ(s.pull_the_unit_out(), 0);
+    EXPECT_EQ(s.found(), reports{divergence::alias_outlives_unit});
+    EXPECT_EQ(s.driver().live_domains(), 0u);
     s.expect_nothing_leaked();
   }
 }
