@@ -18,7 +18,7 @@ namespace {
 
 constexpr int width = 48;
 constexpr uint64_t pages_2m = 512;
-constexpr uint64_t pages_1g = 512 * 512;
+constexpr uint64_t pages_1g = 512 * pages_2m;
 constexpr uint64_t read_write = v4_4::dma_pte_read | v4_4::dma_pte_write;
 constexpr uint64_t memory = uint64_t{1} << 30;
 

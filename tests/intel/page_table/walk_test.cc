@@ -135,7 +135,7 @@ TYPED_TEST(walk, lists_the_items_that_a_range_touches) {
   auto* table = this->memory_->template object_at<entry>(phys_addr(top), 512);
   for (const int level : {1, 2, 3}) {
     const uint64_t span = uint64_t{1} << (9 * (level - 1));
-    const uint64_t table_pfn = 5 * 512 * span;
+    const uint64_t table_pfn = uint64_t{5} * 512 * span;
     const uint64_t table_end = table_pfn + 512 * span;
     const std::vector<uint64_t> ends = {
         table_pfn - 1,        table_pfn,        table_pfn + span / 2,

@@ -219,9 +219,9 @@ TEST(kdump, copies_the_halves_of_extended_tables_each_by_itself) {
   constexpr uint64_t pasid_enable = 1 << 11;
   system s(machine().build());
   old_kernel old(s);
-  s.word(old_kernel::root + 5 * 16) = old_kernel::contexts_5 | 1;
-  s.word(old_kernel::root + 6 * 16) = 0;
-  s.word(old_kernel::root + 6 * 16 + 8) = old_kernel::contexts_0 | 1;
+  s.word(old_kernel::root + 5 * uint64_t{16}) = old_kernel::contexts_5 | 1;
+  s.word(old_kernel::root + 6 * uint64_t{16}) = 0;
+  s.word(old_kernel::root + 6 * uint64_t{16} + 8) = old_kernel::contexts_0 | 1;
   s.word(old_kernel::root) = 0;
   const auto set_extended = [&](uint64_t contexts, source_id id, uint64_t domain) {
     const uint64_t at = contexts + (id.devfn & 0x7f) * uint64_t{32};
@@ -256,8 +256,8 @@ TEST(kdump, copies_the_halves_of_extended_tables_each_by_itself) {
     EXPECT_EQ(s.word(at + 16), 0u);
     EXPECT_TRUE(id_taken(s, domain));
   }
-  EXPECT_EQ(s.word(root + 5 * 16 + 8), 0u);
-  EXPECT_EQ(s.word(root + 6 * 16), 0u);
+  EXPECT_EQ(s.word(root + 5 * uint64_t{16} + 8), 0u);
+  EXPECT_EQ(s.word(root + 6 * uint64_t{16}), 0u);
 }
 
 // Out of kdump nobody's DMA has to go on: init_dmars() switches off what firmware left on.

@@ -27,7 +27,7 @@ namespace {
 using namespace v4_4;
 
 constexpr uint64_t pages_2m = 512;
-constexpr uint64_t pages_1g = 512 * 512;
+constexpr uint64_t pages_1g = 512 * pages_2m;
 constexpr uint64_t operations_in_all = 1'000'000;
 constexpr uint64_t kinds_of_domains = 12;
 constexpr uint64_t short_run_divisor = 10;

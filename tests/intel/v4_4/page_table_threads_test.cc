@@ -75,7 +75,7 @@ TEST_F(threads_in_tables, share_one_domain) {
   on_all_threads([&](unsigned t) {
     for (uint64_t round = 0; round < rounds; ++round) {
       together.arrive_and_wait();
-      visit_slice(*domain, slice_of(round, t), 0x1000 * (t + 1) + round, round % 2 == 0);
+      visit_slice(*domain, slice_of(round, t), uint64_t{0x1000} * (t + 1) + round, round % 2 == 0);
     }
   });
   EXPECT_EQ(wrong_, 0u);

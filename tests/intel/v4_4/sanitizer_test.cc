@@ -258,7 +258,7 @@ TEST(a_flow_without, any_one_of_its_cache_flushes_is_found) {
     s.map(iova, memory, 0x1000);
     // The page, and what lies beside it in each table but in other cache lines.
     EXPECT_TRUE(s.dma(nic, iova).ok());
-    EXPECT_FALSE(s.dma(nic, iova + 64 * 0x1000).ok());
+    EXPECT_FALSE(s.dma(nic, iova + uint64_t{64} * 0x1000).ok());
     EXPECT_FALSE(s.dma(nic, iova + 64 * two_mib).ok());
     if (!mutation.swallowed()) {
       EXPECT_TRUE(s.findings().empty()) << s.report();
@@ -281,7 +281,7 @@ TEST(a_flow_without, the_flush_of_a_further_page_is_found_with_its_calls) {
   s.attach(nic);
   s.map(iova, memory, 0x1000);
   s.stop_recording();
-  const uint64_t further = iova + 64 * 0x1000;
+  const uint64_t further = iova + uint64_t{64} * 0x1000;
   const without_one_flush mutation(s.k(), 0);
   s.map(further, memory, 0x1000);
   EXPECT_TRUE(s.dma(nic, further).ok());

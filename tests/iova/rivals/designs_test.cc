@@ -133,7 +133,8 @@ TEST(per_ring_test, hands_out_addresses_in_ring_order) {
     EXPECT_EQ(tested->alloc_fast(0, 4, limit_48bit, true), first + 4 * i);
   }
   tested->free_fast(0, first, 4);
-  EXPECT_EQ(tested->alloc_fast(0, 4, limit_32bit, true), first + 4 * 256) << "not yet round";
+  EXPECT_EQ(tested->alloc_fast(0, 4, limit_32bit, true), first + uint64_t{4} * 256)
+      << "not yet round";
   EXPECT_NE(tested->alloc_fast(1, 4, limit_32bit, true) / 8192, first / 8192)
       << "the other processor has a window of its own";
 }

@@ -55,7 +55,7 @@ TEST(table_page_count, agrees_with_counting_frame_by_frame) {
   const int rounds = is_long_run() ? 400 : 80;
   for (int i = 0; i < rounds; ++i) {
     const uint64_t place = random() % 64;  // of 1500 frames each, over several upper pages
-    const uint64_t lo = (uint64_t{1} << 27) - 32 * 1500 + place * 1500;
+    const uint64_t lo = (uint64_t{1} << 27) - uint64_t{32} * 1500 + place * 1500;
     if (const auto there = live.find(place); there != live.end()) {
       count.freed(there->second.lo, there->second.hi - there->second.lo + 1);
       live.erase(there);

@@ -86,7 +86,7 @@ TEST_F(event_words_test, context_entries_are_named_by_bus_device_and_function) {
   const uint64_t table = 0x5000;
   EXPECT_EQ(words_.describe(entry("root", root, table | 1, 0)),
             "root entry of bus 02 at 0x1020 = 0x0:0000000000005001 context table 0x5000");
-  const uint64_t slot = table + ((3 << 3) | 1) * 16;
+  const uint64_t slot = table + uint64_t{(3 << 3) | 1} * 16;
   const uint64_t hi = (7 << 8) | 1;  // domain 7, 39 bits
   EXPECT_EQ(words_.describe(entry("context", slot, 0x9000 | 1, hi)),
             "context entry of 02:03.1 at 0x5190 = 0x701:0000000000009001 domain 7, translate by "

@@ -239,7 +239,7 @@ TEST_F(comparison_test, one_entry_of_a_table_is_found_at_its_line) {
   unsigned index = 0;
   ASSERT_EQ(std::sscanf(scan(path, "pt-boot.txt")[line - 1].c_str(), "1 0x%lx %u", &table, &index),
             2);
-  std::byte* entry = run.memory().at(phys_addr(table + index * 8), 8);
+  std::byte* entry = run.memory().at(phys_addr(table + uint64_t{8} * index), 8);
   entry[0] ^= std::byte{2};  // no longer writable
   const std::vector<class_result> results = compare_run(open(path), run.run(), {});
   EXPECT_EQ(different(results), std::vector<std::string>{"tables"});

@@ -228,16 +228,17 @@ void synthesizer::add_tables() {
     const uint64_t target = entry.low & ~low_12_bits;
     if (entry.kind == 'C' && drivers.count(target) == 0) {
       used_context_tables.insert(entry.table);
-      const uint64_t at = moved(entry.table) + entry.index * 16;
+      const uint64_t at = moved(entry.table) + uint64_t{16} * entry.index;
       poke(at, target == 0 ? entry.low : moved(entry.low));
       poke(at + 8, entry.high);
     } else if (entry.kind != 'C' && entry.kind != 'R' && drivers.count(entry.top) == 0) {
-      poke(moved(entry.table) + entry.index * 8, entry.leaf ? entry.low : moved(entry.low));
+      poke(moved(entry.table) + uint64_t{8} * entry.index,
+           entry.leaf ? entry.low : moved(entry.low));
     }
   }
   for (const dump_entry& entry : entries) {
     if (entry.kind != 'R' || used_context_tables.count(entry.low & ~low_12_bits) == 0) continue;
-    poke(moved(entry.table) + entry.index * 16, moved(entry.low));
+    poke(moved(entry.table) + uint64_t{16} * entry.index, moved(entry.low));
   }
 }
 

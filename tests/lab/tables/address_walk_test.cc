@@ -129,10 +129,11 @@ class random_tables {
       m_.set_context(source, low, high);
       if (table != nowhere) fill_table(table, levels_);
     }
-    if (one_in(4)) m_.word(m_.root + 0x85 * 16) |= 2;
-    if (one_in(4)) m_.word(m_.root + 0x85 * 16 + 8) = 1;
-    if (one_in(8)) m_.word(m_.root + 0x85 * 16) = nowhere | 1;
-    if (one_in(8)) m_.word(m_.root + 0x85 * 16) = 0;
+    const uint64_t bus_85 = m_.root + uint64_t{0x85} * 16;
+    if (one_in(4)) m_.word(bus_85) |= 2;
+    if (one_in(4)) m_.word(bus_85 + 8) = 1;
+    if (one_in(8)) m_.word(bus_85) = nowhere | 1;
+    if (one_in(8)) m_.word(bus_85) = 0;
   }
 
   /// An address that leads through what was filled in, for the most part.
@@ -158,7 +159,7 @@ class random_tables {
   }
 
   void fill_table(uint64_t table, unsigned level) {
-    for (unsigned i = 0; i < filled; ++i) {
+    for (uint64_t i = 0; i < filled; ++i) {
       if (one_in(8)) continue;
       uint64_t entry = pick({3, 3, 3, 3, 1, 2, 0});
       const bool leaf = level == 1 || one_in(5);

@@ -171,11 +171,11 @@ TEST_F(ats, invalidating_the_device_before_the_unit_brings_the_old_page_back) {
 }
 
 TEST_F(ats, an_invalidation_covers_the_range_that_its_address_says) {
-  for (unsigned page = 0; page < 8; ++page) {
+  for (uint64_t page = 0; page < 8; ++page) {
     m.map(table, 3, iova + page * 0x1000, (target + page * 0x1000) | 3);
   }
   const auto ask_all = [&] {
-    for (unsigned page = 0; page < 8; ++page) ASSERT_TRUE(write(iova + page * 0x1000, "x").ok());
+    for (uint64_t page = 0; page < 8; ++page) ASSERT_TRUE(write(iova + page * 0x1000, "x").ok());
   };
   ask_all();
   // 40201000 with S: the lowest zero bit from 12 on is 13, so four pages of 16 KiB.

@@ -26,7 +26,7 @@ class edu_machine : public bus_machine {
       : bus_machine(std::move(config)), device(port(express), clock, ~uint64_t{0}) {
     top = start_with(express, 5, levels, type);
   }
-  uint64_t& context(unsigned half) { return word(context_address(0x20) + half * 8); }
+  uint64_t& context(uint64_t half) { return word(context_address(0x20) + half * 8); }
   uint64_t& entry(unsigned level) { return word(entry_address(top, 3, iova, level)); }
 
   dma_result to_memory(uint64_t address, uint64_t length = 16) {

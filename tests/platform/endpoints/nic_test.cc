@@ -24,14 +24,14 @@ struct driver {
       : m(on), top(table_top), physical(start), device(on.port(where)) {
     map(receive_ring, physical, 3);
     map(transmit_ring, physical + 0x1000, 3);
-    for (unsigned i = 0; i < 4; ++i) {
+    for (uint64_t i = 0; i < 4; ++i) {
       map(receive_buffers + i * 0x1000, physical + 0x2000 + i * 0x1000, 3);
       map(transmit_buffers + i * 0x1000, physical + 0x8000 + i * 0x1000, pte_read);
     }
     ring(0x2800, receive_ring);
     ring(0x3800, transmit_ring);
-    for (unsigned i = 0; i < 8; ++i) received(i) = {};
-    for (unsigned i = 0; i < 8; ++i) {
+    for (uint64_t i = 0; i < 8; ++i) received(i) = {};
+    for (uint64_t i = 0; i < 8; ++i) {
       m.word(physical + i * 16) = receive_buffers + (i % 4) * 0x1000;
     }
     device.write32(0x100, 2);
@@ -46,17 +46,17 @@ struct driver {
     device.write32(registers + 0x10, 0);
     device.write32(registers + 0x18, 0);
   }
-  uint64_t& received(unsigned i) { return m.word(physical + i * 16 + 8); }
-  uint64_t& sent(unsigned i) { return m.word(physical + 0x1000 + i * 16 + 8); }
+  uint64_t& received(uint64_t i) { return m.word(physical + i * 16 + 8); }
+  uint64_t& sent(uint64_t i) { return m.word(physical + 0x1000 + i * 16 + 8); }
   void give(unsigned tail) { device.write32(0x2818, tail); }
   /// Fills descriptor `i` with `text`, in the buffer of that number.
-  void fill(unsigned i, const std::string& text, uint64_t flags = end_of_packet | report) {
+  void fill(uint64_t i, const std::string& text, uint64_t flags = end_of_packet | report) {
     m.put(physical + 0x8000 + (i % 4) * 0x1000, text);
     m.word(physical + 0x1000 + i * 16) = transmit_buffers + (i % 4) * 0x1000;
     sent(i) = text.size() | flags;
   }
   void send(unsigned tail) { device.write32(0x3818, tail); }
-  std::string buffer(unsigned i, size_t length) {
+  std::string buffer(uint64_t i, size_t length) {
     return m.text_at(physical + 0x2000 + i * 0x1000, length);
   }
 

@@ -23,25 +23,25 @@ class disk_queues : public testing::Test {
 
   disk_queues() : device(m.port(express), blocks) {
     top = m.start_with(express);
-    for (unsigned i = 0; i < 4; ++i) {
+    for (uint64_t i = 0; i < 4; ++i) {
       m.map(top, 3, admin_sq + i * 0x1000, (memory_of_queues + i * 0x1000) | 3);
     }
     // Pages in reverse order, so that nothing is right by accident.
-    for (unsigned i = 0; i < 16; ++i) m.map(top, 3, data + i * 0x1000, page_of(i) | 3);
+    for (uint64_t i = 0; i < 16; ++i) m.map(top, 3, data + i * 0x1000, page_of(i) | 3);
     device.write32(0x24, 7 << 16 | 7);
     device.write64(0x28, admin_sq);
     device.write64(0x30, admin_cq);
     device.write32(0x14, 1);
     EXPECT_EQ(device.read32(0x1c), 1u);
   }
-  static uint64_t page_of(unsigned i) { return memory_of_data + (15 - i) * 0x1000; }
+  static uint64_t page_of(uint64_t i) { return memory_of_data + (15 - i) * 0x1000; }
 
   /// Puts a command at the tail of queue `q` and rings; returns the status of its completion.
   unsigned run(unsigned q, uint32_t opcode, uint64_t prp1, uint64_t prp2, uint32_t cdw10,
                uint32_t cdw11, uint32_t cdw12 = 0, uint32_t nsid = 1) {
     const uint64_t sq = memory_of_queues + (q == 0 ? 0 : 0x2000);
     const uint64_t cq = sq + 0x1000;
-    const uint64_t at = sq + tail[q] * 64;
+    const uint64_t at = sq + uint64_t{64} * tail[q];
     m.word(at) = opcode | uint64_t{++id} << 16 | uint64_t{nsid} << 32;
     m.word(at + 24) = prp1;
     m.word(at + 32) = prp2;
@@ -49,7 +49,7 @@ class disk_queues : public testing::Test {
     m.word(at + 48) = cdw12;
     tail[q] = (tail[q] + 1) % 8;
     device.write32(0x1000 + q * 8, tail[q]);
-    const uint64_t entry = m.word(cq + head[q] * 16 + 8);
+    const uint64_t entry = m.word(cq + uint64_t{16} * head[q] + 8);
     if ((entry >> 48 & 1) != phase[q]) return no_completion;
     EXPECT_EQ(entry & 0xffff, tail[q]) << "the submission queue's head";
     EXPECT_EQ(entry >> 16 & 0xffff, q);
@@ -124,10 +124,10 @@ TEST_F(disk_queues, more_pages_take_a_list) {
   m.word(list_memory) = data + 0x1000;
   m.word(list_memory + 8) = data + 0x3000;
   m.word(list_memory + 16) = data + 0xe000;
-  for (unsigned i = 0; i < 5; ++i) m.word(page_of(14) + i * 8) = data + 0x5000 + i * 0x1000;
+  for (uint64_t i = 0; i < 5; ++i) m.word(page_of(14) + i * 8) = data + 0x5000 + i * 0x1000;
   EXPECT_EQ(read(data, list, 0, 64), 0u);
   const unsigned pages[] = {0, 1, 3, 5, 6, 7, 8, 9};
-  for (unsigned i = 0; i < 8; ++i) {
+  for (uint64_t i = 0; i < 8; ++i) {
     EXPECT_EQ(m.text_at(page_of(pages[i]), 0x1000), on_disk(i * 8, 0x1000)) << i;
   }
 }
@@ -211,12 +211,12 @@ TEST_F(disk_queues, interrupts_follow_the_queue_and_the_mask) {
 }
 
 TEST_F(disk_queues, a_full_completion_queue_makes_commands_wait) {
-  for (unsigned i = 0; i < 8; ++i) {
-    m.word(memory_of_queues + i * 64) = 0x06 | uint64_t{i} << 16 | uint64_t{1} << 32;
+  for (uint64_t i = 0; i < 8; ++i) {
+    m.word(memory_of_queues + i * 64) = 0x06 | i << 16 | uint64_t{1} << 32;
     m.word(memory_of_queues + i * 64 + 24) = data;
   }
   device.write32(0x1000, 7);
-  const auto completed = [&](unsigned i) { return m.word(memory_of_queues + 0x1000 + i * 16 + 8); };
+  const auto completed = [&](uint64_t i) { return m.word(memory_of_queues + 0x1000 + i * 16 + 8); };
   EXPECT_NE(completed(6), 0u);
   device.write32(0x1000, 0);
   EXPECT_EQ(completed(7), 0u) << "seven of eight is full";

@@ -117,7 +117,7 @@ TEST_F(capture_folder, names_a_missing_file) {
 
 TEST_F(capture_folder, names_the_line_where_a_listing_is_cut) {
   const std::string whole = one_function();
-  write("pci.txt", whole.substr(0, whole.size() - 3 * 48));
+  write("pci.txt", whole.substr(0, whole.size() - size_t{3} * 48));
   EXPECT_EQ(complaint(),
             path("pci.txt") +
                 ": line 30: config is \"208 bytes\": 256 or 4096 belong here: the listing is cut");

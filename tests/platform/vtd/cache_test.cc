@@ -303,7 +303,7 @@ TEST(vtd_cache, large_pages_are_found_and_dropped_where_there_are_no_small_ones)
     ASSERT_TRUE(m.read(nic, address).ok());
     m.map(table, 3, address, 0, level);
     EXPECT_TRUE(m.read(nic, address + 0x5000).ok()) << "as cached";
-    m.flush_pages(5, address + 0x200000 * (level - 2) + 0x7000, 0, false);
+    m.flush_pages(5, address + uint64_t{0x200000} * (level - 2) + 0x7000, 0, false);
     EXPECT_FALSE(m.read(nic, address).ok());
   }
 }

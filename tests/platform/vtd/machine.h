@@ -83,12 +83,12 @@ struct machine : table_memory {
 
   // --- fault records -----------------------------------------------------------------------
   uint64_t frcd() { return ((unit.read64(0x08) >> 24) & 0x3ff) * 16; }
-  uint64_t record_low(unsigned i = 0) { return unit.read64(frcd() + i * 16); }
-  uint64_t record_high(unsigned i = 0) { return unit.read64(frcd() + i * 16 + 8); }
-  void clear_record(unsigned i = 0) { unit.write32(frcd() + i * 16 + 12, 0x80000000); }
+  uint64_t record_low(uint64_t i = 0) { return unit.read64(frcd() + i * 16); }
+  uint64_t record_high(uint64_t i = 0) { return unit.read64(frcd() + i * 16 + 8); }
+  void clear_record(uint64_t i = 0) { unit.write32(frcd() + i * 16 + 12, 0x80000000); }
   void clear_faults() {
     const uint64_t records = ((unit.read64(0x08) >> 40) & 0xff) + 1;
-    for (unsigned i = 0; i < records; ++i) clear_record(i);
+    for (uint64_t i = 0; i < records; ++i) clear_record(i);
     unit.write32(0x34, 0x7d);
   }
 

@@ -159,7 +159,8 @@ TEST_F(told_by_the_unit, a_neighbour_starts_at_the_deepest_table_that_is_known) 
   EXPECT_THAT(heard.take(),
               ElementsAre("context of domain 5 from cache",
                           absl::StrFormat("start at table 0x%x", table_at_level_1()),
-                          absl::StrFormat("read paging word 0x%x", table_at_level_1() + 0x146 * 8),
+                          absl::StrFormat("read paging word 0x%x",
+                                          table_at_level_1() + uint64_t{0x146} * 8),
                           "cache page 0x12346000 level 1", "page 0x805000 from memory",
                           "answer from tables, context from cache"));
 }

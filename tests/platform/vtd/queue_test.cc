@@ -350,8 +350,8 @@ TEST_F(vtd_queue, sizes_follow_the_size_field) {
     m.word(base + i * 16) = 0x12;
     m.word(base + i * 16 + 8) = 0;
   }
-  m.word(base + 1022 * 16) = (uint64_t{31} << 32) | 0x25;
-  m.word(base + 1022 * 16 + 8) = status_word;
+  m.word(base + uint64_t{1022} * 16) = (uint64_t{31} << 32) | 0x25;
+  m.word(base + uint64_t{1022} * 16 + 8) = status_word;
   m.unit.write32(0x88, 1023 << 4);
   EXPECT_EQ(status(), 31u);
   EXPECT_EQ(head(), 1023u);

@@ -50,12 +50,12 @@ struct table_memory {
   }
 
   uint64_t context_table(uint8_t bus) {
-    uint64_t& entry = word(root + bus * 16u);
+    uint64_t& entry = word(root + uint64_t{16} * bus);
     if ((entry & 1) == 0) entry = page() | 1;
     return entry & ~uint64_t{0xfff};
   }
   uint64_t context_address(uint16_t source) {
-    return context_table(static_cast<uint8_t>(source >> 8)) + (source & 0xffu) * 16;
+    return context_table(static_cast<uint8_t>(source >> 8)) + uint64_t{16} * (source & 0xffu);
   }
   void set_context(uint16_t source, uint64_t low, uint64_t high) {
     const uint64_t at = context_address(source);

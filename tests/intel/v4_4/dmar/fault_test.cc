@@ -44,7 +44,7 @@ void fault_before_boot(system& s, const std::vector<source_id>& sources) {
   unit.write32(r_gcmd, 0);
 }
 
-uint64_t record(unsigned i) {
+uint64_t record(uint64_t i) {
   return fro + i * 16;
 }
 
@@ -293,10 +293,11 @@ TEST(fault_event, an_overflow_is_handled_and_recording_goes_on) {
     std::vector<sequence> recorded;
     for (unsigned i = 0; i < records + 2; ++i) {
       const source_id source = at(0, 0x10 + i);
-      s.dma(source, 0x1000 * (i + 1));
+      const uint64_t address = uint64_t{0x1000} * (i + 1);
+      s.dma(source, address);
       if (i < records) {
-        recorded.push_back(fault_lines("Read", source, 0x1000 * (i + 1), 2,
-                                       "Present bit in context entry is clear"));
+        recorded.push_back(
+            fault_lines("Read", source, address, 2, "Present bit in context entry is clear"));
       }
     }
     EXPECT_EQ(s.transfer(true, 0x7000).moved, 0u);

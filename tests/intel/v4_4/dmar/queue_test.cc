@@ -203,7 +203,7 @@ TEST(queue, an_invalid_descriptor_is_reported_and_replaced) {
   EXPECT_EQ(s.unit().peek(vtd_register::iqh), s.unit().peek(vtd_register::iqt));
 
   EXPECT_EQ(qi_submit_sync(s.driver(), first_unit(s), {1 | 1 << 4, 0}), 0);
-  EXPECT_EQ(s.written(r_iqt).back(), 4u * 2 * descriptor_bytes);
+  EXPECT_EQ(s.written(r_iqt).back(), uint64_t{4} * 2 * descriptor_bytes);
 }
 
 // ITE: a device did not answer. The unit dropped the wait descriptor; qi_check_fault() marks every

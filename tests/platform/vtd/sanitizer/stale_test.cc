@@ -208,8 +208,8 @@ TEST_F(stale, a_translation_in_a_device_tlb) {
     w.m.command(qie);
     unsigned next = 0;
     const auto submit = [&](uint64_t low, uint64_t high) {
-      w.m.word(queue + next * 16u) = low;
-      w.m.word(queue + next * 16u + 8) = high;
+      w.m.word(queue + uint64_t{16} * next) = low;
+      w.m.word(queue + uint64_t{16} * next + 8) = high;
       w.m.unit.write32(0x88, ++next * 16u);
     };
     const auto use = [&] {

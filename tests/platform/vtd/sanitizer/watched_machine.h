@@ -57,11 +57,11 @@ class watched_machine {
     return page;
   }
   [[nodiscard]] uint64_t context_word(uint16_t source) const {
-    return contexts + (source & 0xffu) * 16;
+    return contexts + uint64_t{16} * (source & 0xffu);
   }
   /// The device translates through `top`, every store in the right order.
   void attach(uint16_t source, unsigned type = 0) {
-    store_flushed(table_kind::root, m.root + (source >> 8) * 16u, contexts | 1);
+    store_flushed(table_kind::root, m.root + uint64_t{16} * (source >> 8), contexts | 1);
     const uint64_t at = context_word(source);
     store_flushed(table_kind::context, at + 8, (uint64_t{domain} << 8) | (levels - 2));
     store_flushed(table_kind::context, at, top | (type << 2) | 1);
