@@ -46,6 +46,7 @@ struct booted : system {
 TEST(deferred_unmap, of_a_waiting_range_at_the_high_water_mark_frees_it_once) {
   booted s(three_levels());
   std::vector<dma_addr> mapped;
+  mapped.reserve(high_water_mark);
   for (int i = 0; i < high_water_mark; ++i) {
     mapped.push_back(dma_map_single(s.dev(), phys_addr(buffer), page_size, both));
   }

@@ -65,6 +65,7 @@ TEST(table_page_count, agrees_with_counting_frame_by_frame) {
       live[place] = {lo, lo + size - 1};
     }
     std::vector<iova_range> ranges;
+    ranges.reserve(live.size());
     for (const auto& [unused, range] : live) ranges.push_back(range);
     ASSERT_EQ(count.now(), pages_of(ranges));
     peak = std::max(peak, count.now());
