@@ -65,6 +65,7 @@ struct broken_table {
   uint64_t value;
   std::function<table_bytes()> make;
 };
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest looks for it
 void PrintTo(const broken_table& broken, std::ostream* out) {
   *out << broken.name;
 }
