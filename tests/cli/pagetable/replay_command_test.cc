@@ -105,9 +105,13 @@ TEST(pagetable_replay, refuses_bad_use_and_shows_nothing_of_good_files_before) {
 }
 
 /// The text with one line put in another's place.
-std::string with_line(const std::vector<std::string_view>& lines, size_t at, std::string line) {
+std::string with_line(const std::vector<std::string_view>& lines, size_t at,
+                      std::string_view line) {
   std::string text;
-  for (size_t i = 0; i < lines.size(); ++i) text += (i == at ? line : std::string(lines[i])) + "\n";
+  for (size_t i = 0; i < lines.size(); ++i) {
+    text += i == at ? line : lines[i];
+    text += '\n';
+  }
   return text;
 }
 

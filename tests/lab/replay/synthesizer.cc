@@ -9,6 +9,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "lab/replay/captures.h"
 
@@ -269,7 +270,7 @@ void synthesizer::add_sysfs() {
   }
   for (const auto& [name, path] : paths) {
     must(sysfs_.create_link(path + "/iommu", unit));
-    must(sysfs_.create_link(unit + "/devices/" + name, path));
+    must(sysfs_.create_link(absl::StrCat(unit, "/devices/", name), path));
   }
   for (const std::string& line : lines) {
     char name[64];
@@ -286,7 +287,7 @@ void synthesizer::add_sysfs() {
     const std::string directory = "kernel/iommu_groups/" + group;
     must(sysfs_.create_directory(directory + "/devices"));
     for (std::string device; words >> device;) {
-      must(sysfs_.create_link(directory + "/devices/" + device, paths.at(device)));
+      must(sysfs_.create_link(absl::StrCat(directory, "/devices/", device), paths.at(device)));
       must(sysfs_.create_link(paths.at(device) + "/iommu_group", directory));
     }
   }

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "platform/firmware/dmar_table.h"
 #include "platform/firmware/support/dmar_invariants.h"
@@ -213,7 +214,7 @@ TEST_F(dmar_corpus, the_oddities_of_the_index_are_found) {
   for (std::size_t row = 0; row < rows.rows(); ++row) {
     const std::string id = rows.cell(row, "HWID");
     const std::string odd = rows.cell(row, "odd");
-    SCOPED_TRACE(id + ": " + odd);
+    SCOPED_TRACE(absl::StrCat(id, ": ", odd));
     const dmar_table table = decode(id);
     const auto has = [&](dmar_diagnosis diagnosis) {
       return std::any_of(table.findings.begin(), table.findings.end(),

@@ -48,7 +48,7 @@ struct assembled {
 
 machine_config q35_with(const std::vector<function_builder>& more) {
   machine_config machine = q35_machine();
-  for (function_builder function : more) machine.pci_functions.push_back(function.build());
+  for (const function_builder& function : more) machine.pci_functions.push_back(function.build());
   return machine;
 }
 

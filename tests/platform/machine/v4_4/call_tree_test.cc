@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/trace.h"
 #include "platform/machine/capture_loader.h"
@@ -113,7 +114,7 @@ lines iommu_lines(const environment& env) {
 std::vector<std::string> captures_with(const std::string& file) {
   std::vector<std::string> found;
   for (const std::string& folder : golden_captures()) {
-    if (source_exists(folder + "/" + file)) found.push_back(folder);
+    if (source_exists(absl::StrCat(folder, "/", file))) found.push_back(folder);
   }
   return found;
 }
