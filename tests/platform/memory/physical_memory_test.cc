@@ -91,7 +91,7 @@ class shared_memory_test : public testing::Test {
     if (fd >= 0) close(fd);
     path_ = pattern;
   }
-  ~shared_memory_test() override { std::filesystem::remove(path_); }
+  void TearDown() override { std::filesystem::remove(path_); }
   std::string path_;
 };
 
