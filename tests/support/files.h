@@ -12,7 +12,7 @@ namespace iommulab {
 
 /// A file of this test's own.
 inline std::string temporary(const std::string& name, const std::string& content) {
-  const std::string path = testing::TempDir() + "iommulab_" + name;
+  std::string path = testing::TempDir() + "iommulab_" + name;
   std::ofstream(path, std::ios::binary) << content;
   return path;
 }

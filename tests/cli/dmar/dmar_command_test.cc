@@ -26,7 +26,7 @@ command_result run(const std::string& file, bool json = false) {
 }
 
 std::string write(const std::string& name, const std::vector<uint8_t>& bytes) {
-  const std::string path = ::testing::TempDir() + "dmar_command_" + name;
+  std::string path = ::testing::TempDir() + "dmar_command_" + name;
   std::ofstream file(path, std::ios::binary);
   for (const uint8_t byte : bytes) file.put(static_cast<char>(byte));
   return path;
