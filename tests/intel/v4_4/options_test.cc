@@ -183,9 +183,7 @@ TEST(command_line_option, elfcorehdr_without_a_number_is_malformed) {
 
 TEST(command_line_option, on_enables_whatever_else_iommu_says) {
   for (const char* line :
-       {"intel_iommu=on", "intel_iommu=on iommu=force",
-        "iommu=noforce "
-        "intel_iommu=on,sp_off",
+       {"intel_iommu=on", "intel_iommu=on iommu=force", "iommu=noforce intel_iommu=on,sp_off",
         "intel_iommu=off intel_iommu=on", "quiet intel_iommu=on root=/dev/sda1"}) {
     system s(small_machine().build(), line);
     EXPECT_EQ(s.boot().intel_iommu_init, 0) << line;
