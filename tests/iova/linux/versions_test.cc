@@ -13,6 +13,7 @@
 #include "iova/allocators.h"
 #include "iova/linux/linux_domain.h"
 #include "iova/linux/linux_versions.h"
+#include "iova/support/printed_range.h"
 
 namespace iommulab::versions_test {
 namespace {

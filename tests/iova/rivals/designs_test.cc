@@ -8,6 +8,7 @@
 
 #include "core/slab.h"
 #include "iova/rivals/catalogue.h"
+#include "iova/support/printed_range.h"
 
 namespace iommulab::designs_test {
 namespace {

@@ -14,16 +14,18 @@
 #include "core/slab.h"
 #include "iova/rivals/naive_model.h"
 #include "iova/rivals/promises.h"
+#include "iova/support/printed_range.h"
 
-namespace iommulab::rivals_test {
+namespace iommulab {
 
-void PrintTo(const iova_range& range, std::ostream* out) {
-  *out << range.lo << "-" << range.hi;
-}
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest looks for it
 void PrintTo(const iova_catalogue_entry& entry, std::ostream* out) {
   *out << entry.name;
 }
 
+}  // namespace iommulab
+
+namespace iommulab::rivals_test {
 namespace {
 
 constexpr uint64_t limit_24bit = (uint64_t{1} << 12) - 1;
