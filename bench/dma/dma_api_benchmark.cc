@@ -45,7 +45,7 @@ void map_unmap(benchmark::State& state, const char* command_line) {
   device& dev = *r.devices[0];
   const auto size = static_cast<uint64_t>(state.range(0)) * page_size;
   for (int i = 0; i < 256; ++i) dma_map_single(dev, phys_addr(first_page), page_size, both);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const dma_addr address = dma_map_single(dev, phys_addr(first_page), size, both);
     if (dma_mapping_error(dev, address)) std::abort();
     dma_unmap_single(dev, address, size, both);
@@ -63,7 +63,7 @@ void map_sg(benchmark::State& state, const char* command_line) {
     list[i].page = phys_addr(first_page + 2 * i * page_size);
     list[i].length = page_size;
   }
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     if (dma_map_sg(dev, absl::MakeSpan(list), both) == 0) std::abort();
     dma_unmap_sg(dev, absl::MakeSpan(list), both);
   }
@@ -74,7 +74,7 @@ BENCHMARK_CAPTURE(map_sg, strict, strict)->Arg(1)->Arg(16)->Arg(128);
 void coherent(benchmark::State& state, const char* command_line) {
   running r(command_line);
   device& dev = *r.devices[0];
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     dma_addr handle;
     const auto memory = dma_alloc_coherent(dev, page_size, handle, gfp_kernel);
     if (!memory) std::abort();
@@ -101,7 +101,7 @@ class threads : public benchmark::Fixture {
     const auto index = static_cast<size_t>(state.thread_index());
     const phys_addr page(first_page + index * page_size);
     device* dev = nullptr;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
       if (dev == nullptr) dev = system_->devices[one_device ? 0 : index % system_->devices.size()];
       const dma_addr address = dma_map_page(*dev, page, 0, page_size, both);
       dma_unmap_page(*dev, address, page_size, both);

@@ -51,7 +51,7 @@ struct subject {
 };
 
 void map_and_unmap(benchmark::State& state, subject& s, uint64_t phys, uint64_t pages) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     s.map(measured_pfn, phys, pages);
     s.unmap(measured_pfn, pages);
   }
@@ -90,7 +90,7 @@ void look_up(benchmark::State& state) {
   std::vector<uint64_t> pfns(probes);
   for (uint64_t& pfn : pfns) pfn = measured_pfn + random() % pages;
   size_t at = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     int level = 0;
     benchmark::DoNotOptimize(
         pfn_to_dma_pte(s.drv(), s.domain->domain(), pfns[at++ % probes], level));

@@ -56,8 +56,11 @@ std::unique_ptr<pattern> under_test;
 void run_case(benchmark::State& state, const bench_case& c) {
   if (state.thread_index() == 0) {
     auto made = c.make();
-    under_test = made.ok() ? *std::move(made) : nullptr;
-    if (!made.ok()) state.SkipWithError(std::string(made.status().message()).c_str());
+    if (made.ok()) {
+      under_test = *std::move(made);
+    } else {
+      state.SkipWithError(std::string(made.status().message()).c_str());
+    }
   }
   while (state.KeepRunningBatch(static_cast<int64_t>(c.batch))) {
     if (under_test != nullptr)
