@@ -3,6 +3,8 @@
 // The options and the output of the kernel's dma_map_benchmark, over an allocator of the lab: what
 // of a map and an unmap is the allocator's.
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
 #include <iostream>
 #include <optional>
 
@@ -83,5 +85,10 @@ int run(int argc, char** argv) {
 }  // namespace iommulab
 
 int main(int argc, char** argv) {
-  return iommulab::run(argc, argv);
+  try {
+    return iommulab::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "dma_map_benchmark: %s\n", error.what());
+    return iommulab::bad_use;
+  }
 }

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <exception>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -186,5 +187,10 @@ int run(int argc, char** argv) {
 }  // namespace iommulab
 
 int main(int argc, char** argv) {
-  return iommulab::run(argc, argv);
+  try {
+    return iommulab::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench_iova_ratio: %s\n", error.what());
+    return iommulab::bad_use;
+  }
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <barrier>
 #include <chrono>
+#include <cmath>
 #include <ctime>
 #include <thread>
 
@@ -45,22 +46,21 @@ double time_turn(pattern& p, unsigned threads, uint64_t operations) {
 }
 
 double quantile(std::vector<double> values, double q) {
-  const auto at = static_cast<std::ptrdiff_t>(q * static_cast<double>(values.size() - 1) + 0.5);
+  const std::ptrdiff_t at = std::lround(q * static_cast<double>(values.size() - 1));
   std::nth_element(values.begin(), values.begin() + at, values.end());
   return values[static_cast<size_t>(at)];
 }
 
 /// Operations that take about `seconds`; running them to find out also warms both up.
 uint64_t operations_for(double seconds, pattern& a, pattern& b, unsigned threads, uint64_t batch) {
-  uint64_t operations = batch;
-  for (;;) {
+  for (uint64_t batches = 1;; batches *= 2) {
+    const uint64_t operations = batches * batch;
     const double slower =
         std::max(time_turn(a, threads, operations), time_turn(b, threads, operations));
     if (slower >= seconds / 2) {
-      const double batches = static_cast<double>(operations / batch) * seconds / slower;
-      return batch * std::max<uint64_t>(1, static_cast<uint64_t>(batches));
+      const double wanted = static_cast<double>(batches) * seconds / slower;
+      return batch * std::max<uint64_t>(1, static_cast<uint64_t>(wanted));
     }
-    operations *= 2;
   }
 }
 
