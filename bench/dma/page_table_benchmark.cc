@@ -11,6 +11,7 @@
 #include "intel/v4_4/page_table.h"
 #include "kernel/v4_4/generation.h"
 #include "kernel/v4_4/page_table.h"
+#include "kernel/v4_4/profile.h"
 #include "lab/pagetable/table_ground.h"
 
 namespace iommulab {
@@ -29,7 +30,7 @@ constexpr uint64_t physical_pfn = 1;  // fits no superpage
 
 struct subject {
   explicit subject(int superpages) {
-    auto made = table_ground::create(memory);
+    auto made = table_ground::create(v4_4::profile(), memory);
     if (!made.ok()) std::abort();
     ground = *std::move(made);
     driver = &static_cast<v4_4::generation&>(ground->system().generation()).driver();
