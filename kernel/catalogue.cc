@@ -62,4 +62,9 @@ const kernel_profile& default_kernel_profile() {
   return v4_4_178::profile();
 }
 
+const kernel_profile& kernel_of_path(const std::string& path) {
+  const kernel_profile* named = kernel_named_in(path);
+  return named != nullptr ? *named : default_kernel_profile();
+}
+
 }  // namespace iommulab

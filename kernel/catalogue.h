@@ -23,5 +23,7 @@ const kernel_profile* kernel_named_in(const std::string& path);
 std::string path_of_kernel(const std::string& path, const kernel_profile& other);
 /// The one that is meant where nobody says which.
 const kernel_profile& default_kernel_profile();
+/// Whose a recorded file or folder is: the kernel that its path names, or else the default.
+const kernel_profile& kernel_of_path(const std::string& path);
 
 }  // namespace iommulab

@@ -60,11 +60,12 @@ json structure_json(const dmar_table& table, const dmar_structure& structure) {
           {"scopes", scopes}};
 }
 
-json finding_json(const dmar_table& table, const dmar_finding& finding) {
+json finding_json(const kernel_profile& profile, const dmar_table& table,
+                  const dmar_finding& finding) {
   json result = {{"diagnosis", name(finding.id)}, {"severity", name(finding.severity)},
                  {"offset", finding.where},       {"field", finding.field},
                  {"value", finding.value},        {"sentence", finding.sentence}};
-  const std::string_view kernel = default_kernel_profile().does_about(table, finding);
+  const std::string_view kernel = profile.does_about(table, finding);
   if (!kernel.empty()) result["linux_4_4"] = kernel;
   return result;
 }
@@ -82,7 +83,7 @@ std::string dmar_to_json(const dmar_table& table, std::string_view file) {
   }
   json findings = json::array();
   for (const dmar_finding& finding : table.findings) {
-    findings.push_back(finding_json(table, finding));
+    findings.push_back(finding_json(kernel_of_path(std::string(file)), table, finding));
   }
 
   const json result = {{"file", printable(file)},

@@ -40,11 +40,12 @@ std::string structure_text(const dmar_table& table, const dmar_structure& struct
   return text;
 }
 
-std::string finding_text(const dmar_table& table, const dmar_finding& finding) {
+std::string finding_text(const kernel_profile& profile, const dmar_table& table,
+                         const dmar_finding& finding) {
   std::string text = absl::StrFormat("  %s: %s: offset 0x%04x: %s is 0x%x: %s\n",
                                      name(finding.severity), name(finding.id), finding.where,
                                      finding.field, finding.value, finding.sentence);
-  const std::string_view kernel = default_kernel_profile().does_about(table, finding);
+  const std::string_view kernel = profile.does_about(table, finding);
   if (!kernel.empty()) text += absl::StrFormat("      %s\n", kernel);
   return text;
 }
@@ -63,7 +64,8 @@ std::string dmar_to_text(const dmar_table& table, std::string_view file) {
   }
   if (table.findings.empty()) return text + "\nNo findings.\n";
   text += absl::StrFormat("\nFindings: %d\n", table.findings.size());
-  for (const dmar_finding& finding : table.findings) text += finding_text(table, finding);
+  for (const dmar_finding& finding : table.findings)
+    text += finding_text(kernel_of_path(std::string(file)), table, finding);
   return text;
 }
 

@@ -14,6 +14,7 @@
 #include "cli/machines/machine_choice.h"
 #include "cli/output/complain.h"
 #include "core/text_source.h"
+#include "kernel/catalogue.h"
 
 namespace iommulab {
 namespace {
@@ -107,7 +108,7 @@ int run_fault_command(const fault_arguments& arguments, std::istream& in, std::o
   if (!arguments.machine.empty()) {
     const auto machine = choose_machine(arguments.machine);
     if (!machine.ok()) return complain(err, machine.status());
-    auto known = facts_of(*machine);
+    auto known = facts_of(kernel_of_path(arguments.machine), *machine);
     if (!known.ok()) return complain(err, known.status());
     facts = *std::move(known);
   }

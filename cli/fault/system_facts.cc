@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/fault/system_facts.h"
 
+#include <utility>
 #include <variant>
 
 #include "absl/strings/str_format.h"
@@ -106,8 +107,11 @@ void learn_from_log(std::string_view line, system_facts& facts) {
   }
 }
 
-absl::StatusOr<system_facts> facts_of(const machine_config& machine) {
-  auto system = kernel::create(machine, {});
+absl::StatusOr<system_facts> facts_of(const kernel_profile& profile,
+                                      const machine_config& machine) {
+  kernel_options options;
+  options.profile = &profile;
+  auto system = kernel::create(machine, std::move(options));
   if (!system.ok()) return system.status();
   system_facts facts;
   facts.source = absl::StrFormat("machine '%s'", machine.name);

@@ -13,6 +13,7 @@
 
 #include "core/status.h"
 #include "core/types.h"
+#include "kernel/profile/kernel_profile.h"
 #include "platform/machine/machine.h"
 
 namespace iommulab {
@@ -41,6 +42,6 @@ struct system_facts {
 /// Takes what a log line says, if it says something.
 void learn_from_log(std::string_view line, system_facts& facts);
 /// EINVAL when the machine cannot be built.
-absl::StatusOr<system_facts> facts_of(const machine_config& machine);
+absl::StatusOr<system_facts> facts_of(const kernel_profile& profile, const machine_config& machine);
 
 }  // namespace iommulab

@@ -28,8 +28,7 @@ absl::StatusOr<const kernel_profile*> choose_kernel(const std::string& name,
                                                     const std::string& capture) {
   const auto named = named_kernel(name);
   if (!named.ok() || *named != nullptr) return named;
-  const kernel_profile* recorded = capture.empty() ? nullptr : kernel_named_in(capture);
-  return recorded != nullptr ? recorded : &default_kernel_profile();
+  return capture.empty() ? &default_kernel_profile() : &kernel_of_path(capture);
 }
 
 std::string kernel_text(const kernel_profile& kernel) {

@@ -61,7 +61,7 @@ std::string kernels_text(absl::Span<const kernel_profile* const> kernels) {
 }
 
 std::string comparison_text(const kernel_comparison& comparison) {
-  std::string text = absl::StrFormat("What Linux %s does otherwise than Linux %s, in the port:\n",
+  std::string text = absl::StrFormat("What Linux %s does otherwise than Linux %s:\n",
                                      comparison.second->release(), comparison.first->release());
   for (const kernel_change& change : comparison.changes) {
     absl::StrAppendFormat(&text, "\n%s\n  %-8s %s\n  %-8s %s\n  %-8s %s\n", change.where,

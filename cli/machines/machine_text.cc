@@ -81,6 +81,10 @@ std::string machine_list_text(const std::vector<machine_report>& machines) {
   size_t width = 0;
   for (const machine_report& machine : machines) width = std::max(width, machine.name.size());
   std::string text;
+  if (!machines.empty()) {
+    text = absl::StrFormat("As Linux %s (%s) finds them:\n", machines.front().release,
+                           machines.front().kernel);
+  }
   for (const machine_report& machine : machines) {
     text += absl::StrFormat("%-*s  %s\n", static_cast<int>(width), machine.name, summary(machine));
   }

@@ -16,9 +16,9 @@ absl::Span<const kernel_change> changes() {
        "makes the identity domain, then calls check_tylersburg_isoch()",
        "calls it first",
        "the check may be what asks for the domain. Seen as the order of two calls; with a broken BIOS 4.4.1 follows a null pointer"},
-      {"dmar_disable_qi(), iommu_disable_irq_remapping()",
-       "read 8 bytes at 1Ch, where GSTS is 4",
-       "read 4 bytes",
+      {"dmar_disable_qi()",
+       "reads 8 bytes at 1Ch, where GSTS is 4",
+       "reads 4 bytes",
        "hardware promises nothing for the wider read. One access of 4 bytes for one of 8, for each unit"},
       {"disable_dmar_iommu()",
        "calls functions that take device_domain_lock while it holds it",
@@ -80,6 +80,14 @@ absl::Span<const kernel_change> changes() {
        "knows nine controllers",
        "knows Marvell 9128 and 9220, HighPoint 0645 as well",
        "the context entry of function 1 is written for them too"},
+      {"iommu_disable_irq_remapping()",
+       "reads 8 bytes at 1Ch",
+       "reads 4 bytes",
+       "interrupt remapping is not in the port: no run shows it"},
+      {"intel-svm.c",
+       "makes a PASID table as large as ECAP.PSS says; leaves the entry of a process that ends to later",
+       "keeps the table's size, at most 20000h entries; clears the entry and flushes; takes page requests that come while it reads the queue",
+       "shared virtual memory is not in the port: no run shows it"},
   });
   return all;
 }

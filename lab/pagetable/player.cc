@@ -207,8 +207,7 @@ class player {
 }  // namespace
 
 const kernel_profile& kernel_of(const page_table_trace& trace) {
-  const kernel_profile* named = kernel_named_in(trace.source.name);
-  return named != nullptr ? *named : default_kernel_profile();
+  return kernel_of_path(trace.source.name);
 }
 
 absl::StatusOr<page_table_replay> play_page_table_trace(const page_table_trace& trace,

@@ -46,8 +46,7 @@ absl::StatusOr<capture_folder> capture_folder::open(std::string path,
   }
   std::sort(folder.files_.begin(), folder.files_.end());
   folder.path_ = std::move(path);
-  folder.kernel_ = kernel != nullptr ? kernel : kernel_named_in(folder.path_);
-  if (folder.kernel_ == nullptr) folder.kernel_ = &default_kernel_profile();
+  folder.kernel_ = kernel != nullptr ? kernel : &kernel_of_path(folder.path_);
   const bool known = std::any_of(capture_files.begin(), capture_files.end(),
                                  [&](std::string_view name) { return folder.has(name); });
   if (!known) {

@@ -21,6 +21,7 @@ using nlohmann::json;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 command_result machines(const machines_arguments& arguments) {
   return run_command(run_machines_command, arguments);
@@ -39,7 +40,9 @@ TEST(machines_command_test, every_built_in_machine_has_one_line) {
   EXPECT_EQ(result.status, 0);
   const auto names = builtin_machine_names();
   EXPECT_EQ(static_cast<size_t>(std::count(result.out.begin(), result.out.end(), '\n')),
-            names.size());
+            1 + names.size());
+  EXPECT_THAT(result.out, StartsWith("As Linux 4.4.178 (v4_4_178) finds them:\n"));
+  EXPECT_THAT(machines({.kernel = "v4_4"}).out, StartsWith("As Linux 4.4.1 (v4_4) finds them:\n"));
   for (const std::string_view name : names) {
     const machine_config machine = *builtin_machine(name);
     EXPECT_THAT(result.out, HasSubstr(std::string(name)));
