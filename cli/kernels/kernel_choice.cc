@@ -26,7 +26,7 @@ absl::StatusOr<const kernel_profile*> named_kernel(const std::string& name) {
 
 absl::StatusOr<const kernel_profile*> choose_kernel(const std::string& name,
                                                     const std::string& capture) {
-  const auto named = named_kernel(name);
+  auto named = named_kernel(name);
   if (!named.ok() || *named != nullptr) return named;
   return capture.empty() ? &default_kernel_profile() : &kernel_of_path(capture);
 }
