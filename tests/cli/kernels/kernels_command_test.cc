@@ -72,8 +72,7 @@ TEST(kernels_command, says_what_two_of_them_do_differently) {
   const command_result result = diff("v4_4", "v4_4_178");
   EXPECT_EQ(result.status, 0);
   EXPECT_EQ(result.err, "");
-  EXPECT_THAT(result.out,
-              StartsWith("What Linux 4.4.178 does otherwise than Linux 4.4.1:\n"));
+  EXPECT_THAT(result.out, StartsWith("What Linux 4.4.178 does otherwise than Linux 4.4.1:\n"));
   EXPECT_THAT(result.out,
               HasSubstr("\ndevice_to_iommu()\n"
                         "  4.4.1    looks for a virtual function itself in the units' scopes\n"
