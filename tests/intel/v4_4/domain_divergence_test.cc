@@ -186,9 +186,10 @@ TEST(context, without_its_table_is_an_error) {
   EXPECT_EQ(s.found(), reports{});
 }
 
-// The deeper unit's device is in a domain whose first table leads nowhere: nothing is mapped in it.
-TEST(context, of_a_unit_with_fewer_levels_needs_the_upper_ones) {
-  constexpr source_id deep = at(0, 4);
+constexpr source_id deep = at(0, 4), shallow = nic;
+
+/// A unit of three levels, and one of four for the function `deep`.
+machine_config machine_of_two_depths() {
   constexpr uint64_t deep_unit = small_unit_base + 0x1000;
   small_machine m;
   m.add_unit(deep_unit, default_cap().set_sagaw(0b00100).set_max_guest_address_width(48));
@@ -198,16 +199,21 @@ TEST(context, of_a_unit_with_fewer_levels_needs_the_upper_ones) {
                 .add_drhd(0, 0, deep_unit, scopes)
                 .add_drhd(include_all, 0, small_unit_base)
                 .finish();
+  return m.build();
+}
+
+// The deeper unit's device is in a domain whose first table leads nowhere: nothing is mapped in it.
+TEST(context, of_a_unit_with_fewer_levels_needs_the_upper_ones) {
   // Behind the unit of three levels, a domain of four; `mapped` says whether its tables are there.
   const auto found_with = [&](uint64_t mapped, int result) {
-    running s(m.build());
+    running s(machine_of_two_depths());
     dmar_domain* domain = alloc_domain(s.driver(), dmar_domain::flag_virtual_machine);
     EXPECT_EQ(md_domain_init(s.driver(), *domain, 48), 0);
     EXPECT_EQ(domain->agaw, 2);
     if (mapped != 0) {
       EXPECT_EQ(domain_pfn_mapping(s.driver(), *domain, mapped, 0x100, 1, 3), 0);
     }
-    EXPECT_EQ(domain_add_dev_info(s.driver(), *domain, s.dev(nic)), result);
+    EXPECT_EQ(domain_add_dev_info(s.driver(), *domain, s.dev(shallow)), result);
     return s.found();
   };
   EXPECT_EQ(found_with(0, -EBUSY),
@@ -219,18 +225,8 @@ TEST(context, of_a_unit_with_fewer_levels_needs_the_upper_ones) {
 
 // A domain that a device behind a unit of three levels was in is too flat for a unit of four.
 TEST(context, of_a_unit_with_more_levels_than_the_domain_is_refused) {
-  constexpr source_id deep = at(0, 4), shallow = nic;
-  constexpr uint64_t deep_unit = small_unit_base + 0x1000;
-  small_machine m;
-  m.add_unit(deep_unit, default_cap().set_sagaw(0b00100).set_max_guest_address_width(48));
-  m.add_function(plain_function(deep, 0x8086, 0x10d3, 0x020000));
-  const dmar_scope_spec scopes[] = {dmar_scope_spec::endpoint(0, {{4, 0}})};
-  m.table = dmar_builder(39)
-                .add_drhd(0, 0, deep_unit, scopes)
-                .add_drhd(include_all, 0, small_unit_base)
-                .finish();
   const auto attach = [&](source_id first, source_id second, int result) {
-    running s(m.build());
+    running s(machine_of_two_depths());
     v4_4::iommu_domain* domain = iommu_domain_alloc(*s.dev().bus);
     EXPECT_EQ(iommu_attach_device(*domain, s.dev(first)), 0);
     EXPECT_EQ(iommu_attach_device(*domain, s.dev(second)), result);
