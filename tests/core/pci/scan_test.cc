@@ -64,6 +64,13 @@ TEST(pci_scan, ends_an_ari_chain_that_goes_backwards) {
   EXPECT_EQ(sys.names(), (names{"00:01.0", "01:00.0", "01:00.4"}));
 }
 
+TEST(pci_scan, ends_an_ari_chain_at_a_function_that_is_not_there) {
+  const test_system sys(
+      {bridge(at(0, 1), 1, 1).express(pci_exp_type::root_port, 0x40, true).build(),
+       ari_endpoint(at(1, 0, 0), 4), ari_endpoint(at(1, 0, 1), 2)});
+  EXPECT_EQ(sys.names(), (names{"00:01.0", "01:00.0"}));
+}
+
 // pci_configure_ari() asks for a port with version 2 of the capability that forwards ARI, and for
 // function 0; what stood in the port's control goes by whether the device below has ARI.
 TEST(pci_scan, uses_ari_only_where_port_and_device_have_it) {

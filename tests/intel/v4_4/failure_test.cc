@@ -177,11 +177,12 @@ void expect_off_and_empty(system& s) {
 
 /// Lines that a failed start-up ends with, and whose they are.
 constexpr std::string_view last_words[] = {
-    "DMAR: Parse DMAR table failure.",    // dmar_table_init()
-    "DMAR: Initialization failed",        // intel_iommu_init()
-    "DMAR: Reserve IOAPIC range failed",  // dmar_init_reserved_ranges()
-    "DMAR: Reserve iova failed",          // dmar_init_reserved_ranges()
-    "Couldn't create iova cache",         // iova_cache_get()
+    "DMAR: Parse DMAR table failure.",           // dmar_table_init()
+    "DMAR: Initialization failed",               // intel_iommu_init()
+    "DMAR: Failed to setup IOMMU pass-through",  // init_dmars()
+    "DMAR: Reserve IOAPIC range failed",         // dmar_init_reserved_ranges()
+    "DMAR: Reserve iova failed",                 // dmar_init_reserved_ranges()
+    "Couldn't create iova cache",                // iova_cache_get()
 };
 
 class every_allocation : public ::testing::TestWithParam<std::tuple<scenario, injection>> {};
