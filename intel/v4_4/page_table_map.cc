@@ -55,10 +55,12 @@ struct mapping_run {
 };
 
 /// The piece is mapped from `iov_pfn` on; only now does its owner learn where.
-mapping_run begin_piece(const linux_release& release, scatterlist& piece, uint64_t iov_pfn) {
-  piece.dma_address = dma_addr((iov_pfn << page_shift) + release.offset_in_page(piece));
+mapping_run begin_piece(scatterlist& piece, uint64_t told, uint64_t iov_pfn) {
+  const uint64_t offset = piece.offset & told;
+  const uint64_t pages = aligned_nrpages(piece.offset, piece.length);
+  piece.dma_address = dma_addr((iov_pfn << page_shift) + offset);
   piece.dma_length = piece.length;
-  return {iov_pfn, release.first_frame(piece), aligned_nrpages(piece.offset, piece.length)};
+  return {iov_pfn, (sg_phys(piece).value() - offset) >> page_shift, pages};
 }
 
 /// The pages of a run that superpages at `level` hold; the rest comes behind them.
@@ -177,6 +179,7 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
   prot &= pte_format::attributes;
 
   mapping_run run{iov_pfn, phys_pfn, sg.empty() ? nr_pages : 0};
+  const uint64_t told_of_offset = sg.empty() ? 0 : drv.release.told_of_offset();
   size_t next_piece = 0;
   dma_pte* pte = nullptr;
   dma_pte* first_pte = nullptr;
@@ -184,7 +187,7 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
   while (nr_pages > 0) {
     while (run.nr_pages == 0) {  // an empty piece takes no page
       bug_on(next_piece == sg.size(), "__domain_mapping: more pages than the scatter list has");
-      run = begin_piece(drv.release, sg[next_piece++], run.iov_pfn);
+      run = begin_piece(sg[next_piece++], told_of_offset, run.iov_pfn);
     }
     if (pte == nullptr) {
       const int wanted =

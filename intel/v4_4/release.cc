@@ -77,10 +77,6 @@ void linux_release::flush_dev_iotlb(intel_driver& drv, const device_domain_info&
   qi_flush_dev_iotlb(drv, *info.iommu, id.requester_id(), info.ats_qdep, addr, mask);
 }
 
-uint64_t linux_release::first_frame(const scatterlist& piece) const {
-  return piece.page.value() >> page_shift;
-}
-
 const linux_release& linux_4_4_1() {
   static const linux_release the_release;
   return the_release;

@@ -10,7 +10,6 @@
 #include <string_view>
 
 #include "core/device.h"
-#include "core/dma/scatterlist.h"
 #include "core/iommu/iommu.h"
 #include "core/v4_4/divergence.h"
 #include "intel/v4_4/driver.h"
@@ -62,12 +61,9 @@ class linux_release {
 
   // Scatter lists
 
-  /// __domain_mapping(): where in its first page a piece begins, as the device is told.
-  [[nodiscard]] virtual uint64_t offset_in_page(const scatterlist& piece) const {
-    return piece.offset;
-  }
-  /// __domain_mapping(): the first page of a piece.
-  [[nodiscard]] virtual uint64_t first_frame(const scatterlist& piece) const;
+  /// __domain_mapping(): the bits of a piece's offset that the device is told; the others lead to
+  /// the first page that is mapped.
+  [[nodiscard]] virtual uint64_t told_of_offset() const { return ~uint64_t{0}; }
 };
 
 /// Linux 4.4.1.

@@ -108,14 +108,6 @@ void linux_release::flush_dev_iotlb(v4_4::intel_driver& drv, const v4_4::device_
   qi_flush_dev_iotlb(drv, *info.iommu, id.requester_id(), pfsid, info.ats_qdep, addr, mask);
 }
 
-uint64_t linux_release::offset_in_page(const scatterlist& piece) const {
-  return piece.offset & ~page_mask;
-}
-
-uint64_t linux_release::first_frame(const scatterlist& piece) const {
-  return sg_phys(piece).value() >> page_shift;
-}
-
 const linux_release& linux_4_4_178() {
   static const linux_release the_release;
   return the_release;

@@ -30,8 +30,7 @@ class linux_release : public v4_4::linux_release {
   void flush_dev_iotlb(v4_4::intel_driver& drv, const v4_4::device_domain_info& info, uint64_t addr,
                        unsigned mask) const override;
 
-  [[nodiscard]] uint64_t offset_in_page(const scatterlist& piece) const override;
-  [[nodiscard]] uint64_t first_frame(const scatterlist& piece) const override;
+  [[nodiscard]] uint64_t told_of_offset() const override { return ~page_mask; }
 };
 
 /// Linux 4.4.178.

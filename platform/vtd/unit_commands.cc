@@ -57,12 +57,9 @@ void vtd_unit::global_command(uint32_t written) {
     capable(config_.cap.required_write_buffer_flush(), gcmd::wbf, written);
     observers_.tell(&unit_observer::write_buffer_flushed);
   }
-  if (asked(gcmd::sfl) && capable(config_.cap.advanced_fault_logging(), gcmd::sfl, written)) {
-    set_status(gsts::fls, true);
-  }
-  if (asked(gcmd::eafl) && capable(config_.cap.advanced_fault_logging(), gcmd::eafl, written)) {
-    set_status(gsts::afls, gcmd::eafl.test(written));
-  }
+  // No unit has a fault log in memory (config.cc).
+  if (asked(gcmd::sfl)) capable(false, gcmd::sfl, written);
+  if (asked(gcmd::eafl)) capable(false, gcmd::eafl, written);
   if (asked(gcmd::qie) && capable(config_.ecap.queued_invalidation(), gcmd::qie, written)) {
     enable_queue(gcmd::qie.test(written));
   }
