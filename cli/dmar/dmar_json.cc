@@ -82,8 +82,9 @@ std::string dmar_to_json(const dmar_table& table, std::string_view file) {
     structures.push_back(structure_json(table, structure));
   }
   json findings = json::array();
+  const kernel_profile& profile = kernel_of_path(std::string(file));
   for (const dmar_finding& finding : table.findings) {
-    findings.push_back(finding_json(kernel_of_path(std::string(file)), table, finding));
+    findings.push_back(finding_json(profile, table, finding));
   }
 
   const json result = {{"file", printable(file)},

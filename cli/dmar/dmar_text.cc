@@ -64,8 +64,8 @@ std::string dmar_to_text(const dmar_table& table, std::string_view file) {
   }
   if (table.findings.empty()) return text + "\nNo findings.\n";
   text += absl::StrFormat("\nFindings: %d\n", table.findings.size());
-  for (const dmar_finding& finding : table.findings)
-    text += finding_text(kernel_of_path(std::string(file)), table, finding);
+  const kernel_profile& profile = kernel_of_path(std::string(file));
+  for (const dmar_finding& finding : table.findings) text += finding_text(profile, table, finding);
   return text;
 }
 

@@ -11,10 +11,10 @@
 
 #include "absl/strings/str_format.h"
 #include "cli/fault/fault_report.h"
+#include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"
 #include "cli/output/complain.h"
 #include "core/text_source.h"
-#include "kernel/catalogue.h"
 
 namespace iommulab {
 namespace {
@@ -108,7 +108,9 @@ int run_fault_command(const fault_arguments& arguments, std::istream& in, std::o
   if (!arguments.machine.empty()) {
     const auto machine = choose_machine(arguments.machine);
     if (!machine.ok()) return complain(err, machine.status());
-    auto known = facts_of(kernel_of_path(arguments.machine), *machine);
+    const auto kernel = choose_kernel({}, arguments.machine);
+    if (!kernel.ok()) return complain(err, kernel.status());
+    auto known = facts_of(**kernel, *machine);
     if (!known.ok()) return complain(err, known.status());
     facts = *std::move(known);
   }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "platform/machine/builtin.h"
 
 namespace iommulab {
 
@@ -28,7 +29,8 @@ absl::StatusOr<const kernel_profile*> choose_kernel(const std::string& name,
                                                     const std::string& capture) {
   auto named = named_kernel(name);
   if (!named.ok() || *named != nullptr) return named;
-  return capture.empty() ? &default_kernel_profile() : &kernel_of_path(capture);
+  const bool recorded = !capture.empty() && !builtin_machine(capture);
+  return recorded ? &kernel_of_path(capture) : &default_kernel_profile();
 }
 
 std::string kernel_text(const kernel_profile& kernel) {

@@ -14,7 +14,8 @@
 namespace iommulab {
 
 /// `name` is what --kernel says, empty without it; `capture` what was recorded and is to be run,
-/// empty for none. ENOENT, listing the kernels, for a name that is none's.
+/// empty for none. A built-in machine's name is no path, wherever one stands. ENOENT, listing the
+/// kernels, for a name that is none's.
 absl::StatusOr<const kernel_profile*> choose_kernel(const std::string& name,
                                                     const std::string& capture = {});
 

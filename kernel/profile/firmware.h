@@ -26,8 +26,8 @@ std::function<int(uint32_t)> node_of_proximity_domain(const machine_config& mach
 /// by its signature; one in firmware memory is not checked further, its checksum neither.
 std::optional<absl::Span<const uint8_t>> acpi_dmar_table(const machine_config& machine);
 
-/// How the kernel lists the table: "ACPI: DMAR 0x000000003FFE2304 000078 (v01 BOCHS  BXPC 00000001
-/// BXPC 00000001)", address and length in front. Nothing without a table.
+/// How the kernel lists the table: "ACPI: DMAR ", its address and length, and in brackets revision,
+/// maker, maker's table and what made it. Nothing without a table.
 /// Linux v4.4 drivers/acpi/acpica/tbprint.c: acpi_tb_print_table_header()
 std::optional<std::string> acpi_table_line(const machine_config& machine);
 

@@ -136,8 +136,7 @@ class kernel_profile {
   [[nodiscard]] virtual std::string_view release() const = 0;
   /// All places where the port does something else on purpose.
   [[nodiscard]] virtual absl::Span<const kernel_difference> differences() const = 0;
-  /// What this kernel does otherwise than the catalogue's one before it, in the port; empty for the
-  /// first.
+  /// What this kernel does otherwise than the catalogue's one before it; empty for the first.
   [[nodiscard]] virtual absl::Span<const kernel_change> changes() const { return {}; }
   /// What this kernel does about a finding in a DMAR table, one sentence; empty where that is
   /// nothing remarkable.

@@ -18,6 +18,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "platform/machine/builtin.h"
 #include "support/command.h"
 
 namespace iommulab::kernel_choice_test {
@@ -58,6 +59,19 @@ TEST_F(kernel_choice, is_what_is_named_or_recorded_or_the_default) {
   EXPECT_EQ(named_kernel("").value(), nullptr);
   EXPECT_EQ(choose_kernel(unknown).status().message(), refusal);
   EXPECT_EQ(kernel_text(*later), "Linux 4.4.178 (v4_4_178)");
+}
+
+// A built-in machine is no capture of the folder in which somebody stands.
+TEST_F(kernel_choice, of_a_built_in_machine_is_the_default_everywhere) {
+  const fs::path before = fs::current_path();
+  fs::create_directories(folder_ / "v4_4/boot");
+  fs::current_path(folder_ / "v4_4/boot");
+  for (const std::string_view machine : builtin_machine_names()) {
+    EXPECT_EQ(choose_kernel("", std::string(machine)).value(), &default_kernel_profile())
+        << machine;
+  }
+  EXPECT_EQ(choose_kernel("", "default").value(), find_kernel_profile("v4_4"));
+  fs::current_path(before);
 }
 
 TEST_F(kernel_choice, that_is_unknown_is_refused_by_boot) {
