@@ -240,8 +240,8 @@ std::string boot_to_json(boot_run& run, const boot_report& report, bool traced) 
     diagnoses.push_back(
         {{"source", d.source}, {"name", d.name}, {"sentence", d.sentence}, {"error", d.error}});
   }
-  json result = {{"kernel", report.kernel},
-                 {"release", report.release},
+  json result = {{"kernel", report.kernel->name()},
+                 {"release", report.kernel->release()},
                  {"machine", report.machine},
                  {"command_line", report.command_line},
                  {"outcome", outcome_json(report)},

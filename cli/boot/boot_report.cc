@@ -58,8 +58,7 @@ bool boot_report::finding() const {
 boot_report report_of(boot_run& run) {
   kernel& system = *run.system;
   boot_report report;
-  report.kernel = system.profile().name();
-  report.release = system.profile().release();
+  report.kernel = &system.profile();
   report.machine = system.machine().name;
   report.command_line = run.command_line;
   report.ending = name(run.ending);

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/types.h"
@@ -46,8 +45,7 @@ struct reported_diagnosis {
 };
 
 struct boot_report {
-  std::string_view kernel;   ///< its profile's name
-  std::string_view release;  ///< "4.4.1"
+  const kernel_profile* kernel = nullptr;  ///< that ran
   std::string machine;
   std::string command_line;
   std::string ending;  ///< "complete", "stopped" or "panic"

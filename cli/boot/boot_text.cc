@@ -4,6 +4,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/boot/trace_text.h"
+#include "cli/kernels/kernels_report.h"
 #include "lab/events/event_words.h"
 
 namespace iommulab {
@@ -73,8 +74,7 @@ std::string boot_summary(const boot_report& report) {
 }
 
 std::string boot_to_text(boot_run& run, const boot_report& report, bool traced) {
-  std::string text =
-      absl::StrFormat("Linux %s (%s) on %s\n", report.release, report.kernel, report.machine);
+  std::string text = absl::StrFormat("%s on %s\n", kernel_text(*report.kernel), report.machine);
   if (traced) {
     event_words words(run.system->units());
     for (const std::string& line : trace_lines(run.sink.events(), words)) text += line + '\n';

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/dma/dma_text.h"
 #include "cli/kernels/kernel_choice.h"
+#include "cli/kernels/kernels_report.h"
 #include "cli/machines/machine_choice.h"
 #include "cli/output/complain.h"
 #include "core/counted.h"

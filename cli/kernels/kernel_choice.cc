@@ -33,8 +33,4 @@ absl::StatusOr<const kernel_profile*> choose_kernel(const std::string& name,
   return recorded ? &kernel_of_path(capture) : &default_kernel_profile();
 }
 
-std::string kernel_text(const kernel_profile& kernel) {
-  return absl::StrFormat("Linux %s (%s)", kernel.release(), kernel.name());
-}
-
 }  // namespace iommulab

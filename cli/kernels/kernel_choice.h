@@ -26,9 +26,6 @@ absl::StatusOr<const kernel_profile*> kernel_of_option(std::string_view option,
 /// Null where choose_kernel() would take the default for lack of anything else.
 absl::StatusOr<const kernel_profile*> named_kernel(const std::string& name);
 
-/// "Linux 4.4.1 (v4_4)"
-std::string kernel_text(const kernel_profile& kernel);
-
 /// `name` is a string, or a list of them.
 template <typename Name>
 CLI::Option* add_kernel_option(CLI::App& command, Name& name) {

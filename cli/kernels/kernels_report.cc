@@ -50,6 +50,10 @@ kernel_comparison compare_kernels(const kernel_profile& one, const kernel_profil
   return comparison;
 }
 
+std::string kernel_text(const kernel_profile& kernel) {
+  return absl::StrFormat("Linux %s (%s)", kernel.release(), kernel.name());
+}
+
 std::string kernels_text(absl::Span<const kernel_profile* const> kernels) {
   std::string text;
   for (const kernel_profile* kernel : kernels) {

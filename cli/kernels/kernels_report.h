@@ -25,6 +25,8 @@ struct kernel_comparison {
 /// In either order of the two, which are not the same.
 kernel_comparison compare_kernels(const kernel_profile& one, const kernel_profile& other);
 
+/// "Linux 4.4.1 (v4_4)"
+std::string kernel_text(const kernel_profile& kernel);
 std::string kernels_text(absl::Span<const kernel_profile* const> kernels);
 std::string kernels_json(absl::Span<const kernel_profile* const> kernels);
 std::string comparison_text(const kernel_comparison& comparison);

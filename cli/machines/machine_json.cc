@@ -91,8 +91,8 @@ std::string machine_json(const machine_report& machine) {
                       {"end", hex(range.end() - 1)},
                       {"kind", ram ? "usable" : "reserved"}});
   }
-  return json_text({{"kernel", machine.kernel},
-                    {"release", machine.release},
+  return json_text({{"kernel", machine.kernel->name()},
+                    {"release", machine.kernel->release()},
                     {"name", machine.name},
                     {"command_line", machine.command_line},
                     {"memory_bytes", machine.ram},

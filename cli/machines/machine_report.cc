@@ -78,8 +78,7 @@ absl::StatusOr<machine_report> report_machine(const kernel_profile& profile,
   auto system = kernel::create(machine, std::move(options));
   if (!system.ok()) return system.status();
   machine_report report;
-  report.kernel = profile.name();
-  report.release = profile.release();
+  report.kernel = &profile;
   report.name = machine.name;
   report.command_line = machine.command_line;
   for (const pci_root& root : (*system)->pci_hardware().roots()) {

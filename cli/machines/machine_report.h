@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/status.h"
@@ -65,8 +64,7 @@ struct object_report {
 };
 
 struct machine_report {
-  std::string_view kernel;   ///< by which its functions were found: the profile's name
-  std::string_view release;  ///< "4.4.1"
+  const kernel_profile* kernel = nullptr;  ///< that ran
   std::string name;
   std::string command_line;
   uint64_t ram = 0;           ///< bytes of usable memory

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
+#include "cli/kernels/kernels_report.h"
 #include "core/counted.h"
 #include "platform/vtd/spec/capability.h"
 #include "platform/vtd/spec/registers.h"
@@ -82,8 +83,7 @@ std::string machine_list_text(const std::vector<machine_report>& machines) {
   for (const machine_report& machine : machines) width = std::max(width, machine.name.size());
   std::string text;
   if (!machines.empty()) {
-    text = absl::StrFormat("As Linux %s (%s) finds them:\n", machines.front().release,
-                           machines.front().kernel);
+    text = absl::StrFormat("As %s finds them:\n", kernel_text(*machines.front().kernel));
   }
   for (const machine_report& machine : machines) {
     text += absl::StrFormat("%-*s  %s\n", static_cast<int>(width), machine.name, summary(machine));
@@ -93,8 +93,8 @@ std::string machine_list_text(const std::vector<machine_report>& machines) {
 
 std::string machine_text(const machine_report& machine) {
   std::string text =
-      absl::StrFormat("%s, as Linux %s (%s) finds it: %s\nCommand line: %s\n\nPCI\n", machine.name,
-                      machine.release, machine.kernel, summary(machine), machine.command_line);
+      absl::StrFormat("%s, as %s finds it: %s\nCommand line: %s\n\nPCI\n", machine.name,
+                      kernel_text(*machine.kernel), summary(machine), machine.command_line);
   for (const bus_report& bus : machine.buses) {
     text += absl::StrFormat("  root bus %04x:%02x\n", bus.segment, bus.number);
     tree(bus.functions, "  ", text);

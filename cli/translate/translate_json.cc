@@ -70,8 +70,8 @@ std::string translate_json(const translate_report& report) {
             {"translating", report.translating},
             {"root_table", report.translating ? json(hex(report.root_table)) : json(nullptr)}};
   }
-  json document = {{"kernel", report.kernel},
-                   {"release", report.release},
+  json document = {{"kernel", report.kernel->name()},
+                   {"release", report.kernel->release()},
                    {"machine", report.machine},
                    {"tables", report.tables},
                    {"device", to_string(report.device)},

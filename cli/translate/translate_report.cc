@@ -96,8 +96,7 @@ absl::StatusOr<translate_report> walk_of(translate_request request) {
 
 absl::StatusOr<translate_report> walk_in(kernel& system, const translate_request& request) {
   translate_report report;
-  report.kernel = system.profile().name();
-  report.release = system.profile().release();
+  report.kernel = &system.profile();
   report.machine = system.machine().name;
   report.tables = "as start-up leaves them";
   report.device = request.device;

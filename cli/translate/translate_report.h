@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/status.h"
@@ -26,8 +25,7 @@ struct translate_request {
 };
 
 struct translate_report {
-  std::string_view kernel;   ///< its profile's name
-  std::string_view release;  ///< "4.4.1"
+  const kernel_profile* kernel = nullptr;  ///< that ran
   std::string machine;
   std::string tables;  ///< whose tables: "as start-up leaves them", or the dump's file
   std::string panic;   ///< why the kernel stopped in its start-up, if it did

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "cli/kernels/kernels_report.h"
 #include "cli/translate/translate_report.h"
 #include "intel/dmar/fault.h"
 #include "lab/tables/walk_words.h"
@@ -85,8 +86,7 @@ std::string result_words(const address_walk& walk) {
 
 std::string translate_text(const translate_report& report) {
   const address_walk& walk = report.walk;
-  std::string text =
-      line("kernel", absl::StrFormat("Linux %s (%s)", report.release, report.kernel));
+  std::string text = line("kernel", kernel_text(*report.kernel));
   absl::StrAppend(&text,
                   line("machine", absl::StrFormat("%s, tables %s", report.machine, report.tables)));
   if (!report.panic.empty()) absl::StrAppend(&text, line("stopped", report.panic));

@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <string_view>
 
 #include "core/device.h"
 #include "core/iommu/iommu.h"

@@ -99,9 +99,9 @@ void iommu_group_remove_device(device& dev) {
   group_put_reference(group);
 }
 
-iommu_group* find_group(device& dev, int& error, bool& is_new) {
+iommu_group* find_or_join_group(device& dev, int& error,
+                                absl::FunctionRef<int(iommu_group&)> join) {
   error = 0;
-  is_new = false;
   iommu_group* group = iommu_group_get(dev);
   if (group != nullptr) return group;
   error = -EINVAL;
@@ -114,26 +114,24 @@ iommu_group* find_group(device& dev, int& error, bool& is_new) {
     error = -ENOMEM;
     return nullptr;
   }
-  error = 0;
-  is_new = true;
-  return group;
+  error = join(*group);
+  if (error == 0) return group;
+  iommu_group_put(group);
+  return nullptr;
 }
 
 iommu_group* iommu_group_get_for_dev(device& dev, int& error) {
   IOMMULAB_CALL(dev.bus->env.trace, "iommu_group_get_for_dev", {"dev", dev});
-  bool is_new = false;
-  iommu_group* group = find_group(dev, error, is_new);
+  iommu_group* group = find_or_join_group(dev, error, [&dev](iommu_group& joined) {
+    // A domain that the group had, of a user of the IOMMU API, is lost to it: 4.4.178 keeps it.
+    if (joined.default_domain == nullptr) {
+      joined.default_domain = domain_alloc_of_type(*dev.bus, iommu_domain_type::dma);
+      joined.domain = joined.default_domain;
+    }
+    return iommu_group_add_device(joined, dev);
+  });
   if (group == nullptr) return this_call.result(nullptr, error);
-  if (!is_new) return this_call.result(group);
-  // A domain that the group had, of a user of the IOMMU API, is lost to it: 4.4.178 keeps it.
-  if (group->default_domain == nullptr) {
-    group->default_domain = domain_alloc_of_type(*dev.bus, iommu_domain_type::dma);
-    group->domain = group->default_domain;
-  }
-  error = iommu_group_add_device(*group, dev);
-  if (error == 0) return this_call.result(group);
-  iommu_group_put(group);
-  return this_call.result(nullptr, error);
+  return this_call.result(group);
 }
 
 }  // namespace iommulab::v4_4

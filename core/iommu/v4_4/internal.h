@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "core/iommu/v4_4/iommu_ops.h"
 
 namespace iommulab::v4_4 {
@@ -23,9 +24,9 @@ int link_member(iommu_group& group, device& dev, std::string& name);
 void enter_group(iommu_group& group, device& dev, std::string name);
 /// Notifiers, note and log line of a device that has joined.
 void announce_member(iommu_group& group, device& dev);
-/// The group of the device's own, or the one that the driver names. Null with `error` set when
-/// there is neither; `is_new` when the device is still to join it.
-iommu_group* find_group(device& dev, int& error, bool& is_new);
+/// The group that the device has, or the one that the driver names, once `join` has taken the
+/// device into it: 0 or a negative errno. Null with `error` set.
+iommu_group* find_or_join_group(device& dev, int& error, absl::FunctionRef<int(iommu_group&)> join);
 
 /// A group's domain: this core made it.
 inline iommu_domain* own_domain(iommulab::iommu_domain* domain) {

@@ -51,18 +51,15 @@ int iommu_group_add_device(iommu_group& group, device& dev) {
 // Linux v4.4.178 drivers/iommu/iommu.c: iommu_group_get_for_dev()
 iommu_group* iommu_group_get_for_dev(device& dev, int& error) {
   IOMMULAB_CALL(dev.bus->env.trace, "iommu_group_get_for_dev", {"dev", dev});
-  bool is_new = false;
-  iommu_group* group = v4_4::find_group(dev, error, is_new);
+  iommu_group* group = v4_4::find_or_join_group(dev, error, [&dev](iommu_group& joined) {
+    if (joined.default_domain == nullptr) {
+      joined.default_domain = v4_4::domain_alloc_of_type(*dev.bus, iommu_domain_type::dma);
+      if (joined.domain == nullptr) joined.domain = joined.default_domain;
+    }
+    return iommu_group_add_device(joined, dev);
+  });
   if (group == nullptr) return this_call.result(nullptr, error);
-  if (!is_new) return this_call.result(group);
-  if (group->default_domain == nullptr) {
-    group->default_domain = v4_4::domain_alloc_of_type(*dev.bus, iommu_domain_type::dma);
-    if (group->domain == nullptr) group->domain = group->default_domain;
-  }
-  error = iommu_group_add_device(*group, dev);
-  if (error == 0) return this_call.result(group);
-  iommu_group_put(group);
-  return this_call.result(nullptr, error);
+  return this_call.result(group);
 }
 
 }  // namespace iommulab::v4_4_178

@@ -11,6 +11,7 @@
 
 #include "cli/boot/boot_command.h"
 #include "cli/dma/dma_command.h"
+#include "cli/kernels/kernels_report.h"
 #include "cli/machines/machines_command.h"
 #include "cli/pagetable/replay_command.h"
 #include "cli/translate/translate_command.h"
