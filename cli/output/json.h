@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
@@ -17,6 +18,14 @@ using json = nlohmann::ordered_json;
 /// "0x1f": JSON's own numbers are decimal, and readers may keep only 53 bits of them.
 inline std::string hex(uint64_t value) {
   return absl::StrFormat("0x%x", value);
+}
+
+/// The head of every document: `schema` is what it is ("iommulab.boot"), `version` grows when a
+/// member that was there changes its meaning or goes, `program` is who wrote it.
+inline json json_document(std::string_view kind, int version = 1) {
+  return {{"schema", absl::StrFormat("iommulab.%s", kind)},
+          {"version", version},
+          {"program", "iommulab " IOMMULAB_VERSION}};
 }
 
 /// The document as a subcommand prints it: indented, a newline at its end; bytes that are no UTF-8
