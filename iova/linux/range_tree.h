@@ -76,10 +76,16 @@ class range_tree {
     below->next = &added;
     above.prev = &added;
     // Of two neighbours one has no child on the side of the other.
-    algorithms::insert_commit_data place;
-    place.link_left = &above != &anchor_ && above.children[0] == nullptr;
-    place.node = place.link_left ? &above : below;
-    algorithms::insert_unique_commit(&anchor_, &added, place);
+    const bool left = &above != &anchor_ && above.children[0] == nullptr;
+    iova& parent = left ? above : *below;
+    if (!parent.red && &parent != &anchor_) {
+      link_balanced_leaf(parent, left, added);
+    } else {
+      algorithms::insert_commit_data place;
+      place.link_left = left;
+      place.node = &parent;
+      algorithms::insert_unique_commit(&anchor_, &added, place);
+    }
   }
 
   // Linux v4.4 drivers/iommu/iova.c: iova_insert_rbtree()
@@ -176,6 +182,15 @@ class range_tree {
     return above ? leaf : leaf->prev;
   }
 
+  // Below a black node a red leaf leaves the tree balanced as it is.
+  void link_balanced_leaf(iova& parent, bool left, iova& leaf) {
+    leaf.parent = &parent;
+    leaf.children[0] = leaf.children[1] = nullptr;
+    leaf.red = true;
+    parent.children[left ? 0 : 1] = &leaf;
+    // The anchor's children are the first and the last node.
+    if (anchor_.children[left ? 0 : 1] == &parent) anchor_.children[left ? 0 : 1] = &leaf;
+  }
   // What was inserted last is most often such a leaf, without which the tree is balanced as it is.
   void erase_balanced_leaf(iova& leaf) {
     iova* parent = leaf.parent;
