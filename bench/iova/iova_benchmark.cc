@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "bench/iova/kept_memory.h"
 #include "bench/iova/pattern.h"
 
 namespace iommulab {
@@ -76,6 +77,7 @@ void run_case(benchmark::State& state, const bench_case& c) {
 }  // namespace iommulab
 
 int main(int argc, char** argv) {
+  iommulab::keep_freed_memory();
   const auto cases = iommulab::bench_cases();
   for (const iommulab::bench_case& c : cases) {
     benchmark::RegisterBenchmark(c.name().c_str(),

@@ -10,6 +10,7 @@
 #include <regex>
 
 #include "absl/strings/str_format.h"
+#include "bench/iova/kept_memory.h"
 #include "bench/iova/ratio.h"
 
 namespace iommulab {
@@ -187,6 +188,7 @@ int run(int argc, char** argv) {
 }  // namespace iommulab
 
 int main(int argc, char** argv) {
+  iommulab::keep_freed_memory();
   try {
     return iommulab::run(argc, argv);
   } catch (const std::exception& error) {
