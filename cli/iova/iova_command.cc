@@ -2,6 +2,7 @@
 #include "cli/iova/iova_command.h"
 
 #include "cli/iova/bench_command.h"
+#include "cli/iova/device_command.h"
 #include "cli/iova/list_command.h"
 #include "cli/iova/lockup_command.h"
 #include "cli/iova/plot_command.h"
@@ -18,6 +19,7 @@ void add_iova_command(CLI::App& app, int& exit_status) {
   add_iova_list_command(*iova, exit_status);
   add_iova_replay_command(*iova, exit_status);
   add_iova_bench_command(*iova, exit_status);
+  add_iova_device_command(*iova, exit_status);
   add_iova_plot_command(*iova, exit_status);
   add_iova_tree_command(*iova, exit_status);
   add_iova_lockup_command(*iova, exit_status);
