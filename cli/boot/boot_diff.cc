@@ -106,22 +106,40 @@ std::string difference_to_text(const boot_difference& difference) {
   return text;
 }
 
+namespace {
+
+/// The lines that one side alone has, each with where it stands there and before which line of the
+/// other side it would stand.
+json differing_json(const std::vector<diff_line>& all) {
+  json differing = json::array();
+  size_t left = 1;
+  size_t right = 1;
+  for (const diff_line& line : all) {
+    const bool is_left = line.where == diff_line::side::left;
+    const bool is_both = line.where == diff_line::side::both;
+    if (!is_both) {
+      differing.push_back({{"side", is_left ? "left" : "right"},
+                           {"left_line", left},
+                           {"right_line", right},
+                           {"text", line.text}});
+    }
+    left += is_left || is_both ? 1 : 0;
+    right += is_left ? 0 : 1;
+  }
+  return differing;
+}
+
+}  // namespace
+
 std::string difference_to_json(const boot_difference& difference) {
   json sections = json::object();
   for (const difference_section& section : difference.sections) {
-    json differing = json::array();
-    for (const diff_line& line : section.lines) {
-      if (line.where == diff_line::side::both) continue;
-      const char* side = line.where == diff_line::side::left ? "left" : "right";
-      differing.push_back({{"side", side}, {"text", line.text}});
-    }
-    sections[section.title] = std::move(differing);
+    sections[section.title] = differing_json(section.lines);
   }
-  const json result = {{"left", difference.left},
-                       {"right", difference.right},
-                       {"equal", difference.equal()},
-                       {"sections", std::move(sections)}};
-  return json_text(result);
+  return json_text(json_document("boot_diff", {{"left", difference.left},
+                                               {"right", difference.right},
+                                               {"equal", difference.equal()},
+                                               {"sections", std::move(sections)}}));
 }
 
 }  // namespace iommulab

@@ -32,8 +32,9 @@ struct boot_difference {
 boot_difference compare_boots(boot_run& left, boot_run& right, bool traced);
 
 std::string difference_to_text(const boot_difference& difference);
-/// {"left", "right", "equal", "sections": {TITLE: [{"side": "left"|"right", "text"}]}}: the
-/// differing lines alone.
+/// {"left", "right", "equal", "sections": {TITLE: [{"side": "left"|"right", "left_line",
+/// "right_line", "text"}]}}: the differing lines alone. The number of the line's own side is where
+/// it stands there, the other says before which line it would stand; both count from 1.
 std::string difference_to_json(const boot_difference& difference);
 
 }  // namespace iommulab

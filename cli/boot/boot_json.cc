@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "cli/output/json.h"
 #include "lab/events/event_words.h"
 
@@ -28,9 +29,10 @@ json unit_json(const unit_state& unit) {
   for (const register_state& r : unit.registers) {
     json value = {{"offset", hex(r.offset)}, {"size", r.size}, {"value", hex(r.value)}};
     if (!r.fields.empty()) value["fields"] = r.fields;
-    // Of several fault records each has its number in its name.
-    std::string name = r.name;
-    for (int n = 1; registers.contains(name); ++n) name = absl::StrFormat("%s %d", r.name, n);
+    // "FRCD_low"; of several fault records each behind the first has its number in its name.
+    const std::string row = absl::StrReplaceAll(r.name, {{" ", "_"}});
+    std::string name = row;
+    for (int n = 1; registers.contains(name); ++n) name = absl::StrFormat("%s_%d", row, n);
     registers[name] = std::move(value);
   }
   return {{"name", unit.name},
@@ -180,9 +182,8 @@ json event_json(const trace_event& event, event_words& words) {
             {"time_ns", event.time_ns},
             {"depth", event.depth}};
   std::visit([&j](const auto& e) { add_fields(j, e); }, event.what);
-  const bool speaks_for_itself =
-      overlaps(class_of(event.kind()), trace_class::calls | trace_class::log);
-  if (!speaks_for_itself) j["meaning"] = words.describe(event);
+  if (const std::string place = words.place(event); !place.empty()) j["place"] = place;
+  if (const std::string meaning = words.decode(event); !meaning.empty()) j["meaning"] = meaning;
   return j;
 }
 
@@ -240,16 +241,17 @@ std::string boot_to_json(boot_run& run, const boot_report& report, bool traced) 
     diagnoses.push_back(
         {{"source", d.source}, {"name", d.name}, {"sentence", d.sentence}, {"error", d.error}});
   }
-  json result = {{"kernel", report.kernel->name()},
-                 {"release", report.kernel->release()},
-                 {"machine", report.machine},
-                 {"command_line", report.command_line},
-                 {"outcome", outcome_json(report)},
-                 {"log", std::move(log)},
-                 {"units", std::move(units)},
-                 {"groups", std::move(groups)},
-                 {"diagnoses", std::move(diagnoses)},
-                 {"diagnoses_beyond_capacity", report.diagnoses_beyond_capacity}};
+  json result =
+      json_document("boot", {{"kernel", report.kernel->name()},
+                             {"release", report.kernel->release()},
+                             {"machine", report.machine},
+                             {"command_line", report.command_line},
+                             {"outcome", outcome_json(report)},
+                             {"log", std::move(log)},
+                             {"units", std::move(units)},
+                             {"groups", std::move(groups)},
+                             {"diagnoses", std::move(diagnoses)},
+                             {"diagnoses_beyond_capacity", report.diagnoses_beyond_capacity}});
   if (const vtd_sanitizer* sanitizer = run.system->sanitizer()) {
     result["sanitizer"] = sanitizer_json(*sanitizer);
   }

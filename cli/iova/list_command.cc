@@ -34,7 +34,8 @@ std::string list_text() {
 }
 
 std::string list_json() {
-  json all = {{"allocators", json::array()}, {"workloads", json::array()}};
+  json all =
+      json_document("iova_list", {{"allocators", json::array()}, {"workloads", json::array()}});
   for (const iova_catalogue_entry& entry : iova_allocators()) {
     all["allocators"].push_back({{"name", std::string(entry.name)},
                                  {"summary", std::string(entry.summary)},

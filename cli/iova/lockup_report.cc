@@ -206,16 +206,16 @@ std::string lockup_to_text(const lockup_report& report) {
 
 std::string lockup_to_json(const lockup_report& report) {
   const lockup_question& q = report.question;
-  json j = {{"allocator", q.allocator->name},
-            {"cpus", q.storm.shape.cpus},
-            {"limit_s", seconds(q.storm.limit_ps)},
-            {"batch", q.storm.shape.batch},
-            {"think_ns", nanoseconds(q.storm.think_ps)},
-            {"discipline", name(q.storm.discipline)},
-            {"seed", q.storm.seed},
-            {"max_population", q.most_mappings},
-            {"scan_cost_measured", report.scan_measured},
-            {"base_cost_measured", report.base_measured}};
+  json j = json_document("iova_lockup", {{"allocator", q.allocator->name},
+                                         {"cpus", q.storm.shape.cpus},
+                                         {"limit_s", seconds(q.storm.limit_ps)},
+                                         {"batch", q.storm.shape.batch},
+                                         {"think_ns", nanoseconds(q.storm.think_ps)},
+                                         {"discipline", name(q.storm.discipline)},
+                                         {"seed", hex(q.storm.seed)},
+                                         {"max_population", q.most_mappings},
+                                         {"scan_cost_measured", report.scan_measured},
+                                         {"base_cost_measured", report.base_measured}});
   j["best"] = nullptr;
   if (report.answer.best) j["best"] = report.shown()->pattern->name();
   json patterns = json::array();

@@ -21,7 +21,7 @@ std::string kernels_json(absl::Span<const kernel_profile* const> kernels) {
                     {"default", kernel == &default_kernel_profile()},
                     {"differences", std::move(differences)}});
   }
-  return json_text(list);
+  return json_text(json_document("kernels", {{"kernels", std::move(list)}}));
 }
 
 std::string comparison_json(const kernel_comparison& comparison) {
@@ -32,12 +32,12 @@ std::string comparison_json(const kernel_comparison& comparison) {
                        {"now", change.now},
                        {"meaning", change.meaning}});
   }
-  const json whole = {{"first", comparison.first->name()},
-                      {"second", comparison.second->name()},
-                      {"changes", std::move(changes)},
-                      {"only_from_first", comparison.only_from_first},
-                      {"only_from_second", comparison.only_from_second}};
-  return json_text(whole);
+  return json_text(
+      json_document("kernels_diff", {{"first", comparison.first->name()},
+                                     {"second", comparison.second->name()},
+                                     {"changes", std::move(changes)},
+                                     {"only_from_first", comparison.only_from_first},
+                                     {"only_from_second", comparison.only_from_second}}));
 }
 
 }  // namespace iommulab

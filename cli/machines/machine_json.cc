@@ -70,9 +70,9 @@ std::string machine_list_json(const std::vector<machine_report>& machines) {
     list.push_back({{"name", machine.name},
                     {"units", machine.units.size()},
                     {"functions", machine.function_count},
-                    {"memory_bytes", machine.ram}});
+                    {"memory_bytes", hex(machine.ram)}});
   }
-  return json_text(list);
+  return json_text(json_document("machines", {{"machines", std::move(list)}}));
 }
 
 std::string machine_json(const machine_report& machine) {
@@ -91,16 +91,16 @@ std::string machine_json(const machine_report& machine) {
                       {"end", hex(range.end() - 1)},
                       {"kind", ram ? "usable" : "reserved"}});
   }
-  return json_text({{"kernel", machine.kernel->name()},
-                    {"release", machine.kernel->release()},
-                    {"name", machine.name},
-                    {"command_line", machine.command_line},
-                    {"memory_bytes", machine.ram},
-                    {"buses", std::move(buses)},
-                    {"units", std::move(units)},
-                    {"dmar", table_json(machine.table)},
-                    {"acpi", namespace_json(machine.acpi)},
-                    {"memory", std::move(memory)}});
+  return json_text(json_document("machine", {{"kernel", machine.kernel->name()},
+                                             {"release", machine.kernel->release()},
+                                             {"name", machine.name},
+                                             {"command_line", machine.command_line},
+                                             {"memory_bytes", hex(machine.ram)},
+                                             {"buses", std::move(buses)},
+                                             {"units", std::move(units)},
+                                             {"dmar", table_json(machine.table)},
+                                             {"acpi", namespace_json(machine.acpi)},
+                                             {"memory", std::move(memory)}}));
 }
 
 }  // namespace iommulab

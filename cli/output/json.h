@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// How subcommands write JSON: members in the order in which they were set, numbers that are
-// addresses or register values as hexadecimal text.
+// How subcommands write JSON. Members stand in the order in which they were set. Addresses, sizes
+// in an address space, register values and whatever else uses 64 bits are hexadecimal text; numbers
+// are counts, indices and times, which stay below 2^53. Names of members are snake_case without
+// blanks.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +28,12 @@ inline json json_document(std::string_view kind, int version = 1) {
   return {{"schema", absl::StrFormat("iommulab.%s", kind)},
           {"version", version},
           {"program", "iommulab " IOMMULAB_VERSION}};
+}
+/// The same with its members behind it.
+inline json json_document(std::string_view kind, const json& members) {
+  json document = json_document(kind);
+  document.update(members);
+  return document;
 }
 
 /// The document as a subcommand prints it: indented, a newline at its end; bytes that are no UTF-8

@@ -49,7 +49,7 @@ json result_json(const address_walk& walk) {
   json result = {{"outcome", name(walk.outcome)}};
   if (walk.ok()) result["host_address"] = hex(walk.host_address);
   if (walk.outcome == dma_outcome::translated) {
-    result["page_bytes"] = uint64_t{1} << walk.page_bits;
+    result["page_bytes"] = hex(uint64_t{1} << walk.page_bits);
     result["readable"] = walk.readable;
     result["writable"] = walk.writable;
     result["snoop"] = walk.snoop;
@@ -70,18 +70,19 @@ std::string translate_json(const translate_report& report) {
             {"translating", report.translating},
             {"root_table", report.translating ? json(hex(report.root_table)) : json(nullptr)}};
   }
-  json document = {{"kernel", report.kernel->name()},
-                   {"release", report.kernel->release()},
-                   {"machine", report.machine},
-                   {"tables", report.tables},
-                   {"device", to_string(report.device)},
-                   {"device_words", report.device_words},
-                   {"requester", to_string(report.requester)},
-                   {"unit", std::move(unit)},
-                   {"address", hex(walk.address)},
-                   {"access", walk.access == dma_access::read ? "read" : "write"},
-                   {"steps", steps_json(walk)},
-                   {"result", result_json(walk)}};
+  json document =
+      json_document("translate", {{"kernel", report.kernel->name()},
+                                  {"release", report.kernel->release()},
+                                  {"machine", report.machine},
+                                  {"tables", report.tables},
+                                  {"device", to_string(report.device)},
+                                  {"device_words", report.device_words},
+                                  {"requester", to_string(report.requester)},
+                                  {"unit", std::move(unit)},
+                                  {"address", hex(walk.address)},
+                                  {"access", walk.access == dma_access::read ? "read" : "write"},
+                                  {"steps", steps_json(walk)},
+                                  {"result", result_json(walk)}});
   if (!report.panic.empty()) document["panic"] = report.panic;
   return json_text(document);
 }

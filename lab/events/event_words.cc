@@ -157,7 +157,7 @@ std::string event_words::table_place(const events::table_write& e) {
     const auto bus = static_cast<uint8_t>(address.page_offset() / sizeof(vtd::root_entry));
     const vtd::root_entry entry{e.lo, e.hi};
     if (entry.present()) context_tables_[entry.context_table().value()] = bus;
-    return absl::StrFormat("root entry of bus %02x at 0x%x", bus, e.address);
+    return absl::StrFormat("root entry of bus %02x", bus);
   }
   if (e.table == "context") {
     const auto devfn = static_cast<uint8_t>(address.page_offset() / sizeof(vtd::context_entry));
@@ -165,17 +165,23 @@ std::string event_words::table_place(const events::table_write& e) {
     const auto table = context_tables_.find(address.page_base().value());
     std::string bus = "??";
     if (table != context_tables_.end()) bus = absl::StrFormat("%02x", table->second);
-    return absl::StrFormat("context entry of %s:%02x.%d at 0x%x", bus, id.device(), id.function(),
-                           e.address);
+    return absl::StrFormat("context entry of %s:%02x.%d", bus, id.device(), id.function());
   }
   const uint64_t index = address.page_offset() / sizeof(vtd::second_level_entry);
-  return absl::StrFormat("%s %d at 0x%x", e.table, index, e.address);
+  return absl::StrFormat("%s %d", e.table, index);
 }
 
 std::string event_words::table_entry(const events::table_write& e) {
   std::string value = absl::StrFormat("0x%x", e.lo);
   if (e.table != "pte") value = absl::StrFormat("0x%x:%016x", e.hi, e.lo);
-  return absl::StrFormat("%s = %s %s", table_place(e), value, table_meaning(e));
+  return absl::StrFormat("%s at 0x%x = %s %s", table_place(e), e.address, value, table_meaning(e));
+}
+
+std::string event_words::place(const trace_event& event) {
+  if (const auto* entry = event.as<events::table_write>()) return table_place(*entry);
+  const events::reg_access* access = event.access();
+  const vtd_unit* unit = access == nullptr ? nullptr : unit_named(access->unit);
+  return unit == nullptr ? "" : register_at(unit->config(), access->offset).name;
 }
 
 std::string event_words::decode(const trace_event& event) const {

@@ -24,6 +24,9 @@ class event_words {
   /// "write32 dmar0 GCMD 0x18 = 0x84000000 TE|QIE"; for calls the function's name alone. One line,
   /// no indentation.
   std::string describe(const trace_event& event);
+  /// What is read or written: "GCMD", "context entry of 00:1f.0". Empty for what is neither
+  /// register nor table.
+  std::string place(const trace_event& event);
   /// The decoded part alone: "TE|QIE". Empty where nothing is encoded.
   [[nodiscard]] std::string decode(const trace_event& event) const;
 

@@ -84,7 +84,16 @@ TEST(boot_diff_test, json_holds_the_differing_lines_alone) {
   const auto d = nlohmann::json::parse(result.out);
   EXPECT_EQ(d["equal"], false);
   ASSERT_EQ(d["sections"]["log"].size(), 1u);
-  EXPECT_EQ(d["sections"]["log"][0]["side"], "right");
+  EXPECT_EQ(d["schema"], "iommulab.boot_diff");
+  const nlohmann::json& line = d["sections"]["log"][0];
+  EXPECT_EQ(line["side"], "right");
+  // Its place is that of the whole log, which a plain boot shows.
+  const auto strict =
+      nlohmann::json::parse(boot({.command_lines = {"intel_iommu=on,strict"}, .json = true}).out);
+  const size_t at = line["right_line"];
+  ASSERT_GE(strict["log"].size(), at);
+  EXPECT_EQ(strict["log"][at - 1]["text"], line["text"]);
+  EXPECT_EQ(line["left_line"], at);  // nothing differs above it
   EXPECT_EQ(d["sections"]["registers"].size(), 0u);
 }
 

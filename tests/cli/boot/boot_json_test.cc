@@ -26,6 +26,9 @@ TEST(boot_json_test, the_document_says_what_the_text_says) {
   EXPECT_EQ(text.front(), "Linux " + d["release"].get<std::string>() + " (" +
                               d["kernel"].get<std::string>() + ") on q35");
   text.erase(text.begin());
+  EXPECT_EQ(d["schema"], "iommulab.boot");
+  EXPECT_EQ(d["version"], 1);
+  EXPECT_EQ(d["program"], "iommulab " IOMMULAB_VERSION);
   EXPECT_EQ(d["machine"], "q35");
   EXPECT_EQ(d["command_line"], "intel_iommu=on");
   EXPECT_EQ(d["outcome"]["ending"], "complete");
@@ -57,7 +60,8 @@ TEST(boot_json_test, nothing_is_lost_of_several_fault_records) {
   const json d = document({.machines = {"server"}, .json = true});
   size_t records = 0;
   for (const auto& [name, value] : d["units"][1]["registers"].items()) {
-    records += name.starts_with("FRCD high");
+    records += name.starts_with("FRCD_high");
+    EXPECT_EQ(name.find(' '), std::string::npos) << name;
   }
   EXPECT_EQ(records, 8u);
 }
@@ -76,6 +80,28 @@ TEST(boot_json_test, events_come_with_trace_and_are_balanced) {
   }
   EXPECT_EQ(depth, 0u);
   EXPECT_TRUE(wrote);
+}
+
+TEST(boot_json_test, events_say_what_they_concern_and_what_it_means) {
+  const json d = document({.trace = "regs,tables,queue", .json = true});
+  bool enabled = false;
+  bool context = false;
+  for (const json& event : d["events"]) {
+    if (!event.contains("place")) continue;
+    // VT-d specification 11.4.4.1: bit 31 of GCMD, at offset 0x18, is TE.
+    if (event["kind"] == "reg_write" && event["place"] == "GCMD" && event["address"] == "0x18") {
+      const std::string value = event["value"];
+      if ((std::stoull(value, nullptr, 16) >> 31 & 1) == 0) continue;
+      enabled = true;
+      EXPECT_EQ(event["meaning"].get<std::string>().substr(0, 2), "TE");
+    }
+    if (event["place"] == "context entry of 00:1f.0" && event["value"] != "0x0") {
+      context = true;
+      EXPECT_THAT(event["meaning"].get<std::string>(), ::testing::StartsWith("domain "));
+    }
+  }
+  EXPECT_TRUE(enabled);
+  EXPECT_TRUE(context);
 }
 
 TEST(boot_json_test, calls_have_their_arguments_and_results) {

@@ -52,7 +52,9 @@ TEST(kernels_command, has_one_line_for_each) {
 }
 
 TEST(kernels_command, lists_them_as_json) {
-  const json list = json::parse(kernels({.json = true}).out);
+  const json whole = json::parse(kernels({.json = true}).out);
+  EXPECT_EQ(whole["schema"], "iommulab.kernels");
+  const json& list = whole["kernels"];
   ASSERT_EQ(list.size(), kernel_profiles().size());
   for (size_t i = 0; i < list.size(); ++i) {
     const kernel_profile& kernel = *kernel_profiles()[i];
@@ -95,6 +97,7 @@ TEST(kernels_command, compares_as_json) {
   const command_result result = diff("v4_4", "v4_4_178", true);
   EXPECT_EQ(result.status, 0);
   const json document = json::parse(result.out);
+  EXPECT_EQ(document["schema"], "iommulab.kernels_diff");
   EXPECT_EQ(document["first"], "v4_4");
   EXPECT_EQ(document["second"], "v4_4_178");
   const auto changes = find_kernel_profile("v4_4_178")->changes();

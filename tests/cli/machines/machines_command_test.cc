@@ -51,7 +51,9 @@ TEST(machines_command_test, every_built_in_machine_has_one_line) {
 }
 
 TEST(machines_command_test, the_list_is_there_as_json) {
-  const json list = json::parse(machines({.machine = "", .json = true}).out);
+  const json document = json::parse(machines({.machine = "", .json = true}).out);
+  EXPECT_EQ(document["schema"], "iommulab.machines");
+  const json& list = document["machines"];
   ASSERT_EQ(list.size(), builtin_machine_names().size());
   for (size_t i = 0; i < list.size(); ++i) {
     const machine_config machine = *builtin_machine(builtin_machine_names()[i]);
@@ -60,6 +62,7 @@ TEST(machines_command_test, the_list_is_there_as_json) {
     EXPECT_EQ(list[i]["name"], std::string(builtin_machine_names()[i]));
     EXPECT_EQ(list[i]["units"], machine.units.size());
     EXPECT_EQ(list[i]["functions"], present);
+    EXPECT_THAT(list[i]["memory_bytes"].get<std::string>(), ContainsRegex("^0x[0-9a-f]+$"));
   }
 }
 

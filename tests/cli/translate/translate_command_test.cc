@@ -94,6 +94,7 @@ TEST(translate_command, json_has_every_step_and_the_result) {
   const command_result result = translate({.device = "00:1f.0", .address = "0x1000", .json = true});
   EXPECT_EQ(result.status, 0);
   const json d = json::parse(result.out);
+  EXPECT_EQ(d["schema"], "iommulab.translate");
   EXPECT_EQ(d["device"], "0000:00:1f.0");
   EXPECT_EQ(d["unit"]["name"], "dmar0");
   EXPECT_EQ(d["unit"]["translating"], true);
@@ -104,7 +105,7 @@ TEST(translate_command, json_has_every_step_and_the_result) {
   EXPECT_EQ(d["steps"][3]["step"], "level 2");
   EXPECT_EQ(d["result"]["outcome"], "translated");
   EXPECT_EQ(d["result"]["host_address"], "0x1000");
-  EXPECT_EQ(d["result"]["page_bytes"], 2 << 20);
+  EXPECT_EQ(d["result"]["page_bytes"], "0x200000");
 
   const json fault =
       json::parse(translate({.device = "00:04.0", .address = "0", .json = true}).out);
