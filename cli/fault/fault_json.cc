@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "cli/fault/explain.h"
 #include "cli/fault/fault_report.h"
 #include "cli/output/json.h"
 #include "core/enum_names.h"
@@ -13,19 +14,22 @@ std::string_view name(fault_kind kind) {
       {fault_kind::reason_only, "reason"},
       {fault_kind::status, "status"},
       {fault_kind::queue, "queue"},
+      {fault_kind::queue_entry, "queue_entry"},
       {fault_kind::page_request, "page_request"},
       {fault_kind::suppressed, "suppressed"},
+      {fault_kind::firmware, "firmware"},
+      {fault_kind::note, "note"},
       {fault_kind::foreign, "foreign"},
+      {fault_kind::unexplained, "unexplained"},
   });
   return names(kind);
 }
 
 json group_json(const fault_group& group, const system_facts& facts) {
   const fault_line& fault = group.fault;
-  const fault_explanation explanation =
-      fault.reason ? explain_reason(*fault.reason) : explain_message(fault.subject);
+  const fault_explanation explanation = explain(fault);
   json j = {{"kind", name(fault.kind)}, {"count", group.count}, {"first", group.source}};
-  if (fault.device) j["device"] = to_short_string(*fault.device);
+  if (fault.device) j["device"] = device_text(fault);
   if (fault.kind == fault_kind::dma) {
     j["access"] = fault.write ? "write" : "read";
     j["pasid"] = fault.pasid ? json(*fault.pasid) : json(nullptr);
@@ -46,6 +50,7 @@ json group_json(const fault_group& group, const system_facts& facts) {
   j["address_hints"] = address_hints(group, facts);
   j["likely"] = explanation.causes;
   j["look_at"] = explanation.look_at;
+  j["printed_by"] = explanation.printed_by;
   return j;
 }
 

@@ -200,6 +200,12 @@ found_line status_line(std::string_view digits) {
 
 }  // namespace
 
+std::string device_text(const fault_line& fault) {
+  if (!fault.device) return "a device";
+  const std::string id = to_short_string(*fault.device);
+  return fault.segment ? absl::StrFormat("%04x:%s", *fault.segment, id) : id;
+}
+
 absl::StatusOr<std::optional<fault_line>> parse_fault_line(std::string_view line) {
   for (const bool write : {false, true}) {
     scanner dma(line);

@@ -17,10 +17,11 @@ struct fault_explanation {
   bool known = false;
   std::string condition;     ///< the specification's mnemonic: "LGN.3", "SPT.2"
   std::string kernel_words;  ///< "PTE Read access is not set"; "Unknown" as the kernel says it
-  std::string section;       ///< of the VT-d specification
+  std::string section;       ///< of the VT-d specification; empty of what is no hardware's finding
   std::string found;         ///< what hardware found
   std::vector<std::string> causes;  ///< the likeliest first
   std::vector<std::string> look_at;
+  std::string printed_by;  ///< "Linux 4.1 to 5.2"; empty of reasons
 };
 
 fault_explanation explain_reason(uint8_t reason);

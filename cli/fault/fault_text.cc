@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "cli/fault/explain.h"
 #include "cli/fault/fault_report.h"
 #include "core/counted.h"
 
@@ -39,7 +40,7 @@ std::string list(std::string_view label, const std::vector<std::string>& items) 
 }
 
 std::string headline(const fault_line& fault) {
-  const std::string device = fault.device ? to_short_string(*fault.device) : "a device";
+  const std::string device = device_text(fault);
   switch (fault.kind) {
     case fault_kind::dma:
       return absl::StrFormat("DMA %s by %s%s blocked", fault.write ? "write" : "read", device,
@@ -62,11 +63,6 @@ std::string reason_part(const fault_line& fault, const fault_explanation& explan
                          explanation.kernel_words);
 }
 
-fault_explanation explanation_of(const fault_line& fault) {
-  if (fault.reason) return explain_reason(*fault.reason);
-  return explain_message(fault.subject);
-}
-
 std::string where(const fault_group& group) {
   if (!group.addresses.empty()) return "; " + address_pattern(group.addresses);
   if (group.indices.empty()) return "";
@@ -76,18 +72,21 @@ std::string where(const fault_group& group) {
 }
 
 std::string group_text(const fault_group& group, const system_facts& facts) {
-  const fault_explanation explanation = explanation_of(group.fault);
+  const fault_explanation explanation = explain(group.fault);
   std::string text = headline(group.fault) + reason_part(group.fault, explanation) + '\n';
   text +=
       paragraph("seen", counted(group.count, "time") + ", first in " + group.source + where(group));
   text += list("device", device_hints(group, facts));
   if (!explanation.known) {
     if (group.fault.reason) text += paragraph("hardware", "no condition that is known here");
+  } else if (explanation.section.empty()) {
+    text += paragraph("meaning", explanation.found);
   } else {
     std::string found = explanation.found + " (VT-d specification " + explanation.section;
     if (!explanation.condition.empty()) found += ", condition " + explanation.condition;
     text += paragraph("hardware", found + ")");
   }
+  if (!explanation.printed_by.empty()) text += paragraph("printed by", explanation.printed_by);
   text += list("address", address_hints(group, facts));
   text += list("likely", explanation.causes);
   text += list("look at", explanation.look_at);

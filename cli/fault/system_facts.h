@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,20 @@ struct system_facts {
     uint64_t first = 0;
     uint64_t last = 0;
     std::string words;  ///< "usable", "reserved"; of an RMRR its devices, when known
+    /// Of an RMRR, what the kernel found wrong with it: "which the kernel found not to be reserved
+    /// in the memory map"; empty when nothing.
+    std::string complaint{};
+  };
+  /// A base address register, an expansion ROM or a bridge's window that the log shows.
+  struct bar {
+    std::string name;  ///< "BAR 0", "ROM", "window"
+    uint64_t first = 0;
+    uint64_t last = 0;
+  };
+  /// The buses below a bridge.
+  struct bus_range {
+    uint8_t first = 0;
+    uint8_t last = 0;
   };
 
   std::string source;  ///< "the log", "machine 'server'"; empty when nothing is known
@@ -36,6 +51,14 @@ struct system_facts {
   std::map<source_id, std::vector<source_id>> aliases;
   std::vector<range> reserved_regions;  ///< RMRRs
   std::vector<range> memory;            ///< the firmware's map
+  /// Memory that functions answer at; a bridge's windows hold what lies behind it.
+  std::map<source_id, std::vector<bar>> bars;
+  /// Bridges that the log shows with their buses.
+  std::map<source_id, bus_range> bridges;
+  /// Root buses (device 0 function 0 stands for the bus) whose scan the log shows from the
+  /// beginning: "PCI host bridge to bus", then function 0 of device 0. Only below one of these, or
+  /// below one of `bridges`, does it mean something that a function is not in `functions`.
+  std::set<source_id> scanned_roots;
   std::optional<std::string> command_line;
 };
 
