@@ -7,12 +7,18 @@
 #include "absl/strings/str_format.h"
 #include "core/dev_printk.h"
 #include "core/panic.h"
+#include "core/trace.h"
 
 namespace iommulab {
 namespace {
 
 constexpr unsigned isa_bits = 24;
 constexpr unsigned sac_bits = 32;
+
+/// The system's that the device is in.
+tracer& tracer_of(const device& dev) {
+  return dev.bus->env.trace;
+}
 
 void check_direction(dma_data_direction dir, const char* function) {
   bug_on(dir > dma_data_direction::from_device, function);
@@ -34,32 +40,44 @@ dma_map_ops& get_dma_ops(const device& dev) {
 }
 
 dma_addr dma_map_single(device& dev, phys_addr cpu_addr, uint64_t size, dma_data_direction dir) {
+  IOMMULAB_CALL(tracer_of(dev), "dma_map_single", {"dev", dev}, {"ptr", cpu_addr}, {"size", size},
+                {"dir", dir});
   check_direction(dir, "dma_map_single: invalid direction");
-  return get_dma_ops(dev).map_page(dev, cpu_addr.page_base(), cpu_addr.page_offset(), size, dir);
+  return this_call.result(get_dma_ops(dev).map_page(dev, cpu_addr.page_base(), cpu_addr.page_offset(), size, dir));
 }
 
 void dma_unmap_single(device& dev, dma_addr handle, uint64_t size, dma_data_direction dir) {
+  IOMMULAB_CALL(tracer_of(dev), "dma_unmap_single", {"dev", dev}, {"addr", handle}, {"size", size},
+                {"dir", dir});
   check_direction(dir, "dma_unmap_single: invalid direction");
   get_dma_ops(dev).unmap_page(dev, handle, size, dir);
 }
 
 dma_addr dma_map_page(device& dev, phys_addr page, uint64_t offset, uint64_t size,
                       dma_data_direction dir) {
+  IOMMULAB_CALL(tracer_of(dev), "dma_map_page", {"dev", dev}, {"page", page}, {"offset", offset},
+                {"size", size}, {"dir", dir});
   check_direction(dir, "dma_map_page: invalid direction");
-  return get_dma_ops(dev).map_page(dev, page, offset, size, dir);
+  return this_call.result(get_dma_ops(dev).map_page(dev, page, offset, size, dir));
 }
 
 void dma_unmap_page(device& dev, dma_addr handle, uint64_t size, dma_data_direction dir) {
+  IOMMULAB_CALL(tracer_of(dev), "dma_unmap_page", {"dev", dev}, {"addr", handle}, {"size", size},
+                {"dir", dir});
   check_direction(dir, "dma_unmap_page: invalid direction");
   get_dma_ops(dev).unmap_page(dev, handle, size, dir);
 }
 
 int dma_map_sg(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) {
+  IOMMULAB_CALL(tracer_of(dev), "dma_map_sg", {"dev", dev}, {"nents", static_cast<int>(sg.size())},
+                {"dir", dir});
   check_direction(dir, "dma_map_sg: invalid direction");
-  return get_dma_ops(dev).map_sg(dev, sg, dir);
+  return this_call.result(get_dma_ops(dev).map_sg(dev, sg, dir));
 }
 
 void dma_unmap_sg(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) {
+  IOMMULAB_CALL(tracer_of(dev), "dma_unmap_sg", {"dev", dev},
+                {"nents", static_cast<int>(sg.size())}, {"dir", dir});
   check_direction(dir, "dma_unmap_sg: invalid direction");
   get_dma_ops(dev).unmap_sg(dev, sg, dir);
 }
@@ -93,13 +111,17 @@ bool dma_mapping_error(device& dev, dma_addr handle) {
 // arch_dma_alloc_attrs(): the zone follows from the mask, whatever the caller asked for.
 std::optional<phys_addr> dma_alloc_coherent(device& dev, uint64_t size, dma_addr& handle,
                                             gfp_t flags) {
+  IOMMULAB_CALL(tracer_of(dev), "dma_alloc_coherent", {"dev", dev}, {"size", size},
+                {"flag", flags});
   dma_map_ops& ops = get_dma_ops(dev);
   flags = dma_alloc_coherent_gfp_flags(dev, flags & ~(gfp_dma | gfp_highmem | gfp_dma32));
-  if (dev.dma_mask == 0) return std::nullopt;
-  return ops.alloc(dev, size, handle, flags);
+  if (dev.dma_mask == 0) return this_call.result(std::nullopt);
+  return this_call.result(ops.alloc(dev, size, handle, flags));
 }
 
 void dma_free_coherent(device& dev, uint64_t size, phys_addr cpu_addr, dma_addr handle) {
+  IOMMULAB_CALL(tracer_of(dev), "dma_free_coherent", {"dev", dev}, {"size", size},
+                {"cpu_addr", cpu_addr}, {"dma_handle", handle});
   get_dma_ops(dev).free(dev, size, cpu_addr, handle);
 }
 

@@ -57,10 +57,11 @@ bool iommu_no_mapping(intel_driver& drv, device& dev) {
 }
 
 dmar_domain* get_valid_domain_for_dev(intel_driver& drv, device& dev) {
+  IOMMULAB_CALL(drv.trace, "get_valid_domain_for_dev", {"dev", dev});
   const device_domain_info* info = dev_membership(dev);
   if (info != nullptr) [[likely]]
-    return info->domain;
-  return make_valid_domain(drv, dev);
+    return this_call.result(info->domain);
+  return this_call.result(make_valid_domain(drv, dev));
 }
 
 iova* intel_alloc_iova(intel_driver& drv, const device& dev, dmar_domain& domain, uint64_t nrpages,

@@ -230,14 +230,21 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
 // Linux v4.4 drivers/iommu/intel-iommu.c: domain_pfn_mapping()
 int domain_pfn_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn, uint64_t phys_pfn,
                        uint64_t nr_pages, uint64_t prot) {
-  if (map_within_table(drv, domain, {iov_pfn, phys_pfn, nr_pages}, prot)) return 0;
-  return domain_mapping(drv, domain, iov_pfn, {}, phys_pfn, nr_pages, prot);
+  IOMMULAB_CALL(drv.trace, "domain_pfn_mapping", {"domain", domain}, {"iov_pfn", iov_pfn},
+                {"phys_pfn", phys_pfn}, {"nr_pages", nr_pages}, {"prot", static_cast<int>(prot)});
+  if (map_within_table(drv, domain, {iov_pfn, phys_pfn, nr_pages}, prot)) {
+    return this_call.result(0);
+  }
+  return this_call.result(domain_mapping(drv, domain, iov_pfn, {}, phys_pfn, nr_pages, prot));
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: domain_sg_mapping()
 int domain_sg_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn,
                       absl::Span<scatterlist> sg, uint64_t nr_pages, uint64_t prot) {
-  return domain_mapping(drv, domain, iov_pfn, sg, 0, nr_pages, prot);
+  IOMMULAB_CALL(drv.trace, "domain_sg_mapping", {"domain", domain}, {"iov_pfn", iov_pfn},
+                {"nents", static_cast<int>(sg.size())}, {"nr_pages", nr_pages},
+                {"prot", static_cast<int>(prot)});
+  return this_call.result(domain_mapping(drv, domain, iov_pfn, sg, 0, nr_pages, prot));
 }
 
 }  // namespace iommulab::v4_4
