@@ -310,5 +310,28 @@ TEST(domain_width, follows_mgaw_and_sagaw) {
   s.expect_nothing_leaked();
 }
 
+// dmar_insert_one_dev_info(): without a context table the function leaves the domain that it
+// joined, which stays as it was for the others in it.
+TEST(domain_membership, ends_when_the_context_entry_cannot_be_had) {
+  system s(with_functions(1, 65536));
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  intel_driver& drv = s.driver();
+  dmar_domain* domain = get_domain_for_dev(drv, s.function(nic).dev, 48);
+  ASSERT_NE(domain, nullptr);
+  device& other = s.function(function_of(0)).dev;
+  const int64_t objects = s.k().slab().live();
+  s.k().pages().failures().fail_at(1);  // the context table of bus 1
+  EXPECT_EQ(domain_add_dev_info(drv, *domain, other), -EBUSY);
+  s.k().pages().failures().fail_never();
+  EXPECT_TRUE(s.log_contains("Domain context map for 0000:01:00.0 failed"));
+  EXPECT_EQ(dev_membership(other), nullptr);
+  EXPECT_EQ(find_domain(drv, other), nullptr);
+  EXPECT_EQ(s.k().slab().live(), objects);
+  EXPECT_TRUE(s.context_of(nic).present());
+  EXPECT_EQ(domain_add_dev_info(drv, *domain, other), 0);
+  EXPECT_EQ(find_domain(drv, other), domain);
+  s.expect_nothing_leaked();
+}
+
 }  // namespace
 }  // namespace iommulab::test::domain_test

@@ -11,7 +11,9 @@
 #include "intel/v4_4/device.h"
 #include "intel/v4_4/domain.h"
 #include "intel/v4_4/flush.h"
+#include "platform/firmware/dmar_builder.h"
 #include "platform/machine/builtin.h"
+#include "support/small_machine.h"
 #include "support/v4_4/system.h"
 
 namespace iommulab::test::units_test {
@@ -134,6 +136,33 @@ TEST(several_units, each_device_has_the_unit_whose_scope_holds_it) {
     EXPECT_EQ(iommu->name, name_of(unit)) << to_short_string(id);
     EXPECT_EQ(used.requester_id(), id.requester_id());
   }
+}
+
+// A scope that names a device of the ACPI namespace has no functions behind it.
+TEST(several_units, a_namespace_device_is_no_bridge) {
+  constexpr uint64_t second_base = 0xfed91000;
+  constexpr source_id nobodys = at(0, 0x1e);
+  small_machine m;
+  m.add_unit(second_base);
+  m.table = dmar_builder(39)
+                .add_drhd(0, 0, small_unit_base,
+                          {dmar_scope_spec::namespace_device(1, 0, {nobodys.device(), 0})})
+                .add_drhd(1, 0, second_base, {})
+                .add_andd(1, "\\_SB.PCI0")
+                .finish();
+  machine_config machine = m.build();
+  machine.acpi_namespace = {
+      {.path = "\\"},
+      {.path = "\\_SB"},
+      {.path = "\\_SB.PCI0", .hardware_id = "PNP0A08", .root_bus = source_id{0, 0, 0}},
+  };
+  system s(machine);
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  ASSERT_TRUE(s.log_contains("under DMAR at fed90000 as 00:1e.0")) << s.log_text();
+  source_id used;
+  const intel_iommu* iommu = device_to_iommu(s.driver(), s.function(nic).dev, used);
+  ASSERT_NE(iommu, nullptr);
+  EXPECT_EQ(iommu->reg_phys.value(), second_base);
 }
 
 // Domain ids are each unit's own (domain_attach_iommu()), from 1 on. Regions are prepared last
