@@ -61,6 +61,15 @@ kernel::~kernel() {
   mute();
 }
 
+void kernel::take_down() {
+  mute();
+  generation_.reset();
+  drivers_.reset();
+  pci_.reset();
+  pci_bus_.reset();
+  iommu_.reset();
+}
+
 void kernel::mute() {
   env_.trace.mute();
   env_.tables.end_all();

@@ -113,6 +113,9 @@ class kernel {
   /// Takes away whoever listens to the system: sinks, observers of tables and units. Sinks cannot
   /// subscribe again.
   void mute();
+  /// All that the kernel made goes, as when the object goes; what it ran on stays to be looked at:
+  /// afterwards only slab(), pages(), memory() and env() may be called.
+  void take_down();
 
  private:
   kernel(machine_config config, kernel_options options);

@@ -102,6 +102,7 @@ intel_driver::~intel_driver() {
     free_domain_mem(*this, domain);
   }
   put_iova_domain(*reserved_iova_list);
+  if (intel_iommu_enabled) iova_cache_put(iova_mem);
   intel_iommu_free_dmars(*this);
   dmar_unregister_bus_notifier(*this);
   if (intel_iommu_enabled) host.pci.bus().notifier.unregister_block(device_nb);
