@@ -223,6 +223,58 @@ TEST(config, refuses_units_that_cannot_be) {
       "IR");
 }
 
+// Each limit itself is taken, the next value beyond it is not. The registers with fixed places end
+// at c0h (10.4); IOTLB registers take 16 bytes, a fault record 16.
+TEST(config, takes_every_limit_and_nothing_beyond) {
+  const auto takes = [](auto change, uint64_t value) {
+    vtd_config config;
+    config.ecap.set_iotlb_offset(0xf0);
+    config.cap.set_fault_recording_offset(0x220);
+    change(config, value);
+    return check(config).ok();
+  };
+  const auto alignment = [](vtd_config& c, uint64_t value) { c.protected_alignment = value; };
+  EXPECT_FALSE(takes(alignment, 0x800));
+  EXPECT_TRUE(takes(alignment, 0x1000));
+  EXPECT_TRUE(takes(alignment, uint64_t{1} << 30));
+  EXPECT_FALSE(takes(alignment, uint64_t{1} << 31));
+  const auto width = [](vtd_config& c, uint64_t value) {
+    c.host_address_width = static_cast<unsigned>(value);
+  };
+  EXPECT_FALSE(takes(width, 31));
+  EXPECT_TRUE(takes(width, 32));
+  EXPECT_TRUE(takes(width, 52));
+  EXPECT_FALSE(takes(width, 53));
+  const auto guest_width = [](vtd_config& c, uint64_t value) {
+    c.cap.set_max_guest_address_width(static_cast<unsigned>(value));
+  };
+  EXPECT_TRUE(takes(guest_width, 39));
+  EXPECT_FALSE(takes(guest_width, 40));
+  const auto window = [](vtd_config& c, uint64_t value) { c.register_window = value; };
+  EXPECT_FALSE(takes(window, 0x228)) << "the record ends at 230h";
+  EXPECT_TRUE(takes(window, 0x230));
+  EXPECT_FALSE(takes(window, 0x1004)) << "no multiple of 8";
+  EXPECT_TRUE(takes(window, uint64_t{1} << 20));
+  EXPECT_FALSE(takes(window, (uint64_t{1} << 20) + 8));
+  const auto iotlb = [](vtd_config& c, uint64_t value) {
+    c.ecap.set_iotlb_offset(static_cast<uint32_t>(value));
+  };
+  EXPECT_FALSE(takes(iotlb, 0xb0));
+  EXPECT_TRUE(takes(iotlb, 0xc0));
+  EXPECT_TRUE(takes(iotlb, 0x210)) << "ends where the record begins";
+  EXPECT_FALSE(takes(iotlb, 0x220));
+  EXPECT_TRUE(takes(iotlb, 0x230)) << "begins where the record ends";
+  EXPECT_TRUE(takes(iotlb, 0xff0));
+  EXPECT_FALSE(takes(iotlb, 0x1000));
+  const auto records = [](vtd_config& c, uint64_t value) {
+    c.cap.set_fault_recording_offset(static_cast<uint32_t>(value));
+  };
+  EXPECT_FALSE(takes(records, 0xb0));
+  EXPECT_TRUE(takes(records, 0xc0));
+  EXPECT_TRUE(takes(records, 0xff0));
+  EXPECT_FALSE(takes(records, 0x1000));
+}
+
 TEST(config, reproduces_the_registers_that_real_kernels_printed) {
   const std::filesystem::path boots = golden::root() / "kernel/v4_4/boot";
   const std::regex printed("cap ([0-9a-f]+) ecap ([0-9a-f]+)");
