@@ -2,9 +2,6 @@
 #include "core/sysfs.h"
 
 #include <cerrno>
-#include <filesystem>
-#include <fstream>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -197,57 +194,6 @@ absl::StatusOr<std::string> sysfs_tree::read_link(std::string_view path) const {
     relative += to[i];
   }
   return relative;
-}
-
-absl::Status sysfs_tree::write_out(const std::string& directory) const {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  if (fs::exists(directory, error) && !fs::is_directory(directory, error)) {
-    return errno_status(
-        ENOTDIR,
-        absl::StrFormat("%s: there is something else of that name, not a directory", directory));
-  }
-  if (fs::exists(directory, error) && !fs::is_empty(directory, error)) {
-    return errno_status(EEXIST, absl::StrFormat("%s: the directory is not empty", directory));
-  }
-  fs::create_directories(directory, error);
-  if (error) {
-    return errno_status(error.value(), absl::StrFormat("%s: %s", directory, error.message()));
-  }
-  return write_node(*root_, "", directory);
-}
-
-absl::Status sysfs_tree::write_node(const node& n, const std::string& path,
-                                    const std::string& directory) const {
-  namespace fs = std::filesystem;
-  for (const auto& [name, child] : n.children) {
-    const std::string child_path = path.empty() ? name : absl::StrCat(path, "/", name);
-    const fs::path host = fs::path(directory) / child_path;
-    std::error_code error;
-    switch (child->kind) {
-      case node_kind::directory: {
-        fs::create_directory(host, error);
-        if (error) break;
-        absl::Status status = write_node(*child, child_path, directory);
-        if (!status.ok()) return status;
-        break;
-      }
-      case node_kind::file: {
-        if (!child->show) break;  // write-only
-        std::ofstream out(host, std::ios::binary);
-        out << child->show();
-        if (!out) error = std::make_error_code(std::errc::io_error);
-        break;
-      }
-      case node_kind::link:
-        fs::create_symlink(read_link(child_path).value(), host, error);
-        break;
-    }
-    if (error) {
-      return errno_status(error.value(), absl::StrFormat("%s: %s", host.string(), error.message()));
-    }
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace iommulab

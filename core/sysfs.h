@@ -47,16 +47,16 @@ class sysfs_tree {
   [[nodiscard]] absl::StatusOr<std::string> read_link(std::string_view path) const;
 
   /// Writes the whole tree below `directory` of the host: directories, files, relative links.
-  /// The directory is made; it must be empty or absent (EEXIST).
-  [[nodiscard]] absl::Status write_out(const std::string& directory) const;
+  /// The directory is made; it must be empty or absent (EEXIST), or with `replace` hold nothing but
+  /// such a tree, which goes then. On failure, and when a signal ends the process, all is as it
+  /// was.
+  [[nodiscard]] absl::Status write_out(const std::string& directory, bool replace = false) const;
 
  private:
   struct node;
   /// Null where nothing is; links on the way are followed, the last one when `follow_last`.
   [[nodiscard]] node* find(std::string_view path, bool follow_last) const;
   absl::StatusOr<node*> add(std::string_view path);
-  [[nodiscard]] absl::Status write_node(const node& n, const std::string& path,
-                                        const std::string& directory) const;
 
   std::unique_ptr<node> root_;
 };

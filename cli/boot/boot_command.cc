@@ -31,6 +31,7 @@ absl::Status check(const boot_arguments& a) {
     return refuse("--kernel, --machine and --cmdline are given twice only for --diff");
   }
   if (a.diff && a.sanitize) return refuse("--sanitize checks one run, --diff has two");
+  if (a.force && a.sysfs.empty()) return refuse("--force is for --sysfs");
   if (a.diff && !a.sysfs.empty()) return refuse("--sysfs writes one run's tree, --diff has two");
 #ifdef IOMMULAB_NO_TRACE
   if (!a.trace.empty() || !a.until.empty() || a.diff) {
@@ -82,7 +83,7 @@ int show_one(const boot_arguments& a, trace_class classes, std::ostream& out, st
   if (!run.ok()) return complain(err, run.status());
   if (missed(**run, err)) return static_cast<int>(exit_code::finding);
   if (!a.sysfs.empty()) {
-    const absl::Status written = (*run)->system->sysfs().write_out(a.sysfs);
+    const absl::Status written = (*run)->system->sysfs().write_out(a.sysfs, a.force);
     if (!written.ok()) return complain(err, written);
   }
   const boot_report report = report_of(**run);
@@ -117,15 +118,6 @@ int run_boot_command(const boot_arguments& arguments, std::ostream& out, std::os
                         : show_one(arguments, classes, out, err);
 }
 
-namespace {
-
-/// An option that is given says something.
-const CLI::Validator not_empty(
-    [](const std::string& value) { return std::string(value.empty() ? "the value is empty" : ""); },
-    "");
-
-}  // namespace
-
 void add_boot_command(CLI::App& app, int& exit_status) {
   const auto a = std::make_shared<boot_arguments>();
   CLI::App* const command =
@@ -151,11 +143,10 @@ void add_boot_command(CLI::App& app, int& exit_status) {
       "regs, tables, queue, iova, pages, faults, log, domains, devices, unit, answers, "
       "all");
   command->add_option("--until", a->until, "Stop behind the first return of this kernel function")
-      ->check(not_empty)
       ->type_name("FUNCTION");
   command->add_option("--sysfs", a->sysfs, "Write the sysfs tree into this new or empty directory")
-      ->check(not_empty)
       ->type_name("DIR");
+  command->add_flag("--force", a->force, "Replace a tree that --sysfs wrote before");
   command->add_flag("--json", a->json, "Print one JSON document");
   command->add_flag("--sanitize", a->sanitize,
                     "Check what the driver does to the tables against what the units read and "

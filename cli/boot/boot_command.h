@@ -19,6 +19,7 @@ struct boot_arguments {
   std::string trace{};                       ///< words of --trace, empty without it
   std::string until{};
   std::string sysfs{};  ///< directory to write to
+  bool force = false;   ///< a tree that is there already is replaced
   bool json = false;
   bool diff = false;
   bool sanitize = false;

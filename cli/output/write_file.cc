@@ -8,13 +8,18 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <system_error>
 
 #include "absl/strings/str_format.h"
+#include "core/host_path.h"
 #include "core/status.h"
+#include "core/unbroken_write.h"
 
 namespace iommulab {
 namespace {
+
+constexpr mode_t all_permissions = 07777;
 
 absl::Status failure(const std::string& path, int error) {
   return errno_status(error, absl::StrFormat("%s: cannot be written: %s", path,
@@ -22,9 +27,8 @@ absl::Status failure(const std::string& path, int error) {
 }
 
 /// /dev/null, a terminal, a pipe: renaming would put a file in its place.
-bool is_device(const std::string& path) {
-  struct stat there {};
-  return stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode);
+bool is_device(const struct stat& there) {
+  return !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode);
 }
 
 /// The first error, 0 for none. Closes `file`.
@@ -39,23 +43,54 @@ int write_all(int file, std::string_view content) {
   return error;
 }
 
+/// As open() would give to a new file.
+mode_t new_permissions() {
+  constexpr mode_t read_and_write = 0666;
+  const mode_t mask = umask(0);
+  umask(mask);
+  return read_and_write & ~mask;
+}
+
+/// The first error, 0 for none.
+int write_beside(const std::string& path, mode_t permissions, std::string_view content) {
+  const unbroken_write waits;
+  std::string beside = path + ".XXXXXX";
+  const int file = mkstemp(beside.data());
+  if (file < 0) return errno;
+  int error = fchmod(file, permissions) == 0 ? 0 : errno;
+  if (const int wrote = write_all(file, content); error == 0) error = wrote;
+  if (error == 0 && std::rename(beside.c_str(), path.c_str()) != 0) error = errno;
+  if (error != 0) unlink(beside.c_str());
+  return error;
+}
+
 }  // namespace
 
+absl::Status check_writable(const std::string& path) {
+  struct stat there {};
+  const bool exists = stat(path.c_str(), &there) == 0;
+  if (exists && S_ISDIR(there.st_mode)) return failure(path, EISDIR);
+  if (exists && access(path.c_str(), W_OK) != 0) return failure(path, errno);
+  if (exists && is_device(there)) return absl::OkStatus();
+  const auto target = end_of_links(path);
+  if (!target.ok()) return failure(path, status_errno(target.status()));
+  const std::string folder = std::filesystem::path(*target).parent_path().string();
+  if (access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) != 0) return failure(path, errno);
+  return absl::OkStatus();
+}
+
 absl::Status write_file(const std::string& path, std::string_view content) {
-  if (is_device(path)) {
+  if (absl::Status status = check_writable(path); !status.ok()) return status;
+  struct stat there {};
+  const bool exists = stat(path.c_str(), &there) == 0;
+  if (exists && is_device(there)) {
     const int device = open(path.c_str(), O_WRONLY | O_CLOEXEC);
     const int error = device < 0 ? errno : write_all(device, content);
     return error == 0 ? absl::OkStatus() : failure(path, error);
   }
-  std::string beside = path + ".XXXXXX";
-  const int file = mkstemp(beside.data());
-  if (file < 0) return failure(path, errno);
-  int error = fchmod(file, 0644) == 0 ? 0 : errno;
-  if (const int wrote = write_all(file, content); error == 0) error = wrote;
-  if (error == 0 && std::rename(beside.c_str(), path.c_str()) != 0) error = errno;
-  if (error == 0) return absl::OkStatus();
-  unlink(beside.c_str());
-  return failure(path, error);
+  const mode_t permissions = exists ? there.st_mode & all_permissions : new_permissions();
+  const int error = write_beside(*end_of_links(path), permissions, content);
+  return error == 0 ? absl::OkStatus() : failure(path, error);
 }
 
 }  // namespace iommulab
