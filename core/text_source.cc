@@ -2,6 +2,7 @@
 #include "core/text_source.h"
 
 #include <lzma.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -19,10 +20,22 @@ namespace iommulab {
 namespace {
 
 constexpr char xz_suffix[] = ".xz";
+constexpr std::string_view xz_magic(
+    "\xfd"
+    "7zXZ\0",
+    6);  // The .xz File Format, 2.1.1.1
 
 /// A capture's files are small: more than this is a broken or hostile archive.
 constexpr uint64_t decoder_memory_limit = uint64_t{256} << 20;
 constexpr size_t text_limit = size_t{256} << 20;
+
+bool is_standard_input(const std::string& path) {
+  return path == "-" || path == "/dev/stdin";
+}
+
+absl::Status too_large(std::string_view name) {
+  return errno_status(EINVAL, absl::StrFormat("%s: is larger than %d bytes", name, text_limit));
+}
 
 /// OK for a file whose bytes can be asked for.
 absl::Status check_file(const std::string& path) {
@@ -39,12 +52,33 @@ absl::Status check_file(const std::string& path) {
     return errno_status(EINVAL, absl::StrFormat("%s: is no regular file", path));
   }
   if (std::filesystem::file_size(path, error) > text_limit && !error) {
-    return errno_status(EINVAL, absl::StrFormat("%s: is larger than %d bytes", path, text_limit));
+    return too_large(path);
   }
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> read_standard_input() {
+  std::string bytes;
+  std::array<char, 1 << 16> chunk;
+  ssize_t got = 0;
+  while ((got = ::read(STDIN_FILENO, chunk.data(), chunk.size())) != 0) {
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      return errno_status(EIO, absl::StrFormat("%s: cannot be read: %s", standard_input_name,
+                                               std::generic_category().message(errno)));
+    }
+    bytes.append(chunk.data(), static_cast<size_t>(got));
+    if (bytes.size() > text_limit) return too_large(standard_input_name);
+  }
+  return bytes;
+}
+
 absl::StatusOr<std::string> read_bytes(const std::string& path) {
+  if (is_standard_input(path)) {
+    // Once: it is gone then, and some readers look at a file twice.
+    static const absl::StatusOr<std::string> input = read_standard_input();
+    return input;
+  }
   if (absl::Status status = check_file(path); !status.ok()) return status;
   std::ifstream in(path, std::ios::binary);
   if (!in) return errno_status(EIO, absl::StrFormat("%s: cannot be opened", path));
@@ -59,7 +93,7 @@ absl::StatusOr<std::string> read_bytes(const std::string& path) {
 
 bool is_there(const std::string& path) {
   std::error_code ignored;
-  return std::filesystem::exists(path, ignored);
+  return is_standard_input(path) || std::filesystem::exists(path, ignored);
 }
 
 absl::StatusOr<std::string> decompress(const std::string& path, const std::string& packed) {
@@ -105,14 +139,19 @@ std::vector<std::string_view> text_source::lines() const {
   return found;
 }
 
+std::string source_name(const std::string& path) {
+  return is_standard_input(path) ? standard_input_name : path;
+}
+
 bool source_exists(const std::string& path) {
   return is_there(path) || is_there(absl::StrCat(path, xz_suffix));
 }
 
 absl::StatusOr<std::string> read_text_file(const std::string& path) {
   absl::StatusOr<std::string> bytes = read_bytes(path);
-  if (!bytes.ok() || !path.ends_with(xz_suffix)) return bytes;
-  return decompress(path, *bytes);
+  if (!bytes.ok()) return bytes;
+  const bool packed = path.ends_with(xz_suffix) || std::string_view(*bytes).starts_with(xz_magic);
+  return packed ? decompress(source_name(path), *bytes) : bytes;
 }
 
 absl::StatusOr<text_source> read_source(const std::string& path) {
@@ -123,7 +162,7 @@ absl::StatusOr<text_source> read_source(const std::string& path) {
   }
   absl::StatusOr<std::string> text = read_text_file(found);
   if (!text.ok()) return text.status();
-  return text_source{std::move(found), *std::move(text)};
+  return text_source{source_name(found), *std::move(text)};
 }
 
 std::string quoted(std::string_view value) {

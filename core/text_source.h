@@ -20,9 +20,14 @@ struct text_source {
   [[nodiscard]] std::vector<std::string_view> lines() const;
 };
 
-/// Content of the file `path`, decompressed when its name ends in ".xz", 256 MiB at most. ENOENT
-/// when there is no such file, EIO when it cannot be read, EINVAL for what is no file, is too
-/// large, or is a broken archive.
+/// How standard input is called, which "-" stands for, and "/dev/stdin".
+inline constexpr char standard_input_name[] = "standard input";
+/// `path`, or how standard input is called.
+std::string source_name(const std::string& path);
+
+/// Content of the file `path`, or of standard input, 256 MiB at most; decompressed when its name
+/// ends in ".xz" or it begins as such a file. ENOENT when there is no such file, EIO when it cannot
+/// be read, EINVAL for what is no file, is too large, or is a broken archive.
 absl::StatusOr<std::string> read_text_file(const std::string& path);
 
 /// Whether `path` or `path`.xz is there.
