@@ -41,7 +41,7 @@ absl::StatusOr<translate_report> report_of(const translate_arguments& arguments)
   if (!kernel.ok()) return kernel.status();
   request.kernel = *kernel;
   request.machine = *std::move(machine);
-  if (!arguments.command_line.empty()) request.machine.command_line = arguments.command_line;
+  if (arguments.command_line) request.machine.command_line = *arguments.command_line;
   request.tables = arguments.tables;
   request.device = *device;
   request.address = *address;
@@ -65,7 +65,10 @@ void add_translate_command(CLI::App& app, int& exit_status) {
       "translate", "Follow one DMA address of a device through the tables, entry by entry");
   command->add_option("BDF", a->device, "The device: 00:1f.2, or with its segment 0000:00:1f.2")
       ->required();
-  command->add_option("ADDRESS", a->address, "The address it puts on the bus, decimal or 0x…")
+  command
+      ->add_option("ADDRESS", a->address,
+                   "The address it puts on the bus: hexadecimal, as the kernel prints it, "
+                   "with or without 0x")
       ->required();
   add_kernel_option(*command, a->kernel);
   command
@@ -86,7 +89,7 @@ void add_translate_command(CLI::App& app, int& exit_status) {
       ->add_option_function<std::string>(
           "--access", [a](const std::string& access) { a->write = access == "write"; },
           "What the device does; default read")
-      ->check(CLI::IsMember({"read", "write"}))
+      ->check(CLI::IsMember({"read", "write"}).description(""))
       ->type_name("read|write");
   command->add_flag("--json", a->json, "Print one JSON document");
   command->footer(

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <optional>
 #include <string>
 
 #include "CLI/CLI.hpp"
@@ -14,9 +15,9 @@ namespace iommulab {
 struct translate_arguments {
   std::string device{};  ///< BDF
   std::string address{};
-  std::string kernel{};        ///< empty: see choose_kernel()
-  std::string machine{};       ///< empty: the capture that `tables` lies in, else default_machine
-  std::string command_line{};  ///< empty: the machine's own
+  std::string kernel{};   ///< empty: see choose_kernel()
+  std::string machine{};  ///< empty: the capture that `tables` lies in, else default_machine
+  std::optional<std::string> command_line{};  ///< none: the machine's own
   std::string tables{};
   bool write = false;
   bool json = false;

@@ -76,9 +76,12 @@ absl::StatusOr<source_id> parse_device(const std::string& text) {
 }
 
 absl::StatusOr<uint64_t> parse_dma_address(const std::string& text) {
-  if (const auto address = parse_number(text)) return *address;
-  return errno_status(EINVAL, absl::StrFormat("ADDRESS is %s: not a number below 2^64, decimal or "
-                                              "hexadecimal with 0x in front",
+  const bool marked = text.starts_with("0x") || text.starts_with("0X");
+  if (const auto address = parse_hex(std::string_view(text).substr(marked ? 2 : 0))) {
+    return *address;
+  }
+  return errno_status(EINVAL, absl::StrFormat("ADDRESS is %s: not a hexadecimal number below 2^64 "
+                                              "(with or without 0x)",
                                               iommulab::quoted(text)));
 }
 

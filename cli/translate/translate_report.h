@@ -42,7 +42,8 @@ struct translate_report {
 
 /// "00:1f.2" or "0000:00:1f.2". EINVAL with the sentence for anything else.
 absl::StatusOr<source_id> parse_device(const std::string& text);
-/// Decimal, or hexadecimal with 0x; below 2^64. EINVAL with the sentence for anything else.
+/// Hexadecimal, with 0x or as kernels up to 5.13 print it; below 2^64. EINVAL with the sentence for
+/// anything else.
 absl::StatusOr<uint64_t> parse_dma_address(const std::string& text);
 
 /// Starts the machine and walks. ENODEV when it has no such function; the errors of the machine

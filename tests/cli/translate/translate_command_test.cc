@@ -60,12 +60,12 @@ TEST(translate_command, a_fault_has_its_number_the_kernels_words_and_its_paragra
 
 TEST(translate_command, pass_through_and_no_translation_reach_the_same_address) {
   const command_result passed = translate(
-      {.device = "00:04.0", .address = "4096", .command_line = "intel_iommu=on iommu=pt"});
+      {.device = "00:04.0", .address = "1000", .command_line = "intel_iommu=on iommu=pt"});
   EXPECT_EQ(passed.status, 0);
   EXPECT_THAT(passed.out, HasSubstr("TT 2 (pass-through)"));
   EXPECT_THAT(passed.out, HasSubstr("host address 0x1000, passed through"));
   const command_result off =
-      translate({.device = "00:04.0", .address = "4096", .command_line = "intel_iommu=off"});
+      translate({.device = "00:04.0", .address = "1000", .command_line = "intel_iommu=off"});
   EXPECT_EQ(off.status, 0);
   EXPECT_THAT(off.out, HasSubstr("nothing is translated"));
   EXPECT_THAT(off.out, HasSubstr("host address 0x1000, passed through"));
@@ -114,14 +114,34 @@ TEST(translate_command, json_has_every_step_and_the_result) {
   EXPECT_EQ(fault["result"]["fault"]["kernel_words"], "Present bit in context entry is clear");
 }
 
+// Kernels print "fault addr 10000000", without 0x, up to 5.13.
+TEST(translate_command, an_address_is_hexadecimal_however_it_is_written) {
+  for (const char* address : {"10000000", "0x10000000", "0X10000000", "010000000"}) {
+    const command_result result = translate({.device = "00:04.0", .address = address});
+    EXPECT_EQ(result.status, 1) << result.err;
+    EXPECT_THAT(result.out, HasSubstr("\nrequest      read 0x10000000\n"));
+  }
+  EXPECT_THAT(translate({.device = "00:04.0", .address = "fffff000"}).out,
+              HasSubstr("read 0xfffff000"));
+  EXPECT_THAT(translate({.device = "00:04.0", .address = "FFFFF000"}).out,
+              HasSubstr("read 0xfffff000"));
+}
+
+TEST(translate_command, a_command_line_may_be_empty) {
+  const command_result result =
+      translate({.device = "00:04.0", .address = "1000", .command_line = ""});
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("nothing is translated"));
+}
+
 TEST(translate_command, nonsense_is_refused_with_one_sentence) {
   expect_refused({.device = "00:1f.8", .address = "0"}, "BDF is \"00:1f.8\"");
   expect_refused({.device = "00:20.0", .address = "0"}, "BDF is \"00:20.0\"");
   expect_refused({.device = "nic", .address = "0"}, "BDF is \"nic\"");
   expect_refused({.device = "00:19.0", .address = "0"}, "'q35' has no function 0000:00:19.0");
   expect_refused({.device = "0001:00:1f.0", .address = "0"}, "no function 0001:00:1f.0");
-  for (const char* address :
-       {"", "fff", "-1", "0x", "0x10000000000000000", "18446744073709551616", "1 "}) {
+  for (const char* address : {"", "ffg", "-1", "0x", "0x0x1", "1e3x", "0x10000000000000000",
+                              "18446744073709551616", "1 "}) {
     expect_refused({.device = "00:1f.0", .address = address}, "ADDRESS is \"");
   }
   expect_refused({.device = "00:1f.0", .address = "0", .machine = "mainframe"}, "'mainframe'");
