@@ -1,100 +1,98 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // iommulab: one binary, a subcommand a task. Exit status 0 good, 1 a finding, 2 bad use or input.
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
 #include <exception>
 #include <iostream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "CLI/CLI.hpp"
-#include "cli/boot/boot_command.h"
-#include "cli/dma/dma_command.h"
-#include "cli/dmar/dmar_command.h"
-#include "cli/fault/fault_command.h"
-#include "cli/iova/iova_command.h"
-#include "cli/kernels/kernels_command.h"
-#include "cli/machines/machines_command.h"
-#include "cli/pagetable/pagetable_command.h"
-#include "cli/translate/translate_command.h"
-#include "cli/verify/verify_command.h"
+#include "cli/output/clean_buffer.h"
+#include "cli/output/complain.h"
+#include "cli/output/screen.h"
+#include "cli/program/program.h"
+#include "cli/program/words.h"
 
+namespace iommulab {
 namespace {
 
-constexpr int bad_use = 2;
-
-/// The first word that stands where a command should and is none, or null. CLI11 would only say
-/// that a subcommand is missing.
-const char* unknown_command(const CLI::App& app, int argc, char** argv) {
-  const CLI::App* at = &app;
-  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
-    if (at->get_subcommands([](const CLI::App*) { return true; }).empty()) return nullptr;
-    const auto named =
-        at->get_subcommands([&](const CLI::App* command) { return command->check_name(argv[i]); });
-    if (named.empty()) return argv[i];
-    at = named.front();
+/// A standard stream whose text is cleaned and shown as the options say, as long as it lives.
+class shown_stream {
+ public:
+  shown_stream(std::ostream& stream, int file, const output_options& options, bool may_page)
+      : stream_(stream),
+        screen_(file, options, may_page),
+        buffer_(screen_),
+        before_(stream.rdbuf(&buffer_)) {
+    stream_ << std::nounitbuf;
   }
-  return nullptr;
-}
-
-/// What to say of arguments that do not parse. CLI11 looks for what is missing before it looks at
-/// what nobody asked for; a mistyped option is both, and its name is what helps.
-std::string complaint(const CLI::App& app, const CLI::Error& error) {
-  const std::vector<std::string> unexpected = app.remaining(/*recurse=*/true);
-  if (dynamic_cast<const CLI::RequiredError*>(&error) == nullptr || unexpected.empty()) {
-    return error.what();
+  ~shown_stream() {
+    finish();
+    stream_.rdbuf(before_);
   }
-  return CLI::ExtrasError(unexpected).what();
-}
+  shown_stream(const shown_stream&) = delete;
+  shown_stream& operator=(const shown_stream&) = delete;
 
-int run(int argc, char** argv) {
+  /// The first errno of a write, 0 for none.
+  int finish() {
+    buffer_.finish();
+    return screen_.finish();
+  }
+
+ private:
+  std::ostream& stream_;
+  screen screen_;
+  clean_buffer buffer_;
+  std::streambuf* before_;
+};
+
+int run(std::vector<std::string> words, output_options& output) {
   CLI::App app("The Linux intel-iommu driver stack in user space, on a simulated VT-d", "iommulab");
-  app.set_version_flag("--version", std::string("iommulab ") + IOMMULAB_VERSION);
-  app.require_subcommand(1);
   app.failure_message([&app](const CLI::App*, const CLI::Error& error) {
     return "iommulab: " + complaint(app, error) + " (see --help)\n";
   });
   int exit_status = 0;
-  iommulab::add_boot_command(app, exit_status);
-  iommulab::add_dma_command(app, exit_status);
-  iommulab::add_dmar_command(app, exit_status);
-  iommulab::add_fault_command(app, exit_status);
-  iommulab::add_iova_command(app, exit_status);
-  iommulab::add_kernels_command(app, exit_status);
-  iommulab::add_machines_command(app, exit_status);
-  iommulab::add_translate_command(app, exit_status);
-  iommulab::add_pagetable_command(app, exit_status);
-  iommulab::add_verify_command(app, exit_status);
-  for (CLI::App* command : app.get_subcommands({})) {
-    command->set_version_flag("--version", std::string("iommulab ") + IOMMULAB_VERSION);
-  }
-  if (const char* word = unknown_command(app, argc, argv); word != nullptr) {
-    std::fprintf(stderr, "iommulab: '%s' is no command (see --help)\n", word);
-    return bad_use;
+  describe_program(app, exit_status, output);
+  words = with_usual_forms(app, std::move(words));
+  if (const auto refusal = refusal_of(app, words)) {
+    return complain(std::cerr, *refusal + " (see --help)");
   }
   try {
-    app.parse(argc, argv);
+    std::reverse(words.begin(), words.end());  // as CLI11 wants them
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
-    exit_status = app.exit(error) == 0 ? 0 : bad_use;
+    exit_status = app.exit(error) == 0 ? 0 : static_cast<int>(exit_code::bad_use);
   }
-  std::cout.flush();
-  if (!std::cout || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    std::fprintf(stderr, "iommulab: standard output: cannot be written: %s\n",
-                 std::strerror(errno));
-    return bad_use;
+  return exit_status;
+}
+
+int run_shown(std::vector<std::string> words) {
+  output_options output;
+  shown_stream err(std::cerr, STDERR_FILENO, output, /*may_page=*/false);
+  shown_stream out(std::cout, STDOUT_FILENO, output, /*may_page=*/true);
+  int exit_status = static_cast<int>(exit_code::bad_use);
+  try {
+    exit_status = run(std::move(words), output);
+  } catch (const std::exception& error) {
+    complain(std::cerr, error.what());
+  }
+  if (const int error = out.finish(); error != 0) {
+    return complain(
+        std::cerr, "standard output: cannot be written: " + std::generic_category().message(error));
   }
   return exit_status;
 }
 
 }  // namespace
+}  // namespace iommulab
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "iommulab: %s\n", error.what());
-    return bad_use;
-  }
+  // A file that grows too large is an error of write(), as a full disk is.
+  std::signal(SIGXFSZ, SIG_IGN);
+  return iommulab::run_shown({argv + 1, argv + argc});
 }

@@ -48,17 +48,28 @@ std::string groups_text(const boot_report& report) {
   return text;
 }
 
-std::string diagnoses_text(const boot_report& report) {
-  if (report.diagnoses.empty()) return "Diagnoses: none\n";
-  std::string text = absl::StrFormat("Diagnoses: %d\n",
-                                     report.diagnoses.size() + report.diagnoses_beyond_capacity);
+/// Errors, or what is none, a line each.
+std::vector<std::string> diagnosis_lines(const boot_report& report, bool errors) {
+  std::vector<std::string> lines;
   for (const reported_diagnosis& d : report.diagnoses) {
-    text += absl::StrFormat("  %s%s: %s: %s\n", d.error ? "" : "(no error) ", d.source, d.name,
-                            d.sentence);
+    if (d.error != errors) continue;
+    lines.push_back(absl::StrFormat("  %s: %s: %s\n", d.source, d.name, d.sentence));
   }
+  return lines;
+}
+
+std::string diagnoses_text(const boot_report& report) {
+  const std::vector<std::string> errors = diagnosis_lines(report, true);
+  const std::vector<std::string> notes = diagnosis_lines(report, false);
+  const size_t count = errors.size() + report.diagnoses_beyond_capacity;
+  std::string text = count == 0 ? "Diagnoses: none\n" : absl::StrFormat("Diagnoses: %d\n", count);
+  for (const std::string& line : errors) text += line;
   if (report.diagnoses_beyond_capacity > 0) {
     text += absl::StrFormat("  and %d more\n", report.diagnoses_beyond_capacity);
   }
+  if (notes.empty()) return text;
+  text += "Notes, all good: hardware puts up with it\n";
+  for (const std::string& line : notes) text += line;
   return text;
 }
 

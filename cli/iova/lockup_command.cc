@@ -10,7 +10,9 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
@@ -18,6 +20,7 @@
 #include "cli/iova/choice.h"
 #include "cli/iova/lockup_report.h"
 #include "cli/output/complain.h"
+#include "cli/output/progress_line.h"
 #include "cli/output/write_file.h"
 #include "iova/allocators.h"
 #include "iova/lockup/scan_cost.h"
@@ -167,13 +170,12 @@ int run_iova_lockup(const iova_lockup_arguments& arguments, std::ostream& out, s
   if (!question.ok()) return complain(err, question.status());
   storm_costs costs(arguments, *question->allocator);
   question->costs = std::ref(costs);
-  if (arguments.progress) {
-    question->on_storm = [&err](const lockup_pattern& pattern, uint64_t population) {
-      err << absl::StrFormat("\r%-12s %8d live mappings", pattern.name(), population) << std::flush;
-    };
-  }
+  std::optional<progress_line> progress(std::in_place, arguments.progress ? &err : nullptr, 0);
+  question->on_storm = [&progress](const lockup_pattern& pattern, uint64_t population) {
+    progress->next(absl::StrFormat("%s, %d live mappings", pattern.name(), population));
+  };
   const lockup_answer found = answer(*question);
-  if (arguments.progress) err << '\r' << std::string(40, ' ') << '\r' << std::flush;
+  progress.reset();
 
   lockup_report report = {.question = *question,
                           .answer = found,

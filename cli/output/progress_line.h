@@ -7,14 +7,16 @@
 #include <ostream>
 #include <string_view>
 
+#include "cli/output/clean_buffer.h"
+
 namespace iommulab {
 
 class progress_line {
  public:
-  /// `out` null: says nothing. `steps`: how often next() will be called.
+  /// `out` null: says nothing. `steps`: how often next() will be called; 0: nobody knows.
   progress_line(std::ostream* out, size_t steps) : out_(out), steps_(steps) {}
   ~progress_line() {
-    if (out_ != nullptr && done_ != 0) *out_ << "\r\x1b[K" << std::flush;
+    if (out_ != nullptr && done_ != 0) write_control(*out_, erase);
   }
   progress_line(const progress_line&) = delete;
   progress_line& operator=(const progress_line&) = delete;
@@ -22,10 +24,14 @@ class progress_line {
   void next(std::string_view what) {
     ++done_;
     if (out_ == nullptr) return;
-    *out_ << "\r\x1b[K" << done_ << '/' << steps_ << ' ' << what << std::flush;
+    write_control(*out_, erase);
+    *out_ << done_;
+    if (steps_ != 0) *out_ << '/' << steps_;
+    *out_ << ' ' << what << std::flush;
   }
 
  private:
+  static constexpr std::string_view erase = "\r\x1b[K";
   std::ostream* out_;
   size_t steps_;
   size_t done_ = 0;

@@ -57,4 +57,10 @@ absl::StatusOr<trace_class> parse_trace_classes(std::string_view words) {
   return classes;
 }
 
+std::vector<std::string> trace_class_words() {
+  std::vector<std::string> names;
+  for (const word& w : all_words) names.emplace_back(w.name);
+  return names;
+}
+
 }  // namespace iommulab

@@ -3,7 +3,9 @@
 // The words of --trace.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/status.h"
 #include "core/trace.h"
@@ -13,5 +15,8 @@ namespace iommulab {
 /// "calls,regs" as classes; "all" is every one. Log lines and faults (with diagnoses and
 /// interrupts) come with any choice. EINVAL, listing the words, for one that is not known.
 absl::StatusOr<trace_class> parse_trace_classes(std::string_view words);
+
+/// The words that it knows, in their order.
+std::vector<std::string> trace_class_words();
 
 }  // namespace iommulab

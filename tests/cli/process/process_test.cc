@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "support/command.h"
@@ -26,9 +27,9 @@ class program : public testing::Test {
 
   /// `iommulab ARGUMENTS` in a folder of the test's own.
   [[nodiscard]] command_result run(const std::string& arguments) const {
-    const std::string command =
-        "cd '" + folder_ + "' && " + IOMMULAB_PROGRAM + " " + arguments + " >out 2>err";
-    const int status = std::system(command.c_str());
+    std::ofstream(folder_ + "/script") << "cd '" << folder_ << "' && exec " << IOMMULAB_PROGRAM
+                                       << ' ' << arguments << " >out 2>err\n";
+    const int status = std::system(("bash '" + folder_ + "/script'").c_str());
     command_result result;
     result.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     result.out = content_of(folder_ + "/out");
@@ -85,17 +86,116 @@ TEST_F(program, names_an_unknown_option) {
 }
 
 TEST_F(program, names_what_is_missing) {
-  expect_refusal_with(run(""), "subcommand is required");
-  expect_refusal_with(run("iova"), "subcommand is required");
   expect_refusal_with(run("dma"), "SCRIPT is required");
   expect_refusal_with(run("translate"), "BDF is required");
   expect_refusal_with(run("iova replay"), "required");
   expect_refusal_with(run("verify"), "DIR is required");
 }
 
+TEST_F(program, lists_its_commands_when_none_is_named) {
+  const std::string list = run("--help").out;
+  for (const std::string command : commands) {
+    const std::string first = command.substr(0, command.find(' '));
+    EXPECT_NE(list.find("\n  " + first + ' '), std::string::npos) << first;
+  }
+  for (const char* arguments : {"", "help", "-h", "--color never", "--no-pager"}) {
+    const command_result result = run(arguments);
+    EXPECT_EQ(result.status, 0) << arguments;
+    EXPECT_EQ(result.err, "");
+    EXPECT_EQ(result.out, list) << arguments;
+  }
+  EXPECT_EQ(run("iova").status, 0);
+  EXPECT_NE(run("iova").out.find("\n  bench "), std::string::npos);
+}
+
+TEST_F(program, explains_a_command_in_any_of_three_ways) {
+  for (const std::string command : commands) {
+    const std::string help = run(command + " --help").out;
+    EXPECT_EQ(run("help " + command).out, help);
+    EXPECT_EQ(run(command + " -h").out, help);
+  }
+  EXPECT_EQ(run("iova help").out, run("iova --help").out);
+  EXPECT_EQ(run("iova help bench").out, run("iova bench --help").out);
+  expect_refusal_with(run("help bot"), "'bot' is no command; did you mean 'boot'?");
+}
+
 TEST_F(program, names_an_unknown_command) {
-  expect_refusal_with(run("bot"), "'bot' is no command");
-  expect_refusal_with(run("iova nonsense"), "'nonsense' is no command");
+  expect_refusal_with(run("bot"), "'bot' is no command; did you mean 'boot'? (see --help)");
+  expect_refusal_with(run("iova bnech"), "'bnech' is no command; did you mean 'bench'?");
+  expect_refusal_with(run("--color never bot"), "did you mean 'boot'?");
+  expect_refusal(run("iova nonsense"), "'nonsense' is no command (see --help)");
+}
+
+TEST_F(program, suggests_options) {
+  expect_refusal(run("boot --mach q35"),
+                 "unknown option --mach; did you mean '--machine'? (see --help)");
+  expect_refusal(run("boot --kernal=v4_4"),
+                 "unknown option --kernal; did you mean '--kernel'? (see --help)");
+  expect_refusal(run("--verson"),
+                 "unknown option --verson; did you mean '--version'? (see --help)");
+  expect_refusal(run("boot q35"), "'q35' is one argument too many (see --help)");
+}
+
+// A variable of a script that was not set.
+TEST_F(program, refuses_values_that_are_empty) {
+  for (const char* arguments :
+       {"boot --until ''", "boot --until=", "boot --sysfs ''", "boot --machine ''",
+        "boot --kernel ''", "boot --trace=", "machines ''", "machines --kernel ''",
+        "translate 00:1f.0 ''", "translate 00:1f.0 0 --tables ''", "iova plot -o ''",
+        "iova plot --output= --workload linear-N", "iova bench --workload ''", "dma ''",
+        "dma --machine= script", "verify ''", "iova replay ''", "pagetable replay ''",
+        "iova tree --operations ''"}) {
+    SCOPED_TRACE(arguments);
+    expect_refusal_with(run(arguments), ": the value is empty (see --help)");
+  }
+  EXPECT_EQ(run("boot --cmdline ''").status, 0);
+  EXPECT_EQ(run("boot --cmdline=").status, 0);
+  EXPECT_EQ(run("translate 00:04.0 1000 --cmdline ''").status, 0);
+}
+
+TEST_F(program, takes_classes_behind_a_blank) {
+  EXPECT_EQ(run("boot --trace calls").out, run("boot --trace=calls").out);
+  EXPECT_EQ(run("boot --trace regs,queue --until init_dmars").out,
+            run("boot --trace=regs,queue --until init_dmars").out);
+  expect_refusal_with(run("boot --trace cals"), "'cals' is no class of events");
+}
+
+// Each writes what it was given: a script's note, a kernel's command line, its own complaint.
+TEST_F(program, shows_no_control_bytes) {
+  std::ofstream(folder_ + "/note.dma", std::ios::binary)
+      << "map 1 0 0 0 0x1000 1\nnote \x1b]0;pwned\x07\n";
+  for (const char* arguments :
+       {"dma note.dma", "boot --cmdline $'intel_iommu=on a=\\x1b[31m\\xff\\x7f'",
+        "machines $'\\x1b[2Jq35'", "$'\\x9b31m'", "dma $'no\\x1bfile'",
+        "--color=always machines $'\\x1b[2Jq35'"}) {
+    SCOPED_TRACE(arguments);
+    const command_result result = run(arguments);
+    const bool colours = std::string(arguments).starts_with("--color");
+    for (const std::string& text : {result.out, result.err}) {
+      for (size_t i = 0; i < text.size(); ++i) {
+        const auto c = static_cast<unsigned char>(text[i]);
+        if (colours && text.compare(i, 2, "\x1b[") == 0) {
+          EXPECT_NE(text.substr(i + 2).find_first_of('m'), std::string::npos);
+          EXPECT_NE(text.compare(i, 4, "\x1b[2J"), 0);
+          continue;
+        }
+        ASSERT_TRUE(c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f)) << text.substr(0, i);
+      }
+    }
+  }
+  EXPECT_NE(run("dma note.dma").out.find("\\x1b]0;pwned\\x07"), std::string::npos);
+}
+
+TEST_F(program, paints_when_it_is_told_to) {
+  const std::string plain = run("boot").out;
+  EXPECT_EQ(plain.find('\x1b'), std::string::npos);
+  EXPECT_EQ(run("boot --color=auto").out, plain);
+  EXPECT_EQ(run("boot --color=never").out, plain);
+  const std::string painted = run("boot --color=always").out;
+  EXPECT_NE(painted.find('\x1b'), std::string::npos);
+  EXPECT_EQ(run("--color=always boot").out, painted);
+  EXPECT_EQ(run("boot --json --color=always").out, run("boot --json").out);
+  expect_refusal_with(run("boot --color=purple"), "purple");
 }
 
 TEST_F(program, names_a_missing_file) {
@@ -115,6 +215,117 @@ TEST_F(program, takes_options_in_their_forms) {
   EXPECT_EQ(run("boot --trace=regs,queue").status, 0);
   expect_refusal_with(run("boot --trace=nonsense"), "'nonsense'");
   EXPECT_EQ(run("boot --diff --machine q35 --machine server").status, 1);
+}
+
+// ---- standard input in a file's place -------------------------------------------------------
+
+TEST_F(program, reads_standard_input_where_it_reads_a_file) {
+  std::ofstream(folder_ + "/a.dma") << "map 1 0 0 0 0x1000 1\nunmap 1\n";
+  EXPECT_EQ(run("dma - <a.dma").out, run("dma a.dma").out);
+  EXPECT_EQ(run("dma /dev/stdin <a.dma").out, run("dma a.dma").out);
+  EXPECT_EQ(run("dma - <a.dma").status, 0);
+  ASSERT_EQ(run("iova record --workload linear-8 --version v6_12 -o a.trace").status, 0);
+  const command_result replayed = run("iova replay - <a.trace");
+  EXPECT_EQ(replayed.status, 0) << replayed.err;
+  EXPECT_TRUE(replayed.out.starts_with("standard input: ")) << replayed.out;
+  // Packed and cut, as a file would be told.
+  if (std::system("command -v xz >/dev/null") == 0) {
+    EXPECT_EQ(run("iova replay - < <(xz -c a.trace)").out, replayed.out);
+  }
+  expect_refusal_with(run("iova replay - < <(head -c 200 a.trace)"), "standard input: ");
+  expect_refusal_with(run("dma - <&-"), "standard input");
+}
+
+/// What a terminal of 24 rows gets to see; nothing when there is no script(1) to make one.
+class terminal : public program {
+ protected:
+  void SetUp() override {
+    program::SetUp();
+    if (std::system("command -v script >/dev/null") != 0) GTEST_SKIP() << "no script(1)";
+  }
+  [[nodiscard]] std::string shown(const std::string& arguments,
+                                  const std::string& environment) const {
+    std::ofstream(folder_ + "/inner") << "stty rows 24 cols 80; cd '" << folder_ << "'; env "
+                                      << "-u NO_COLOR -u PAGER TERM=xterm " << environment << ' '
+                                      << IOMMULAB_PROGRAM << ' ' << arguments << '\n';
+    const std::string command =
+        "script -qec \"bash '" + folder_ + "/inner'\" /dev/null </dev/null >'" + folder_ + "/seen'";
+    EXPECT_GE(std::system(command.c_str()), 0);
+    return content_of(folder_ + "/seen");
+  }
+};
+
+TEST_F(terminal, gets_colours_unless_they_are_not_wanted) {
+  EXPECT_NE(shown("boot", "PAGER=cat").find("\x1b[2m"), std::string::npos);
+  for (const char* none : {"PAGER=cat NO_COLOR=1", "PAGER=cat TERM=dumb"}) {
+    EXPECT_EQ(shown("boot", none).find('\x1b'), std::string::npos) << none;
+  }
+  EXPECT_NE(shown("boot", "PAGER=cat NO_COLOR=").find("\x1b[2m"), std::string::npos);
+  EXPECT_EQ(shown("boot --color=never", "PAGER=cat").find('\x1b'), std::string::npos);
+}
+
+// The pager marks what it was given.
+TEST_F(terminal, shows_long_output_in_a_pager) {
+  const std::string marks = "PAGER=\"sed 's/^/PAGED /'\"";
+  EXPECT_NE(shown("boot --trace --color=never", marks).find("PAGED "), std::string::npos);
+  EXPECT_EQ(shown("boot --trace --no-pager", marks).find("PAGED"), std::string::npos);
+  EXPECT_EQ(shown("kernels", marks).find("PAGED"), std::string::npos);  // fits
+  EXPECT_EQ(run("boot --trace").out.find("PAGED"), std::string::npos);  // no terminal
+}
+
+TEST_F(terminal, sees_no_error_when_its_pager_is_left) {
+  const std::string seen =
+      shown("boot --trace=all --color=never; echo status $?", "PAGER='head -1'");
+  EXPECT_NE(seen.find("Linux 4.4"), std::string::npos);
+  EXPECT_NE(seen.find("status 0"), std::string::npos) << seen;
+}
+
+// ---- what is written: whole or not at all ---------------------------------------------------
+
+TEST_F(program, replaces_a_sysfs_tree_only_when_told_to) {
+  EXPECT_EQ(run("boot --sysfs tree").status, 0);
+  const auto entries = [&] {
+    return std::distance(std::filesystem::recursive_directory_iterator(folder_ + "/tree"), {});
+  };
+  const auto before = entries();
+  EXPECT_GT(before, 40);
+  expect_refusal_with(run("boot --sysfs tree"),
+                      "tree: the directory is not empty; --force replaces its tree");
+  EXPECT_EQ(run("boot --sysfs tree --force --machine server").status, 0);
+  EXPECT_GT(entries(), before);
+  EXPECT_EQ(run("boot --sysfs tree --force").status, 0);
+  EXPECT_EQ(entries(), before);
+  std::ofstream(folder_ + "/tree/mine") << "mine";
+  expect_refusal_with(run("boot --sysfs tree --force"), "'mine' is no part of a sysfs tree");
+  EXPECT_EQ(content_of(folder_ + "/tree/mine"), "mine");
+  expect_refusal_with(run("boot --force"), "--force is for --sysfs");
+}
+
+TEST_F(program, leaves_no_half_of_a_sysfs_tree) {
+  std::ofstream(folder_ + "/limited")
+      << "cd '" << folder_ << "'; (ulimit -f 0; exec " << IOMMULAB_PROGRAM
+      << " boot --sysfs deep/tree) 2>&1 | cat >said\n"
+      << "exit ${PIPESTATUS[0]}\n";
+  const int status = std::system(("bash '" + folder_ + "/limited'").c_str());
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 2);
+  EXPECT_NE(content_of(folder_ + "/said").find("iommulab: deep/tree/devices/"), std::string::npos);
+  EXPECT_NE(content_of(folder_ + "/said").find("File too large"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/deep"));
+}
+
+TEST_F(program, writes_a_sysfs_tree_where_a_link_leads) {
+  std::filesystem::create_symlink("target", folder_ + "/link");
+  EXPECT_EQ(run("boot --sysfs link").status, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_ + "/link"));
+  EXPECT_TRUE(std::filesystem::is_directory(folder_ + "/target/class/iommu"));
+}
+
+TEST_F(program, writes_a_drawing_where_a_link_leads) {
+  std::filesystem::create_symlink("target.trace", folder_ + "/link");
+  EXPECT_EQ(run("iova record --workload linear-8 --version v4_4 -o link").status, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_ + "/link"));
+  EXPECT_NE(content_of(folder_ + "/target.trace"), "");
 }
 
 TEST_F(program, says_when_its_output_cannot_be_written) {

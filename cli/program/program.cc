@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/program/program.h"
+
+#include "cli/boot/boot_command.h"
+#include "cli/dma/dma_command.h"
+#include "cli/dmar/dmar_command.h"
+#include "cli/fault/fault_command.h"
+#include "cli/iova/iova_command.h"
+#include "cli/kernels/kernels_command.h"
+#include "cli/machines/machines_command.h"
+#include "cli/pagetable/pagetable_command.h"
+#include "cli/program/reference_command.h"
+#include "cli/translate/translate_command.h"
+#include "cli/verify/verify_command.h"
+
+namespace iommulab {
+namespace {
+
+constexpr const char* version_text = "iommulab " IOMMULAB_VERSION;
+
+bool any_command(const CLI::App* /*command*/) {
+  return true;
+}
+
+/// The placeholder lists the words already.
+CLI::Validator one_of(std::vector<std::string> words) {
+  return CLI::IsMember(std::move(words)).description("");
+}
+
+/// An empty value is a variable of a script that was not set. A kernel's command line may be empty.
+void refuse_empty_values(CLI::App& command) {
+  const CLI::Validator not_empty(
+      [](const std::string& value) {
+        return std::string(value.empty() ? "the value is empty" : "");
+      },
+      "");
+  for (CLI::Option* option : command.get_options()) {
+    if (takes_value(*option) && !option->check_lname("cmdline")) option->check(not_empty);
+  }
+}
+
+void add_output_options(CLI::App& command, output_options& output) {
+  constexpr const char* group = "Output";
+  command
+      .add_option_function<std::string>(
+          "--color",
+          [&output](const std::string& when) {
+            output.colour = when == "always"  ? colour_choice::always
+                            : when == "never" ? colour_choice::never
+                                              : colour_choice::automatic;
+          },
+          "Colours; auto, the default: on a terminal, unless NO_COLOR is set")
+      ->check(one_of({"auto", "always", "never"}))
+      ->type_name("auto|always|never")
+      ->group(group);
+  command
+      .add_flag_callback(
+          "--no-pager", [&output] { output.page = false; },
+          "Do not show long output on a terminal in $PAGER (less)")
+      ->group(group);
+}
+
+/// What every command has, down to the last.
+void complete(CLI::App& command, output_options& output) {
+  refuse_empty_values(command);
+  if (command.get_option_no_throw("--version") == nullptr) {
+    command.set_version_flag("--version", version_text, "Print the program's version and exit");
+  }
+  add_output_options(command, output);
+  for (CLI::App* below : command.get_subcommands(any_command)) complete(*below, output);
+}
+
+}  // namespace
+
+void describe_program(CLI::App& app, int& exit_status, output_options& output) {
+  app.require_subcommand(1);
+  add_boot_command(app, exit_status);
+  add_dma_command(app, exit_status);
+  add_dmar_command(app, exit_status);
+  add_fault_command(app, exit_status);
+  add_iova_command(app, exit_status);
+  add_kernels_command(app, exit_status);
+  add_machines_command(app, exit_status);
+  add_pagetable_command(app, exit_status);
+  add_translate_command(app, exit_status);
+  add_verify_command(app, exit_status);
+  add_reference_command(app, exit_status);
+  app.get_formatter()->label("SUBCOMMAND", "COMMAND");
+  app.get_formatter()->label("Subcommands", "Commands");
+  app.footer(
+      "`iommulab help COMMAND` explains one. Exit status: 0 good; 1 a finding; 2 bad use or "
+      "input.");
+  complete(app, output);
+}
+
+std::vector<const CLI::App*> commands_of(const CLI::App& command) {
+  return command.get_subcommands([](const CLI::App* below) { return !below->get_group().empty(); });
+}
+
+std::string full_name(const CLI::App& command, const std::string& between) {
+  const CLI::App* above = command.get_parent();
+  return above == nullptr ? command.get_name()
+                          : full_name(*above, between) + between + command.get_name();
+}
+
+std::vector<const CLI::Option*> options_of(const CLI::App& command) {
+  return command.get_options(
+      [](const CLI::Option* o) { return o->nonpositional() && !o->get_group().empty(); });
+}
+
+std::vector<const CLI::Option*> arguments_of(const CLI::App& command) {
+  return command.get_options(
+      [](const CLI::Option* o) { return o->get_positional() && !o->get_group().empty(); });
+}
+
+std::vector<std::string> names_of(const CLI::Option& option) {
+  std::vector<std::string> names;
+  for (const std::string& name : option.get_snames()) names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+bool takes_value(const CLI::Option& option) {
+  return option.get_items_expected_max() > 0;
+}
+
+}  // namespace iommulab
