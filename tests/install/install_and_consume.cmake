@@ -18,6 +18,18 @@ endif()
 
 file(REMOVE_RECURSE ${WORK}/prefix ${WORK}/consumer)
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/prefix)
+
+# The program, its pages and its completion.
+run(${WORK}/prefix/bin/iommulab --version)
+foreach(file IN ITEMS share/man/man1/iommulab.1 share/man/man1/iommulab-iova-bench.1
+                      share/bash-completion/completions/iommulab
+                      share/zsh/site-functions/_iommulab)
+  if(NOT EXISTS ${WORK}/prefix/${file})
+    message(FATAL_ERROR "not installed: ${file}")
+  endif()
+endforeach()
+
+# The libraries.
 run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${CONSUMER} -B ${WORK}/consumer
     -DCMAKE_PREFIX_PATH=${WORK}/prefix -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_BUILD_TYPE=${CONFIG}
     -DCMAKE_CXX_FLAGS=${flags})
