@@ -180,7 +180,7 @@ iotlb_entry page_walker::walk(const Observers& observers, const context& ctx, ui
   }
 
   for (;; --level) {
-    // Step 5c. Read the entry. LSL.1: the table is not there; for the top one it is the context
+    // Step 5c. Read the entry. LSS.1: the table is not there; for the top one it is the context
     // entry that is wrong (LCT.4).
     second_level_entry entry;
     const unsigned index = second_level_entry::index_of(address, level);
@@ -192,7 +192,7 @@ iotlb_entry page_walker::walk(const Observers& observers, const context& ctx, ui
                    address);
     // Step 5d. Not present: no permission of either kind (LGN.2, LGN.3); the rest is software's.
     if (!entry.present()) return iotlb_entry::failed(permission_fault(access));
-    // Step 5e. LSL.2: reserved bits, a large page where there is none, or a misaligned one.
+    // Step 5e. LSS.2: reserved bits, a large page where there is none, or a misaligned one.
     const bool leaf = entry.is_leaf(level);
     const uint64_t reserved = leaf ? reserved_leaf_[level] : reserved_table_[level];
     if ((entry.value & reserved) != 0) {

@@ -17,12 +17,12 @@ enum class fault_reason : uint8_t {
   address_beyond_width = 0x04,       ///< LGN.1: above AGAW or MGAW, or a refused range
   write_not_permitted = 0x05,        ///< LGN.2
   read_not_permitted = 0x06,         ///< LGN.3
-  paging_entry_access = 0x07,        ///< LSL.1: the table cannot be read
+  paging_entry_access = 0x07,        ///< LSS.1 (LSL.1 before revision 3.4): unreadable
   root_table_access = 0x08,          ///< LRT.1
   context_table_access = 0x09,       ///< LCT.1
   root_entry_reserved = 0x0a,        ///< LRT.3
   context_entry_reserved = 0x0b,     ///< LCT.3
-  paging_entry_reserved = 0x0c,      ///< LSL.2
+  paging_entry_reserved = 0x0c,      ///< LSS.2 (LSL.2)
   translation_type_blocks = 0x0d,    ///< LCT.5: ATS request while TT does not allow it
   interrupt_range_output = 0x0e,     ///< LGN.4: tables lead into FEEx_xxxxh (revision 3.0 on)
 
