@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// The explanations themselves, one row for each reason or message that has causes of its own.
+// What is said of messages that name no fault reason, one row each; reasons have theirs in
+// reason_rows.h.
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <string_view>
 
 namespace iommulab {
@@ -16,8 +16,6 @@ struct fault_advice {
   std::array<std::string_view, 4> look_at;  ///< likewise
 };
 
-/// Of a fault reason; null for a number that the specification reserves.
-const fault_advice* find_advice(uint8_t reason);
 /// Of a message without a reason, by its words; null for any other.
 const fault_advice* find_advice(std::string_view message);
 

@@ -25,7 +25,24 @@ std::string_view name(fault_kind kind) {
   return names(kind);
 }
 
-json group_json(const fault_group& group, const system_facts& facts) {
+json flood_json(const fault_group& group) {
+  const auto seconds = group.trail.seconds();
+  const auto rate = group.trail.rate();
+  const auto step = group.trail.step();
+  json j = {{"seconds", seconds ? json(*seconds) : json(nullptr)},
+            {"rate_per_second", rate ? json(*rate) : json(nullptr)},
+            {"step", nullptr},
+            {"direction", nullptr},
+            {"pieces", pieces_of(group.addresses).size()}};
+  if (!step) return j;
+  const auto size = static_cast<uint64_t>(*step);
+  j["step"] = hex(*step < 0 ? uint64_t{0} - size : size);
+  j["direction"] = *step == 0 ? "same" : *step > 0 ? "up" : "down";
+  return j;
+}
+
+json group_json(const fault_group& group, const fault_collector& faults,
+                const system_facts& facts) {
   const fault_line& fault = group.fault;
   const fault_explanation explanation = explain(fault);
   json j = {{"kind", name(fault.kind)}, {"count", group.count}, {"first", group.source}};
@@ -37,6 +54,7 @@ json group_json(const fault_group& group, const system_facts& facts) {
     for (const uint64_t address : group.addresses) addresses.push_back(hex(address));
     j["addresses"] = std::move(addresses);
     j["pattern"] = address_pattern(group.addresses);
+    j["flood"] = flood_json(group);
   }
   if (fault.kind == fault_kind::interrupt) j["indices"] = group.indices;
   if (!fault.subject.empty()) j["message"] = fault.subject;
@@ -45,7 +63,10 @@ json group_json(const fault_group& group, const system_facts& facts) {
   j["condition"] = explanation.condition;
   j["kernel_words"] = explanation.kernel_words;
   j["section"] = explanation.section;
+  j["revision"] = explanation.revision;
   j["hardware"] = explanation.found;
+  j["words_remark"] = group.words_remark;
+  j["pattern_hints"] = pattern_hints(group, faults);
   j["device_hints"] = device_hints(group, facts);
   j["address_hints"] = address_hints(group, facts);
   j["likely"] = explanation.causes;
@@ -58,7 +79,8 @@ json group_json(const fault_group& group, const system_facts& facts) {
 
 std::string fault_json(const fault_collector& faults, const system_facts& facts) {
   json groups = json::array();
-  for (const fault_group& group : faults.groups()) groups.push_back(group_json(group, facts));
+  for (const fault_group& group : faults.groups())
+    groups.push_back(group_json(group, faults, facts));
   json status = json::array();
   for (const uint32_t value : faults.status_values()) {
     status.push_back({{"value", hex(value)}, {"words", status_words(value)}});

@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_format.h"
-
 namespace iommulab {
 namespace {
 
@@ -25,27 +23,31 @@ void fault_collector::add(std::string_view line, const std::string& source) {
   }
   if (!*parsed) return;
   fault_line fault = **parsed;
+  fault.no_pasid = fault.no_pasid || line.find("NO_PASID") != std::string_view::npos;
   if (fault.kind == fault_kind::reason_only && waiting_) {
     waiting_->reason = fault.reason;
-    file(*std::exchange(waiting_, std::nullopt), waiting_source_);
+    waiting_->words = fault.words;
+    finish();
     return;
   }
   finish();
   const bool whole = fault.reason.has_value() ||
                      (fault.kind != fault_kind::dma && fault.kind != fault_kind::interrupt);
   if (whole) {
-    file(std::move(fault), source);
+    file(std::move(fault), source, time_stamp(line));
   } else {
     waiting_ = std::move(fault);
     waiting_source_ = source;
+    waiting_time_ = time_stamp(line);
   }
 }
 
 void fault_collector::finish() {
-  if (waiting_) file(*std::exchange(waiting_, std::nullopt), waiting_source_);
+  if (waiting_) file(*std::exchange(waiting_, std::nullopt), waiting_source_, waiting_time_);
 }
 
-void fault_collector::file(fault_line fault, const std::string& source) {
+void fault_collector::file(fault_line fault, const std::string& source,
+                           std::optional<double> when) {
   switch (fault.kind) {
     case fault_kind::status:
       status_values_.insert(static_cast<uint32_t>(fault.number));
@@ -62,28 +64,25 @@ void fault_collector::file(fault_line fault, const std::string& source) {
   auto group = std::find_if(groups_.begin(), groups_.end(),
                             [&](const fault_group& g) { return same_group(g.fault, fault); });
   if (group == groups_.end()) {
-    groups_.push_back({fault, 0, source, {}, {}});
+    groups_.push_back({fault, 0, source, {}, {}, {}, {}});
     group = std::prev(groups_.end());
   }
-  ++group->count;
-  if (fault.address) group->addresses.insert(*fault.address);
+  group->count += fault.count;
+  // Of an interrupt request the kernel's "fault addr" is none.
+  const auto address = fault.kind == fault_kind::dma ? fault.address : std::nullopt;
+  group->trail.add(address, when, fault.count);
+  if (address) group->addresses.insert(*address);
   if (fault.index) group->indices.insert(*fault.index);
+  if (fault.reason && group->words_remark.empty()) {
+    group->words_remark = words_remark(*fault.reason, fault.words);
+  }
 }
 
-std::string address_pattern(const std::set<uint64_t>& addresses) {
-  if (addresses.empty()) return "no address";
-  const uint64_t first = *addresses.begin();
-  const uint64_t last = *addresses.rbegin();
-  if (addresses.size() == 1) return absl::StrFormat("address 0x%x", first);
-  uint64_t before = first;
-  const bool in_sequence =
-      std::all_of(std::next(addresses.begin()), addresses.end(),
-                  [&](uint64_t at) { return at - std::exchange(before, at) == page_size; });
-  if (in_sequence) {
-    return absl::StrFormat("%d pages one behind the other, 0x%x to 0x%x", addresses.size(), first,
-                           last);
-  }
-  return absl::StrFormat("%d addresses between 0x%x and 0x%x", addresses.size(), first, last);
+std::vector<std::string> pattern_hints(const fault_group& group, const fault_collector& faults) {
+  const auto is_request = [](const fault_group& g) { return g.fault.reason.has_value(); };
+  const auto requests = std::count_if(faults.groups().begin(), faults.groups().end(), is_request);
+  const bool alone = requests == 1 && is_request(group);
+  return flood_words(group.trail, group.addresses, alone ? faults.suppressed() : 0);
 }
 
 }  // namespace iommulab

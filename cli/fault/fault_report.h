@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "cli/fault/fault_line.h"
+#include "cli/fault/fault_pattern.h"
 #include "cli/fault/fault_reasons.h"
+#include "cli/fault/fault_status.h"
 #include "cli/fault/system_facts.h"
 
 namespace iommulab {
@@ -22,6 +24,8 @@ struct fault_group {
   std::string source;  ///< where the first one stands: "line 12 of dmesg.txt", "argument 1"
   std::set<uint64_t> addresses;  ///< of DMA requests
   std::set<uint32_t> indices;    ///< of interrupt requests
+  fault_trail trail;             ///< when, and in which steps
+  std::string words_remark;      ///< where a line's words are not its number's
 };
 
 struct unreadable_line {
@@ -48,7 +52,7 @@ class fault_collector {
   [[nodiscard]] bool empty() const { return groups_.empty() && status_values_.empty(); }
 
  private:
-  void file(fault_line fault, const std::string& source);
+  void file(fault_line fault, const std::string& source, std::optional<double> when);
 
   std::vector<fault_group> groups_;
   std::vector<unreadable_line> unreadable_;
@@ -58,14 +62,16 @@ class fault_collector {
   system_facts facts_;
   std::optional<fault_line> waiting_;  ///< the first half of a two-line message
   std::string waiting_source_;
+  std::optional<double> waiting_time_;
 };
 
 /// What is known of the device: "VGA controller [8086:0102]", "no function of this machine; …".
 std::vector<std::string> device_hints(const fault_group& group, const system_facts& facts);
 /// What the addresses say, one sentence a finding.
 std::vector<std::string> address_hints(const fault_group& group, const system_facts& facts);
-/// "address 0x1000", "3 pages one behind the other, 0x1000 to 0x3000", "17 pages between …".
-std::string address_pattern(const std::set<uint64_t>& addresses);
+/// How a flood goes, one sentence a finding; with what the kernel did not print where it can only
+/// be of this group.
+std::vector<std::string> pattern_hints(const fault_group& group, const fault_collector& faults);
 
 std::string fault_text(const fault_collector& faults, const system_facts& facts);
 std::string fault_json(const fault_collector& faults, const system_facts& facts);

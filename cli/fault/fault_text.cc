@@ -71,20 +71,28 @@ std::string where(const fault_group& group) {
   return text;
 }
 
-std::string group_text(const fault_group& group, const system_facts& facts) {
+std::string hardware_words(const fault_explanation& explanation) {
+  std::string found = explanation.found + " (VT-d specification " + explanation.section;
+  if (!explanation.condition.empty()) found += ", condition " + explanation.condition;
+  if (!explanation.revision.empty()) found += ", " + explanation.revision;
+  return found + ")";
+}
+
+std::string group_text(const fault_group& group, const fault_collector& faults,
+                       const system_facts& facts) {
   const fault_explanation explanation = explain(group.fault);
   std::string text = headline(group.fault) + reason_part(group.fault, explanation) + '\n';
   text +=
       paragraph("seen", counted(group.count, "time") + ", first in " + group.source + where(group));
+  text += list("pattern", pattern_hints(group, faults));
+  if (!group.words_remark.empty()) text += paragraph("words", group.words_remark);
   text += list("device", device_hints(group, facts));
   if (!explanation.known) {
-    if (group.fault.reason) text += paragraph("hardware", "no condition that is known here");
+    if (group.fault.reason) text += paragraph("hardware", explanation.found);
   } else if (explanation.section.empty()) {
     text += paragraph("meaning", explanation.found);
   } else {
-    std::string found = explanation.found + " (VT-d specification " + explanation.section;
-    if (!explanation.condition.empty()) found += ", condition " + explanation.condition;
-    text += paragraph("hardware", found + ")");
+    text += paragraph("hardware", hardware_words(explanation));
   }
   if (!explanation.printed_by.empty()) text += paragraph("printed by", explanation.printed_by);
   text += list("address", address_hints(group, facts));
@@ -112,7 +120,7 @@ std::string fault_text(const fault_collector& faults, const system_facts& facts)
   std::string text;
   for (const fault_group& group : faults.groups()) {
     if (!text.empty()) text += '\n';
-    text += group_text(group, facts);
+    text += group_text(group, faults, facts);
   }
   std::string notes;
   for (const uint32_t value : faults.status_values()) {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "cli/dmar/dmar_meaning.h"
+#include "cli/fault/driver_facts.h"
 #include "core/pci/search.h"
 #include "kernel/kernel.h"
 #include "platform/firmware/dmar_table.h"
@@ -66,6 +67,7 @@ void learn_memory(std::string_view line, system_facts& facts) {
 void take_functions(kernel& system, system_facts& facts) {
   for (const pci_root& root : system.pci_hardware().roots()) {
     system.pci().scan_root_bus(root.segment, root.bus);
+    facts.scanned_roots.insert({root.segment, root.bus, 0});
   }
   system.pci().for_each_pci_dev([&](pci_dev& pdev) {
     facts.functions[pci_source_id(pdev)] = {pdev.vendor, pdev.device_id, pdev.class_code};
@@ -102,6 +104,7 @@ void learn_from_log(std::string_view line, system_facts& facts) {
   learn_function(line, facts);
   learn_reserved_region(line, facts);
   learn_memory(line, facts);
+  learn_from_drivers(line, facts);
   if (const auto options = behind(line, "Command line: "); options && !facts.command_line) {
     facts.command_line = std::string(*options);
   }
@@ -118,6 +121,10 @@ absl::StatusOr<system_facts> facts_of(const kernel_profile& profile,
   facts.command_line = machine.command_line;
   take_functions(**system, facts);
   take_reserved_regions(machine, facts);
+  for (const remapping_unit_config& unit : machine.units) {
+    facts.units.push_back(
+        {absl::StrFormat("dmar%d", facts.units.size()), unit.cap.value(), unit.ecap.value()});
+  }
   for (const memory_range& range : machine.firmware_map) {
     facts.memory.push_back({range.start.value(), range.end() - 1, std::string(name(range.type))});
   }

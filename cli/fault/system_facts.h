@@ -44,6 +44,17 @@ struct system_facts {
     uint8_t first = 0;
     uint8_t last = 0;
   };
+  /// What a remapping unit says of itself.
+  struct unit {
+    std::string name;  ///< "dmar0"
+    uint64_t cap = 0;
+    uint64_t ecap = 0;
+  };
+  struct linux_version {
+    unsigned major = 0;
+    unsigned minor = 0;
+    auto operator<=>(const linux_version&) const = default;
+  };
 
   std::string source;  ///< "the log", "machine 'server'"; empty when nothing is known
   std::map<source_id, function> functions;
@@ -59,6 +70,9 @@ struct system_facts {
   /// beginning: "PCI host bridge to bus", then function 0 of device 0. Only below one of these, or
   /// below one of `bridges`, does it mean something that a function is not in `functions`.
   std::set<source_id> scanned_roots;
+  std::vector<unit> units;
+  std::optional<linux_version> kernel;
+  std::optional<source_id> vmd;  ///< a VMD function whose devices are in a segment of their own
   std::optional<std::string> command_line;
 };
 

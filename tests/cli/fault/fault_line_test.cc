@@ -344,29 +344,5 @@ TEST(fault_line, what_does_not_read_is_named) {
   }
 }
 
-TEST(fault_reasons, each_that_a_specification_names_is_explained) {
-  const std::pair<unsigned, unsigned> ranges[] = {
-      {0x01, 0x0e}, {0x20, 0x26}, {0x30, 0x32}, {0x38, 0x3a}, {0x40, 0x48},
-      {0x50, 0x52}, {0x58, 0x5d}, {0x70, 0x7c}, {0x80, 0x87}, {0x90, 0x91}};
-  size_t expected = 0;
-  for (const auto& [first, last] : ranges) {
-    for (unsigned reason = first; reason <= last; ++reason) {
-      const fault_explanation e = explain_reason(static_cast<uint8_t>(reason));
-      EXPECT_TRUE(e.known) << std::hex << reason;
-      EXPECT_NE(e.condition, "") << std::hex << reason;
-      EXPECT_NE(e.found, "") << std::hex << reason;
-      EXPECT_NE(e.section, "") << std::hex << reason;
-      EXPECT_FALSE(e.causes.empty()) << std::hex << reason;
-      EXPECT_FALSE(e.look_at.empty()) << std::hex << reason;
-      ++expected;
-    }
-  }
-  size_t known = 0;
-  for (unsigned reason = 0; reason <= 0xff; ++reason) {
-    if (explain_reason(static_cast<uint8_t>(reason)).known) ++known;
-  }
-  EXPECT_EQ(known, expected) << "and no other";
-}
-
 }  // namespace
 }  // namespace iommulab::fault_line_test
