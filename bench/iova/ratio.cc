@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <barrier>
 #include <chrono>
-#include <cmath>
 #include <ctime>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/statistics.h"
 
 namespace iommulab {
 namespace {
@@ -43,12 +44,6 @@ double time_turn(pattern& p, unsigned threads, uint64_t operations) {
   }
   for (std::thread& worker : workers) worker.join();
   return *std::max_element(seconds.begin(), seconds.end());
-}
-
-double quantile(std::vector<double> values, double q) {
-  const std::ptrdiff_t at = std::lround(q * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), values.begin() + at, values.end());
-  return values[static_cast<size_t>(at)];
 }
 
 /// Operations that take about `seconds`; running them to find out also warms both up.
@@ -91,14 +86,15 @@ absl::StatusOr<ratio_result> compare(const bench_case& baseline, const bench_cas
     b_ns.push_back(of_b * ns);
     ratios.push_back(of_b / of_a);
   }
+  const quartiles ratio = quartiles_of(std::move(ratios));
   return ratio_result{.pattern = baseline.pattern,
                       .baseline = baseline.allocator,
                       .contender = contender.allocator,
-                      .baseline_ns = quantile(a_ns, 0.5),
-                      .contender_ns = quantile(b_ns, 0.5),
-                      .ratio = quantile(ratios, 0.5),
-                      .lower_quartile = quantile(ratios, 0.25),
-                      .upper_quartile = quantile(ratios, 0.75),
+                      .baseline_ns = quartiles_of(std::move(a_ns)).median,
+                      .contender_ns = quartiles_of(std::move(b_ns)).median,
+                      .ratio = ratio.median,
+                      .lower_quartile = ratio.lower,
+                      .upper_quartile = ratio.upper,
                       .equal_answers = threads == 1 && (*a)->checksum() == (*b)->checksum()};
 }
 

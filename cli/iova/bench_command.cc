@@ -78,7 +78,7 @@ std::string tables_text(const std::vector<bench_table>& tables, unsigned repeat)
                           "B/entry", "failed", "fellback");
     for (const auto& [allocator, c] : table.rows) {
       absl::StrAppendFormat(&text, "  %-12s %10.1f %10.2f %9d %8.2f %6s %13s %8s %8d %8d\n",
-                            allocator, c.ns, c.nodes, c.longest_search, c.locks,
+                            allocator, c.ns.median, c.nodes, c.longest_search, c.locks,
                             or_dash(c.hits < 0 ? c.hits : c.hits * 100, "%.0f%%"),
                             absl::StrFormat("%d/%d", c.table_pages, c.table_pages_peak),
                             or_dash(c.bytes, "%.0f"), c.failures, c.fallbacks);
@@ -101,7 +101,7 @@ std::string tables_json(const std::vector<bench_table>& tables, unsigned repeat)
       all["results"].push_back({{"workload", table.workload},
                                 {"allocator", std::string(allocator)},
                                 {"operations", c.operations},
-                                {"ns_per_operation", c.ns},
+                                {"ns_per_operation", c.ns.median},
                                 {"nodes_per_operation", c.nodes},
                                 {"longest_search", c.longest_search},
                                 {"locks_per_operation", c.locks},

@@ -46,12 +46,6 @@ absl::Status no_memory(const iova_catalogue_entry& allocator, const iova_workloa
                       absl::StrFormat("no memory for %s and %s", allocator.name, workload.name));
 }
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
-
 double per(uint64_t amount, uint64_t operations) {
   return operations == 0 ? 0 : static_cast<double>(amount) / static_cast<double>(operations);
 }
@@ -80,6 +74,7 @@ absl::StatusOr<iova_cost> measure_cost(const iova_catalogue_entry& allocator,
   cost.failures = ran.failures - prepared.failures;
   cost.fallbacks = ran.fallbacks - prepared.fallbacks;
   cost.live = ran.live;
+  cost.live_peak = ran.live_peak;
   cost.nodes = per(after.nodes_visited - before.nodes_visited, cost.operations);
   cost.longest_search = after.longest_search;
   cost.locks = per(after.lock_acquisitions - before.lock_acquisitions, cost.operations);
@@ -90,15 +85,13 @@ absl::StatusOr<iova_cost> measure_cost(const iova_catalogue_entry& allocator,
   cost.table_pages_peak = counted.observer().peak();
   if (ran.live != 0) cost.bytes = per(after.node_bytes, ran.live);
 
-  std::vector<double> times;
-  for (unsigned i = 0; i < repeat; ++i) {
+  for (unsigned i = 0; i < repeat && cost.operations != 0; ++i) {
     prepared_run<no_observer> timed(allocator, workload, lab_host_kind::bare);
     if (!timed.ready()) return no_memory(allocator, workload);
-    times.push_back(nanoseconds(timed, workload.operations));
+    cost.samples.push_back(nanoseconds(timed, workload.operations) /
+                           static_cast<double>(cost.operations));
   }
-  if (!times.empty() && cost.operations != 0) {
-    cost.ns = median(std::move(times)) / static_cast<double>(cost.operations);
-  }
+  cost.ns = quartiles_of(cost.samples);
   return cost;
 }
 
@@ -123,7 +116,7 @@ absl::StatusOr<std::vector<iova_cost_at>> measure_course(const iova_catalogue_en
   }
   std::vector<iova_cost_at> course;
   for (size_t part = 0; part < parts; ++part) {
-    course.push_back({all.size() * (part + 1) / parts, median(std::move(costs[part]))});
+    course.push_back({all.size() * (part + 1) / parts, quartiles_of(std::move(costs[part]))});
   }
   return course;
 }

@@ -72,7 +72,7 @@ absl::StatusOr<std::vector<chart_line>> lines_of_growth(
       progress.next(absl::StrFormat("%s on %s", workload.name, allocator->name));
       const auto cost = measure_cost(*allocator, workload, a.y == "ns" ? a.repeat : 0);
       if (!cost.ok()) return cost.status();
-      line.points.emplace_back(static_cast<double>(n), a.y == "ns" ? cost->ns : cost->nodes);
+      line.points.emplace_back(static_cast<double>(n), a.y == "ns" ? cost->ns.median : cost->nodes);
     }
   }
   return lines;
@@ -93,7 +93,7 @@ absl::StatusOr<std::vector<chart_line>> lines_of_course(
     chart_line& line = lines.emplace_back();
     line.name = std::string(allocator->name);
     for (const iova_cost_at& at : *course) {
-      line.points.emplace_back(static_cast<double>(at.done), at.cost);
+      line.points.emplace_back(static_cast<double>(at.done), at.cost.median);
     }
   }
   return lines;

@@ -2,7 +2,6 @@
 #include "iova/lockup/scan_cost.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "boost/intrusive/set.hpp"
+#include "core/statistics.h"
 #include "iova/lockup/lock_queue.h"
 #include "iova/lockup/mix.h"
 
@@ -35,23 +35,17 @@ void keep(uint64_t value) {
   asm volatile("" : : "r"(value) : "memory");
 }
 
-uint64_t median(std::array<uint64_t, samples>& all) {
-  std::nth_element(all.begin(), all.begin() + samples / 2, all.end());
-  return all[samples / 2];
-}
-
 // `work` does `count` things.
 template <class Work>
 uint64_t picoseconds_each(uint64_t count, const Work& work) {
-  std::array<uint64_t, samples> taken{};
-  for (uint64_t& each : taken) {
+  std::vector<double> taken(samples);
+  for (double& each : taken) {
     const auto begin = wall_clock::now();
     work();
-    const auto nanoseconds =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(wall_clock::now() - begin).count();
-    each = static_cast<uint64_t>(nanoseconds) * picoseconds_a_nanosecond / count;
+    each = std::chrono::duration<double, std::pico>(wall_clock::now() - begin).count() /
+           static_cast<double>(count);
   }
-  return median(taken);
+  return static_cast<uint64_t>(quartiles_of(std::move(taken)).median);
 }
 
 }  // namespace
