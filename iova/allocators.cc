@@ -5,6 +5,7 @@
 
 #include "iova/linux/catalogue.h"
 #include "iova/rivals/catalogue.h"
+#include "iova/trace/versions.h"
 
 namespace iommulab {
 
@@ -20,6 +21,7 @@ absl::Span<const iova_catalogue_entry> iova_allocators() {
 }
 
 const iova_catalogue_entry* find_iova_allocator(std::string_view name) {
+  if (const iova_trace_version* version = find_iova_trace_version(name)) name = version->name;
   for (const iova_catalogue_entry& entry : iova_allocators()) {
     if (entry.name == name) return &entry;
   }

@@ -10,7 +10,7 @@ namespace iommulab {
 
 /// The kernels' generations, oldest first, then the rivals.
 absl::Span<const iova_catalogue_entry> iova_allocators();
-/// Null when no allocator has that name.
+/// A kernel's also by its version: "6.12". Null when no allocator has that name.
 const iova_catalogue_entry* find_iova_allocator(std::string_view name);
 
 }  // namespace iommulab

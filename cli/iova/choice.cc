@@ -31,19 +31,21 @@ absl::StatusOr<std::vector<const iova_catalogue_entry*>> choose_iova_allocators(
   return chosen;
 }
 
-absl::StatusOr<const iova_trace_version*> choose_iova_version(std::string_view name) {
+absl::StatusOr<const iova_trace_version*> choose_iova_version(std::string_view name,
+                                                              std::string_view option) {
   const iova_trace_version* version = find_iova_trace_version(name);
   if (version != nullptr) return version;
   const std::string known = absl::StrJoin(
       iova_trace_versions(), ", ",
       [](std::string* text, const iova_trace_version& each) { text->append(each.name); });
   return errno_status(EINVAL,
-                      absl::StrFormat("--version is \"%s\": unknown; there are %s", name, known));
+                      absl::StrFormat("%s is \"%s\": unknown; there are %s", option, name, known));
 }
 
 absl::StatusOr<const iova_trace_version*> version_of_trace(const iova_trace& trace,
-                                                           std::string_view given) {
-  if (!given.empty()) return choose_iova_version(given);
+                                                           std::string_view given,
+                                                           std::string_view option) {
+  if (!given.empty()) return choose_iova_version(given, option);
   const std::string folder =
       std::filesystem::absolute(trace.name).parent_path().filename().string();
   for (const std::string& name : {trace.version, folder}) {
@@ -51,8 +53,8 @@ absl::StatusOr<const iova_trace_version*> version_of_trace(const iova_trace& tra
   }
   return errno_status(
       EINVAL, absl::StrFormat("%s: neither its first comment nor its folder says which kernel it "
-                              "was recorded from: give --version",
-                              trace.name));
+                              "was recorded from: give %s",
+                              trace.name, option));
 }
 
 }  // namespace iommulab

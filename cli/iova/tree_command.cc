@@ -37,6 +37,7 @@ absl::Status check(const iova_tree_arguments& a) {
 
 /// An allocator of any origin, and its cached nodes if it is a kernel's.
 struct chosen_allocator {
+  std::string_view name;
   std::unique_ptr<iova_allocator> allocator;
   const linux_iova_domain* domain = nullptr;  // the same, when it is one
 
@@ -47,8 +48,9 @@ absl::StatusOr<chosen_allocator> make_allocator(std::string_view name, const iov
   const auto entry = choose_iova_allocator(name);
   if (!entry.ok()) return entry.status();
   chosen_allocator made;
-  if (find_iova_trace_version(name) != nullptr) {
-    auto domain = make_linux_iova_domain(name, setup);
+  made.name = (*entry)->name;
+  if (find_iova_trace_version((*entry)->name) != nullptr) {
+    auto domain = make_linux_iova_domain((*entry)->name, setup);
     made.domain = domain.get();
     made.allocator = std::move(domain);
   } else {
@@ -67,7 +69,7 @@ std::string picture_of(const chosen_allocator& made, const iova_space& space, ui
 absl::StatusOr<view> after_trace(const iova_tree_arguments& a) {
   auto trace = read_iova_trace(a.trace);
   if (!trace.ok()) return trace.status();
-  const auto version = version_of_trace(*trace, a.allocator);
+  const auto version = version_of_trace(*trace, a.allocator, "--allocator");
   if (!version.ok()) return version.status();
   while (a.until != 0 && !trace->steps.empty() && trace->steps.back().line > a.until) {
     trace->steps.pop_back();
@@ -116,7 +118,7 @@ absl::StatusOr<view> after_workload(const iova_tree_arguments& a, std::string_vi
       runner.step(operation);
     }
   }
-  return view{absl::StrFormat("%s after %d operations of %s\n", allocator, done, workload->name) +
+  return view{absl::StrFormat("%s after %d operations of %s\n", made->name, done, workload->name) +
                   picture_of(*made, workload->space, a.rows),
               false};
 }
@@ -141,7 +143,7 @@ absl::StatusOr<view> after_list(const iova_tree_arguments& a, std::string_view a
       runner.step(operation);
     }
   }
-  std::string text = absl::StrFormat("%s after %d operations", allocator, done);
+  std::string text = absl::StrFormat("%s after %d operations", made->name, done);
   if (runner.counts().failures != 0) {
     absl::StrAppendFormat(&text, ", of which %d got nothing", runner.counts().failures);
   }

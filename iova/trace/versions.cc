@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "iova/trace/versions.h"
 
+#include <algorithm>
 #include <array>
+#include <string>
 
 namespace iommulab {
 
@@ -18,8 +20,10 @@ absl::Span<const iova_trace_version> iova_trace_versions() {
 }
 
 const iova_trace_version* find_iova_trace_version(std::string_view name) {
+  std::string number(name.starts_with('v') ? name.substr(1) : name);
+  std::replace(number.begin(), number.end(), '.', '_');
   for (const iova_trace_version& version : iova_trace_versions()) {
-    if (name == version.name || name == version.recorded) return &version;
+    if (name == version.recorded || number == version.name.substr(1)) return &version;
   }
   return nullptr;
 }

@@ -18,7 +18,7 @@ struct iova_trace_version {
 
 /// Oldest first.
 absl::Span<const iova_trace_version> iova_trace_versions();
-/// By either name; null when it is neither.
+/// By either name, and as people write it: "6.12", "v6.12", "6_12", "4.19". Null when it is none.
 const iova_trace_version* find_iova_trace_version(std::string_view name);
 
 }  // namespace iommulab
