@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// `iommulab iova replay FILE…`: every result of recorded runs, checked.
+// `iommulab iova replay FILE…`: every result of recorded runs, checked; `--ftrace FILE`: the DMA of
+// a traced machine on every allocator.
 #pragma once
 
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +16,14 @@ namespace iommulab {
 
 struct iova_replay_arguments {
   std::vector<std::string> files{};
-  std::string version{};    ///< of the recorded kernel; empty: as the trace or its folder says
-  std::string allocator{};  ///< checks validity on this one; empty: equality on the version
+  std::string version{};  ///< of the recorded kernel; empty: as the trace or its folder says
+  /// Checks validity on this one; empty: equality on the version. With `ftrace` those to run on;
+  /// empty: all.
+  std::vector<std::string> allocators{};
+  bool json = false;
+  std::string ftrace{};              ///< a printed kernel trace instead of `files`; "-": stdin
+  std::optional<uint64_t> limit{};   ///< with ftrace: the last address that devices reach
+  std::optional<unsigned> repeat{};  ///< with ftrace: timed runs
 };
 
 /// Runs the command and returns its exit status (cli/output/complain.h). What it shows goes to

@@ -62,7 +62,7 @@ class workload_builder {
   void add(iova_operation::action what, uint64_t slot, uint64_t size, unsigned cpu,
            uint64_t fallback) {
     (workload_.*into_)
-        .push_back({what, static_cast<uint8_t>(cpu), true, static_cast<uint32_t>(slot), size,
+        .push_back({what, true, static_cast<uint16_t>(cpu), static_cast<uint32_t>(slot), size,
                     limit_, fallback});
   }
 

@@ -13,8 +13,8 @@ namespace iommulab {
 struct iova_operation {
   enum class action : uint8_t { alloc, free, alloc_fast, free_fast };
   action what = action::alloc;
-  uint8_t cpu = 0;
   bool size_aligned = true;  ///< of `alloc`; alloc_fast always is
+  uint16_t cpu = 0;
   uint32_t slot = 0;  ///< where the grant is kept: one live allocation a slot; freeing an empty one
                       ///< does nothing
   uint64_t size = 1;  ///< frames

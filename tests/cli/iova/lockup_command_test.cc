@@ -89,7 +89,7 @@ TEST(iova_lockup, its_trace_replays_equal) {
     a.trace_file = file;
     EXPECT_EQ(run_command(run_iova_lockup, a).status, 1);
     const command_result replayed =
-        run_command(run_iova_replay, iova_replay_arguments{{file}, "", ""});
+        run_command(run_iova_replay, iova_replay_arguments{{file}, "", {}});
     EXPECT_EQ(replayed.status, 0) << replayed.out << replayed.err;
     EXPECT_NE(replayed.out.find(std::string(version) + ": equal"), std::string::npos)
         << replayed.out;

@@ -22,7 +22,7 @@ TEST(iova_record, writes_a_trace_that_replays_equal) {
     EXPECT_EQ(result.status, 0) << result.err;
     EXPECT_EQ(result.out, "");
     const command_result replayed =
-        run_command(run_iova_replay, iova_replay_arguments{{file}, "", ""});
+        run_command(run_iova_replay, iova_replay_arguments{{file}, "", {}});
     EXPECT_EQ(replayed.status, 0) << replayed.out << replayed.err;
     EXPECT_NE(replayed.out.find(std::string(version) + ": equal"), std::string::npos);
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/iova/replay_command.h"
 
+#include "nlohmann/json.hpp"
 #include "support/command.h"
 #include "support/files.h"
 #include "support/golden.h"
@@ -10,8 +11,11 @@ namespace {
 
 command_result replay(std::vector<std::string> files, std::string version = "",
                       std::string allocator = "") {
-  return run_command(run_iova_replay, iova_replay_arguments{std::move(files), std::move(version),
-                                                            std::move(allocator)});
+  iova_replay_arguments a;
+  a.files = std::move(files);
+  a.version = std::move(version);
+  if (!allocator.empty()) a.allocators = {std::move(allocator)};
+  return run_command(run_iova_replay, a);
 }
 
 std::string golden_file(const std::string& name) {
@@ -112,6 +116,44 @@ TEST(iova_replay, checks_other_allocators_for_validity) {
               std::string::npos)
         << result.out;
   }
+}
+
+TEST(iova_replay, takes_a_kernel_in_every_spelling_and_prints_one) {
+  const std::string file = temporary("spelled.trace", std::string(good).substr(29));
+  for (const char* version : {"v4_4", "4.4", "v4.4", "4_4"}) {
+    EXPECT_EQ(replay({file}, version).out, file + ": 3 operations on v4_4: equal\n") << version;
+  }
+  EXPECT_NE(replay({file}, "4.4", "6.12").out.find(" operations on v6_12: valid; "),
+            std::string::npos);
+}
+
+TEST(iova_replay, has_json) {
+  iova_replay_arguments a;
+  a.files = {temporary("one.trace", good), temporary("two.trace",
+                                                     "# Linux 4.4 iova, trace wrong\n"
+                                                     "init 4096 0x1 0xfffff\n"
+                                                     "alloc 0 1 0xfffff 1 -> 0xffffe 0xffffe\n"
+                                                     "# end ops=2\n")};
+  a.json = true;
+  const command_result result = run_command(run_iova_replay, a);
+  EXPECT_EQ(result.status, 1) << result.err;
+  const auto document = nlohmann::json::parse(result.out);
+  EXPECT_EQ(document["schema"], "iommulab.iova_replay");
+  ASSERT_EQ(document["files"].size(), 2U);
+  EXPECT_EQ(document["files"][0]["result"], "equal");
+  EXPECT_EQ(document["files"][0]["operations"], 3);
+  EXPECT_EQ(document["files"][0]["kernel"], "v4_4");
+  const auto& difference = document["files"][1]["difference"];
+  EXPECT_EQ(document["files"][1]["result"], "differs");
+  EXPECT_EQ(difference["line"], 3);
+  EXPECT_EQ(difference["expected"], "0xffffe 0xffffe");
+  EXPECT_EQ(difference["got"], "0xfffff 0xfffff");
+  EXPECT_EQ(difference["neighbours"][0]["lo"], "0xfffff");
+  a.files.resize(1);
+  a.allocators = {"maple"};
+  const auto valid = nlohmann::json::parse(run_command(run_iova_replay, a).out);
+  EXPECT_EQ(valid["files"][0]["result"], "valid");
+  EXPECT_EQ(valid["files"][0]["granted"], 1);
 }
 
 TEST(iova_replay, refuses_bad_use_and_shows_nothing_of_good_files_before) {
