@@ -1,28 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "platform/machine/parse.h"
 
-#include <charconv>
-
 namespace iommulab {
-namespace {
-
-std::optional<uint64_t> parse_base(std::string_view text, int base) {
-  uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
-}
-
-}  // namespace
-
-std::optional<uint64_t> parse_number(std::string_view text) {
-  if (text.substr(0, 2) == "0x") return parse_base(text.substr(2), 16);
-  return parse_base(text, 10);
-}
-
-std::optional<uint64_t> parse_hex(std::string_view text) {
-  return parse_base(text, 16);
-}
 
 std::optional<uint8_t> parse_hex_byte(std::string_view text) {
   const auto value = text.size() == 2 ? parse_hex(text) : std::nullopt;
@@ -73,7 +52,7 @@ std::optional<uint64_t> parse_memory_size(std::string_view text) {
       shift = 20;
     }
   }
-  const auto value = parse_base(text, 10);
+  const auto value = text.starts_with("0x") ? std::nullopt : parse_number(text);
   if (!value || *value == 0 || *value > (~uint64_t{0} >> shift)) return std::nullopt;
   return *value << shift;
 }

@@ -9,14 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include "core/number.h"  // IWYU pragma: export
 #include "core/types.h"
 
 namespace iommulab {
 
-/// "123" or "0x7b"
-std::optional<uint64_t> parse_number(std::string_view text);
-/// Hexadecimal digits without a prefix.
-std::optional<uint64_t> parse_hex(std::string_view text);
 /// Exactly two hexadecimal digits.
 std::optional<uint8_t> parse_hex_byte(std::string_view text);
 /// "0000:00:1f.2"
