@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/clock.h"
+#include "core/diagnosis_list.h"
 #include "core/listeners.h"
 #include "core/printk.h"
 #include "core/table_observer.h"
@@ -49,6 +50,8 @@ struct environment {
   /// Places of the generation's table of divergences where this release of the kernel does as the
   /// port does, by number: nothing is reported there.
   std::bitset<64> agreed_divergences;
+  /// The divergences that happened.
+  diagnosis_list divergences;
 };
 
 }  // namespace iommulab

@@ -32,13 +32,19 @@ void printk_log::print(log_level level, std::string_view text) {
     const size_t end = text.find('\n');
     std::string line(text.substr(0, end));
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-    trace_.tell([&] { return events::log_text{static_cast<uint8_t>(level), line}; });
-    {
-      const spin_guard guard(lock_);
-      lines_.push_back({level, clock_.now_ns(), std::move(line)});
-    }
+    add(level, std::move(line));
     if (line_time_ns_ != 0) clock_.spin(line_time_ns_);
   }
+}
+
+void printk_log::add(log_level level, std::string line) {
+  trace_.tell([&] { return events::log_text{static_cast<uint8_t>(level), line}; });
+  const spin_guard guard(lock_);
+  lines_.push_back({level, clock_.now_ns(), std::move(line)});
+}
+
+void printk_log::remark(std::string_view text) {
+  add(log_level::notice, std::string("iommulab: ").append(text));
 }
 
 void printk_log::warn_on(std::string_view function) {

@@ -43,6 +43,10 @@ class printk_log {
   /// One call of printk(); an embedded newline makes further lines of the same level.
   void print(log_level level, std::string_view text);
 
+  /// What the port has to say in the kernel's log beside the kernel's own lines: a line that begins
+  /// with "iommulab: ", and takes no time.
+  void remark(std::string_view text);
+
   /// WARN(): the sentences between the kernel's cut-here marks, at warning level. The backtrace,
   /// which names code addresses, is left out.
   void warn(std::string_view text);
@@ -57,6 +61,8 @@ class printk_log {
   void set_line_time(uint64_t ns) { line_time_ns_ = ns; }
 
  private:
+  void add(log_level level, std::string line);
+
   virtual_clock& clock_;
   tracer& trace_;
   uint64_t line_time_ns_ = 0;

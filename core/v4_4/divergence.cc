@@ -211,14 +211,17 @@ std::vector<divergence_entry> divergences_without(const divergence_set& agreed) 
 
 void report(environment& env, divergence id, std::string detail) {
   if (env.agreed_divergences.test(static_cast<size_t>(id))) return;
-  env.trace.tell([&] {
-    const divergence_entry& d = about(id);
-    events::diagnosis told;
-    told.name = d.name;
-    told.text = absl::StrFormat("%s: Linux 4.4 %s; here: %s", d.where, d.kernel, d.here);
-    if (!detail.empty()) absl::StrAppendFormat(&told.text, " (%s)", detail);
-    return told;
-  });
+  const bool is_kept = env.divergences.count();
+  if (!is_kept && !env.trace.on(events::diagnosis::of)) return;
+  const divergence_entry& d = about(id);
+  events::diagnosis told;
+  told.name = d.name;
+  told.text = absl::StrFormat("%s: Linux 4.4 %s; here: %s", d.where, d.kernel, d.here);
+  if (!detail.empty()) absl::StrAppendFormat(&told.text, " (%s)", detail);
+  env.trace.tell([&] { return told; });
+  if (!is_kept) return;
+  env.log.remark(absl::StrFormat("%s: %s", told.name, told.text));
+  env.divergences.keep(std::move(told));
 }
 
 }  // namespace iommulab::v4_4

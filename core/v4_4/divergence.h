@@ -104,8 +104,9 @@ divergence_set set_of(absl::Span<const divergence> ids);
 /// The table of a release that does not have `agreed`.
 std::vector<divergence_entry> divergences_without(const divergence_set& agreed);
 
-/// It happens now: an event of kind `diagnosis` with the divergence's name; `detail` says with
-/// what. Nothing where the running release agrees.
+/// It happens now: an event of kind `diagnosis` with the divergence's name, one more in the
+/// environment's list, and as long as that has room a remark in the log; `detail` says with what.
+/// Nothing where the running release agrees.
 void report(environment& env, divergence id, std::string detail = {});
 
 }  // namespace iommulab::v4_4

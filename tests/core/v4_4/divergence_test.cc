@@ -57,9 +57,35 @@ TEST(divergences, are_told_by_name_to_who_listens) {
   EXPECT_EQ(told->text,
             "add_unmap() of a range that waits already: Linux 4.4 frees it twice; here: frees it "
             "once (pages 0x10 to 0x1f)");
-  subscription = env.trace.subscribe(recorder, trace_class::log);
+  subscription = env.trace.subscribe(recorder, trace_class::regs);
   report(env, divergence::unmapped_twice);
   EXPECT_EQ(recorder.events().size(), 1u) << "nobody listens";
+}
+
+TEST(divergences, are_in_the_log_and_can_be_asked_for) {
+  environment env;
+  env.log.set_line_time(1000);
+  report(env, divergence::unmapped_twice, "pages 0x10 to 0x1f");
+  const std::string text =
+      "add_unmap() of a range that waits already: Linux 4.4 frees it twice; here: frees it once "
+      "(pages 0x10 to 0x1f)";
+  ASSERT_EQ(env.log.lines().size(), 1u);
+  EXPECT_EQ(env.log.lines()[0].text, "iommulab: unmapped_twice: " + text);
+  EXPECT_EQ(env.clock.now_ns(), 0u) << "the kernel's console has no part in it";
+  ASSERT_EQ(env.divergences.kept().size(), 1u);
+  EXPECT_EQ(env.divergences.kept()[0].text, text);
+  for (size_t i = 0; i < diagnosis_list::capacity; ++i) report(env, divergence::unmapped_twice);
+  EXPECT_EQ(env.divergences.total(), diagnosis_list::capacity + 1);
+  EXPECT_EQ(env.divergences.kept().size(), diagnosis_list::capacity);
+  EXPECT_EQ(env.log.lines().size(), diagnosis_list::capacity);
+}
+
+TEST(divergences, are_none_where_a_release_agrees) {
+  environment env;
+  env.agreed_divergences = set_of({{divergence::unmapped_twice}});
+  report(env, divergence::unmapped_twice);
+  EXPECT_EQ(env.divergences.total(), 0u);
+  EXPECT_TRUE(env.log.lines().empty());
 }
 
 /// The texts of all tests but this one.
