@@ -36,11 +36,12 @@ std::unique_ptr<pager> pager::start() {
   if (program.empty()) return nullptr;
   constexpr int keep_what_is_set = 0;
   setenv("LESS", "FRX", keep_what_is_set);
+  FILE* const pipe = popen(program.c_str(), "w");
+  if (pipe == nullptr) return nullptr;
   // Who leaves the pager closes the pipe; an interrupt is the pager's to take.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGINT, SIG_IGN);
-  FILE* const pipe = popen(program.c_str(), "w");
-  return pipe == nullptr ? nullptr : std::unique_ptr<pager>(new pager(pipe));
+  return std::unique_ptr<pager>(new pager(pipe));
 }
 
 pager::~pager() {

@@ -3,11 +3,12 @@
 
 #include <iostream>
 #include <memory>
+#include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/kernels/kernel_choice.h"
 #include "cli/output/complain.h"
+#include "cli/output/json.h"
 #include "iova/trace/recorded_end.h"
 #include "lab/pagetable/player.h"
 #include "lab/pagetable/trace_reader.h"
@@ -21,6 +22,49 @@ bool asks_for_whole(const page_table_trace& trace) {
   return last == page_table_op::dump || last == page_table_op::tables;
 }
 
+/// What a file came to.
+struct file_verdict {
+  std::string name;
+  const kernel_profile* kernel;
+  page_table_replay replay;
+};
+
+absl::StatusOr<file_verdict> play_file(const std::string& file, const kernel_profile* named) {
+  const auto trace = read_page_table_trace(file);
+  if (!trace.ok()) return trace.status();
+  const absl::Status whole = check_recorded_end(
+      {file, trace->steps.size(), asks_for_whole(*trace), "a dump or a count of tables"});
+  if (!whole.ok()) return whole;
+  const kernel_profile& kernel = named != nullptr ? *named : kernel_of(*trace);
+  auto replay = play_page_table_trace(*trace, kernel);
+  if (!replay.ok()) return replay.status();
+  return file_verdict{trace->source.name, &kernel, *std::move(replay)};
+}
+
+std::string text_of(const file_verdict& verdict) {
+  const auto& difference = verdict.replay.difference;
+  const std::string what =
+      difference ? "differs at " + page_table_difference_text(*difference)
+                 : absl::StrFormat("%d operations: equal\n", verdict.replay.operations);
+  return absl::StrFormat("%s: Linux %s: %s", verdict.name, verdict.kernel->release(), what);
+}
+
+json json_of(const file_verdict& verdict) {
+  json result = {{"file", verdict.name},
+                 {"kernel", verdict.kernel->name()},
+                 {"release", verdict.kernel->release()},
+                 {"operations", verdict.replay.operations},
+                 {"equal", !verdict.replay.difference.has_value()}};
+  if (const auto& difference = verdict.replay.difference) {
+    result["difference"] = {{"line", difference->line},
+                            {"operation", difference->operation},
+                            {"expected", difference->expected},
+                            {"got", difference->got},
+                            {"state", difference->state}};
+  }
+  return result;
+}
+
 }  // namespace
 
 int run_page_table_replay(const page_table_replay_arguments& arguments, std::ostream& out,
@@ -28,26 +72,17 @@ int run_page_table_replay(const page_table_replay_arguments& arguments, std::ost
   const auto named = named_kernel(arguments.kernel);
   if (!named.ok()) return complain(err, named.status());
   std::string text;
+  json files = json::array();
   bool differs = false;
   for (const std::string& file : arguments.files) {
-    const auto trace = read_page_table_trace(file);
-    if (!trace.ok()) return complain(err, trace.status());
-    const absl::Status whole = check_recorded_end(
-        {file, trace->steps.size(), asks_for_whole(*trace), "a dump or a count of tables"});
-    if (!whole.ok()) return complain(err, whole);
-    const kernel_profile& kernel = *named != nullptr ? **named : kernel_of(*trace);
-    const auto replay = play_page_table_trace(*trace, kernel);
-    if (!replay.ok()) return complain(err, replay.status());
-    if (!replay->difference) {
-      absl::StrAppendFormat(&text, "%s: Linux %s: %d operations: equal\n", trace->source.name,
-                            kernel.release(), replay->operations);
-      continue;
-    }
-    absl::StrAppendFormat(&text, "%s: Linux %s: differs at %s", trace->source.name,
-                          kernel.release(), page_table_difference_text(*replay->difference));
-    differs = true;
+    const auto verdict = play_file(file, *named);
+    if (!verdict.ok()) return complain(err, verdict.status());
+    text += text_of(*verdict);
+    files.push_back(json_of(*verdict));
+    differs |= verdict->replay.difference.has_value();
   }
-  out << text;
+  const json members = {{"files", std::move(files)}};
+  out << (arguments.json ? json_text(json_document("pagetable_replay", members)) : text);
   return static_cast<int>(differs ? exit_code::finding : exit_code::good);
 }
 
@@ -56,7 +91,9 @@ void add_page_table_replay_command(CLI::App& pagetable, int& exit_status) {
   CLI::App* const command =
       pagetable.add_subcommand("replay", "Play recorded runs and check every result");
   add_kernel_option(*command, a->kernel);
-  command->add_option("FILE", a->files, "Trace files, plain or .xz")->required();
+  command->add_option("FILE", a->files, "Trace files, plain or .xz; - is standard input")
+      ->required();
+  command->add_flag("--json", a->json, "Print one JSON document");
   command->footer(
       "Exit status: 0 all equal; 1 the first difference of a file is shown; 2 bad use or input.");
   command->callback(

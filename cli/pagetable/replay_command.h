@@ -14,6 +14,7 @@ namespace iommulab {
 struct page_table_replay_arguments {
   std::string kernel{};  ///< empty: the one that each file's path names, or else the default
   std::vector<std::string> files{};
+  bool json = false;
 };
 
 /// Runs the command and returns its exit status (cli/output/complain.h). What it shows goes to

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/program/program.h"
 
+#include <utility>
+
 #include "cli/boot/boot_command.h"
 #include "cli/dma/dma_command.h"
 #include "cli/dmar/dmar_command.h"
@@ -60,8 +62,24 @@ void add_output_options(CLI::App& command, output_options& output) {
       ->group(group);
 }
 
+/// The same option has the same placeholder in every command; an argument's name is its own.
+void name_values(CLI::App& command) {
+  static constexpr std::pair<const char*, const char*> placeholders[] = {
+      {"--machine", "NAME|DIR"}, {"--kernel", "NAME"},   {"--cmdline", "TEXT"},
+      {"--allocator", "NAME"},   {"--workload", "NAME"}, {"--output", "FILE"},
+  };
+  for (const auto& [name, placeholder] : placeholders) {
+    CLI::Option* option = command.get_option_no_throw(name);
+    if (option != nullptr && takes_value(*option)) option->type_name(placeholder);
+  }
+  for (CLI::Option* option : command.get_options()) {
+    if (option->get_positional() && option->get_type_name() == "TEXT") option->type_name("");
+  }
+}
+
 /// What every command has, down to the last.
 void complete(CLI::App& command, output_options& output) {
+  name_values(command);
   refuse_empty_values(command);
   if (command.get_option_no_throw("--version") == nullptr) {
     command.set_version_flag("--version", version_text, "Print the program's version and exit");

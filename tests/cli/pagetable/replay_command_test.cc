@@ -9,6 +9,7 @@
 #include "kernel/catalogue.h"
 #include "lab/pagetable/player.h"
 #include "lab/pagetable/trace_reader.h"
+#include "nlohmann/json.hpp"
 #include "support/command.h"
 #include "support/files.h"
 #include "support/golden.h"
@@ -47,6 +48,29 @@ constexpr char good[] =
     "unmap 0x200 0x3ff -> 1\n"
     "freept 0x0 0x1ff -> 1\n"
     "# end ops=9\n";
+
+TEST(pagetable_replay, says_the_same_as_a_document) {
+  const std::string equal = temporary("pagetable_equal.trace", good);
+  std::string changed = good;
+  changed.replace(changed.find("tables -> 5"), 11, "tables -> 6");
+  const std::string differs = temporary("pagetable_differs.trace", changed);
+  const command_result result = run_command(
+      run_page_table_replay, page_table_replay_arguments{.files = {equal, differs}, .json = true});
+  EXPECT_EQ(result.status, 1) << result.err;
+  const auto document = nlohmann::json::parse(result.out);
+  EXPECT_EQ(document["schema"], "iommulab.pagetable_replay");
+  ASSERT_EQ(document["files"].size(), 2u);
+  EXPECT_EQ(document["files"][0]["file"], equal);
+  EXPECT_EQ(document["files"][0]["operations"], 9);
+  EXPECT_EQ(document["files"][0]["equal"], true);
+  EXPECT_EQ(document["files"][0]["kernel"], std::string(default_kernel_profile().name()));
+  EXPECT_FALSE(document["files"][0].contains("difference"));
+  EXPECT_EQ(document["files"][1]["equal"], false);
+  EXPECT_EQ(document["files"][1]["difference"]["line"], 5);
+  EXPECT_EQ(document["files"][1]["difference"]["operation"], "tables");
+  EXPECT_EQ(document["files"][1]["difference"]["expected"], "6");
+  EXPECT_EQ(document["files"][1]["difference"]["got"], "5");
+}
 
 TEST(pagetable_replay, says_of_each_file_that_it_is_equal) {
   const std::string by_hand = temporary("pagetable_good.trace", good);

@@ -328,6 +328,49 @@ TEST_F(program, writes_a_drawing_where_a_link_leads) {
   EXPECT_NE(content_of(folder_ + "/target.trace"), "");
 }
 
+// ---- after script/demo ----------------------------------------------------------------------
+
+class link_script : public program {
+ protected:
+  /// `script/link PROGRAM DIRECTORY…` with a home and a PATH of the test's own.
+  [[nodiscard]] command_result link(const std::string& directories, const std::string& path) const {
+    std::ofstream(folder_ + "/run")
+        << "cd '" << folder_ << "'; HOME=$PWD/home PATH=" << path << ":/usr/bin:/bin bash '"
+        << IOMMULAB_SOURCE_DIR << "/script/link' " << IOMMULAB_PROGRAM << ' ' << directories
+        << " >out 2>err\n";
+    const int status = std::system(("bash '" + folder_ + "/run'").c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content_of(folder_ + "/out"),
+            content_of(folder_ + "/err")};
+  }
+};
+
+TEST_F(link_script, links_where_it_can_write) {
+  const std::string home = folder_ + "/home/.local/bin";
+  const command_result result = link("/nonexistent/bin " + home, home);
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.out, "iommulab: a link in " + home + "\n");
+  EXPECT_EQ(std::filesystem::canonical(home + "/iommulab"),
+            std::filesystem::canonical(IOMMULAB_PROGRAM));
+  EXPECT_EQ(link(home, home).status, 0);  // again
+}
+
+TEST_F(link_script, says_what_to_do_when_that_is_not_on_path) {
+  const std::string home = folder_ + "/home/.local/bin";
+  const command_result result = link(home, "/usr/bin");
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_NE(result.out.find("export PATH=\"" + home + ":$PATH\""), std::string::npos) << result.out;
+}
+
+TEST_F(link_script, replaces_no_file_of_another) {
+  std::filesystem::create_directories(folder_ + "/home/a");
+  std::ofstream(folder_ + "/home/a/iommulab") << "mine";
+  const command_result result = link(folder_ + "/home/a", "/usr/bin");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(content_of(folder_ + "/home/a/iommulab"), "mine");
+  EXPECT_EQ(link(folder_ + "/home/a " + folder_ + "/home/b", "/usr/bin").status, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_ + "/home/b/iommulab"));
+}
+
 TEST_F(program, says_when_its_output_cannot_be_written) {
   if (!std::filesystem::exists("/dev/full")) GTEST_SKIP() << "no /dev/full";
   const std::string command =
