@@ -3,30 +3,24 @@
 
 #include <unistd.h>
 
-#include <cerrno>
 #include <iostream>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "cli/iova/bench_compare.h"
+#include "cli/iova/bench_report.h"
 #include "cli/iova/choice.h"
-#include "cli/iova/measure.h"
 #include "cli/output/complain.h"
-#include "cli/output/json.h"
+#include "cli/output/number_option.h"
 #include "cli/output/progress_line.h"
 #include "iova/workload/workload.h"
 
 namespace iommulab {
 namespace {
 
-struct bench_row {
-  std::string_view allocator;
-  iova_cost cost;
-};
-struct bench_table {
-  std::string workload;
-  std::vector<bench_row> rows;
-};
+constexpr uint64_t usual_repeat = 5;
+constexpr double usual_alpha = 0.05;
 
 absl::StatusOr<std::vector<iova_workload>> choose_workloads(const std::vector<std::string>& names) {
   std::vector<std::string> chosen = names;
@@ -44,90 +38,61 @@ absl::StatusOr<std::vector<iova_workload>> choose_workloads(const std::vector<st
   return workloads;
 }
 
-absl::StatusOr<std::vector<bench_table>> measure(const iova_bench_arguments& a, std::ostream& err) {
+absl::StatusOr<bench_report> measure(const iova_bench_arguments& a, std::ostream& err) {
+  bench_report report = {a.repeat.value_or(usual_repeat), a.build, this_machine(), {}};
+  if (report.repeat < 1 || report.repeat > 1000) {
+    return refuse(absl::StrFormat("--repeat is \"%d\": must be 1 to 1000", report.repeat));
+  }
+  if (a.alpha) return refuse("--alpha goes with --compare");
   const auto allocators = choose_iova_allocators(a.allocators);
   if (!allocators.ok()) return allocators.status();
   const auto workloads = choose_workloads(a.workloads);
   if (!workloads.ok()) return workloads.status();
   progress_line progress(a.progress ? &err : nullptr, allocators->size() * workloads->size());
-  std::vector<bench_table> tables;
   for (const iova_workload& workload : *workloads) {
     bench_table table = {workload.name, {}};
     for (const iova_catalogue_entry* allocator : *allocators) {
       progress.next(absl::StrFormat("%s on %s", workload.name, allocator->name));
-      const auto cost = measure_cost(*allocator, workload, a.repeat);
+      const auto cost = measure_cost(*allocator, workload, static_cast<unsigned>(report.repeat));
       if (!cost.ok()) return cost.status();
       table.rows.push_back({allocator->name, *cost});
     }
-    tables.push_back(std::move(table));
+    report.tables.push_back(std::move(table));
   }
-  return tables;
+  return report;
 }
 
-std::string or_dash(double value, const absl::FormatSpec<double>& format) {
-  return value < 0 ? "-" : absl::StrFormat(format, value);
-}
-
-std::string tables_text(const std::vector<bench_table>& tables, unsigned repeat) {
-  std::string text;
-  for (const bench_table& table : tables) {
-    absl::StrAppendFormat(&text, "%s%s: an operation is an allocation or a free; median of %d\n",
-                          text.empty() ? "" : "\n", table.workload, repeat);
-    absl::StrAppendFormat(&text, "  %-12s %10s %10s %9s %8s %6s %13s %8s %8s %8s\n", "allocator",
-                          "ns/op", "nodes/op", "longest", "locks/op", "hits", "table pages",
-                          "B/entry", "failed", "fellback");
-    for (const auto& [allocator, c] : table.rows) {
-      absl::StrAppendFormat(&text, "  %-12s %10.1f %10.2f %9d %8.2f %6s %13s %8s %8d %8d\n",
-                            allocator, c.ns.median, c.nodes, c.longest_search, c.locks,
-                            or_dash(c.hits < 0 ? c.hits : c.hits * 100, "%.0f%%"),
-                            absl::StrFormat("%d/%d", c.table_pages, c.table_pages_peak),
-                            or_dash(c.bytes, "%.0f"), c.failures, c.fallbacks);
-    }
+absl::StatusOr<bench_comparison> compare(const iova_bench_arguments& a) {
+  if (a.compare.size() != 2) return refuse("--compare takes two files");
+  if (!a.allocators.empty() || !a.workloads.empty() || a.repeat) {
+    return refuse("--compare measures nothing: it takes no --allocator, --workload or --repeat");
   }
-  text +=
-      "\nlongest: nodes that one search visited, preparation included. table pages: that the live\n"
-      "ranges need in a table of 4 levels, at the end/at most. B/entry: memory an allocation.\n";
-  return text;
-}
-
-json or_null(double value) {
-  return value < 0 ? json(nullptr) : json(value);
-}
-
-std::string tables_json(const std::vector<bench_table>& tables, unsigned repeat) {
-  json all = {{"repeat", repeat}, {"results", json::array()}};
-  for (const bench_table& table : tables) {
-    for (const auto& [allocator, c] : table.rows) {
-      all["results"].push_back({{"workload", table.workload},
-                                {"allocator", std::string(allocator)},
-                                {"operations", c.operations},
-                                {"ns_per_operation", c.ns.median},
-                                {"nodes_per_operation", c.nodes},
-                                {"longest_search", c.longest_search},
-                                {"locks_per_operation", c.locks},
-                                {"cache_hit_share", or_null(c.hits)},
-                                {"table_pages", c.table_pages},
-                                {"table_pages_peak", c.table_pages_peak},
-                                {"bytes_per_entry", or_null(c.bytes)},
-                                {"live", c.live},
-                                {"failures", c.failures},
-                                {"fallbacks", c.fallbacks}});
-    }
+  const double alpha = a.alpha.value_or(usual_alpha);
+  if (!(alpha > 0 && alpha < 1)) {
+    return refuse(absl::StrFormat("--alpha is \"%g\": must lie between 0 and 1", alpha));
   }
-  return json_text(all);
+  auto before = read_benched_run(a.compare[0]);
+  if (!before.ok()) return before.status();
+  auto after = read_benched_run(a.compare[1]);
+  if (!after.ok()) return after.status();
+  return compare_runs(*std::move(before), *std::move(after), alpha);
+}
+
+int run_compare(const iova_bench_arguments& arguments, std::ostream& out, std::ostream& err) {
+  const auto comparison = compare(arguments);
+  if (!comparison.ok()) return complain(err, comparison.status());
+  out << (arguments.json ? comparison_to_json(*comparison) : comparison_to_text(*comparison));
+  return static_cast<int>(comparison->differs() ? exit_code::finding : exit_code::good);
 }
 
 }  // namespace
 
 int run_iova_bench(const iova_bench_arguments& arguments, std::ostream& out, std::ostream& err) {
-  if (arguments.repeat < 1 || arguments.repeat > 1000) {
-    return complain(err,
-                    absl::StrFormat("--repeat is \"%d\": must be 1 to 1000", arguments.repeat));
-  }
-  const auto tables = measure(arguments, err);
-  if (!tables.ok()) return complain(err, tables.status());
-  out << (arguments.json ? tables_json(*tables, arguments.repeat)
-                         : tables_text(*tables, arguments.repeat));
+  if (!arguments.compare.empty()) return run_compare(arguments, out, err);
+  const auto report = measure(arguments, err);
+  if (!report.ok()) return complain(err, report.status());
+  warn_of_build(err, arguments.build);
+  out << (arguments.json ? bench_to_json(*report) : bench_to_text(*report));
   return static_cast<int>(exit_code::good);
 }
 
@@ -145,10 +110,20 @@ void add_iova_bench_command(CLI::App& iova, int& exit_status) {
       ->type_name("NAME")
       ->expected(1)
       ->take_all();
-  command->add_option("--repeat", a->repeat, "Timed runs, of which the median counts; default 5")
-      ->type_name("N");
+  add_whole_number(*command, "--repeat", a->repeat,
+                   "Timed runs, of which the median counts; default 5");
+  command
+      ->add_option("--compare", a->compare,
+                   "Measure nothing: hold two documents of --json against each other, row by row, "
+                   "by Mann and Whitney's U test")
+      ->type_name("FILE FILE")
+      ->expected(2);
+  add_decimal_number(*command, "--alpha", a->alpha,
+                     "With --compare: a p below it is a difference; default 0.05");
   command->add_flag("--json", a->json, "Print one JSON document");
-  command->footer("See `iommulab iova list` for the names. Exit status: 0 good; 2 bad use.");
+  command->footer(
+      "See `iommulab iova list` for the names. Exit status: 0 good; of --compare 1 when a row is "
+      "significantly faster or slower or what is counted differs; 2 bad use or input.");
   command->callback([a, &exit_status] {
     a->progress = isatty(STDERR_FILENO) != 0;
     exit_status = run_iova_bench(*a, std::cout, std::cerr);

@@ -5,7 +5,6 @@
 
 #include <bit>
 #include <cmath>
-#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -20,6 +19,7 @@
 #include "cli/iova/choice.h"
 #include "cli/iova/lockup_report.h"
 #include "cli/output/complain.h"
+#include "cli/output/number_option.h"
 #include "cli/output/progress_line.h"
 #include "cli/output/write_file.h"
 #include "iova/allocators.h"
@@ -70,15 +70,12 @@ absl::Status check(const iova_lockup_arguments& a) {
 }
 
 // What can be told before the search, which takes a while.
-absl::Status check_output(const std::string& path) {
+absl::Status check_trace_file(const std::string& path) {
   if (path.ends_with(".xz")) {
     return absl::InvalidArgumentError(
         "-o ends in .xz: a recorded trace is plain text; pack it with xz");
   }
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  if (folder.empty() || std::filesystem::is_directory(folder)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrFormat("%s: cannot be written: there is no such folder", path));
+  return path.empty() ? absl::OkStatus() : check_writable(path);
 }
 
 uint64_t picoseconds(double nanoseconds) {
@@ -128,7 +125,7 @@ absl::StatusOr<lockup_question> ask(const iova_lockup_arguments& arguments) {
   if (question.patterns.empty()) {
     question.patterns.assign(lockup_patterns().begin(), lockup_patterns().end());
   }
-  if (absl::Status status = check_output(arguments.trace_file); !status.ok()) return status;
+  if (absl::Status status = check_trace_file(arguments.trace_file); !status.ok()) return status;
   if (arguments.discipline != "fifo" && arguments.discipline != "unfair") {
     return absl::InvalidArgumentError(
         absl::StrFormat("--discipline is \"%s\": neither fifo nor unfair", arguments.discipline));
@@ -197,27 +194,23 @@ void add_iova_lockup_command(CLI::App& iova, int& exit_status) {
   CLI::App* const command = iova.add_subcommand(
       "lockup", "Find the fewest mappings with which waiting for the lock passes 20 seconds");
   command->add_option("--allocator", a.allocator, "Which allocator")->required();
-  command->add_option("--cpus", a.cpus, "Processors that ask at once")->required();
-  command->add_option("--scan-cost", a.scan_cost_ns, "ns for a node searched; else measured");
-  command->add_option("--base-cost", a.base_cost_ns,
-                      "ns for a request, its search apart; else measured");
-  command->add_option("--limit", a.limit_s, "Seconds: twice the kernel's watchdog_thresh")
-      ->capture_default_str();
-  command
-      ->add_option("--batch", a.batch,
-                   "Mappings that a driver makes without scheduling; 64: one NAPI poll")
-      ->capture_default_str();
-  command->add_option("--think", a.think_ns, "ns between a processor's requests")
-      ->capture_default_str();
-  command->add_option("--max-population", a.most_mappings, "Live mappings to try at most")
-      ->capture_default_str();
+  add_whole_number(*command, "--cpus", a.cpus, "Processors that ask at once")->required();
+  add_decimal_number(*command, "--scan-cost", a.scan_cost_ns,
+                     "ns for a node searched; else measured");
+  add_decimal_number(*command, "--base-cost", a.base_cost_ns,
+                     "ns for a request, its search apart; else measured");
+  add_decimal_number(*command, "--limit", a.limit_s,
+                     "Seconds: twice the kernel's watchdog_thresh; default 20");
+  add_whole_number(*command, "--batch", a.batch,
+                   "Mappings that a driver makes without scheduling; default 64: one NAPI poll");
+  add_decimal_number(*command, "--think", a.think_ns,
+                     "ns between a processor's requests; default 0");
+  add_whole_number(*command, "--max-population", a.most_mappings,
+                   "Live mappings to try at most; default 1048576");
   command->add_option("--pattern", a.patterns, "Only this pattern; may be repeated");
   command->add_option("--discipline", a.discipline, "Who gets the lock next: fifo or unfair")
       ->capture_default_str();
-  command->add_option("--seed", a.seed, "Of the unfair choice")->capture_default_str();
-  for (const char* whole : {"--cpus", "--batch", "--max-population", "--seed"}) {
-    command->get_option(whole)->check(CLI::NonNegativeNumber);
-  }
+  add_whole_number(*command, "--seed", a.seed, "Of the unfair choice; default 1");
   command->add_flag("--json", a.json, "Print JSON");
   command->add_option("-o,--output", a.trace_file, "Write the trace that does it");
   command->footer(

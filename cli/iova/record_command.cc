@@ -18,6 +18,9 @@ absl::StatusOr<std::string> record(const iova_record_arguments& a) {
   if (a.output.ends_with(".xz")) {
     return errno_status(EINVAL, "-o ends in .xz: a recorded trace is plain text; pack it with xz");
   }
+  if (!a.output.empty()) {
+    if (absl::Status status = check_writable(a.output); !status.ok()) return status;
+  }
   const auto version = choose_iova_version(a.version);
   if (!version.ok()) return version.status();
   const auto workload = make_iova_workload(a.workload);
@@ -49,7 +52,9 @@ void add_iova_record_command(CLI::App& iova, int& exit_status) {
   command->add_option("--workload", a->workload, "See `iommulab iova list`")
       ->type_name("NAME")
       ->required();
-  command->add_option("--version", a->version, "Kernel: v4_4, v4_4_178, v4_9, v4_19, v6_1, v6_12")
+  command
+      ->add_option("--version", a->version,
+                   "Kernel: v4_4, v4_4_178, v4_9, v4_19, v6_1, v6_12; or 4.4 …")
       ->type_name("V")
       ->required();
   command->add_option("-o,--output", a->output, "The trace; default: standard output")

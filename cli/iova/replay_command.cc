@@ -7,8 +7,10 @@
 #include "absl/strings/str_format.h"
 #include "cli/iova/choice.h"
 #include "cli/iova/ftrace_replay.h"
+#include "cli/iova/replay_json.h"
 #include "cli/output/complain.h"
 #include "cli/output/json.h"
+#include "cli/output/number_option.h"
 #include "iova/trace/allocator_player.h"
 #include "iova/trace/linux_player.h"
 #include "iova/trace/recorded_end.h"
@@ -38,20 +40,6 @@ std::string text_of(const verdict& v) {
                       v.counts->granted, v.counts->refused, v.kernel, v.counts->found);
   return absl::StrFormat("%s: %d operations on %s: %s\n", v.file, v.replay.operations, v.allocator,
                          good);
-}
-
-json difference_json(const iova_difference& difference) {
-  json neighbours = json::array();
-  for (const iova_range& range : difference.neighbours) {
-    neighbours.push_back({{"lo", hex(range.lo)}, {"hi", hex(range.hi)}});
-  }
-  return {{"line", difference.line},
-          {"operation", difference.operation},
-          {"expected", difference.expected},
-          {"got", difference.got},
-          {"state", difference.state},
-          {"frame", hex(difference.frame)},
-          {"neighbours", std::move(neighbours)}};
 }
 
 json json_of(const verdict& v) {
@@ -106,7 +94,7 @@ absl::Status check(const iova_replay_arguments& a) {
     }
     return absl::OkStatus();
   }
-  if (a.files.empty()) return refuse("give a FILE, or --ftrace FILE");
+  if (a.files.empty()) return refuse("a FILE is required, or --ftrace FILE");
   if (a.limit || a.repeat) {
     return refuse(absl::StrFormat("%s goes with --ftrace", a.limit ? "--limit" : "--repeat"));
   }
@@ -118,9 +106,10 @@ absl::Status check(const iova_replay_arguments& a) {
 
 int run_ftrace(const iova_replay_arguments& a, std::ostream& out, std::ostream& err) {
   ftrace_question question = {a.ftrace, a.allocators, a.limit};
-  if (a.repeat) question.repeat = *a.repeat;
+  if (a.repeat) question.repeat = static_cast<unsigned>(*a.repeat);
   const auto report = replay_ftrace(question);
   if (!report.ok()) return complain(err, report.status());
+  warn_of_build(err, a.build);
   out << (a.json ? ftrace_to_json(*report) : ftrace_to_text(*report));
   return static_cast<int>(exit_code::good);
 }
@@ -172,13 +161,11 @@ void add_iova_replay_command(CLI::App& iova, int& exit_status) {
                    "trace-cmd report, perf script or /sys/kernel/tracing/trace print it; - is "
                    "standard input")
       ->type_name("FILE");
-  command
-      ->add_option("--limit", a->limit,
+  add_whole_number(*command, "--limit", a->limit,
                    "With --ftrace: the last address that devices reach; default: 4 GiB, and when "
                    "that is full 2^48")
       ->type_name("ADDRESS");
-  command->add_option("--repeat", a->repeat, "With --ftrace: timed runs; default 1")
-      ->type_name("N");
+  add_whole_number(*command, "--repeat", a->repeat, "With --ftrace: timed runs; default 1");
   command->add_flag("--json", a->json, "Print one JSON document");
   command->footer(
       "Exit status: 0 all equal, or valid; 1 the first difference of a file is shown; 2 bad use or "

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "cli/iova/run_facts.h"
 
 namespace iommulab {
 
@@ -23,7 +24,8 @@ struct iova_replay_arguments {
   bool json = false;
   std::string ftrace{};              ///< a printed kernel trace instead of `files`; "-": stdin
   std::optional<uint64_t> limit{};   ///< with ftrace: the last address that devices reach
-  std::optional<unsigned> repeat{};  ///< with ftrace: timed runs
+  std::optional<uint64_t> repeat{};  ///< with ftrace: timed runs
+  build_facts build = this_build();
 };
 
 /// Runs the command and returns its exit status (cli/output/complain.h). What it shows goes to

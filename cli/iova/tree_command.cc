@@ -10,8 +10,10 @@
 #include "absl/types/span.h"
 #include "cli/iova/choice.h"
 #include "cli/iova/operation_list.h"
+#include "cli/iova/replay_json.h"
 #include "cli/iova/space_picture.h"
 #include "cli/output/complain.h"
+#include "cli/output/number_option.h"
 #include "iova/linux/linux_domain.h"
 #include "iova/trace/linux_player.h"
 #include "iova/trace/trace_reader.h"
@@ -22,10 +24,32 @@ namespace {
 
 constexpr std::string_view default_allocator = "v6_12";
 
+/// A space, and how it came to be.
 struct view {
-  std::string text;
-  bool differs = false;
+  std::string heading;
+  std::string allocator;
+  uint64_t done = 0;  // operations, or lines of the trace
+  space_picture picture;
+  std::optional<iova_difference> difference;
 };
+
+std::string view_text(const view& seen, uint64_t rows) {
+  std::string text = seen.heading + '\n' + space_picture_text(seen.picture, rows);
+  if (seen.difference) text += "differs at " + iova_difference_text(*seen.difference);
+  return text;
+}
+
+std::string view_json(const iova_tree_arguments& a, const view& seen) {
+  json document = json_document("iova_tree", {{"allocator", seen.allocator}});
+  document[a.trace.empty() ? "operations" : "line"] = seen.done;
+  document["granule"] = hex(seen.picture.space.granule);
+  document["start_pfn"] = hex(seen.picture.space.start_pfn);
+  document["last_32bit_pfn"] = hex(seen.picture.space.last_32bit_pfn);
+  document["state"] = seen.picture.state;
+  document["ranges"] = ranges_json(seen.picture.ranges);
+  if (seen.difference) document["difference"] = difference_json(*seen.difference);
+  return json_text(document);
+}
 
 absl::Status check(const iova_tree_arguments& a) {
   const int given = !a.trace.empty() + !a.workload.empty() + !a.operations.empty();
@@ -62,8 +86,8 @@ absl::StatusOr<chosen_allocator> make_allocator(std::string_view name, const iov
   return made;
 }
 
-std::string picture_of(const chosen_allocator& made, const iova_space& space, uint64_t rows) {
-  return space_picture_text({space, made.allocator->ranges(), made.state()}, rows);
+space_picture picture_of(const chosen_allocator& made, const iova_space& space) {
+  return {space, made.allocator->ranges(), made.state()};
 }
 
 absl::StatusOr<view> after_trace(const iova_tree_arguments& a) {
@@ -71,12 +95,12 @@ absl::StatusOr<view> after_trace(const iova_tree_arguments& a) {
   if (!trace.ok()) return trace.status();
   const auto version = version_of_trace(*trace, a.allocator, "--allocator");
   if (!version.ok()) return version.status();
-  while (a.until != 0 && !trace->steps.empty() && trace->steps.back().line > a.until) {
+  while (a.until && !trace->steps.empty() && trace->steps.back().line > *a.until) {
     trace->steps.pop_back();
   }
   if (trace->steps.empty()) {
-    return errno_status(
-        EINVAL, absl::StrFormat("%s: --until is \"%d\": no operation before it", a.trace, a.until));
+    return errno_status(EINVAL, absl::StrFormat("%s: --until is \"%d\": no operation before it",
+                                                a.trace, a.until.value_or(0)));
   }
   iova_space space;
   for (const iova_trace_step& step : trace->steps) {
@@ -91,13 +115,9 @@ absl::StatusOr<view> after_trace(const iova_tree_arguments& a) {
         picture = {space, domain.ranges(), domain.state()};
       });
   if (!replay.ok()) return replay.status();
-  view seen;
-  seen.differs = replay->difference.has_value();
-  const uint32_t line = seen.differs ? replay->difference->line : trace->steps.back().line;
-  seen.text = absl::StrFormat("%s after line %d of %s\n", (*version)->name, line, trace->name) +
-              space_picture_text(picture, a.rows);
-  if (seen.differs) seen.text += "differs at " + iova_difference_text(*replay->difference);
-  return seen;
+  const uint32_t line = replay->difference ? replay->difference->line : trace->steps.back().line;
+  return view{absl::StrFormat("%s after line %d of %s", (*version)->name, line, trace->name),
+              std::string((*version)->name), line, std::move(picture), replay->difference};
 }
 
 absl::StatusOr<view> after_workload(const iova_tree_arguments& a, std::string_view allocator) {
@@ -113,14 +133,13 @@ absl::StatusOr<view> after_workload(const iova_tree_arguments& a, std::string_vi
   uint64_t done = 0;
   for (const auto* part : {&workload->setup, &workload->operations}) {
     for (const iova_operation& operation : *part) {
-      if (a.until != 0 && done == a.until) break;
+      if (a.until && done == *a.until) break;
       ++done;
       runner.step(operation);
     }
   }
-  return view{absl::StrFormat("%s after %d operations of %s\n", made->name, done, workload->name) +
-                  picture_of(*made, workload->space, a.rows),
-              false};
+  return view{absl::StrFormat("%s after %d operations of %s", made->name, done, workload->name),
+              std::string(made->name), done, picture_of(*made, workload->space), std::nullopt};
 }
 
 absl::StatusOr<view> after_list(const iova_tree_arguments& a, std::string_view allocator) {
@@ -135,7 +154,7 @@ absl::StatusOr<view> after_list(const iova_tree_arguments& a, std::string_view a
   iova_runner<iova_allocator, no_observer> runner(*made->allocator, slots, nobody);
   uint64_t done = 0;
   for (const auto& [reserve, operation] : *operations) {
-    if (a.until != 0 && done == a.until) break;
+    if (a.until && done == *a.until) break;
     ++done;
     if (reserve) {
       made->allocator->reserve(operation.limit_pfn, operation.limit_pfn + operation.size - 1);
@@ -147,7 +166,8 @@ absl::StatusOr<view> after_list(const iova_tree_arguments& a, std::string_view a
   if (runner.counts().failures != 0) {
     absl::StrAppendFormat(&text, ", of which %d got nothing", runner.counts().failures);
   }
-  return view{text + '\n' + picture_of(*made, space, a.rows), false};
+  return view{std::move(text), std::string(made->name), done, picture_of(*made, space),
+              std::nullopt};
 }
 
 }  // namespace
@@ -161,8 +181,8 @@ int run_iova_tree(const iova_tree_arguments& arguments, std::ostream& out, std::
                                         ? after_workload(arguments, allocator)
                                         : after_list(arguments, allocator);
   if (!seen.ok()) return complain(err, seen.status());
-  out << seen->text;
-  return static_cast<int>(seen->differs ? exit_code::finding : exit_code::good);
+  out << (arguments.json ? view_json(arguments, *seen) : view_text(*seen, arguments.rows));
+  return static_cast<int>(seen->difference ? exit_code::finding : exit_code::good);
 }
 
 void add_iova_tree_command(CLI::App& iova, int& exit_status) {
@@ -182,9 +202,11 @@ void add_iova_tree_command(CLI::App& iova, int& exit_status) {
                    "Default: what the trace was recorded from (a trace takes kernels only), or "
                    "v6_12")
       ->type_name("NAME");
-  command->add_option("--until", a->until, "Last line of the trace, or how many operations to do")
+  add_whole_number(*command, "--until", a->until,
+                   "Last line of the trace, or how many operations to do; default: all")
       ->type_name("LINE");
-  command->add_option("--rows", a->rows, "Ranges and gaps to draw; default 40")->type_name("N");
+  add_whole_number(*command, "--rows", a->rows, "Ranges and gaps to draw; default 40");
+  command->add_flag("--json", a->json, "Print one JSON document, with every range");
   command->footer(
       "Bars grow with every doubling: # in use, . free. Exit status: 0 good; 1 the trace differs; "
       "2 bad use or input.");

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,10 +16,11 @@ namespace iommulab {
 struct iova_tree_arguments {
   std::string trace{};  ///< one of these three
   std::string workload{};
-  std::string operations{};  ///< "alloc 3; reserve 0x10 0x20; free 0"
-  std::string allocator{};   ///< empty: what the trace was recorded from, or v6_12
-  uint64_t until = 0;        ///< line of the trace, or number of operations; 0: all
-  uint64_t rows = 40;        ///< most lines of ranges and gaps to draw
+  std::string operations{};         ///< "alloc 3; reserve 0x10 0x20; free 0"
+  std::string allocator{};          ///< empty: what the trace was recorded from, or v6_12
+  std::optional<uint64_t> until{};  ///< line of the trace, or number of operations; none: all
+  uint64_t rows = 40;               ///< most lines of ranges and gaps to draw
+  bool json = false;
 };
 
 /// Runs the command and returns its exit status (cli/output/complain.h). What it shows goes to

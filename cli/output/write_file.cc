@@ -31,6 +31,15 @@ bool is_device(const struct stat& there) {
   return !S_ISREG(there.st_mode) && !S_ISDIR(there.st_mode);
 }
 
+/// /dev/full takes nothing, not even nothing.
+int device_error(const std::string& path) {
+  const int device = open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (device < 0) return errno;
+  const int error = write(device, "", 0) < 0 ? errno : 0;
+  close(device);
+  return error;
+}
+
 /// The first error, 0 for none. Closes `file`.
 int write_all(int file, std::string_view content) {
   int error = 0;
@@ -71,6 +80,10 @@ absl::Status check_writable(const std::string& path) {
   const bool exists = stat(path.c_str(), &there) == 0;
   if (exists && S_ISDIR(there.st_mode)) return failure(path, EISDIR);
   if (exists && access(path.c_str(), W_OK) != 0) return failure(path, errno);
+  if (exists && S_ISCHR(there.st_mode)) {
+    const int error = device_error(path);
+    return error == 0 ? absl::OkStatus() : failure(path, error);
+  }
   if (exists && is_device(there)) return absl::OkStatus();
   const auto target = end_of_links(path);
   if (!target.ok()) return failure(path, status_errno(target.status()));

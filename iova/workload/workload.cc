@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "iova/workload/workload.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -120,6 +121,20 @@ absl::Status refuse(std::string_view name, std::string_view why) {
   return errno_status(EINVAL, absl::StrFormat("workload is \"%s\": %s", name, why));
 }
 
+/// "4096", "4k" or "1M", as bench/ names its patterns: k is 1024, M a million. Too large: the
+/// largest number.
+std::optional<uint64_t> number_of(std::string_view text) {
+  uint64_t n = 0;
+  const char* const behind = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), behind, n);
+  if (end == text.data()) return std::nullopt;
+  const std::string_view unit(end, static_cast<size_t>(behind - end));
+  const uint64_t factor = unit.empty() ? 1 : unit == "k" ? 1024 : unit == "M" ? 1000000 : 0;
+  if (factor == 0) return std::nullopt;
+  constexpr uint64_t most = ~uint64_t{0};
+  return error != std::errc() || n > most / factor ? most : n * factor;
+}
+
 std::optional<uint64_t> number_between(std::string_view name, const family& f) {
   if (f.sized == nullptr || !name.starts_with(f.prefix) || !name.ends_with(f.suffix) ||
       name.size() <= f.prefix.size() + f.suffix.size()) {
@@ -127,28 +142,33 @@ std::optional<uint64_t> number_between(std::string_view name, const family& f) {
   }
   name.remove_prefix(f.prefix.size());
   name.remove_suffix(f.suffix.size());
-  uint64_t n = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), n);
-  if (end != name.data() + name.size()) return std::nullopt;
-  return error == std::errc() ? n : ~uint64_t{0};
+  return number_of(name);
 }
 
-absl::StatusOr<iova_workload> make_named(std::string_view name) {
+absl::StatusOr<iova_workload> make_named(std::string_view given) {
+  std::string name(given);
+  std::replace(name.begin(), name.end(), '/', '-');
   for (const family& f : families) {
-    if (f.fixed != nullptr && name == f.prefix) return f.fixed();
+    if (f.fixed != nullptr && name == f.prefix) {
+      iova_workload workload = f.fixed();
+      workload.name = name;
+      return workload;
+    }
     const std::optional<uint64_t> n = number_between(name, f);
     if (!n) continue;
     if (*n < f.least || *n > f.most) {
-      return refuse(name, absl::StrFormat("N must be %d to %d", f.least, f.most));
+      return refuse(given, absl::StrFormat("N must be %d to %d", f.least, f.most));
     }
-    return f.sized(*n);
+    iova_workload workload = f.sized(*n);
+    workload.name = absl::StrFormat("%s%d%s", f.prefix, *n, f.suffix);
+    return workload;
   }
   for (const family& f : families) {
     if (f.sized != nullptr && f.suffix.empty() && name.starts_with(f.prefix)) {
-      return refuse(name, absl::StrFormat("%s wants a number in place of N", f.entry.pattern));
+      return refuse(given, absl::StrFormat("%s wants a number in place of N", f.entry.pattern));
     }
   }
-  return refuse(name, "unknown; `iommulab iova list` names them");
+  return refuse(given, "unknown; `iommulab iova list` names them");
 }
 
 /// Sends every request past the range caches, or through them.
@@ -178,6 +198,7 @@ absl::StatusOr<iova_workload> make_iova_workload(std::string_view name) {
   absl::StatusOr<iova_workload> workload;
   if (name.starts_with(replay)) {
     workload = replay_workload(std::string(name.substr(replay.size())));
+    if (workload.ok()) workload->name = std::string(name);
   } else {
     const size_t colon = name.find(':');
     base = name.substr(0, colon);
@@ -189,9 +210,9 @@ absl::StatusOr<iova_workload> make_iova_workload(std::string_view name) {
     if (workload.ok() && !path.empty()) {
       redirect(workload->setup, path == ":fast");
       redirect(workload->operations, path == ":fast");
+      workload->name += path;
     }
   }
-  if (workload.ok()) workload->name = std::string(name);
   return workload;
 }
 

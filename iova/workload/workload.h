@@ -37,7 +37,8 @@ struct iova_workload_entry {
 absl::Span<const iova_workload_entry> iova_workloads();
 
 /// "steady-4096", "nic-ring-512-shuffled", "replay:FILE" …, for all but replay optionally with
-/// ":tree" or ":fast" behind it, which sends every request past or through the range caches.
+/// ":tree" or ":fast" behind it, which sends every request past or through the range caches. Also
+/// as bench/ writes names: "steady/4k"; the workload's own name is the first form.
 /// EINVAL: `workload is "NAME": why`; for a replayed file also what read_iova_trace() says.
 absl::StatusOr<iova_workload> make_iova_workload(std::string_view name);
 

@@ -31,6 +31,7 @@ constexpr char text[] =
 command_result replay(const std::string& file, std::vector<std::string> allocators = {},
                       bool json = false) {
   iova_replay_arguments a;
+  a.build = {.type = "Release", .flags = "-O3", .compiler = "c"};
   a.ftrace = file;
   a.allocators = std::move(allocators);
   a.json = json;
@@ -122,7 +123,7 @@ TEST(iova_replay_ftrace, refuses_bad_use) {
   refused([](iova_replay_arguments& a) { a.repeat = 0; }, "--repeat is \"0\": must be 1 to 1000");
   refused([](iova_replay_arguments& a) { a.allocators = {"none"}; },
           "--allocator is \"none\": unknown; `iommulab iova list` names them");
-  refused([](iova_replay_arguments& a) { a.ftrace = ""; }, "give a FILE, or --ftrace FILE");
+  refused([](iova_replay_arguments& a) { a.ftrace = ""; }, "a FILE is required, or --ftrace FILE");
   const std::string cut = temporary("cut.ftrace", std::string(text).substr(0, 100));
   expect_refusal_with(replay(cut), cut + ": line 2: last line is ");
 }

@@ -143,7 +143,7 @@ TEST(iova_lockup, refuses_bad_use) {
   refuses([](auto& a) { a.discipline = "lifo"; },
           "--discipline is \"lifo\": neither fifo nor unfair");
   refuses([](auto& a) { a.trace_file = "/nonexistent/a.trace"; },
-          "/nonexistent/a.trace: cannot be written: there is no such folder");
+          "/nonexistent/a.trace: cannot be written: No such file or directory");
   refuses([](auto& a) { a.trace_file = "a.xz"; },
           "-o ends in .xz: a recorded trace is plain text; pack it with xz");
 

@@ -2,6 +2,7 @@
 #include "cli/iova/tree_command.h"
 
 #include "cli/iova/space_picture.h"
+#include "nlohmann/json.hpp"
 #include "support/command.h"
 #include "support/files.h"
 #include "support/golden.h"
@@ -17,7 +18,7 @@ command_result tree_of(std::string operations, std::string allocator = "v4_4", u
   iova_tree_arguments a;
   a.operations = std::move(operations);
   a.allocator = std::move(allocator);
-  a.until = until;
+  if (until != 0) a.until = until;
   return tree(a);
 }
 
@@ -91,6 +92,42 @@ TEST(iova_tree, draws_a_workload_and_leaves_out_what_has_no_room) {
   EXPECT_TRUE(result.out.starts_with("v6_12 after 100 operations of steady-100\n"));
   EXPECT_NE(result.out.find(" more\n"), std::string::npos);
   EXPECT_NE(result.out.find("101 ranges, 356 frames in use\n"), std::string::npos) << result.out;
+}
+
+TEST(iova_tree, draws_nothing_done_when_told_to_stop_before_the_first) {
+  iova_tree_arguments a;
+  a.operations = "alloc 3; alloc 1";
+  a.allocator = "4.4";
+  a.until = 0;
+  EXPECT_EQ(tree(a).out,
+            "v4_4 after 0 operations\n"
+            "state: cached32=none\n"
+            "           0x1      0xfffff    1048575 free ....................\n"
+            "0 ranges, 0 frames in use\n");
+}
+
+TEST(iova_tree, has_json) {
+  iova_tree_arguments a;
+  a.operations = "alloc 3; alloc 1; free 0";
+  a.allocator = "4.4";
+  a.json = true;
+  const auto document = nlohmann::json::parse(tree(a).out);
+  EXPECT_EQ(document["schema"], "iommulab.iova_tree");
+  EXPECT_EQ(document["allocator"], "v4_4");
+  EXPECT_EQ(document["operations"], 3);
+  EXPECT_EQ(document["state"], "cached32=none");
+  ASSERT_EQ(document["ranges"].size(), 1U);
+  EXPECT_EQ(document["ranges"][0]["lo"], "0xffffb");
+  EXPECT_EQ(document["ranges"][0]["hi"], "0xffffb");
+}
+
+TEST(iova_tree, names_the_option_that_names_no_kernel) {
+  iova_tree_arguments a;
+  a.trace = temporary("tree_kernel.trace", "init 4096 0x1 0xfffff\n");
+  a.allocator = "maple";
+  expect_refusal(
+      tree(a),
+      "--allocator is \"maple\": unknown; there are v4_4, v4_4_178, v4_9, v4_19, v6_1, v6_12");
 }
 
 TEST(iova_tree, refuses_bad_use) {

@@ -119,6 +119,35 @@ TEST_F(program, explains_a_command_in_any_of_three_ways) {
   expect_refusal_with(run("help bot"), "'bot' is no command; did you mean 'boot'?");
 }
 
+TEST_F(program, takes_whole_numbers_for_what_they_are) {
+  const std::string lockup = "iova lockup --allocator 6.12 --cpus ";
+  for (const char* word : {"abc", "-1", "'64 '", "6.5", "0x"}) {
+    SCOPED_TRACE(word);
+    expect_refusal_with(run(lockup + word), "not a number");
+  }
+  expect_refusal_with(run(lockup + "''"), "the value is empty");
+  expect_refusal_with(run(lockup + "99999999999999999999"),
+                      "--cpus is \"99999999999999999999\": does not fit 64 bits");
+  expect_refusal_with(run(lockup + "4 --seed -1"), "--seed is \"-1\": not a number");
+  expect_refusal_with(run(lockup + "4 --seed 99999999999999999999999"), "does not fit 64 bits");
+  expect_refusal_with(run(lockup + "4 --max-population -1"), "--max-population is \"-1\"");
+  expect_refusal_with(run(lockup + "4 --scan-cost nan"), "--scan-cost is \"nan\": not a number");
+  expect_refusal_with(run("iova plot --min -1"), "--min is \"-1\"");
+  expect_refusal_with(run("iova tree --operations 'alloc 1' --rows -1"), "--rows is \"-1\"");
+  expect_refusal_with(run("iova bench --repeat 3x"), "--repeat is \"3x\"");
+  EXPECT_EQ(run("iova tree --operations 'alloc 1' --rows 0x10").status, 0);
+}
+
+TEST_F(program, does_not_take_an_empty_value_for_none) {
+  for (const char* arguments :
+       {"iova plot -o ''", "iova plot --workload ''", "machines ''", "iova bench --allocator ''",
+        "translate --tables '' 00:1f.0 0x1000", "iova replay --ftrace ''", "iova replay ''"}) {
+    SCOPED_TRACE(arguments);
+    expect_refusal_with(run(arguments), "the value is empty");
+  }
+  EXPECT_EQ(run("machines q35").status, 0);
+}
+
 TEST_F(program, names_an_unknown_command) {
   expect_refusal_with(run("bot"), "'bot' is no command; did you mean 'boot'? (see --help)");
   expect_refusal_with(run("iova bnech"), "'bnech' is no command; did you mean 'bench'?");
