@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/iova/plot_command.h"
 
-#include "cli/iova/chart.h"
+#include <filesystem>
+
+#include "cli/iova/plot_data.h"
+#include "nlohmann/json.hpp"
 #include "support/command.h"
 #include "support/files.h"
 
@@ -19,6 +22,7 @@ iova_plot_arguments small() {
   a.allocators = {"v4_4", "maple"};
   a.most = 256;
   a.repeat = 1;
+  a.build = {.type = "Release", .flags = "-O3", .compiler = "c"};
   return a;
 }
 
@@ -45,6 +49,23 @@ TEST(iova_plot, of_nodes_is_the_same_each_time_and_says_how_it_is_made) {
             1u);
 }
 
+TEST(iova_plot, explains_its_words) {
+  const command_result nodes = run_command(run_iova_plot, small());
+  for (const char* words : {"2 frames asked of N mappings side by side: all are passed",
+                            "N: the number in linear-N", "nodes visited an operation",
+                            "A node visited: a range or index node whose bounds a search compared",
+                            ">64</text>", ">128</text>", ">256</text>"}) {
+    EXPECT_EQ(count(nodes.out, words), 1u) << words;
+  }
+  EXPECT_EQ(count(nodes.out, "class=\"band\""), 0u);
+  iova_plot_arguments timed = small();
+  timed.y = "ns";
+  timed.repeat = 3;
+  const command_result ns = run_command(run_iova_plot, timed);
+  EXPECT_EQ(count(ns.out, "Median of 3 timed runs; half of them lie within the band."), 1u);
+  EXPECT_EQ(count(ns.out, "class=\"band\""), 2u);
+}
+
 TEST(iova_plot, draws_the_course_of_a_workload_and_time_as_well) {
   iova_plot_arguments a = small();
   a.time = true;
@@ -52,10 +73,27 @@ TEST(iova_plot, draws_the_course_of_a_workload_and_time_as_well) {
   a.y = "ns";
   const command_result result = run_command(run_iova_plot, a);
   EXPECT_EQ(result.status, 0) << result.err;
-  const size_t points = result.out.find("points=\"");
-  const std::string first = result.out.substr(points, result.out.find("\"/>", points) - points);
+  const size_t points = result.out.find("<polyline");
+  const size_t begin = result.out.find("points=\"", points);
+  const std::string first = result.out.substr(begin, result.out.find("\"/>", begin) - begin);
   EXPECT_EQ(count(first, ","), 64u);
-  EXPECT_EQ(count(result.out, ">ns an operation</text>"), 1u);
+  EXPECT_EQ(count(result.out, ">nanoseconds an operation</text>"), 1u);
+}
+
+TEST(iova_plot, of_a_course_has_a_workload_when_none_is_named) {
+  iova_plot_arguments a = small();
+  a.time = true;
+  const command_result result = run_command(run_iova_plot, a);
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(count(result.out, ">ageing: what an allocation or free costs</text>"), 1u);
+}
+
+TEST(iova_plot, warns_of_a_build_whose_times_say_little) {
+  iova_plot_arguments a = small();
+  a.build.assertions = true;
+  EXPECT_EQ(run_command(run_iova_plot, a).err, "");  // nodes are what they are
+  a.y = "ns";
+  EXPECT_NE(run_command(run_iova_plot, a).err, "");
 }
 
 TEST(iova_plot, writes_a_file) {
@@ -65,6 +103,40 @@ TEST(iova_plot, writes_a_file) {
   EXPECT_EQ(result.status, 0);
   EXPECT_EQ(result.out, "");
   EXPECT_EQ(content_of(a.output), run_command(run_iova_plot, small()).out);
+}
+
+TEST(iova_plot, writes_the_numbers) {
+  iova_plot_arguments a = small();
+  a.allocators = {"6.12"};
+  a.most = 128;
+  a.data = temporary("plot.csv", "");
+  EXPECT_EQ(run_command(run_iova_plot, a).status, 0);
+  const std::string csv = content_of(a.data);
+  EXPECT_TRUE(csv.starts_with("allocator,workload,n,nodes_per_operation\nv6_12,linear-64,64,"));
+  EXPECT_EQ(count(csv, "\n"), 3u);
+  a.data = temporary("plot.json", "");
+  a.y = "ns";
+  a.repeat = 3;
+  EXPECT_EQ(run_command(run_iova_plot, a).status, 0);
+  const auto document = nlohmann::json::parse(content_of(a.data));
+  EXPECT_EQ(document["schema"], "iommulab.iova_plot");
+  EXPECT_EQ(document["y"], "ns_per_operation");
+  EXPECT_EQ(document["repeat"], 3);
+  const auto& points = document["lines"][0]["points"];
+  ASSERT_EQ(points.size(), 2u);
+  EXPECT_EQ(points[1]["workload"], "linear-128");
+  EXPECT_EQ(points[1]["x"], 128);
+  EXPECT_LE(points[1]["lower_quartile"], points[1]["y"]);
+  EXPECT_GE(points[1]["upper_quartile"], points[1]["y"]);
+}
+
+TEST(plot_data, quotes_what_a_spreadsheet_would_cut) {
+  plot_data data;
+  data.lines = {{"v6_12", {{7, "replay:a,\"b\".trace", {1.5, 1.5, 1.5}}}}};
+  data.of_course = true;
+  EXPECT_EQ(plot_csv(data),
+            "allocator,workload,operations_done,nodes_per_operation\n"
+            "v6_12,\"replay:a,\"\"b\"\".trace\",7,1.5\n");
 }
 
 TEST(iova_plot, refuses_bad_use) {
@@ -84,40 +156,37 @@ TEST(iova_plot, refuses_bad_use) {
           "--allocator is \"none\": unknown; `iommulab iova list` names them");
   refused([](iova_plot_arguments& a) { a.workload = "nonsense-N"; },
           "workload is \"nonsense-64\": unknown; `iommulab iova list` names them");
-  refused([](iova_plot_arguments& a) { a.output = "/nonexistent/plot.svg"; },
-          "/nonexistent/plot.svg: cannot be written: No such file or directory");
+  refused([](iova_plot_arguments& a) { a.workload = "nosuch"; },
+          "workload is \"nosuch\": unknown; `iommulab iova list` names them");
+  refused(
+      [](iova_plot_arguments& a) {
+        a.workload = "linear-N";
+        a.time = true;
+      },
+      "--workload is \"linear-N\": with --time it wants a number in place of N, as in linear-4096");
+  refused([](iova_plot_arguments& a) { a.data = "plot.xls"; },
+          "--data is \"plot.xls\": must end in .csv or .json");
 }
 
-/// The points of the only line of a chart.
-std::string points_of(const chart& chart) {
-  const std::string svg = chart_svg(chart);
-  const size_t begin = svg.find("points=\"") + 8;
-  return svg.substr(begin, svg.find('"', begin) - begin);
-}
-
-TEST(chart, places_points_by_the_logarithm) {
-  // x: 80 to 660 pixels for 10 to 1000; y: 460 to 50 for 1 to 100.
-  const chart c = {"t", "", {"x", true}, {"y", true}, {{"l", {{10, 1}, {100, 10}, {1000, 100}}}}};
-  EXPECT_EQ(points_of(c), "80.0,460.0 370.0,255.0 660.0,50.0 ");
-}
-
-TEST(chart, begins_a_linear_axis_at_0_and_ends_it_at_a_tick) {
-  const chart c = {"t", "", {"x", false}, {"y", false}, {{"l", {{0, 0}, {50, 5}, {100, 10}}}}};
-  EXPECT_EQ(points_of(c), "80.0,460.0 370.0,255.0 660.0,50.0 ");
-}
-
-TEST(chart, puts_zeros_on_the_lower_edge_of_a_logarithmic_axis) {
-  const chart c = {"t", "", {"x", false}, {"y", true}, {{"l", {{0, 0}, {100, 10}}}}};
-  EXPECT_EQ(points_of(c), "80.0,460.0 660.0,460.0 ");
-  const chart nothing = {"t", "", {"x", true}, {"y", true}, {{"l", {{0, 0}}}}};
-  EXPECT_EQ(points_of(nothing), "80.0,460.0 ");
-}
-
-TEST(chart, escapes_names) {
-  const std::string svg = chart_svg({"a<b", "x & y", {"", false}, {"", false}, {{"\"q\"", {}}}});
-  EXPECT_EQ(count(svg, "a&lt;b"), 2u);
-  EXPECT_EQ(count(svg, "x &amp; y"), 1u);
-  EXPECT_EQ(count(svg, "&quot;q&quot;"), 1u);
+// Before anything is measured, which may take long.
+TEST(iova_plot, looks_first_whether_it_can_write) {
+  iova_plot_arguments a = small();
+  a.most = 1000000;
+  a.output = "/nonexistent/plot.svg";
+  expect_refusal(run_command(run_iova_plot, a),
+                 "/nonexistent/plot.svg: cannot be written: No such file or directory");
+  a.output = "";
+  a.data = "/nonexistent/plot.csv";
+  expect_refusal(run_command(run_iova_plot, a),
+                 "/nonexistent/plot.csv: cannot be written: No such file or directory");
+  a.data = "";
+  a.output = testing::TempDir();
+  expect_refusal(run_command(run_iova_plot, a),
+                 testing::TempDir() + ": cannot be written: Is a directory");
+  if (!std::filesystem::exists("/dev/full")) return;
+  a.output = "/dev/full";
+  expect_refusal(run_command(run_iova_plot, a),
+                 "/dev/full: cannot be written: No space left on device");
 }
 
 }  // namespace
