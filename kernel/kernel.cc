@@ -51,7 +51,10 @@ constexpr uint64_t line_ns = 11 * ns_per_us;
 }  // namespace
 
 kernel::kernel(machine_config config, kernel_options options)
-    : config_(std::move(config)), options_(std::move(options)), acpi_(config_.acpi_namespace) {
+    : config_(std::move(config)),
+      options_(std::move(options)),
+      acpi_(config_.acpi_namespace),
+      mmio_(std::to_integer<uint8_t>(config_.unowned_reads)) {
   if (options_.profile == nullptr) options_.profile = &default_kernel_profile();
   env_.clock.set_gate(&interrupts_);
   interrupts_.set_processor([this](uint8_t vector) { return irqs_.do_irq(vector); });

@@ -57,7 +57,7 @@ void mmio_space::set_idle(phys_addr base, uint64_t length, uint8_t byte) {
 
 std::unique_ptr<mmio_window> mmio_space::map(phys_addr base, uint64_t size) const {
   const uint64_t start = base.value();
-  uint8_t idle_byte = 0;
+  uint8_t idle_byte = idle_byte_;
   for (const idle_range& r : idle_) {
     if (start >= r.base && start - r.base < r.length) idle_byte = r.byte;
   }

@@ -50,7 +50,10 @@ class mmio_space {
  public:
   /// Puts `device` at `base`; `name` is what traces call it.
   absl::Status attach(phys_addr base, std::string name, mmio_region& device);
-  /// Reads of the range that no device answers give `byte` in every byte; elsewhere they give 0.
+  /// `idle_byte` is what reads that no device answers give in every byte.
+  explicit mmio_space(uint8_t idle_byte = 0) : idle_byte_(idle_byte) {}
+
+  /// In this range they give `byte`.
   void set_idle(phys_addr base, uint64_t length, uint8_t byte);
 
   /// A window of `size` bytes at `base`. It shows the device at its first byte.
@@ -69,6 +72,7 @@ class mmio_space {
   };
   std::vector<attachment> devices_;
   std::vector<idle_range> idle_;
+  uint8_t idle_byte_;
 };
 
 }  // namespace iommulab

@@ -51,7 +51,7 @@ struct edu_property {
   uint64_t dma_mask = 0;
 };
 
-/// Physical addresses that no device and no memory owns, and that read all ones instead of zero.
+/// Physical addresses that no device and no memory owns, and that read all ones in any machine.
 struct address_hole {
   phys_addr start;
   uint64_t length = 0;  ///< bytes
@@ -80,8 +80,11 @@ struct machine_config {
   std::vector<uint32_t> proximity_domains;
   std::vector<pci_root> pci_roots;
   std::vector<pci_function_config> pci_functions;
-  /// Unowned addresses that read all ones; every other unowned address reads zero.
+  /// Unowned addresses that read all ones.
   std::vector<address_hole> reads_all_ones;
+  /// What every other unowned address reads, in each byte: zero in QEMU, all ones on hardware,
+  /// where nobody answers the request.
+  std::byte unowned_reads{0};
   /// What a device finds where a read of memory failed: see dma_bus_options.
   std::byte failed_dma_read{0xff};
   std::vector<edu_property> edus;  ///< those whose mask is not QEMU's default

@@ -299,6 +299,7 @@ machine_config server_machine() {
   machine.dmi = {"iommulab", "1.0", "server"};
   machine.proximity_domains = {0, 1};
   machine.reads_all_ones = {{phys_addr(0x80000000), 0x10000000}};
+  machine.unowned_reads = std::byte{0xff};
   return machine;
 }
 
