@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// `iommulab dmar FILE [--json]`: shows a DMAR table field by field, and what is wrong with it.
+// `iommulab dmar FILE`: shows a DMAR table field by field, and what is wrong with it; or, with
+// --machine, a machine's table.
 #pragma once
 
 #include <iosfwd>
@@ -11,14 +12,18 @@
 namespace iommulab {
 
 struct dmar_arguments {
-  std::string file;
+  std::string file{};  ///< "-" for standard input; empty: the machine's own table
   bool json = false;
+  std::string machine{};     ///< whose memory and units the table is judged with; empty: none
+  std::string memory_map{};  ///< file with the firmware's map; empty: the machine's
+  std::string output{};      ///< where the table goes, raw, instead of being shown; "-": `out`
+  std::string kernel{};      ///< whose opinion; empty: see choose_kernel()
 };
 
 /// Runs the command and returns its exit status: 0 good; 1 decoded whole, with warnings or errors;
 /// 2 not a DMAR table, or a damaged one (is_damage()). The decode goes to `out`, whole or not at
-/// all. Status 2 comes with one sentence on `err`; `out` then has what can be decoded, and nothing
-/// when there is not even a whole header.
+/// all; with an output file, nothing. Status 2 comes with one sentence on `err`; `out` then has
+/// what can be decoded, and nothing when there is not even a whole header.
 int run_dmar(const dmar_arguments& arguments, std::ostream& out, std::ostream& err);
 
 /// Adds the subcommand to `app`. Parsing a command line that names it runs it, on the standard

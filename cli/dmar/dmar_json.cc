@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/dmar/dmar_json.h"
 
-#include "cli/dmar/dmar_meaning.h"
 #include "cli/output/json.h"
-#include "kernel/catalogue.h"
+#include "cli/tables/dmar_meaning.h"
+#include "cli/tables/finding_json.h"
 #include "platform/firmware/acpi_table.h"
 
 namespace iommulab {
@@ -13,7 +13,7 @@ json field_json(const dmar_table& table, const dmar_field& field, const std::str
   json result = {{"offset", field.offset}, {"size", field.size}, {"name", field.name}};
   switch (field.shown_as) {
     case dmar_field::kind::number:
-      result["value"] = field.value;
+      result["value"] = hex(field.value);
       break;
     case dmar_field::kind::bytes:
       result["value"] = dmar_value_text(table, field);
@@ -60,19 +60,20 @@ json structure_json(const dmar_table& table, const dmar_structure& structure) {
           {"scopes", scopes}};
 }
 
-json finding_json(const kernel_profile& profile, const dmar_table& table,
-                  const dmar_finding& finding) {
-  json result = {{"diagnosis", name(finding.id)}, {"severity", name(finding.severity)},
-                 {"offset", finding.where},       {"field", finding.field},
-                 {"value", finding.value},        {"sentence", finding.sentence}};
-  const std::string_view kernel = profile.does_about(table, finding);
-  if (!kernel.empty()) result["linux_4_4"] = kernel;
+json judged_finding_json(const kernel_profile& kernel, const dmar_table& table,
+                         const dmar_finding& finding) {
+  json result = finding_json(finding);
+  const std::string_view sentence = kernel.does_about(table, finding);
+  if (!sentence.empty()) {
+    result["kernel_says"] = {{"kernel", kernel.name()}, {"sentence", sentence}};
+  }
   return result;
 }
 
 }  // namespace
 
-std::string dmar_to_json(const dmar_table& table, std::string_view file) {
+std::string dmar_to_json(const dmar_table& table, std::string_view file,
+                         const kernel_profile& kernel) {
   json fields = json::array();
   for (const dmar_field& field : table.fields) {
     fields.push_back(field_json(table, field, header_field_meaning(table, field)));
@@ -82,20 +83,22 @@ std::string dmar_to_json(const dmar_table& table, std::string_view file) {
     structures.push_back(structure_json(table, structure));
   }
   json findings = json::array();
-  const kernel_profile& profile = kernel_of_path(std::string(file));
   for (const dmar_finding& finding : table.findings) {
-    findings.push_back(finding_json(profile, table, finding));
+    findings.push_back(judged_finding_json(kernel, table, finding));
   }
 
-  const json result = {{"file", printable(file)},
-                       {"size", table.bytes.size()},
-                       {"length", table.header.length},
-                       {"revision", table.header.revision},
-                       {"host_address_bits", table.host_address_bits()},
-                       {"fields", fields},
-                       {"structures", structures},
-                       {"findings", findings}};
-  return json_text(result);
+  json document = json_document("dmar");
+  document.update({{"kernel", kernel.name()},
+                   {"release", kernel.release()},
+                   {"file", printable(file)},
+                   {"size", table.bytes.size()},
+                   {"length", table.header.length},
+                   {"revision", table.header.revision},
+                   {"host_address_bits", table.host_address_bits()},
+                   {"fields", fields},
+                   {"structures", structures},
+                   {"findings", findings}});
+  return json_text(document);
 }
 
 }  // namespace iommulab

@@ -2,9 +2,9 @@
 #include "cli/dmar/dmar_text.h"
 
 #include "absl/strings/str_format.h"
-#include "cli/dmar/dmar_meaning.h"
+#include "cli/tables/dmar_meaning.h"
+#include "cli/tables/finding_text.h"
 #include "core/counted.h"
-#include "kernel/catalogue.h"
 #include "platform/firmware/acpi_table.h"
 
 namespace iommulab {
@@ -42,9 +42,7 @@ std::string structure_text(const dmar_table& table, const dmar_structure& struct
 
 std::string finding_text(const kernel_profile& profile, const dmar_table& table,
                          const dmar_finding& finding) {
-  std::string text = absl::StrFormat("  %s: %s: offset 0x%04x: %s is 0x%x: %s\n",
-                                     name(finding.severity), name(finding.id), finding.where,
-                                     finding.field, finding.value, finding.sentence);
+  std::string text = "  " + finding_line(finding) + '\n';
   const std::string_view kernel = profile.does_about(table, finding);
   if (!kernel.empty()) text += absl::StrFormat("      %s\n", kernel);
   return text;
@@ -52,7 +50,8 @@ std::string finding_text(const kernel_profile& profile, const dmar_table& table,
 
 }  // namespace
 
-std::string dmar_to_text(const dmar_table& table, std::string_view file) {
+std::string dmar_to_text(const dmar_table& table, std::string_view file,
+                         const kernel_profile& kernel) {
   std::string text = absl::StrFormat("%s: DMAR table, revision %d, %d bytes, %s\n", printable(file),
                                      table.header.revision, table.header.length,
                                      counted(table.structures.size(), "structure"));
@@ -64,8 +63,7 @@ std::string dmar_to_text(const dmar_table& table, std::string_view file) {
   }
   if (table.findings.empty()) return text + "\nNo findings.\n";
   text += absl::StrFormat("\nFindings: %d\n", table.findings.size());
-  const kernel_profile& profile = kernel_of_path(std::string(file));
-  for (const dmar_finding& finding : table.findings) text += finding_text(profile, table, finding);
+  for (const dmar_finding& finding : table.findings) text += finding_text(kernel, table, finding);
   return text;
 }
 

@@ -5,8 +5,8 @@
 #include <variant>
 
 #include "absl/strings/str_format.h"
-#include "cli/dmar/dmar_meaning.h"
 #include "cli/fault/driver_facts.h"
+#include "cli/tables/dmar_meaning.h"
 #include "core/pci/search.h"
 #include "kernel/kernel.h"
 #include "platform/firmware/dmar_table.h"

@@ -2,7 +2,7 @@
 #include <variant>
 
 #include "absl/strings/str_format.h"
-#include "cli/dmar/dmar_meaning.h"
+#include "cli/tables/dmar_meaning.h"
 #include "cli/machines/machine_report.h"
 #include "platform/firmware/dmar_table.h"
 

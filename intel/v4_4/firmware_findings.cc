@@ -60,6 +60,8 @@ struct table_behaviours {
       {duplicate_drhd, "Linux 4.4 ignores the second, its scopes and flags included."},
       {drhd_base_in_two_segments,
        "Linux 4.4 says \"Can't reserve memory\" for the second and runs without IOMMU."},
+      {drhd_beyond_host_address_width,
+       "Linux 4.4 does not compare it with the width: it maps the registers, and finds none."},
       {drhd_without_scope, "Linux 4.4 ignores a unit that has no device present in its scope."},
       {include_all_not_last,
        "Linux 4.4 accepts it: it moves INCLUDE_PCI_ALL units to the end of its own list."},
@@ -72,6 +74,13 @@ struct table_behaviours {
       {rmrr_beyond_host_address_width,
        "Linux 4.4 compares it with the domain's address width only."},
       {rmrr_without_scope, "Linux 4.4 accepts it and maps it for no device."},
+      {rmrr_duplicate, "Linux 4.4 accepts it: it clears the region and maps it again."},
+      {rmrr_overlap, "Linux 4.4 accepts it: what both have in common is cleared and mapped again."},
+      {rmrr_in_interrupt_range,
+       "Linux 4.4 maps it; requests to these addresses never come to the tables."},
+      {rmrr_over_unit_registers, "Linux 4.4 maps it."},
+      {segment_without_drhd,
+       "Linux 4.4 finds no unit for devices of this segment and leaves them untranslated."},
       {rhsa_refers_to_no_unit,
        "Linux 4.4 warns \"Your BIOS is broken; RHSA refers to non-existent DMAR unit\" and goes "
        "on."},
@@ -88,6 +97,16 @@ struct table_behaviours {
       {scope_refers_to_no_andd, "Linux 4.4 accepts the entry, which then stands for no device."},
       {scope_trailing_byte,
        "Linux 4.4 takes the byte for a further entry whose length lies behind the structure."},
+      {rmrr_in_usable_memory,
+       "Linux 4.4 does not look at the memory map: it maps the region and hands the memory out to "
+       "others as well."},
+      {rmrr_in_memory_hole, "Linux 4.4 does not look at the memory map and maps the region."},
+      {rmrr_not_reserved, "Linux 4.4 does not look at the memory map and maps the region."},
+      {drhd_in_usable_memory, "Linux 4.4 does not look at the memory map."},
+      {drhd_without_hardware,
+       "Linux 4.4 gives up on a unit whose capabilities read all ones (\"DMAR reported at address "
+       "... returns all ones!\") or name no table width (\"Cannot get a valid agaw\")."},
+      {hardware_without_drhd, "Linux 4.4 does not know of the unit."},
   };
 };
 

@@ -6,11 +6,14 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <system_error>
 
 #include "absl/strings/str_format.h"
 #include "core/ensure.h"
 #include "core/status.h"
+#include "core/text_source.h"
+#include "platform/firmware/acpi_dump.h"
 
 namespace iommulab {
 
@@ -70,7 +73,40 @@ std::string printable(std::string_view text) {
   return result;
 }
 
-absl::StatusOr<std::vector<uint8_t>> read_table_file(const std::string& path) {
+namespace {
+
+/// Compressed files that core/text_source.h tells by their names.
+bool is_packed(const std::string& path) {
+  return path.ends_with(".xz") || path.ends_with(".gz");
+}
+
+absl::Status too_large(const std::string& path, std::size_t limit) {
+  return errno_status(
+      EFBIG, absl::StrFormat("%s: has more than %d bytes: too large for a table", path, limit));
+}
+
+/// No more than the limit for what it is.
+absl::Status check_size(const std::string& path, std::string_view bytes) {
+  if (bytes.size() > max_table_text_size) return too_large(path, max_table_text_size);
+  if (bytes.size() > max_table_file_size && !is_text(bytes)) {
+    return too_large(path, max_table_file_size);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> read_stream(const std::string& path, std::istream& in) {
+  std::string bytes;
+  char chunk[1 << 16];
+  while (in.read(chunk, sizeof(chunk)) || in.gcount() > 0) {
+    bytes.append(chunk, static_cast<std::size_t>(in.gcount()));
+    if (absl::Status status = check_size(path, bytes); !status.ok()) return status;
+  }
+  if (in.bad()) return errno_status(EIO, absl::StrFormat("%s: cannot be read", path));
+  return bytes;
+}
+
+absl::StatusOr<std::string> read_bytes(const std::string& path) {
+  if (path == "-") return read_stream("standard input", std::cin);
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   if (!std::filesystem::exists(status)) {
@@ -81,24 +117,35 @@ absl::StatusOr<std::vector<uint8_t>> read_table_file(const std::string& path) {
   if (std::filesystem::is_directory(status)) {
     return errno_status(EISDIR, absl::StrFormat("%s: is a directory, not a table", path));
   }
+  if (is_packed(path)) {
+    absl::StatusOr<std::string> bytes = read_text_file(path);
+    if (!bytes.ok()) return bytes;
+    if (absl::Status size = check_size(path, *bytes); !size.ok()) return size;
+    return bytes;
+  }
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     return errno_status(EACCES,
                         absl::StrFormat("%s: cannot be opened: %s", path, std::strerror(errno)));
   }
-  std::vector<uint8_t> bytes;
-  char chunk[4096];
-  while (file.read(chunk, sizeof(chunk)) || file.gcount() > 0) {
-    bytes.insert(bytes.end(), chunk, chunk + file.gcount());
-    if (bytes.size() > max_table_file_size) {
-      return errno_status(EFBIG,
-                          absl::StrFormat("%s: has more than %d bytes: too large for a table", path,
-                                          max_table_file_size));
-    }
-  }
-  if (file.bad()) return errno_status(EIO, absl::StrFormat("%s: cannot be read", path));
-  if (bytes.empty()) return errno_status(EINVAL, absl::StrFormat("%s: is empty", path));
-  return bytes;
+  return read_stream(path, file);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<uint8_t>> read_table_file(const std::string& path,
+                                                     std::string_view signature) {
+  absl::StatusOr<std::string> bytes = read_bytes(path);
+  if (!bytes.ok()) return bytes.status();
+  const std::string name = path == "-" ? "standard input" : path;
+  if (bytes->empty()) return errno_status(EINVAL, absl::StrFormat("%s: is empty", name));
+  if (!is_text(*bytes)) return std::vector<uint8_t>(bytes->begin(), bytes->end());
+  if (is_acpi_dump(*bytes)) return table_of_acpi_dump(name, *bytes, signature);
+  return errno_status(
+      EINVAL, absl::StrFormat("%s: is text, and neither a raw table nor what acpidump prints (a "
+                              "line \"%s @ 0x…\" and lines of bytes): acpixtract or `xxd -r` makes "
+                              "a table of other forms",
+                              name, signature));
 }
 
 }  // namespace iommulab

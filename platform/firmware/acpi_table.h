@@ -52,8 +52,15 @@ std::string printable(std::string_view text);
 /// of 16 bits and whose real examples stay below 2 KiB.
 inline constexpr std::size_t max_table_file_size = std::size_t{1} << 20;
 
-/// All bytes of a file. A missing file, a directory, an empty file or one above
-/// `max_table_file_size` is an error whose sentence names the file and what it is.
-absl::StatusOr<std::vector<uint8_t>> read_table_file(const std::string& path);
+/// Text holds a table several times over, and may hold all of a machine's: larger than this is
+/// none.
+inline constexpr std::size_t max_table_text_size = std::size_t{64} << 20;
+
+/// The table with this signature of a file, "-" for standard input. The file is the raw table, or
+/// the text of acpidump (acpi_dump.h), as it is or compressed (core/text_source.h). A raw table is
+/// not looked at. A missing file, a directory, an empty file, text of any other kind, or more bytes
+/// than the limits above is an error whose sentence names the file and what it is.
+absl::StatusOr<std::vector<uint8_t>> read_table_file(const std::string& path,
+                                                     std::string_view signature);
 
 }  // namespace iommulab

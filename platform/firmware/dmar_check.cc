@@ -61,6 +61,7 @@ class dmar_checker {
   void check_header();
   void check_order();
   void check_drhd(std::size_t index);
+  void check_drhd_width(const found<dmar_drhd>& drhd);
   void check_drhd_against_earlier(std::size_t index);
   void check_drhd_scopes(const found<dmar_drhd>& drhd);
   void check_rmrr(const found<dmar_rmrr>& rmrr);
@@ -153,8 +154,24 @@ void dmar_checker::check_drhd(std::size_t index) {
     add(dmar_diagnosis::drhd_base_unaligned, base_at, "drhd.register_base_address", base,
         absl::StrFormat("the unit's registers begin at 0x%x, not at a page boundary", base));
   }
+  check_drhd_width(drhd);
   check_drhd_against_earlier(index);
   check_drhd_scopes(drhd);
+}
+
+void dmar_checker::check_drhd_width(const found<dmar_drhd>& drhd) {
+  const unsigned allowed = table_.host_address_bits();
+  if (allowed < page_shift) return;  // nothing is right then, and that has been said
+  const uint64_t base = drhd.body->register_base;
+  const uint64_t room = ~base;  // bytes behind the first, up to the last that there is
+  const uint64_t last = base + std::min(room, drhd.body->register_set_size() - 1);
+  if (address_bits_of(last) <= allowed) return;
+  add(dmar_diagnosis::drhd_beyond_host_address_width, drhd.at(layout::drhd::register_base.offset),
+      "drhd.register_base_address", base,
+      absl::StrFormat(
+          "the unit's registers 0x%x-0x%x need %d address bits, the table allows %d: no "
+          "access reaches them",
+          base, last, address_bits_of(last), allowed));
 }
 
 void dmar_checker::check_drhd_against_earlier(std::size_t index) {
@@ -357,6 +374,7 @@ void dmar_checker::check_scope(const dmar_structure& structure, const dmar_devic
 
 void check_dmar(dmar_table& table) {
   dmar_checker(table).check();
+  check_regions(table);
 }
 
 }  // namespace iommulab

@@ -11,6 +11,10 @@ namespace iommulab {
 /// Appends to `table.findings`. `table` is decodable and all else in it is filled in.
 void check_dmar(dmar_table& table);
 
+/// The part of check_dmar() about regions: against one another, the interrupt range and the units'
+/// registers; and about segments that no unit serves.
+void check_regions(dmar_table& table);
+
 /// A finding of `diagnosis` with its severity.
 dmar_finding make_dmar_finding(dmar_diagnosis diagnosis, std::size_t offset, std::string field,
                                uint64_t value, std::string sentence);

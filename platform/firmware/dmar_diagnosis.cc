@@ -29,6 +29,7 @@ constexpr auto infos = std::to_array<dmar_diagnosis_info>({
     {drhd_base_unaligned, error, "drhd_base_unaligned"},
     {duplicate_drhd, warning, "duplicate_drhd"},
     {drhd_base_in_two_segments, error, "drhd_base_in_two_segments"},
+    {drhd_beyond_host_address_width, warning, "drhd_beyond_host_address_width"},
     {drhd_without_scope, warning, "drhd_without_scope"},
     {include_all_not_last, warning, "include_all_not_last"},
     {include_all_twice, warning, "include_all_twice"},
@@ -38,6 +39,11 @@ constexpr auto infos = std::to_array<dmar_diagnosis_info>({
     {rmrr_base_zero, warning, "rmrr_base_zero"},
     {rmrr_beyond_host_address_width, warning, "rmrr_beyond_host_address_width"},
     {rmrr_without_scope, warning, "rmrr_without_scope"},
+    {rmrr_duplicate, note, "rmrr_duplicate"},
+    {rmrr_overlap, warning, "rmrr_overlap"},
+    {rmrr_in_interrupt_range, warning, "rmrr_in_interrupt_range"},
+    {rmrr_over_unit_registers, warning, "rmrr_over_unit_registers"},
+    {segment_without_drhd, warning, "segment_without_drhd"},
     {rhsa_refers_to_no_unit, warning, "rhsa_refers_to_no_unit"},
     {andd_name_unterminated, error, "andd_name_unterminated"},
     {andd_without_scope, note, "andd_without_scope"},
@@ -50,6 +56,13 @@ constexpr auto infos = std::to_array<dmar_diagnosis_info>({
     {scope_path_out_of_range, warning, "scope_path_out_of_range"},
     {scope_refers_to_no_andd, warning, "scope_refers_to_no_andd"},
     {scope_trailing_byte, error, "scope_trailing_byte"},
+    {rmrr_in_usable_memory, warning, "rmrr_in_usable_memory"},
+    {rmrr_in_memory_hole, warning, "rmrr_in_memory_hole"},
+    {rmrr_not_reserved, warning, "rmrr_not_reserved"},
+    {rmrr_in_acpi_nvs, note, "rmrr_in_acpi_nvs"},
+    {drhd_in_usable_memory, warning, "drhd_in_usable_memory"},
+    {drhd_without_hardware, warning, "drhd_without_hardware"},
+    {hardware_without_drhd, note, "hardware_without_drhd"},
 });
 static_assert(has_row_of_each(infos, &dmar_diagnosis_info::diagnosis));
 
@@ -76,6 +89,28 @@ bool is_damage(dmar_diagnosis diagnosis) {
     case scope_length_zero:
     case scope_too_short:
     case scope_overruns_structure:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_silent(dmar_diagnosis diagnosis) {
+  switch (diagnosis) {
+    case drhd_beyond_host_address_width:
+    case rmrr_beyond_host_address_width:
+    case rmrr_duplicate:
+    case rmrr_overlap:
+    case rmrr_in_interrupt_range:
+    case rmrr_over_unit_registers:
+    case segment_without_drhd:
+    case rmrr_in_usable_memory:
+    case rmrr_in_memory_hole:
+    case rmrr_not_reserved:
+    case rmrr_in_acpi_nvs:
+    case drhd_in_usable_memory:
+    case drhd_without_hardware:
+    case hardware_without_drhd:
       return true;
     default:
       return false;

@@ -36,6 +36,7 @@ enum class dmar_diagnosis {
   drhd_base_unaligned,
   duplicate_drhd,
   drhd_base_in_two_segments,
+  drhd_beyond_host_address_width,
   drhd_without_scope,
   include_all_not_last,
   include_all_twice,
@@ -45,6 +46,11 @@ enum class dmar_diagnosis {
   rmrr_base_zero,
   rmrr_beyond_host_address_width,
   rmrr_without_scope,
+  rmrr_duplicate,
+  rmrr_overlap,
+  rmrr_in_interrupt_range,
+  rmrr_over_unit_registers,
+  segment_without_drhd,
   rhsa_refers_to_no_unit,
   andd_name_unterminated,
   andd_without_scope,
@@ -58,6 +64,14 @@ enum class dmar_diagnosis {
   scope_path_out_of_range,
   scope_refers_to_no_andd,
   scope_trailing_byte,
+  // The table against the machine that it describes (dmar_surroundings.h).
+  rmrr_in_usable_memory,
+  rmrr_in_memory_hole,
+  rmrr_not_reserved,
+  rmrr_in_acpi_nvs,
+  drhd_in_usable_memory,
+  drhd_without_hardware,
+  hardware_without_drhd,
 };
 
 /// What is known about a diagnosis before it is met in a table.
@@ -74,6 +88,10 @@ const dmar_diagnosis_info& describe(dmar_diagnosis diagnosis);
 /// Whether it means that the table's bytes do not hold together, so that a part of them cannot be
 /// decoded: the table is cut short, or a length leads nowhere or over an end.
 bool is_damage(dmar_diagnosis diagnosis);
+
+/// Whether only who looks at the table sees it: no driver compares structures of these kinds with
+/// one another or with the machine.
+bool is_silent(dmar_diagnosis diagnosis);
 
 std::string_view name(dmar_diagnosis diagnosis);
 

@@ -415,6 +415,10 @@ bool dmar_table::has(diagnosis_severity at_least) const {
                      [&](const dmar_finding& f) { return f.severity >= at_least; });
 }
 
+absl::StatusOr<std::vector<uint8_t>> read_dmar_file(const std::string& path) {
+  return read_table_file(path, dmar_layout::signature);
+}
+
 dmar_table decode_dmar(absl::Span<const uint8_t> bytes) {
   dmar_table table;
   table.bytes.assign(bytes.begin(), bytes.end());

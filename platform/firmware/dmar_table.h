@@ -129,6 +129,9 @@ struct dmar_table {
   [[nodiscard]] bool has(diagnosis_severity at_least) const;
 };
 
+/// The DMAR table of a file, "-" for standard input: see read_table_file().
+absl::StatusOr<std::vector<uint8_t>> read_dmar_file(const std::string& path);
+
 dmar_table decode_dmar(absl::Span<const uint8_t> bytes);
 
 /// Whether the type is one that carries device scopes.

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "core/text_source.h"
 #include "platform/machine/kernel_log.h"
+#include "platform/machine/memory_map.h"
 #include "platform/machine/parse.h"
 #include "platform/machine/pci_listing.h"
 #include "platform/machine/qemu_edu.h"

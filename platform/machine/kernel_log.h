@@ -16,12 +16,6 @@ namespace iommulab {
 /// A log line without "[    0.000000] ".
 std::string_view without_time_stamp(std::string_view line);
 
-/// The "BIOS-e820:" lines, in order. EINVAL when one does not read, or when there is none.
-absl::StatusOr<std::vector<memory_range>> parse_e820(const text_source& log);
-
-/// What of the firmware's map holds bytes: RAM, and reservations inside the installed memory.
-std::vector<memory_range> backed_memory(const std::vector<memory_range>& map, uint64_t installed);
-
 /// The strings that the driver's complaints about the BIOS print. The log names the BIOS version;
 /// the others only where a complaint was printed, and are otherwise those of QEMU's q35 machine.
 dmi_strings parse_dmi(const text_source& log);

@@ -47,8 +47,11 @@ absl::Status check_ranges(std::vector<memory_range>& ranges) {
 
 std::string_view name(memory_range::kind kind) {
   using enum memory_range::kind;
-  static constexpr auto names =
-      enum_names<memory_range::kind>({{ram, "usable"}, {reserved, "reserved"}});
+  static constexpr auto names = enum_names<memory_range::kind>({{ram, "usable"},
+                                                                {reserved, "reserved"},
+                                                                {acpi_data, "ACPI data"},
+                                                                {acpi_nvs, "ACPI NVS"},
+                                                                {unusable, "unusable"}});
   return names(kind);
 }
 

@@ -23,14 +23,15 @@ namespace iommulab {
 
 /// One line of the e820 map.
 struct memory_range {
-  enum class kind : uint8_t { ram, reserved };
+  /// Only `ram` is for the operating system to use.
+  enum class kind : uint8_t { ram, reserved, acpi_data, acpi_nvs, unusable };
   phys_addr start;
   uint64_t length = 0;  ///< bytes
   kind type = kind::ram;
 
   [[nodiscard]] uint64_t end() const { return start.value() + length; }  ///< exclusive
 };
-/// "usable", "reserved": the words of a firmware's memory map.
+/// "usable", "reserved", "ACPI data" …: the words of a firmware's memory map.
 std::string_view name(memory_range::kind kind);
 
 class page_finder;

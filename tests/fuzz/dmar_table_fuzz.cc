@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "cli/dmar/dmar_json.h"
 #include "cli/dmar/dmar_text.h"
+#include "kernel/catalogue.h"
 #include "platform/firmware/acpi_table.h"
 #include "platform/firmware/dmar_layout.h"
 #include "platform/firmware/dmar_table.h"
@@ -27,7 +28,9 @@ void decode_and_show(absl::Span<const uint8_t> bytes) {
     std::abort();
   }
   if (!table.decodable) return;
-  if (dmar_to_text(table, "input").empty() || dmar_to_json(table, "input").empty()) std::abort();
+  const kernel_profile& kernel = default_kernel_profile();
+  if (dmar_to_text(table, "input", kernel).empty()) std::abort();
+  if (dmar_to_json(table, "input", kernel).empty()) std::abort();
 }
 
 }  // namespace

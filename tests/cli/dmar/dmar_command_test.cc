@@ -3,15 +3,19 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "platform/firmware/dmar_builder.h"
+#include "platform/firmware/dmar_table.h"
 #include "platform/firmware/support/table_files.h"
+#include "platform/machine/builtin.h"
 #include "support/command.h"
 
 namespace iommulab::dmar_command_test {
@@ -22,7 +26,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 command_result run(const std::string& file, bool json = false) {
-  return run_command(run_dmar, dmar_arguments{file, json});
+  return run_command(run_dmar, dmar_arguments{.file = file, .json = json});
 }
 
 std::string write(const std::string& name, const std::vector<uint8_t>& bytes) {
@@ -153,8 +157,151 @@ TEST(dmar_command, json_holds_every_field_with_its_offset_and_value) {
   EXPECT_EQ(limit.at("name"), "limit_address");
   EXPECT_EQ(limit.at("offset"), 0x58);
   EXPECT_EQ(limit.at("size"), 8);
-  EXPECT_EQ(limit.at("value"), 0x7fffffff);
+  EXPECT_EQ(limit.at("value"), "0x7fffffff");
   EXPECT_EQ(region.at("scopes").at(0).at("path"), "00:1c.7/00.2");
+}
+
+TEST(dmar_command, json_keeps_64_bits_and_names_whose_opinion_it_gives) {
+  // jq would make 18446744073709548000 of it.
+  const std::string file =
+      write("high", dmar_builder(39).add_drhd(1, 0, 0xfffffffffffff000).finish());
+  for (const auto& [kernel, release] : {std::pair("v4_4", "4.4.1"), {"4.4.178", "4.4.178"}}) {
+    const command_result result =
+        run_command(run_dmar, {.file = file, .json = true, .kernel = kernel});
+    const nlohmann::json json = nlohmann::json::parse(result.out);
+    EXPECT_EQ(json.at("schema"), "iommulab.dmar");
+    EXPECT_EQ(json.at("release"), release);
+    const auto& finding = json.at("findings").at(0);
+    EXPECT_EQ(finding.at("diagnosis"), "drhd_beyond_host_address_width");
+    EXPECT_EQ(finding.at("value"), "0xfffffffffffff000");
+    EXPECT_EQ(finding.at("kernel_says").at("kernel"), json.at("kernel"));
+    EXPECT_THAT(std::string(finding.at("kernel_says").at("sentence")), HasSubstr("4.4"));
+    EXPECT_EQ(json["structures"][0]["fields"].back().at("value"), "0xfffffffffffff000");
+  }
+  expect_refusal_with(run_command(run_dmar, {.file = file, .kernel = "nine"}), "--kernel 'nine'");
+}
+
+/// The table of 80 bytes that an acpidump of 2010 printed.
+const char* const vmware_text =
+    "DMAR @ 0x00000000CFF6E0C0\n"
+    "  0000: 44 4D 41 52 50 00 00 00 01 B5 56 4D 57 41 52 45  DMARP.....VMWARE\n"
+    "  0010: 56 4D 57 20 44 4D 41 52 01 00 04 06 56 4D 57 20  VMW DMAR....VMW \n"
+    "  0020: 01 00 00 00 2A 01 00 00 00 00 00 00 00 00 00 00  ....*...........\n"
+    "  0030: 00 00 18 00 01 00 00 00 00 00 C1 FE 00 00 00 00  ................\n"
+    "  0040: 03 08 00 00 80 00 00 07 02 00 08 00 01 00 00 00  ................\n";
+
+std::string write_text(const std::string& name, const std::string& text) {
+  return write(name, std::vector<uint8_t>(text.begin(), text.end()));
+}
+
+TEST(dmar_command, reads_what_acpidump_prints) {
+  const std::string file = write_text("acpidump.txt", vmware_text);
+  const command_result result = run(file);
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.err, "");
+  EXPECT_THAT(result.out, HasSubstr(file + ": DMAR table, revision 1, 80 bytes, 2 structures"));
+  EXPECT_THAT(result.out, HasSubstr("No findings."));
+  const std::string raw = ::testing::TempDir() + "dmar_command_raw.bin";
+  EXPECT_EQ(run_command(run_dmar, {.file = file, .output = raw}).status, 0);
+  EXPECT_EQ(run_command(run_dmar, {.file = raw, .output = "-"}).out.size(), 80u);
+}
+
+TEST(dmar_command, text_that_is_cut_or_of_another_kind_is_refused) {
+  const std::string text = vmware_text;
+  const std::string cut = write_text("acpidump_cut.txt", text.substr(0, text.find("  0040")));
+  expect_refusal(run(cut), cut +
+                               ": line 5: DMAR is \"64 bytes\": its header says 80: the table is "
+                               "cut");
+  const std::string other = write_text("dsl.txt", std::string(100, 'D'));
+  expect_refused(run(other), other, "is text, and neither a raw table nor what acpidump prints");
+}
+
+/// Standard input is this text while the object lives.
+class standard_input {
+ public:
+  explicit standard_input(const std::string& text) : text_(text) {
+    before_ = std::cin.rdbuf(text_.rdbuf());
+  }
+  ~standard_input() {
+    std::cin.rdbuf(before_);
+    std::cin.clear();
+  }
+  standard_input(const standard_input&) = delete;
+  standard_input& operator=(const standard_input&) = delete;
+
+ private:
+  std::istringstream text_;
+  std::streambuf* before_;
+};
+
+TEST(dmar_command, reads_standard_input) {
+  const standard_input input(vmware_text);
+  EXPECT_THAT(run("-").out, HasSubstr("standard input: DMAR table, revision 1, 80 bytes"));
+  std::cin.clear();
+  expect_refusal(run("-"), "standard input: is empty");
+}
+
+TEST(dmar_command, shows_and_writes_a_built_in_machines_table) {
+  const std::string copy = ::testing::TempDir() + "dmar_command_server.bin";
+  const command_result shown = run_command(run_dmar, {.machine = "server"});
+  EXPECT_EQ(shown.status, 0);
+  EXPECT_THAT(shown.out, HasSubstr("machine server: DMAR table, revision 1"));
+  // Units, regions, ATS ports and affinities of platform/machine/builtin.h.
+  EXPECT_THAT(shown.out, HasSubstr(", 11 structures\n"));
+  const command_result written = run_command(run_dmar, {.machine = "server", .output = copy});
+  EXPECT_EQ(written.status, 0);
+  EXPECT_EQ(written.out, "");
+  const auto bytes = read_dmar_file(copy);
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  EXPECT_EQ(*bytes, server_machine().dmar_table);
+  expect_refusal_with(run_command(run_dmar, {}), "--machine");
+  expect_refusal_with(run_command(run_dmar, {.machine = "server", .output = "no/such/folder/file"}),
+                      "no/such/folder/file");
+}
+
+/// A region for the e1000e of q35 from 256 MiB on, where its memory is usable.
+std::string table_with_usable_region() {
+  return write("usable",
+               dmar_builder(39)
+                   .add_drhd(1, 0, 0xfed90000, {dmar_scope_spec::ioapic(2, 0xf0, {0x1f, 0})})
+                   .add_rmrr(0, 0x10000000, 0x100fffff, {dmar_scope_spec::endpoint(0, {{5, 0}})})
+                   .finish());
+}
+
+constexpr const char* firmware_bug =
+    "[Firmware Bug]: No firmware reserved region can cover this RMRR "
+    "[0x0000000010000000-0x00000000100fffff]";
+
+TEST(dmar_command, with_a_machine_the_table_is_judged_by_its_memory_and_units) {
+  const std::string file = table_with_usable_region();
+  EXPECT_EQ(run(file).status, 0);
+  const command_result judged = run_command(run_dmar, {.file = file, .machine = "q35"});
+  EXPECT_EQ(judged.status, 1);
+  EXPECT_THAT(judged.out, HasSubstr("warning: rmrr_in_usable_memory: offset 0x0050: "));
+  EXPECT_THAT(judged.out, HasSubstr(firmware_bug));
+  EXPECT_THAT(judged.out, Not(HasSubstr("drhd_without_hardware")));
+  const command_result elsewhere = run_command(run_dmar, {.file = file, .machine = "server"});
+  EXPECT_THAT(elsewhere.out, HasSubstr("warning: drhd_without_hardware: offset 0x0038: "));
+}
+
+TEST(dmar_command, with_a_memory_map_the_table_is_judged_by_that) {
+  const std::string file = table_with_usable_region();
+  const auto judge = [&](const std::string& map) {
+    return run_command(run_dmar, {.file = file, .memory_map = map});
+  };
+  const std::string log = write_text(
+      "map.log", "[    0.0] BIOS-e820: [mem 0x0000000000100000-0x000000003fffffff] usable\n");
+  EXPECT_THAT(judge(log).out, HasSubstr(firmware_bug));
+  EXPECT_THAT(judge(log).out, Not(HasSubstr("drhd_without_hardware")));
+  const std::string iomem = write_text("map.iomem", "10000000-100fffff : Reserved\n");
+  EXPECT_EQ(judge(iomem).status, 0);
+  EXPECT_THAT(judge(iomem).out, HasSubstr("No findings."));
+  const std::string hole = write_text("map.hole", "20000000-200fffff : Reserved\n");
+  EXPECT_THAT(judge(hole).out, HasSubstr("rmrr_in_memory_hole"));
+  const std::string neither = write_text("map.none", "nothing of the kind\n");
+  expect_refused(judge(neither), neither, "not of the form FIRST-LAST : NAME");
+  // The map goes before the machine's own.
+  EXPECT_EQ(run_command(run_dmar, {.file = file, .machine = "q35", .memory_map = iomem}).status, 0);
 }
 
 TEST(dmar_command, text_that_is_no_text_comes_out_escaped_and_the_json_stays_valid) {

@@ -80,7 +80,7 @@ TEST(acpi_table, reads_a_file_whole) {
   const std::string path = temporary("acpi_table_whole.bin");
   const std::vector<uint8_t> bytes(10000, 0xa5);
   std::ofstream(path, std::ios::binary).write(std::string(10000, '\xa5').data(), 10000);
-  const auto read = read_table_file(path);
+  const auto read = read_table_file(path, "DMAR");
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(*read, bytes);
 }
@@ -92,14 +92,36 @@ TEST(acpi_table, a_file_that_is_no_table_is_refused_with_its_name_and_the_reason
   std::ofstream(large, std::ios::binary).close();
   std::filesystem::resize_file(large, max_table_file_size + 1);
 
-  const auto missing = read_table_file("no/such/file").status();
+  const auto missing = read_table_file("no/such/file", "DMAR").status();
   EXPECT_EQ(status_errno(missing), ENOENT);
   EXPECT_THAT(std::string(missing.message()), HasSubstr("no/such/file: cannot be read"));
-  const auto folder = read_table_file(::testing::TempDir()).status();
+  const auto folder = read_table_file(::testing::TempDir(), "DMAR").status();
   EXPECT_EQ(status_errno(folder), EISDIR);
   EXPECT_THAT(std::string(folder.message()), HasSubstr("is a directory"));
-  EXPECT_EQ(std::string(read_table_file(empty).status().message()), empty + ": is empty");
-  EXPECT_EQ(status_errno(read_table_file(large).status()), EFBIG);
+  EXPECT_EQ(std::string(read_table_file(empty, "DMAR").status().message()), empty + ": is empty");
+  EXPECT_EQ(status_errno(read_table_file(large, "DMAR").status()), EFBIG);
+}
+
+TEST(acpi_table, text_is_read_as_acpidump_prints_tables_and_refused_otherwise) {
+  const std::string dump = temporary("acpi_table_dump.txt");
+  // 36 bytes, a header and no more: 00 wherever it does not matter.
+  std::ofstream(dump) << "DMAR @ 0x0\n"
+                         "  0000: 44 4d 41 52 24 00 00 00 00 00 00 00 00 00 00 00  DMAR$\n"
+                         "  0010: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00  ....\n"
+                         "  0020: 00 00 00 00\n";
+  const auto table = read_table_file(dump, "DMAR");
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_EQ(table->size(), 36u);
+  EXPECT_EQ(std::string(table->begin(), table->begin() + 5), "DMAR$");
+  EXPECT_EQ(std::string(read_table_file(dump, "APIC").status().message()),
+            dump + ": table is \"DMAR\": there is no APIC among these");
+
+  const std::string text = temporary("acpi_table_text.txt");
+  std::ofstream(text) << "DMAR tables describe remapping hardware, one structure after another.\n";
+  const auto refused = read_table_file(text, "DMAR").status();
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr(text + ": is text, and neither a raw table"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("acpidump"));
 }
 
 }  // namespace

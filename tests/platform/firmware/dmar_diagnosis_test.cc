@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "platform/firmware/acpi_table.h"
 #include "platform/firmware/dmar_builder.h"
+#include "platform/firmware/dmar_surroundings.h"
 #include "platform/firmware/dmar_table.h"
 #include "platform/firmware/support/dmar_invariants.h"
 
@@ -64,7 +65,29 @@ struct broken_table {
   std::string field;
   uint64_t value;
   std::function<table_bytes()> make;
+  /// What of the machine is known besides; nothing for a table by itself.
+  std::function<void(dmar_table&)> surroundings = {};
+
+  [[nodiscard]] dmar_table decode() const {
+    dmar_table table = decode_dmar(make());
+    if (surroundings) surroundings(table);
+    return table;
+  }
 };
+
+/// A map with RAM, reserved, ACPI's and unusable memory one behind the other from 0x10000000 on,
+/// 1 MiB each, and nothing behind 0x104fffff.
+void against_map(dmar_table& table) {
+  using kind = memory_range::kind;
+  constexpr uint64_t mib = 0x100000;
+  const memory_range map[] = {{phys_addr(0x10000000), mib, kind::ram},
+                              {phys_addr(0x10100000), mib, kind::reserved},
+                              {phys_addr(0x10200000), mib, kind::acpi_nvs},
+                              {phys_addr(0x10300000), mib, kind::acpi_data},
+                              {phys_addr(0x10400000), mib, kind::unusable}};
+  check_against_memory(table, map);
+}
+
 // NOLINTNEXTLINE(readability-identifier-naming): GoogleTest looks for it
 void PrintTo(const broken_table& broken, std::ostream* out) {
   *out << broken.name;
@@ -142,6 +165,14 @@ const broken_table broken_tables[] = {
      [] { return unit().add_drhd(all, 0, base).finish(); }},
     {"drhd_base_in_two_segments", error, 0x50, "drhd.register_base_address", base,
      [] { return unit().add_drhd(all, 1, base).finish(); }},
+    {"drhd_beyond_host_address_width", warning, 0x38, "drhd.register_base_address", 0x7ffffffff000,
+     [] { return dmar_builder(39).add_drhd(all, 0, 0x7ffffffff000).finish(); }},
+    {"drhd_beyond_host_address_width", warning, 0x38, "drhd.register_base_address",
+     0xfffffffffffff000,
+     [] { return dmar_builder(39).add_drhd(all, 0, 0xfffffffffffff000).finish(); }},
+    // The first page is within 39 bits, the second of its two is not.
+    {"drhd_beyond_host_address_width", warning, 0x38, "drhd.register_base_address", 0x7ffffff000,
+     [] { return dmar_builder(39).add_drhd(all, 0, 0x7ffffff000, {}, 1).finish(); }},
     {"drhd_without_scope", warning, 0x32, "drhd.length", 16,
      [] { return dmar_builder(39).add_drhd(0, 0, base).finish(); }},
     {"include_all_not_last", warning, 0x4c, "drhd.flags", 0,
@@ -162,6 +193,56 @@ const broken_table broken_tables[] = {
      [] { return unit_and_region(0x7fffffe000, 0x8000000fff).finish(); }},
     {"rmrr_without_scope", warning, 0x4a, "rmrr.length", 24,
      [] { return unit().add_rmrr(0, 0x1000, 0x1fff).finish(); }},
+    {"rmrr_duplicate", note, 0x70, "rmrr.base_address", 0x7c000000,
+     [] { return unit_and_region().add_rmrr(0, 0x7c000000, 0x7c00ffff, {disk()}).finish(); }},
+    {"rmrr_overlap", warning, 0x70, "rmrr.base_address", 0x7c00f000,
+     [] { return unit_and_region().add_rmrr(0, 0x7c00f000, 0x7c01ffff, {disk()}).finish(); }},
+    // The later one is complained of, wherever it lies.
+    {"rmrr_overlap", warning, 0x70, "rmrr.base_address", 0x7b000000,
+     [] { return unit_and_region().add_rmrr(0, 0x7b000000, 0x7c000fff, {disk()}).finish(); }},
+    {"rmrr_overlap", warning, 0x90, "rmrr.base_address", 0x7c008000,
+     [] {
+       return unit_and_region()
+           .add_rmrr(0, 0x7c010000, 0x7c01ffff, {disk()})
+           .add_rmrr(0, 0x7c008000, 0x7c008fff, {disk()})
+           .finish();
+     }},
+    {"rmrr_in_interrupt_range", warning, 0x50, "rmrr.base_address", 0xfeeff000,
+     [] { return unit_and_region(0xfeeff000, 0xfeefffff).finish(); }},
+    {"rmrr_in_interrupt_range", warning, 0x50, "rmrr.base_address", 0xfe000000,
+     [] { return unit_and_region(0xfe000000, 0xfee00fff).finish(); }},
+    {"rmrr_over_unit_registers", warning, 0x50, "rmrr.base_address", 0xfed80000,
+     [] { return unit_and_region(0xfed80000, 0xfed90fff).finish(); }},
+    {"segment_without_drhd", warning, 0x4e, "rmrr.segment", 1,
+     [] { return unit().add_rmrr(1, 0x7c000000, 0x7c00ffff, {disk()}).finish(); }},
+    {"segment_without_drhd", warning, 0x4e, "atsr.segment", 2,
+     [] { return unit().add_atsr(1, 2).finish(); }},
+    {"segment_without_drhd", warning, 0x4e, "satc.segment", 3,
+     [] { return unit().add_satc(0, 3, {disk()}).finish(); }},
+    {"segment_without_drhd", warning, 0x4e, "sidp.segment", 4,
+     [] { return unit().add_sidp(4, {disk()}).finish(); }},
+    {"rmrr_in_usable_memory", warning, 0x50, "rmrr.base_address", 0x10000000,
+     [] { return unit_and_region(0x10000000, 0x100fffff).finish(); }, against_map},
+    // One page of it.
+    {"rmrr_in_usable_memory", warning, 0x50, "rmrr.base_address", 0x100ff000,
+     [] { return unit_and_region(0x100ff000, 0x1010ffff).finish(); }, against_map},
+    {"rmrr_in_memory_hole", warning, 0x50, "rmrr.base_address", 0x8d800000,
+     [] { return unit_and_region(0x8d800000, 0x8fffffff).finish(); }, against_map},
+    {"rmrr_in_memory_hole", warning, 0x50, "rmrr.base_address", 0x10400000,
+     [] { return unit_and_region(0x10400000, 0x10500fff).finish(); }, against_map},
+    {"rmrr_not_reserved", warning, 0x50, "rmrr.base_address", 0x10300000,
+     [] { return unit_and_region(0x10300000, 0x10300fff).finish(); }, against_map},
+    {"rmrr_in_acpi_nvs", note, 0x50, "rmrr.base_address", 0x101ff000,
+     [] { return unit_and_region(0x101ff000, 0x10200fff).finish(); }, against_map},
+    {"drhd_in_usable_memory", warning, 0x38, "drhd.register_base_address", 0x10001000,
+     [] { return dmar_builder(39).add_drhd(all, 0, 0x10001000).finish(); }, against_map},
+    {"drhd_without_hardware", warning, 0x38, "drhd.register_base_address", base,
+     [] { return unit().finish(); }, [](dmar_table& table) { check_against_units(table, {}); }},
+    {"hardware_without_drhd", note, 0x30, "drhd", 0xfed91000, [] { return unit().finish(); },
+     [](dmar_table& table) {
+       const phys_addr bases[] = {phys_addr(base), phys_addr(0xfed91000)};
+       check_against_units(table, bases);
+     }},
     {"rhsa_refers_to_no_unit", warning, 0x50, "rhsa.register_base_address", base + 0x1000,
      [] { return unit().add_rhsa(base + 0x1000, 0).finish(); }},
     {"andd_name_unterminated", error, 0x50, "andd.name", 3,
@@ -212,7 +293,7 @@ class dmar_broken : public ::testing::TestWithParam<broken_table> {};
 
 TEST_P(dmar_broken, is_diagnosed_with_name_offset_field_and_value) {
   const broken_table& broken = GetParam();
-  const dmar_table table = decode_dmar(broken.make());
+  const dmar_table table = broken.decode();
   EXPECT_EQ(testing::broken_invariant(table), "");
   std::string seen;
   bool met = false;
@@ -228,7 +309,7 @@ TEST_P(dmar_broken, is_diagnosed_with_name_offset_field_and_value) {
 TEST_P(dmar_broken, has_no_other_severe_finding) {
   const broken_table& broken = GetParam();
   // What was broken breaks nothing else as badly.
-  for (const dmar_finding& finding : decode_dmar(broken.make()).findings) {
+  for (const dmar_finding& finding : broken.decode().findings) {
     if (name(finding.id) == broken.name) continue;
     EXPECT_NE(finding.severity, error) << name(finding.id) << ": " << finding.sentence;
   }
@@ -253,6 +334,61 @@ TEST(dmar_diagnosis, every_one_is_met_by_a_broken_table_and_no_two_share_a_name)
 TEST(dmar_diagnosis, the_tables_that_are_broken_are_flawless_before) {
   EXPECT_TRUE(decode_dmar(unit().finish()).findings.empty());
   EXPECT_TRUE(decode_dmar(unit_and_region().finish()).findings.empty());
+  // Regions side by side, and one at the edge of the interrupt range.
+  EXPECT_TRUE(decode_dmar(unit_and_region()
+                              .add_rmrr(0, 0x7c010000, 0x7c010fff, {disk()})
+                              .add_rmrr(0, 0xfedff000, 0xfedfffff, {disk()})
+                              .finish())
+                  .findings.empty());
+  // The last page that 39 bits reach.
+  EXPECT_TRUE(
+      decode_dmar(dmar_builder(39).add_drhd(all, 0, 0x7ffffff000).finish()).findings.empty());
+}
+
+TEST(dmar_diagnosis, a_region_in_reserved_memory_is_as_it_should_be) {
+  dmar_table table = decode_dmar(unit_and_region(0x10100000, 0x101fffff).finish());
+  against_map(table);
+  EXPECT_TRUE(table.findings.empty()) << table.findings.front().sentence;
+  check_against_units(table, {{phys_addr(base)}});
+  EXPECT_TRUE(table.findings.empty()) << table.findings.front().sentence;
+}
+
+TEST(dmar_diagnosis, without_a_map_nothing_is_said_of_memory) {
+  dmar_table table = decode_dmar(unit_and_region(0x10000000, 0x100fffff).finish());
+  check_against_memory(table, {});
+  EXPECT_TRUE(table.findings.empty());
+}
+
+TEST(dmar_diagnosis, newer_kernels_words_for_a_region_that_is_not_reserved_are_given) {
+  dmar_table table = decode_dmar(unit_and_region(0x10000000, 0x100fffff).finish());
+  against_map(table);
+  ASSERT_EQ(table.findings.size(), 1u);
+  // arch_rmrr_sanity_check() of Linux 6.12.
+  EXPECT_NE(table.findings[0].sentence.find(
+                "[Firmware Bug]: No firmware reserved region can cover this RMRR "
+                "[0x0000000010000000-0x00000000100fffff], contact BIOS vendor for fixes"),
+            std::string::npos)
+      << table.findings[0].sentence;
+}
+
+TEST(dmar_diagnosis, the_words_for_part_of_a_region_name_the_part) {
+  dmar_table table = decode_dmar(unit_and_region(0x100ff000, 0x1010ffff).finish());
+  against_map(table);
+  ASSERT_EQ(table.findings.size(), 1u);
+  EXPECT_NE(table.findings[0].sentence.find("0x100ff000-0x100fffff in it"), std::string::npos)
+      << table.findings[0].sentence;
+}
+
+// A table of regions only may hold thousands of them: each pair cannot be looked at.
+TEST(dmar_diagnosis, thousands_of_regions_are_compared_in_reasonable_time) {
+  dmar_builder builder = unit();
+  constexpr uint64_t count = 10000;
+  for (uint64_t i = 0; i < count; ++i) builder.add_rmrr(0, i * 0x1000, i * 0x1000 + 0x1fff);
+  const dmar_table table = decode_dmar(builder.finish());
+  const auto overlaps =
+      std::count_if(table.findings.begin(), table.findings.end(),
+                    [](const dmar_finding& f) { return f.id == dmar_diagnosis::rmrr_overlap; });
+  EXPECT_EQ(overlaps, static_cast<std::ptrdiff_t>(count - 1));
 }
 
 TEST(dmar_diagnosis, decoding_goes_on_behind_a_structure_that_is_too_short) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "cli/dmar/dmar_meaning.h"
+#include "cli/tables/dmar_meaning.h"
 
 #include <initializer_list>
 
