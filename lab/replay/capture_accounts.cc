@@ -16,13 +16,14 @@
 namespace iommulab::verify {
 namespace {
 
-constexpr std::array<capture_input, 8> inputs = {{
+constexpr std::array<capture_input, 9> inputs = {{
     {"qemu.args", "the machine's memory, unit and edu devices"},
     {"cmdline", "the kernel's command line"},
     {"DMAR.bin", "the firmware's table"},
     {"DMAR-given.bin", "the firmware's table, of a run that hung"},
     {"pci.txt", "the machine's PCI functions and their drivers"},
     {"iomem", "where the configuration window lies"},
+    {"unowned-reads", "what addresses read that nobody owns"},
     {"vtd-marks.txt", "where in the trace each phase ends"},
     {"traced-functions.txt", "which functions a call tree can show"},
 }};

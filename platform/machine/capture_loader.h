@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Makes a machine of a capture: a folder that recorded a run of a real kernel in QEMU.
+// Makes a machine of a capture: a folder that recorded a run of a real kernel, in QEMU or on
+// hardware.
 //
 // | file                    | what is taken from it                                              |
 // |-------------------------|--------------------------------------------------------------------|
 // | pci.txt                 | functions, wiring, resources                                       |
 // | dmesg.txt               | the firmware's memory map, BIOS strings, where the DMAR table      |
-// |                         | lies, whether there is an ACPI namespace (q35's, with pci.txt)     |
+// |                         | lies, whether there is an ACPI namespace (q35's, with pci.txt);    |
+// |                         | of hardware: the units, as the driver logged them                  |
 // | iomem                   | the memory-mapped configuration window                             |
-// | qemu.args               | memory size, the unit's options                                    |
+// | qemu.args               | memory size, the unit's options; not there in one of hardware      |
 // | cmdline                 | the kernel's command line                                          |
-// | DMAR.bin, DMAR-given.bin| the table                                                          |
+// | DMAR.bin, DMAR-given.bin| the table, raw or as acpidump prints it                            |
+// | unowned-reads           | "ones" or "zeros": what addresses read that nobody owns; without   |
+// |                         | the file zeros in QEMU, ones on hardware                           |
 //
 // A folder without pci.txt is one whose kernel hung before it could be asked: its machine is that
 // of the folder "r0" beside it ("r0.calls" for one that ends in ".calls").

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 #include "core/pci/registers.h"
 #include "platform/machine/parse.h"
 #include "platform/pci/config_bytes.h"
@@ -31,13 +30,11 @@ bool is_edu(const pci_function_config& function) {
          config_get(function.config, pci_reg::device_id, 2) == edu_device_id;
 }
 
-absl::StatusOr<qemu_edu> parse_qemu_edu(std::string_view device) {
+absl::StatusOr<qemu_edu> parse_qemu_edu(const qemu_properties& properties) {
   qemu_edu edu;
-  const std::vector<std::string> words = absl::StrSplit(std::string(device), ',');
-  for (const std::string& word : words) {
-    const size_t equals = std::min(word.find('='), word.size());
-    const std::string name = word.substr(0, equals);
-    const std::string value = word.substr(std::min(equals + 1, word.size()));
+  for (const auto& property : properties) {
+    const std::string& name = property.first;
+    const std::string& value = property.second;
     const auto refuse = [&](std::string_view why) {
       return errno_status(EINVAL, absl::StrFormat("edu: %s is \"%s\": %s", name, value, why));
     };

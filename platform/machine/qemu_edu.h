@@ -5,11 +5,11 @@
 
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "core/status.h"
 #include "platform/machine/machine.h"
+#include "platform/machine/qemu_device.h"
 
 namespace iommulab {
 
@@ -22,7 +22,7 @@ struct qemu_edu {
 
 /// EINVAL, naming the option, for a value that does not read. Other options say nothing that counts
 /// here.
-absl::StatusOr<qemu_edu> parse_qemu_edu(std::string_view device);
+absl::StatusOr<qemu_edu> parse_qemu_edu(const qemu_properties& properties);
 
 /// The masks that the arguments give to the machine's "edu" functions. Arguments name the buses
 /// behind bridges by ids of their own, so a device there is known by its place on its bus: it is

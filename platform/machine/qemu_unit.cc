@@ -2,11 +2,11 @@
 #include "platform/machine/qemu_unit.h"
 
 #include <cerrno>
+#include <optional>
 #include <utility>
-#include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 #include "platform/machine/parse.h"
 #include "platform/vtd/config.h"
 
@@ -18,48 +18,103 @@ constexpr uint64_t unit_base = 0xfed90000;
 /// With interrupt remapping the unit can invalidate 2^15 entries at once.
 constexpr unsigned handle_mask = 15;
 
+/// Properties that say nothing of the unit.
+constexpr std::string_view irrelevant[] = {"bus", "addr", "acpi-index", "version"};
+
+/// Modes that the unit does not have; nothing to complain of where they are off.
+constexpr std::string_view not_modelled[] = {"x-scalable-mode", "x-pasid-mode", "x-flts",
+                                             "stale-tm",        "svm",          "fs1gp"};
+
+/// "auto" of intremap and eim: nothing.
+struct automatic {
+  std::optional<bool> interrupt_remapping;
+  std::optional<bool> extended_interrupts;
+};
+
+class unit_reader {
+ public:
+  explicit unit_reader(qemu_irqchip irqchip) : irqchip_(irqchip) {}
+
+  absl::Status read(const std::string& name, const std::string& value) {
+    if (absl::c_linear_search(irrelevant, name)) return absl::OkStatus();
+    if (name == "aw-bits" || name == "x-aw-bits") return read_width(name, value);
+    if (bool* const target = switch_of(name)) return read_switch(name, value, *target);
+    if (name == "intremap") return read_automatic(name, value, auto_.interrupt_remapping);
+    if (name == "eim") return read_automatic(name, value, auto_.extended_interrupts);
+    if (absl::c_linear_search(not_modelled, name)) {
+      if (parse_qemu_switch(value) == false) return absl::OkStatus();
+      return refuse(name, value, "the unit does not have this mode");
+    }
+    return refuse(name, value, "no such option is modelled");
+  }
+
+  qemu_unit_options options() {
+    options_.deviations = true;
+    options_.interrupt_remapping =
+        auto_.interrupt_remapping.value_or(irqchip_ != qemu_irqchip::in_kernel);
+    const bool by_itself =
+        options_.interrupt_remapping && (irqchip_ != qemu_irqchip::emulated || buggy_eim_);
+    options_.extended_interrupts = auto_.extended_interrupts.value_or(by_itself);
+    return options_;
+  }
+
+ private:
+  static absl::Status refuse(std::string_view name, std::string_view value, std::string_view why) {
+    return errno_status(EINVAL, absl::StrFormat("intel-iommu: %s is \"%s\": %s", name, value, why));
+  }
+
+  absl::Status read_width(std::string_view name, std::string_view value) {
+    const auto bits = parse_number(value);
+    if (!bits || (*bits != 39 && *bits != 48)) return refuse(name, value, "not 39 or 48");
+    options_.aw_bits = static_cast<unsigned>(*bits);
+    return absl::OkStatus();
+  }
+
+  static absl::Status read_switch(std::string_view name, std::string_view value, bool& target) {
+    const std::optional<bool> on = parse_qemu_switch(value);
+    if (!on) return refuse(name, value, "not on or off");
+    target = *on;
+    return absl::OkStatus();
+  }
+
+  static absl::Status read_automatic(std::string_view name, std::string_view value,
+                                     std::optional<bool>& target) {
+    target = parse_qemu_switch(value);
+    if (!target && value != "auto") return refuse(name, value, "not on, off or auto");
+    return absl::OkStatus();
+  }
+
+  bool* switch_of(std::string_view name) {
+    const std::pair<std::string_view, bool*> switches[] = {
+        {"caching-mode", &options_.caching_mode},
+        {"pt", &options_.pass_through},
+        {"device-iotlb", &options_.device_iotlb},
+        {"snoop-control", &options_.snoop_control},
+        {"dma-drain", &options_.dma_drain},
+        {"dma-translation", &options_.dma_translation},
+        {"x-buggy-eim", &buggy_eim_},
+    };
+    for (const auto& [known, target] : switches) {
+      if (known == name) return target;
+    }
+    return nullptr;
+  }
+
+  qemu_irqchip irqchip_;
+  qemu_unit_options options_;
+  automatic auto_;
+  bool buggy_eim_ = false;  // QEMU then takes eim=on without a look at the accelerator
+};
+
 }  // namespace
 
-absl::StatusOr<qemu_unit_options> parse_qemu_unit(std::string_view device) {
-  qemu_unit_options options;
-  options.deviations = true;
-  bool buggy_eim = false;  // QEMU then takes eim=on without a look at the accelerator
-  const std::pair<const char*, bool*> switches[] = {
-      {"intremap", &options.interrupt_remapping},
-      {"caching-mode", &options.caching_mode},
-      {"pt", &options.pass_through},
-      {"device-iotlb", &options.device_iotlb},
-      {"snoop-control", &options.snoop_control},
-      {"dma-drain", &options.dma_drain},
-      {"dma-translation", &options.dma_translation},
-      {"eim", &options.extended_interrupts},
-      {"x-buggy-eim", &buggy_eim},
-  };
-  const std::vector<std::string> words = absl::StrSplit(std::string(device), ',');
-  for (size_t i = 1; i < words.size(); ++i) {
-    const size_t equals = words[i].find('=');
-    const std::string name = words[i].substr(0, equals);
-    const std::string value = equals == std::string::npos ? "on" : words[i].substr(equals + 1);
-    const auto refuse = [&](std::string_view why) {
-      return errno_status(EINVAL,
-                          absl::StrFormat("intel-iommu: %s is \"%s\": %s", name, value, why));
-    };
-    if (name == "aw-bits") {
-      const auto bits = parse_number(value);
-      if (!bits || (*bits != 39 && *bits != 48)) return refuse("not 39 or 48");
-      options.aw_bits = static_cast<unsigned>(*bits);
-      continue;
-    }
-    bool known = false;
-    for (const auto& [option, target] : switches) {
-      if (name != option) continue;
-      if (value != "on" && value != "off") return refuse("not on or off");
-      *target = value == "on";
-      known = true;
-    }
-    if (!known) return refuse("no such option is modelled");
+absl::StatusOr<qemu_unit_options> parse_qemu_unit(const qemu_properties& properties,
+                                                  qemu_irqchip irqchip) {
+  unit_reader reader(irqchip);
+  for (const auto& [name, value] : properties) {
+    if (absl::Status status = reader.read(name, value); !status.ok()) return status;
   }
-  return options;
+  return reader.options();
 }
 
 remapping_unit_config qemu_unit(const qemu_unit_options& options) {

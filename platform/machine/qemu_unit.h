@@ -9,6 +9,7 @@
 
 #include "core/status.h"
 #include "platform/machine/machine.h"
+#include "platform/machine/qemu_device.h"
 
 namespace iommulab {
 
@@ -23,14 +24,23 @@ struct qemu_unit_options {
   bool snoop_control = false;
   bool dma_drain = true;
   bool dma_translation = true;
-  bool extended_interrupts = false;  ///< eim; "auto" is off in emulation
+  bool extended_interrupts = false;  ///< eim
   /// Not an option of QEMU's: whether the unit departs from the specification where QEMU's does.
   bool deviations = false;
 };
 
-/// Reads "intel-iommu,caching-mode=on,intremap=off". EINVAL, naming the option, for one that is not
-/// known or a value that is not on, off, or a width. The unit is QEMU's own, deviations included.
-absl::StatusOr<qemu_unit_options> parse_qemu_unit(std::string_view device);
+/// Where the interrupt controllers are; on that depends what "auto" means.
+enum class qemu_irqchip : uint8_t {
+  emulated,   ///< no KVM, or with kernel-irqchip=off
+  split,      ///< the local APICs in the kernel: interrupts can be remapped
+  in_kernel,  ///< KVM's default: no remapping
+};
+
+/// Reads the properties of an intel-iommu. EINVAL, naming the property, for one that is not known,
+/// for a value that does not read, and for a mode that the unit does not have, unless it is off.
+/// The unit is QEMU's own, deviations included.
+absl::StatusOr<qemu_unit_options> parse_qemu_unit(const qemu_properties& properties,
+                                                  qemu_irqchip irqchip = qemu_irqchip::emulated);
 
 /// The unit at QEMU's address.
 remapping_unit_config qemu_unit(const qemu_unit_options& options);

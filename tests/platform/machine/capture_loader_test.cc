@@ -8,14 +8,17 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/pci/registers.h"
 #include "core/pci/resource.h"
 #include "golden_folder.h"
+#include "platform/firmware/dmar_builder.h"
 #include "platform/machine/kernel_log.h"
 #include "platform/machine/pci_listing.h"
 #include "platform/pci/config_bytes.h"
@@ -102,7 +105,7 @@ TEST_F(capture_folder, becomes_a_machine) {
 }
 
 TEST_F(capture_folder, names_a_missing_file) {
-  for (const char* name : {"qemu.args", "cmdline", "dmesg.txt", "iomem"}) {
+  for (const char* name : {"cmdline", "dmesg.txt", "iomem"}) {
     SetUp();
     fs::remove(folder_ / name);
     EXPECT_EQ(complaint(), path(name) + ": no such file, nor with .xz");
@@ -113,6 +116,64 @@ TEST_F(capture_folder, names_a_missing_file) {
                                       (folder_.parent_path() / "r0").string(),
                                       ", whose machine a run that hung has, has none either"));
   EXPECT_EQ(status_errno(load_capture("/nowhere/at/all").status()), ENOENT);
+}
+
+TEST_F(capture_folder, of_a_folder_that_is_no_capture_all_that_is_missing_is_named) {
+  for (const char* name : {"qemu.args", "cmdline", "dmesg.txt"}) fs::remove(folder_ / name);
+  EXPECT_THAT(
+      complaint(),
+      HasSubstr(folder_.string() + ": is no capture's folder: it has no dmesg.txt, no cmdline ("));
+  fs::remove(folder_ / "pci.txt");
+  fs::remove(folder_ / "iomem");
+  EXPECT_THAT(complaint(), HasSubstr("it has no pci.txt, no dmesg.txt, no iomem, no cmdline ("));
+}
+
+TEST_F(capture_folder, without_qemus_arguments_is_one_of_hardware) {
+  EXPECT_EQ(load_capture(folder_.string())->unowned_reads, std::byte{0});
+  fs::remove(folder_ / "qemu.args");
+  std::ofstream(folder_ / "dmesg.txt", std::ios::app)
+      << "[    0.031] DMAR: dmar0: reg_base_addr fed91000 ver 1:0 cap c0000020660462 ecap f0101a\n";
+  const absl::StatusOr<machine_config> machine = load_capture(folder_.string());
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  ASSERT_EQ(machine->units.size(), 1u);
+  EXPECT_EQ(machine->units[0].base, phys_addr(0xfed91000));
+  EXPECT_FALSE(machine->units[0].sees_all);
+  EXPECT_EQ(machine->unowned_reads, std::byte{0xff});
+  EXPECT_EQ(machine->failed_dma_read, std::byte{0xff});
+  // RAM and what the firmware keeps below the configuration window.
+  ASSERT_EQ(machine->memory.size(), 3u);
+  EXPECT_EQ(machine->memory.back().end(), 0x40000000u);
+}
+
+TEST_F(capture_folder, says_what_addresses_read_that_nobody_owns) {
+  write("unowned-reads", "ones\n");
+  EXPECT_EQ(load_capture(folder_.string())->unowned_reads, std::byte{0xff});
+  fs::remove(folder_ / "qemu.args");
+  write("unowned-reads", "zeros\n");
+  EXPECT_EQ(load_capture(folder_.string())->unowned_reads, std::byte{0});
+  write("unowned-reads", "twos\n");
+  EXPECT_EQ(complaint(),
+            path("unowned-reads") + ": line 1: unowned-reads is \"twos\": not ones or zeros");
+}
+
+TEST_F(capture_folder, a_table_with_a_unit_wants_the_argument_that_makes_it) {
+  const std::vector<uint8_t> table = dmar_builder(39).add_drhd(1, 0, 0xfed90000).finish();
+  write("DMAR.bin", std::string(table.begin(), table.end()));
+  EXPECT_EQ(complaint(), "it loaded");
+  write("qemu.args", "qemu-system-x86_64 -machine q35 -m 1G -device virtio-iommu-pci\n");
+  EXPECT_EQ(complaint(), path("qemu.args") +
+                             ": -device is \"\": no argument makes an intel-iommu, but the "
+                             "capture's DMAR table describes a unit at 0xfed90000");
+  const std::vector<uint8_t> none = dmar_builder(39).add_atsr(1, 0).finish();
+  write("DMAR.bin", std::string(none.begin(), none.end()));
+  EXPECT_EQ(complaint(), "it loaded");
+}
+
+TEST_F(capture_folder, takes_a_table_as_acpidump_prints_it) {
+  write("DMAR.bin",
+        "DMAR @ 0x0\n  0000: 44 4d 41 52 24 00 00 00 00 00 00 00 00 00 00 00\n"
+        "  0010: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n  0020: 00 00 00 00\n");
+  EXPECT_EQ(load_capture_dmar(folder_.string())->size(), 36u);
 }
 
 TEST_F(capture_folder, names_the_line_where_a_listing_is_cut) {
@@ -231,6 +292,61 @@ TEST_F(capture_folder, takes_the_table_that_was_offered_where_the_kernel_showed_
   EXPECT_EQ(load_capture_dmar(folder_.string()).value().size(), 9u);
   write("DMAR.bin", "DMAR");
   EXPECT_EQ(load_capture_dmar(folder_.string()).value().size(), 4u);
+}
+
+// What script/record-machine makes of a machine, here of a folder that looks like one.
+TEST(record_machine, makes_a_folder_that_loads) {
+  const fs::path root = fs::temp_directory_path() / absl::StrCat("iommulab_root_", ::getpid());
+  const fs::path recorded = root / "recorded";
+  const fs::path device = root / "sys/devices/pci0000:00/0000:00:04.0";
+  fs::create_directories(device);
+  fs::create_directories(root / "sys/bus/pci/devices");
+  fs::create_directories(root / "sys/firmware/acpi/tables");
+  fs::create_directories(root / "proc");
+  const auto write = [&root](const std::string& name, const std::string& text) {
+    std::ofstream(root / name, std::ios::binary) << text;
+  };
+  const std::vector<uint8_t> table = dmar_builder(39).add_drhd(1, 0, 0xfed91000).finish();
+  write("sys/firmware/acpi/tables/DMAR", std::string(table.begin(), table.end()));
+  write("proc/cmdline", "intel_iommu=on\n");
+  write("proc/iomem", "00001000-3fffffff : System RAM\nc0000000-cfffffff : PCI Bus 0000:00\n");
+  write("dmesg",
+        "[ 0.0] BIOS-e820: [mem 0x0000000000001000-0x000000003fffffff] usable\n"
+        "[ 0.0] DMAR: dmar0: reg_base_addr fed91000 ver 1:0 cap c0000020660462 ecap f0101a\n");
+  fs::create_symlink("../../../devices/pci0000:00/0000:00:04.0",
+                     root / "sys/bus/pci/devices/0000:00:04.0");
+  fs::create_symlink("../../../bus/pci/drivers/edu", device / "driver");
+  for (const auto& [name, text] : {std::pair("vendor", "0x1234"),
+                                   {"device", "0x11e8"},
+                                   {"class", "0x00ff00"},
+                                   {"irq", "10"},
+                                   {"dma_mask_bits", "28"},
+                                   {"consistent_dma_mask_bits", "28"}}) {
+    std::ofstream(device / name) << text << '\n';
+  }
+  std::string resources;
+  for (int i = 0; i < 13; ++i)
+    resources += "0x0000000000000000 0x0000000000000000 0x0000000000000000\n";
+  std::ofstream(device / "resource") << resources;
+  std::string config("\x34\x12\xe8\x11\x03\x01\x00\x00\x10\x00\xff\x00", 12);
+  config.resize(256);
+  std::ofstream(device / "config", std::ios::binary) << config;
+
+  const std::string command =
+      absl::StrFormat("IOMMULAB_ROOT='%s' '%s/script/record-machine' '%s'", root.string(),
+                      IOMMULAB_SOURCE_DIR, recorded.string());
+  ASSERT_EQ(std::system(command.c_str()), 0);  // NOLINT(cert-env33-c): a shell script of ours
+  const absl::StatusOr<machine_config> machine = load_capture(recorded.string());
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  EXPECT_EQ(machine->command_line, "intel_iommu=on");
+  EXPECT_EQ(machine->dmar_table, table);
+  ASSERT_EQ(machine->units.size(), 1u);
+  EXPECT_EQ(machine->units[0].base, phys_addr(0xfed91000));
+  ASSERT_EQ(machine->pci_functions.size(), 1u);
+  EXPECT_EQ(machine->pci_functions[0].id, (source_id{0, 0, pci_devfn(4, 0)}));
+  EXPECT_EQ(machine->pci_functions[0].captured_driver, "edu");
+  EXPECT_EQ(machine->unowned_reads, std::byte{0xff});
+  fs::remove_all(root);
 }
 
 // ---- Golden captures
