@@ -23,12 +23,13 @@ namespace {
 
 /// What the options say together.
 absl::Status check(const boot_arguments& a) {
-  const size_t most = std::max({a.kernels.size(), a.machines.size(), a.command_lines.size()});
+  const size_t most =
+      std::max({a.kernels.size(), a.machines.size(), a.command_lines.size(), a.dmar_files.size()});
   if (a.diff && (most != 2)) {
-    return refuse("--diff compares two runs: give --kernel, --machine or --cmdline twice");
+    return refuse("--diff compares two runs: give --kernel, --machine, --dmar or --cmdline twice");
   }
   if (!a.diff && most > 1) {
-    return refuse("--kernel, --machine and --cmdline are given twice only for --diff");
+    return refuse("--kernel, --machine, --dmar and --cmdline are given twice only for --diff");
   }
   if (a.diff && a.sanitize) return refuse("--sanitize checks one run, --diff has two");
   if (a.force && a.sysfs.empty()) return refuse("--force is for --sysfs");
@@ -48,7 +49,7 @@ absl::StatusOr<boot_request> request_for(const boot_arguments& a, size_t which,
     return values[std::min(which, values.size() - 1)];
   };
   const std::string name = a.machines.empty() ? default_machine : pick(a.machines);
-  auto machine = choose_machine(name);
+  auto machine = choose_machine(name, a.dmar_files.empty() ? std::string() : pick(a.dmar_files));
   if (!machine.ok()) return machine.status();
   const auto kernel = choose_kernel(a.kernels.empty() ? std::string() : pick(a.kernels), name);
   if (!kernel.ok()) return kernel.status();
@@ -130,6 +131,7 @@ void add_boot_command(CLI::App& app, int& exit_status) {
       ->type_name("NAME|DIR")
       ->expected(1)
       ->take_all();
+  add_dmar_option(*command, a->dmar_files)->expected(1)->take_all();
   command
       ->add_option("--cmdline", a->command_lines,
                    "The kernel's command line; default intel_iommu=on, or the capture's. Twice "

@@ -23,6 +23,7 @@ struct boot_arguments {
   bool json = false;
   bool diff = false;
   bool sanitize = false;
+  std::vector<std::string> dmar_files{};  ///< tables in place of the machines' own; empty: those
 };
 
 /// Runs the command and returns its exit status (cli/output/complain.h). What it shows goes to

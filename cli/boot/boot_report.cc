@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <string_view>
 
+#include "cli/tables/finding_text.h"
 #include "core/enum_names.h"
 #include "lab/events/register_words.h"
+#include "platform/machine/firmware_check.h"
 #include "platform/vtd/spec/registers.h"
 
 namespace iommulab {
@@ -44,6 +46,15 @@ unit_state state_of(const vtd_unit& unit, phys_addr base) {
         {std::string(row.name), row.offset, value, row.size, register_fields(row.name, value)});
   }
   return state;
+}
+
+/// What is wrong with the table and no kernel says.
+void add_silent_findings(const machine_config& machine, boot_report& report) {
+  for (const dmar_finding& f : decode_dmar_of(machine.dmar_table, machine).findings) {
+    if (!is_silent(f.id)) continue;
+    report.diagnoses.push_back({"DMAR table", std::string(name(f.id)), finding_sentence(f),
+                                f.severity == diagnosis_severity::error});
+  }
 }
 
 }  // namespace
@@ -87,6 +98,7 @@ boot_report report_of(boot_run& run) {
                                 without_prefix(to_string(d), std::string(name(d.id)) + ": "),
                                 d.severity == diagnosis_severity::error});
   }
+  add_silent_findings(system.machine(), report);
   for (const auto& unit : system.units()) {
     const diagnosis_log& log = unit->diagnoses();
     for (const diagnosis_entry& d : log.entries()) {

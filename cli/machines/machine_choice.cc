@@ -5,8 +5,11 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_format.h"
+#include "platform/firmware/dmar_table.h"
 #include "platform/machine/builtin.h"
 #include "platform/machine/capture_loader.h"
 
@@ -37,6 +40,16 @@ absl::StatusOr<machine_config> choose_machine(const std::string& name_or_folder)
                                 name_or_folder, names()));
   }
   return load_capture(name_or_folder);
+}
+
+absl::StatusOr<machine_config> choose_machine(const std::string& name_or_folder,
+                                              const std::string& dmar_file) {
+  absl::StatusOr<machine_config> machine = choose_machine(name_or_folder);
+  if (!machine.ok() || dmar_file.empty()) return machine;
+  absl::StatusOr<std::vector<uint8_t>> table = read_dmar_file(dmar_file);
+  if (!table.ok()) return table.status();
+  machine->dmar_table = *std::move(table);
+  return machine;
 }
 
 }  // namespace iommulab

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "CLI/CLI.hpp"
 #include "core/status.h"
 #include "platform/machine/machine.h"
 
@@ -18,5 +19,23 @@ inline constexpr const char* default_command_line = "intel_iommu=on";
 /// comes with default_command_line, a capture with its own. The loader's error for a folder that
 /// does not read; ENOENT, listing the names, for what is neither.
 absl::StatusOr<machine_config> choose_machine(const std::string& name_or_folder);
+
+/// The same with the DMAR table of a file (read_dmar_file()) in place of its own; empty: its own.
+absl::StatusOr<machine_config> choose_machine(const std::string& name_or_folder,
+                                              const std::string& dmar_file);
+
+/// `file` is a string, or a list of them.
+template <typename File>
+CLI::Option* add_dmar_option(CLI::App& command, File& file) {
+  return command
+      .add_option(
+          "--dmar", file,
+          "Give the machine the DMAR table of this file: raw, or the text of acpidump; - is "
+          "standard input")
+      ->check([](const std::string& value) {
+        return std::string(value.empty() ? "the value is empty" : "");
+      })
+      ->type_name("FILE");
+}
 
 }  // namespace iommulab

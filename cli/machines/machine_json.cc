@@ -2,6 +2,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/machines/machine_text.h"
 #include "cli/output/json.h"
+#include "cli/tables/finding_json.h"
 #include "platform/vtd/spec/capability.h"
 
 namespace iommulab {
@@ -32,10 +33,12 @@ json table_json(const table_report& table) {
   for (const structure_report& s : table.structures) {
     structures.push_back({{"name", s.name}, {"words", s.words}, {"scopes", s.scopes}});
   }
+  json findings = json::array();
+  for (const dmar_finding& finding : table.findings) findings.push_back(finding_json(finding));
   return {{"decodable", table.decodable},
           {"host_address_bits", table.host_address_bits},
           {"structures", std::move(structures)},
-          {"findings", table.findings}};
+          {"findings", std::move(findings)}};
 }
 
 json unit_json(const unit_report& unit) {
@@ -86,21 +89,22 @@ std::string machine_json(const machine_report& machine) {
   for (const unit_report& unit : machine.units) units.push_back(unit_json(unit));
   json memory = json::array();
   for (const memory_range& range : machine.memory) {
-    const bool ram = range.type == memory_range::kind::ram;
     memory.push_back({{"start", hex(range.start.value())},
                       {"end", hex(range.end() - 1)},
-                      {"kind", ram ? "usable" : "reserved"}});
+                      {"kind", name(range.type)}});
   }
-  return json_text(json_document("machine", {{"kernel", machine.kernel->name()},
-                                             {"release", machine.kernel->release()},
-                                             {"name", machine.name},
-                                             {"command_line", machine.command_line},
-                                             {"memory_bytes", hex(machine.ram)},
-                                             {"buses", std::move(buses)},
-                                             {"units", std::move(units)},
-                                             {"dmar", table_json(machine.table)},
-                                             {"acpi", namespace_json(machine.acpi)},
-                                             {"memory", std::move(memory)}}));
+  return json_text(
+      json_document("machine", {{"kernel", machine.kernel->name()},
+                                {"release", machine.kernel->release()},
+                                {"name", machine.name},
+                                {"command_line", machine.command_line},
+                                {"memory_bytes", hex(machine.ram)},
+                                {"buses", std::move(buses)},
+                                {"units", std::move(units)},
+                                {"dmar", table_json(machine.table)},
+                                {"acpi", namespace_json(machine.acpi)},
+                                {"memory", std::move(memory)},
+                                {"unowned_reads", machine.unowned_reads == 0 ? "zeros" : "ones"}}));
 }
 
 }  // namespace iommulab

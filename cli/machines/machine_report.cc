@@ -91,11 +91,12 @@ absl::StatusOr<machine_report> report_machine(const kernel_profile& profile,
     report.units.push_back(
         {absl::StrFormat("dmar%d", i), unit.base, unit.version, unit.cap, unit.ecap});
   }
-  report.table = report_table(machine.dmar_table);
+  report.table = report_table(machine);
   for (const acpi_object& object : (*system)->machine().acpi_namespace) {
     report.acpi.push_back(report_object(**system, object));
   }
   report.memory = machine.firmware_map;
+  report.unowned_reads = std::to_integer<uint8_t>(machine.unowned_reads);
   for (const memory_range& range : report.memory) {
     if (range.type == memory_range::kind::ram) report.ram += range.length;
   }

@@ -10,6 +10,7 @@
 #include "core/status.h"
 #include "core/types.h"
 #include "kernel/profile/kernel_profile.h"
+#include "platform/firmware/dmar_table.h"
 #include "platform/machine/machine.h"
 
 namespace iommulab {
@@ -52,7 +53,7 @@ struct table_report {
   bool decodable = false;
   unsigned host_address_bits = 0;
   std::vector<structure_report> structures;
-  size_t findings = 0;
+  std::vector<dmar_finding> findings;
 };
 
 /// An object of the ACPI namespace.
@@ -74,6 +75,7 @@ struct machine_report {
   table_report table;
   std::vector<object_report> acpi;   ///< the namespace, in its order
   std::vector<memory_range> memory;  ///< the firmware's map
+  uint8_t unowned_reads = 0;         ///< what addresses read, byte by byte, that nobody owns
 };
 
 /// Scans the machine's buses as the kernel would and reads its table. EINVAL when the machine
@@ -82,6 +84,6 @@ absl::StatusOr<machine_report> report_machine(const kernel_profile& kernel,
                                               const machine_config& machine);
 
 /// The table's part of the report. Apart from the rest, which works on the running system.
-table_report report_table(const std::vector<uint8_t>& bytes);
+table_report report_table(const machine_config& machine);
 
 }  // namespace iommulab

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "cli/kernels/kernels_report.h"
+#include "cli/tables/finding_text.h"
 #include "core/counted.h"
 #include "platform/vtd/spec/capability.h"
 #include "platform/vtd/spec/registers.h"
@@ -48,11 +49,12 @@ std::string table_text(const table_report& table) {
   if (!table.present) return "\nDMAR table: none\n";
   if (!table.decodable) return "\nDMAR table: not decodable\n";
   std::string text = absl::StrFormat("\nDMAR table: %d address bits, %s\n", table.host_address_bits,
-                                     counted(table.findings, "finding"));
+                                     counted(table.findings.size(), "finding"));
   for (const structure_report& s : table.structures) {
     text += absl::StrFormat("  %s  %s\n", s.name, s.words);
     for (const std::string& scope : s.scopes) text += "        " + scope + '\n';
   }
+  for (const dmar_finding& f : table.findings) text += "  " + finding_line(f) + '\n';
   return text;
 }
 
@@ -74,6 +76,10 @@ std::string namespace_text(const std::vector<object_report>& objects) {
     text += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
   }
   return text;
+}
+
+std::string unowned_text(const machine_report& machine) {
+  return machine.unowned_reads == 0 ? "zero" : "all ones";
 }
 
 }  // namespace
@@ -108,6 +114,7 @@ std::string machine_text(const machine_report& machine) {
     text += absl::StrFormat("  0x%012x-0x%012x  %s\n", range.start.value(), range.end() - 1,
                             name(range.type));
   }
+  text += absl::StrFormat("  an address that nobody owns reads %s\n", unowned_text(machine));
   return text;
 }
 

@@ -16,8 +16,9 @@
 namespace iommulab {
 namespace {
 
-absl::StatusOr<machine_report> report_of(const std::string& kernel_name, const std::string& name) {
-  const auto machine = choose_machine(name);
+absl::StatusOr<machine_report> report_of(const std::string& kernel_name, const std::string& name,
+                                         const std::string& dmar_file = {}) {
+  const auto machine = choose_machine(name, dmar_file);
   if (!machine.ok()) return machine.status();
   const auto kernel = choose_kernel(kernel_name, name);
   if (!kernel.ok()) return kernel.status();
@@ -29,10 +30,13 @@ absl::StatusOr<machine_report> report_of(const std::string& kernel_name, const s
 int run_machines_command(const machines_arguments& arguments, std::ostream& out,
                          std::ostream& err) {
   if (!arguments.machine.empty()) {
-    const auto machine = report_of(arguments.kernel, arguments.machine);
+    const auto machine = report_of(arguments.kernel, arguments.machine, arguments.dmar_file);
     if (!machine.ok()) return complain(err, machine.status());
     out << (arguments.json ? machine_json(*machine) : machine_text(*machine));
     return static_cast<int>(exit_code::good);
+  }
+  if (!arguments.dmar_file.empty()) {
+    return complain(err, "--dmar gives a table to one machine: name it");
   }
   std::vector<machine_report> all;
   for (const std::string_view name : builtin_machine_names()) {
@@ -51,6 +55,7 @@ void add_machines_command(CLI::App& app, int& exit_status) {
   command->add_option("MACHINE", a->machine, "Built-in machine or a capture's folder")
       ->type_name("NAME|DIR");
   add_kernel_option(*command, a->kernel);
+  add_dmar_option(*command, a->dmar_file);
   command->add_flag("--json", a->json, "Print one JSON document");
   command->footer("Exit status: 0 good; 2 bad use or input.");
   command->callback(

@@ -14,6 +14,7 @@ struct machines_arguments {
   std::string kernel{};   ///< empty: see choose_kernel()
   std::string machine{};  ///< a name or a capture's folder; empty to list the built-in ones
   bool json = false;
+  std::string dmar_file{};  ///< a table in place of the machine's own; empty: that
 };
 
 /// Runs the command and returns its exit status (cli/output/complain.h). What it shows goes to

@@ -2,9 +2,10 @@
 #include <variant>
 
 #include "absl/strings/str_format.h"
-#include "cli/tables/dmar_meaning.h"
 #include "cli/machines/machine_report.h"
+#include "cli/tables/dmar_meaning.h"
 #include "platform/firmware/dmar_table.h"
+#include "platform/machine/firmware_check.h"
 
 namespace iommulab {
 namespace {
@@ -39,13 +40,13 @@ struct words_of_structure {
 
 }  // namespace
 
-table_report report_table(const std::vector<uint8_t>& bytes) {
+table_report report_table(const machine_config& machine) {
   table_report report;
-  report.present = !bytes.empty();
+  report.present = !machine.dmar_table.empty();
   if (!report.present) return report;
-  const dmar_table table = decode_dmar(bytes);
+  const dmar_table table = decode_dmar_of(machine.dmar_table, machine);
   report.decodable = table.decodable;
-  report.findings = table.findings.size();
+  report.findings = table.findings;
   if (!table.decodable) return report;
   report.host_address_bits = table.host_address_bits();
   for (const dmar_structure& structure : table.structures) {

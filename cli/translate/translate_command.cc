@@ -35,7 +35,7 @@ absl::StatusOr<translate_report> report_of(const translate_arguments& arguments)
   const auto address = parse_dma_address(arguments.address);
   if (!address.ok()) return address.status();
   const std::string name = machine_name(arguments);
-  auto machine = choose_machine(name);
+  auto machine = choose_machine(name, arguments.dmar_file);
   if (!machine.ok()) return machine.status();
   const auto kernel = choose_kernel(arguments.kernel, name);
   if (!kernel.ok()) return kernel.status();
@@ -76,6 +76,7 @@ void add_translate_command(CLI::App& app, int& exit_status) {
                    "Built-in machine (see `iommulab machines`) or a capture's folder; default the "
                    "capture that the dump of --tables lies in, else q35")
       ->type_name("NAME|DIR");
+  add_dmar_option(*command, a->dmar_file);
   command
       ->add_option("--cmdline", a->command_line,
                    "The kernel's command line; default intel_iommu=on, or the capture's")

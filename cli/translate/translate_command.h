@@ -21,6 +21,7 @@ struct translate_arguments {
   std::string tables{};
   bool write = false;
   bool json = false;
+  std::string dmar_file{};  ///< a table in place of the machine's own; empty: that
 };
 
 /// Runs the command and returns its exit status (cli/output/complain.h): `finding` for a request
