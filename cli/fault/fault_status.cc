@@ -20,7 +20,7 @@ struct flag {
   std::string_view words;
 };
 
-constexpr std::array<flag, 7> flags = {{
+constexpr std::array<flag, 7> status_flags = {{
     {vtd::fsts::pfo,
      "PFO: faults came faster than they were read, and some are lost; how many is not recorded"},
     {vtd::fsts::afo,
@@ -54,7 +54,7 @@ std::string status_words(uint32_t fault_status) {
     text = absl::StrFormat("PPF: a fault record is pending, the first one in record %d (FRI)",
                            vtd::fsts::fri.get(fault_status));
   }
-  for (const flag& f : flags) {
+  for (const flag& f : status_flags) {
     if (f.field.test(fault_status)) add(text, f.words);
   }
   if (const uint32_t rest = reserved.get(fault_status); rest != 0) {

@@ -58,7 +58,9 @@ TEST(options, have_words_and_placeholders) {
     for (const CLI::Option* option : options_of(*command)) {
       SCOPED_TRACE(full_name(*command) + ' ' + option->get_name());
       EXPECT_NE(option->get_description(), "");
-      if (takes_value(*option)) EXPECT_NE(option->get_type_name(), "");
+      if (takes_value(*option)) {
+        EXPECT_NE(option->get_type_name(), "");
+      }
     }
     for (const CLI::Option* argument : arguments_of(*command)) {
       SCOPED_TRACE(full_name(*command) + ' ' + argument->get_name(true));
