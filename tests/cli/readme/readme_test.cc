@@ -28,7 +28,8 @@ struct exception {
 /// What cannot run here.
 constexpr std::array<exception, 2> readers_own = {{
     {"dmesg \\| .*", "the reader's own kernel log"},
-    {".*(/sys/firmware/acpi|dmesg\\.txt).*", "a file of the reader's own machine"},
+    {".*(/sys/firmware/acpi|dmesg\\.txt|--ftrace dma\\.txt).*",
+     "a file of the reader's own machine"},
 }};
 
 /// What ends with status 1 is a finding, as the text beside it says.
