@@ -15,9 +15,7 @@ class progress_line {
  public:
   /// `out` null: says nothing. `steps`: how often next() will be called; 0: nobody knows.
   progress_line(std::ostream* out, size_t steps) : out_(out), steps_(steps) {}
-  ~progress_line() {
-    if (out_ != nullptr && done_ != 0) write_control(*out_, erase);
-  }
+  ~progress_line() { clear(); }
   progress_line(const progress_line&) = delete;
   progress_line& operator=(const progress_line&) = delete;
 
@@ -28,6 +26,12 @@ class progress_line {
     *out_ << done_;
     if (steps_ != 0) *out_ << '/' << steps_;
     *out_ << ' ' << what << std::flush;
+    stands_ = true;
+  }
+  /// Makes room for something else, until the next step.
+  void clear() {
+    if (stands_) write_control(*out_, erase);
+    stands_ = false;
   }
 
  private:
@@ -35,6 +39,7 @@ class progress_line {
   std::ostream* out_;
   size_t steps_;
   size_t done_ = 0;
+  bool stands_ = false;
 };
 
 }  // namespace iommulab
