@@ -53,7 +53,7 @@ void add_iova_record_command(CLI::App& iova, int& exit_status) {
       ->type_name("NAME")
       ->required();
   command
-      ->add_option("--version", a->version,
+      ->add_option("--kernel,--version", a->version,
                    "Kernel: v4_4, v4_4_178, v4_9, v4_19, v6_1, v6_12; or 4.4 …")
       ->type_name("V")
       ->required();

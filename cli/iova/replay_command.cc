@@ -143,7 +143,7 @@ void add_iova_replay_command(CLI::App& iova, int& exit_status) {
       iova.add_subcommand("replay", "Play recorded runs and check every result");
   command->add_option("FILE", a->files, "Trace files, plain or .xz");
   command
-      ->add_option("--version", a->version,
+      ->add_option("--kernel,--version", a->version,
                    "Kernel that the trace was recorded from, v4_4 or 4.4 …; default: as its first "
                    "comment or its folder says")
       ->type_name("V");

@@ -54,7 +54,7 @@ std::string view_json(const iova_tree_arguments& a, const view& seen) {
 absl::Status check(const iova_tree_arguments& a) {
   const int given = !a.trace.empty() + !a.workload.empty() + !a.operations.empty();
   if (given != 1) {
-    return errno_status(EINVAL, "give one of --trace, --workload and --operations");
+    return errno_status(EINVAL, "give one of --recording, --workload and --operations");
   }
   return absl::OkStatus();
 }
@@ -99,7 +99,7 @@ absl::StatusOr<view> after_trace(const iova_tree_arguments& a) {
     trace->steps.pop_back();
   }
   if (trace->steps.empty()) {
-    return errno_status(EINVAL, absl::StrFormat("%s: --until is \"%d\": no operation before it",
+    return errno_status(EINVAL, absl::StrFormat("%s: --last is \"%d\": no operation before it",
                                                 a.trace, a.until.value_or(0)));
   }
   iova_space space;
@@ -189,7 +189,7 @@ void add_iova_tree_command(CLI::App& iova, int& exit_status) {
   const auto a = std::make_shared<iova_tree_arguments>();
   CLI::App* const command =
       iova.add_subcommand("tree", "Draw a space with its gaps and cached nodes, highest first");
-  command->add_option("--trace", a->trace, "Of a trace file, plain or .xz")->type_name("FILE");
+  command->add_option("--recording", a->trace, "Of a trace file, plain or .xz")->type_name("FILE");
   command->add_option("--workload", a->workload, "Of a workload, see `iommulab iova list`")
       ->type_name("NAME");
   command
@@ -202,11 +202,14 @@ void add_iova_tree_command(CLI::App& iova, int& exit_status) {
                    "Default: what the trace was recorded from (a trace takes kernels only), or "
                    "v6_12")
       ->type_name("NAME");
-  add_whole_number(*command, "--until", a->until,
+  add_whole_number(*command, "--last", a->until,
                    "Last line of the trace, or how many operations to do; default: all")
       ->type_name("LINE");
   add_whole_number(*command, "--rows", a->rows, "Ranges and gaps to draw; default 40");
   command->add_flag("--json", a->json, "Print one JSON document, with every range");
+  // As they were called before, and are something else in other commands: taken, not shown.
+  command->add_option("--trace", a->trace)->group("");
+  add_whole_number(*command, "--until", a->until, "")->group("");
   command->footer(
       "Bars grow with every doubling: # in use, . free. Exit status: 0 good; 1 the trace differs; "
       "2 bad use or input.");

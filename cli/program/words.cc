@@ -115,6 +115,11 @@ std::vector<std::string> with_usual_forms(const CLI::App& app, std::vector<std::
   }
   if (is_bare(named, words)) words.emplace_back("--help");
   join_trace_classes(*named.command, words);
+  // A recording's kernel has that option's name as well.
+  if (!words.empty() && words.back() == "--version") {
+    const CLI::Option* version = named.command->get_option_no_throw("--version");
+    if (version != nullptr && takes_value(*version)) return {"--version"};
+  }
   // CLI11 takes the next word for a value that is empty.
   for (size_t i = 0; i < words.size(); ++i) {
     if (words[i] != "--cmdline=") continue;

@@ -131,7 +131,7 @@ TEST(iova_tree, names_the_option_that_names_no_kernel) {
 }
 
 TEST(iova_tree, refuses_bad_use) {
-  const std::string one = "give one of --trace, --workload and --operations";
+  const std::string one = "give one of --recording, --workload and --operations";
   expect_refusal(tree({}), one);
   iova_tree_arguments two;
   two.workload = "steady-1";
@@ -154,7 +154,7 @@ TEST(iova_tree, refuses_bad_use) {
   iova_tree_arguments early;
   early.trace = temporary("tree_early.trace", "# Linux 4.4 iova, trace t\ninit 4096 0x1 0xfffff\n");
   early.until = 1;
-  expect_refusal(tree(early), early.trace + ": --until is \"1\": no operation before it");
+  expect_refusal(tree(early), early.trace + ": --last is \"1\": no operation before it");
 }
 
 TEST(space_picture, draws_an_empty_space) {

@@ -67,9 +67,11 @@ TEST_F(program, every_command_explains_itself) {
 }
 
 TEST_F(program, says_its_version) {
-  for (const char* arguments : {"--version", "boot --version", "dma --version", "dmar --version",
-                                "fault --version", "iova --version", "machines --version",
-                                "pagetable --version", "translate --version", "verify --version"}) {
+  for (const char* arguments :
+       {"--version", "boot --version", "dma --version", "dmar --version", "fault --version",
+        "iova --version", "machines --version", "pagetable --version", "translate --version",
+        "verify --version", "iova list --version", "iova bench --version", "iova replay --version",
+        "iova record --version", "pagetable replay --version"}) {
     const command_result result = run(arguments);
     EXPECT_EQ(result.status, 0);
     EXPECT_TRUE(result.out.starts_with("iommulab ")) << result.out;
@@ -117,6 +119,18 @@ TEST_F(program, explains_a_command_in_any_of_three_ways) {
   EXPECT_EQ(run("iova help").out, run("iova --help").out);
   EXPECT_EQ(run("iova help bench").out, run("iova bench --help").out);
   expect_refusal_with(run("help bot"), "'bot' is no command; did you mean 'boot'?");
+}
+
+TEST_F(program, takes_a_recordings_kernel_by_either_option) {
+  const std::string record = "iova record --workload linear-8 ";
+  const std::string trace = run(record + "--kernel v6_12").out;
+  EXPECT_NE(trace, "");
+  EXPECT_EQ(run(record + "--version 6.12").out, trace);
+  EXPECT_EQ(run(record + "--version=v6_12 -o a.trace").status, 0);
+  EXPECT_EQ(run("iova replay a.trace --version 6.12").out,
+            run("iova replay a.trace --kernel v6_12").out);
+  EXPECT_EQ(run("iova tree --trace a.trace --until 9").out,
+            run("iova tree --recording a.trace --last 9").out);
 }
 
 TEST_F(program, takes_whole_numbers_for_what_they_are) {

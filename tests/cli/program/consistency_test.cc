@@ -18,10 +18,9 @@ struct meaning {
 };
 
 TEST(options, mean_the_same_in_every_command) {
-  // A trace of `iova tree` is a recorded one, with lines; `kernels` names the two in its
-  // difference; a recorded trace has a kernel's version; the limit of a lockup is a time.
-  const std::vector<std::string> two_meanings = {"--trace", "--until", "--diff", "--version",
-                                                 "--limit"};
+  // `kernels` names the two in its difference; a recorded trace has a kernel's version, which
+  // `--kernel` says too; the limit of a lockup is a time.
+  const std::vector<std::string> two_meanings = {"--diff", "--version", "--limit"};
   const whole_program program;
   std::map<std::string, meaning> seen;
   for (const CLI::App* command : program.commands()) {
