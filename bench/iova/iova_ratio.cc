@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "bench/iova/kept_memory.h"
 #include "bench/iova/ratio.h"
+#include "iova/trace/versions.h"
 
 namespace iommulab {
 namespace {
@@ -23,6 +24,16 @@ struct pairing {
   const bench_case* baseline;
   const bench_case* contender;
 };
+
+/// "6.12", "kernel_6.12" … as the cases call it.
+std::string allocator_name(const std::string& given) {
+  constexpr std::string_view kernel = "kernel_";
+  const bool is_kernel = given.starts_with(kernel);
+  const iova_trace_version* version =
+      find_iova_trace_version(is_kernel ? given.substr(kernel.size()) : given);
+  if (version == nullptr) return given;
+  return (is_kernel ? std::string(kernel) : "") + std::string(version->name);
+}
 
 bool has_allocator(const std::vector<bench_case>& cases, const std::string& name) {
   return std::any_of(cases.begin(), cases.end(),
@@ -122,14 +133,15 @@ int run(int argc, char** argv) {
   }
   std::vector<pairing> pairings;
   if (baseline.empty()) {
-    pair_up(cases, "kernel_6.1", "v6_1", pairings);
-    pair_up(cases, "kernel_6.12", "v6_12", pairings);
+    pair_up(cases, "kernel_v6_1", "v6_1", pairings);
+    pair_up(cases, "kernel_v6_12", "v6_12", pairings);
     if (pairings.empty()) {
       std::cerr << "no kernel code in this build: see bench/README.md, or name --baseline and "
                    "--contender\n";
       return bad_use;
     }
   } else {
+    for (std::string* name : {&baseline, &contender}) *name = allocator_name(*name);
     for (const std::string& name : {baseline, contender}) {
       if (!has_allocator(cases, name)) {
         std::cerr << "no allocator \"" << name << "\" (--list names them)\n";

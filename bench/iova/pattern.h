@@ -38,7 +38,7 @@ class pattern {
 
 /// One allocator under one pattern.
 struct bench_case {
-  std::string allocator;  ///< "v6_1", or "kernel_6.1" for the kernel's own code
+  std::string allocator;  ///< "v6_1", or "kernel_v6_1" for the kernel's own code
   std::string pattern;    ///< "pair/4k/lim32"
   unsigned threads = 1;
   uint64_t batch = 1;  ///< operations worth running at once: some microseconds; no fewer are run

@@ -10,11 +10,11 @@ absl::Span<const iova_catalogue_entry> kernel_code_allocators() {
 #if defined IOMMULAB_KERNEL_6_1 || defined IOMMULAB_KERNEL_6_12
   static constexpr iova_catalogue_entry entries[] = {
 #ifdef IOMMULAB_KERNEL_6_1
-      {"kernel_6.1", "the kernel's own C code", "Linux v6.1 drivers/iommu/iova.c, lib/rbtree.c",
+      {"kernel_v6_1", "the kernel's own C code", "Linux v6.1 drivers/iommu/iova.c, lib/rbtree.c",
        true, true, &make_boxed<kernel_6_1>},
 #endif
 #ifdef IOMMULAB_KERNEL_6_12
-      {"kernel_6.12", "the kernel's own C code", "Linux v6.12 drivers/iommu/iova.c, lib/rbtree.c",
+      {"kernel_v6_12", "the kernel's own C code", "Linux v6.12 drivers/iommu/iova.c, lib/rbtree.c",
        true, true, &make_boxed<kernel_6_12>},
 #endif
   };

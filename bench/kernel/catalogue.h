@@ -8,7 +8,7 @@
 
 namespace iommulab {
 
-/// "kernel_6.1", "kernel_6.12": those whose sources were there. Empty without any.
+/// "kernel_v6_1", "kernel_v6_12": those whose sources were there. Empty without any.
 absl::Span<const iova_catalogue_entry> kernel_code_allocators();
 /// Null when this build was not given that one.
 const iova_catalogue_entry* find_kernel_code(std::string_view name);

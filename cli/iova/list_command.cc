@@ -8,6 +8,7 @@
 #include "cli/output/complain.h"
 #include "cli/output/json.h"
 #include "iova/allocators.h"
+#include "iova/trace/versions.h"
 #include "iova/workload/workload.h"
 
 namespace iommulab {
@@ -18,6 +19,9 @@ std::string list_text() {
   for (const iova_catalogue_entry& entry : iova_allocators()) {
     absl::StrAppendFormat(&text, "  %-12s %s\n  %-12s   %s\n", entry.name, entry.summary, "",
                           entry.source);
+    if (const iova_trace_version* version = find_iova_trace_version(entry.name)) {
+      absl::StrAppendFormat(&text, "  %-12s   also written %s\n", "", version->number());
+    }
     if (entry.range_caches || entry.thread_safe) {
       absl::StrAppendFormat(&text, "  %-12s   %s%s%s\n", "",
                             entry.range_caches ? "range caches" : "",

@@ -19,11 +19,17 @@ absl::Span<const iova_trace_version> iova_trace_versions() {
   return all;
 }
 
+std::string iova_trace_version::number() const {
+  std::string text(name.substr(1));
+  std::replace(text.begin(), text.end(), '_', '.');
+  return text;
+}
+
 const iova_trace_version* find_iova_trace_version(std::string_view name) {
   std::string number(name.starts_with('v') ? name.substr(1) : name);
-  std::replace(number.begin(), number.end(), '.', '_');
+  std::replace(number.begin(), number.end(), '_', '.');
   for (const iova_trace_version& version : iova_trace_versions()) {
-    if (name == version.recorded || number == version.name.substr(1)) return &version;
+    if (name == version.recorded || number == version.number()) return &version;
   }
   return nullptr;
 }

@@ -3,6 +3,7 @@
 // The kernel versions that traces were recorded from.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "absl/types/span.h"
@@ -14,6 +15,9 @@ struct iova_trace_version {
   std::string_view recorded;  ///< in a trace's first comment, and of its folder: "4.19fix"
   /// init's third number: until 4.14 the last frame below 4 GiB, from 4.15 on the one behind it.
   bool dma32_is_behind;
+
+  /// "4.19"
+  [[nodiscard]] std::string number() const;
 };
 
 /// Oldest first.

@@ -33,10 +33,11 @@ constexpr std::array<exception, 2> readers_own = {{
 }};
 
 /// What ends with status 1 is a finding, as the text beside it says.
-constexpr std::array<exception, 4> findings = {{
+constexpr std::array<exception, 5> findings = {{
     {"iommulab boot .*--diff.*", "two boots differ"},
     {"iommulab translate .*", "a request may be blocked"},
     {"iommulab iova lockup .*", "the limit is reached"},
+    {"iommulab iova bench --compare .*", "two runs may differ"},
     {"iommulab (dma|dmar) .*", "a script that shows a fault, a table with findings"},
 }};
 
