@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "core/text_source.h"
 
-#include <lzma.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,12 +8,14 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/unpack.h"
 
 namespace iommulab {
 namespace {
@@ -26,7 +27,6 @@ constexpr std::string_view xz_magic(
     6);  // The .xz File Format, 2.1.1.1
 
 /// A capture's files are small: more than this is a broken or hostile archive.
-constexpr uint64_t decoder_memory_limit = uint64_t{256} << 20;
 constexpr size_t text_limit = size_t{256} << 20;
 
 bool is_standard_input(const std::string& path) {
@@ -97,29 +97,17 @@ bool is_there(const std::string& path) {
 }
 
 absl::StatusOr<std::string> decompress(const std::string& path, const std::string& packed) {
-  lzma_stream stream = LZMA_STREAM_INIT;
-  if (lzma_stream_decoder(&stream, decoder_memory_limit, LZMA_CONCATENATED) != LZMA_OK) {
-    return errno_status(ENOMEM, absl::StrFormat("%s: no memory to decompress", path));
-  }
-  stream.next_in = reinterpret_cast<const uint8_t*>(packed.data());
-  stream.avail_in = packed.size();
+  const std::unique_ptr<unpacker> archive = make_unpacker(packing::xz);
   std::string text;
-  std::array<uint8_t, 1 << 16> chunk;
-  lzma_ret ret = LZMA_OK;
-  while (ret == LZMA_OK && text.size() < text_limit) {
-    stream.next_out = chunk.data();
-    stream.avail_out = chunk.size();
-    ret = lzma_code(&stream, LZMA_FINISH);
-    text.append(chunk.begin(), chunk.end() - static_cast<std::ptrdiff_t>(stream.avail_out));
-  }
-  lzma_end(&stream);
-  if (ret == LZMA_OK) {
-    return errno_status(EINVAL,
-                        absl::StrFormat("%s: unpacks to more than %d bytes", path, text_limit));
-  }
-  if (ret != LZMA_STREAM_END) {
-    return errno_status(EINVAL, absl::StrFormat("%s: not a sound xz archive: liblzma says %d", path,
-                                                static_cast<int>(ret)));
+  std::string_view rest = packed;
+  while (!archive->complete()) {
+    if (text.size() >= text_limit) {
+      return errno_status(EINVAL,
+                          absl::StrFormat("%s: unpacks to more than %d bytes", path, text_limit));
+    }
+    if (absl::Status status = archive->unpack(rest, /*last=*/true, text); !status.ok()) {
+      return errno_status(EINVAL, absl::StrFormat("%s: %s", path, status.message()));
+    }
   }
   return text;
 }

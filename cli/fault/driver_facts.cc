@@ -59,7 +59,9 @@ void learn_unit(std::string_view line, system_facts& facts) {
   name = name.substr(name.find_last_of(" ]") + 1);
   const auto known = std::find_if(facts.units.begin(), facts.units.end(),
                                   [name](const auto& unit) { return unit.name == name; });
-  if (known == facts.units.end()) facts.units.push_back({std::string(name), *cap, *ecap});
+  constexpr size_t most_units = 1024;
+  if (known == facts.units.end() && facts.units.size() < most_units)
+    facts.units.push_back({std::string(name), *cap, *ecap});
 }
 
 /// "vmd 0000:00:0e.0: PCI host bridge to bus 10000:e0"

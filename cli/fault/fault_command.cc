@@ -1,123 +1,123 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/fault/fault_command.h"
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <cerrno>
-#include <filesystem>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "cli/fault/explain.h"
+#include "cli/fault/fault_inputs.h"
 #include "cli/fault/fault_report.h"
+#include "cli/fault/reading/byte_source.h"
 #include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"
 #include "cli/output/complain.h"
-#include "core/text_source.h"
 
 namespace iommulab {
 namespace {
 
-void add_text(const text_source& source, fault_collector& faults) {
-  size_t number = 0;
-  for (const std::string_view line : source.lines()) {
-    faults.add(line, absl::StrFormat("line %d of %s", ++number, source.name));
-  }
-  faults.finish();
+bool all_explained(const fault_collector& faults) {
+  if (!faults.unreadable().empty() || faults.unexplained_count() != 0) return false;
+  return std::all_of(faults.groups().begin(), faults.groups().end(),
+                     [](const fault_group& g) { return explain(g.fault).known; });
 }
 
-/// A line that was given as an argument; what two arguments say may be one message.
-absl::Status add_argument(const std::string& text, size_t number, fault_collector& faults) {
-  const text_source lines{absl::StrFormat("argument %d", number), text};
-  for (const std::string_view line : lines.lines()) {
-    const auto parsed = parse_fault_line(line);
-    if (!parsed.ok()) return parsed.status();
-    if (*parsed) {
-      if ((*parsed)->kind == fault_kind::foreign) {
-        return errno_status(EINVAL, absl::StrFormat("%s is a line of %s, not of Intel VT-d, whose "
-                                                    "faults are explained here",
-                                                    iommulab::quoted(line), (*parsed)->subject));
-      }
-      faults.add(line, lines.name);
-      continue;
+/// What --machine says; nothing without it.
+absl::StatusOr<std::optional<system_facts>> machine_facts(const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  const auto machine = choose_machine(name);
+  if (!machine.ok()) return machine.status();
+  const auto kernel = choose_kernel({}, name);
+  if (!kernel.ok()) return kernel.status();
+  auto facts = facts_of(**kernel, *machine);
+  if (!facts.ok()) return facts.status();
+  return std::optional(*std::move(facts));
+}
+
+/// Shows groups while they come: what nobody waits for the end of.
+class live_text {
+ public:
+  live_text(const fault_arguments& arguments, fault_collector& faults,
+            const std::optional<system_facts>& machine, std::ostream& out)
+      : on_(!arguments.json), faults_(faults), machine_(machine), out_(out) {}
+
+  [[nodiscard]] system_facts facts() const {
+    if (machine_) return *machine_;
+    system_facts known = faults_.log_facts();
+    known.source = "the log";
+    return known;
+  }
+  void show_new() {
+    if (!on_) return;
+    faults_.settle();
+    const auto& groups = faults_.groups();
+    if (shown_ == groups.size()) return;
+    const system_facts known = facts();
+    for (; shown_ < groups.size(); ++shown_) {
+      out_ << fault_group_text(groups[shown_], faults_, known) << '\n';
     }
-    if (lines.lines().size() > 1) continue;
-    return errno_status(EINVAL,
-                        absl::StrFormat("%s is neither a file nor a line about a DMAR fault",
-                                        iommulab::quoted(line)));
+    out_.flush();
   }
-  if (text.empty()) return errno_status(EINVAL, "a line is empty");
-  return absl::OkStatus();
+  /// Whether something was shown before the end.
+  [[nodiscard]] bool used() const { return shown_ != 0; }
+
+ private:
+  bool on_;
+  fault_collector& faults_;
+  const std::optional<system_facts>& machine_;
+  std::ostream& out_;
+  size_t shown_ = 0;
+};
+
+std::string nothing_found(const fault_inputs& read) {
+  return absl::StrFormat("no DMAR fault in %d %s\n", read.lines,
+                         read.lines == 1 ? "line" : "lines");
 }
 
-absl::Status collect(const std::vector<std::string>& inputs, std::istream& in,
-                     fault_collector& faults) {
-  size_t number = 0;
-  for (const std::string& input : inputs) {
-    ++number;
-    std::error_code ignored;
-    if (input == "-") {
-      const text_source source{"standard input",
-                               std::string(std::istreambuf_iterator<char>(in), {})};
-      add_text(source, faults);
-    } else if (std::filesystem::exists(input, ignored)) {
-      auto text = read_text_file(input);
-      if (!text.ok()) return text.status();
-      add_text({input, *std::move(text)}, faults);
-    } else if (absl::Status status = add_argument(input, number, faults); !status.ok()) {
-      return status;
-    }
-  }
-  faults.finish();
-  return absl::OkStatus();
+/// Faults of other IOMMUs and nothing else.
+bool is_foreign_alone(const fault_collector& faults) {
+  return faults.empty() && faults.unreadable().empty() && faults.unexplained_count() == 0 &&
+         !faults.foreign().empty();
 }
 
-bool all_known(const fault_collector& faults) {
-  return std::all_of(faults.groups().begin(), faults.groups().end(), [](const fault_group& g) {
-    const bool asks = g.fault.kind == fault_kind::dma || g.fault.kind == fault_kind::interrupt;
-    if (!g.fault.reason) return !asks;
-    return explain_reason(*g.fault.reason).known;
-  });
+std::string whole_text(const fault_collector& faults, const fault_inputs& read, live_text& live) {
+  if (live.used()) {
+    live.show_new();
+    return fault_counts_text(faults) + fault_notes_text(faults, live.facts());
+  }
+  const std::string text = fault_text(faults, live.facts());
+  return faults.empty() ? nothing_found(read) + text : text;
 }
 
-int complain_of_nothing(const fault_collector& faults, std::ostream& err) {
-  if (!faults.unreadable().empty()) {
-    const unreadable_line& line = faults.unreadable().front();
-    return complain(err, line.source + ": " + line.why);
-  }
-  if (!faults.foreign().empty()) {
+}  // namespace
+
+int run_fault_command(const fault_arguments& arguments, byte_source& in, std::ostream& out,
+                      std::ostream& err) {
+  const auto machine = machine_facts(arguments.machine);
+  if (!machine.ok()) return complain(err, machine.status());
+  fault_collector faults;
+  live_text live(arguments, faults, *machine, out);
+  const auto read = read_fault_inputs(arguments.inputs, in, faults, [&live] { live.show_new(); });
+  if (!read.ok()) return complain(err, read.status());
+  if (is_foreign_alone(faults)) {
     return complain(err,
                     "what is there are faults of " + *faults.foreign().begin() +
                         ", not of Intel VT-d, whose faults are explained here",
                     exit_code::finding);
   }
-  return complain(err, "no line about a DMAR fault in what was read", exit_code::finding);
+  out << (arguments.json ? fault_json(faults, live.facts(), read->lines)
+                         : whole_text(faults, *read, live));
+  return static_cast<int>(all_explained(faults) ? exit_code::good : exit_code::finding);
 }
-
-}  // namespace
 
 int run_fault_command(const fault_arguments& arguments, std::istream& in, std::ostream& out,
                       std::ostream& err) {
-  fault_collector faults;
-  if (const absl::Status status = collect(arguments.inputs, in, faults); !status.ok()) {
-    return complain(err, status);
-  }
-  system_facts facts = faults.log_facts();
-  facts.source = "the log";
-  if (!arguments.machine.empty()) {
-    const auto machine = choose_machine(arguments.machine);
-    if (!machine.ok()) return complain(err, machine.status());
-    const auto kernel = choose_kernel({}, arguments.machine);
-    if (!kernel.ok()) return complain(err, kernel.status());
-    auto known = facts_of(**kernel, *machine);
-    if (!known.ok()) return complain(err, known.status());
-    facts = *std::move(known);
-  }
-  if (faults.empty()) return complain_of_nothing(faults, err);
-  out << (arguments.json ? fault_json(faults, facts) : fault_text(faults, facts));
-  const bool good = faults.unreadable().empty() && all_known(faults);
-  return static_cast<int>(good ? exit_code::good : exit_code::finding);
+  stream_source source(in);
+  return run_fault_command(arguments, source, out, err);
 }
 
 void add_fault_command(CLI::App& app, int& exit_status) {
@@ -127,7 +127,7 @@ void add_fault_command(CLI::App& app, int& exit_status) {
   command
       ->add_option(
           "LINE|FILE", a->inputs,
-          "A line of the kernel's log, a file with a log (plain or .xz), or - for standard "
+          "A line of the kernel's log, a file with a log (plain, gzip or xz), or - for standard "
           "input")
       ->required();
   command
@@ -137,11 +137,13 @@ void add_fault_command(CLI::App& app, int& exit_status) {
       ->type_name("NAME|DIR");
   command->add_flag("--json", a->json, "Print one JSON document");
   command->footer(
-      "Exit status: 0 every fault is explained; 1 a file holds no fault of VT-d, or something in "
-      "it "
-      "is not known or does not read; 2 bad use or input, also a LINE that is no fault line.");
-  command->callback(
-      [a, &exit_status] { exit_status = run_fault_command(*a, std::cin, std::cout, std::cerr); });
+      "Exit status: 0 every fault is explained, or there is none; 1 a reason or a line of the "
+      "driver is not known or does not read, or the faults are another IOMMU's; 2 bad use or "
+      "input, also a LINE that is no known line.");
+  command->callback([a, &exit_status] {
+    descriptor_source in(STDIN_FILENO);
+    exit_status = run_fault_command(*a, in, std::cout, std::cerr);
+  });
 }
 
 }  // namespace iommulab

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/fault/explain.h"
 #include "cli/fault/fault_report.h"
+#include "cli/fault/queue_messages.h"
 #include "cli/output/json.h"
 #include "core/enum_names.h"
 
@@ -41,12 +42,55 @@ json flood_json(const fault_group& group) {
   return j;
 }
 
+std::string_view name(log_dialect dialect) {
+  static constexpr auto names = enum_names<log_dialect>({
+      {log_dialect::linux_kernel, "linux"},
+      {log_dialect::xen, "xen"},
+      {log_dialect::freebsd, "freebsd"},
+      {log_dialect::esxi, "esxi"},
+      {log_dialect::qemu, "qemu"},
+  });
+  return names(dialect);
+}
+
+json descriptor_json(const std::optional<queue_descriptor>& descriptor) {
+  if (!descriptor) return nullptr;
+  json words = json::array();
+  for (size_t i = 0; i < (descriptor->wide ? 4u : 2u); ++i) {
+    words.push_back(hex(descriptor->words[i]));
+  }
+  return {{"words", std::move(words)}, {"text", descriptor_text(*descriptor)}};
+}
+
+json queue_json(const queue_report& queue) {
+  return {{"reason", queue.code ? json(*queue.code) : json(nullptr)},
+          {"sid", queue.sid ? json(hex(*queue.sid)) : json(nullptr)},
+          {"head", descriptor_json(queue.head)},
+          {"prior", descriptor_json(queue.prior)}};
+}
+
+json lines_json(const std::vector<unreadable_line>& of) {
+  json list = json::array();
+  for (const unreadable_line& line : of) {
+    list.push_back({{"line", line.source}, {"why", line.why}});
+  }
+  return list;
+}
+
 json group_json(const fault_group& group, const fault_collector& faults,
                 const system_facts& facts) {
   const fault_line& fault = group.fault;
   const fault_explanation explanation = explain(fault);
   json j = {{"kind", name(fault.kind)}, {"count", group.count}, {"first", group.source}};
-  if (fault.device) j["device"] = device_text(fault);
+  j["dialect"] = name(fault.dialect);
+  if (fault.device) {
+    j["device"] = device_text(fault);
+    j["segment"] = fault.segment ? json(*fault.segment) : json(nullptr);
+  }
+  if (fault.queue) j["queue"] = queue_json(*fault.queue);
+  if (fault.region) {
+    j["region"] = {{"first", hex(fault.region->first)}, {"last", hex(fault.region->last)}};
+  }
   if (fault.kind == fault_kind::dma) {
     j["access"] = fault.write ? "write" : "read";
     j["pasid"] = fault.pasid ? json(*fault.pasid) : json(nullptr);
@@ -77,7 +121,8 @@ json group_json(const fault_group& group, const fault_collector& faults,
 
 }  // namespace
 
-std::string fault_json(const fault_collector& faults, const system_facts& facts) {
+std::string fault_json(const fault_collector& faults, const system_facts& facts,
+                       size_t line_count) {
   json groups = json::array();
   for (const fault_group& group : faults.groups())
     groups.push_back(group_json(group, faults, facts));
@@ -85,15 +130,18 @@ std::string fault_json(const fault_collector& faults, const system_facts& facts)
   for (const uint32_t value : faults.status_values()) {
     status.push_back({{"value", hex(value)}, {"words", status_words(value)}});
   }
-  json unreadable = json::array();
-  for (const unreadable_line& line : faults.unreadable()) {
-    unreadable.push_back({{"line", line.source}, {"why", line.why}});
-  }
-  const json document = {{"groups", std::move(groups)},
-                         {"status", std::move(status)},
-                         {"suppressed", faults.suppressed()},
-                         {"other_iommus", faults.foreign()},
-                         {"unreadable", std::move(unreadable)}};
+  json document = json_document("fault");
+  document["lines"] = line_count;
+  document["groups"] = std::move(groups);
+  document["status"] = std::move(status);
+  document["suppressed"] = faults.suppressed();
+  document["lost"] = faults.lost();
+  document["further"] = faults.further();
+  document["counts_are_least"] = faults.counts_are_least();
+  document["other_iommus"] = faults.foreign();
+  document["unreadable"] = lines_json(faults.unreadable());
+  document["unexplained"] = lines_json(faults.unexplained());
+  document["unexplained_count"] = faults.unexplained_count();
   return json_text(document);
 }
 

@@ -82,12 +82,13 @@ struct fault_line {
   std::optional<uint32_t> index{};
   std::optional<uint32_t> pasid{};
   std::optional<uint8_t> reason{};
-  std::string words{};    ///< behind the reason, as printed; may be cut short
-  uint64_t number = 0;    ///< the status register, or how many lines were suppressed
-  uint64_t count = 1;     ///< how often the line came, by its logger
-  bool no_pasid = false;  ///< "NO_PASID" is printed: Linux 5.14 or later
-  std::string subject{};  ///< queue, page_request, firmware, note: the message's name;
-                          ///< unexplained: the line; foreign: whose it is
+  std::string words{};           ///< behind the reason, as printed; may be cut short
+  uint64_t number = 0;           ///< the status register, or how many lines were suppressed
+  uint64_t count = 1;            ///< how often the line came, by its logger
+  std::optional<double> when{};  ///< seconds, by the kernel's stamp
+  bool no_pasid = false;         ///< "NO_PASID" is printed: Linux 5.14 or later
+  std::string subject{};         ///< queue, page_request, firmware, note: the message's name;
+                                 ///< unexplained: the line; foreign: whose it is
   std::optional<queue_report> queue{};
   std::optional<named_region> region{};  ///< firmware
 };
@@ -95,8 +96,13 @@ struct fault_line {
 /// "00:1f.2", with its segment where the line has one; "a device" where it has none.
 std::string device_text(const fault_line& fault);
 
-/// What a line says; nothing when it is no line about a fault. EINVAL, naming field and value,
-/// when it is one and does not read.
-absl::StatusOr<std::optional<fault_line>> parse_fault_line(std::string_view line);
+using parsed_fault_line = absl::StatusOr<std::optional<fault_line>>;
+
+/// Of kind `dma` or `interrupt`.
+bool is_request(const fault_line& fault);
+
+/// What a line says; nothing when it is neither about a fault nor one of the driver that
+/// a person asks about. EINVAL, naming field and value, when it is one and does not read.
+parsed_fault_line parse_fault_line(std::string_view line);
 
 }  // namespace iommulab

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "cli/fault/driver_notes.h"
 #include "cli/fault/explain.h"
 #include "cli/fault/fault_report.h"
 #include "core/counted.h"
@@ -39,6 +40,15 @@ std::string list(std::string_view label, const std::vector<std::string>& items) 
   return text;
 }
 
+/// ": reason 4", ": SID 5300", as the kernel says it.
+std::string numbers_of(const fault_line& fault) {
+  if (!fault.queue) return "";
+  std::string text;
+  if (fault.queue->code) text += absl::StrFormat(", reason %x", *fault.queue->code);
+  if (fault.queue->sid) text += absl::StrFormat(", SID %x", *fault.queue->sid);
+  return text;
+}
+
 std::string headline(const fault_line& fault) {
   const std::string device = device_text(fault);
   switch (fault.kind) {
@@ -49,6 +59,13 @@ std::string headline(const fault_line& fault) {
       return "interrupt request by " + device + " blocked";
     case fault_kind::reason_only:
       return "a request blocked (the line that names the device is not there)";
+    case fault_kind::queue:
+    case fault_kind::queue_entry:
+      return fault.subject + numbers_of(fault) +
+             (fault.device ? ", " + device_text(fault) : std::string());
+    case fault_kind::note:
+    case fault_kind::firmware:
+      return note_title(fault);
     default:
       return fault.subject;
   }
@@ -56,11 +73,33 @@ std::string headline(const fault_line& fault) {
 
 std::string reason_part(const fault_line& fault, const fault_explanation& explanation) {
   if (!fault.reason) {
-    const bool request = fault.kind == fault_kind::dma || fault.kind == fault_kind::interrupt;
-    return request ? ": the line with the reason is not there" : "";
+    const bool misses = is_request(fault) && fault.dialect != log_dialect::qemu;
+    return misses ? ": the line with the reason is not there" : "";
   }
   return absl::StrFormat(": reason %02xh (%d) \"%s\"", *fault.reason, *fault.reason,
                          explanation.kernel_words);
+}
+
+/// "at least 3 times" where faults are missing in the log.
+std::string times_seen(const fault_group& group, const fault_collector& faults) {
+  return (faults.counts_are_least() ? "at least " : "") + counted(group.count, "time");
+}
+
+/// Whose wording it is, where it is not Linux's.
+std::string_view wording(log_dialect dialect) {
+  switch (dialect) {
+    case log_dialect::linux_kernel:
+      return "";
+    case log_dialect::xen:
+      return "Xen's";
+    case log_dialect::freebsd:
+      return "FreeBSD's";
+    case log_dialect::esxi:
+      return "VMware ESXi's";
+    case log_dialect::qemu:
+      return "QEMU's, of its emulated unit: the device is one of the guest's";
+  }
+  return "";
 }
 
 std::string where(const fault_group& group) {
@@ -83,9 +122,12 @@ std::string group_text(const fault_group& group, const fault_collector& faults,
   const fault_explanation explanation = explain(group.fault);
   std::string text = headline(group.fault) + reason_part(group.fault, explanation) + '\n';
   text +=
-      paragraph("seen", counted(group.count, "time") + ", first in " + group.source + where(group));
+      paragraph("seen", times_seen(group, faults) + ", first in " + group.source + where(group));
   text += list("pattern", pattern_hints(group, faults));
   if (!group.words_remark.empty()) text += paragraph("words", group.words_remark);
+  if (const auto words = wording(group.fault.dialect); !words.empty()) {
+    text += paragraph("wording", std::string(words));
+  }
   text += list("device", device_hints(group, facts));
   if (!explanation.known) {
     if (group.fault.reason) text += paragraph("hardware", explanation.found);
@@ -116,22 +158,39 @@ std::string iommu_options(const std::string& command_line) {
 
 }  // namespace
 
-std::string fault_text(const fault_collector& faults, const system_facts& facts) {
-  std::string text;
+std::string fault_group_text(const fault_group& group, const fault_collector& faults,
+                             const system_facts& facts) {
+  return group_text(group, faults, facts);
+}
+
+std::string fault_counts_text(const fault_collector& faults) {
+  std::string text = "In all:\n";
   for (const fault_group& group : faults.groups()) {
-    if (!text.empty()) text += '\n';
-    text += group_text(group, faults, facts);
+    text += paragraph("", headline(group.fault) + reason_part(group.fault, explain(group.fault)) +
+                              ": " + times_seen(group, faults) + where(group));
   }
+  return text;
+}
+
+std::string fault_notes_text(const fault_collector& faults, const system_facts& facts) {
   std::string notes;
   for (const uint32_t value : faults.status_values()) {
     notes += paragraph("status", absl::StrFormat("%x: %s", value, status_words(value)));
   }
-  if (facts.command_line) {
+  if (facts.command_line && !faults.empty()) {
     notes += paragraph("options", iommu_options(*facts.command_line) + ", by " + facts.source);
   }
   if (faults.suppressed() != 0) {
     notes += paragraph(
         "suppressed", counted(faults.suppressed(), "more line") + " that the kernel did not print");
+  }
+  if (faults.lost() != 0) {
+    notes += paragraph("lost", counted(faults.lost(), "line") +
+                                   ", about faults or anything else, did not get into the log");
+  }
+  if (faults.further() != 0) {
+    notes += paragraph("further", counted(faults.further(), "fault") +
+                                      " of more devices and kinds than are shown one by one");
   }
   for (const std::string& other : faults.foreign()) {
     notes += paragraph("left out", "lines of " + other + ", which is not Intel VT-d");
@@ -139,8 +198,26 @@ std::string fault_text(const fault_collector& faults, const system_facts& facts)
   for (const unreadable_line& line : faults.unreadable()) {
     notes += paragraph("not read", line.source + ": " + line.why);
   }
+  for (const unreadable_line& line : faults.unexplained()) {
+    notes += paragraph("unexplained", line.source + ": " + line.why);
+  }
+  if (faults.unexplained_count() > faults.unexplained().size()) {
+    notes += paragraph(
+        "", counted(faults.unexplained_count() - faults.unexplained().size(), "more line") +
+                " of the driver that nothing here explains");
+  }
+  return notes.empty() ? "" : "Besides:\n" + notes;
+}
+
+std::string fault_text(const fault_collector& faults, const system_facts& facts) {
+  std::string text;
+  for (const fault_group& group : faults.groups()) {
+    if (!text.empty()) text += '\n';
+    text += group_text(group, faults, facts);
+  }
+  const std::string notes = fault_notes_text(faults, facts);
   if (notes.empty()) return text;
-  return text + (text.empty() ? "" : "\n") + "Besides:\n" + notes;
+  return text + (text.empty() ? "" : "\n") + notes;
 }
 
 }  // namespace iommulab

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/fault/fault_line.h"
 #include "core/status.h"
 #include "core/types.h"
 #include "kernel/profile/kernel_profile.h"
@@ -73,11 +74,15 @@ struct system_facts {
   std::vector<unit> units;
   std::optional<linux_version> kernel;
   std::optional<source_id> vmd;  ///< a VMD function whose devices are in a segment of their own
+  /// A root bus whose scan has begun, and none of whose functions has been seen yet.
+  std::optional<source_id> starting_root;
   std::optional<std::string> command_line;
 };
 
 /// Takes what a log line says, if it says something.
 void learn_from_log(std::string_view line, system_facts& facts);
+/// Takes what a firmware line says of a reserved region.
+void learn_complaint(const fault_line& fault, system_facts& facts);
 /// EINVAL when the machine cannot be built.
 absl::StatusOr<system_facts> facts_of(const kernel_profile& profile, const machine_config& machine);
 

@@ -220,9 +220,10 @@ TEST(fault_command, the_lines_of_recorded_runs_are_explained) {
 }
 
 TEST(fault_command, what_is_no_fault_is_said_in_one_sentence) {
-  expect_refused({.inputs = {"DMAR: IOMMU enabled"}},
+  expect_refused({.inputs = {"usb 1-1: new high-speed USB device"}},
                  "neither a file nor a line about a DMAR fault");
-  expect_refused({.inputs = {"/no/such/dmesg"}}, "\"/no/such/dmesg\"");
+  expect_refused({.inputs = {"/no/such/dmesg"}}, "\"/no/such/dmesg\": no such file");
+  expect_refused({.inputs = {"dmesg.txt"}, .machine = "server"}, "\"dmesg.txt\": no such file");
   expect_refused({.inputs = {""}}, "empty");
   expect_refused({.inputs = {"DMAR:[DMA Read] Request device [xx:xx.x] fault addr 2affde000"}},
                  "device is \"xx:xx.x\"");
@@ -230,9 +231,101 @@ TEST(fault_command, what_is_no_fault_is_said_in_one_sentence) {
                              "address=0xfffffffdf8000000 flags=0x0008]"}},
                  "AMD's IOMMU (AMD-Vi), not of Intel VT-d");
   expect_refused({.inputs = {::testing::TempDir()}}, "directory");
-  expect_refused({.inputs = {"-"}}, "no line about a DMAR fault", 1);
   const std::string line = "DMAR:[fault reason 06] PTE Read access is not set";
   expect_refused({.inputs = {line}, .machine = "mainframe"}, "'mainframe'");
+}
+
+TEST(fault_command, a_log_without_a_fault_is_good_and_says_so) {
+  const auto expect_none = [](const command_result& result, const std::string& sentence) {
+    EXPECT_EQ(result.status, 0);
+    EXPECT_EQ(result.out, sentence);
+    EXPECT_EQ(result.err, "");
+  };
+  expect_none(fault({.inputs = {"-"}}), "no DMAR fault in 0 lines\n");
+  expect_none(fault({.inputs = {"-"}},
+                    "usb 1-1: reset\nDMAR: IOMMU enabled\nDMAR: dmar0: Using "
+                    "Queued invalidation\n"),
+              "no DMAR fault in 3 lines\n");
+  expect_none(fault({.inputs = {"DMAR: IOMMU enabled"}}), "no DMAR fault in 1 line\n");
+  const json document = json::parse(
+      fault({.inputs = {"-"}, .machine = "", .json = true}, "DMAR: IOMMU enabled\n").out);
+  EXPECT_EQ(document["schema"], "iommulab.fault");
+  EXPECT_EQ(document["lines"], 1);
+  EXPECT_TRUE(document["groups"].empty());
+}
+
+TEST(fault_command, a_line_of_the_driver_that_nobody_explains_is_a_finding) {
+  const command_result result =
+      fault({.inputs = {"-"}},
+            "[    0.1] DMAR: dmar0: the sky is falling\n[    0.2] DMAR: IOMMU "
+            "enabled\n");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.out, HasSubstr("line 1 of standard input: DMAR: dmar0: the sky is falling"));
+  EXPECT_THAT(result.out, Not(HasSubstr("IOMMU enabled")));
+}
+
+TEST(fault_command, what_is_not_readable_is_refused) {
+  const auto refused = [](const std::string& input, const std::string& part) {
+    expect_refusal_with(fault({.inputs = {"-"}}, input), "standard input " + part);
+  };
+  refused("PK\x03\x04rest", "is a zip archive");
+  refused(std::string("\x28\xb5\x2f\xfd", 4), "is compressed with zstd");
+  refused("BZh91AY", "is compressed with bzip2");
+  refused(std::string(4096, '\0'), "is no text: 4096 of its 4096 bytes are control characters");
+  // But a crash leaves zeros in a log that has faults in it.
+  const command_result log = fault({.inputs = {"-"}},
+                                   "DMAR: [DMA Read] Request device [00:02.0] fault addr 0 [fault "
+                                   "reason 06] PTE Read access is not set\n" +
+                                       std::string(4096, '\0') + "\n");
+  EXPECT_EQ(log.status, 0);
+  EXPECT_THAT(flat(log.out), HasSubstr("DMA read by 00:02.0 blocked: reason 06h"));
+}
+
+TEST(fault_command, the_queues_descriptors_are_read) {
+  const command_result result = fault(
+      {.inputs = {"-"}},
+      "[ 147.069016] DMAR: VT-d detected Invalidation Time-out Error: SID 0\n"
+      "[ 147.069016] DMAR: DRHD: handling fault status reg 40\n"
+      "[ 147.080924] DMAR: QI HEAD: Device-TLB Invalidation qw0 = 0xaf0300100003, qw1 = "
+      "0x7ffffffffffff001\n"
+      "[ 147.090207] DMAR: QI PRIOR: Invalidation Wait qw0 = 0x200000025, qw1 = 0x10005f634\n"
+      "[ 200.000000] DMAR: VT-d detected Invalidation Time-out Error: SID 5300\n"
+      "[ 200.000001] DMAR: QI PRIOR: Device-TLB Invalidation qw0 = 0x5300530000000003, qw1 = "
+      "0x7ffffffffffff001\n"
+      "[ 300.000000] DMAR: VT-d detected Invalidation Queue Error: Reason 4\n"
+      "[ 300.000001] DMAR: QI HEAD: PASID-based IOTLB Invalidation qw0 = 0x1000206, qw1 = 0x0\n");
+  EXPECT_EQ(result.status, 0);
+  const std::string text = flat(result.out);
+  EXPECT_THAT(text, HasSubstr("Time-out Error, SID 0, af:00.3"));
+  EXPECT_THAT(text, HasSubstr("at the head: Device-TLB invalidation (type 3) of af:00.3"));
+  EXPECT_THAT(text,
+              HasSubstr("in front of it: invalidation wait (type 5): writes 2 to 0x10005f634"));
+  EXPECT_THAT(text, HasSubstr("Time-out Error, SID 5300, 53:00.0"));
+  EXPECT_THAT(text, HasSubstr("reason 4: a reserved field is set in a valid descriptor"));
+  EXPECT_THAT(text, HasSubstr("PASID-based IOTLB invalidation (type 6)"));
+  for (const char* line :
+       {"DMAR: Invalidation Completion Error (ICE) cleared", "IOMMU: dmar0: PRQ overflow detected",
+        "DMAR: QI PRIOR: Device-TLB Invalidation qw0 = 0x5300530000000003, qw1 = "
+        "0x7ffffffffffff001"}) {
+    EXPECT_EQ(fault({.inputs = {line}}).status, 0) << line;
+  }
+}
+
+TEST(fault_command, a_firmware_line_says_which_region_and_where_to_look) {
+  const std::string firmware =
+      "DMAR: [Firmware Bug]: No firmware reserved region can cover this RMRR "
+      "[0x00000000bb800000-0x00000000bbffffff], contact BIOS vendor for fixes";
+  const command_result alone = fault({.inputs = {firmware}});
+  EXPECT_EQ(alone.status, 0);
+  EXPECT_THAT(flat(alone.out), HasSubstr("a finding about firmware"));
+  EXPECT_THAT(flat(alone.out), HasSubstr("iommulab dmar"));
+  const command_result log =
+      fault({.inputs = {"-"}}, firmware +
+                                   "\nDMAR: [DMA Read NO_PASID] Request device [00:02.0] "
+                                   "fault addr 0xbb900000 [fault reason 0x06] PTE Read "
+                                   "access is not set\n");
+  EXPECT_EQ(log.status, 0);
+  EXPECT_THAT(flat(log.out), HasSubstr("in the reserved region (RMRR) 0xbb800000-0xbbffffff"));
 }
 
 TEST(fault_command, a_file_may_hold_other_faults_and_lines_that_do_not_read) {
