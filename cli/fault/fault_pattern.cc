@@ -40,8 +40,8 @@ std::string step_words(int64_t step) {
       absl::StrFormat("%s in steps of 0x%x", step > 0 ? "upwards" : "downwards", size);
   if (size == page_size) {
     text +=
-        ", page after page: one long transfer, or a scan through a buffer (a frame buffer, a ring) "
-        "that is not mapped as a whole";
+        ", page after page: one long transfer, or a scan through a buffer (a ring, an image) that "
+        "is not mapped as a whole";
   } else {
     text += ": a ring or an array of buffers of that size, gone through in order";
   }

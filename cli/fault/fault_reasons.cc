@@ -164,7 +164,7 @@ bool says_something_of_mappings(uint8_t reason) {
 }
 
 bool means_no_mapping(uint8_t reason) {
-  static constexpr std::array<uint8_t, 6> list = {0x05, 0x06, 0x71, 0x79, 0x85, 0x86};
+  static constexpr std::array<uint8_t, 4> list = {0x05, 0x06, 0x71, 0x79};
   return is_one_of(reason, list);
 }
 

@@ -33,10 +33,11 @@ fault_explanation explain_message(std::string_view subject);
 /// cut short, or are nobody's.
 std::string words_remark(uint8_t reason, std::string_view words);
 
-/// The reason was found before any paging entry was read, or there is none: nothing follows about
-/// a mapping.
+/// Paging entries were read: the fault says something about a mapping. Not so of reasons that are
+/// found before, nor of reserved numbers.
 bool says_something_of_mappings(uint8_t reason);
-/// Paging entries were read, and there is no mapping at the address, or not for this access.
+/// Paging entries were read, and there is no mapping at the address, or there may be none (05h,
+/// 06h).
 bool means_no_mapping(uint8_t reason);
 /// The device, or its PASID, has not been set up: root, context or PASID entry is not present.
 bool means_not_set_up(uint8_t reason);

@@ -10,8 +10,7 @@ constexpr reason_row legacy_rows[] = {
      "Present bit in root entry is clear",
      "the root entry of the device's bus is not present: no device on that bus has been mapped",
      {"nobody set up DMA for the device: no driver, or one that does not use the DMA API, while "
-      "firmware left the device running (graphics that scans out its frame buffer at boot, a "
-      "management controller)",
+      "firmware left the device running",
       "the request carries a bus number that no device has: a bridge or switch changes requester "
       "ids, or buses were renumbered",
       "firmware's DMAR table puts the device under another unit than the one it is behind"},
@@ -21,8 +20,7 @@ constexpr reason_row legacy_rows[] = {
      "the context entry of the requester id is not present: other devices on the bus are set up, "
      "this one is not",
      {"another function than the one that was set up sends the requests, often one that does not "
-      "exist: some of Marvell's SATA controllers and JMicron's card readers use function 1, some "
-      "of Ricoh's devices function 0; the kernel has quirks for those it knows (DMA alias)",
+      "exist; the kernel has quirks for the devices that it knows to do so (DMA alias)",
       "a device behind a bridge whose requests carry the bridge's id, while only the device's "
       "own was set up: missing alias quirk",
       "the device still does DMA after its driver let go of it, or after it was removed, rescanned "
@@ -63,7 +61,7 @@ constexpr reason_row legacy_rows[] = {
       "the driver gave the device a physical address without dma_map_*(), or firmware set the "
       "device up before the kernel took over",
       "memory that firmware uses for the device is missing from the DMAR table's reserved regions "
-      "(RMRR): USB keyboards emulated by firmware, RAID and management controllers"},
+      "(RMRR)"},
      {see_iomem, see_debug, see_table, see_core}},
     {0x06,
      "PTE Read access is not set",

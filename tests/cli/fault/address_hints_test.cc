@@ -163,7 +163,10 @@ TEST(address_hints, advice_about_mappings_goes_with_the_reason) {
         << int{reason};
   }
   EXPECT_THAT(hints({{0xffff7000}, std::nullopt}), Not(HasSubstr(use_after_unmap)));
-  EXPECT_THAT(hints({{0xffff7000}, 0x07}), Not(HasSubstr(use_after_unmap)));
+  for (const uint8_t reason : std::initializer_list<uint8_t>{0x07, 0x0c, 0x70, 0x7a, 0x85, 0x86}) {
+    EXPECT_THAT(hints({{0xffff7000}, reason}), HasSubstr("by its value an address of the DMA API"))
+        << int{reason};
+  }
 }
 
 system_facts peers() {

@@ -163,6 +163,17 @@ TEST(fault_reason, peer_to_peer_is_a_cause_where_there_is_no_mapping) {
   }
 }
 
+TEST(fault_reason, causes_name_no_device_that_may_not_be_there) {
+  for (unsigned n = 0; n < numbers; ++n) {
+    for (const std::string& cause : explained(n).causes) {
+      for (const char* device :
+           {"Marvell", "JMicron", "Ricoh", "NVIDIA", "keyboard", "scans out"}) {
+        EXPECT_THAT(cause, Not(HasSubstr(device))) << n;
+      }
+    }
+  }
+}
+
 TEST(fault_reason, advice_about_mappings_goes_with_paging_entries_only) {
   // Table 30: what is found in root, context and PASID entries and in the address itself comes
   // before any paging entry; a host permission table holds no mapping.
