@@ -52,11 +52,13 @@ std::string piece_words(const std::vector<address_piece>& pieces, size_t address
   if (pieces.size() == 1) {
     const address_piece& one = pieces.front();
     const uint64_t kib = (one.last - one.first + page_size) / 1024;
-    return absl::StrFormat("%d pages in one piece of %d KiB (0x%x to 0x%x): one buffer", one.pages,
-                           kib, one.first, one.last);
+    return absl::StrFormat(
+        "%d pages in one piece of %d KiB (0x%x to 0x%x): one buffer, or "
+        "several side by side",
+        one.pages, kib, one.first, one.last);
   }
-  return absl::StrFormat("%d pages in %d pieces that lie apart: many buffers", addresses,
-                         pieces.size());
+  return absl::StrFormat("%d pages in %d pieces that lie apart: as many buffers, or more",
+                         addresses, pieces.size());
 }
 
 }  // namespace

@@ -93,7 +93,7 @@ TEST(fault_pattern, the_words_say_rate_step_and_buffers) {
   EXPECT_THAT(flood_words(down, apart, 0),
               ElementsAre(HasSubstr("about 1.0 lines a second for 3 s"),
                           HasSubstr("downwards in steps of 0x100000: a ring"),
-                          HasSubstr("4 pages in 4 pieces that lie apart: many buffers")));
+                          HasSubstr("4 pages in 4 pieces that lie apart: as many buffers")));
   const fault_trail same = trail_of({0x1000, 0x1000, 0x1000, 0x1000}, 1.0, 1.0);
   EXPECT_THAT(flood_words(same, {0x1000}, 0), Contains(HasSubstr("always the same address")));
   EXPECT_THAT(flood_words(trail_of({0x1000, 0x2000, 0x3000}, 1, 1), {0x1000, 0x2000, 0x3000}, 0),
