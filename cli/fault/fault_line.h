@@ -91,7 +91,6 @@ struct fault_line {
                                  ///< unexplained: the line; foreign: whose it is
   std::optional<queue_report> queue{};
   std::optional<named_region> region{};  ///< firmware
-  std::optional<double> when{};          ///< seconds, by the kernel's stamp of the first line
 };
 
 /// "00:1f.2", with its segment where the line has one; "a device" where it has none.

@@ -65,7 +65,10 @@ void fault_collector::take(const framed_line& line, parsed_fault_line parsed,
 
 void fault_collector::repeat(uint64_t times) {
   assembler_.finish();
-  if (repeatable_ != nowhere) groups_[repeatable_].count += times;
+  if (repeatable_ == nowhere) return;
+  fault_group& group = groups_[repeatable_];
+  group.count += times;
+  group.trail.add(std::nullopt, std::nullopt, times);
 }
 
 void fault_collector::settle() {

@@ -167,6 +167,61 @@ TEST(explained_lines, a_card_in_a_slot_is_no_integrated_graphics) {
   EXPECT_THAT(text, Not(HasSubstr("while the system boots it still scans out")));
 }
 
+TEST(explained_lines, another_devices_bar_is_peer_to_peer) {
+  const json found = groups(
+      "[    0.4] pci 0000:01:00.0: [10de:2331] type 00 class 0x030200 PCIe Endpoint\n"
+      "[    0.4] pci 0000:02:00.0: [15b3:1021] type 00 class 0x020700 PCIe Endpoint\n"
+      "[    0.4] pci 0000:02:00.0: BAR 0 [mem 0x224040000000-0x224041ffffff 64bit pref]\n"
+      "[    0.4] pci 0000:03:00.0: [144d:a821] type 00 class 0x010802\n"
+      "[    0.4] pci 0000:03:00.0: reg 0x10: [mem 0xfb200000-0xfb203fff 64bit]\n"
+      "[   99.0] DMAR: [DMA Write NO_PASID] Request device [01:00.0] fault addr 0x224041000000 "
+      "[fault reason 0x05] PTE Write access is not set\n"
+      "[   99.1] DMAR: [DMA Read NO_PASID] Request device [02:00.0] fault addr 0xfb201000 [fault "
+      "reason 0x06] PTE Read access is not set\n");
+  ASSERT_EQ(found.size(), 2u);
+  const std::string high = joined(found[0]["address_hints"]);
+  EXPECT_THAT(high, AllOf(HasSubstr("inside BAR 0 of 02:00.0"), HasSubstr("peer-to-peer")));
+  EXPECT_THAT(high, Not(HasSubstr("beyond")));
+  const std::string low = joined(found[1]["address_hints"]);
+  EXPECT_THAT(low, AllOf(HasSubstr("inside BAR 0 of 03:00.0"), HasSubstr("peer-to-peer")));
+  EXPECT_THAT(low, Not(HasSubstr("gives out DMA addresses")));
+}
+
+TEST(explained_lines, a_region_that_the_kernel_complained_of_is_one) {
+  const std::string text = explained(
+      "DMAR: [Firmware Bug]: No firmware reserved region can cover this RMRR "
+      "[0x00000000bb800000-0x00000000bbffffff], contact BIOS vendor for fixes\n"
+      "DMAR: [DMA Read NO_PASID] Request device [00:02.0] fault addr 0xbb900000 [fault reason "
+      "0x06] PTE Read access is not set\n");
+  EXPECT_THAT(text, HasSubstr("in the reserved region (RMRR) 0xbb800000-0xbbffffff, which the "
+                              "kernel found not to be reserved in the memory map"));
+}
+
+TEST(explained_lines, what_loggers_counted_is_counted) {
+  const json found = groups(
+      "Jan  1 00:00:00 host kernel: message repeated 9 times: [ [ 9100.100] DMAR: [DMA Read "
+      "NO_PASID] Request device [00:02.0] fault addr 0x9c000000 [fault reason 0x06] PTE Read "
+      "access is not set]\n"
+      "Jan  1 00:00:00 host kernel: DMAR:[DMA Write] Request device [03:00.0] fault addr "
+      "fff00000 \n"
+      "Jan  1 00:00:00 host kernel: DMAR:[fault reason 05] PTE Write access is not set\n"
+      "Jan  1 00:00:03 host last message repeated 37 times\n");
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0]["count"], 9);
+  EXPECT_EQ(found[1]["count"], 38);
+  // A logger counts equal lines, so the address was the same each time.
+  EXPECT_EQ(found[0]["flood"]["direction"], "same");
+}
+
+TEST(explained_lines, number_and_words_that_disagree_are_told) {
+  const json found = groups(
+      "DMAR: [DMA Read NO_PASID] Request device [01:00.0] fault addr 0x1000 [fault reason 0x05] "
+      "PTE Read access is not set\n");
+  EXPECT_EQ(found[0]["condition"], "LGN.2");
+  EXPECT_THAT(found[0]["words_remark"].get<std::string>(),
+              AllOf(HasSubstr("is reason 06h"), HasSubstr("The number is hardware's record")));
+}
+
 TEST(explained_lines, a_flood_gets_its_pattern) {
   std::string log;
   for (int page = 0; page < 10; ++page) {
