@@ -17,6 +17,8 @@
 
 namespace iommulab {
 
+class dma_debug_hooks;
+
 /// The kernel's system_state.
 enum class system_state { booting, running };
 
@@ -47,6 +49,7 @@ struct environment {
   uint64_t max_pfn = 0;                   ///< one past the last page of memory
   listener_list<table_observer*> tables;  ///< who is told of what is done to tables
   dac_policy dac;
+  dma_debug_hooks* dma_debug = nullptr;  ///< who checks the callers of the DMA API; null for nobody
   /// Places of the generation's table of divergences where this release of the kernel does as the
   /// port does, by number: nothing is reported there.
   std::bitset<64> agreed_divergences;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
+#include "dma/debug/dma_debug.h"
 #include "kernel/catalogue.h"
 #include "kernel/profile/firmware.h"
 #include "platform/firmware/acpi_layout.h"
@@ -76,6 +77,7 @@ void kernel::take_down() {
 void kernel::mute() {
   env_.trace.mute();
   env_.tables.end_all();
+  env_.dma_debug = nullptr;
   for (const auto& unit : units_) unit->end_observations();
 }
 
@@ -101,6 +103,8 @@ absl::Status kernel::build() {
   if (options_.sanitize) {
     sanitizer_ = std::make_unique<vtd_sanitizer>(*memory_, env_.clock, env_.trace);
     sanitizer_subscription_ = env_.tables.add(sanitizer_.get());
+    dma_debug_ = std::make_unique<iommulab::dma_debug>();
+    env_.dma_debug = dma_debug_.get();
   }
   for (const remapping_unit_config& unit : config_.units) {
     vtd_config cfg = unit_config(config_, units_.size());

@@ -52,6 +52,8 @@
 
 namespace iommulab {
 
+class dma_debug;
+
 struct kernel_options {
   /// Which kernel; null for the default one (kernel/catalogue.h).
   const kernel_profile* profile = nullptr;
@@ -60,7 +62,8 @@ struct kernel_options {
   std::vector<phys_addr> recorded_pages{};
   /// Start-up takes virtual time, its phases begin when they did in a recorded run; else none.
   bool paced = false;
-  /// Check the driver's dealings with the units (platform/vtd/sanitizer), from the first phase on.
+  /// Check the driver's dealings with the units (platform/vtd/sanitizer), and device drivers' with
+  /// the DMA API (dma/debug), from the first phase on.
   bool sanitize = false;
 };
 
@@ -110,6 +113,8 @@ class kernel {
   /// Null unless asked for.
   [[nodiscard]] const vtd_sanitizer* sanitizer() const { return sanitizer_.get(); }
   vtd_sanitizer* sanitizer() { return sanitizer_.get(); }
+  /// Null unless asked for.
+  iommulab::dma_debug* dma_debug() { return dma_debug_.get(); }
   /// Takes away whoever listens to the system: sinks, observers of tables and units. Sinks cannot
   /// subscribe again.
   void mute();
@@ -141,6 +146,7 @@ class kernel {
   std::unique_ptr<iommulab::dma_pools> dma_pools_;
   std::unique_ptr<vtd_sanitizer> sanitizer_;
   listener_list<table_observer*>::subscription sanitizer_subscription_;
+  std::unique_ptr<iommulab::dma_debug> dma_debug_;
   std::vector<std::unique_ptr<vtd_unit>> units_;
   std::unique_ptr<pci_machine> pci_hardware_;
   std::unique_ptr<dma_bus> dma_hardware_;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/dev_printk.h"
+#include "core/dma/dma_debug_hooks.h"
 #include "core/panic.h"
 #include "core/trace.h"
 
@@ -22,6 +23,14 @@ tracer& tracer_of(const device& dev) {
 
 void check_direction(dma_data_direction dir, const char* function) {
   bug_on(dir > dma_data_direction::from_device, function);
+}
+
+/// Calls `hook` on who checks the API's callers, if anybody does.
+template <typename Hook>
+void tell_dma_debug(const device& dev, Hook hook) {
+  dma_debug_hooks* const checks = dev.bus->env.dma_debug;
+  if (checks != nullptr) [[unlikely]]
+    hook(*checks);
 }
 
 /// What both kinds of mask are: the operations must be able to serve a device that reaches no more.
@@ -43,7 +52,13 @@ dma_addr dma_map_single(device& dev, phys_addr cpu_addr, uint64_t size, dma_data
   IOMMULAB_CALL(tracer_of(dev), "dma_map_single", {"dev", dev}, {"ptr", cpu_addr}, {"size", size},
                 {"dir", dir});
   check_direction(dir, "dma_map_single: invalid direction");
-  return this_call.result(get_dma_ops(dev).map_page(dev, cpu_addr.page_base(), cpu_addr.page_offset(), size, dir));
+  const phys_addr page = cpu_addr.page_base();
+  const uint64_t offset = cpu_addr.page_offset();
+  const dma_addr address = get_dma_ops(dev).map_page(dev, page, offset, size, dir);
+  tell_dma_debug(dev, [&](dma_debug_hooks& checks) {
+    checks.debug_dma_map_page(dev, page, offset, size, dir, address, /*map_single=*/true);
+  });
+  return this_call.result(address);
 }
 
 void dma_unmap_single(device& dev, dma_addr handle, uint64_t size, dma_data_direction dir) {
@@ -51,6 +66,9 @@ void dma_unmap_single(device& dev, dma_addr handle, uint64_t size, dma_data_dire
                 {"dir", dir});
   check_direction(dir, "dma_unmap_single: invalid direction");
   get_dma_ops(dev).unmap_page(dev, handle, size, dir);
+  tell_dma_debug(dev, [&](dma_debug_hooks& checks) {
+    checks.debug_dma_unmap_page(dev, handle, size, dir, /*map_single=*/true);
+  });
 }
 
 dma_addr dma_map_page(device& dev, phys_addr page, uint64_t offset, uint64_t size,
@@ -58,7 +76,11 @@ dma_addr dma_map_page(device& dev, phys_addr page, uint64_t offset, uint64_t siz
   IOMMULAB_CALL(tracer_of(dev), "dma_map_page", {"dev", dev}, {"page", page}, {"offset", offset},
                 {"size", size}, {"dir", dir});
   check_direction(dir, "dma_map_page: invalid direction");
-  return this_call.result(get_dma_ops(dev).map_page(dev, page, offset, size, dir));
+  const dma_addr address = get_dma_ops(dev).map_page(dev, page, offset, size, dir);
+  tell_dma_debug(dev, [&](dma_debug_hooks& checks) {
+    checks.debug_dma_map_page(dev, page, offset, size, dir, address, /*map_single=*/false);
+  });
+  return this_call.result(address);
 }
 
 void dma_unmap_page(device& dev, dma_addr handle, uint64_t size, dma_data_direction dir) {
@@ -66,44 +88,73 @@ void dma_unmap_page(device& dev, dma_addr handle, uint64_t size, dma_data_direct
                 {"dir", dir});
   check_direction(dir, "dma_unmap_page: invalid direction");
   get_dma_ops(dev).unmap_page(dev, handle, size, dir);
+  tell_dma_debug(dev, [&](dma_debug_hooks& checks) {
+    checks.debug_dma_unmap_page(dev, handle, size, dir, /*map_single=*/false);
+  });
 }
 
 int dma_map_sg(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) {
   IOMMULAB_CALL(tracer_of(dev), "dma_map_sg", {"dev", dev}, {"nents", static_cast<int>(sg.size())},
                 {"dir", dir});
   check_direction(dir, "dma_map_sg: invalid direction");
-  return this_call.result(get_dma_ops(dev).map_sg(dev, sg, dir));
+  const int ents = get_dma_ops(dev).map_sg(dev, sg, dir);
+  tell_dma_debug(dev,
+                 [&](dma_debug_hooks& checks) { checks.debug_dma_map_sg(dev, sg, ents, dir); });
+  return this_call.result(ents);
 }
 
 void dma_unmap_sg(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) {
   IOMMULAB_CALL(tracer_of(dev), "dma_unmap_sg", {"dev", dev},
                 {"nents", static_cast<int>(sg.size())}, {"dir", dir});
   check_direction(dir, "dma_unmap_sg: invalid direction");
+  tell_dma_debug(dev, [&](dma_debug_hooks& checks) { checks.debug_dma_unmap_sg(dev, sg, dir); });
   get_dma_ops(dev).unmap_sg(dev, sg, dir);
 }
 
 void dma_sync_single_for_cpu(device& dev, dma_addr handle, uint64_t size, dma_data_direction dir) {
-  check_direction(dir, "dma_sync_single_for_cpu: invalid direction");
-  get_dma_ops(dev).sync_single_for_cpu(dev, handle, size, dir);
+  dma_sync_single_range_for_cpu(dev, handle, 0, size, dir);
 }
 
 void dma_sync_single_for_device(device& dev, dma_addr handle, uint64_t size,
                                 dma_data_direction dir) {
+  dma_sync_single_range_for_device(dev, handle, 0, size, dir);
+}
+
+void dma_sync_single_range_for_cpu(device& dev, dma_addr handle, uint64_t offset, uint64_t size,
+                                   dma_data_direction dir) {
+  check_direction(dir, "dma_sync_single_for_cpu: invalid direction");
+  get_dma_ops(dev).sync_single_for_cpu(dev, handle + offset, size, dir);
+  tell_dma_debug(dev, [&](dma_debug_hooks& checks) {
+    checks.debug_dma_sync_single_range_for_cpu(dev, handle, offset, size, dir);
+  });
+}
+
+void dma_sync_single_range_for_device(device& dev, dma_addr handle, uint64_t offset, uint64_t size,
+                                      dma_data_direction dir) {
   check_direction(dir, "dma_sync_single_for_device: invalid direction");
-  get_dma_ops(dev).sync_single_for_device(dev, handle, size, dir);
+  get_dma_ops(dev).sync_single_for_device(dev, handle + offset, size, dir);
+  tell_dma_debug(dev, [&](dma_debug_hooks& checks) {
+    checks.debug_dma_sync_single_range_for_device(dev, handle, offset, size, dir);
+  });
 }
 
 void dma_sync_sg_for_cpu(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) {
   check_direction(dir, "dma_sync_sg_for_cpu: invalid direction");
   get_dma_ops(dev).sync_sg_for_cpu(dev, sg, dir);
+  tell_dma_debug(dev,
+                 [&](dma_debug_hooks& checks) { checks.debug_dma_sync_sg_for_cpu(dev, sg, dir); });
 }
 
 void dma_sync_sg_for_device(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) {
   check_direction(dir, "dma_sync_sg_for_device: invalid direction");
   get_dma_ops(dev).sync_sg_for_device(dev, sg, dir);
+  tell_dma_debug(
+      dev, [&](dma_debug_hooks& checks) { checks.debug_dma_sync_sg_for_device(dev, sg, dir); });
 }
 
 bool dma_mapping_error(device& dev, dma_addr handle) {
+  tell_dma_debug(dev,
+                 [&](dma_debug_hooks& checks) { checks.debug_dma_mapping_error(dev, handle); });
   return get_dma_ops(dev).mapping_error(dev, handle);
 }
 
@@ -116,12 +167,19 @@ std::optional<phys_addr> dma_alloc_coherent(device& dev, uint64_t size, dma_addr
   dma_map_ops& ops = get_dma_ops(dev);
   flags = dma_alloc_coherent_gfp_flags(dev, flags & ~(gfp_dma | gfp_highmem | gfp_dma32));
   if (dev.dma_mask == 0) return this_call.result(std::nullopt);
-  return this_call.result(ops.alloc(dev, size, handle, flags));
+  const std::optional<phys_addr> memory = ops.alloc(dev, size, handle, flags);
+  tell_dma_debug(dev, [&](dma_debug_hooks& checks) {
+    checks.debug_dma_alloc_coherent(dev, size, handle, memory);
+  });
+  return this_call.result(memory);
 }
 
 void dma_free_coherent(device& dev, uint64_t size, phys_addr cpu_addr, dma_addr handle) {
   IOMMULAB_CALL(tracer_of(dev), "dma_free_coherent", {"dev", dev}, {"size", size},
                 {"cpu_addr", cpu_addr}, {"dma_handle", handle});
+  tell_dma_debug(dev, [&](dma_debug_hooks& checks) {
+    checks.debug_dma_free_coherent(dev, size, cpu_addr, handle);
+  });
   get_dma_ops(dev).free(dev, size, cpu_addr, handle);
 }
 

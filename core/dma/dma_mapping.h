@@ -31,6 +31,11 @@ void dma_unmap_sg(device& dev, absl::Span<scatterlist> sg, dma_data_direction di
 void dma_sync_single_for_cpu(device& dev, dma_addr handle, uint64_t size, dma_data_direction dir);
 void dma_sync_single_for_device(device& dev, dma_addr handle, uint64_t size,
                                 dma_data_direction dir);
+/// The part at `offset` of the mapping that begins at `handle`.
+void dma_sync_single_range_for_cpu(device& dev, dma_addr handle, uint64_t offset, uint64_t size,
+                                   dma_data_direction dir);
+void dma_sync_single_range_for_device(device& dev, dma_addr handle, uint64_t offset, uint64_t size,
+                                      dma_data_direction dir);
 void dma_sync_sg_for_cpu(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir);
 void dma_sync_sg_for_device(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir);
 
