@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "absl/strings/str_format.h"
+#include "cli/dma/divergences_met.h"
 #include "cli/dma/dma_text.h"
 #include "cli/kernels/kernel_choice.h"
 #include "cli/kernels/kernels_report.h"
@@ -15,6 +16,7 @@
 #include "core/panic.h"
 #include "core/text_source.h"
 #include "core/trace.h"
+#include "dma/debug/dma_debug.h"
 #include "lab/replay/boot_mark.h"
 #include "lab/replay/overwritten_memory.h"
 #include "lab/script/script.h"
@@ -101,6 +103,7 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
   trace_recorder recorder;             // of one operation at a time
   const trace_subscription recording =
       (*system)->env().trace.subscribe(recorder, trace_class::faults);
+  dmalab::divergences_met divergences(**profile);
   dmalab::session_hooks hooks;
   hooks.begins = [&](const dmalab::operation&) { recorder.clear(); };
   hooks.ends = [&](const dmalab::outcome& o) {
@@ -112,6 +115,7 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
       text += absl::StrFormat("  known difference: %s\n", known->reason);
       dmalab::add_overwritten(**system, o, spoiled);
     }
+    divergences.take(*o.op, recorder.events(), known != nullptr || script->is_recording);
     const auto peeked = spoiled.peeked(*script, *o.op, o.result);
     if (difference && known == nullptr && peeked && peeked == o.op->result) {
       text += "  known difference: 4.4 wrote into this memory\n";
@@ -127,6 +131,7 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
   };
   const auto outcomes = dmalab::run_session(**system, *script, hooks);
   if (!outcomes.ok()) return complain(err, outcomes.status());
+  if (!a.quiet) text += dmalab::log_behind(**system, *outcomes);
   const bool stopped = !outcomes->empty() && !outcomes->back().bug.empty();
   std::string verdict = compared == 0 ? "none" : absl::StrFormat("%d", compared);
   verdict += " compared with what the script says";
@@ -136,10 +141,15 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
   out << "# " << kernel_text(**profile) << " on " << machine->name << "\n"
       << text << (text.empty() ? "" : "\n") << counted(outcomes->size(), "operation") << ", "
       << verdict << '\n';
-  bool broken = false;
+  out << divergences.text();
+  bool broken = divergences.findings() != 0;
   if (const vtd_sanitizer* sanitizer = (*system)->sanitizer(); sanitizer != nullptr) {
     out << '\n' << to_text(*sanitizer);
-    broken = sanitizer->log().errors() != 0;
+    broken = broken || sanitizer->log().errors() != 0;
+  }
+  if (const dma_debug* checks = (*system)->dma_debug(); checks != nullptr) {
+    out << '\n' << to_text(checks->log());
+    broken = broken || checks->log().errors() != 0;
   }
   return static_cast<int>(differs || broken ? exit_code::finding : exit_code::good);
 }
@@ -160,11 +170,14 @@ void add_dma_command(CLI::App& app, int& exit_status) {
   command->add_flag("--quiet,-q", arguments->quiet, "Show only a difference and the last line");
   command->add_flag(
       "--sanitize", arguments->sanitize,
-      "Check what the driver does to tables and caches, and measure the deferred window");
+      "Check what the driver does to tables and caches, and how the script uses the DMA API; "
+      "measure the deferred window");
   command->footer(
-      "Exit status: 0 every result is what the script says; 1 one differs, or the kernel stopped; "
-      "2 "
-      "bad use, or a script that cannot be run.");
+      "Exit status: 0 every result is what the script says; 1 one differs, the kernel stopped, "
+      "Linux "
+      "would have come to harm, or --sanitize found an error; 2 bad use, or a script that cannot "
+      "be "
+      "run.");
   command->callback([arguments, &exit_status] {
     exit_status = run_dma_command(*arguments, std::cout, std::cerr);
   });

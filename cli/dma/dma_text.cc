@@ -12,13 +12,15 @@
 namespace iommulab::dmalab {
 namespace {
 
-std::vector<std::string> log_of(kernel& system, const outcome& o) {
-  std::vector<std::string> texts;
+/// The lines of the log from `first` up to `last`, as the recordings have them.
+std::string log_text(kernel& system, size_t first, size_t last) {
+  std::string text;
   const auto& lines = system.env().log.lines();
-  for (size_t i = o.first_log; i < o.last_log; ++i) {
-    if (lines[i].level != log_level::debug) texts.push_back(to_string(lines[i]));
+  for (size_t i = first; i < last; ++i) {
+    if (lines[i].level == log_level::debug) continue;
+    absl::StrAppend(&text, "  k: ", to_string(lines[i]), "\n");
   }
-  return texts;
+  return text;
 }
 
 verify::numbered_lines our_log(kernel& system, const outcome& o) {
@@ -74,8 +76,12 @@ std::string outcome_text(kernel& system, const outcome& o) {
   std::string text =
       absl::StrFormat("%d %s -> %s ; ls=%d tm=%d t=%d dt=%d\n", o.op->number, o.op->text, result,
                       o.list_size, o.timer_on ? 1 : 0, o.time_ns, o.spent_ns);
-  for (const std::string& line : log_of(system, o)) absl::StrAppend(&text, "  k: ", line, "\n");
-  return text;
+  return text + log_text(system, o.first_log, o.last_log);
+}
+
+std::string log_behind(kernel& system, const std::vector<outcome>& outcomes) {
+  if (outcomes.empty()) return {};
+  return log_text(system, outcomes.back().last_log, system.env().log.lines().size());
 }
 
 std::optional<std::string> difference_text(kernel& system, const outcome& o) {

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "core/trace_event.h"
@@ -17,6 +18,9 @@ namespace iommulab::dmalab {
 
 /// The operation's line in the form of the recordings, and what the log said below it.
 std::string outcome_text(kernel& system, const outcome& o);
+
+/// What the log said behind the last operation.
+std::string log_behind(kernel& system, const std::vector<outcome>& outcomes);
 
 /// What differs from the recording: result, unmaps that wait, timer, log. Nothing when nothing
 /// does, or when nothing was recorded.

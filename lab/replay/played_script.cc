@@ -53,7 +53,6 @@ absl::Status played_script::read() {
   auto read = dmalab::read_script(folder_.file_path(script_file));
   if (!read.ok()) return read.status();
   script_ = *std::move(read);
-  if (absl::Status status = check_whole(); !status.ok()) return status;
   if (absl::Status status = check_dumps(); !status.ok()) return status;
   has_calls_ = folder_.has(lab_calls_file);
   if (!has_calls_) return absl::OkStatus();
@@ -61,17 +60,6 @@ absl::Status played_script::read() {
   if (!calls.ok()) return calls.status();
   captured_calls_ = *std::move(calls);
   return absl::OkStatus();
-}
-
-/// A recording ends with its count, or with the kernel's report of how it died.
-absl::Status played_script::check_whole() const {
-  const size_t there = script_.operations.size();
-  if (script_.recorded_count == there) return absl::OkStatus();
-  if (there != 0 && script_.operations.back().death()) return absl::OkStatus();
-  const size_t line = there == 0 ? 0 : script_.operations.back().line;
-  return line_error(script_.path, line, "operations", absl::StrFormat("%d", there),
-                    "the file is cut short: its end does not say so many, nor that the kernel "
-                    "died");
 }
 
 /// Where a script has tables dumped there is a mark, and the other way round.

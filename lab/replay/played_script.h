@@ -54,7 +54,6 @@ class played_script {
 
  private:
   absl::Status read();
-  [[nodiscard]] absl::Status check_whole() const;
   [[nodiscard]] absl::Status check_dumps() const;
   absl::Status start();
   void dump_tables(const std::string& name);

@@ -21,8 +21,12 @@ class arguments {
   [[nodiscard]] bool more() const { return next_ < op_.words.size(); }
   /// The next word as it stands; empty, and an error, when there is none.
   std::string_view word(std::string_view field);
-  /// Decimal, or hexadecimal with 0x; at most `largest`.
-  uint64_t number(std::string_view field, uint64_t largest = UINT64_MAX);
+  /// Decimal, or hexadecimal with 0x.
+  uint64_t number(std::string_view field);
+  /// The same; of one that is larger than `largest` the complaint says `allowed`: what there is.
+  uint64_t number(std::string_view field, uint64_t largest, std::string_view allowed);
+  /// The number of one of `count` things: "there is one device, number 0".
+  uint64_t index(std::string_view field, size_t count, std::string_view thing);
 
   void fail(std::string_view field, std::string_view value, std::string_view why);
   [[nodiscard]] bool ok() const { return status_.ok(); }

@@ -7,7 +7,9 @@
 #include "absl/strings/str_format.h"
 #include "core/pci/registers.h"
 #include "core/text_source.h"
+#include "dma/debug/dma_debug.h"
 #include "dma/memory/pages.h"
+#include "platform/machine/parse.h"
 
 namespace iommulab::dmalab {
 
@@ -18,46 +20,29 @@ struct lab::entry {
 
 const lab::entry* lab::find_entry(std::string_view name) {
   static constexpr std::array entries = {
-      entry{"alloc", &lab::alloc},
-      entry{"attach", &lab::attach},
-      entry{"attachg", &lab::attachg},
-      entry{"bh", &lab::bh},
-      entry{"cap", &lab::cap},
-      entry{"cmask", &lab::cmask},
-      entry{"curdom", &lab::curdom},
-      entry{"delay", &lab::delay},
-      entry{"detach", &lab::detach},
-      entry{"detachg", &lab::detachg},
-      entry{"domalloc", &lab::domalloc},
-      entry{"domfree", &lab::domfree},
-      entry{"edu", &lab::edu},
-      entry{"edus", &lab::edus},
-      entry{"eduw", &lab::eduw},
-      entry{"free", &lab::free},
-      entry{"group", &lab::group},
-      entry{"i2p", &lab::i2p},
-      entry{"imap", &lab::imap},
-      entry{"iunmap", &lab::iunmap},
-      entry{"jalign", &lab::jalign},
-      entry{"map", &lab::map},
-      entry{"mapp", &lab::mapp},
-      entry{"mask", &lab::mask},
-      entry{"note", &lab::note},
-      entry{"pdel", &lab::pdel},
-      entry{"peek", &lab::peek},
-      entry{"pget", &lab::pget},
-      entry{"poke", &lab::poke},
-      entry{"pool", &lab::pool},
-      entry{"pput", &lab::pput},
-      entry{"reqmask", &lab::reqmask},
-      entry{"sg", &lab::sg},
-      entry{"sync", &lab::sync},
-      entry{"unmap", &lab::unmap},
-      entry{"unmapa", &lab::unmapa},
-      entry{"unmapdir", &lab::unmapdir},
-      entry{"unmapoff", &lab::unmapoff},
-      entry{"unmapw", &lab::unmapw},
-      entry{"unsg", &lab::unsg},
+      entry{"alloc", &lab::alloc},       entry{"attach", &lab::attach},
+      entry{"attachg", &lab::attachg},   entry{"bh", &lab::bh},
+      entry{"cap", &lab::cap},           entry{"cmask", &lab::cmask},
+      entry{"curdom", &lab::curdom},     entry{"delay", &lab::delay},
+      entry{"detach", &lab::detach},     entry{"detachg", &lab::detachg},
+      entry{"domalloc", &lab::domalloc}, entry{"domfree", &lab::domfree},
+      entry{"edu", &lab::edu},           entry{"edus", &lab::edus},
+      entry{"eduw", &lab::eduw},         entry{"forcpu", &lab::forcpu},
+      entry{"fordev", &lab::fordev},     entry{"free", &lab::free},
+      entry{"group", &lab::group},       entry{"i2p", &lab::i2p},
+      entry{"imap", &lab::imap},         entry{"iunmap", &lab::iunmap},
+      entry{"jalign", &lab::jalign},     entry{"map", &lab::map},
+      entry{"mapp", &lab::mapp},         entry{"mapu", &lab::mapu},
+      entry{"mask", &lab::mask},         entry{"note", &lab::note},
+      entry{"pdel", &lab::pdel},         entry{"peek", &lab::peek},
+      entry{"pget", &lab::pget},         entry{"poke", &lab::poke},
+      entry{"pool", &lab::pool},         entry{"pput", &lab::pput},
+      entry{"reqmask", &lab::reqmask},   entry{"sg", &lab::sg},
+      entry{"sgforcpu", &lab::sgforcpu}, entry{"sgfordev", &lab::sgfordev},
+      entry{"sync", &lab::sync},         entry{"unmap", &lab::unmap},
+      entry{"unmapa", &lab::unmapa},     entry{"unmapas", &lab::unmapas},
+      entry{"unmapdir", &lab::unmapdir}, entry{"unmapoff", &lab::unmapoff},
+      entry{"unmapw", &lab::unmapw},     entry{"unsg", &lab::unsg},
       entry{"wait", &lab::wait},
   };
   const auto* found =
@@ -154,11 +139,19 @@ absl::StatusOr<std::string> lab::run(const operation& op) {
   }
   arguments args(op, script_.path);
   nothing_there_ = false;
+  if (system_.dma_debug() != nullptr) system_.dma_debug()->at_line(op.line);
   std::string result = (this->*found->run)(args);
   if (nothing_there_) return std::string(nothing_there);
   if (absl::Status status = args.status(); !status.ok()) return status;
   pass(0);
   return result;
+}
+
+void lab::leave_devices() {
+  dma_debug* checks = system_.dma_debug();
+  if (checks == nullptr) return;
+  checks->at_line(0);
+  for (device* d : devices_) checks->device_released(*d);
 }
 
 void lab::pass(uint64_t ns) {
@@ -196,25 +189,30 @@ size_t lab::device_index(arguments& args) {
     args.fail("device", "", "the script names no devices (# dev 0 ADDRESS)");
     return 0;
   }
-  return args.number("device", devices_.size() - 1);
+  return args.index("device", devices_.size(), "device");
 }
 
 dma_data_direction lab::direction(arguments& args) {
   constexpr uint64_t last = static_cast<uint64_t>(dma_data_direction::from_device);
-  return static_cast<dma_data_direction>(args.number("direction", last));
+  return static_cast<dma_data_direction>(
+      args.number("direction", last, "0 is both ways, 1 to the device, 2 from it"));
 }
 
 phys_addr lab::arena_address(arguments& args, uint64_t index, uint64_t offset, uint64_t size) {
   if (!args.ok()) return {};
-  if (index >= arenas_.size()) {
-    args.fail("arena", absl::StrFormat("%d", index), "there is none of that number");
-    return {};
-  }
   // A buffer may leave its arena, but not memory.
   constexpr uint64_t largest = uint64_t{1} << 40;
   const phys_addr start = arenas_[index] + offset;
-  if (offset > largest || size > largest || system_.memory().at(start, size) == nullptr) {
-    args.fail("offset", absl::StrFormat("0x%x", offset), "the buffer leaves memory");
+  if (offset > largest || system_.memory().at(start, 0) == nullptr) {
+    args.fail(
+        "offset", absl::StrFormat("0x%x", offset),
+        absl::StrFormat("the buffer leaves memory: the arena begins at 0x%x and has 0x%x bytes",
+                        arenas_[index].value(), script_.arenas[index].size));
+    return {};
+  }
+  if (size > largest || system_.memory().at(start, size) == nullptr) {
+    args.fail("size", absl::StrFormat("0x%x", size),
+              absl::StrFormat("the buffer begins at 0x%x and leaves memory", start.value()));
     return {};
   }
   return start;
@@ -225,12 +223,25 @@ lab::buffer* lab::handle(arguments& args, std::initializer_list<buffer_kind> kin
   if (!args.ok()) return nullptr;
   const auto found = buffers_.find(number);
   nothing_there_ = found == buffers_.end() && failed_buffers_.contains(number);
-  if (found == buffers_.end() ||
-      std::find(kinds.begin(), kinds.end(), found->second.kind) == kinds.end()) {
+  if (found == buffers_.end()) {
     args.fail("handle", absl::StrFormat("%d", number), "no operation made such a buffer");
     return nullptr;
   }
+  if (std::find(kinds.begin(), kinds.end(), found->second.kind) == kinds.end()) {
+    args.fail("handle", absl::StrFormat("%d", number),
+              absl::StrFormat("line %d made it, and as something else", found->second.line));
+    return nullptr;
+  }
   return &found->second;
+}
+
+std::optional<std::pair<uint64_t, uint64_t>> lab::number_and_offset(std::string_view text) {
+  const std::vector<std::string_view> parts = split_at(text, '+');
+  if (parts.size() != 2) return std::nullopt;
+  const std::optional<uint64_t> number = parse_number(parts[0]);
+  const number_reading offset = read_hex(parts[1]);
+  if (!number || offset.fault != number_fault::none) return std::nullopt;
+  return std::pair(*number, offset.value);
 }
 
 dma_pool* lab::pool_of(arguments& args, uint64_t number) {

@@ -13,6 +13,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -38,6 +40,9 @@ class lab {
   /// A recorded operation takes the time that it took.
   absl::StatusOr<std::string> run(const operation& op);
 
+  /// The driver of the script's devices leaves them.
+  void leave_devices();
+
   /// Bytes of the pages that the operation's coherent buffer, if any, will ask for; 0 for none.
   [[nodiscard]] uint64_t coherent_bytes(const operation& op) const;
 
@@ -55,7 +60,10 @@ class lab {
     dma_data_direction dir = dma_data_direction::bidirectional;
     std::vector<scatterlist> list;
     uint64_t pool = 0;
+    size_t line = 0;  ///< where it was made
   };
+  /// Whether the operation asks if a mapping failed.
+  enum class error_check : uint8_t { asked, skipped };
   struct entry;  ///< of the table of operations
   static const entry* find_entry(std::string_view name);
 
@@ -69,6 +77,8 @@ class lab {
   size_t device_index(arguments& args);
   device& dev(size_t index) { return *devices_[index]; }
   dma_data_direction direction(arguments& args);
+  /// aARENA+OFFSET, hHANDLE+OFFSET: the number behind the letter and the hexadecimal one.
+  static std::optional<std::pair<uint64_t, uint64_t>> number_and_offset(std::string_view text);
   phys_addr arena_address(arguments& args, uint64_t index, uint64_t offset, uint64_t size);
   buffer* handle(arguments& args, std::initializer_list<buffer_kind> kinds);
   dma_pool* pool_of(arguments& args, uint64_t number);
@@ -83,7 +93,10 @@ class lab {
   void keep(uint64_t number, std::optional<buffer> made);
   std::string map(arguments& args);
   std::string mapp(arguments& args);
-  std::string map_buffer(arguments& args, buffer_kind kind);
+  std::string mapu(arguments& args);
+  std::string map_buffer(arguments& args, buffer_kind kind, error_check check);
+  /// An active mapping is about to lose its only name.
+  void check_handle(uint64_t number);
   std::string unmap(arguments& args);
   std::string unmapw(arguments& args);
   std::string unmapoff(arguments& args);
@@ -91,9 +104,14 @@ class lab {
   std::string unmap_buffer(const buffer& b, dma_addr address, uint64_t size,
                            dma_data_direction dir);
   std::string unmapa(arguments& args);
+  std::string unmapas(arguments& args);
   std::string sg(arguments& args);
   std::optional<scatterlist> piece(arguments& args);
   std::string unsg(arguments& args);
+  std::string forcpu(arguments& args);
+  std::string fordev(arguments& args);
+  std::string sgforcpu(arguments& args);
+  std::string sgfordev(arguments& args);
   std::string alloc(arguments& args);
   std::string free(arguments& args);
   std::string pool(arguments& args);
@@ -111,6 +129,7 @@ class lab {
   std::string attachg(arguments& args);
   std::string detachg(arguments& args);
   std::string imap(arguments& args);
+  phys_addr imap_target(arguments& args, std::string_view target);
   std::string iunmap(arguments& args);
   std::string i2p(arguments& args);
   std::string cap(arguments& args);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "dma/debug/dma_debug.h"
 #include "lab/script/lab.h"
 #include "platform/machine/parse.h"
 
@@ -13,6 +14,7 @@ namespace iommulab::dmalab {
 /// What an operation made under a number, or that it failed.
 void lab::keep(uint64_t number, std::optional<buffer> made) {
   if (made) {
+    made->line = current_->line;
     buffers_[number] = *std::move(made);
   } else {
     buffers_.erase(number);
@@ -20,30 +22,51 @@ void lab::keep(uint64_t number, std::optional<buffer> made) {
   }
 }
 
+void lab::check_handle(uint64_t number) {
+  dma_debug* checks = system_.dma_debug();
+  const auto found = buffers_.find(number);
+  if (checks == nullptr || found == buffers_.end() || found->second.kind == buffer_kind::block) {
+    return;
+  }
+  const buffer& b = found->second;
+  const auto mapped_in = checks->mapped_in(dev(b.dev), b.dma);
+  if (mapped_in == b.line) checks->handle_given_away(dev(b.dev), b.dma, b.size, number, b.line);
+}
+
 std::string lab::map(arguments& args) {
-  return map_buffer(args, buffer_kind::single);
+  return map_buffer(args, buffer_kind::single, error_check::asked);
 }
 
 std::string lab::mapp(arguments& args) {
-  return map_buffer(args, buffer_kind::page);
+  return map_buffer(args, buffer_kind::page, error_check::asked);
 }
 
-std::string lab::map_buffer(arguments& args, buffer_kind kind) {
+/// A driver that uses what it got, whatever that is.
+std::string lab::mapu(arguments& args) {
+  return map_buffer(args, buffer_kind::single, error_check::skipped);
+}
+
+std::string lab::map_buffer(arguments& args, buffer_kind kind, error_check check) {
   const uint64_t number = args.number("handle");
   buffer made;
   made.kind = kind;
   made.dev = device_index(args);
-  const uint64_t arena = args.number("arena");
+  const uint64_t arena = args.index("arena", arenas_.size(), "arena");
   const uint64_t offset = args.number("offset");
   made.size = args.number("size");
   made.dir = direction(args);
   made.phys = arena_address(args, arena, offset, made.size);
   if (!args.ok()) return {};
+  check_handle(number);
   device& d = dev(made.dev);
   made.dma =
       kind == buffer_kind::single
           ? dma_map_single(d, made.phys, made.size, made.dir)
           : dma_map_page(d, made.phys.page_base(), made.phys.page_offset(), made.size, made.dir);
+  if (check == error_check::skipped) {
+    keep(number, made);
+    return absl::StrFormat("phys=0x%x dma=0x%x", made.phys.value(), made.dma.value());
+  }
   const bool error = dma_mapping_error(d, made.dma);
   std::string result = absl::StrFormat("phys=0x%x dma=0x%x err=%d", made.phys.value(),
                                        made.dma.value(), error ? 1 : 0);
@@ -95,6 +118,30 @@ std::string lab::unmapa(arguments& args) {
   return absl::StrFormat("dma=0x%x", address.value());
 }
 
+/// Unmaps with the counterpart of another function than mapped, as if the buffer were of that kind.
+std::string lab::unmapas(arguments& args) {
+  const buffer* b = handle(
+      args, {buffer_kind::single, buffer_kind::page, buffer_kind::list, buffer_kind::coherent});
+  const std::string_view kind = args.word("kind");
+  if (!args.ok()) return {};
+  const uint64_t size = b->list.empty() ? b->size : b->list[0].dma_length;
+  device& d = dev(b->dev);
+  if (kind == "single") {
+    dma_unmap_single(d, b->dma, size, b->dir);
+  } else if (kind == "page") {
+    dma_unmap_page(d, b->dma, size, b->dir);
+  } else if (kind == "sg") {
+    scatterlist piece{b->phys.page_base(), static_cast<uint32_t>(b->phys.page_offset()),
+                      static_cast<uint32_t>(size), b->dma, static_cast<uint32_t>(size)};
+    dma_unmap_sg(d, absl::MakeSpan(&piece, 1), b->dir);
+  } else {
+    args.fail("kind", kind, "single, page or sg");
+    return {};
+  }
+  return absl::StrFormat("dev=%d dma=0x%x size=0x%x dir=%d", b->dev, b->dma.value(), size,
+                         static_cast<int>(b->dir));
+}
+
 /// "1:dd000:1000" or "0:0:1000:3": arena, offset, length, extra pages of offset.
 std::optional<scatterlist> lab::piece(arguments& args) {
   const std::string_view text = args.word("piece");
@@ -102,14 +149,24 @@ std::optional<scatterlist> lab::piece(arguments& args) {
   uint64_t values[4] = {};
   bool reads = parts.size() == 3 || parts.size() == 4;
   for (size_t i = 0; reads && i < parts.size(); ++i) {
-    const auto value = parse_hex(parts[i]);
-    reads = value.has_value();
-    values[i] = value.value_or(0);
+    const number_reading value = read_hex(parts[i]);
+    reads = value.fault == number_fault::none;
+    values[i] = value.value;
   }
   const auto [arena, offset, length, extra] = values;
   constexpr uint64_t most_extra = 1024;
-  if (!reads || length > UINT32_MAX || extra > most_extra) {
-    args.fail("piece", text, "ARENA:OFFSET:LENGTH[:EXTRA-PAGES], bare hexadecimal");
+  std::string why;
+  if (!reads) {
+    why = "ARENA:OFFSET:LENGTH[:EXTRA-PAGES], hexadecimal";
+  } else if (arena >= arenas_.size()) {
+    why = absl::StrFormat("there are %d arenas, from number 0 on", arenas_.size());
+  } else if (length > UINT32_MAX) {
+    why = absl::StrFormat("its length is at most 0x%x", UINT32_MAX);
+  } else if (extra > most_extra) {
+    why = absl::StrFormat("its extra pages are at most 0x%x", most_extra);
+  }
+  if (!why.empty()) {
+    args.fail("piece", text, why);
     return std::nullopt;
   }
   const phys_addr start = arena_address(args, arena, offset, length);
@@ -138,6 +195,7 @@ std::string lab::sg(arguments& args) {
     absl::StrAppendFormat(&in, "%s0x%x:0x%x:0x%x", in.empty() ? "" : " ", s.page.value(), s.offset,
                           s.length);
   }
+  check_handle(number);
   const int ret = dma_map_sg(dev(made.dev), absl::MakeSpan(made.list), made.dir);
   std::string result = absl::StrFormat("in=[%s] ret=%d", in, ret);
   if (ret == 0) {
@@ -163,6 +221,44 @@ std::string lab::unsg(arguments& args) {
                          static_cast<int>(b->dir));
 }
 
+/// A part of a mapping goes to the CPU.
+std::string lab::forcpu(arguments& args) {
+  const buffer* b = handle(args, {buffer_kind::single, buffer_kind::page, buffer_kind::coherent});
+  const uint64_t offset = args.number("offset");
+  const uint64_t size = args.number("size");
+  const dma_data_direction dir = direction(args);
+  if (!args.ok()) return {};
+  dma_sync_single_range_for_cpu(dev(b->dev), b->dma, offset, size, dir);
+  return "ok";
+}
+
+/// And back to the device.
+std::string lab::fordev(arguments& args) {
+  const buffer* b = handle(args, {buffer_kind::single, buffer_kind::page, buffer_kind::coherent});
+  const uint64_t offset = args.number("offset");
+  const uint64_t size = args.number("size");
+  const dma_data_direction dir = direction(args);
+  if (!args.ok()) return {};
+  dma_sync_single_range_for_device(dev(b->dev), b->dma, offset, size, dir);
+  return "ok";
+}
+
+std::string lab::sgforcpu(arguments& args) {
+  buffer* b = handle(args, {buffer_kind::list});
+  const dma_data_direction dir = direction(args);
+  if (!args.ok()) return {};
+  dma_sync_sg_for_cpu(dev(b->dev), absl::MakeSpan(b->list), dir);
+  return "ok";
+}
+
+std::string lab::sgfordev(arguments& args) {
+  buffer* b = handle(args, {buffer_kind::list});
+  const dma_data_direction dir = direction(args);
+  if (!args.ok()) return {};
+  dma_sync_sg_for_device(dev(b->dev), absl::MakeSpan(b->list), dir);
+  return "ok";
+}
+
 std::string lab::alloc(arguments& args) {
   const uint64_t number = args.number("handle");
   buffer made;
@@ -170,6 +266,7 @@ std::string lab::alloc(arguments& args) {
   made.dev = device_index(args);
   made.size = args.number("size");
   if (!args.ok()) return {};
+  check_handle(number);
   const auto phys = dma_alloc_coherent(dev(made.dev), made.size, made.dma, gfp_atomic);
   if (!phys) {
     keep(number, std::nullopt);
@@ -212,6 +309,7 @@ std::string lab::pget(arguments& args) {
   made.pool = args.number("pool");
   dma_pool* from = pool_of(args, made.pool);
   if (from == nullptr) return {};
+  check_handle(number);
   const auto phys = dma_pool_alloc(*from, gfp_atomic, made.dma);
   if (!phys) {
     keep(number, std::nullopt);

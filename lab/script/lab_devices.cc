@@ -3,6 +3,7 @@
 // Operations on devices, memory and time.
 #include <cstring>
 #include <optional>
+#include <string_view>
 
 #include "absl/strings/str_format.h"
 #include "lab/script/lab.h"
@@ -13,6 +14,8 @@ namespace iommulab::dmalab {
 namespace {
 
 constexpr uint64_t an_hour_ms = 3'600'000;
+constexpr uint64_t most_bits = 64;
+constexpr std::string_view mask_bits = "a mask has 0 to 64 bits";
 
 // The edu device's registers (endpoints/edu.h).
 constexpr uint64_t edu_source = 0x80;
@@ -25,7 +28,7 @@ constexpr uint64_t edu_run = 1;
 
 std::string lab::mask(arguments& args) {
   const size_t d = device_index(args);
-  const auto bits = static_cast<unsigned>(args.number("bits", 64));
+  const auto bits = static_cast<unsigned>(args.number("bits", most_bits, mask_bits));
   if (!args.ok()) return {};
   const int ret = dma_set_mask(dev(d), dma_bit_mask(bits));
   return absl::StrFormat("ret=%d mask=0x%x", ret, dev(d).dma_mask);
@@ -33,7 +36,7 @@ std::string lab::mask(arguments& args) {
 
 std::string lab::cmask(arguments& args) {
   const size_t d = device_index(args);
-  const auto bits = static_cast<unsigned>(args.number("bits", 64));
+  const auto bits = static_cast<unsigned>(args.number("bits", most_bits, mask_bits));
   if (!args.ok()) return {};
   const int ret = dma_set_coherent_mask(dev(d), dma_bit_mask(bits));
   return absl::StrFormat("ret=%d cmask=0x%x", ret, dev(d).coherent_dma_mask);
@@ -58,7 +61,8 @@ mmio_window* lab::edu_window(arguments& args, size_t index) {
   return window.get();
 }
 
-/// "h2+f80" is an offset into what a handle names, bare hexadecimal; anything else a number.
+/// "h2+f80" is an offset into what a handle names, hexadecimal with 0x or without; anything else a
+/// number.
 uint64_t lab::bus_address(arguments& args, std::string_view field) {
   const std::string_view word = args.word(field);
   std::string_view text = word;
@@ -67,26 +71,30 @@ uint64_t lab::bus_address(arguments& args, std::string_view field) {
     if (args.ok() && !value) args.fail(field, word, "not a number");
     return value.value_or(0);
   }
-  const std::vector<std::string_view> parts = split_at(text, '+');
-  const auto number = parts.size() == 2 ? parse_number(parts[0]) : std::nullopt;
-  const auto offset = parts.size() == 2 ? parse_hex(parts[1]) : std::nullopt;
-  const bool reads = number && offset;
-  const auto found = reads ? buffers_.find(*number) : buffers_.end();
-  if (found == buffers_.end()) {
-    nothing_there_ = reads && failed_buffers_.contains(*number);
-    args.fail(field, word, "hHANDLE+OFFSET of a buffer that is there, bare hexadecimal offset");
+  const auto place = number_and_offset(text);
+  if (!place) {
+    args.fail(field, word, "a number, or hHANDLE+OFFSET with a hexadecimal offset");
     return 0;
   }
-  return found->second.dma.value() + *offset;
+  const auto found = buffers_.find(place->first);
+  if (found == buffers_.end()) {
+    nothing_there_ = failed_buffers_.contains(place->first);
+    args.fail(field, word, "no operation made a buffer of that handle");
+    return 0;
+  }
+  return found->second.dma.value() + place->second;
 }
 
 /// Null when the arguments are wrong.
 mmio_window* lab::start_edu(arguments& args) {
   const size_t index = device_index(args);
-  const uint64_t command = args.number("command", 7);
+  const uint64_t command = args.number("command", 7, "an edu device's commands are 0 to 7");
   const uint64_t source = bus_address(args, "source");
   const uint64_t destination = bus_address(args, "destination");
-  const uint64_t length = args.number("length", iommulab::edu::buffer_size);
+  const uint64_t length =
+      args.number("length", iommulab::edu::buffer_size,
+                  absl::StrFormat("an edu device moves at most 0x%x bytes, all that its buffer has",
+                                  iommulab::edu::buffer_size));
   if (!args.ok()) return nullptr;
   mmio_window* window = edu_window(args, index);
   if (window == nullptr) return nullptr;
@@ -139,15 +147,17 @@ std::string lab::eduw(arguments& args) {
 phys_addr lab::inside_arena(arguments& args, uint64_t index, uint64_t offset, uint64_t size) {
   const phys_addr start = arena_address(args, index, offset, size);
   if (args.ok() && offset + size > script_.arenas[index].size) {
-    args.fail("offset", absl::StrFormat("0x%x", offset), "it leaves the arena");
+    args.fail("offset", absl::StrFormat("0x%x", offset),
+              absl::StrFormat("0x%x bytes from there leave the arena, which has 0x%x", size,
+                              script_.arenas[index].size));
   }
   return start;
 }
 
 std::string lab::poke(arguments& args) {
-  const uint64_t arena = args.number("arena");
+  const uint64_t arena = args.index("arena", arenas_.size(), "arena");
   const uint64_t offset = args.number("offset");
-  const auto byte = static_cast<int>(args.number("byte", UINT8_MAX));
+  const auto byte = static_cast<int>(args.number("byte", UINT8_MAX, "a byte is 0 to 0xff"));
   const uint64_t length = args.number("length");
   const phys_addr start = inside_arena(args, arena, offset, length);
   if (!args.ok()) return {};
@@ -157,7 +167,7 @@ std::string lab::poke(arguments& args) {
 
 std::string lab::peek(arguments& args) {
   constexpr uint64_t shown = 8;
-  const uint64_t arena = args.number("arena");
+  const uint64_t arena = args.index("arena", arenas_.size(), "arena");
   const uint64_t offset = args.number("offset");
   const phys_addr start = inside_arena(args, arena, offset, shown);
   if (!args.ok()) return {};
@@ -169,19 +179,21 @@ std::string lab::peek(arguments& args) {
 }
 
 std::string lab::delay(arguments& args) {
-  const uint64_t us = args.number("microseconds", an_hour_ms * 1000);
+  const uint64_t us = args.number("microseconds", an_hour_ms * 1000,
+                                  "an operation takes at most an hour: 3600000000");
   if (args.ok()) pass(us * ns_per_us);
   return "ok";
 }
 
 std::string lab::wait(arguments& args) {
-  const uint64_t ms = args.number("milliseconds", an_hour_ms);
+  const uint64_t ms =
+      args.number("milliseconds", an_hour_ms, "an operation takes at most an hour: 3600000");
   if (args.ok()) sleep(ms * ns_per_ms);
   return "ok";
 }
 
 std::string lab::bh(arguments& args) {
-  const bool on = args.number("bottom halves", 1) == 1;
+  const bool on = args.number("bottom halves", 1, "0 is off, 1 is on") == 1;
   if (!args.ok()) return {};
   virtual_clock& clock = system_.env().clock;
   if (on && !bottom_halves_) clock.bh_enable();

@@ -6,6 +6,11 @@
 #include "platform/machine/parse.h"
 
 namespace iommulab::dmalab {
+namespace {
+
+constexpr uint64_t all_of_prot = 15;
+
+}  // namespace
 
 std::string lab::group(arguments& args) {
   const size_t d = device_index(args);
@@ -99,28 +104,31 @@ std::string lab::detachg(arguments& args) {
   return "ok";
 }
 
+/// "0x10000000", or "a0+1000" in an arena.
+phys_addr lab::imap_target(arguments& args, std::string_view target) {
+  if (const auto value = parse_number(target)) return phys_addr(*value);
+  const bool in_arena = target.starts_with('a');
+  const auto place = in_arena ? number_and_offset(target.substr(1)) : std::nullopt;
+  if (!place) {
+    args.fail("target", target, "a number, or aARENA+OFFSET with a hexadecimal offset");
+    return {};
+  }
+  if (place->first >= arenas_.size()) {
+    args.fail("target", target, absl::StrFormat("there are arenas 0 to %d", arenas_.size() - 1));
+    return {};
+  }
+  return arena_address(args, place->first, place->second, 0);
+}
+
 std::string lab::imap(arguments& args) {
   iommu_domain* k = domain(args);
   const dma_addr iova(args.number("address"));
-  std::string_view where = args.word("target");
+  const std::string_view target = args.word("target");
   const uint64_t size = args.number("size");
-  const auto prot = static_cast<int>(args.number("protection", INT32_MAX));
+  const auto prot = static_cast<int>(args.number(
+      "protection", all_of_prot, "1 read, 2 write, 4 cache, 8 no execution, and their sums"));
   if (!args.ok()) return {};
-  phys_addr phys;
-  if (take_prefix(where, "a")) {
-    const std::vector<std::string_view> parts = split_at(where, '+');
-    const auto arena = parts.size() == 2 ? parse_number(parts[0]) : std::nullopt;
-    const auto offset = parts.size() == 2 ? parse_hex(parts[1]) : std::nullopt;
-    if (!arena || !offset) {
-      args.fail("target", where, "a number, or aARENA+OFFSET with a bare hexadecimal offset");
-      return {};
-    }
-    phys = arena_address(args, *arena, *offset, 0);
-  } else if (const auto value = parse_number(where)) {
-    phys = phys_addr(*value);
-  } else {
-    args.fail("target", where, "a number, or aARENA+OFFSET with a bare hexadecimal offset");
-  }
+  const phys_addr phys = imap_target(args, target);
   if (!args.ok()) return {};
   return absl::StrFormat("phys=0x%x ret=%d", phys.value(), api().map(*k, iova, phys, size, prot));
 }

@@ -2,6 +2,7 @@
 #include "lab/script/script.h"
 
 #include <algorithm>
+#include <array>
 #include <climits>
 #include <iterator>
 #include <string_view>
@@ -60,6 +61,7 @@ class script_reader {
       ++line_;
       if (absl::Status status = take(line); !status.ok()) return status;
     }
+    if (absl::Status status = check_whole(); !status.ok()) return status;
     return std::move(script_);
   }
 
@@ -67,6 +69,33 @@ class script_reader {
   [[nodiscard]] absl::Status error(std::string_view field, std::string_view value,
                                    std::string_view why) const {
     return line_error(source_.name, line_, field, value, why);
+  }
+
+  /// A recording ends with its count, or with the kernel's report of how it died; anything that
+  /// says how many operations it has, has so many.
+  [[nodiscard]] absl::Status check_whole() const {
+    const size_t there = script_.operations.size();
+    const auto cut = [&](std::string_view field, std::string_view value, std::string_view why) {
+      return line_error(source_.name, line_, field, value, why);
+    };
+    if (script_.recorded_count && *script_.recorded_count != there) {
+      return cut("end", absl::StrFormat("ops=%d", *script_.recorded_count),
+                 absl::StrFormat("%d operations are there: the file is cut short", there));
+    }
+    if (there == 0) return cut("operations", "", "there is none");
+    const operation& last = script_.operations.back();
+    if (script_.recorded && !source_.text.ends_with('\n')) {
+      return cut("operation", last.text, "its line has no end: the file is cut short");
+    }
+    if (!script_.is_recording) return absl::OkStatus();
+    for (const operation& op : script_.operations) {
+      if (op.state || (&op == &last && op.died())) continue;
+      return line_error(source_.name, op.line, "operation", op.text,
+                        "its record is not whole: no state stands behind it");
+    }
+    if (script_.recorded_count || last.death()) return absl::OkStatus();
+    return cut("operations", absl::StrFormat("%d", there),
+               "the file is cut short: its end does not say so many, nor that the kernel died");
   }
 
   absl::Status take(std::string_view line) {
@@ -88,14 +117,23 @@ class script_reader {
     if (parts.empty()) return absl::OkStatus();
     if (parts[0] == "arena") return take_arena(parts);
     if (parts[0] == "dev") return take_device(parts);
-    if (parts[0] == "end" && parts.size() > 1) {
-      std::string_view count = parts[1];
-      if (take_prefix(count, "ops=")) script_.recorded_count = parse_number(count);
-    }
+    if (parts[0] == "end") return take_end(parts);
+    if (parts[0] == "dmalab") script_.is_recording = true;
     if (parts[0] == "mode") {
       const std::string_view line = text.substr(text.find("mode") + parts[0].size());
       script_.command_line = std::string(trimmed(line));
     }
+    return absl::OkStatus();
+  }
+
+  /// "end ops=487"; other words are a remark.
+  absl::Status take_end(const words& parts) {
+    if (parts.size() < 2) return absl::OkStatus();
+    std::string_view count = parts[1];
+    if (!take_prefix(count, "ops=")) return absl::OkStatus();
+    const number_reading reading = read_number(count);
+    if (reading.fault != number_fault::none) return error("ops of end", count, name(reading.fault));
+    script_.recorded_count = reading.value;
     return absl::OkStatus();
   }
 
@@ -109,15 +147,16 @@ class script_reader {
     made.line = line_;
     for (size_t i = 2; i < parts.size(); ++i) {
       std::string_view text = parts[i];
-      std::optional<uint64_t> value;
-      if (take_prefix(text, "phys=")) {
-        value = parse_number(text);
-        if (value) made.start = phys_addr(*value);
-      } else if (take_prefix(text, "size=")) {
-        value = parse_number(text);
-        if (value) made.size = *value;
+      const bool is_start = take_prefix(text, "phys=");
+      if (!is_start && !take_prefix(text, "size=")) {
+        return error("arena", parts[i], "an arena has phys= and size=");
       }
-      if (!value) return error("arena", parts[i], "phys= and size= take numbers");
+      const number_reading reading = read_number(text);
+      if (reading.fault != number_fault::none) {
+        return error(is_start ? "phys of arena" : "size of arena", text, name(reading.fault));
+      }
+      if (is_start) made.start = phys_addr(reading.value);
+      if (!is_start) made.size = reading.value;
     }
     constexpr uint64_t largest = uint64_t{4} << 20;
     if (made.size == 0 || made.size > largest || made.size % page_size != 0) {
@@ -149,9 +188,12 @@ class script_reader {
         mask = &made.mask;
       else if (take_prefix(text, "cmask="))
         mask = &made.coherent_mask;
-      if (mask == nullptr || !(*mask = parse_number(text))) {
-        return error("dev", parts[i], "mask= and cmask= take numbers");
+      if (mask == nullptr) return error("dev", parts[i], "a device has mask= and cmask=");
+      const number_reading reading = read_number(text);
+      if (reading.fault != number_fault::none) {
+        return error("mask of dev", text, name(reading.fault));
       }
+      *mask = reading.value;
     }
     script_.devices.push_back(made);
     return absl::OkStatus();
@@ -186,26 +228,38 @@ class script_reader {
 
   /// "ls=2 tm=1 t=2102925270 dt=23980"
   absl::Status take_state(std::string_view text, operation& op) {
-    std::optional<uint64_t> ls;
-    std::optional<uint64_t> tm;
-    std::optional<uint64_t> t;
-    std::optional<uint64_t> dt;
-    for (std::string_view word : split(text)) {
-      if (take_prefix(word, "ls="))
-        ls = parse_number(word);
-      else if (take_prefix(word, "tm="))
-        tm = parse_number(word);
-      else if (take_prefix(word, "t="))
-        t = parse_number(word);
-      else if (take_prefix(word, "dt="))
-        dt = parse_number(word);
-    }
-    if (!ls || !tm || !t || !dt || *ls > INT_MAX || *tm > 1) {
-      return error("state", text, "ls=, tm=, t= and dt= take numbers");
-    }
     constexpr uint64_t a_year_ns = uint64_t{366} * 24 * 3600 * 1'000'000'000;
-    if (*t > a_year_ns || *dt > a_year_ns) return error("state", text, "no script takes that long");
-    op.state = {static_cast<int>(*ls), *tm == 1, *t, *dt};
+    struct field {
+      std::string_view name;
+      uint64_t largest;
+      std::string_view allowed;
+      std::optional<uint64_t> value;
+    };
+    std::array<field, 4> fields = {{{"ls", INT_MAX, "so many cannot wait", {}},
+                                    {"tm", 1, "0 is off, 1 is on", {}},
+                                    {"t", a_year_ns, "no script takes that long", {}},
+                                    {"dt", a_year_ns, "no script takes that long", {}}}};
+    for (const std::string_view word : split(text)) {
+      const size_t equals = word.find('=');
+      for (field& f : fields) {
+        if (word.substr(0, equals) != f.name) continue;
+        const std::string_view digits = word.substr(std::min(word.size(), equals + 1));
+        const number_reading reading = read_number(digits);
+        const bool reads = reading.fault == number_fault::none;
+        if (!reads || reading.value > f.largest) {
+          return error(absl::StrFormat("%s of the state", f.name), digits,
+                       reads ? f.allowed : name(reading.fault));
+        }
+        f.value = reading.value;
+      }
+    }
+    for (const field& f : fields) {
+      if (f.value) continue;
+      return error("state", text,
+                   absl::StrFormat("%s= is missing; a state is ls=, tm=, t= and dt=", f.name));
+    }
+    op.state = {static_cast<int>(*fields[0].value), *fields[1].value == 1, *fields[2].value,
+                *fields[3].value};
     return absl::OkStatus();
   }
 

@@ -76,6 +76,8 @@ struct script {
   std::vector<operation> operations;
   /// Any operation carries a result: results, state and log are then compared.
   bool recorded = false;
+  /// "# dmalab …" at its head: a recording of a kernel, whole or refused.
+  bool is_recording = false;
   /// Of "# end ops=N", with which a recording ends; one in which the kernel died does not.
   std::optional<uint64_t> recorded_count;
 };

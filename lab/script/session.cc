@@ -114,8 +114,9 @@ absl::StatusOr<std::vector<outcome>> run_session(kernel& system, const script& f
     o.last_log = system.env().log.lines().size();
     outcomes.push_back(std::move(o));
     const bool more = !hooks.ends || hooks.ends(outcomes.back());
-    if (!more || !outcomes.back().bug.empty()) break;
+    if (!more || !outcomes.back().bug.empty()) return outcomes;
   }
+  bench.leave_devices();
   return outcomes;
 }
 

@@ -125,7 +125,8 @@ TEST_F(script_file, tells_when_its_first_fault_was_handled) {
 TEST_F(script_file, is_refused_with_line_and_field) {
   EXPECT_NE(complaint("# arena 1 size=0x1000\n").find("line 1: arena is \"1\""), std::string::npos);
   EXPECT_NE(complaint("# arena 0 size=0x1001\n").find("whole pages"), std::string::npos);
-  EXPECT_NE(complaint("# arena 0 size=x\n").find("take numbers"), std::string::npos);
+  EXPECT_NE(complaint("# arena 0 size=x\n").find("line 1: size of arena is \"x\": not a number"),
+            std::string::npos);
   EXPECT_NE(complaint("# dev 0 00:04\n").find("line 1: dev is \"00:04\""), std::string::npos);
   EXPECT_NE(complaint("# dev 0 0000:00:04.0 mask\n").find("mask= and cmask="), std::string::npos);
   EXPECT_NE(complaint("  k: before all\n").find("before any operation"), std::string::npos);
@@ -134,6 +135,60 @@ TEST_F(script_file, is_refused_with_line_and_field) {
   EXPECT_NE(complaint("map 1 -> ok ; ls=0 tm=0 t=18446744073709551615 dt=1\n").find("that long"),
             std::string::npos);
   EXPECT_NE(complaint("5\n").find("operation"), std::string::npos);
+}
+
+// What the state of a record lacks, by name.
+TEST_F(script_file, names_what_is_wrong_with_a_state) {
+  const auto says = [&](const std::string& state, const std::string& what) {
+    EXPECT_NE(complaint("map 1 -> ok ; " + state + "\n").find("line 1: " + what), std::string::npos)
+        << complaint("map 1 -> ok ; " + state + "\n");
+  };
+  says("ls=9", "state is \"ls=9\": tm= is missing; a state is ls=, tm=, t= and dt=");
+  says("ls=9 tm=1 dt=5", "state is \"ls=9 tm=1 dt=5\": t= is missing");
+  says("ls=9 tm=2 t=0 dt=5", "tm of the state is \"2\": 0 is off, 1 is on");
+  says("ls=x tm=0 t=0 dt=5", "ls of the state is \"x\": not a number");
+  says("ls=2147483648 tm=0 t=0 dt=5", "ls of the state is \"2147483648\": so many cannot wait");
+  says("ls=0 tm=0 t=0 dt=99999999999999999999",
+       "dt of the state is \"99999999999999999999\": does not fit 64 bits");
+}
+
+constexpr const char* recording =
+    "# dmalab jiffies=4294892822 HZ=250\n"
+    "1 wait 5 -> ok ; ls=0 tm=0 t=10 dt=5000000\n"
+    "2 wait 6 -> ok ; ls=0 tm=0 t=20 dt=6000000\n";
+
+TEST_F(script_file, is_refused_where_it_shows_that_it_was_cut) {
+  const std::string whole = std::string(recording) + "# end ops=2\n";
+  EXPECT_TRUE(read(whole).ok());
+  EXPECT_TRUE(read("note made by hand -> ok\n").ok()) << "no recording promises an end";
+  EXPECT_TRUE(read("note made by hand").ok()) << "nothing was recorded";
+  EXPECT_NE(complaint(recording).find("operations is \"2\": the file is cut short"),
+            std::string::npos)
+      << "no end";
+  EXPECT_NE(complaint(std::string(recording) + "# end ops=3\n")
+                .find("line 4: end is \"ops=3\": 2 operations are there: the file is cut short"),
+            std::string::npos);
+  EXPECT_NE(complaint("wait 5 -> ok\n# end ops=2\n").find("1 operations are there"),
+            std::string::npos)
+      << "it says so, whatever its head says";
+  EXPECT_NE(complaint("# end ops=x\nwait 5\n").find("ops of end is \"x\": not a number"),
+            std::string::npos);
+  EXPECT_NE(complaint("wait 5 -> ok ; ls=0 tm=0 t=20 dt=60").find("its line has no end"),
+            std::string::npos)
+      << "dt was longer";
+  EXPECT_NE(complaint("# dmalab jiffies=1 HZ=250\n1 wait 5 -> ok\n2 wait 6 -> ok ; ls=0 tm=0 t=2 "
+                      "dt=6\n# end ops=2\n")
+                .find("line 2: operation is \"wait 5\": its record is not whole"),
+            std::string::npos);
+  for (size_t length = 0; length + 1 < whole.size(); ++length) {
+    EXPECT_FALSE(read(whole.substr(0, length)).ok()) << whole.substr(0, length);
+  }
+}
+
+TEST_F(script_file, without_an_operation_is_none) {
+  for (const char* text : {"", "\n\n", "# a remark\n", "# end ops=0\n"}) {
+    EXPECT_NE(complaint(text).find("operations is \"\": there is none"), std::string::npos) << text;
+  }
 }
 
 TEST(script, is_looked_for) {
