@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/output/line_diff.h"
+#include "lab/diff/line_diff.h"
 #include "lab/events/boot_run.h"
 
 namespace iommulab {

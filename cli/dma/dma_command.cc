@@ -70,10 +70,12 @@ absl::StatusOr<std::unique_ptr<kernel>> boot(const kernel_profile& profile,
   }
   const auto folder = verify::capture_folder::open(capture);
   if (!folder.ok()) return folder.status();
-  verify::api_player player(**system);
+  verify::replay_differences differences;
+  verify::api_player player(**system, differences);
   if (absl::Status status = verify::play_to_boot_mark(**system, *folder, player); !status.ok()) {
     return status;
   }
+  if (!differences.empty()) return differences.status();
   return system;
 }
 

@@ -1,17 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab/replay/api_player.h"
 
-#include <cerrno>
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/str_format.h"
 #include "core/dma/dma_mapping.h"
-#include "core/status.h"
+#include "core/enum_names.h"
+#include "core/text_source.h"
 
 namespace iommulab::verify {
 namespace {
 
 using kind = api_call::kind;
+
+/// The function of the kernel that the recording shows.
+std::string_view name(kind what) {
+  static constexpr auto names = enum_names<kind>({
+      {kind::alloc_coherent, "intel_alloc_coherent"},
+      {kind::free_coherent, "intel_free_coherent"},
+      {kind::map_page, "intel_map_page"},
+      {kind::unmap_page, "intel_unmap_page"},
+      {kind::map_sg, "intel_map_sg"},
+      {kind::unmap_sg, "intel_unmap_sg"},
+      {kind::mapping_error, "intel_mapping_error"},
+      {kind::unmap_timer, "flush_unmaps_timeout"},
+  });
+  return names(what);
+}
 
 // Longer than the unmap timer's delay, rounded up to ticks.
 constexpr uint64_t until_timer_ns = 16'000'000;
@@ -63,13 +79,28 @@ device* find_pci_device(kernel& system, std::string_view name) {
   return found == nullptr ? nullptr : &found->dev;
 }
 
+bool machine_has(const kernel& system, std::string_view name) {
+  const auto& functions = system.machine().pci_functions;
+  return std::any_of(functions.begin(), functions.end(),
+                     [&](const pci_function_config& f) { return to_string(f.id) == name; });
+}
+
+absl::Status api_player::refuse(const api_call& call, std::string_view field,
+                                std::string_view value, std::string_view why) const {
+  return line_error(differences_.file(), call.line, field, value, why);
+}
+
 absl::Status api_player::play(const api_call& call) {
   device* dev = nullptr;
   if (!call.device.empty()) {
     dev = find_pci_device(system_, call.device);
     if (dev == nullptr) {
-      return errno_status(ENODEV, absl::StrFormat("line %d: %s: the machine has no such function",
-                                                  call.line, call.device));
+      if (!machine_has(system_, call.device)) {
+        return refuse(call, "device", call.device, "the machine has no such function");
+      }
+      differences_.add(call.line, absl::StrFormat("%s() of %s", name(call.what), call.device),
+                       "the bus has no such device");
+      return absl::OkStatus();
     }
   }
   system_.pages().replay(call.pages, after_replay::choose);
@@ -101,6 +132,8 @@ absl::Status api_player::perform(const api_call& call, device* dev) {
       if (phys) {
         buffers_[{dev, handle.value()}] = {*phys, call.size};
         remember(dev, call, handle);
+      } else {
+        refused_buffers_.insert({dev, call.address.value()});
       }
       break;
     }
@@ -108,8 +141,15 @@ absl::Status api_player::perform(const api_call& call, device* dev) {
       const dma_addr handle = ours(dev, call.address);
       const auto found = buffers_.find({dev, handle.value()});
       if (found == buffers_.end()) {
-        return errno_status(EINVAL, absl::StrFormat("line %d: no buffer of %s is at 0x%x",
-                                                    call.line, call.device, call.address.value()));
+        if (refused_buffers_.erase({dev, call.address.value()}) == 0) {
+          return refuse(call, "intel_free_coherent", absl::StrFormat("0x%x", call.address.value()),
+                        absl::StrFormat("no buffer of %s is there", call.device));
+        }
+        differences_.add(call.line,
+                         absl::StrFormat("%s() of %s at 0x%x", name(call.what), call.device,
+                                         call.address.value()),
+                         "the buffer was not to be had");
+        break;
       }
       const phys_addr phys = found->second.phys;
       buffers_.erase(found);
@@ -128,9 +168,9 @@ absl::Status api_player::perform(const api_call& call, device* dev) {
     case kind::map_sg: {
       std::vector<scatterlist> list = make_list(call);
       if (list.empty()) {
-        return errno_status(EINVAL, absl::StrFormat("line %d: a scatter list of %d pieces and 0x%x "
-                                                    "bytes",
-                                                    call.line, call.pieces, call.size));
+        return refuse(call, "intel_map_sg",
+                      absl::StrFormat("%d pieces, 0x%x bytes", call.pieces, call.size),
+                      "no scatter list is like that");
       }
       dma_map_sg(*dev, absl::MakeSpan(list), call.dir);
       remember(dev, call, list[0].dma_address);

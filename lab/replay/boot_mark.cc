@@ -52,6 +52,7 @@ absl::Status play_to_boot_mark(kernel& system, const capture_folder& folder, api
   if (folder.has(boot_calls_file)) {
     const auto calls = workload_calls::find(folder);
     if (!calls.ok()) return calls.status();
+    player.enter(std::string(boot_phase.name), calls->path_of(boot_phase.graph));
     return play_to_boot_mark(system, *calls,
                              [&](const api_call& call) { return player.play(call); });
   }

@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/status.h"
 #include "core/text_source.h"
@@ -21,6 +22,10 @@ constexpr std::string_view xz_suffix = ".xz";
 constexpr std::array<std::string_view, 4> capture_files = {"vtd-trace.txt", "dmesg.txt",
                                                            "dmesg-key.txt", "hot.txt"};
 
+/// What says that a folder was one, be it that the above are lost.
+constexpr std::array<std::string_view, 4> capture_remains = {"vtd-marks.txt", "qemu.args",
+                                                             "fgraph-boot.txt", "pt-boot.txt"};
+
 /// The longest captures have a million.
 constexpr size_t line_limit = size_t{1} << 22;
 
@@ -30,6 +35,14 @@ std::string without_xz(std::string name) {
 }
 
 }  // namespace
+
+bool looks_like_capture(const std::string& path) {
+  const auto has = [&](std::string_view name) {
+    return source_exists(absl::StrCat(path, "/", std::string(name)));
+  };
+  return std::any_of(capture_files.begin(), capture_files.end(), has) ||
+         std::any_of(capture_remains.begin(), capture_remains.end(), has);
+}
 
 absl::StatusOr<capture_folder> capture_folder::open(std::string path,
                                                     const kernel_profile* kernel) {

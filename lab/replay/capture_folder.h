@@ -17,6 +17,10 @@
 
 namespace iommulab::verify {
 
+/// Whether the directory at `path` holds anything that a capture has. One that does and cannot be
+/// opened is a damaged capture; anything else is none.
+bool looks_like_capture(const std::string& path);
+
 class capture_folder {
  public:
   /// Opens the directory at `path`; NOT_FOUND (ENOENT) when there is none, and EINVAL when it

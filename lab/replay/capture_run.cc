@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/status.h"
 #include "lab/replay/recorded_pages.h"
 #include "platform/machine/capture_loader.h"
 #include "platform/vtd/spec/registers.h"
@@ -16,6 +17,13 @@ namespace {
 std::optional<uint8_t> scope_type_before(absl::Span<const uint8_t> table, size_t offset) {
   if (offset == 0 || offset > table.size()) return std::nullopt;
   return table[offset - 1];
+}
+
+/// What the simulated machine says knows of no file.
+absl::Status of_folder(const capture_folder& folder, std::string_view what,
+                       const absl::Status& status) {
+  return errno_status(status_errno(status),
+                      absl::StrCat(folder.path(), ": ", std::string(what), ": ", status.message()));
 }
 
 }  // namespace
@@ -48,13 +56,15 @@ absl::StatusOr<std::unique_ptr<capture_run>> run_capture(const capture_folder& f
     run->result.pages_replayed = !options.recorded_pages.empty();
   }
   auto system = kernel::create(*config, std::move(options));
-  if (!system.ok()) return system.status();
+  if (!system.ok()) {
+    return of_folder(folder, "no machine is as qemu.args and pci.txt say", system.status());
+  }
   run->system = std::move(*system);
   if (watcher) watcher(*run->system);
   trace_subscription recording = run->system->env().trace.subscribe(run->recorder, compared_events);
   for (const page_block& block : held_back) {
     absl::Status status = run->system->pages().hold_back(block.start, block.length);
-    if (!status.ok()) return status;
+    if (!status.ok()) return of_folder(folder, "memory of its call trees", status);
   }
   run->outcome = run->system->start_up();
   recording.end();

@@ -2,13 +2,11 @@
 #include "lab/replay/capture_verification.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
-#include "core/counted.h"
+#include "core/enum_names.h"
 #include "core/status.h"
 #include "lab/replay/capture_accounts.h"
 #include "lab/replay/capture_run.h"
@@ -70,51 +68,38 @@ absl::StatusOr<verification> verify_capture(const std::string& path, const kerne
   if (absl::Status status = check_whole(*folder); !status.ok()) return status;
   auto results = compare_classes(*folder);
   if (!results.ok()) return results.status();
-  verification done{folder->path(), folder->kernel().release(), *std::move(results)};
+  verification done{folder->path(), folder->kernel().name(), folder->kernel().release(),
+                    *std::move(results)};
   const std::vector<class_result> missing = unaccounted_files(*folder, done.results);
   done.results.insert(done.results.end(), missing.begin(), missing.end());
   return done;
 }
 
-std::string to_string(const verification& done) {
+std::string_view name(capture_outcome what) {
+  static constexpr auto names = enum_names<capture_outcome>({
+      {capture_outcome::equal, "equal"},
+      {capture_outcome::known_difference, "known difference"},
+      {capture_outcome::different, "different"},
+      {capture_outcome::not_compared, "not compared"},
+      {capture_outcome::not_run, "not run"},
+  });
+  return names(what);
+}
+
+capture_outcome outcome_of(const verification& done) {
+  if (any(done.results, outcome::different)) return capture_outcome::different;
+  if (!done.passes()) return capture_outcome::not_compared;
+  return done.has_known_difference() ? capture_outcome::known_difference : capture_outcome::equal;
+}
+
+std::string to_string(const verification& done, const text_choice& choice) {
   std::string text = absl::StrFormat("%s: Linux %s\n", done.path, done.release);
-  for (const class_result& result : done.results) absl::StrAppend(&text, to_string(result));
-  return text;
-}
-
-void verification_summary::add(const verification& done) {
-  if (!done.passes()) {
-    const bool differs = any(done.results, outcome::different);
-    ++(differs ? different_ : not_compared_);
-  } else {
-    ++(done.has_known_difference() ? known_ : equal_);
-  }
-  std::set<std::string> met;  // a folder counts once
   for (const class_result& result : done.results) {
-    if (result.status != outcome::omitted || !met.insert(result.name).second) continue;
-    auto& [count, reason] = omitted_[result.name];
-    ++count;
-    reason = result.report;
+    if (choice.only_differences && result.passes()) continue;
+    if (!choice.left_out && result.is_left_out()) continue;
+    absl::StrAppend(&text, to_string(result, choice.most_lines));
   }
-}
-
-std::string verification_summary::text() const {
-  std::vector<std::string> parts = {absl::StrFormat("%d equal", equal_)};
-  const auto say = [&](size_t count, std::string_view what) {
-    if (count != 0) parts.push_back(absl::StrFormat("%d %s", count, what));
-  };
-  say(known_, "equal but for known differences");
-  say(different_, "DIFFERENT");
-  say(not_compared_, "NOT COMPARED in part");
-  say(failed_, "not usable");
-  const size_t all = equal_ + known_ + different_ + not_compared_ + failed_;
-  std::string text = absl::StrCat(counted(all, "capture"), ": ", absl::StrJoin(parts, ", "));
-  std::string_view before = "; not compared: ";
-  for (const auto& [what, met] : omitted_) {
-    absl::StrAppend(&text, std::string(before), what, " (", met.first, "): ", met.second);
-    before = "; ";
-  }
-  return text + "\n";
+  return text;
 }
 
 }  // namespace iommulab::verify

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <cstddef>
-#include <map>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +18,8 @@ namespace iommulab::verify {
 
 struct verification {
   std::string path;
-  std::string_view release;  ///< of the kernel that was run: "4.4.1"
+  std::string_view kernel;   ///< that was run: "v4_4"
+  std::string_view release;  ///< "4.4.1"
   std::vector<class_result> results;
 
   [[nodiscard]] bool passes() const;
@@ -32,26 +33,24 @@ struct verification {
 absl::StatusOr<verification> verify_capture(const std::string& path,
                                             const kernel_profile* kernel = nullptr);
 
-/// The folder's lines: its path, and a line or a report a class.
-std::string to_string(const verification& done);
-
-/// What came of several folders.
-class verification_summary {
- public:
-  void add(const verification& done);
-  /// A folder that could not be verified.
-  void add_failure() { ++failed_; }
-
-  /// "221 captures: 213 equal, 8 with known differences; not compared: interrupts (22): REASON".
-  [[nodiscard]] std::string text() const;
-
- private:
-  size_t equal_ = 0;
-  size_t known_ = 0;
-  size_t different_ = 0;
-  size_t not_compared_ = 0;
-  size_t failed_ = 0;
-  std::map<std::string, std::pair<size_t, std::string>> omitted_;  ///< captures and reason
+/// What became of a capture.
+enum class capture_outcome : uint8_t {
+  equal,
+  known_difference,  ///< equal but for differences that are on the list of known ones
+  different,
+  not_compared,  ///< equal, but something that is there was not compared, and no reason is known
+  not_run,       ///< it is damaged, or its machine cannot be
 };
+/// "known difference": as it is printed.
+std::string_view name(capture_outcome outcome);
+capture_outcome outcome_of(const verification& done);
+
+/// The folder's line, and a line or a report a class.
+struct text_choice {
+  bool only_differences = false;  ///< no class that passes
+  bool left_out = true;           ///< what is not compared for a good reason, too
+  size_t most_lines = SIZE_MAX;   ///< of a class's differences
+};
+std::string to_string(const verification& done, const text_choice& choice = {});
 
 }  // namespace iommulab::verify

@@ -2,19 +2,14 @@
 #include "lab/replay/comparison.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
-#include "core/counted.h"
-#include "core/enum_names.h"
-#include "core/status.h"
 #include "lab/replay/call_listing.h"
 #include "lab/replay/capture_files.h"
 #include "lab/replay/hardware_trace.h"
 #include "lab/replay/interrupt_remapping.h"
+#include "lab/replay/listing_difference.h"
 #include "lab/replay/log_listing.h"
 #include "lab/replay/page_names.h"
 #include "lab/replay/sysfs_listing.h"
@@ -25,8 +20,14 @@ namespace {
 
 using outcome = class_result::outcome;
 
-constexpr size_t lines_shown_before = 4;
-constexpr size_t lines_after = 4;
+std::string first_difference(std::string_view file, absl::Span<const numbered_line> captured,
+                             absl::Span<const numbered_line> ours) {
+  const auto same = [](const numbered_line& a, const numbered_line& b) { return a.text == b.text; };
+  const auto at =
+      std::mismatch(captured.begin(), captured.end(), ours.begin(), ours.end(), same).first;
+  if (at == captured.end()) return absl::StrFormat("%s has no more lines", file);
+  return absl::StrFormat("%s line %d differs", file, at->line);
+}
 
 class_result not_compared(std::string_view name, std::string_view file) {
   return {std::string(name), outcome::not_compared, 0, absl::StrFormat("no %s", file), {}};
@@ -34,42 +35,6 @@ class_result not_compared(std::string_view name, std::string_view file) {
 
 class_result unreadable(std::string_view name, const absl::Status& status) {
   return {std::string(name), outcome::unreadable, 0, std::string(status.message()), {}};
-}
-
-/// A line that is fit to be printed, whatever the file has in it.
-std::string printable(std::string_view text) {
-  constexpr size_t longest = 200;
-  std::string shown(text.substr(0, longest));
-  if (!std::all_of(shown.begin(), shown.end(),
-                   [](char c) { return absl::ascii_isprint(static_cast<unsigned char>(c)); })) {
-    shown = absl::CEscape(shown);
-  }
-  return text.size() > longest ? shown + "..." : shown;
-}
-
-void show(std::string& report, char mark, absl::Span<const numbered_line> lines, size_t first,
-          size_t last) {
-  for (size_t i = first; i < std::min(last, lines.size()); ++i) {
-    report += absl::StrFormat("  %c %6d  %s\n", mark, lines[i].line, printable(lines[i].text));
-  }
-  if (last > lines.size()) report += absl::StrFormat("  %c %6s  (end)\n", mark, "");
-}
-
-std::string difference_report(std::string_view file, absl::Span<const numbered_line> captured,
-                              absl::Span<const numbered_line> ours, size_t at) {
-  std::string report;
-  if (at < captured.size()) {
-    report = absl::StrFormat("%s line %d differs", file, captured[at].line);
-  } else {
-    report = absl::StrFormat("%s has no more lines", file);
-  }
-  report += absl::StrFormat(" (line %d of the comparison)\n", at + 1);
-  show(report, ' ', captured, at - std::min(at, lines_shown_before), at);
-  report += "  capture:\n";
-  show(report, '-', captured, at, std::min(at + lines_after, captured.size() + 1));
-  report += "  this run:\n";
-  show(report, '+', ours, at, std::min(at + lines_after, ours.size() + 1));
-  return report;
 }
 
 /// The two sides' ways to call pages, and what both need of the capture's trace.
@@ -190,25 +155,7 @@ class run_comparison {
   absl::Status trace_status_;
 };
 
-std::string_view name(outcome status) {
-  static constexpr auto names = enum_names<outcome>({
-      {outcome::equal, "equal"},
-      {outcome::different, "DIFFERENT"},
-      {outcome::not_compared, "not compared"},
-      {outcome::known, "known difference"},
-      {outcome::omitted, "not compared"},
-      {outcome::unaccounted, "NOT COMPARED"},
-      {outcome::unreadable, "UNREADABLE"},
-  });
-  return names(status);
-}
-
 }  // namespace
-
-bool class_result::passes() const {
-  return status == outcome::equal || status == outcome::not_compared || status == outcome::known ||
-         status == outcome::omitted;
-}
 
 class_result compare_lines(std::string_view name, std::string_view file,
                            absl::Span<const numbered_line> captured,
@@ -216,14 +163,10 @@ class_result compare_lines(std::string_view name, std::string_view file,
   class_result result;
   result.name = std::string(name);
   result.files = {std::string(file)};
-  const size_t longer = std::max(captured.size(), ours.size());
-  size_t at = 0;
-  while (at < captured.size() && at < ours.size() && captured[at].text == ours[at].text) {
-    ++at;
-  }
   result.lines = captured.size();
-  result.status = at == longer ? outcome::equal : outcome::different;
-  if (at < longer) result.report = difference_report(file, captured, ours, at);
+  result.hunks = listing_difference(captured, ours);
+  result.status = result.hunks.empty() ? outcome::equal : outcome::different;
+  if (!result.hunks.empty()) result.report = first_difference(file, captured, ours);
   return result;
 }
 
@@ -233,21 +176,6 @@ std::vector<class_result> compare_run(const capture_folder& folder, const run_re
   if (run.stopped.empty()) return results;
   results.insert(results.begin(), {"start-up", outcome::different, 0, run.stopped, {}});
   return results;
-}
-
-std::string to_string(const class_result& result) {
-  std::string text = absl::StrFormat("%-10s %s", result.name, name(result.status));
-  switch (result.status) {
-    case outcome::equal:
-      return absl::StrFormat("%s, %s\n", text, counted(result.lines, "line"));
-    case outcome::not_compared:
-      return absl::StrFormat("%s (%s)\n", text, result.report);
-    case outcome::omitted:
-      return absl::StrFormat("not compared: %s: %s\n", result.name, result.report);
-    default:
-      return absl::StrFormat("%s: %s%s", text, result.report,
-                             result.report.ends_with('\n') ? "" : "\n");
-  }
 }
 
 }  // namespace iommulab::verify

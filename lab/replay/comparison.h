@@ -16,6 +16,7 @@
 #include "core/trace.h"
 #include "core/types.h"
 #include "lab/replay/capture_folder.h"
+#include "lab/replay/class_result.h"
 #include "lab/replay/known_differences.h"
 #include "platform/memory/physical_memory.h"
 
@@ -47,28 +48,7 @@ struct run_result {
   std::string stopped;
 };
 
-struct class_result {
-  enum class outcome : uint8_t {
-    equal,
-    different,
-    not_compared,  ///< the capture has no file for the class
-    known,         ///< different, and on the list of known differences
-    omitted,       ///< there, not compared, and on the list of omissions (omissions.h)
-    unaccounted,   ///< there, not compared, and nothing excuses it
-    unreadable,    ///< the capture's file could not be read: the report is the sentence for it
-  };
-  std::string name;
-  outcome status = outcome::not_compared;
-  size_t lines = 0;                ///< of the capture that were compared
-  std::string report;              ///< the first difference with its surroundings, or the reason
-  std::vector<std::string> files;  ///< of the capture that were compared, or are excused
-
-  /// Whether a regression run should succeed in spite of this result.
-  [[nodiscard]] bool passes() const;
-};
-
-/// Compares the texts of two listings. `file` names the capture's side in the report, which shows
-/// the first difference, some lines before it and some lines after it on both sides.
+/// Compares the texts of two listings. `file` names the capture's side.
 class_result compare_lines(std::string_view name, std::string_view file,
                            absl::Span<const numbered_line> captured,
                            absl::Span<const numbered_line> ours);
@@ -78,8 +58,5 @@ class_result compare_lines(std::string_view name, std::string_view file,
 std::vector<class_result> compare_run(
     const capture_folder& folder, const run_result& run,
     absl::Span<const known_difference> known = known_differences());
-
-/// "registers   equal         41 lines", and the reports indented below.
-std::string to_string(const class_result& result);
 
 }  // namespace iommulab::verify

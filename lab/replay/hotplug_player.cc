@@ -10,9 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "core/status.h"
 #include "core/text_source.h"
-#include "lab/replay/capture_files.h"
 #include "lab/replay/log_listing.h"
 #include "lab/replay/sysfs_listing.h"
 
@@ -88,34 +86,44 @@ absl::Status hotplug_player::perform(const hotplug_step& step, notified_calls ca
 }
 
 absl::Status hotplug_player::act(const hotplug_step& step) {
-  sysfs_tree& sysfs = system_.sysfs();
   switch (step.what) {
     case action::before:
     case action::end:
     case action::up:  // nothing but the driver's calls
       return absl::OkStatus();
     case action::remove:
-      return sysfs.write(absl::StrCat("bus/pci/devices/", step.device, "/remove"), "1");
+      write_sysfs(step, absl::StrCat("bus/pci/devices/", step.device, "/remove"), "1");
+      return absl::OkStatus();
     case action::rescan:
-      return sysfs.write("bus/pci/rescan", "1");
+      write_sysfs(step, "bus/pci/rescan", "1");
+      return absl::OkStatus();
     case action::unbind:
-      return write_driver_file(step.device, "unbind");
+      return write_driver_file(step, "unbind");
     case action::bind:
-      return write_driver_file(step.device, "bind");
+      return write_driver_file(step, "bind");
     case action::other:
       break;
   }
-  return line_error(steps_file, step.line, "step", step.title, "nobody knows how to do it");
+  return line_error(file_, step.line, "step", step.title, "nobody knows how to do it");
 }
 
 /// The driver's own directory: the one that has the device now, or had it before it was unbound.
-absl::Status hotplug_player::write_driver_file(const std::string& name, std::string_view file) {
+absl::Status hotplug_player::write_driver_file(const hotplug_step& step, std::string_view file) {
   for (const pci_function_config& f : system_.machine().pci_functions) {
-    if (to_string(f.id) != name || f.captured_driver.empty()) continue;
-    return system_.sysfs().write(
-        absl::StrCat("bus/pci/drivers/", f.captured_driver, "/", std::string(file)), name);
+    if (to_string(f.id) != step.device || f.captured_driver.empty()) continue;
+    write_sysfs(step, absl::StrCat("bus/pci/drivers/", f.captured_driver, "/", std::string(file)),
+                step.device);
+    return absl::OkStatus();
   }
-  return errno_status(ENODEV, absl::StrFormat("%s: the capture names no driver of it", name));
+  return line_error(file_, step.line, "device", step.device, "the capture names no driver of it");
+}
+
+void hotplug_player::write_sysfs(const hotplug_step& step, const std::string& path,
+                                 const std::string& text) {
+  const absl::Status written = system_.sysfs().write(path, text);
+  if (written.ok()) return;
+  differences_.add_at(file_, step.line, absl::StrCat("the step ", step.title),
+                      std::string(written.message()));
 }
 
 void hotplug_player::add_captured(const hotplug_step& step) {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,6 +21,7 @@
 #include "lab/replay/hardware_trace.h"
 #include "lab/replay/hotplug_steps.h"
 #include "lab/replay/notified_calls.h"
+#include "lab/replay/replay_differences.h"
 
 namespace iommulab::verify {
 
@@ -31,11 +33,12 @@ absl::StatusOr<std::vector<size_t>> steps_of_marks(absl::Span<const hotplug_step
 
 class hotplug_player {
  public:
-  /// The system outlives the player.
-  explicit hotplug_player(kernel& system) : system_(system) {}
+  /// Both outlive the player. `file` is the recording of the steps, for messages.
+  hotplug_player(kernel& system, std::string file, replay_differences& differences)
+      : system_(system), file_(std::move(file)), differences_(differences) {}
 
-  /// Does the step, with `calls`, which `play` makes, in their places. EINVAL for a step that
-  /// nobody knows how to do.
+  /// Does the step, with `calls`, which `play` makes, in their places. What sysfs refuses is a
+  /// difference; EINVAL for a step that nobody knows how to do.
   absl::Status perform(const hotplug_step& step, notified_calls calls,
                        notified_calls::play_function play);
 
@@ -45,12 +48,15 @@ class hotplug_player {
 
  private:
   absl::Status act(const hotplug_step& step);
-  absl::Status write_driver_file(const std::string& name, std::string_view file);
+  absl::Status write_driver_file(const hotplug_step& step, std::string_view file);
+  void write_sysfs(const hotplug_step& step, const std::string& path, const std::string& text);
   void add_captured(const hotplug_step& step);
   void add_log(size_t from);
   void add_state();
 
   kernel& system_;
+  std::string file_;
+  replay_differences& differences_;
   numbered_lines captured_;
   numbered_lines ours_;
 };

@@ -2,12 +2,10 @@
 #include "lab/replay/played_script.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <optional>
 #include <set>
 
 #include "absl/strings/str_format.h"
-#include "core/status.h"
 #include "core/text_source.h"
 #include "lab/replay/api_calls.h"
 #include "lab/replay/api_player.h"
@@ -28,6 +26,10 @@ bool is_dump(const dmalab::operation& op) {
 absl::Status played_script::play() {
   if (absl::Status status = read(); !status.ok()) return status;
   if (absl::Status status = start(); !status.ok()) return status;
+  return run_->outcome.panic.empty() ? run_operations() : absl::OkStatus();
+}
+
+absl::Status played_script::run_operations() {
   dmalab::session_hooks hooks;
   if (has_calls_) {
     hooks.pages = [this](const dmalab::operation& op) {
@@ -43,9 +45,14 @@ absl::Status played_script::play() {
     return true;
   };
   auto outcomes = dmalab::run_session(*run_->system, script_, hooks);
+  recording_.end();
+  if (dmalab::is_refused_by_system(outcomes.status())) {
+    differences_.enter("operations'", folder_.file_path(script_file));
+    differences_.add(0, "a script that ran", std::string(outcomes.status().message()));
+    return absl::OkStatus();
+  }
   if (!outcomes.ok()) return outcomes.status();
   outcomes_ = *std::move(outcomes);
-  recording_.end();
   return absl::OkStatus();
 }
 
@@ -89,12 +96,16 @@ absl::Status played_script::start() {
   auto started = run_capture(folder_);
   if (!started.ok()) return started.status();
   run_ = *std::move(started);
-  if (!run_->outcome.panic.empty()) return errno_status(EIO, run_->outcome.panic);
+  if (!run_->outcome.panic.empty()) {
+    differences_.enter("operations'", folder_.file_path(script_file));
+    differences_.add(0, "a script that ran", "the kernel had stopped: " + run_->outcome.panic);
+    return absl::OkStatus();
+  }
   kernel& system = *run_->system;
   // A hundred thousand operations are millions of calls: kept only where they are compared.
   recording_ =
       system.env().trace.subscribe(run_->recorder, has_calls_ ? compared_events : compared_effects);
-  api_player player(system);
+  api_player player(system, differences_);
   if (absl::Status status = play_to_boot_mark(system, folder_, player); !status.ok()) {
     return status;
   }

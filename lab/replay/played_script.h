@@ -19,6 +19,7 @@
 #include "lab/replay/hardware_trace.h"
 #include "lab/replay/operation_marks.h"
 #include "lab/replay/page_names.h"
+#include "lab/replay/replay_differences.h"
 #include "lab/script/session.h"
 
 namespace iommulab::verify {
@@ -28,11 +29,13 @@ class played_script {
   /// The folder outlives the script.
   explicit played_script(const capture_folder& folder) : folder_(folder) {}
 
-  /// Errors are those of the files. EINVAL for a recording that is cut short.
+  /// Errors are those of the files. EINVAL for a recording that is cut short. A system that is not
+  /// one on which the script can be run is a difference; then operations are missing.
   absl::Status play();
 
   [[nodiscard]] const dmalab::script& script() const { return script_; }
   [[nodiscard]] const std::vector<dmalab::outcome>& outcomes() const { return outcomes_; }
+  [[nodiscard]] const replay_differences& differences() const { return differences_; }
   [[nodiscard]] bool has_calls() const { return has_calls_; }
   /// The operation's part of the capture's call tree; the script has each.
   [[nodiscard]] const operation_calls& captured_calls(const dmalab::operation& op) const {
@@ -56,11 +59,13 @@ class played_script {
   absl::Status read();
   [[nodiscard]] absl::Status check_dumps() const;
   absl::Status start();
+  absl::Status run_operations();
   void dump_tables(const std::string& name);
 
   const capture_folder& folder_;
   std::unique_ptr<capture_run> run_;
   trace_subscription recording_;
+  replay_differences differences_;
   size_t first_event_ = 0;  ///< of the script
   dmalab::script script_;
   bool has_calls_ = false;

@@ -2,7 +2,6 @@
 #include "lab/replay/vfio_player.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <tuple>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "core/iommu/iommu.h"
 #include "core/pci/registers.h"
+#include "core/text_source.h"
 #include "lab/replay/api_player.h"
 #include "platform/machine/parse.h"
 
@@ -37,8 +37,9 @@ std::byte pattern(uint64_t i) {
 
 }  // namespace
 
-vfio_player::vfio_player(kernel& system, std::vector<edu_transfer> transfers)
-    : system_(system), transfers_(std::move(transfers)) {}
+vfio_player::vfio_player(kernel& system, std::vector<edu_transfer> transfers,
+                         replay_differences& differences)
+    : system_(system), differences_(differences), transfers_(std::move(transfers)) {}
 
 vfio_player::~vfio_player() {
   if (dev_ != nullptr) dev_->driver_remove = nullptr;
@@ -46,26 +47,44 @@ vfio_player::~vfio_player() {
 
 void vfio_player::fail(const vfio_call& call, std::string_view why) {
   if (!status_.ok()) return;
-  status_ = errno_status(
-      EINVAL, absl::StrFormat("line %d: %s: %s", call.line, call.name, std::string(why)));
+  status_ = line_error(differences_.file(), call.line, "call", call.name, why);
+}
+
+void vfio_player::miss(const vfio_call& call, bool asked, std::string_view giver) {
+  if (!asked) return fail(call, absl::StrFormat("no %s() stands before it", giver));
+  differences_.add(call.line, absl::StrFormat("%s()", call.name),
+                   absl::StrFormat("%s() had given none", giver));
+}
+
+absl::Status vfio_player::find_device() {
+  const auto attach = std::find_if(calls_.begin(), calls_.end(),
+                                   [](const vfio_call& c) { return !c.device.empty(); });
+  if (attach == calls_.end()) {
+    return line_error(differences_.file(), 0, "device", "",
+                      "nothing in the tree says which one VFIO took");
+  }
+  dev_ = find_pci_device(system_, attach->device);
+  const auto slot = parse_pci_address(attach->device);
+  if (slot && dev_ != nullptr) {
+    edu_ = system_.endpoints().find<edu>(*slot);
+    return absl::OkStatus();
+  }
+  if (!slot || !machine_has(system_, attach->device)) {
+    return line_error(differences_.file(), attach->line, "device", attach->device,
+                      "the machine has no such function");
+  }
+  is_absent_ = true;
+  differences_.add(attach->line, absl::StrFormat("%s() of %s", attach->name, attach->device),
+                   "the bus has no such device");
+  return absl::OkStatus();
 }
 
 absl::Status vfio_player::play(absl::Span<const vfio_call> calls) {
   calls_ = calls;
   next_ = 0;
+  if (is_absent_) return absl::OkStatus();
   if (dev_ == nullptr) {
-    const auto attach = std::find_if(calls.begin(), calls.end(),
-                                     [](const vfio_call& c) { return !c.device.empty(); });
-    if (attach == calls.end()) {
-      return errno_status(EINVAL, "nothing in the tree says which device VFIO took");
-    }
-    dev_ = find_pci_device(system_, attach->device);
-    const auto slot = parse_pci_address(attach->device);
-    if (dev_ == nullptr || !slot) {
-      return errno_status(ENODEV,
-                          absl::StrFormat("%s: the machine has no such function", attach->device));
-    }
-    edu_ = system_.endpoints().find<edu>(*slot);
+    if (absl::Status status = find_device(); !status.ok() || is_absent_) return status;
   }
   while (next_ < calls_.size() && status_.ok()) {
     play_until_notified();
@@ -112,8 +131,10 @@ void vfio_player::skip_notification() {
 
 void vfio_player::make(const vfio_call& call) {
   if (call.name == "iommu_group_get") {
+    asked_for_group_ = true;
     group_ = iommu_group_get(*dev_);
   } else if (call.name == "iommu_domain_alloc") {
+    asked_for_domain_ = true;
     domain_ = api().domain_alloc();
   } else if (call.name == "iommu_capable") {
     const auto cap = call.asks_for_coherency ? iommu_cap::cache_coherency : iommu_cap::intr_remap;
@@ -132,7 +153,7 @@ void vfio_player::make(const vfio_call& call) {
 }
 
 void vfio_player::make_on_group(const vfio_call& call) {
-  if (group_ == nullptr) return fail(call, "there is no group");
+  if (group_ == nullptr) return miss(call, asked_for_group_, "iommu_group_get");
   if (call.name == "iommu_group_put") {
     iommu_group_put(group_);
   } else if (call.name == "iommu_group_id") {
@@ -156,9 +177,8 @@ void vfio_player::make_on_domain(const vfio_call& call) {
   const bool known = with_group || call.name == "iommu_map" || call.name == "iommu_unmap" ||
                      call.name == "iommu_iova_to_phys" || call.name == "iommu_domain_free";
   if (!known) return;  // not VFIO's: the comparison of calls shows that it is missing
-  if (domain_ == nullptr || (with_group && group_ == nullptr)) {
-    return fail(call, "there is no domain, or no group");
-  }
+  if (domain_ == nullptr) return miss(call, asked_for_domain_, "iommu_domain_alloc");
+  if (with_group && group_ == nullptr) return miss(call, asked_for_group_, "iommu_group_get");
   if (call.name == "iommu_attach_group") {
     api().attach_group(*domain_, *group_);
   } else if (call.name == "iommu_detach_group") {
@@ -175,6 +195,7 @@ void vfio_player::make_on_domain(const vfio_call& call) {
   } else {
     api().domain_free(*domain_);
     domain_ = nullptr;
+    asked_for_domain_ = false;
   }
 }
 

@@ -17,6 +17,7 @@
 #include "absl/types/span.h"
 #include "kernel/kernel.h"
 #include "lab/replay/numbered_line.h"
+#include "lab/replay/replay_differences.h"
 #include "lab/replay/vfio_calls.h"
 #include "platform/endpoints/edu.h"
 
@@ -24,13 +25,14 @@ namespace iommulab::verify {
 
 class vfio_player {
  public:
-  /// `system` outlives the player.
-  vfio_player(kernel& system, std::vector<edu_transfer> transfers);
+  /// `system` and `differences` outlive the player.
+  vfio_player(kernel& system, std::vector<edu_transfer> transfers, replay_differences& differences);
   ~vfio_player();
   vfio_player(const vfio_player&) = delete;
   vfio_player& operator=(const vfio_player&) = delete;
 
-  /// The next calls of the tree. EINVAL for one that has nothing to work on.
+  /// The next calls of the tree. One for which our system gave nothing to work on is a difference;
+  /// EINVAL, with file and line, for one that no recording can have.
   absl::Status play(absl::Span<const vfio_call> calls);
 
   /// How the transfers ended, in the client's words, and whether VFIO could take the IOMMU.
@@ -47,10 +49,14 @@ class vfio_player {
   void transfer(const edu_transfer& t);
   void say(const edu_transfer& t, std::string text);
   [[nodiscard]] std::byte* memory_at(uint64_t iova, uint64_t count);
+  absl::Status find_device();
   void fail(const vfio_call& call, std::string_view why);
+  /// The call has no `thing` to work on, which `giver` was asked for.
+  void miss(const vfio_call& call, bool asked, std::string_view giver);
   iommu_api& api() { return system_.generation().iommu_api(); }
 
   kernel& system_;
+  replay_differences& differences_;
   std::vector<edu_transfer> transfers_;
   size_t next_transfer_ = 0;
   absl::Span<const vfio_call> calls_;
@@ -59,6 +65,9 @@ class vfio_player {
   device* dev_ = nullptr;
   edu* edu_ = nullptr;
   bool is_bound_ = false;
+  bool is_absent_ = false;  ///< the device, which the machine has, is not on the bus
+  bool asked_for_group_ = false;
+  bool asked_for_domain_ = false;
   iommu_group* group_ = nullptr;
   iommu_group_notifier_block listener_;
   iommu_domain* domain_ = nullptr;

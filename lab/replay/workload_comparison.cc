@@ -29,6 +29,9 @@ class workload_comparison {
     if (!played_.stopped.empty()) {
       results_.push_back({"workload", outcome::different, 0, played_.stopped, {}});
     }
+    for (class_result& result : played_.differences.results()) {
+      results_.push_back(std::move(result));
+    }
     for (const played_phase& p : played_.phases) {
       add_calls(p);
       compare_hardware(folder_, sides_, p, results_);

@@ -14,6 +14,7 @@
 #include "lab/replay/comparison.h"
 #include "lab/replay/hotplug_player.h"
 #include "lab/replay/phase_comparison.h"
+#include "lab/replay/replay_differences.h"
 #include "lab/replay/vfio_player.h"
 #include "lab/replay/workload_calls.h"
 #include "lab/replay/workload_sides.h"
@@ -29,6 +30,7 @@ struct played_workload {
   std::optional<hotplug_player> hotplug;
   std::vector<call_event> hotplug_tree;  ///< the capture's, whole
   size_t first_step_event = 0;           ///< of our run
+  replay_differences differences;        ///< what could not be done as it was recorded
   std::string stopped;                   ///< the panic or BUG that ended it
 };
 

@@ -111,7 +111,7 @@ class workload_run {
     run_ = *std::move(started);
     sides_.set_run(*run_);
     recording_ = run_->system->env().trace.subscribe(run_->recorder, compared_events);
-    player_.emplace(*run_->system);
+    player_.emplace(*run_->system, played_.differences);
     return absl::OkStatus();
   }
 
@@ -166,6 +166,7 @@ class workload_run {
 
   absl::Status play_boot(played_phase& p) {
     if (calls_->known()) {
+      enter(p);
       return play_to_boot_mark(*run_->system, *calls_,
                                [this](const api_call& call) { return play(call); });
     }
@@ -179,6 +180,8 @@ class workload_run {
     return play_to_boot_mark(*run_->system, folder_, *player_);
   }
 
+  void enter(const played_phase& p) { played_.differences.enter(p.name, calls_->path_of(p.graph)); }
+
   absl::Status play_tree(played_phase& p) {
     const workload_phase phase{p.name, p.graph, p.mark};
     const auto tree = calls_->tree(phase);
@@ -187,6 +190,7 @@ class workload_run {
     if (!calls.ok()) return calls.status();
     if (timer_came_first(*tree)) player_->let_timer_expire();
     p.first_call = events();
+    enter(p);
     if (p.graph == vfio_graph) return play_vfio(*tree);
     for (const api_call& call : *calls) {
       if (absl::Status status = play(call); !status.ok()) return status;
@@ -200,7 +204,7 @@ class workload_run {
     if (!played_.vfio) {
       auto transfers = read_edu_transfers(folder_);
       if (!transfers.ok()) return transfers.status();
-      played_.vfio.emplace(*run_->system, *std::move(transfers));
+      played_.vfio.emplace(*run_->system, *std::move(transfers), played_.differences);
     }
     return played_.vfio->play(*calls);
   }
@@ -208,7 +212,7 @@ class workload_run {
   /// The steps up to the one that ends at the mark, `index` marks behind the boot mark.
   absl::Status play_steps(size_t index) {
     if (!played_.hotplug) {
-      played_.hotplug.emplace(*run_->system);
+      played_.hotplug.emplace(*run_->system, folder_.file_path(steps_file), played_.differences);
       played_.first_step_event = events();
       played_.hotplug_tree = std::move(step_calls_.tree);
     }
@@ -216,6 +220,7 @@ class workload_run {
       played_.phases.back().unknown = "no call tree here says what drivers did in the steps";
       return absl::OkStatus();
     }
+    played_.differences.enter("hotplug", calls_->path_of(hotplug_graph));
     for (; next_step_ <= step_ends_[index]; ++next_step_) {
       absl::Status status =
           played_.hotplug->perform(steps_[next_step_], std::move(step_calls_.steps[next_step_]),

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "absl/strings/str_format.h"
 #include "core/pci/registers.h"
+#include "core/status.h"
 #include "core/text_source.h"
 #include "dma/debug/dma_debug.h"
 #include "dma/memory/pages.h"
@@ -101,7 +103,7 @@ absl::Status lab::place_arena(const arena& wanted) {
     }
   }
   if (const absl::Status s = system_.pages().reserve(*wanted.start, wanted.size); !s.ok()) {
-    return error(std::string(s.message()));
+    return errno_status(EBUSY, std::string(error(std::string(s.message())).message()));
   }
   arenas_.push_back(*wanted.start);
   return absl::OkStatus();
@@ -111,8 +113,11 @@ absl::Status lab::find_devices() {
   for (const script_device& wanted : script_.devices) {
     pci_dev* found = system_.pci().find(wanted.id);
     if (found == nullptr) {
-      return line_error(script_.path, wanted.line, "dev", to_string(wanted.id),
-                        "the machine has no such function");
+      const bool known = system_.pci_hardware().config(wanted.id) != nullptr;
+      const absl::Status error =
+          line_error(script_.path, wanted.line, "dev", to_string(wanted.id),
+                     known ? "the function is not on the bus" : "the machine has no such function");
+      return known ? errno_status(ENODEV, std::string(error.message())) : error;
     }
     // As the probe of a driver does: pci_set_master().
     pci_config_space* config = system_.pci_hardware().config(wanted.id);

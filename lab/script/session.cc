@@ -2,12 +2,14 @@
 #include "lab/script/session.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
+#include "core/status.h"
 #include "dma/memory/pages.h"
 #include "lab/script/lab.h"
 #include "platform/machine/parse.h"
@@ -68,6 +70,11 @@ absl::Status hold_recorded_pages(kernel& system, const script& from) {
 }
 
 }  // namespace
+
+bool is_refused_by_system(const absl::Status& status) {
+  const int error = status_errno(status);
+  return error == EBUSY || error == ENOMEM || error == ENODEV;
+}
 
 std::vector<phys_addr> recorded_coherent_page(const operation& op, uint64_t coherent_bytes) {
   auto phys = result_value(op, "phys=");

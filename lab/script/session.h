@@ -36,7 +36,11 @@ struct session_hooks {
   std::function<bool(const outcome&)> ends;
 };
 
-/// Runs the operations in order. EINVAL for a script that the system cannot run.
+/// Whether a session could not begin because of what the running system did, and not because of
+/// what the script says: a page of the script's in use, a device gone from the bus.
+bool is_refused_by_system(const absl::Status& status);
+
+/// Runs the operations in order. EINVAL for a script that no system of this machine can run.
 absl::StatusOr<std::vector<outcome>> run_session(kernel& system, const script& from,
                                                  const session_hooks& hooks);
 

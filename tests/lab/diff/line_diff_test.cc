@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "cli/output/line_diff.h"
+#include "lab/diff/line_diff.h"
 
 #include <algorithm>
 #include <random>
@@ -58,12 +58,23 @@ TEST(line_diff_test, both_lists_can_be_read_back_and_no_line_is_marked_without_n
   }
 }
 
-TEST(line_diff_test, beyond_the_limit_the_ends_are_still_recognised) {
-  const auto script = diff_lines({"x", "1", "2", "y"}, {"x", "3", "4", "5", "y"}, 1);
-  EXPECT_THAT(script, ElementsAre(diff_line{side::both, "x"}, diff_line{side::left, "1"},
-                                  diff_line{side::left, "2"}, diff_line{side::right, "3"},
-                                  diff_line{side::right, "4"}, diff_line{side::right, "5"},
-                                  diff_line{side::both, "y"}));
+TEST(line_diff_test, lines_that_one_list_alone_has_are_removed_before_others_are_added) {
+  EXPECT_THAT(diff_lines({"x", "1", "2", "y"}, {"x", "3", "4", "5", "y"}),
+              ElementsAre(diff_line{side::both, "x"}, diff_line{side::left, "1"},
+                          diff_line{side::left, "2"}, diff_line{side::right, "3"},
+                          diff_line{side::right, "4"}, diff_line{side::right, "5"},
+                          diff_line{side::both, "y"}));
+}
+
+TEST(line_diff_test, a_hundred_thousand_lines_that_all_differ_are_no_work) {
+  constexpr size_t count = 100'000;
+  lines a;
+  lines b;
+  for (size_t i = 0; i < count; ++i) {
+    a.push_back("a" + std::to_string(i));
+    b.push_back("b" + std::to_string(i));
+  }
+  EXPECT_EQ(marked(diff_lines(a, b), side::both), 0u);
 }
 
 TEST(line_diff_test, text_shows_the_lines_around_a_difference_and_marks_what_is_left_out) {
