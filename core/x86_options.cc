@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 
 namespace iommulab {
@@ -56,6 +57,21 @@ int setup_elfcorehdr(std::optional<uint64_t>& address, std::optional<std::string
   return rest.size() < value->size() ? 0 : -EINVAL;
 }
 
+// Linux v4.4 arch/x86/kernel/acpi/boot.c: parse_acpi(), as far as it decides whether there are
+// tables. What the other words do is not looked at here.
+int parse_acpi(bool& acpi_disabled, std::optional<std::string_view> value) {
+  constexpr std::string_view others[] = {"strict", "rsdt", "noirq", "copy_dsdt", "nocmcff"};
+  if (!value) return -EINVAL;
+  if (*value == "off") {
+    acpi_disabled = true;
+  } else if (*value == "force") {
+    acpi_disabled = false;
+  } else if (std::find(std::begin(others), std::end(others), *value) == std::end(others)) {
+    return -EINVAL;
+  }
+  return 0;
+}
+
 }  // namespace
 
 void add_x86_early_params(command_line& line, x86_options& options) {
@@ -68,6 +84,7 @@ void add_x86_early_params(command_line& line, x86_options& options) {
     options.disable_irq_remap = true;
     return 0;
   });
+  line.early_param("acpi", [&options](value v) { return parse_acpi(options.acpi_disabled, v); });
   line.early_param("elfcorehdr",
                    [&options](value v) { return setup_elfcorehdr(options.elfcorehdr_addr, v); });
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // The early parameters of x86 that decide over remapping hardware and belong to no one driver:
-// iommu=, swiotlb=, intremap=, nointremap, elfcorehdr=.
+// iommu=, swiotlb=, intremap=, nointremap, elfcorehdr=, acpi=.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,7 @@ struct x86_options {
   bool swiotlb_force = false;               ///< swiotlb=force
   uint64_t io_tlb_nslabs = 0;               ///< swiotlb=N: bounce slots of 2 KiB; 0: the default
   bool disable_irq_remap = false;           ///< intremap=off, nointremap
+  bool acpi_disabled = false;               ///< acpi=off: there is no table, DMAR neither
   std::optional<uint64_t> elfcorehdr_addr;  ///< set: this kernel runs after a crash (kdump)
 
   /// Linux v4.4 arch/x86/kernel/pci-swiotlb.c: pci_swiotlb_detect_override(). Bounce buffers are

@@ -20,6 +20,7 @@ json outcome_json(const boot_report& report) {
     outcome["intel_iommu_init"] = report.intel_iommu_init;
   }
   outcome["translation_asked_for"] = report.translation_asked_for;
+  outcome["asked_for_in_vain"] = report.asked_for_in_vain;
   outcome["translation_on"] = report.translation_on;
   return outcome;
 }

@@ -93,6 +93,11 @@ boot_report report_of(boot_run& run) {
   std::sort(report.groups.begin(), report.groups.end(),
             [](const group_state& a, const group_state& b) { return a.id < b.id; });
 
+  for (const command_line_note& n : system.profile().notes_on(run.command_line)) {
+    const bool is_error = n.severity == diagnosis_severity::error;
+    report.asked_for_in_vain |= is_error;
+    report.diagnoses.push_back({"command line", std::string(name(n.id)), n.sentence, is_error});
+  }
   for (const table_diagnosis& d : system.generation().diagnoses()) {
     report.diagnoses.push_back({"DMAR table", std::string(name(d.id)),
                                 without_prefix(to_string(d), std::string(name(d.id)) + ": "),

@@ -37,7 +37,7 @@ struct group_state {
 };
 
 struct reported_diagnosis {
-  std::string source;  ///< "dmar0", or "DMAR table"
+  std::string source;  ///< "dmar0", "DMAR table", or "command line"
   std::string name;    ///< stable
   std::string sentence;
   /// Whether it counts as a finding, by its severity.
@@ -54,10 +54,12 @@ struct boot_report {
   bool table_detected = false;
   int intel_iommu_init = 0;  ///< of a complete run
   bool translation_asked_for = false;
+  /// The line names intel_iommu= in words that this kernel does not know, and remapping stays off.
+  bool asked_for_in_vain = false;
   bool translation_on = false;
   std::vector<unit_state> units;
   std::vector<group_state> groups;            ///< by number
-  std::vector<reported_diagnosis> diagnoses;  ///< the table's first
+  std::vector<reported_diagnosis> diagnoses;  ///< the command line's first, then the table's
   uint64_t diagnoses_beyond_capacity = 0;     ///< counted but not kept
   uint64_t sanitizer_errors = 0;              ///< 0 as well when nobody looked
 

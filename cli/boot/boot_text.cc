@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/boot/boot_text.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/boot/trace_text.h"
@@ -14,10 +16,20 @@ const char* on_off(bool on) {
   return on ? "on" : "off";
 }
 
+/// Whether a note on the command line is of this kind.
+bool says(const boot_report& report, command_line_finding finding) {
+  return std::any_of(report.diagnoses.begin(), report.diagnoses.end(),
+                     [&](const reported_diagnosis& d) { return d.name == name(finding); });
+}
+
 std::string ending_text(const boot_report& report) {
   if (report.ending == "panic") return absl::StrFormat("Kernel stopped: %s\n", report.panic);
   if (report.ending == "stopped") {
     return absl::StrFormat("Stopped behind %s()\n", report.stopped_behind);
+  }
+  if (!report.table_detected && says(report, command_line_finding::bounce_buffers)) {
+    return "Remapping hardware was not looked for, as bounce buffers are asked for: "
+           "intel_iommu_init() was not called\n";
   }
   if (!report.table_detected) {
     return "No remapping hardware was detected: intel_iommu_init() was not called\n";
@@ -26,9 +38,10 @@ std::string ending_text(const boot_report& report) {
 }
 
 std::string units_text(const boot_report& report) {
+  const char* asked = report.translation_asked_for ? "yes" : "no";
+  if (report.asked_for_in_vain) asked = "in words that this kernel does not know";
   std::string text =
-      absl::StrFormat("DMA remapping: asked for: %s; %s\n",
-                      report.translation_asked_for ? "yes" : "no", on_off(report.translation_on));
+      absl::StrFormat("DMA remapping: asked for: %s; %s\n", asked, on_off(report.translation_on));
   for (const unit_state& unit : report.units) {
     text +=
         absl::StrFormat("  %s at 0x%x: translation %s, queued invalidation %s, root table %s\n",

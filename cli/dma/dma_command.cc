@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/dma/divergences_met.h"
 #include "cli/dma/dma_text.h"
+#include "cli/kernels/command_line_words.h"
 #include "cli/kernels/kernel_choice.h"
 #include "cli/kernels/kernels_report.h"
 #include "cli/machines/machine_choice.h"
@@ -96,6 +97,7 @@ int run_dma_command(const dma_arguments& a, std::ostream& out, std::ostream& err
       a.command_line.value_or(script->command_line.value_or(machine->command_line));
   auto system = boot(**profile, *machine, command_line, capture, a.sanitize);
   if (!system.ok()) return complain(err, system.status());
+  if (a.command_line) note_words(err, **profile, *a.command_line);
 
   std::string text;
   size_t compared = 0;

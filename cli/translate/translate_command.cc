@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "cli/kernels/command_line_words.h"
 #include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"
 #include "cli/output/complain.h"
@@ -55,6 +56,7 @@ int run_translate_command(const translate_arguments& arguments, std::ostream& ou
                           std::ostream& err) {
   const auto report = report_of(arguments);
   if (!report.ok()) return complain(err, report.status());
+  note_words(err, *report->kernel, arguments.command_line);
   out << (arguments.json ? translate_json(*report) : translate_text(*report));
   return static_cast<int>(report->walk.ok() ? exit_code::good : exit_code::finding);
 }

@@ -28,6 +28,7 @@
 #include "core/slab.h"
 #include "core/sysfs.h"
 #include "intel/dmar/diagnosis.h"
+#include "kernel/command_line/command_line_notes.h"
 #include "kernel/profile/page_table.h"
 #include "platform/firmware/dmar_table.h"
 #include "platform/machine/machine.h"
@@ -144,6 +145,11 @@ class kernel_profile {
                                                     const dmar_finding& finding) const = 0;
   /// Whether the command line switches DMA remapping on.
   [[nodiscard]] virtual bool translation_asked_for(const std::string& command_line) const = 0;
+  /// Words of the line that look as if they did something to remapping, and do not.
+  [[nodiscard]] virtual std::vector<command_line_note> notes_on(
+      const std::string& /*command_line*/) const {
+    return {};
+  }
 
   [[nodiscard]] virtual std::unique_ptr<kernel_generation> create(
       const kernel_host& host) const = 0;

@@ -31,7 +31,8 @@ void generation::setup(const std::string& text) {
     return 0;
   });
   line.dispatch_early(text, host_.env.log);
-  if (const auto table = acpi_table_line(host_.machine)) {
+  // Linux v4.4 arch/x86/kernel/acpi/boot.c: acpi_boot_table_init()
+  if (const auto table = acpi_table_line(host_.machine); table && !x86_.acpi_disabled) {
     host_.env.log.print(log_level::info, *table);
   }
   dma_ =
@@ -56,12 +57,17 @@ void generation::setup(const std::string& text) {
                   .iommu = host_.iommu,
                   .pci = host_.pci,
                   .acpi = host_.acpi,
-                  .acpi_dmar_table = [&machine] { return iommulab::acpi_dmar_table(machine); },
+                  .acpi_dmar_table = [this] { return dmar_table(); },
                   .node_of_proximity_domain = iommulab::node_of_proximity_domain(machine),
                   .memory_pfn_ranges = iommulab::memory_pfn_ranges(machine),
                   .install_dma_ops = [this] { dma_->install_iommu(*intel_dma_ops_); }},
       options);
   intel_dma_ops_ = std::make_unique<intel_dma_ops>(*driver_, dma_->contiguous());
+}
+
+std::optional<absl::Span<const uint8_t>> generation::dmar_table() const {
+  if (x86_.acpi_disabled) return std::nullopt;
+  return acpi_dmar_table(host_.machine);
 }
 
 // Linux v4.4 arch/x86/kernel/pci-dma.c: pci_iommu_alloc()

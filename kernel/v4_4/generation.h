@@ -44,6 +44,9 @@ class generation final : public kernel_generation {
   x86_dma& dma() { return *dma_; }
 
  private:
+  /// What acpi_get_table("DMAR") gives.
+  [[nodiscard]] std::optional<absl::Span<const uint8_t>> dmar_table() const;
+
   const release& release_;
   kernel_host host_;
   x86_options x86_;

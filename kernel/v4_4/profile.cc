@@ -6,6 +6,7 @@
 #include "core/x86_options.h"
 #include "intel/v4_4/firmware_findings.h"
 #include "intel/v4_4/options.h"
+#include "kernel/v4_4/command_words.h"
 #include "kernel/v4_4/generation.h"
 
 namespace iommulab::v4_4 {
@@ -33,6 +34,11 @@ bool linux_4_4::translation_asked_for(const std::string& text) const {
   });
   line.dispatch(text, silent.log);
   return !options.dmar_disabled && !x86.iommu.no_iommu && !x86.swiotlb_override();
+}
+
+std::vector<command_line_note> linux_4_4::notes_on(const std::string& text) const {
+  return notes_on_command_line(text,
+                               {release_.number, &command_words(), translation_asked_for(text)});
 }
 
 std::unique_ptr<kernel_generation> linux_4_4::create(const kernel_host& host) const {

@@ -106,6 +106,62 @@ TEST(boot_command_test, without_the_option_translation_stays_off_and_that_is_goo
   }
 }
 
+// The same run, and a note; where the line names intel_iommu= and remapping stays off, a finding.
+TEST(boot_command_test, words_of_the_command_line_without_effect_are_named) {
+  const struct {
+    const char* line;
+    int status;
+    const char* part;
+  } cases[] = {
+      {"intel_iommu=ON", 1, "command line: unknown_value: intel_iommu=ON: "},
+      {"intel_iommu=1", 1, "command line: unknown_value: intel_iommu=1: "},
+      {"intel_iommu = on", 1, "command line: unknown_value: intel_iommu: "},
+      {"intel_iommu=on,iommu=pt", 0, "command line: unknown_value: intel_iommu=iommu=pt: "},
+      {"intel_iommu=on iommu.passthrough=1 iommu.strict=0", 0, "other_kernel: iommu.strict=0: "},
+      {"intel_iommu=on,sm_on", 0, "other_kernel: intel_iommu=sm_on: from Linux 5.0 on"},
+      {"amd_iommu=on iommu=pt", 0, "other_driver: amd_iommu=on: "},
+      {"iommu=on", 0, "command line: unknown_value: iommu=on: "},
+  };
+  for (const auto& c : cases) {
+    const command_result result = boot({.command_lines = {c.line}});
+    EXPECT_EQ(result.status, c.status) << c.line;
+    EXPECT_THAT(result.out, HasSubstr(c.part)) << c.line;
+    const bool in_vain = c.status == 1;
+    EXPECT_EQ(result.out.find("\nDMA remapping: asked for: in words that this kernel does not "
+                              "know; off\n") != std::string::npos,
+              in_vain)
+        << c.line;
+  }
+}
+
+// Linux v4.4 arch/x86/kernel/acpi/boot.c: acpi_boot_table_init() returns before acpi_table_init().
+TEST(boot_command_test, without_acpi_there_is_no_table_and_no_hardware) {
+  for (const char* kernel : {"v4_4", "v4_4_178"}) {
+    const command_result result =
+        boot({.kernels = {kernel}, .command_lines = {"intel_iommu=on acpi=off"}});
+    EXPECT_EQ(result.status, 1);
+    EXPECT_EQ(printed_log(result.out), std::vector<std::string>{"DMAR: IOMMU enabled"});
+    EXPECT_THAT(result.out, Not(HasSubstr("ACPI: DMAR")));
+    EXPECT_THAT(result.out, HasSubstr("\nDMA remapping: asked for: yes; off\n"));
+    EXPECT_THAT(result.out, HasSubstr("\nGroups: none\n"));
+  }
+  const command_result forced = boot({.command_lines = {"intel_iommu=on acpi=off acpi=force"}});
+  EXPECT_THAT(forced.out, HasSubstr("\nDMA remapping: asked for: yes; on\n"));
+  const command_result malformed = boot({.command_lines = {"intel_iommu=on acpi=ht"}});
+  EXPECT_THAT(malformed.out, HasSubstr("Malformed early option 'acpi'\n"));
+  EXPECT_EQ(malformed.status, 0);
+}
+
+TEST(boot_command_test, bounce_buffers_keep_hardware_from_being_looked_for) {
+  for (const char* line : {"intel_iommu=on iommu=soft", "intel_iommu=on swiotlb=force"}) {
+    const command_result result = boot({.command_lines = {line}});
+    EXPECT_THAT(result.out, HasSubstr("\nRemapping hardware was not looked for, as bounce buffers "
+                                      "are asked for: intel_iommu_init() was not called\n"))
+        << line;
+    EXPECT_THAT(result.out, HasSubstr("command line: bounce_buffers: ")) << line;
+  }
+}
+
 TEST(boot_command_test, translation_asked_for_and_not_on_is_a_finding) {
   // x1: a unit at address 0; x13: only absent devices in its scope.
   for (const char* name : {"firmware/x1", "firmware/x13"}) {
