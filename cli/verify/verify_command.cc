@@ -63,7 +63,7 @@ class verify_run {
   int run() {
     for (const std::string& path : a_.folders) take(path);
     progress_.clear();
-    if (summary_.all_captures() == 0) status_ = exit_code::bad_use;
+    if (summary_.all_captures() == 0) return static_cast<int>(exit_code::bad_use);
     if (a_.json) {
       out_ << document_.text(summary_);
     } else if (summary_.all_captures() > summary_.captures(verify::capture_outcome::not_run) ||
