@@ -27,7 +27,7 @@ bool all_explained(const fault_collector& faults) {
 }
 
 /// What --machine says; nothing without it.
-absl::StatusOr<std::optional<system_facts>> machine_facts(const std::string& name) {
+absl::StatusOr<std::optional<system_facts>> facts_of_machine(const std::string& name) {
   if (name.empty()) return std::nullopt;
   const auto machine = choose_machine(name);
   if (!machine.ok()) return machine.status();
@@ -97,7 +97,7 @@ std::string whole_text(const fault_collector& faults, const fault_inputs& read, 
 
 int run_fault_command(const fault_arguments& arguments, byte_source& in, std::ostream& out,
                       std::ostream& err) {
-  const auto machine = machine_facts(arguments.machine);
+  const auto machine = facts_of_machine(arguments.machine);
   if (!machine.ok()) return complain(err, machine.status());
   fault_collector faults;
   live_text live(arguments, faults, *machine, out);

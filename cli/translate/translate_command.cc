@@ -56,7 +56,7 @@ int run_translate_command(const translate_arguments& arguments, std::ostream& ou
                           std::ostream& err) {
   const auto report = report_of(arguments);
   if (!report.ok()) return complain(err, report.status());
-  note_words(err, *report->kernel, arguments.command_line);
+  note_words(err, *report->kernel, arguments.command_line.value_or(std::string()));
   out << (arguments.json ? translate_json(*report) : translate_text(*report));
   return static_cast<int>(report->walk.ok() ? exit_code::good : exit_code::finding);
 }

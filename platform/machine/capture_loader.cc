@@ -43,7 +43,8 @@ absl::Status check_files(const std::string& folder, const std::string& base) {
     if (!source_exists(absl::StrCat(base, "/", name))) missing.emplace_back(name);
   }
   if (!source_exists(absl::StrCat(folder, "/cmdline"))) missing.emplace_back("cmdline");
-  if (missing.size() > 1) {
+  const bool has_control = base != folder;
+  if (missing.size() > 1 && !has_control) {
     return errno_status(
         ENOENT,
         absl::StrFormat("%s: is no capture's folder: it has no %s (platform/machine/README.md "
