@@ -55,6 +55,26 @@ class register_value:
         return hex(int(self.value[self.value.type.fields()[0]]))
 
 
+class list_hook:
+    """A list's links in an element of it."""
+
+    def __init__(self, value):
+        pass
+
+    def to_string(self):
+        return "links"
+
+
+class function:
+    """std::function, of which only this is worth a line."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def to_string(self):
+        return "set" if int(self.value["_M_manager"]) else "empty"
+
+
 # ---- containers -----------------------------------------------------------------------------------
 
 
@@ -150,6 +170,8 @@ def printers():
     add("source_id", r"^iommulab::source_id$", source_id)
     add("spin_lock", r"^iommulab::spin_lock$", spin_lock)
     add("register_value", r"^iommulab::vtd::(cap|ecap)_register$", register_value)
+    add("list_hook", r"^boost::intrusive::list_base_hook<", list_hook)
+    add("function", r"^std::function<", function)
     add("intrusive_list", r"^boost::intrusive::list(_impl)?<", intrusive_list)
     add("range_tree", r"^iommulab::range_tree$", range_tree)
     return collection
@@ -239,10 +261,14 @@ class print_command(gdb.Command):
             name = missing.group(1)
             tried.add(name)
             try:
-                gdb.set_convenience_variable("kernel_" + name, global_of_kernel(name))
+                value = global_of_kernel(name)
             except (gdb.error, gdb.GdbError):
                 raise gdb.GdbError(message) from None
-            return re.sub(r"(?<![\w.$>])%s\b" % name, "$kernel_" + name, argument)
+            # A list must be looked at in its place: its end is the address of its head.
+            in_place = value.address is not None
+            gdb.set_convenience_variable("kernel_" + name, value.address if in_place else value)
+            place = ("(*$kernel_%s)" if in_place else "$kernel_%s") % name
+            return re.sub(r"(?<![\w.$>])%s\b" % name, lambda _: place, argument)
         no_pointer = "operator*" in message or "contents of a non-pointer" in message
         if no_pointer and "*" not in tried:
             tried.add("*")

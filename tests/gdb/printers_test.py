@@ -44,6 +44,7 @@ expect("print all.tree", re.compile(
 
 # By the kernel's names, which the frame does not have.
 expect("print g_num_of_iommus", "2")
+expect("print dmar_drhd_units", re.compile(r"^2 dmar_drhd_unit = \{.*links", re.S))
 expect("print iommu->seq_id", "0")
 expect("print drhd->iommu->seq_id", "0")
 expect("print *iommu", re.compile(r"^\{.*seq_id = 0", re.S))
