@@ -90,7 +90,7 @@ TEST_F(program, names_an_unknown_option) {
 TEST_F(program, names_what_is_missing) {
   expect_refusal_with(run("dma"), "SCRIPT is required");
   expect_refusal_with(run("translate"), "BDF is required");
-  expect_refusal_with(run("iova replay"), "give a FILE, or --ftrace FILE");
+  expect_refusal_with(run("iova replay"), "a FILE is required, or --ftrace FILE");
   expect_refusal_with(run("verify"), "DIR is required");
 }
 
