@@ -47,6 +47,8 @@ function(iommulab_install_program target)
           FILES_MATCHING PATTERN "*.1")
   install(FILES ${reference}/iommulab.bash RENAME iommulab COMPONENT program
           DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES ${CMAKE_SOURCE_DIR}/LICENSE RENAME copyright COMPONENT program
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/iommulab)
   # Below /usr Debian's zsh looks elsewhere than all others.
   install(FILES ${reference}/_iommulab COMPONENT zsh
           DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
