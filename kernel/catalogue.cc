@@ -27,6 +27,16 @@ absl::Span<const kernel_profile* const> kernel_profiles() {
   return profiles;
 }
 
+std::vector<std::string> structure_kinds() {
+  std::vector<std::string> kinds;
+  for (const kernel_profile* profile : kernel_profiles()) {
+    for (const std::string_view kind : profile->structure_kinds()) {
+      if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kinds.emplace_back(kind);
+    }
+  }
+  return kinds;
+}
+
 const kernel_profile* find_kernel_profile(std::string_view name) {
   for (const kernel_profile* profile : kernel_profiles()) {
     if (name == profile->name() || name == in_numbers(*profile) || name == profile->release()) {

@@ -5,6 +5,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "kernel/profile/kernel_profile.h"
@@ -13,6 +14,8 @@ namespace iommulab {
 
 /// Oldest first.
 absl::Span<const kernel_profile* const> kernel_profiles();
+/// The kinds of structures that any of them has, see kernel_generation::structures().
+std::vector<std::string> structure_kinds();
 /// By its profile's name, the same in numbers, or its release: "v4_4", "4.4" and "4.4.1" are one.
 /// Null when there is none of that name.
 const kernel_profile* find_kernel_profile(std::string_view name);

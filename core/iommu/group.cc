@@ -11,6 +11,21 @@
 #include "core/sysfs.h"
 
 namespace iommulab {
+
+std::string_view name(iommu_domain_type type) {
+  switch (type) {
+    case iommu_domain_type::blocked:
+      return "blocked";
+    case iommu_domain_type::unmanaged:
+      return "unmanaged";
+    case iommu_domain_type::dma:
+      return "DMA";
+    case iommu_domain_type::identity:
+      return "identity";
+  }
+  return "unknown";
+}
+
 namespace {
 
 constexpr char groups_directory[] = "kernel/iommu_groups";

@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -36,6 +37,8 @@ enum class iommu_cap : uint8_t { cache_coherency, intr_remap, noexec };
 /// The types of 4.4; the numbers are the kernel's: bit 0 has page tables, bit 1 serves the DMA API,
 /// bit 2 passes addresses through.
 enum class iommu_domain_type : uint32_t { blocked = 0, unmanaged = 1, dma = 2 | 1, identity = 4 };
+/// "DMA", as later kernels call the types in sysfs.
+std::string_view name(iommu_domain_type type);
 
 struct iommu_domain_geometry {
   dma_addr aperture_start;

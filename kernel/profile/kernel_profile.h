@@ -26,6 +26,7 @@
 #include "core/irq/local_irq.h"
 #include "core/pci/pci.h"
 #include "core/slab.h"
+#include "core/structure.h"
 #include "core/sysfs.h"
 #include "intel/dmar/diagnosis.h"
 #include "kernel/command_line/command_line_notes.h"
@@ -67,6 +68,14 @@ struct driven_unit {
   phys_addr registers;
   bool ignored = false;  ///< the driver leaves it alone
 };
+
+/// The domain that a device's requests go through, as far as the driver has given it one.
+struct device_domain {
+  std::optional<iommu_domain_type> type;  ///< none: no domain yet, or one that is not translated
+  std::string name;                       ///< what the trace calls it, "dmar0:3"; empty without one
+};
+/// "DMA", "identity", "unmanaged", "blocked", or "none".
+std::string_view type_word(const device_domain& domain);
 
 /// Unmaps whose invalidation is put off.
 struct waiting_unmaps {
@@ -118,8 +127,13 @@ class kernel_generation {
   /// What the driver found wrong with the DMAR table.
   [[nodiscard]] virtual const std::vector<table_diagnosis>& diagnoses() const = 0;
   [[nodiscard]] virtual waiting_unmaps waiting() const = 0;
+  [[nodiscard]] virtual device_domain domain_of(const device& dev) const = 0;
   /// Domains that were allocated and not freed.
   [[nodiscard]] virtual uint64_t live_domains() const = 0;
+
+  /// Structures of driver, IOMMU core and devices, by the kernel's names, in sections of a kind.
+  /// No lock is taken: the system is held, or nobody runs.
+  [[nodiscard]] virtual std::vector<structure_section> structures() const = 0;
 
   virtual iommulab::iommu_api& iommu_api() = 0;
   /// `width`: of its addresses, 30 to 57 bits, so two to five levels. `superpages`: 0 none, 1 those
@@ -143,6 +157,8 @@ class kernel_profile {
   /// nothing remarkable.
   [[nodiscard]] virtual std::string_view does_about(const dmar_table& table,
                                                     const dmar_finding& finding) const = 0;
+  /// The kinds of kernel_generation::structures(), in its order.
+  [[nodiscard]] virtual absl::Span<const std::string_view> structure_kinds() const = 0;
   /// Whether the command line switches DMA remapping on.
   [[nodiscard]] virtual bool translation_asked_for(const std::string& command_line) const = 0;
   /// Words of the line that look as if they did something to remapping, and do not.

@@ -5,10 +5,12 @@
 
 #include "core/cmdline.h"
 #include "core/iommu/iommu_sysfs.h"
+#include "core/iommu/structures.h"
 #include "intel/dmar/scope.h"
 #include "intel/dmar/table.h"
 #include "intel/v4_4/init.h"
 #include "intel/v4_4/quirks.h"
+#include "intel/v4_4/structures.h"
 #include "kernel/profile/firmware.h"
 #include "kernel/v4_4/page_table.h"
 #include "platform/vtd/spec/registers.h"
@@ -136,6 +138,28 @@ waiting_unmaps generation::waiting() const {
   deferred_flush_state& deferred = driver_->deferred;
   const spin_guard guard(deferred.async_umap_flush_lock);
   return {deferred.list_size, deferred.timer_on};
+}
+
+device_domain generation::domain_of(const device& dev) const {
+  const device_domain_info* info = dev_membership(dev);
+  if (info == nullptr || is_dummy(dev)) return {};
+  const dmar_domain& domain = *info->domain;
+  iommu_domain_type type = iommu_domain_type::dma;
+  if (domain_type_is_si(domain)) type = iommu_domain_type::identity;
+  if (domain_type_is_vm(domain)) type = iommu_domain_type::unmanaged;
+  return {type, trace_word(domain)};
+}
+
+std::vector<structure_section> generation::structures() const {
+  if (driver_ == nullptr) return {};
+  std::vector<structure_section> sections = structures_of(*driver_);
+  structure_section groups{"iommu_group", {}};
+  for (const auto& group : host_.iommu.groups()) groups.structures.push_back(structure_of(*group));
+  structure_section devices{"device", {}};
+  for (const device* dev : host_.pci_bus.devices) devices.structures.push_back(structure_of(*dev));
+  sections.push_back(std::move(groups));
+  sections.push_back(std::move(devices));
+  return sections;
 }
 
 std::unique_ptr<page_table> generation::make_page_table(int width, int superpages) {

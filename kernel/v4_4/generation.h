@@ -32,9 +32,11 @@ class generation final : public kernel_generation {
   [[nodiscard]] std::optional<phys_addr> unit_of(pci_dev& pdev) const override;
   [[nodiscard]] const std::vector<table_diagnosis>& diagnoses() const override;
   [[nodiscard]] waiting_unmaps waiting() const override;
+  [[nodiscard]] device_domain domain_of(const device& dev) const override;
   [[nodiscard]] uint64_t live_domains() const override {
     return driver_ == nullptr ? 0 : driver_->live_domains();
   }
+  [[nodiscard]] std::vector<structure_section> structures() const override;
   iommulab::iommu_api& iommu_api() override { return iommu_api_; }
   std::unique_ptr<page_table> make_page_table(int width, int superpages) override;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/v4_4/profile.h"
 
+#include <array>
+
 #include "core/cmdline.h"
 #include "core/v4_4/divergence.h"
 #include "core/x86_options.h"
@@ -20,6 +22,14 @@ linux_4_4::linux_4_4(const v4_4::release& which) : release_(which) {
 
 std::string_view linux_4_4::does_about(const dmar_table& table, const dmar_finding& finding) const {
   return linux_4_4_behaviour(table, finding);
+}
+
+absl::Span<const std::string_view> linux_4_4::structure_kinds() const {
+  static constexpr auto kinds = std::to_array<std::string_view>(
+      {"dmar_drhd_unit", "dmar_rmrr_unit", "dmar_atsr_unit", "intel_iommu", "g_iommus",
+       "dmar_domain", "device_domain_info", "iova_domain", "deferred_flush_tables", "iommu_group",
+       "device"});
+  return kinds;
 }
 
 bool linux_4_4::translation_asked_for(const std::string& text) const {

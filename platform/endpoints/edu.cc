@@ -141,10 +141,13 @@ bool edu::in_buffer(uint64_t address, uint64_t count) {
 void edu::run_transfer() {
   const bool to_memory = command_to_memory.test(command_);
   const uint64_t inside = to_memory ? source_ : destination_;
-  if (!in_buffer(inside, count_)) return;
+  const uint64_t address = (to_memory ? destination_ : source_) & dma_mask_;
+  ++transfers_;
+  latest_ = {to_memory, address, inside, count_, !in_buffer(inside, count_), {}};
+  if (latest_.refused) return;
   const auto bytes = absl::MakeSpan(buffer_).subspan(inside - buffer_address, count_);
-  last_ = to_memory ? port().write(destination_ & dma_mask_, bytes)
-                    : port().read(source_ & dma_mask_, bytes);
+  last_ = to_memory ? port().write(address, bytes) : port().read(address, bytes);
+  latest_.result = last_;
 }
 
 void edu::finish_transfer() {

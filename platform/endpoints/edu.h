@@ -52,6 +52,19 @@ class edu final : public pci_endpoint {
   void write32(uint64_t offset, uint32_t value) override;
   void write64(uint64_t offset, uint64_t value) override;
 
+  /// A transfer whose time came.
+  struct transfer {
+    bool to_memory = false;
+    uint64_t address = 0;  ///< that the device put on the bus, or would have
+    uint64_t inside = 0;   ///< of its own buffer, as the registers call it
+    uint64_t count = 0;    ///< bytes
+    bool refused = false;  ///< it does not lie in the buffer; `result` says nothing then
+    dma_result result;
+  };
+  /// Transfers so far, and the last of them.
+  [[nodiscard]] uint64_t transfers() const { return transfers_; }
+  [[nodiscard]] const transfer& latest() const { return latest_; }
+
   /// How the last transfer that reached the bus went.
   [[nodiscard]] const dma_result& last_transfer() const { return last_; }
   /// Transfers that did not lie in the buffer. QEMU stops the machine at the first; here nothing
@@ -83,6 +96,8 @@ class edu final : public pci_endpoint {
   uint64_t command_ = 0;
   std::array<std::byte, buffer_size> buffer_{};
   dma_result last_;
+  uint64_t transfers_ = 0;
+  transfer latest_;
   uint64_t refused_ = 0;
   std::string refusal_;
 };

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// A structure of the kernel's as plain data, by its own names: what a debugger prints of it. Each
+// room says what its own structures hold; who shows them knows none of them.
+//
+// A pointer to another structure is a link by that one's name: no address of the host's is here.
+// What the kernel points to with a physical address or a page is that address.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace iommulab {
+
+struct structure_field;
+struct structure_value;
+
+struct structure {
+  std::string type;  ///< "dmar_domain"
+  std::string name;  ///< by which links mean it, "dmar0:2"; empty where nothing points to it
+  std::vector<structure_field> fields;
+
+  structure& add(std::string field, structure_value value, std::string words = {});
+};
+
+/// A pointer. NULL has no name.
+struct structure_link {
+  std::string type;
+  std::string name;
+};
+
+using structure_list = std::vector<structure_value>;
+
+/// Numbers without a sign are bits or addresses; a text is an enumerator's or a function's name.
+struct structure_value : std::variant<bool, int64_t, uint64_t, std::string, structure_link,
+                                      structure, structure_list> {
+  using variant::variant;
+};
+
+struct structure_field {
+  std::string name;
+  structure_value value;
+  std::string words;  ///< what the value means, may be empty
+};
+
+inline structure& structure::add(std::string field, structure_value value, std::string words) {
+  fields.push_back({std::move(field), std::move(value), std::move(words)});
+  return *this;
+}
+
+/// The structures of one kind, and the kind's name: "dmar_domain".
+struct structure_section {
+  std::string_view kind;
+  std::vector<structure> structures;
+};
+
+}  // namespace iommulab

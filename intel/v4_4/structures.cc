@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "intel/v4_4/structures.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/iommu/structures.h"
+#include "core/pci/pci.h"
+#include "intel/dmar/structures.h"
+#include "iova/structures.h"
+
+namespace iommulab::v4_4 {
+namespace {
+
+constexpr uint32_t ids_of_second_level = 256;
+
+structure_link link_to_domain(const dmar_domain* domain) {
+  return {"dmar_domain", domain == nullptr ? std::string() : trace_word(*domain)};
+}
+
+structure_link link_to_info(const device_domain_info* info) {
+  if (info == nullptr) return {"device_domain_info", ""};
+  if (info == dummy_device_domain_info()) {
+    return {"device_domain_info", "DUMMY_DEVICE_DOMAIN_INFO"};
+  }
+  return {"device_domain_info", trace_word(*info)};
+}
+
+/// The variables of intel-iommu.c that are no lists.
+structure variables_of(const intel_driver& drv) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  structure s{"variables", "intel-iommu.c", {}};
+  s.add("g_num_of_iommus", static_cast<int64_t>(drv.g_iommus.size()));
+  structure_list units;
+  for (const intel_iommu* iommu : drv.g_iommus) units.emplace_back(link_to(iommu));
+  s.add("g_iommus", std::move(units));
+  s.add("si_domain", link_to_domain(drv.si_domain));
+  s.add("dmar_disabled", drv.options.dmar_disabled);
+  s.add("dmar_map_gfx", drv.options.dmar_map_gfx);
+  s.add("dmar_forcedac", drv.options.dmar_forcedac);
+  s.add("intel_iommu_strict", drv.options.intel_iommu_strict);
+  s.add("intel_iommu_superpage", drv.options.intel_iommu_superpage);
+  s.add("intel_iommu_ecs", drv.options.intel_iommu_ecs);
+  s.add("intel_iommu_enabled", drv.intel_iommu_enabled);
+  s.add("intel_iommu_gfx_mapped", drv.intel_iommu_gfx_mapped);
+  s.add("iommu_identity_mapping", uint64_t{drv.iommu_identity_mapping});
+  s.add("hw_pass_through", drv.hw_pass_through);
+  s.add("rwbf_quirk", drv.rwbf_quirk);
+  s.add("list_size", int64_t{drv.deferred.list_size}, "unmaps that wait for a flush");
+  s.add("timer_on", drv.deferred.timer_on);
+  return s;
+}
+
+structure structure_of(const dmar_rmrr_unit& rmrr, size_t place) {
+  structure s{"dmar_rmrr_unit", absl::StrFormat("dmar_rmrr_units[%d]", place), {}};
+  s.add("hdr", uint64_t{rmrr.hdr.table_offset}, "offset of the structure in the table");
+  s.add("base_address", rmrr.base_address).add("end_address", rmrr.end_address);
+  s.add("devices", scopes_of(rmrr.devices));
+  return s;
+}
+
+structure structure_of(const dmar_atsr_unit& atsr, size_t place) {
+  structure s{"dmar_atsr_unit", absl::StrFormat("dmar_atsr_units[%d]", place), {}};
+  s.add("hdr", uint64_t{atsr.hdr.table_offset}, "offset of the structure in the table");
+  s.add("devices", scopes_of(atsr.devices));
+  s.add("segment", int64_t{atsr.segment}).add("include_all", atsr.include_all);
+  return s;
+}
+
+/// Runs of ids that are taken: "0, 1, 5-9".
+std::string taken_ids(const domain_id_bitmap& ids, uint32_t limit) {
+  std::string text;
+  for (uint32_t id = 0; id < limit; ++id) {
+    if (!ids.is_taken(id)) continue;
+    uint32_t last = id;
+    while (last + 1 < limit && ids.is_taken(last + 1)) ++last;
+    absl::StrAppend(&text, text.empty() ? "" : ", ", id);
+    if (last != id) absl::StrAppend(&text, "-", last);
+    id = last;
+  }
+  return text.empty() ? "none" : text;
+}
+
+/// iommu->domain_ids and iommu->domains.
+void add_domains(const intel_driver& drv, const intel_iommu& iommu, structure& s) {
+  if (iommu.seq_id < 0 || static_cast<size_t>(iommu.seq_id) >= drv.domains.size()) return;
+  const unit_domains& known = drv.domains[static_cast<size_t>(iommu.seq_id)];
+  if (known.domain_ids.empty()) {
+    s.add("domain_ids", structure_link{"unsigned long", ""});
+    s.add("domains", structure_link{"dmar_domain **", ""});
+    return;
+  }
+  const uint32_t ids = iommu.cap.number_of_domains();
+  structure_list owners;
+  for (size_t i = 0; i < known.domains.size(); ++i) {
+    if (known.domains[i] == nullptr) continue;
+    for (size_t j = 0; j < known.domains[i]->size(); ++j) {
+      const dmar_domain* domain = (*known.domains[i])[j];
+      if (domain == nullptr) continue;
+      structure entry{"entry", absl::StrFormat("domains[%d][%d]", i, j), {}};
+      entry.add("id", static_cast<int64_t>(i * ids_of_second_level + j));
+      entry.add("domain", link_to_domain(domain));
+      owners.emplace_back(std::move(entry));
+    }
+  }
+  s.add("domain_ids", taken_ids(known.domain_ids, ids),
+        absl::StrFormat("%d of %d ids are taken", known.domain_ids.taken(), ids));
+  s.add("domains", std::move(owners));
+}
+
+structure unit_structure(const intel_driver& drv, const intel_iommu& iommu) {
+  structure s = iommulab::structure_of(iommu);
+  add_domains(drv, iommu, s);
+  return s;
+}
+
+std::string flag_words(int flags) {
+  std::string words;
+  if ((flags & dmar_domain::flag_virtual_machine) != 0) words += "DOMAIN_FLAG_VIRTUAL_MACHINE";
+  if ((flags & dmar_domain::flag_static_identity) != 0) words += "DOMAIN_FLAG_STATIC_IDENTITY";
+  return words;
+}
+
+/// One value a unit that the domain is attached to, "[1] = 3".
+structure_list by_unit(const dmar_domain& domain, bool counts) {
+  structure_list list;
+  for (size_t unit = 0; unit < dmar_units_supported; ++unit) {
+    if (domain.iommu_refcnt[unit] == 0 && domain.iommu_did[unit] == 0) continue;
+    structure entry{"entry", absl::StrFormat("[%d]", unit), {}};
+    entry.add("value", counts ? static_cast<int64_t>(domain.iommu_refcnt[unit].load())
+                              : int64_t{domain.iommu_did[unit]});
+    list.emplace_back(std::move(entry));
+  }
+  return list;
+}
+
+structure structure_of(const dmar_domain& domain) {
+  structure s{"dmar_domain", trace_word(domain), {}};
+  s.add("nid", int64_t{domain.nid});
+  s.add("iommu_refcnt", by_unit(domain, true));
+  s.add("iommu_did", by_unit(domain, false));
+  structure_list devices;
+  for (const device_domain_info& info : domain.devices) devices.emplace_back(link_to_info(&info));
+  s.add("devices", std::move(devices));
+  s.add("iovad", structure_link{"iova_domain", trace_word(domain)});
+  s.add("pgd", domain.pgd.value());
+  s.add("gaw", int64_t{domain.gaw});
+  s.add("agaw", int64_t{domain.agaw}, absl::StrFormat("%d levels", agaw_to_level(domain.agaw)));
+  s.add("flags", int64_t{domain.flags}, flag_words(domain.flags));
+  s.add("iommu_coherency", int64_t{domain.iommu_coherency ? 1 : 0});
+  s.add("iommu_snooping", int64_t{domain.iommu_snooping ? 1 : 0});
+  s.add("iommu_count", int64_t{domain.iommu_count});
+  s.add("iommu_superpage", int64_t{domain.iommu_superpage});
+  s.add("max_addr", domain.max_addr);
+  s.add("domain", iommulab::structure_of(domain.domain));
+  return s;
+}
+
+structure structure_of(const device_domain_info& info) {
+  structure s{"device_domain_info", trace_word(info), {}};
+  s.add("bus", uint64_t{info.bus}).add("devfn", uint64_t{info.devfn});
+  s.add("ats_supported", int64_t{info.ats_supported ? 1 : 0});
+  s.add("ats_enabled", int64_t{info.ats_enabled ? 1 : 0});
+  s.add("ats_qdep", int64_t{info.ats_qdep});
+  s.add("dev", link_to(info.dev));
+  s.add("iommu", link_to(info.iommu));
+  s.add("domain", link_to_domain(info.domain));
+  return s;
+}
+
+/// Slots of one unit's table that wait.
+structure structure_of(const deferred_flush_tables& table, size_t unit) {
+  structure s{"deferred_flush_tables", absl::StrFormat("deferred_flush[%d]", unit), {}};
+  s.add("next", static_cast<int64_t>(table.next));
+  structure_list waiting;
+  for (size_t i = 0; i < table.next; ++i) {
+    structure entry{"entry", absl::StrFormat("[%d]", i), {}};
+    entry.add("iova",
+              structure_link{
+                  "iova", table.iovas[i] == nullptr ? std::string() : trace_word(*table.iovas[i])});
+    entry.add("domain", link_to_domain(table.domains[i]));
+    structure_list freelist;
+    for (const phys_addr page : table.freelists[i]) freelist.emplace_back(page.value());
+    entry.add("freelist", std::move(freelist));
+    waiting.emplace_back(std::move(entry));
+  }
+  s.add("entries", std::move(waiting));
+  return s;
+}
+
+/// Those of units that there are: the kernel has a table for each that could come.
+std::vector<structure> flush_tables_of(const intel_driver& drv) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  std::vector<structure> all;
+  for (size_t unit = 0; unit < drv.deferred.tables.size(); ++unit) {
+    const bool is_there = unit < drv.g_iommus.size() && drv.g_iommus[unit] != nullptr;
+    const deferred_flush_tables& table = drv.deferred.tables[unit];
+    if (is_there || table.next != 0) all.push_back(structure_of(table, unit));
+  }
+  return all;
+}
+
+template <typename List>
+std::vector<structure> all_of(const List& list) {
+  std::vector<structure> all;
+  for (const auto& item : list) all.push_back(structure_of(item));
+  return all;
+}
+template <typename List>
+std::vector<structure> numbered(const List& list) {
+  std::vector<structure> all;
+  for (const auto& item : list) all.push_back(structure_of(item, all.size()));
+  return all;
+}
+
+}  // namespace
+
+structure structure_of(const device& dev) {
+  structure s{"device", dev.name, {}};
+  s.add("dma_mask", dev.dma_mask).add("coherent_dma_mask", dev.coherent_dma_mask);
+  s.add("driver", dev.driver);
+  s.add("archdata.iommu", link_to_info(dev_membership(dev)));
+  s.add("iommu_group",
+        structure_link{"iommu_group", dev.group == nullptr ? "" : std::to_string(dev.group->id)});
+  return s;
+}
+
+std::vector<structure_section> structures_of(const intel_driver& drv)
+    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  std::vector<structure> units;
+  for (const dmar_drhd_unit& drhd : drv.dmar_drhd_units) {
+    if (drhd.iommu != nullptr) units.push_back(unit_structure(drv, *drhd.iommu));
+  }
+  std::vector<structure> ranges;
+  if (drv.reserved_iova_list != nullptr) {
+    ranges.push_back(iommulab::structure_of(*drv.reserved_iova_list, "reserved_iova_list"));
+  }
+  for (const dmar_domain& domain : drv.live_list) {
+    ranges.push_back(iommulab::structure_of(domain.iovad, trace_word(domain)));
+  }
+  return {{"dmar_drhd_unit", numbered(drv.dmar_drhd_units)},
+          {"dmar_rmrr_unit", numbered(drv.dmar_rmrr_units)},
+          {"dmar_atsr_unit", numbered(drv.dmar_atsr_units)},
+          {"intel_iommu", std::move(units)},
+          {"g_iommus", {variables_of(drv)}},
+          {"dmar_domain", all_of(drv.live_list)},
+          {"device_domain_info", all_of(drv.device_domains)},
+          {"iova_domain", std::move(ranges)},
+          {"deferred_flush_tables", flush_tables_of(drv)}};
+}
+
+}  // namespace iommulab::v4_4

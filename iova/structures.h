@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#pragma once
+
+#include <string>
+
+#include "core/structure.h"
+#include "iova/iova.h"
+
+namespace iommulab {
+
+/// Linux v4.4 include/linux/iova.h: struct iova_domain, with its nodes in ascending order. Each
+/// node has its place in the tree: colour, parent and children, so the tree can be drawn from it.
+/// The caller sees to it that nobody changes the domain meanwhile; no lock is taken.
+structure structure_of(const iova_domain& iovad, std::string name);
+
+}  // namespace iommulab
