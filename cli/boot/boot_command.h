@@ -20,6 +20,7 @@ struct boot_arguments {
   std::string until{};
   std::string sysfs{};  ///< directory to write to
   bool force = false;   ///< a tree that is there already is replaced
+  std::string dump{};   ///< words of --dump, empty without it
   bool json = false;
   bool diff = false;
   bool sanitize = false;

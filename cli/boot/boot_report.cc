@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "cli/runs/structure_dump.h"
 #include "cli/tables/finding_text.h"
 #include "core/enum_names.h"
 #include "lab/events/register_words.h"
@@ -66,7 +67,7 @@ bool boot_report::finding() const {
   return ending == "panic" || missing || error || sanitizer_errors > 0;
 }
 
-boot_report report_of(boot_run& run) {
+boot_report report_of(boot_run& run, const std::string& dump) {
   kernel& system = *run.system;
   boot_report report;
   report.kernel = &system.profile();
@@ -92,6 +93,9 @@ boot_report report_of(boot_run& run) {
   }
   std::sort(report.groups.begin(), report.groups.end(),
             [](const group_state& a, const group_state& b) { return a.id < b.id; });
+
+  report.devices = device_states(system);
+  if (!dump.empty()) report.structures = chosen_structures(system, dump);
 
   for (const command_line_note& n : system.profile().notes_on(run.command_line)) {
     const bool is_error = n.severity == diagnosis_severity::error;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/machines/device_states.h"
+#include "core/structure.h"
 #include "core/types.h"
 #include "lab/events/boot_run.h"
 
@@ -58,7 +60,10 @@ struct boot_report {
   bool asked_for_in_vain = false;
   bool translation_on = false;
   std::vector<unit_state> units;
-  std::vector<group_state> groups;            ///< by number
+  std::vector<group_state> groups;    ///< by number
+  std::vector<device_state> devices;  ///< in the kernel's order
+  /// Those of --dump; nothing without it.
+  std::optional<std::vector<structure_section>> structures;
   std::vector<reported_diagnosis> diagnoses;  ///< the command line's first, then the table's
   uint64_t diagnoses_beyond_capacity = 0;     ///< counted but not kept
   uint64_t sanitizer_errors = 0;              ///< 0 as well when nobody looked
@@ -68,6 +73,7 @@ struct boot_report {
   [[nodiscard]] bool finding() const;
 };
 
-boot_report report_of(boot_run& run);
+/// `dump` is what --dump says, empty without it.
+boot_report report_of(boot_run& run, const std::string& dump = {});
 
 }  // namespace iommulab

@@ -5,8 +5,9 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "cli/boot/trace_text.h"
 #include "cli/kernels/kernels_report.h"
+#include "cli/runs/structure_dump.h"
+#include "cli/runs/trace_text.h"
 #include "lab/events/event_words.h"
 
 namespace iommulab {
@@ -52,11 +53,23 @@ std::string units_text(const boot_report& report) {
   return text;
 }
 
+/// "0000:00:1f.0 [DMA dmar0:1]": a member of a group with its domain.
+std::string member_text(const boot_report& report, const std::string& name) {
+  const auto found = std::find_if(report.devices.begin(), report.devices.end(),
+                                  [&](const device_state& d) { return d.name == name; });
+  if (found == report.devices.end()) return name;
+  return absl::StrFormat("%s [%s]", name, domain_words(found->domain));
+}
+
 std::string groups_text(const boot_report& report) {
   if (report.groups.empty()) return "Groups: none\n";
   std::string text = absl::StrFormat("Groups: %d\n", report.groups.size());
   for (const group_state& group : report.groups) {
-    text += absl::StrFormat("  %3d  %s\n", group.id, absl::StrJoin(group.devices, " "));
+    text += absl::StrFormat(
+        "  %3d  %s\n", group.id,
+        absl::StrJoin(group.devices, " ", [&](std::string* out, const std::string& device) {
+          *out += member_text(report, device);
+        }));
   }
   return text;
 }
@@ -108,7 +121,9 @@ std::string boot_to_text(boot_run& run, const boot_report& report, bool traced) 
   if (const vtd_sanitizer* sanitizer = run.system->sanitizer()) {
     text += '\n' + to_text(*sanitizer);
   }
-  return text + '\n' + boot_summary(report);
+  text += '\n' + boot_summary(report);
+  if (report.structures) text += '\n' + structures_to_text(*report.structures);
+  return text;
 }
 
 }  // namespace iommulab

@@ -5,8 +5,8 @@
 #pragma once
 
 #include <iosfwd>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 
@@ -15,11 +15,18 @@ namespace iommulab {
 /// The options as given.
 struct dma_arguments {
   std::string script{};
-  std::string kernel{};   ///< empty: see choose_kernel()
-  std::string machine{};  ///< empty: the capture that the script lies in, else default_machine
-  std::optional<std::string> command_line{};  ///< none: the script's own, else the machine's
-  bool quiet = false;                         ///< only differences and the last line
-  bool sanitize = false;                      ///< check the driver while the script runs
+  std::vector<std::string> kernels{};        ///< empty: see choose_kernel()
+  std::vector<std::string> machines{};       ///< empty: the capture that the script lies in, else
+                                             ///< default_machine
+  std::vector<std::string> dmar_files{};     ///< tables in place of the machines' own
+  std::vector<std::string> command_lines{};  ///< empty: the script's own, else the machine's
+  std::string trace{};                       ///< words of --trace, empty without it
+  std::string until{};
+  std::string dump{};  ///< words of --dump, empty without it
+  bool quiet = false;  ///< only differences and the last line
+  bool json = false;
+  bool diff = false;
+  bool sanitize = false;  ///< check the driver while the script runs
 };
 
 /// Runs the command and returns its exit status (cli/output/complain.h): `finding` when an

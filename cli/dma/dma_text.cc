@@ -2,10 +2,12 @@
 #include "cli/dma/dma_text.h"
 
 #include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/translate/translate_report.h"
+#include "core/iommu/iommu.h"
 #include "lab/replay/log_listing.h"
 #include "platform/machine/parse.h"
 
@@ -69,7 +71,40 @@ void add_addresses(std::string_view result, std::set<uint64_t>& found) {
   }
 }
 
+/// "unmanaged" for the number behind "type=" in a result; empty where there is none, or no domain.
+std::string type_remark(std::string_view result) {
+  for (std::string_view word : split_at(result, ' ')) {
+    if (!take_prefix(word, "type=")) continue;
+    if (word == "-1") return "type -1: no domain of the IOMMU API";
+    const auto number = parse_number(word);
+    if (!number) return {};
+    const auto type = static_cast<iommu_domain_type>(*number);
+    return absl::StrFormat("type %d: %s", *number, iommulab::name(type));
+  }
+  return {};
+}
+
 }  // namespace
+
+std::vector<std::string> log_of(kernel& system, const outcome& o) {
+  std::vector<std::string> texts;
+  const auto& lines = system.env().log.lines();
+  for (size_t i = o.first_log; i < o.last_log; ++i) {
+    if (lines[i].level != log_level::debug) texts.push_back(to_string(lines[i]));
+  }
+  return texts;
+}
+
+std::vector<std::string> outcome_remarks(const done_operation& done) {
+  std::vector<std::string> remarks;
+  if (std::string type = type_remark(done.result.result); !type.empty()) {
+    remarks.push_back(std::move(type));
+  }
+  for (const device_transfer& t : done.transfers) {
+    remarks.push_back(absl::StrFormat("%s: %s", transfer_words(t), transfer_outcome(t)));
+  }
+  return remarks;
+}
 
 std::string outcome_text(kernel& system, const outcome& o) {
   const std::string result = o.bug.empty() ? o.result : o.bug;

@@ -12,6 +12,7 @@
 #include "kernel/kernel.h"
 #include "lab/replay/known_differences.h"
 #include "lab/replay/overwritten_memory.h"
+#include "lab/runs/script_run.h"
 #include "lab/script/session.h"
 
 namespace iommulab::dmalab {
@@ -19,6 +20,12 @@ namespace iommulab::dmalab {
 /// The operation's line in the form of the recordings, and what the log said below it.
 std::string outcome_text(kernel& system, const outcome& o);
 
+/// Remarks below it, for a reader: what a number in the result means, what a device got. Without
+/// the "# " in front.
+std::vector<std::string> outcome_remarks(const done_operation& done);
+
+/// What the kernel said in the operation, a line each, as it prints them.
+std::vector<std::string> log_of(kernel& system, const outcome& o);
 /// What the log said behind the last operation.
 std::string log_behind(kernel& system, const std::vector<outcome>& outcomes);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "absl/strings/str_format.h"
+#include "cli/machines/devices_json.h"
 #include "cli/machines/machine_text.h"
 #include "cli/output/json.h"
 #include "cli/tables/finding_json.h"
@@ -20,6 +21,8 @@ json functions_json(const std::vector<function_report>& functions) {
       j["type"] = f.port_type;
       j["acs"] = f.acs;
       j["ats"] = f.ats;
+      j["group"] = f.group ? json(*f.group) : json(nullptr);
+      j["domain"] = domain_json(f.domain);
     }
     if (!f.children.empty()) j["children"] = functions_json(f.children);
     list.push_back(std::move(j));

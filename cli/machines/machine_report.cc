@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/machines/machine_report.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "cli/machines/class_names.h"
+#include "cli/machines/device_states.h"
 #include "core/pci/registers.h"
 #include "kernel/kernel.h"
+#include "lab/events/boot_run.h"
 
 namespace iommulab {
 namespace {
@@ -52,6 +55,31 @@ std::vector<function_report> report_bus(const machine_config& config, const pci_
   return functions;
 }
 
+/// Groups and domains as a boot with the machine's own command line leaves them.
+void add_states(const std::vector<device_state>& states, std::vector<function_report>& functions) {
+  for (function_report& f : functions) {
+    add_states(states, f.children);
+    const auto found = std::find_if(states.begin(), states.end(),
+                                    [&](const device_state& s) { return s.name == f.name; });
+    if (found == states.end()) continue;
+    f.group = found->group;
+    f.domain = found->domain;
+  }
+}
+
+absl::Status add_states(const kernel_profile& profile, const machine_config& machine,
+                        machine_report& report) {
+  boot_request request;
+  request.kernel = &profile;
+  request.machine = machine;
+  request.command_line = machine.command_line;
+  const auto run = run_boot(std::move(request));
+  if (!run.ok()) return run.status();
+  const std::vector<device_state> states = device_states(*(*run)->system);
+  for (bus_report& bus : report.buses) add_states(states, bus.functions);
+  return absl::OkStatus();
+}
+
 object_report report_object(kernel& system, const acpi_object& object) {
   object_report report;
   report.path = object.path;
@@ -91,6 +119,7 @@ absl::StatusOr<machine_report> report_machine(const kernel_profile& profile,
     report.units.push_back(
         {absl::StrFormat("dmar%d", i), unit.base, unit.version, unit.cap, unit.ecap});
   }
+  if (absl::Status status = add_states(profile, machine, report); !status.ok()) return status;
   report.table = report_table(machine);
   for (const acpi_object& object : (*system)->machine().acpi_namespace) {
     report.acpi.push_back(report_object(**system, object));

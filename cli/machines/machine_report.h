@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,9 @@ struct function_report {
   std::string port_type;
   bool acs = false;  ///< has the capability
   bool ats = false;
-  bool present = true;                    ///< false: an empty slot
+  bool present = true;         ///< false: an empty slot
+  std::optional<int> group{};  ///< as a boot leaves it; none: it is in none
+  device_domain domain{};
   std::vector<function_report> children;  ///< behind a bridge, in the kernel's order
 };
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_format.h"
 #include "cli/kernels/kernels_report.h"
+#include "cli/machines/device_states.h"
 #include "cli/tables/finding_text.h"
 #include "core/counted.h"
 #include "platform/vtd/spec/capability.h"
@@ -26,7 +27,8 @@ std::string function_line(const function_report& f) {
                                      f.vendor, f.device);
   if (f.acs) line += " ACS";
   if (f.ats) line += " ATS";
-  return line;
+  if (f.group) line += absl::StrFormat(", group %d", *f.group);
+  return line + ", domain " + domain_words(f.domain);
 }
 
 void tree(const std::vector<function_report>& functions, const std::string& indent,

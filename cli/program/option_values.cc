@@ -14,6 +14,7 @@
 #include "iova/workload/workload.h"
 #include "kernel/catalogue.h"
 #include "lab/events/trace_choice.h"
+#include "lab/events/traced_functions.h"
 #include "platform/machine/builtin.h"
 
 namespace iommulab {
@@ -40,6 +41,10 @@ name_list workload_words() {
   for (const iova_workload_entry& entry : iova_workloads()) names.emplace_back(entry.example);
   return names;
 }
+name_list function_words() {
+  const auto functions = traced_functions();
+  return {functions.begin(), functions.end()};
+}
 name_list recorded_kernel_words() {
   name_list names;
   for (const iova_trace_version& version : iova_trace_versions()) names.emplace_back(version.name);
@@ -55,7 +60,7 @@ struct named_values {
   std::string_view option;  ///< or argument
   name_list (*values)();
 };
-constexpr std::array<named_values, 9> by_name = {{
+constexpr std::array<named_values, 11> by_name = {{
     {"--machine", machine_words},
     {"MACHINE", machine_words},
     {"--kernel", kernel_words},
@@ -65,6 +70,8 @@ constexpr std::array<named_values, 9> by_name = {{
     {"--workload", workload_words},
     {"--pattern", pattern_words},
     {"--trace", trace_class_words},
+    {"--until", function_words},
+    {"--dump", structure_kinds},
 }};
 
 /// "read|write": words in small letters.

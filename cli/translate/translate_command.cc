@@ -6,10 +6,13 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "cli/kernels/command_line_words.h"
 #include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"
 #include "cli/output/complain.h"
+#include "cli/runs/run_options.h"
+#include "cli/runs/script_choice.h"
 #include "cli/translate/translate_report.h"
 #include "core/text_source.h"
 
@@ -29,7 +32,25 @@ std::string machine_name(const translate_arguments& arguments) {
   return default_machine;
 }
 
+absl::StatusOr<translate_report> report_after_script(const translate_arguments& arguments) {
+  if (!arguments.tables.empty()) {
+    return refuse("--tables and --script both say which tables are walked: give one of them");
+  }
+  auto request = choose_script({arguments.script, arguments.kernel, arguments.machine,
+                                arguments.dmar_file, arguments.command_line});
+  if (!request.ok()) return request.status();
+  return walk_after_script(*std::move(request), arguments.device, arguments.address,
+                           arguments.write ? dma_access::write : dma_access::read);
+}
+
 absl::StatusOr<translate_report> report_of(const translate_arguments& arguments) {
+  if (!arguments.script.empty()) return report_after_script(arguments);
+  if (parse_script_place(arguments.address)) {
+    return refuse(
+        absl::StrFormat("ADDRESS is %s: buffers have handles in a script only; name it "
+                        "with --script",
+                        iommulab::quoted(arguments.address)));
+  }
   translate_request request;
   const auto device = parse_device(arguments.device);
   if (!device.ok()) return device.status();
@@ -87,6 +108,12 @@ void add_translate_command(CLI::App& app, int& exit_status) {
       ->add_option("--tables", a->tables,
                    "Walk this dump of tables (pt-MARK.txt of a capture) instead of those that "
                    "start-up makes")
+      ->type_name("FILE");
+  command
+      ->add_option("--script", a->script,
+                   "Run this script of DMA operations first (see `iommulab dma`) and walk the "
+                   "tables that it leaves; BDF may then be the script's d0, ADDRESS its buffer h1 "
+                   "or h1+OFFSET")
       ->type_name("FILE");
   command
       ->add_option_function<std::string>(

@@ -19,6 +19,7 @@ struct translate_arguments {
   std::string machine{};  ///< empty: the capture that `tables` lies in, else default_machine
   std::optional<std::string> command_line{};  ///< none: the machine's own
   std::string tables{};
+  std::string script{};  ///< a script of DMA operations to run before
   bool write = false;
   bool json = false;
   std::string dmar_file{};  ///< a table in place of the machine's own; empty: that

@@ -4,12 +4,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/status.h"
 #include "core/types.h"
 #include "kernel/kernel.h"
+#include "lab/runs/script_run.h"
 #include "lab/tables/address_walk.h"
 #include "platform/machine/machine.h"
 
@@ -49,6 +52,20 @@ absl::StatusOr<uint64_t> parse_dma_address(const std::string& text);
 /// Starts the machine and walks. ENODEV when it has no such function; the errors of the machine
 /// and of the dump.
 absl::StatusOr<translate_report> walk_of(translate_request request);
+/// "h1", "h1+80": a buffer of a script, with a bare hexadecimal offset into it.
+struct script_place {
+  uint64_t handle = 0;
+  uint64_t offset = 0;
+};
+/// Nothing for a text that is no such place.
+std::optional<script_place> parse_script_place(std::string_view text);
+
+/// The walk after a script, whose tables are as its last operation left them. `device` may be the
+/// script's "d0", `address` a place in one of its buffers. EINVAL for a buffer that is not there.
+absl::StatusOr<translate_report> walk_after_script(dmalab::script_request script,
+                                                   const std::string& device,
+                                                   const std::string& address, dma_access access);
+
 /// The same on a system that runs already; the request's machine is not looked at.
 absl::StatusOr<translate_report> walk_in(kernel& system, const translate_request& request);
 

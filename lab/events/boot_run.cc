@@ -44,7 +44,7 @@ absl::StatusOr<std::unique_ptr<boot_run>> run_boot(boot_request request) {
   auto system = kernel::create(request.machine, std::move(options));
   if (!system.ok()) return system.status();
 
-  auto run = std::make_unique<boot_run>(boot_sink(request.classes, std::move(request.until)));
+  auto run = std::make_unique<boot_run>(run_sink(request.classes, std::move(request.until)));
   run->command_line = std::move(request.command_line);
   run->system = std::move(*system);
   boot_run& r = *run;

@@ -10,7 +10,7 @@
 #include "core/status.h"
 #include "core/trace.h"
 #include "kernel/kernel.h"
-#include "lab/events/boot_sink.h"
+#include "lab/events/run_sink.h"
 
 namespace iommulab {
 
@@ -32,7 +32,7 @@ enum class boot_ending : uint8_t {
 /// A run that has ended, or is held behind the function that was asked for: then the system is
 /// exactly as that function left it. Destroying it lets a held run go on, unseen, to its end.
 struct boot_run {
-  boot_sink sink;
+  run_sink sink;
   std::unique_ptr<kernel> system;
   std::unique_ptr<held_run> run;  ///< ends before its system
   trace_subscription subscription;
@@ -42,7 +42,7 @@ struct boot_run {
   /// What a default kernel shows: without pr_debug() lines, up to where the run stopped.
   std::vector<log_line> log;
 
-  explicit boot_run(boot_sink s) : sink(std::move(s)) {}
+  explicit boot_run(run_sink s) : sink(std::move(s)) {}
 };
 
 /// EINVAL, with the thing's name, when the machine cannot be built.

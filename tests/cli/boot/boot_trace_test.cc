@@ -203,7 +203,25 @@ TEST(boot_trace_test, every_function_of_the_boot_can_be_stopped_behind) {
 }
 
 TEST(boot_trace_test, a_function_that_never_runs_is_a_finding) {
-  expect_refusal_with(boot({.until = "iommu_suspend"}), "iommu_suspend() was not called", 1);
+  expect_refusal_with(boot({.until = "intel_map_page"}),
+                      "--until: intel_map_page() was not called in this boot", 1);
+}
+
+TEST(boot_trace_test, a_function_that_is_none_is_bad_use_and_the_nearest_is_named) {
+  expect_refusal(boot({.until = "iommu_set_root_entri"}),
+                 "--until: no function \"iommu_set_root_entri\" is traced; did you mean "
+                 "'iommu_set_root_entry'?");
+  // The name that C++ leaves of it.
+  expect_refusal(boot({.until = "domain_maping"}),
+                 "--until: no function \"domain_maping\" is traced; did you mean "
+                 "'__domain_mapping'?");
+  expect_refusal(boot({.until = "quark"}), "--until: no function \"quark\" is traced");
+  expect_refusal(boot({.until = "()"}), "--until: the function has no name");
+}
+
+TEST(boot_trace_test, a_function_may_be_written_as_a_call) {
+  EXPECT_EQ(boot({.until = "iommu_set_root_entry()"}).out,
+            boot({.until = "iommu_set_root_entry"}).out);
 }
 
 }  // namespace

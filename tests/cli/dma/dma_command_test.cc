@@ -22,7 +22,7 @@ class dma_command : public testing::Test {
     std::ofstream(path_) << text;
     dma_arguments a;
     a.script = path_.string();
-    if (!command_line.empty()) a.command_line = command_line;
+    if (!command_line.empty()) a.command_lines = {command_line};
     a.sanitize = sanitize_;
     out_.str("");
     err_.str("");

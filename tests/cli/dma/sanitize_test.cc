@@ -27,8 +27,8 @@ command_result run(const std::string& script, bool sanitize, const std::string& 
   dma_arguments a;
   a.script = temporary("sanitize.dma", script);
   a.sanitize = sanitize;
-  a.kernel = kernel;
-  if (!command_line.empty()) a.command_line = command_line;
+  a.kernels = {kernel};
+  if (!command_line.empty()) a.command_lines = {command_line};
   return run_command(run_dma_command, a);
 }
 

@@ -136,5 +136,20 @@ TEST(machines_command_test, a_class_without_a_name_is_shown_by_its_number) {
   EXPECT_EQ(pci_class_name(0xfe1200), "class fe12");
 }
 
+TEST(machines_command_test, a_function_has_its_group_and_its_domain) {
+  // q35's ISA bridge is identity mapped for the floppy (CONFIG_INTEL_IOMMU_FLOPPY_WA), and shares
+  // the group of its slot, the fourth to be made.
+  const command_result text = machines({.machine = "q35"});
+  EXPECT_THAT(text.out, ContainsRegex("0000:00:1f.0  .*, group 3, domain DMA dmar0:1\n"));
+  EXPECT_THAT(text.out, ContainsRegex("0000:00:1f.2  .*, group 3, domain none\n"));
+  const json document = json::parse(machines({.machine = "q35", .json = true}).out);
+  for (const json& function : document["buses"][0]["functions"]) {
+    if (function["name"] != "0000:00:1f.0") continue;
+    EXPECT_EQ(function["group"], 3);
+    EXPECT_EQ(function["domain"]["type"], "DMA");
+    EXPECT_EQ(function["domain"]["name"], "dmar0:1");
+  }
+}
+
 }  // namespace
 }  // namespace iommulab::machines_command_test

@@ -189,5 +189,83 @@ TEST(translate_command, the_subcommand_takes_access_and_stores_the_status) {
   EXPECT_THROW(other.parse("translate 00:1f.0 0 --access fetch"), CLI::ParseError);
 }
 
+/// A script in a file of its own while the object lives.
+class script_file {
+ public:
+  explicit script_file(const std::string& text)
+      : path_(testing::TempDir() + testing::UnitTest::GetInstance()->current_test_info()->name() +
+              ".dma") {
+    std::ofstream(path_) << text;
+  }
+  ~script_file() { std::filesystem::remove(path_); }
+  script_file(const script_file&) = delete;
+  script_file& operator=(const script_file&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+constexpr const char* one_buffer =
+    "# arena 0 phys=0x10000000 size=0x400000\nmap 1 0 0 0x123 0x100 1\n";
+
+TEST(translate_script, walks_a_buffer_that_the_script_mapped) {
+  const script_file script(one_buffer);
+  // What the recordings of 4.4 say of this operation: the buffer is at the top of 4 GiB.
+  for (const char* address : {"0xfffff123", "h1"}) {
+    const command_result result =
+        translate({.device = "00:04.0", .address = address, .script = script.path()});
+    EXPECT_EQ(result.status, 0) << result.err;
+    EXPECT_THAT(result.out, HasSubstr("host address 0x10000123, in a page of 4 KiB, read only"));
+    EXPECT_THAT(result.out, HasSubstr("tables as " + script.path() + " leaves them"));
+  }
+  const command_result offset =
+      translate({.device = "d0", .address = "h1+0x10", .script = script.path()});
+  EXPECT_THAT(offset.out, HasSubstr("host address 0x10000133"));
+  EXPECT_THAT(translate({.device = "d0", .address = "h1+10", .script = script.path()}).out,
+              HasSubstr("host address 0x10000133"));
+  const command_result write =
+      translate({.device = "d0", .address = "h1", .script = script.path(), .write = true});
+  EXPECT_EQ(write.status, 1);
+  EXPECT_THAT(write.out, HasSubstr("PTE Write access is not set"));
+}
+
+TEST(translate_script, finds_the_tables_as_the_last_operation_left_them) {
+  const script_file script(std::string(one_buffer) + "unmap 1\n");
+  const command_result result =
+      translate({.device = "d0", .address = "h1", .script = script.path()});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.out, HasSubstr("blocked, fault reason 06h"));
+}
+
+TEST(translate_script, takes_machine_command_line_and_kernel) {
+  const script_file script(one_buffer);
+  const command_result off = translate({.device = "00:04.0",
+                                        .address = "h1",
+                                        .command_line = "intel_iommu=off",
+                                        .script = script.path()});
+  EXPECT_EQ(off.status, 0);
+  EXPECT_THAT(off.out, HasSubstr("request      read 0x10000123"));
+  EXPECT_THAT(translate({.device = "d0",
+                         .address = "h1",
+                         .kernel = "v4_4",
+                         .machine = "q35-7.2",
+                         .script = script.path()})
+                  .out,
+              HasSubstr("kernel       Linux 4.4.1 (v4_4)\nmachine      q35-7.2"));
+}
+
+TEST(translate_script, says_which_buffer_is_not_there) {
+  const script_file script(one_buffer);
+  expect_refusal(translate({.device = "d0", .address = "h2", .script = script.path()}),
+                 "ADDRESS is \"h2\": " + script.path() + " maps no buffer 2");
+  expect_refused({.device = "d7", .address = "h1", .script = script.path()},
+                 "BDF is \"d7\": the script has 1 devices");
+  expect_refused({.device = "00:04.0", .address = "h1"},
+                 "ADDRESS is \"h1\": buffers have handles in a script only");
+  expect_refused({.device = "00:04.0", .address = "h1", .tables = "x", .script = "y"},
+                 "--tables and --script both say");
+}
+
 }  // namespace
 }  // namespace iommulab::translate_command_test

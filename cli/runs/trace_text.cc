@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "cli/boot/trace_text.h"
+#include "cli/runs/trace_text.h"
 
 #include "core/printk.h"
 

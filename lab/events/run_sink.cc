@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lab/events/boot_sink.h"
+#include "lab/events/run_sink.h"
 
 #include <exception>
 
 namespace iommulab {
 
-void boot_sink::on_event(const trace_event& event) {
+void run_sink::on_event(const trace_event& event) {
   if (returned_) return;  // somebody looks at the system
   if (overlaps(keep_, class_of(event.kind()))) events_.push_back(event);
   if (until_.empty() || event.function() != until_) return;

@@ -14,10 +14,10 @@
 
 namespace iommulab {
 
-class boot_sink final : public trace_sink {
+class run_sink final : public trace_sink {
  public:
   /// Keeps events of `keep`; holds at the first return of `until`, when that names a function.
-  boot_sink(trace_class keep, std::string until) : keep_(keep), until_(std::move(until)) {}
+  run_sink(trace_class keep, std::string until) : keep_(keep), until_(std::move(until)) {}
 
   /// The run to hold, which outlives the sink's use.
   void set_run(held_run& run) { run_ = &run; }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lab/events/boot_sink.h"
+#include "lab/events/run_sink.h"
 
 #include <memory>
 #include <stdexcept>
 
 #include "gtest/gtest.h"
 
-namespace iommulab::boot_sink_test {
+namespace iommulab::run_sink_test {
 namespace {
 
 /// A run of `body` under the sink's eyes.
 struct sink_run {
-  sink_run(boot_sink& watching, trace_class classes, std::function<void(tracer&)> body)
+  sink_run(run_sink& watching, trace_class classes, std::function<void(tracer&)> body)
       : run([this, b = std::move(body)] { b(trace); }, [this] { trace.mute(); }) {
     watching.set_run(run);
     subscription = trace.subscribe(watching, classes);
@@ -22,8 +22,8 @@ struct sink_run {
   held_run run;
 };
 
-TEST(boot_sink_test, keeps_the_classes_that_are_asked_for) {
-  boot_sink sink(trace_class::regs, "");
+TEST(run_sink_test, keeps_the_classes_that_are_asked_for) {
+  run_sink sink(trace_class::regs, "");
   sink_run r(sink, trace_class::all, [](tracer& trace) {
     const call_scope scope(trace, "f");
     trace.emit(events::reg_write{});
@@ -33,13 +33,13 @@ TEST(boot_sink_test, keeps_the_classes_that_are_asked_for) {
   EXPECT_EQ(sink.events()[0].kind(), trace_kind::reg_write);
 }
 
-TEST(boot_sink_test, asks_for_calls_when_it_looks_for_one) {
-  EXPECT_EQ(boot_sink(trace_class::regs, "").classes(), trace_class::regs);
-  EXPECT_EQ(boot_sink(trace_class::regs, "f").classes(), trace_class::regs | trace_class::calls);
+TEST(run_sink_test, asks_for_calls_when_it_looks_for_one) {
+  EXPECT_EQ(run_sink(trace_class::regs, "").classes(), trace_class::regs);
+  EXPECT_EQ(run_sink(trace_class::regs, "f").classes(), trace_class::regs | trace_class::calls);
 }
 
-TEST(boot_sink_test, holds_at_the_first_return_and_hears_no_more) {
-  boot_sink sink(trace_class::calls, "f");
+TEST(run_sink_test, holds_at_the_first_return_and_hears_no_more) {
+  run_sink sink(trace_class::calls, "f");
   int step = 0;
   sink_run r(sink, sink.classes(), [&](tracer& trace) {
     { const call_scope scope(trace, "f"); }
@@ -58,8 +58,8 @@ TEST(boot_sink_test, holds_at_the_first_return_and_hears_no_more) {
   EXPECT_EQ(sink.events().size(), 2u);
 }
 
-TEST(boot_sink_test, holds_where_the_function_is_the_last_of_the_run) {
-  boot_sink sink(trace_class::calls, "f");
+TEST(run_sink_test, holds_where_the_function_is_the_last_of_the_run) {
+  run_sink sink(trace_class::calls, "f");
   sink_run r(sink, sink.classes(), [](tracer& trace) {
     const call_scope outer(trace, "outer");
     const call_scope scope(trace, "f");
@@ -68,8 +68,8 @@ TEST(boot_sink_test, holds_where_the_function_is_the_last_of_the_run) {
   EXPECT_TRUE(sink.returned());
 }
 
-TEST(boot_sink_test, a_function_that_an_exception_leaves_has_not_returned) {
-  boot_sink sink(trace_class::calls, "f");
+TEST(run_sink_test, a_function_that_an_exception_leaves_has_not_returned) {
+  run_sink sink(trace_class::calls, "f");
   sink_run r(sink, sink.classes(), [](tracer& trace) {
     const call_scope scope(trace, "f");
     throw std::runtime_error("panic");
@@ -80,4 +80,4 @@ TEST(boot_sink_test, a_function_that_an_exception_leaves_has_not_returned) {
 }
 
 }  // namespace
-}  // namespace iommulab::boot_sink_test
+}  // namespace iommulab::run_sink_test

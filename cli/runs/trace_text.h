@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "lab/events/boot_sink.h"
+#include "core/trace_event.h"
 #include "lab/events/event_words.h"
 
 namespace iommulab {

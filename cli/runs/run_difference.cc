@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/runs/run_difference.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "cli/output/json.h"
+#include "core/counted.h"
+
+namespace iommulab {
+namespace {
+
+/// The lines that one side alone has, each with where it stands there and before which line of the
+/// other side it would stand.
+json differing_json(const std::vector<diff_line>& all) {
+  json differing = json::array();
+  size_t left = 1;
+  size_t right = 1;
+  for (const diff_line& line : all) {
+    const bool is_left = line.where == diff_line::side::left;
+    const bool is_both = line.where == diff_line::side::both;
+    if (!is_both) {
+      differing.push_back({{"side", is_left ? "left" : "right"},
+                           {"left_line", left},
+                           {"right_line", right},
+                           {"text", line.text}});
+    }
+    left += is_left || is_both ? 1 : 0;
+    right += is_left ? 0 : 1;
+  }
+  return differing;
+}
+
+}  // namespace
+
+bool difference_section::equal() const {
+  return std::all_of(lines.begin(), lines.end(),
+                     [](const diff_line& line) { return line.where == diff_line::side::both; });
+}
+
+bool run_difference::equal() const {
+  return std::all_of(sections.begin(), sections.end(),
+                     [](const difference_section& section) { return section.equal(); });
+}
+
+void run_difference::add(const char* title, const std::vector<std::string>& left_lines,
+                         const std::vector<std::string>& right_lines) {
+  sections.push_back({title, diff_lines(left_lines, right_lines)});
+}
+
+std::string run_title(const kernel& system, const std::string& command_line) {
+  return absl::StrFormat("Linux %s on %s, %s", system.profile().release(), system.machine().name,
+                         command_line);
+}
+
+std::vector<std::string> access_lines(const std::vector<trace_event>& events, event_words& words) {
+  std::vector<std::string> lines;
+  for (const trace_event& e : events) {
+    if (e.access() != nullptr) lines.push_back(words.describe(e));
+  }
+  return lines;
+}
+
+std::string difference_to_text(const run_difference& difference) {
+  std::string text = absl::StrFormat("--- %s\n+++ %s\n", difference.left, difference.right);
+  for (const difference_section& section : difference.sections) {
+    if (section.equal()) {
+      text += absl::StrFormat("\n%s: equal, %s\n", section.title,
+                              counted(section.lines.size(), "line"));
+    } else {
+      text += absl::StrFormat("\n%s:\n%s", section.title, diff_to_text(section.lines));
+    }
+  }
+  return text;
+}
+
+std::string difference_to_json(std::string_view kind, const run_difference& difference) {
+  json sections = json::object();
+  for (const difference_section& section : difference.sections) {
+    sections[section.title] = differing_json(section.lines);
+  }
+  json document = json_document(kind);
+  document["left"] = difference.left;
+  document["right"] = difference.right;
+  document["equal"] = difference.equal();
+  document["sections"] = std::move(sections);
+  return json_text(document);
+}
+
+}  // namespace iommulab

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Two runs beside each other: what each says, a section a subject.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/trace_event.h"
+#include "kernel/kernel.h"
+#include "lab/diff/line_diff.h"
+#include "lab/events/event_words.h"
+
+namespace iommulab {
+
+struct difference_section {
+  std::string title;  ///< "log", "registers", "groups", "trace", …
+  std::vector<diff_line> lines;
+
+  [[nodiscard]] bool equal() const;
+};
+
+struct run_difference {
+  /// "Linux 4.4.178 on q35, intel_iommu=on": which run is which. Not compared.
+  std::string left;
+  std::string right;
+  std::vector<difference_section> sections;
+
+  [[nodiscard]] bool equal() const;
+  void add(const char* title, const std::vector<std::string>& left_lines,
+           const std::vector<std::string>& right_lines);
+};
+
+/// What a run is called in a difference.
+std::string run_title(const kernel& system, const std::string& command_line);
+/// The register accesses among the events, a line each.
+std::vector<std::string> access_lines(const std::vector<trace_event>& events, event_words& words);
+
+std::string difference_to_text(const run_difference& difference);
+/// {"left", "right", "equal", "sections": {TITLE: [{"side": "left"|"right", "left_line",
+/// "right_line", "text"}]}}: the differing lines alone. The number of the line's own side is where
+/// it stands there, the other says before which line it would stand; both count from 1. `kind`
+/// names the document.
+std::string difference_to_json(std::string_view kind, const run_difference& difference);
+
+}  // namespace iommulab

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/runs/run_options.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "cli/kernels/kernel_choice.h"
+#include "cli/machines/machine_choice.h"
+#include "cli/output/complain.h"
+#include "cli/runs/structure_dump.h"
+#include "core/nearest.h"
+#include "core/text_source.h"
+#include "lab/events/trace_choice.h"
+#include "lab/events/traced_functions.h"
+
+namespace iommulab {
+namespace {
+
+/// "no function of that name is traced", with the one that may be meant.
+absl::Status check_function(const std::string& given) {
+  const std::string function = function_name_of(given);
+  if (function.empty()) return refuse("--until: the function has no name");
+  if (is_traced_function(function)) return absl::OkStatus();
+  const auto known = traced_functions();
+  return refuse(absl::StrFormat(
+      "--until: no function %s is traced%s", iommulab::quoted(function),
+      did_you_mean(function, std::vector<std::string>(known.begin(), known.end()))));
+}
+
+std::string list_of_kinds() {
+  return absl::StrJoin(structure_kinds(), ", ");
+}
+
+absl::Status check_kinds(const std::string& words) {
+  if (words.empty()) return absl::OkStatus();
+  const std::vector<std::string> kinds = structure_kinds();
+  const std::vector<std::string> chosen = absl::StrSplit(words, ',');
+  for (const std::string& word : chosen) {
+    if (word == every_kind || std::find(kinds.begin(), kinds.end(), word) != kinds.end()) continue;
+    return refuse(absl::StrFormat("--dump: %s is no kind of structure; there are %s, %s",
+                                  iommulab::quoted(word), list_of_kinds(), every_kind));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void add_system_options(CLI::App& command, const run_options& options,
+                        const run_option_words& words) {
+  add_kernel_option(command, options.kernels)->expected(1)->take_all();
+  command
+      .add_option("--machine", options.machines,
+                  absl::StrFormat("Built-in machine (see `iommulab machines`) or a capture's "
+                                  "folder; default %s. Twice with --diff",
+                                  words.machine))
+      ->type_name("NAME|DIR")
+      ->expected(1)
+      ->take_all();
+  add_dmar_option(command, options.dmar_files)->expected(1)->take_all();
+  command
+      .add_option("--cmdline", options.command_lines,
+                  absl::StrFormat("The kernel's command line; default %s. Twice with --diff",
+                                  words.command_line))
+      ->type_name("TEXT")
+      ->expected(1)
+      ->take_all();
+}
+
+void add_trace_options(CLI::App& command, const run_options& options) {
+  command.add_flag(
+      "--trace{calls}", options.trace,
+      "Show events in their order, --trace=CLASS,...: calls (alone the default), "
+      "regs, tables, queue, iova, pages, faults, log, domains, devices, unit, answers, "
+      "all");
+  command
+      .add_option("--until", options.until, "Stop behind the first return of this kernel function")
+      ->type_name("FUNCTION");
+}
+
+void add_report_options(CLI::App& command, const run_options& options,
+                        const run_option_words& words) {
+  command.add_flag(
+      "--dump{all}", options.dump,
+      "Show the structures of driver and IOMMU core by the kernel's field names, as the run leaves "
+      "them: all (alone the default), or --dump=KIND,... of " +
+          list_of_kinds());
+  command.add_flag("--json", options.json, "Print one JSON document");
+  command.add_flag("--sanitize", options.sanitize, words.sanitize);
+  command.add_flag("--diff", options.diff,
+                   absl::StrFormat("Run two %s and show what differs", words.runs));
+}
+
+absl::Status check_run_options(const run_options& o) {
+  const size_t most =
+      std::max({o.kernels.size(), o.machines.size(), o.command_lines.size(), o.dmar_files.size()});
+  if (o.diff && (most != 2)) {
+    return refuse("--diff compares two runs: give --kernel, --machine, --dmar or --cmdline twice");
+  }
+  if (!o.diff && most > 1) {
+    return refuse("--kernel, --machine, --dmar and --cmdline are given twice only for --diff");
+  }
+  if (o.diff && !o.dump.empty()) return refuse("--dump shows one run, --diff has two");
+  if (absl::Status status = check_kinds(o.dump); !status.ok()) return status;
+  if (o.diff && o.sanitize) return refuse("--sanitize checks one run, --diff has two");
+#ifdef IOMMULAB_NO_TRACE
+  if (!o.trace.empty() || !o.until.empty() || o.diff) {
+    return refuse("this iommulab was built without tracing");
+  }
+#endif
+  return o.until.empty() ? absl::OkStatus() : check_function(o.until);
+}
+
+absl::StatusOr<trace_class> trace_classes_of(const run_options& options) {
+  if (options.trace.empty()) return trace_class::none;
+  return parse_trace_classes(options.trace);
+}
+
+std::string value_for_run(const std::vector<std::string>& values, size_t which) {
+  return values[std::min(which, values.size() - 1)];
+}
+
+bool until_missed(const run_sink& sink, std::string_view where, std::ostream& err) {
+  if (sink.until().empty() || sink.returned()) return false;
+  complain(err, absl::StrFormat("--until: %s() %s %s", sink.until(),
+                                sink.entered() ? "did not return" : "was not called", where));
+  return true;
+}
+
+}  // namespace iommulab
