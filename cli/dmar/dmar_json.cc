@@ -87,18 +87,16 @@ std::string dmar_to_json(const dmar_table& table, std::string_view file,
     findings.push_back(judged_finding_json(kernel, table, finding));
   }
 
-  json document = json_document("dmar");
-  document.update({{"kernel", kernel.name()},
-                   {"release", kernel.release()},
-                   {"file", printable(file)},
-                   {"size", table.bytes.size()},
-                   {"length", table.header.length},
-                   {"revision", table.header.revision},
-                   {"host_address_bits", table.host_address_bits()},
-                   {"fields", fields},
-                   {"structures", structures},
-                   {"findings", findings}});
-  return json_text(document);
+  return json_text(json_document("dmar", {{"kernel", kernel.name()},
+                                          {"release", kernel.release()},
+                                          {"file", printable(file)},
+                                          {"size", table.bytes.size()},
+                                          {"length", table.header.length},
+                                          {"revision", table.header.revision},
+                                          {"host_address_bits", table.host_address_bits()},
+                                          {"fields", fields},
+                                          {"structures", structures},
+                                          {"findings", findings}}));
 }
 
 }  // namespace iommulab

@@ -11,16 +11,16 @@ namespace {
 namespace layout = dmar_layout;
 
 /// "INCLUDE_PCI_ALL (all devices …)", the set flags in turn, or "no flag set".
-std::string flags_text(uint64_t flags, std::initializer_list<layout::flag> known) {
+std::string flags_text(uint64_t bits, std::initializer_list<layout::flag> known) {
   std::string result;
   const auto append = [&](const std::string& part) {
     if (!result.empty()) result += ", ";
     result += part;
   };
-  uint64_t unknown = flags;
+  uint64_t unknown = bits;
   for (const layout::flag& flag : known) {
     unknown &= ~uint64_t{flag.mask()};
-    if (flag.in(flags)) append(absl::StrFormat("%s (%s)", flag.name, flag.meaning));
+    if (flag.in(bits)) append(absl::StrFormat("%s (%s)", flag.name, flag.meaning));
   }
   if (unknown != 0) append(absl::StrFormat("reserved 0x%x", unknown));
   return result.empty() ? "no flag set" : result;
@@ -30,14 +30,14 @@ std::string bytes_text(uint64_t count) {
   return absl::StrFormat("%d byte%s", count, count == 1 ? "" : "s");
 }
 
-std::string flags_of(const dmar_structure& structure, uint64_t flags) {
+std::string flags_of(const dmar_structure& structure, uint64_t bits) {
   if (std::holds_alternative<dmar_drhd>(structure.body)) {
-    return flags_text(flags, {layout::drhd::include_pci_all});
+    return flags_text(bits, {layout::drhd::include_pci_all});
   }
   if (std::holds_alternative<dmar_atsr>(structure.body)) {
-    return flags_text(flags, {layout::atsr::all_ports});
+    return flags_text(bits, {layout::atsr::all_ports});
   }
-  return flags_text(flags, {layout::satc::atc_required});
+  return flags_text(bits, {layout::satc::atc_required});
 }
 
 std::string region_size_text(const dmar_rmrr& rmrr) {

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iostream>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "core/ensure.h"

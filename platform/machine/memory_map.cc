@@ -2,6 +2,8 @@
 #include "platform/machine/memory_map.h"
 
 #include <algorithm>
+#include <cctype>
+#include <iterator>
 #include <optional>
 #include <string_view>
 

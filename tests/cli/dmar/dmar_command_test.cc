@@ -2,6 +2,7 @@
 #include "cli/dmar/dmar_command.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -17,6 +18,7 @@
 #include "platform/firmware/support/table_files.h"
 #include "platform/machine/builtin.h"
 #include "support/command.h"
+#include "support/golden.h"
 
 namespace iommulab::dmar_command_test {
 namespace {
@@ -214,6 +216,13 @@ TEST(dmar_command, text_that_is_cut_or_of_another_kind_is_refused) {
                                "cut");
   const std::string other = write_text("dsl.txt", std::string(100, 'D'));
   expect_refused(run(other), other, "is text, and neither a raw table nor what acpidump prints");
+}
+
+TEST(dmar_command, reads_compressed_files) {
+  // A log, not a table; but to say so it has to be unpacked.
+  const std::string log = (golden::root() / "kernel/v4_4/boot/default/dmesg.txt.xz").string();
+  if (!std::filesystem::exists(log)) IOMMULAB_MISSING("no " << log);
+  expect_refused(run(log), log, "is text, and neither a raw table nor what acpidump prints");
 }
 
 /// Standard input is this text while the object lives.
