@@ -43,8 +43,10 @@ absl::Status check_files(const std::string& folder, const std::string& base) {
     if (!source_exists(absl::StrCat(base, "/", name))) missing.emplace_back(name);
   }
   if (!source_exists(absl::StrCat(folder, "/cmdline"))) missing.emplace_back("cmdline");
-  const bool has_control = base != folder;
-  if (missing.size() > 1 && !has_control) {
+  // A run that hung has a command line and no machine of its own.
+  const bool may_have_hung = !missing.empty() && missing.front() == "pci.txt" &&
+                             source_exists(absl::StrCat(folder, "/cmdline"));
+  if (missing.size() > 1 && !may_have_hung) {
     return errno_status(
         ENOENT,
         absl::StrFormat("%s: is no capture's folder: it has no %s (platform/machine/README.md "

@@ -148,7 +148,8 @@ TEST_F(dma_view, calls_domain_types_by_their_names) {
   EXPECT_THAT(shown.out, HasSubstr("\n# type -1: no domain of the IOMMU API\n"));
   const json attached = json::parse(run("domalloc 1\nattach 1 0\n", {.json = true}).out)["devices"];
   for (const json& device : attached) {
-    if (device["name"] == "0000:00:04.0") EXPECT_EQ(device["domain"]["type"], "unmanaged");
+    if (device["name"] != "0000:00:04.0") continue;
+    EXPECT_EQ(device["domain"]["type"], "unmanaged");
   }
 }
 

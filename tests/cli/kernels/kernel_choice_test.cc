@@ -99,7 +99,7 @@ TEST_F(kernel_choice, that_is_unknown_is_refused_by_machines) {
 
 TEST_F(kernel_choice, that_is_unknown_is_refused_by_dma) {
   const std::string script = file("script.txt", "device 0000:00:03.0\n");
-  expect_refusal(run_command(run_dma_command, {.script = script, .kernel = unknown}), refusal);
+  expect_refusal(run_command(run_dma_command, {.script = script, .kernels = {unknown}}), refusal);
 }
 
 TEST_F(kernel_choice, that_is_unknown_is_refused_by_pagetable_replay) {
