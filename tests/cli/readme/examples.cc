@@ -49,7 +49,7 @@ std::string command_at(const std::vector<std::string>& lines, size_t& at, size_t
 
 /// The file behind "-o", or nothing.
 std::string file_written(const std::string& command) {
-  static const std::regex option(R"(.* -o (\S+).*)");
+  static const std::regex option(R"(.* (?:-o|>) (\S+).*)");
   std::smatch found;
   return std::regex_match(command, found, option) ? found[1].str() : std::string();
 }
@@ -71,7 +71,7 @@ void add_block(const std::string& file, const std::vector<std::string>& lines, s
       if (!is_command(each.command)) continue;
       for (size_t i = first; i < found.size(); ++i) {
         const std::string written = file_written(found[i].command);
-        const bool named = each.command.find(' ' + written + ' ') != std::string::npos;
+        const bool named = (each.command + ' ').find(' ' + written + ' ') != std::string::npos;
         if (!written.empty() && named) each.before.push_back(found[i].command);
       }
       found.push_back(std::move(each));

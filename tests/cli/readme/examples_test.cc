@@ -63,6 +63,14 @@ TEST(examples_in, knows_who_writes_the_file_that_a_command_reads) {
   EXPECT_EQ(found[1].before, lines{found[0].command});
   EXPECT_EQ(found[2].before, lines{});
   EXPECT_EQ(found[3].before, lines{});
+  const auto redirected = examples_in("a.md",
+                                      "```\n"
+                                      "iommulab iova bench --json > a.json\n"
+                                      "iommulab iova bench --json > b.json\n"
+                                      "iommulab iova bench --compare a.json b.json\n"
+                                      "```\n");
+  ASSERT_EQ(redirected.size(), 3u);
+  EXPECT_EQ(redirected[2].before, (lines{redirected[0].command, redirected[1].command}));
 }
 
 TEST(difference, wants_all_lines_unless_some_are_left_out) {
