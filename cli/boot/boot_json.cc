@@ -64,8 +64,11 @@ std::string boot_to_json(boot_run& run, const boot_report& report, bool traced) 
   }
   json diagnoses = json::array();
   for (const reported_diagnosis& d : report.diagnoses) {
-    diagnoses.push_back(
-        {{"source", d.source}, {"name", d.name}, {"sentence", d.sentence}, {"error", d.error}});
+    diagnoses.push_back({{"source", d.source},
+                         {"name", d.name},
+                         {"sentence", d.sentence},
+                         {"error", d.error()},
+                         {"severity", name(d.severity)}});
   }
   json result =
       json_document("boot", {{"kernel", report.kernel->name()},

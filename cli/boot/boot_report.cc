@@ -53,8 +53,8 @@ unit_state state_of(const vtd_unit& unit, phys_addr base) {
 void add_silent_findings(const machine_config& machine, boot_report& report) {
   for (const dmar_finding& f : decode_dmar_of(machine.dmar_table, machine).findings) {
     if (!is_silent(f.id)) continue;
-    report.diagnoses.push_back({"DMAR table", std::string(name(f.id)), finding_sentence(f),
-                                f.severity == diagnosis_severity::error});
+    report.diagnoses.push_back(
+        {"DMAR table", std::string(name(f.id)), finding_sentence(f), f.severity});
   }
 }
 
@@ -63,7 +63,7 @@ void add_silent_findings(const machine_config& machine, boot_report& report) {
 bool boot_report::finding() const {
   const bool missing = ending != "stopped" && translation_asked_for && !translation_on;
   const bool error = std::any_of(diagnoses.begin(), diagnoses.end(),
-                                 [](const reported_diagnosis& d) { return d.error; });
+                                 [](const reported_diagnosis& d) { return d.error(); });
   return ending == "panic" || missing || error || sanitizer_errors > 0;
 }
 
@@ -100,12 +100,12 @@ boot_report report_of(boot_run& run, const std::string& dump) {
   for (const command_line_note& n : system.profile().notes_on(run.command_line)) {
     const bool is_error = n.severity == diagnosis_severity::error;
     report.asked_for_in_vain |= is_error;
-    report.diagnoses.push_back({"command line", std::string(name(n.id)), n.sentence, is_error});
+    report.diagnoses.push_back({"command line", std::string(name(n.id)), n.sentence, n.severity});
   }
   for (const table_diagnosis& d : system.generation().diagnoses()) {
     report.diagnoses.push_back({"DMAR table", std::string(name(d.id)),
                                 without_prefix(to_string(d), std::string(name(d.id)) + ": "),
-                                d.severity == diagnosis_severity::error});
+                                d.severity});
   }
   add_silent_findings(system.machine(), report);
   for (const auto& unit : system.units()) {
@@ -113,7 +113,7 @@ boot_report report_of(boot_run& run, const std::string& dump) {
     for (const diagnosis_entry& d : log.entries()) {
       report.diagnoses.push_back({unit->config().name, std::string(name(d.id)),
                                   without_prefix(d.sentence, unit->config().name + ": "),
-                                  d.severity == diagnosis_severity::error});
+                                  d.severity, d.severity != diagnosis_severity::error});
     }
     report.diagnoses_beyond_capacity += log.total() - log.entries().size();
   }

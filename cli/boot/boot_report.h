@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/machines/device_states.h"
+#include "core/diagnosis.h"
 #include "core/structure.h"
 #include "core/types.h"
 #include "lab/events/boot_run.h"
@@ -42,8 +43,12 @@ struct reported_diagnosis {
   std::string source;  ///< "dmar0", "DMAR table", or "command line"
   std::string name;    ///< stable
   std::string sentence;
-  /// Whether it counts as a finding, by its severity.
-  bool error = true;
+  diagnosis_severity severity = diagnosis_severity::error;
+  /// A broken rule of register access that hardware puts up with.
+  bool harmless = false;
+
+  /// Whether it counts as a finding.
+  [[nodiscard]] bool error() const { return severity == diagnosis_severity::error; }
 };
 
 struct boot_report {

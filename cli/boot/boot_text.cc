@@ -74,22 +74,24 @@ std::string groups_text(const boot_report& report) {
   return text;
 }
 
-/// Errors, or what is none, a line each.
-std::vector<std::string> diagnosis_lines(const boot_report& report, bool errors) {
+/// What hardware puts up with, or all else, a line each.
+std::vector<std::string> diagnosis_lines(const boot_report& report, bool harmless) {
   std::vector<std::string> lines;
   for (const reported_diagnosis& d : report.diagnoses) {
-    if (d.error != errors) continue;
-    lines.push_back(absl::StrFormat("  %s: %s: %s\n", d.source, d.name, d.sentence));
+    if (d.harmless != harmless) continue;
+    const std::string severity =
+        d.error() || harmless ? "" : absl::StrFormat("(%s) ", name(d.severity));
+    lines.push_back(absl::StrFormat("  %s%s: %s: %s\n", severity, d.source, d.name, d.sentence));
   }
   return lines;
 }
 
 std::string diagnoses_text(const boot_report& report) {
-  const std::vector<std::string> errors = diagnosis_lines(report, true);
-  const std::vector<std::string> notes = diagnosis_lines(report, false);
-  const size_t count = errors.size() + report.diagnoses_beyond_capacity;
+  const std::vector<std::string> diagnoses = diagnosis_lines(report, false);
+  const std::vector<std::string> notes = diagnosis_lines(report, true);
+  const size_t count = diagnoses.size() + report.diagnoses_beyond_capacity;
   std::string text = count == 0 ? "Diagnoses: none\n" : absl::StrFormat("Diagnoses: %d\n", count);
-  for (const std::string& line : errors) text += line;
+  for (const std::string& line : diagnoses) text += line;
   if (report.diagnoses_beyond_capacity > 0) {
     text += absl::StrFormat("  and %d more\n", report.diagnoses_beyond_capacity);
   }
