@@ -5,7 +5,7 @@
 #include "cli/fault/driver_note_table.h"
 #include "cli/fault/line_fields.h"
 #include "cli/fault/reading/framing.h"
-#include "cli/fault/scanner.h"
+#include "cli/fault/reading/scanner.h"
 
 namespace iommulab {
 namespace {

@@ -10,7 +10,7 @@
 #include "cli/fault/lost_lines.h"
 #include "cli/fault/other_dialects.h"
 #include "cli/fault/queue_messages.h"
-#include "cli/fault/scanner.h"
+#include "cli/fault/reading/scanner.h"
 
 namespace iommulab {
 namespace {
@@ -69,11 +69,12 @@ absl::Status read_bracketed_device(scanner& line, fault_line& fault) {
   return read_device(device, fault);
 }
 
-/// A number in the middle of which a line was broken leaves digits in front of the reason.
+/// Where a line was broken inside a number and put together again, something stands between the
+/// number and the reason; Xen puts its own words there, behind a comma.
 bool broken_number(std::string_view rest) {
   rest = trimmed(rest);
-  const size_t digits = std::min(rest.find_first_not_of(hex_digits), rest.size());
-  return digits != 0 && trimmed(rest.substr(digits)).starts_with("[");
+  if (rest.empty() || rest.starts_with("[") || rest.starts_with(",")) return false;
+  return rest.find("[fault reason") != std::string_view::npos;
 }
 
 parsed_fault_line dma_line(scanner line, bool write) {

@@ -21,7 +21,6 @@ bool same_group(const fault_line& a, const fault_line& b) {
 /// memory, so nothing that is kept of it grows without end.
 constexpr size_t most_listed = 100;
 constexpr size_t most_groups = 1000;
-constexpr size_t most_addresses = size_t{1} << 16;
 
 }  // namespace
 
@@ -115,7 +114,8 @@ void fault_collector::file(fault_line fault, const std::string& source) {
   // Of an interrupt request the kernel's "fault addr" is none.
   const auto address = fault.kind == fault_kind::dma ? fault.address : std::nullopt;
   group->trail.add(address, fault.when, fault.count);
-  if (address && group->addresses.size() < most_addresses) group->addresses.insert(*address);
+  if (address && group->addresses.size() < fault_group::most_addresses)
+    group->addresses.insert(*address);
   if (fault.index) group->indices.insert(*fault.index);
   if (fault.reason && group->words_remark.empty()) {
     group->words_remark = words_remark(*fault.reason, fault.words);

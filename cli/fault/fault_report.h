@@ -10,21 +10,23 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/fault/fault_assembler.h"
 #include "cli/fault/fault_line.h"
 #include "cli/fault/fault_pattern.h"
 #include "cli/fault/fault_reasons.h"
 #include "cli/fault/fault_status.h"
-#include "cli/fault/reading/fault_assembler.h"
-#include "cli/fault/reading/line_joiner.h"
+#include "cli/fault/line_joiner.h"
 #include "cli/fault/system_facts.h"
 
 namespace iommulab {
 
 struct fault_group {
+  static constexpr size_t most_addresses = size_t{1} << 16;
+
   fault_line fault;  ///< the first one; for its device, access, reason …
   size_t count = 0;
   std::string source;  ///< where the first one stands: "line 12 of dmesg.txt", "argument 1"
-  std::set<uint64_t> addresses;  ///< of DMA requests
+  std::set<uint64_t> addresses;  ///< of DMA requests, so many as most_addresses
   std::set<uint32_t> indices;    ///< of interrupt requests
   fault_trail trail;             ///< when, and in which steps
   std::string words_remark;      ///< where a line's words are not its number's

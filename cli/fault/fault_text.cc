@@ -103,6 +103,9 @@ std::string_view wording(log_dialect dialect) {
 }
 
 std::string where(const fault_group& group) {
+  if (group.addresses.size() == fault_group::most_addresses) {
+    return "; " + address_pattern(group.addresses) + ", and perhaps more";
+  }
   if (!group.addresses.empty()) return "; " + address_pattern(group.addresses);
   if (group.indices.empty()) return "";
   std::string text = "; index";

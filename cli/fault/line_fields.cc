@@ -5,13 +5,11 @@
 #include <cerrno>
 
 #include "absl/strings/str_format.h"
-#include "cli/fault/scanner.h"
+#include "cli/fault/reading/scanner.h"
 #include "core/text_source.h"
 
 namespace iommulab {
 namespace {
-
-constexpr std::string_view blanks = " \t\r\n";
 
 /// The parts of "0000:00:02.0" as numbers; none when there are too many or one is no number.
 struct device_parts {
@@ -61,23 +59,6 @@ absl::Status read_device(std::string_view text, fault_line& fault) {
     }
   }
   return unreadable_field("device", text, "not bus, device and function like 00:02.0");
-}
-
-std::string squeezed(std::string_view text) {
-  std::string plain;
-  plain.reserve(text.size());
-  for (const char c : text) {
-    const bool blank = c == ' ' || c == '\t' || c == '\0';
-    if (blank && (plain.empty() || plain.back() == ' ')) continue;
-    plain += blank ? ' ' : c;
-  }
-  return plain;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
 void tell_interrupts_apart(fault_line& fault) {

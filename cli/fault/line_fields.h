@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "cli/fault/fault_line.h"
+#include "cli/fault/reading/blanks.h"  // IWYU pragma: export
 
 namespace iommulab {
 
@@ -20,10 +21,6 @@ absl::Status unreadable_field(std::string_view field, std::string_view value, st
 /// Bus, device and function, with or without a segment, in the spellings that are about:
 /// "00:02.0", "0000:00:02.0", "10000:01:00.0", "07.00.1", "0x00:0x02.0", " 00:02.0 ".
 absl::Status read_device(std::string_view text, fault_line& fault);
-
-/// Runs of blanks and tabs made one blank; bytes 0 too.
-std::string squeezed(std::string_view text);
-std::string_view trimmed(std::string_view text);
 
 /// An interrupt's fault in the wording of a DMA request: its index is in bits 63:48 of the address
 /// (VT-d specification 11.4.14.5, FI).

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "cli/fault/line_fields.h"
-#include "cli/fault/scanner.h"
+#include "cli/fault/reading/scanner.h"
 
 namespace iommulab {
 namespace {

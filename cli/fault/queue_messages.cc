@@ -6,7 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/fault/line_fields.h"
 #include "cli/fault/queue_descriptors.h"
-#include "cli/fault/scanner.h"
+#include "cli/fault/reading/scanner.h"
 
 namespace iommulab {
 namespace {

@@ -5,8 +5,8 @@
 #include <array>
 #include <cctype>
 
-#include "cli/fault/line_fields.h"
-#include "cli/fault/scanner.h"
+#include "cli/fault/reading/blanks.h"
+#include "cli/fault/reading/scanner.h"
 
 namespace iommulab {
 namespace {
@@ -167,7 +167,11 @@ void skip_device(line_front& f) {
   const size_t dmar = f.message.find(": DMAR:");
   if (dmar == std::string_view::npos || dmar > 40) return;
   const std::string_view device = f.message.substr(0, dmar);
-  if (std::count(device.begin(), device.end(), ' ') > 1) return;
+  // The device's name, as in "pci 0000:00:02.0", has digits, colons and a dot.
+  const std::string_view name = device.substr(device.rfind(' ') + 1);
+  const size_t dot = name.find('.');
+  if (name.find_first_not_of("0123456789abcdef:.") != std::string_view::npos) return;
+  if (dot == std::string_view::npos || name.find(':') > dot) return;
   f.message.remove_prefix(dmar + 2);
 }
 

@@ -7,12 +7,12 @@ namespace iommulab {
 
 bool may_say_something(std::string_view line) {
   // One of these stands in every line that some reader takes.
-  constexpr std::array<std::string_view, 30> words = {
-      "fault", "DMAR",       "dmar",         "IOMMU",    "iommu",         "DMA ",
-      "REMAP", "RMRR",       "VFIO",         "vfio",     "QI ",           "VT-d",
-      "VT-D",  "vtd_",       "SMMU",         "smmu",     "pci ",          "PCI ",
-      "e820",  "Linux vers", "Command line", "emapping", "repeated",      "suppressed",
-      "IRTE",  "dropped",    "Missed ",      "BIOS is",  "messages lost", "page request"};
+  constexpr std::array<std::string_view, 31> words = {
+      "fault",    "DMAR",          "dmar",        "IOMMU", "iommu",  "DMA ",       "REMAP",
+      "RMRR",     "VFIO",          "vfio",        "QI ",   "VT-d",   "VT-D",       "vtd_",
+      "SMMU",     "smmu",          "pci ",        "PCI ",  "e820",   "Linux vers", "Command line",
+      "emapping", "repeated",      "suppressed",  "IRTE",  "AMD-Vi", "dropped",    "Missed ",
+      "BIOS is",  "messages lost", "page request"};
   for (const std::string_view word : words) {
     if (line.find(word) != std::string_view::npos) return true;
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "cli/fault/reading/line_joiner.h"
+#include "cli/fault/line_joiner.h"
 
 #include <array>
 #include <utility>
@@ -12,7 +12,7 @@ namespace iommulab {
 namespace {
 
 /// More pieces than a message is broken into, and longer than one is.
-constexpr size_t most_pieces = 8;
+constexpr size_t most_pieces = 12;
 constexpr size_t longest_join = 1024;
 
 enum join_grade { nothing = 0, broken = 1, partly = 2, whole = 3 };
@@ -31,7 +31,17 @@ int grade_of(const parsed_fault_line& parsed) {
 }
 
 int grade_of(std::string_view text) {
-  return grade_of(parse_fault_line(text));
+  const parsed_fault_line parsed = parse_fault_line(text);
+  // A reason alone is the second line of two; with more than that in front of it, a request that
+  // was put together wrongly.
+  const bool reason_alone = parsed.ok() && *parsed && (*parsed)->kind == fault_kind::reason_only;
+  if (reason_alone && text.find("Request") != std::string_view::npos) return broken;
+  return grade_of(parsed);
+}
+
+/// A line that ends behind the driver's name.
+bool ends_in_a_name(std::string_view text) {
+  return text.ends_with("DMAR:") || text.ends_with("DMAR-IR:") || text.ends_with("dmar:");
 }
 
 /// Words with which a message begins, so that the line continues none.
@@ -59,9 +69,9 @@ bool line_joiner::take(const framed_line& line, const std::string& source) {
   if (line.own_record || pieces_.size() == most_pieces || line.text.empty()) return false;
   if (joined_.size() + line.text.size() > longest_join) return false;
   const bool soft = pieces_.back().line.soft_end;
-  if (!soft && begins_a_message(line.text)) return false;
   const std::string_view front =
       std::string_view(joined_).substr(0, joined_.find_last_not_of(' ') + 1);
+  if (!soft && begins_a_message(line.text) && !ends_in_a_name(front)) return false;
   // Mail programs break at blanks, terminals anywhere.
   std::string with_blank = std::string(front) + ' ' + line.text;
   std::string without = std::string(soft ? std::string_view(joined_) : front) + line.text;

@@ -19,7 +19,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/fault/driver_facts.h"
 #include "cli/fault/line_fields.h"
-#include "cli/fault/scanner.h"
+#include "cli/fault/reading/scanner.h"
 #include "cli/fault/system_facts.h"
 
 namespace iommulab {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "cli/fault/reading/fault_assembler.h"
+#include "cli/fault/fault_assembler.h"
 
 #include <algorithm>
 #include <utility>
