@@ -2,7 +2,6 @@
 #include "cli/iova/operation_list.h"
 
 #include <cerrno>
-#include <charconv>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,19 +9,15 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "core/number.h"
 #include "iova/trace/trace.h"
 
 namespace iommulab {
 namespace {
 
 std::optional<uint64_t> number(const std::string& word) {
-  const bool hexadecimal = word.starts_with("0x");
-  const char* begin = word.data() + (hexadecimal ? 2 : 0);
-  const char* end = word.data() + word.size();
-  uint64_t value = 0;
-  const auto [at, error] = std::from_chars(begin, end, value, hexadecimal ? 16 : 10);
-  if (error != std::errc() || at != end || value > iova_trace_last_frame) return std::nullopt;
-  return value;
+  const std::optional<uint64_t> value = parse_number(word);
+  return value.value_or(0) > iova_trace_last_frame ? std::nullopt : value;
 }
 
 class list_parser {

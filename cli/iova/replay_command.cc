@@ -26,6 +26,7 @@ struct verdict {
   std::string_view allocator;  // that it was played on
   iova_replay replay;
   std::optional<iova_validity> counts;  // of validity; none: equality was asked for
+  end_told_by end;
 };
 
 std::string text_of(const verdict& v) {
@@ -38,8 +39,8 @@ std::string text_of(const verdict& v) {
                 : absl::StrFormat(
                       "valid; %d granted, %d refused that %s served, %d served that it refused",
                       v.counts->granted, v.counts->refused, v.kernel, v.counts->found);
-  return absl::StrFormat("%s: %d operations on %s: %s\n", v.file, v.replay.operations, v.allocator,
-                         good);
+  return absl::StrFormat("%s: %d operations on %s: %s%s\n", v.file, v.replay.operations,
+                         v.allocator, good, remark(v.end));
 }
 
 json json_of(const verdict& v) {
@@ -49,7 +50,8 @@ json json_of(const verdict& v) {
               {"operations", v.replay.operations},
               {"result", v.replay.difference ? "differs"
                          : v.counts          ? "valid"
-                                             : "equal"}};
+                                             : "equal"},
+              {"end_told_by", std::string(name(v.end))}};
   if (v.counts) {
     one["granted"] = v.counts->granted;
     one["refused"] = v.counts->refused;
@@ -62,21 +64,20 @@ json json_of(const verdict& v) {
 absl::StatusOr<verdict> play_file(const std::string& file, const iova_replay_arguments& a) {
   const auto trace = read_iova_trace(file);
   if (!trace.ok()) return trace.status();
-  const bool dumped = !trace->steps.empty() && trace->steps.back().what == iova_trace_op::dump;
-  const absl::Status whole = check_recorded_end({file, trace->steps.size(), dumped, "a dump"});
-  if (!whole.ok()) return whole;
+  const auto end = check_recorded_end(trace->name, trace->end, trace->steps.size());
+  if (!end.ok()) return end.status();
   const auto version = version_of_trace(*trace, a.version);
   if (!version.ok()) return version.status();
   if (a.allocators.empty()) {
     const auto replay = play_on_linux(*trace, **version);
     if (!replay.ok()) return replay.status();
-    return verdict{trace->name, (*version)->name, (*version)->name, *replay, std::nullopt};
+    return verdict{trace->name, (*version)->name, (*version)->name, *replay, std::nullopt, *end};
   }
   const auto allocator = choose_iova_allocator(a.allocators.front());
   if (!allocator.ok()) return allocator.status();
   const auto result = play_on_allocator(*trace, **version, **allocator);
   if (!result.ok()) return result.status();
-  return verdict{trace->name, (*version)->name, (*allocator)->name, result->replay, *result};
+  return verdict{trace->name, (*version)->name, (*allocator)->name, result->replay, *result, *end};
 }
 
 absl::Status check(const iova_replay_arguments& a) {

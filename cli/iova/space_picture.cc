@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
-#include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "core/number.h"
 
 namespace iommulab {
 namespace {
@@ -28,8 +29,8 @@ std::vector<std::pair<uint64_t, std::string>> cached_nodes(const std::string& st
     const size_t equals = item.find('=');
     if (equals == std::string::npos || item.starts_with("max")) continue;
     if (item.compare(equals + 1, 2, "0x") != 0) continue;
-    nodes.emplace_back(std::strtoull(item.c_str() + equals + 1, nullptr, 16),
-                       item.substr(0, equals));
+    const std::optional<uint64_t> node = parse_number(item.substr(equals + 1));
+    if (node) nodes.emplace_back(*node, item.substr(0, equals));
   }
   return nodes;
 }

@@ -16,36 +16,32 @@
 namespace iommulab {
 namespace {
 
-bool asks_for_whole(const page_table_trace& trace) {
-  if (trace.steps.empty()) return false;
-  const page_table_op last = trace.steps.back().what;
-  return last == page_table_op::dump || last == page_table_op::tables;
-}
-
 /// What a file came to.
 struct file_verdict {
   std::string name;
   const kernel_profile* kernel;
   page_table_replay replay;
+  end_told_by end;
 };
 
 absl::StatusOr<file_verdict> play_file(const std::string& file, const kernel_profile* named) {
   const auto trace = read_page_table_trace(file);
   if (!trace.ok()) return trace.status();
-  const absl::Status whole = check_recorded_end(
-      {file, trace->steps.size(), asks_for_whole(*trace), "a dump or a count of tables"});
-  if (!whole.ok()) return whole;
+  const auto end =
+      check_recorded_end(trace->source.name, end_of(trace->source), trace->steps.size());
+  if (!end.ok()) return end.status();
   const kernel_profile& kernel = named != nullptr ? *named : kernel_of(*trace);
   auto replay = play_page_table_trace(*trace, kernel);
   if (!replay.ok()) return replay.status();
-  return file_verdict{trace->source.name, &kernel, *std::move(replay)};
+  return file_verdict{trace->source.name, &kernel, *std::move(replay), *end};
 }
 
 std::string text_of(const file_verdict& verdict) {
   const auto& difference = verdict.replay.difference;
-  const std::string what =
-      difference ? "differs at " + page_table_difference_text(*difference)
-                 : absl::StrFormat("%d operations: equal\n", verdict.replay.operations);
+  const std::string what = difference
+                               ? "differs at " + page_table_difference_text(*difference)
+                               : absl::StrFormat("%d operations: equal%s\n",
+                                                 verdict.replay.operations, remark(verdict.end));
   return absl::StrFormat("%s: Linux %s: %s", verdict.name, verdict.kernel->release(), what);
 }
 
@@ -54,7 +50,8 @@ json json_of(const file_verdict& verdict) {
                  {"kernel", verdict.kernel->name()},
                  {"release", verdict.kernel->release()},
                  {"operations", verdict.replay.operations},
-                 {"equal", !verdict.replay.difference.has_value()}};
+                 {"equal", !verdict.replay.difference.has_value()},
+                 {"end_told_by", std::string(name(verdict.end))}};
   if (const auto& difference = verdict.replay.difference) {
     result["difference"] = {{"line", difference->line},
                             {"operation", difference->operation},

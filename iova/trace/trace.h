@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "iova/lab/range.h"
+#include "iova/trace/recorded_end.h"
 
 namespace iommulab {
 
@@ -67,6 +68,7 @@ struct iova_trace {
   std::vector<uint64_t> numbers;   ///< of depots
   std::vector<std::string> states;
   uint32_t slots = 0;  ///< one more than the highest slot
+  trace_end end;       ///< of what was read
 };
 
 /// "alloc 3 1 0xfffff 1": the line up to the arrow.

@@ -3,14 +3,15 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/number.h"
 #include "core/text_source.h"
 #include "iova/trace/operation_table.h"
+#include "iova/trace/recorded_end.h"
 #include "iova/trace/trace_ids.h"
 
 namespace iommulab {
@@ -49,6 +50,10 @@ class parser {
       if (line.empty() || line.starts_with('#')) continue;
       if (absl::Status status = read_operation(line); !status.ok()) return status;
     }
+    if (absl::Status whole = check_marked_end(source_, trace_.steps.size()); !whole.ok()) {
+      return whole;
+    }
+    trace_.end = end_of(source_);
     trace_.slots = ids_.slots();
     return std::move(trace_);
   }
@@ -66,19 +71,13 @@ class parser {
     trace_.version = std::string(line.substr(0, line.find(' ')));
   }
 
-  /// strtoul() with base 0, without its leniency.
   absl::Status read_number(std::string_view word, const iova_trace_field& field,
                            uint64_t& value) const {
-    const bool hexadecimal = word.starts_with("0x");
-    const std::string_view digits = word.substr(hexadecimal ? 2 : 0);
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), value, hexadecimal ? 16 : 10);
-    if (error == std::errc::result_out_of_range) {
-      return refuse(field.name, word, "does not fit 64 bits");
+    const number_reading reading = iommulab::read_number(word);
+    if (reading.fault != number_fault::none) {
+      return refuse(field.name, word, name(reading.fault));
     }
-    if (error != std::errc() || end != digits.data() + digits.size()) {
-      return refuse(field.name, word, "not a number");
-    }
+    value = reading.value;
     if (value < field.least || value > field.most) {
       return refuse(
           field.name, word,
@@ -206,6 +205,7 @@ absl::StatusOr<iova_trace> parse_iova_trace(std::string name, std::string_view t
 absl::StatusOr<iova_trace> read_iova_trace(const std::string& path) {
   const absl::StatusOr<text_source> source = read_source(path);
   if (!source.ok()) return source.status();
+  if (absl::Status ends = check_last_line_ends(*source); !ends.ok()) return ends;
   return parse_iova_trace(source->name, source->text);
 }
 

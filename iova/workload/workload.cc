@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "core/number.h"
 #include "iova/workload/builder.h"
 #include "iova/workload/patterns.h"
 
@@ -124,15 +124,14 @@ absl::Status refuse(std::string_view name, std::string_view why) {
 /// "4096", "4k" or "1M", as bench/ names its patterns: k is 1024, M a million. Too large: the
 /// largest number.
 std::optional<uint64_t> number_of(std::string_view text) {
-  uint64_t n = 0;
-  const char* const behind = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), behind, n);
-  if (end == text.data()) return std::nullopt;
-  const std::string_view unit(end, static_cast<size_t>(behind - end));
-  const uint64_t factor = unit.empty() ? 1 : unit == "k" ? 1024 : unit == "M" ? 1000000 : 0;
-  if (factor == 0) return std::nullopt;
+  uint64_t factor = 1;
+  if (text.ends_with('k')) factor = 1024;
+  if (text.ends_with('M')) factor = 1000000;
+  if (factor != 1) text.remove_suffix(1);
+  const number_reading n = read_number(text);
+  if (n.fault == number_fault::not_a_number) return std::nullopt;
   constexpr uint64_t most = ~uint64_t{0};
-  return error != std::errc() || n > most / factor ? most : n * factor;
+  return n.fault == number_fault::too_large || n.value > most / factor ? most : n.value * factor;
 }
 
 std::optional<uint64_t> number_between(std::string_view name, const family& f) {

@@ -10,7 +10,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/number.h"
 #include "intel/page_table/levels.h"
+#include "iova/trace/recorded_end.h"
 
 namespace iommulab {
 namespace {
@@ -77,6 +79,8 @@ class parser {
       if (rest_.empty() || rest_.starts_with('#')) continue;
       if (absl::Status status = read_step(); !status.ok()) return status;
     }
+    absl::Status whole = check_marked_end(trace_.source, trace_.steps.size());
+    if (!whole.ok()) return whole;
     return std::move(trace_);
   }
 
@@ -95,16 +99,10 @@ class parser {
 
   absl::Status read_number(const field& f, uint64_t& value) {
     const std::string_view given = word();
-    const bool hexadecimal = given.starts_with("0x");
-    const std::string_view digits = given.substr(hexadecimal ? 2 : 0);
-    const char* const end = digits.data() + digits.size();
-    const auto [stop, error] = std::from_chars(digits.data(), end, value, hexadecimal ? 16 : 10);
-    if (error == std::errc::result_out_of_range) {
-      return refuse(f.name, given, "does not fit 64 bits");
-    }
-    if (error != std::errc() || stop != end) {
-      return refuse(f.name, given, given.empty() ? "the line ends before it" : "not a number");
-    }
+    if (given.empty()) return refuse(f.name, given, "the line ends before it");
+    const number_reading reading = iommulab::read_number(given);
+    if (reading.fault != number_fault::none) return refuse(f.name, given, name(reading.fault));
+    value = reading.value;
     if (value < f.least || value > f.most) {
       return refuse(f.name, given, absl::StrFormat("must be 0x%x to 0x%x", f.least, f.most));
     }
@@ -359,6 +357,7 @@ absl::StatusOr<page_table_trace> parse_page_table_trace(text_source source) {
 absl::StatusOr<page_table_trace> read_page_table_trace(const std::string& path) {
   absl::StatusOr<text_source> source = read_source(path);
   if (!source.ok()) return source.status();
+  if (absl::Status ends = check_last_line_ends(*source); !ends.ok()) return ends;
   return parse_page_table_trace(*std::move(source));
 }
 

@@ -36,8 +36,12 @@ TEST(iova_replay, says_of_each_file_that_it_is_equal) {
   EXPECT_EQ(result.status, 0);
   EXPECT_EQ(result.err, "");
   EXPECT_NE(result.out.find(one + ": "), std::string::npos);
-  EXPECT_NE(result.out.find(" operations on v4_4: equal\n"), std::string::npos);
-  EXPECT_NE(result.out.find(" operations on v6_12: equal\n"), std::string::npos);
+  EXPECT_NE(
+      result.out.find(" operations on v4_4: equal; its end is not marked, COUNTS has as many\n"),
+      std::string::npos);
+  EXPECT_NE(
+      result.out.find(" operations on v6_12: equal; its end is not marked, COUNTS has as many\n"),
+      std::string::npos);
 }
 
 TEST(iova_replay, shows_the_first_difference_and_fails_with_1) {
@@ -91,20 +95,36 @@ TEST(iova_replay, refuses_a_trace_that_is_cut_short) {
   expect_refusal(replay({counted}), counted +
                                         ": line 3: operations is \"1\": its last line says that "
                                         "there are 3");
-  const std::string untold = temporary("untold.trace",
-                                       "# Linux 4.4 iova\n"
-                                       "init 4096 0x1 0xfffff\n"
-                                       "alloc 0 1 0xfffff 1 -> 0xfffff 0xfffff\n");
-  expect_refusal(replay({untold}),
-                 untold +
-                     ": line 3: last operation is \"alloc 0 1 0xfffff 1 -> 0xfffff "
-                     "0xfffff\": the trace is cut short: a recording ends with a dump, or "
-                     "with a line \"# end ops=2\"");
+  const std::string uncounted = temporary("uncounted.trace",
+                                          "# Linux 4.4 iova\n"
+                                          "init 4096 0x1 0xfffff\n"
+                                          "# end ops=\n");
+  expect_refusal(replay({uncounted}), uncounted + ": line 3: end is \"# end ops=\": not a number");
   // The list beside the recordings knows this one by what it calls itself, wherever it lies.
   const std::string half = temporary("half.trace", first_lines("4.4/i_split.trace", 4000));
   const command_result result = replay({half});
   EXPECT_EQ(result.status, 2);
   EXPECT_NE(result.err.find("says that there are "), std::string::npos) << result.err;
+}
+
+TEST(iova_replay, says_that_an_end_is_not_marked) {
+  const std::string untold = temporary("untold.trace",
+                                       "# Linux 4.4 iova\n"
+                                       "init 4096 0x1 0xfffff\n"
+                                       "alloc 0 1 0xfffff 1 -> 0xfffff 0xfffff\n");
+  const command_result result = replay({untold});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.out, untold + ": 2 operations on v4_4: equal; its end is not marked\n");
+  EXPECT_NE(replay({untold}, "", "maple").out.find("; its end is not marked\n"), std::string::npos);
+}
+
+TEST(iova_replay, refuses_what_has_no_operation) {
+  for (const char* text : {"", "# Linux 4.4 iova, trace nothing\n", "# end ops=0\n"}) {
+    const std::string file = temporary("empty.trace", text);
+    for (const char* version : {"", "v4_4", "v4_4_178", "v4_9", "v4_19", "v6_1", "v6_12"}) {
+      expect_refusal(replay({file}, version), file + ": operations is \"\": there is none");
+    }
+  }
 }
 
 TEST(iova_replay, checks_other_allocators_for_validity) {

@@ -78,8 +78,26 @@ TEST(pagetable_replay, says_of_each_file_that_it_is_equal) {
   const command_result result = replay({by_hand, recorded});
   EXPECT_EQ(result.status, 0) << result.out;
   EXPECT_EQ(result.err, "");
-  EXPECT_EQ(result.out, by_hand + of_default + "9 operations: equal\n" + recorded +
-                            ": Linux 4.4.1: 58 operations: equal\n");
+  EXPECT_EQ(result.out,
+            by_hand + of_default + "9 operations: equal\n" + recorded +
+                ": Linux 4.4.1: 58 operations: equal; its end is not marked, COUNTS has as many\n");
+}
+
+TEST(pagetable_replay, refuses_what_shows_that_it_was_cut_and_says_of_the_rest_that_nobody_knows) {
+  const std::string empty = temporary("pagetable_empty.trace", "");
+  expect_refusal(replay({empty}), empty + ": operations is \"\": there is none");
+  const std::string counted = temporary("pagetable_counted.trace", "init 48 0\n# end ops=2\n");
+  expect_refusal(replay({counted}), counted +
+                                        ": line 2: operations is \"1\": its last line says that "
+                                        "there are 2");
+  const std::string half = temporary("pagetable_half.trace", "init 48 0\nmap 0x1ff 0x10 2 3 -> 0");
+  expect_refusal(replay({half}), half +
+                                     ": line 2: last line is \"map 0x1ff 0x10 2 3 -> 0\": the "
+                                     "trace is cut short: the line does not end");
+  const std::string unmarked = temporary("pagetable_unmarked.trace", "init 48 0\n");
+  const command_result result = replay({unmarked});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.out, unmarked + of_default + "1 operations: equal; its end is not marked\n");
 }
 
 TEST(pagetable_replay, shows_the_first_difference_and_the_walk_and_fails_with_1) {
