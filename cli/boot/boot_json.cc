@@ -7,9 +7,11 @@
 #include "absl/strings/str_replace.h"
 #include "cli/machines/devices_json.h"
 #include "cli/output/json.h"
+#include "cli/runs/dma_debug_json.h"
 #include "cli/runs/event_json.h"
 #include "cli/runs/sanitizer_json.h"
 #include "cli/runs/structure_json.h"
+#include "dma/debug/dma_debug.h"
 #include "lab/events/event_words.h"
 
 namespace iommulab {
@@ -85,6 +87,7 @@ std::string boot_to_json(boot_run& run, const boot_report& report, bool traced) 
   if (report.structures) result["structures"] = structures_json(*report.structures);
   if (const vtd_sanitizer* sanitizer = run.system->sanitizer()) {
     result["sanitizer"] = sanitizer_json(*sanitizer);
+    result["dma_debug"] = dma_debug_json(run.system->dma_debug()->log());
   }
   if (traced) {
     event_words words(run.system->units());

@@ -7,6 +7,7 @@
 #include "cli/runs/structure_dump.h"
 #include "cli/tables/finding_text.h"
 #include "core/enum_names.h"
+#include "dma/debug/dma_debug.h"
 #include "lab/events/register_words.h"
 #include "platform/machine/firmware_check.h"
 #include "platform/vtd/spec/registers.h"
@@ -55,6 +56,23 @@ void add_silent_findings(const machine_config& machine, boot_report& report) {
     if (!is_silent(f.id)) continue;
     report.diagnoses.push_back(
         {"DMAR table", std::string(name(f.id)), finding_sentence(f), f.severity});
+  }
+}
+
+/// Where the kernel would have come to harm and the port did not, and who freed pages wrongly. What
+/// is said of the table already is not said twice.
+void add_port_diagnoses(kernel& system, boot_report& report) {
+  const auto add = [&](std::string_view source, std::string_view name, const std::string& text) {
+    const auto& known = report.diagnoses;
+    const bool of_table = std::any_of(known.begin(), known.end(), [&](const auto& d) {
+      return d.source == "DMAR table" && d.name == name;
+    });
+    if (of_table) return;
+    report.diagnoses.push_back({std::string(source), std::string(name), text, true});
+  };
+  for (const events::diagnosis& d : system.env().divergences.kept()) add("driver", d.name, d.text);
+  for (const page_diagnosis& d : system.pages().diagnoses()) {
+    if (is_about_freeing(d.id)) add("pages", iommulab::name(d.id), d.sentence);
   }
 }
 
@@ -117,7 +135,9 @@ boot_report report_of(boot_run& run, const std::string& dump) {
     }
     report.diagnoses_beyond_capacity += log.total() - log.entries().size();
   }
+  add_port_diagnoses(system, report);
   if (system.sanitizer() != nullptr) report.sanitizer_errors = system.sanitizer()->log().errors();
+  if (system.dma_debug() != nullptr) report.sanitizer_errors += system.dma_debug()->log().errors();
   return report;
 }
 

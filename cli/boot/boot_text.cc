@@ -8,6 +8,7 @@
 #include "cli/kernels/kernels_report.h"
 #include "cli/runs/structure_dump.h"
 #include "cli/runs/trace_text.h"
+#include "dma/debug/dma_debug.h"
 #include "lab/events/event_words.h"
 
 namespace iommulab {
@@ -121,7 +122,7 @@ std::string boot_to_text(boot_run& run, const boot_report& report, bool traced) 
     for (const log_line& line : run.log) text += to_string(line) + '\n';
   }
   if (const vtd_sanitizer* sanitizer = run.system->sanitizer()) {
-    text += '\n' + to_text(*sanitizer);
+    text += '\n' + to_text(*sanitizer) + '\n' + to_text(run.system->dma_debug()->log());
   }
   text += '\n' + boot_summary(report);
   if (report.structures) text += '\n' + structures_to_text(*report.structures);

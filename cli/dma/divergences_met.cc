@@ -5,20 +5,25 @@
 
 #include "absl/strings/str_format.h"
 #include "core/counted.h"
+#include "platform/memory/page_allocator.h"
 
 namespace iommulab::dmalab {
 
-bool divergences_met::is_divergence(std::string_view name) const {
+bool divergences_met::is_harm(std::string_view what) const {
+  using enum page_diagnosis_kind;
+  for (const page_diagnosis_kind kind : {double_free, foreign_free, wrong_order_free}) {
+    if (name(kind) == what) return true;
+  }
   const auto all = profile_.differences();
   return std::any_of(all.begin(), all.end(),
-                     [&](const kernel_difference& d) { return d.id == name; });
+                     [&](const kernel_difference& d) { return d.id == what; });
 }
 
 void divergences_met::take(const operation& op, absl::Span<const trace_event> events,
                            bool is_recorded) {
   for (const trace_event& event : events) {
     const auto* told = event.as<events::diagnosis>();
-    if (told == nullptr || !is_divergence(told->name)) continue;
+    if (told == nullptr || !is_harm(told->name)) continue;
     ++total_;
     if (!is_recorded) ++findings_;
     if (met_.size() < capacity) {

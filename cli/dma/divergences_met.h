@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Where a script leads to a place in which the kernel would come to harm and the port does not:
-// each is told, by the line of the script.
+// Where a script leads to a place in which the kernel would come to harm and the port does not, and
+// where it frees pages that are not its own: each is told, by the line of the script.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -35,7 +36,7 @@ class divergences_met {
     std::string what;
   };
 
-  [[nodiscard]] bool is_divergence(std::string_view name) const;
+  [[nodiscard]] bool is_harm(std::string_view what) const;
 
   const kernel_profile& profile_;
   std::vector<met> met_;

@@ -4,6 +4,7 @@
 #include "cli/dma/dma_text.h"
 #include "cli/machines/devices_json.h"
 #include "cli/output/json.h"
+#include "cli/runs/dma_debug_json.h"
 #include "cli/runs/event_json.h"
 #include "cli/runs/sanitizer_json.h"
 #include "cli/runs/structure_json.h"
@@ -84,20 +85,6 @@ json operation_json(const dma_report& report, size_t index, event_words& words) 
         events_json(all.subspan(done.first_event, done.last_event - done.first_event), words);
   }
   return j;
-}
-
-json dma_debug_json(const dma_debug_log& log) {
-  json findings = json::array();
-  for (const dma_debug_finding& f : log.findings()) {
-    findings.push_back({{"rule", iommulab::name(f.id)},
-                        {"device", f.device},
-                        {"line", f.line},
-                        {"address", hex(f.where)},
-                        {"size", hex(f.value)},
-                        {"sentence", f.sentence},
-                        {"history", f.history}});
-  }
-  return {{"errors", log.errors()}, {"findings", std::move(findings)}};
 }
 
 const char* ending_word(script_run::how ending) {

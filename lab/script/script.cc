@@ -342,10 +342,14 @@ std::optional<uint64_t> first_fault_ns(const script& from) {
   return std::nullopt;
 }
 
+absl::StatusOr<script> parse_script(const text_source& source) {
+  return script_reader(source).read();
+}
+
 absl::StatusOr<script> read_script(const std::string& path) {
   const absl::StatusOr<text_source> source = read_source(path);
   if (!source.ok()) return source.status();
-  return script_reader(*source).read();
+  return parse_script(*source);
 }
 
 }  // namespace iommulab::dmalab

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/text_source.h"
 #include "core/types.h"
 
 namespace iommulab::dmalab {
@@ -85,6 +86,8 @@ struct script {
 /// When the kernel first handled a fault in a recording, by its log; nothing when it never did.
 std::optional<uint64_t> first_fault_ns(const script& from);
 
+/// EINVAL naming line and field.
+absl::StatusOr<script> parse_script(const text_source& source);
 /// Reads `path` or `path`.xz. ENOENT, EINVAL naming line and field.
 absl::StatusOr<script> read_script(const std::string& path);
 

@@ -53,6 +53,10 @@ enum class page_diagnosis_kind : uint8_t {
   replay_misplaced,  ///< the recorded address does not suit the request, or is no RAM
   replay_in_use,     ///< the recorded address is live
 };
+/// Whether it is about who frees pages, not about a replay's recorded addresses.
+constexpr bool is_about_freeing(page_diagnosis_kind kind) {
+  return kind <= page_diagnosis_kind::wrong_order_free;
+}
 /// The stable name, the enumerator's own.
 std::string_view name(page_diagnosis_kind kind);
 

@@ -243,6 +243,26 @@ TEST(sanitized_script, still_agrees_with_a_recording_of_a_kernel_without_the_che
   EXPECT_EQ(result.status, 1);
 }
 
+TEST(sanitized_script, comes_to_what_the_readme_shows) {
+  const std::string folder = IOMMULAB_SOURCE_DIR "/cli/dma/";
+  dma_arguments a;
+  a.script = folder + "examples/double_unmap.dma";
+  a.sanitize = true;
+  const command_result result = run_command(run_dma_command, a);
+  EXPECT_EQ(result.status, 1);
+  const size_t shown = result.out.find("\n1 place in which");
+  ASSERT_NE(shown, std::string::npos) << result.out;
+  EXPECT_THAT(content_of(folder + "README.md"),
+              HasSubstr("```" + result.out.substr(shown) + "```"));
+}
+
+TEST(script_that_harms_linux, frees_pages_twice) {
+  const command_result result =
+      run("alloc 1 0 0x1000\nfree 1\nfree 1\n", false, "", "intel_iommu=off");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.out, HasSubstr("\nline 3: double_free: "));
+}
+
 TEST(script_that_harms_linux, is_a_finding_unless_a_kernel_came_through_it) {
   const std::string unmap = "unmapa 0 0x1000 0x1000 1";
   const command_result result = run(unmap + "\n", false);
