@@ -83,15 +83,16 @@ std::unique_ptr<dma_page> pool_alloc_page(dma_pool& pool, gfp_t flags) {
   return this_call.result(std::move(page));
 }
 
-// The newest page with a free block, or null. What a device wrote over a free block's link may name
-// a block that is in use: such a page counts as full.
+// What a device wrote over a free block's link may name a block that is in use, or none at all.
+bool names_no_free_block(const dma_pool& pool, const dma_page& page) {
+  if (page.offset >= pool.allocation) return false;  // the end of the list
+  return pool.allocation - page.offset < pool.size || page.taken[page.offset];
+}
+
+// The newest page with a free block, or null. One whose list leads astray counts as full.
 dma_page* page_with_free_block(dma_pool& pool) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool.lock) {
   for (auto page = pool.page_list.rbegin(); page != pool.page_list.rend(); ++page) {
-    const uint64_t offset = (*page)->offset;
-    if (offset < pool.allocation && pool.allocation - offset >= pool.size &&
-        !(*page)->taken[offset]) {
-      return page->get();
-    }
+    if ((*page)->offset < pool.allocation && !names_no_free_block(pool, **page)) return page->get();
   }
   return nullptr;
 }
@@ -214,6 +215,12 @@ std::optional<phys_addr> dma_pool_alloc(dma_pool& pool, gfp_t flags, dma_addr& h
     ++page.in_use;
     page.taken[offset] = true;
     page.offset = load_link(pool, page, offset);
+    if (names_no_free_block(pool, page)) {
+      pool.dev.bus->env.log.remark(absl::StrFormat(
+          "dma_pool %s: the link in a free block was overwritten with 0x%x: Linux 4.4 gives that "
+          "out; here: the page counts as full",
+          pool.name, page.offset));
+    }
     block = page.vaddr + offset;
     handle = page.dma + offset;
   };

@@ -3,8 +3,11 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "core/dma/dma_mapping.h"
 #include "fixture.h"
@@ -188,6 +191,12 @@ TEST_F(dma_pool_test, ADeviceThatWritesToFreeBlocksReachesNothing) {
     // The rest of that page, so that the next round begins with another.
     for (int i = 1; i < 63; ++i) blocks.insert(dma_pool_alloc(*pool, gfp_kernel, handle)->value());
   }
+  // Of the third nothing can be told from the end of a list.
+  const auto told = [](const std::string& line) {
+    return line.starts_with("iommulab: dma_pool test: the link in a free block was overwritten");
+  };
+  const std::vector<std::string> lines = log();
+  EXPECT_EQ(std::count_if(lines.begin(), lines.end(), told), 2);
   dma_pool_destroy(pool);
 }
 
