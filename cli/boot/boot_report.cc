@@ -68,7 +68,8 @@ void add_port_diagnoses(kernel& system, boot_report& report) {
       return d.source == "DMAR table" && d.name == name;
     });
     if (of_table) return;
-    report.diagnoses.push_back({std::string(source), std::string(name), text});
+    report.diagnoses.push_back(
+        {std::string(source), std::string(name), text, diagnosis_severity::error});
   };
   for (const events::diagnosis& d : system.env().divergences.kept()) add("driver", d.name, d.text);
   for (const page_diagnosis& d : system.pages().diagnoses()) {
