@@ -79,6 +79,7 @@ class watched_session {
   }
 
   bool end(const outcome& o) {
+    if (r_.abandoned) return false;
     done_operation done{o, {}, r_.current_event, r_.sink.events().size()};
     for (auto& [id, seen] : transfers_) {
       const edu* endpoint = r_.system->endpoints().find<edu>(id);
@@ -152,7 +153,10 @@ absl::StatusOr<std::unique_ptr<script_run>> run_script(script_request request,
       [&r, judge = std::move(judge)]() mutable {
         watched_session(r, std::move(judge)).go_through();
       },
-      [&r] { r.system->mute(); });
+      [&r] {
+        r.system->mute();
+        r.abandoned = true;
+      });
   r.sink.set_run(*r.run);
   if (r.sink.classes() != trace_class::none) {
     r.subscription = trace.subscribe(r.sink, r.sink.classes());

@@ -60,7 +60,6 @@ struct script_run {
   std::string command_line;
   run_sink sink;
   std::unique_ptr<kernel> system;
-  std::unique_ptr<held_run> run;  ///< ends before its system
   trace_subscription subscription;
   how ending = how::complete;
   std::vector<done_operation> operations;
@@ -75,7 +74,10 @@ struct script_run {
   /// comes now. The error of an operation that the system cannot do.
   absl::Status finish();
 
-  absl::Status status;  ///< of the session
+  absl::Status status;     ///< of the session
+  bool abandoned = false;  ///< nobody looks any more: the session ends with its operation
+
+  std::unique_ptr<held_run> run;  ///< the last member: a run that is held goes on into the others
 };
 
 /// Machine, capture and script as `run_script()` needs them: arenas and devices that the script

@@ -53,8 +53,8 @@ TEST(boot_dump, shows_the_variables_of_init_dmars) {
   EXPECT_EQ(variables["g_iommus"][0]["name"], "dmar0");
   EXPECT_TRUE(variables["g_iommus"][1].is_null());
   const command_result text = boot({.dump = "g_iommus"});
-  EXPECT_THAT(text.out, HasSubstr("[0] = (struct intel_iommu *) dmar0\n"));
-  EXPECT_THAT(text.out, HasSubstr("[1-127] = NULL\n"));
+  EXPECT_THAT(text.out,
+              HasSubstr("g_iommus = { [0] = (struct intel_iommu *) dmar0, [1-127] = NULL }\n"));
   EXPECT_THAT(text.out, Not(HasSubstr("struct dmar_drhd_unit")));
 }
 

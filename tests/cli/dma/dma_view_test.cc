@@ -59,7 +59,7 @@ TEST_F(dma_view, shows_the_way_of_a_coherent_buffer_as_calls) {
   EXPECT_EQ(shown.status, 0) << shown.err;
   EXPECT_TRUE(in_order(
       shown.out,
-      {"# 1 alloc 1 0 0x1000\n", "\ndma_alloc_coherent(dev=0000:00:04.0, size=0x1000",
+      {"# 1 alloc 1 0 0x1000", "\ndma_alloc_coherent(dev=0000:00:04.0, size=0x1000",
        "\n  intel_alloc_coherent(", "\n    __intel_map_single(",
        "\n      get_valid_domain_for_dev(", "\n      intel_alloc_iova(",
        "\n      domain_pfn_mapping(", "\n        __domain_mapping(", "\n          pfn_to_dma_pte(",
@@ -77,10 +77,10 @@ TEST_F(dma_view, begins_at_the_script_and_knows_the_tables_of_the_boot) {
 
 TEST_F(dma_view, marks_each_operation) {
   const command_result shown = run("map 1 0 0 0 0x1000 1\nunmap 1\n", {.trace = "calls"});
-  EXPECT_TRUE(in_order(
-      shown.out,
-      {"# 1 map 1 0 0 0 0x1000 1\n", "dma_map_single(", "\n1 map 1 0 0 0 0x1000 1 -> ",
-       "\n# 2 unmap 1\n", "\ndma_unmap_single(", "  intel_unmap_page(", "\n2 unmap 1 -> "}));
+  EXPECT_TRUE(
+      in_order(shown.out,
+               {"# 1 map 1 0 0 0 0x1000 1\n", "dma_map_single(", "\n1 map 1 0 0 0 0x1000 1 -> ",
+                "\n# 2 unmap 1", "\ndma_unmap_single(", "  intel_unmap_page(", "\n2 unmap 1 -> "}));
 }
 
 TEST_F(dma_view, stops_behind_the_first_return_within_an_operation) {
