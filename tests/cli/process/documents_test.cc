@@ -72,6 +72,7 @@ constexpr const char* commands[] = {
     "boot --json",
     "boot --json --sanitize --trace=all --machine server",
     "boot --json --diff --cmdline intel_iommu=on --cmdline intel_iommu=off",
+    "dma --json cli/dma/examples/use_after_unmap.dma --sanitize --trace=all",
     "dmar --json tests/golden/kernel/v4_4/boot/default/DMAR.bin",
     "fault --json 'DMAR: [DMA Read] Request device [00:02.0] fault addr 9c000000 [fault reason 06] "
     "x'",
