@@ -179,7 +179,7 @@ void explain_time_out(const fault_line& message, fault_explanation& e) {
                               : "; the unit does not say which (SID 0), as older ones never do";
   }
   e.causes = {
-      "the device is unit_is_gone, hung, or in reset or D3 while its ATS is still enabled: "
+      "the device is gone, hung, or in reset or D3 while its ATS is still enabled: "
       "surprise "
       "removal, VFIO reset, a GPU that crashed",
       "the device claims ATS and does not do it: newer kernels have a list of such devices "
