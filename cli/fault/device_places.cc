@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "absl/strings/str_format.h"
-#include "cli/fault/fault_reasons.h"
+#include "cli/fault/reasons/fault_reasons.h"
 
 namespace iommulab {
 namespace {

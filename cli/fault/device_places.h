@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/fault/fault_line.h"
-#include "cli/fault/system_facts.h"
+#include "cli/fault/facts/system_facts.h"
+#include "cli/fault/lines/fault_line.h"
 
 namespace iommulab {
 

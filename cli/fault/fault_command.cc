@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "cli/fault/explain.h"
 #include "cli/fault/fault_inputs.h"
 #include "cli/fault/fault_report.h"
+#include "cli/fault/lines/explain.h"
 #include "cli/fault/reading/byte_source.h"
 #include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"

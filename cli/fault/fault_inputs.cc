@@ -9,7 +9,7 @@
 #include <system_error>
 
 #include "absl/strings/str_format.h"
-#include "cli/fault/driver_notes.h"
+#include "cli/fault/lines/driver_notes.h"
 #include "cli/fault/reading/framing.h"
 #include "cli/fault/reading/log_decoder.h"
 #include "core/text_source.h"

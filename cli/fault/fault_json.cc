@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "cli/fault/explain.h"
 #include "cli/fault/fault_report.h"
-#include "cli/fault/queue_messages.h"
+#include "cli/fault/lines/explain.h"
+#include "cli/fault/lines/queue_messages.h"
 #include "cli/output/json.h"
 #include "core/enum_names.h"
 

@@ -10,13 +10,13 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/fault/fault_assembler.h"
-#include "cli/fault/fault_line.h"
+#include "cli/fault/facts/system_facts.h"
 #include "cli/fault/fault_pattern.h"
-#include "cli/fault/fault_reasons.h"
-#include "cli/fault/fault_status.h"
-#include "cli/fault/line_joiner.h"
-#include "cli/fault/system_facts.h"
+#include "cli/fault/lines/fault_assembler.h"
+#include "cli/fault/lines/fault_line.h"
+#include "cli/fault/lines/line_joiner.h"
+#include "cli/fault/reasons/fault_reasons.h"
+#include "cli/fault/reasons/fault_status.h"
 
 namespace iommulab {
 

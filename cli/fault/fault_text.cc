@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
-#include "cli/fault/driver_notes.h"
-#include "cli/fault/explain.h"
 #include "cli/fault/fault_report.h"
+#include "cli/fault/lines/driver_notes.h"
+#include "cli/fault/lines/explain.h"
 #include "core/counted.h"
 
 namespace iommulab {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // Lines of the kernel and its drivers that say what the system is.
-#include "cli/fault/driver_facts.h"
+#include "cli/fault/facts/driver_facts.h"
 
 #include <initializer_list>
 #include <string_view>

@@ -2,13 +2,13 @@
 //
 // Lines of the driver that are no faults: which are explained, which are routine, and that every
 // row of the table can be reached.
-#include "cli/fault/driver_notes.h"
+#include "cli/fault/lines/driver_notes.h"
 
 #include <set>
 #include <string>
 
-#include "cli/fault/driver_note_table.h"
-#include "cli/fault/explain.h"
+#include "cli/fault/lines/driver_note_table.h"
+#include "cli/fault/lines/explain.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // Lines out of public reports and kernel logs, of every wording since 2.6: what each says.
-#include "cli/fault/fault_line.h"
+#include "cli/fault/lines/fault_line.h"
 
 #include <optional>
 #include <string>

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/fault/explain.h"
 #include "cli/fault/fault_report.h"
+#include "cli/fault/lines/explain.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "support/golden.h"

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
-#include "cli/fault/fault_reasons.h"
-#include "cli/fault/reason_rows.h"
+#include "cli/fault/reasons/fault_reasons.h"
+#include "cli/fault/reasons/reason_rows.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "platform/vtd/spec/fault_condition.h"

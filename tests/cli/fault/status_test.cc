@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "cli/fault/fault_status.h"
+#include "cli/fault/reasons/fault_status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -3,7 +3,7 @@
 // What lines of a boot say of the machine, in the wordings of three generations of the kernel.
 #include <string>
 
-#include "cli/fault/system_facts.h"
+#include "cli/fault/facts/system_facts.h"
 #include "gtest/gtest.h"
 #include "support/golden.h"
 
