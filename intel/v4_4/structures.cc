@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "core/iommu/structures.h"
 #include "core/pci/pci.h"
 #include "intel/dmar/structures.h"
@@ -117,10 +119,14 @@ structure unit_structure(const intel_driver& drv, const intel_iommu& iommu) {
 }
 
 std::string flag_words(int flags) {
-  std::string words;
-  if ((flags & dmar_domain::flag_virtual_machine) != 0) words += "DOMAIN_FLAG_VIRTUAL_MACHINE";
-  if ((flags & dmar_domain::flag_static_identity) != 0) words += "DOMAIN_FLAG_STATIC_IDENTITY";
-  return words;
+  std::vector<std::string> words;
+  if ((flags & dmar_domain::flag_virtual_machine) != 0) {
+    words.emplace_back("DOMAIN_FLAG_VIRTUAL_MACHINE");
+  }
+  if ((flags & dmar_domain::flag_static_identity) != 0) {
+    words.emplace_back("DOMAIN_FLAG_STATIC_IDENTITY");
+  }
+  return absl::StrJoin(words, " | ");
 }
 
 /// One value a unit that the domain is attached to, "[1] = 3".

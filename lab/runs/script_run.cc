@@ -112,8 +112,8 @@ class watched_session {
 }  // namespace
 
 std::string capture_of_script(const std::string& path) {
-  std::string folder = std::filesystem::path(path).parent_path().string();
-  if (folder.empty()) folder = ".";
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const std::string folder = parent.empty() ? std::string(".") : parent.string();
   return source_exists(folder + "/pci.txt") && source_exists(folder + "/cmdline") ? folder : "";
 }
 

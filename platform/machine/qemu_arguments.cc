@@ -2,6 +2,7 @@
 #include "platform/machine/qemu_arguments.h"
 
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "platform/machine/parse.h"
@@ -45,7 +46,7 @@ class shell_splitter {
       end_word();
     } else {
       begin_word();
-      current_->text += c;
+      current_.text += c;
     }
   }
 
@@ -54,20 +55,22 @@ class shell_splitter {
   void take_escaped(char c) {
     if (c == '\n') return;
     begin_word();
-    if (quote_ == '"' && c != '"' && c != '\\' && c != '$' && c != '`') current_->text += '\\';
-    current_->text += c;
+    if (quote_ == '"' && c != '"' && c != '\\' && c != '$' && c != '`') current_.text += '\\';
+    current_.text += c;
   }
 
   void begin_word() {
-    if (!current_) current_ = word{"", line_};
+    if (!in_word_) current_ = word{"", line_};
+    in_word_ = true;
   }
   void end_word() {
-    if (current_) words_.push_back(*std::move(current_));
-    current_.reset();
+    if (in_word_) words_.push_back(std::exchange(current_, word()));
+    in_word_ = false;
   }
 
   std::vector<word> words_;
-  std::optional<word> current_;
+  word current_;
+  bool in_word_ = false;
   size_t line_ = 1;
   char quote_ = 0;
 };
