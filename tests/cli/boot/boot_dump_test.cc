@@ -75,6 +75,20 @@ TEST(boot_dump, shows_domain_membership_and_group_of_a_device) {
   }
 }
 
+// Each device with a reserved region has a domain of its own: one membership, and the next id.
+TEST(boot_dump, tells_a_domains_id_from_its_count_of_members) {
+  const json document = dumped({.machines = {"server"}, .dump = "dmar_domain"});
+  const json& domains = document["structures"]["dmar_domain"];
+  const auto second = std::find_if(domains.begin(), domains.end(),
+                                   [](const json& each) { return each["name"] == "dmar3:2"; });
+  ASSERT_NE(second, domains.end());
+  const json& fields = (*second)["fields"];
+  EXPECT_EQ(fields["iommu_did"][0]["name"], "[3]");
+  EXPECT_EQ(fields["iommu_did"][0]["fields"]["value"], 2);
+  EXPECT_EQ(fields["iommu_refcnt"][0]["name"], "[3]");
+  EXPECT_EQ(fields["iommu_refcnt"][0]["fields"]["value"], 1);
+}
+
 TEST(boot_dump, shows_the_moment_at_which_a_run_is_held) {
   // The queue is there before the root table is set, and the hardware does not translate yet.
   const json document = dumped({.until = "iommu_alloc_root_entry", .dump = "intel_iommu"});

@@ -68,6 +68,13 @@ TEST(pci_resources, of_base_address_registers_are_sized_by_what_reads_back) {
   EXPECT_EQ(found[5], none);
 }
 
+// A register that reads back its own address after ones were written cannot be written, unless the
+// range ends with the last address: there the address is the size as well.
+TEST(pci_resources, that_end_with_the_last_address_are_ranges) {
+  const auto top = resources_of(endpoint(at(0, 1)).memory_bar(0, 0xfff00000, 0x100000));
+  EXPECT_EQ(top[0], (pci_resource{0xfff00000, 0xffffffff, flag_mem | flag_sizealign}));
+}
+
 TEST(pci_resources, of_an_expansion_rom_tell_whether_it_is_enabled) {
   // Its size is the alignment of its address, for want of a recorded one.
   constexpr uint64_t flags = flag_mem | flag_prefetch | flag_readonly | flag_sizealign;

@@ -8,6 +8,7 @@
 
 #include "core/pci/ats.h"
 #include "intel/expect.h"
+#include "intel/v4_4/context.h"
 #include "intel/v4_4/device.h"
 #include "intel/v4_4/domain.h"
 #include "intel/v4_4/flush.h"
@@ -246,6 +247,8 @@ TEST(graphics_unit, is_left_alone_with_igfx_off) {
   EXPECT_EQ(dev.group, nullptr);
   source_id used;
   EXPECT_EQ(device_to_iommu(s.driver(), dev, used), nullptr);
+  // domain_context_mapped() answers -ENODEV then, and is asked for a truth.
+  EXPECT_TRUE(domain_context_mapped(s.driver(), dev));
   EXPECT_EQ(get_domain_for_dev(s.driver(), dev, 48), nullptr);
   EXPECT_EQ(s.dma(graphics_device, 0x5000, dma_access::write, graphics).outcome,
             dma_outcome::passed);
