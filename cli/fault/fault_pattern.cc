@@ -26,7 +26,8 @@ std::string rate_words(double rate) {
 }
 
 std::string seconds_words(double seconds) {
-  return absl::StrFormat(seconds >= 10 ? "%.0f s" : "%.3g s", seconds);
+  if (seconds >= 10) return absl::StrFormat("%.0f s", seconds);
+  return absl::StrFormat("%.3g s", seconds);
 }
 
 std::string step_words(int64_t step) {
