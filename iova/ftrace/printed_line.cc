@@ -65,11 +65,14 @@ uint64_t first_number(std::string_view text) {
   return number;
 }
 
-/// "CPU:3 [LOST 12 EVENTS]" of the kernel, "CPU:3 [12 EVENTS DROPPED]" of trace-cmd.
-bool is_loss(std::string_view line) {
-  return line.starts_with("CPU:") && line.ends_with(']') &&
-         (line.find("[LOST ") != std::string_view::npos ||
-          line.find("EVENTS DROPPED]") != std::string_view::npos);
+/// The bracket of "CPU:3 [LOST 12 EVENTS]" as the kernel says it, "CPU:3 [12 EVENTS DROPPED]" as
+/// trace-cmd does; empty for another line.
+std::string_view loss_in(std::string_view line) {
+  const size_t open = line.find('[');
+  if (!line.starts_with("CPU:") || open == std::string_view::npos) return {};
+  const std::string_view bracket = line.substr(open);
+  const bool lost = bracket.starts_with("[LOST ") && bracket.ends_with(']');
+  return lost || bracket.ends_with("EVENTS DROPPED]") ? bracket : std::string_view();
 }
 
 printed_line loss(uint64_t count) {
@@ -98,7 +101,7 @@ printed_line split_printed_line(std::string_view line) {
     split.what = printed_line::kind::comment;
     return split;
   }
-  if (is_loss(line)) return loss(first_number(line.substr(line.find('['))));
+  if (const std::string_view lost = loss_in(line); !lost.empty()) return loss(first_number(lost));
   // A list that did not fit the kernel's page of text.
   if (line.ends_with("[LINE TOO BIG]")) return loss(1);
   if (!take_cpu(line, split.cpu) || !take_time(line)) return split;

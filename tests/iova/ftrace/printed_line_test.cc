@@ -67,6 +67,8 @@ TEST(printed_line, leaves_other_lines_alone) {
   EXPECT_EQ(what("   "), kind::comment);
   EXPECT_EQ(what("# tracer: nop"), kind::comment);
   EXPECT_EQ(what("cpus=8"), kind::other);
+  EXPECT_EQ(what("CPU:3 12 EVENTS DROPPED]"), kind::other) << "no bracket opens";
+  EXPECT_EQ(what("CPU:3 [12 EVENTS"), kind::other);
   EXPECT_EQ(what(" => iommu_dma_map_page"), kind::other);
   EXPECT_EQ(what("\tffffffff8111 dma_map_page_attrs+0x1 ([kernel.kallsyms])"), kind::other);
   EXPECT_EQ(what(" 3)   0.5 us    |  dma_map_page_attrs();"), kind::other);
