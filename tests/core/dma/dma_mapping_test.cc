@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/iommu/iommu.h"
@@ -48,11 +49,14 @@ class recording_ops final : public dma_map_ops {
   void unmap_sg(device&, absl::Span<scatterlist>, dma_data_direction) override {
     calls.emplace_back("unmap_sg");
   }
-  void sync_single_for_cpu(device&, dma_addr, uint64_t, dma_data_direction) override {
+  void sync_single_for_cpu(device&, dma_addr handle, uint64_t size, dma_data_direction) override {
     calls.emplace_back("sync_single_for_cpu");
+    synced = {handle.value(), size};
   }
-  void sync_single_for_device(device&, dma_addr, uint64_t, dma_data_direction) override {
+  void sync_single_for_device(device&, dma_addr handle, uint64_t size,
+                              dma_data_direction) override {
     calls.emplace_back("sync_single_for_device");
+    synced = {handle.value(), size};
   }
   void sync_sg_for_cpu(device&, absl::Span<scatterlist>, dma_data_direction) override {
     calls.emplace_back("sync_sg_for_cpu");
@@ -64,6 +68,7 @@ class recording_ops final : public dma_map_ops {
 
   std::vector<std::string> calls;
   gfp_t asked_flags = 0;
+  std::pair<uint64_t, uint64_t> synced;  ///< address and bytes, of the last single one
 };
 
 class dma_mapping : public testing::Test {
@@ -96,6 +101,16 @@ class dma_mapping : public testing::Test {
   recording_ops ops;
   device dev;
 };
+
+// The operations get the address of the part.
+TEST_F(dma_mapping, a_part_is_handed_over_from_its_offset_on) {
+  const auto both = dma_data_direction::bidirectional;
+  dma_sync_single_range_for_cpu(dev, dma_addr(0x5000), 0x120, 0x40, both);
+  EXPECT_EQ(ops.synced, std::pair(uint64_t{0x5120}, uint64_t{0x40}));
+  dma_sync_single_range_for_device(dev, dma_addr(0x7000), 0x230, 0x50, both);
+  EXPECT_EQ(ops.synced, std::pair(uint64_t{0x7230}, uint64_t{0x50}));
+  EXPECT_THAT(ops.calls, ElementsAre("sync_single_for_cpu", "sync_single_for_device"));
+}
 
 // valid_dma_direction()
 TEST_F(dma_mapping, a_direction_is_one_of_three) {
