@@ -174,6 +174,7 @@ void expect_off_and_empty(system& s) {
   EXPECT_EQ(s.k().slab().live(), 0);
   EXPECT_TRUE(s.driver().dmar_drhd_units.empty());
   EXPECT_TRUE(s.driver().deferred.tables.empty());
+  EXPECT_TRUE(s.driver().g_iommus.empty());
 }
 
 /// Lines that a failed start-up ends with, and whose they are.
