@@ -7,6 +7,8 @@
 #include <string>
 
 #include "cli/fault/fault_report.h"
+#include "cli/fault/lines/explain.h"
+#include "cli/fault/lines/explain.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "support/golden.h"
@@ -305,7 +307,7 @@ TEST(fault_line, lines_around_faults_are_known) {
     EXPECT_EQ((*parsed)->number, other.number);
     EXPECT_EQ((*parsed)->subject, other.subject);
     if (other.kind == fault_kind::queue || other.kind == fault_kind::page_request) {
-      EXPECT_TRUE(explain_message(other.subject).known);
+      EXPECT_TRUE(explain(**parsed).known);
     }
   }
 }
