@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab/runs/script_run.h"
 
-#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "core/text_source.h"
-#include "lab/replay/api_player.h"
-#include "lab/replay/boot_mark.h"
-#include "platform/machine/capture_loader.h"
+#include "lab/runs/script_boot.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::dmalab {
@@ -18,29 +15,6 @@ namespace {
 
 constexpr uint64_t arena_bytes = uint64_t{4} << 20;
 constexpr int arenas = 2;
-
-/// The system at the moment when a script begins.
-absl::Status boot(kernel& system, const std::string& capture) {
-  const boot_outcome outcome = system.start_up();
-  if (!outcome.panic.empty()) {
-    return errno_status(EIO,
-                        absl::StrFormat("the kernel stops in its start-up: %s", outcome.panic));
-  }
-  if (capture.empty()) {
-    system.load_drivers();
-    system.finish_boot();
-    system.load_late_drivers();
-    return absl::OkStatus();
-  }
-  const auto folder = verify::capture_folder::open(capture);
-  if (!folder.ok()) return folder.status();
-  verify::replay_differences differences;
-  verify::api_player player(system, differences);
-  if (absl::Status status = verify::play_to_boot_mark(system, *folder, player); !status.ok()) {
-    return status;
-  }
-  return differences.empty() ? absl::OkStatus() : differences.status();
-}
 
 /// Keeps writes to root entries.
 class root_recorder final : public trace_sink {
@@ -147,7 +121,8 @@ absl::StatusOr<std::unique_ptr<script_run>> run_script(script_request request,
     if (overlaps(request.classes, trace_class::tables)) {
       before = trace.subscribe(roots, trace_class::tables);
     }
-    if (absl::Status status = boot(*r.system, request.capture); !status.ok()) return status;
+    if (absl::Status status = boot_for_script(*r.system, request.capture); !status.ok())
+      return status;
   }
   r.run = std::make_unique<held_run>(
       [&r, judge = std::move(judge)]() mutable {
