@@ -3,6 +3,11 @@
 // What going back in a run costs: to run again up to the event that is wanted, held there. And what
 // being heard costs a whole boot, from nobody to everything.
 //
+// `back` is what a reader of a recorded boot with its network workload waits for who goes back by
+// one event and looks at the system: $IOMMULAB_GOLDEN/kernel/v4_4/boot/default.calls, or that of
+// tests/golden where the program is run in the tree's folder. `recorded` is the time until all
+// events of the run are there.
+//
 // `event` is the number of the event, of all classes; the boot of q35 has as many as `events` says
 // where it was to go beyond its end. `drop` is the time that the rest of the run takes, unheard.
 #include <benchmark/benchmark.h>
@@ -10,9 +15,12 @@
 #include <chrono>
 #include <cstdlib>
 #include <memory>
+#include <string>
 
 #include "kernel/kernel.h"
 #include "lab/events/held_run.h"
+#include "lab/stepping/run_history.h"
+#include "lab/stepping/run_sources.h"
 #include "platform/machine/builtin.h"
 
 namespace iommulab {
@@ -56,6 +64,29 @@ void run_again(benchmark::State& state) {
   state.counters["drop"] = benchmark::Counter(dropping, benchmark::Counter::kAvgIterations);
 }
 BENCHMARK(run_again)->ArgName("event")->RangeMultiplier(10)->Range(10, 100000)->UseManualTime();
+
+/// A boot with its network workload, as a real kernel did it.
+absl::StatusOr<std::unique_ptr<repeatable_run>> recorded_boot() {
+  const char* golden = std::getenv("IOMMULAB_GOLDEN");
+  return capture_to_repeat(std::string(golden == nullptr ? "tests/golden" : golden) +
+                           "/kernel/v4_4/boot/default.calls");
+}
+
+void back(benchmark::State& state) {
+  const auto run = recorded_boot();
+  if (!run.ok()) return state.SkipWithError(std::string(run.status().message()).c_str());
+  const auto start = std::chrono::steady_clock::now();
+  auto made = run_history::of(**run);
+  if (!made.ok()) return state.SkipWithError(std::string(made.status().message()).c_str());
+  run_history& history = **made;
+  const size_t events = history.record_all();
+  state.counters["recorded"] = seconds_since(start);
+  state.counters["events"] = static_cast<double>(events);
+  size_t position = events;
+  benchmark::DoNotOptimize(history.look(position).ok());
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(history.look(--position).ok());
+}
+BENCHMARK(back)->Unit(benchmark::kMillisecond)->Iterations(20);
 
 class counting_sink final : public trace_sink {
  public:
