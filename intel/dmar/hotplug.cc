@@ -139,16 +139,21 @@ int dmar_hotplug_remove(dmar_state& dmar, const dmar_dsm& dsm) {
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/dmar.c: dmar_device_hotplug()
+int dmar_device_hotplug(dmar_state& dmar, const dmar_dsm& dsm, bool insert) {
+  IOMMULAB_CALL(dmar.trace, "dmar_device_hotplug", {"insert", insert});
+  if (!dmar.intel_iommu_enabled) return this_call.result(0);
+  return this_call.result(insert ? dmar_hotplug_insert(dmar, dsm) : dmar_hotplug_remove(dmar, dsm));
+}
+
 }  // namespace
 
 int dmar_device_add(dmar_state& dmar, const dmar_dsm& dsm) {
-  IOMMULAB_CALL(dmar.trace, "dmar_device_hotplug", {"insert", true});
-  return this_call.result(dmar.intel_iommu_enabled ? dmar_hotplug_insert(dmar, dsm) : 0);
+  return dmar_device_hotplug(dmar, dsm, true);
 }
 
 int dmar_device_remove(dmar_state& dmar, const dmar_dsm& dsm) {
-  IOMMULAB_CALL(dmar.trace, "dmar_device_hotplug", {"insert", false});
-  return this_call.result(dmar.intel_iommu_enabled ? dmar_hotplug_remove(dmar, dsm) : 0);
+  return dmar_device_hotplug(dmar, dsm, false);
 }
 
 }  // namespace iommulab

@@ -23,11 +23,13 @@ namespace {
 // Every size that is a multiple of 4 KiB (INTEL_IOMMU_PGSIZES).
 constexpr uint64_t intel_iommu_pgsizes = page_mask;
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: to_dmar_domain()
 dmar_domain& traced_domain(intel_driver& drv, iommu_domain& generic) {
   IOMMULAB_CALL(drv.trace, "to_dmar_domain", {"dom", generic});
   return this_call.result(to_dmar_domain(generic));
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_capable()
 bool intel_iommu_capable(intel_driver& drv, iommu_cap cap) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_capable", {"cap", cap});
   if (cap == iommu_cap::cache_coherency) {
@@ -36,6 +38,7 @@ bool intel_iommu_capable(intel_driver& drv, iommu_cap cap) {
   return this_call.result(false);  // interrupt remapping is not there
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_domain_alloc()
 iommu_domain* intel_iommu_domain_alloc(intel_driver& drv, iommu_domain_type type) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_domain_alloc", {"type", type});
   if (type != iommu_domain_type::unmanaged) return this_call.result(nullptr);
@@ -54,6 +57,13 @@ iommu_domain* intel_iommu_domain_alloc(intel_driver& drv, iommu_domain_type type
   return this_call.result(&domain->domain);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_domain_free()
+void intel_iommu_domain_free(intel_driver& drv, iommu_domain& generic) {
+  IOMMULAB_CALL(drv.trace, "intel_iommu_domain_free", {"domain", generic});
+  domain_exit(drv, &traced_domain(drv, generic));
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_attach_device()
 int intel_iommu_attach_device(intel_driver& drv, iommu_domain& generic, device& dev) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_attach_device", {"domain", generic}, {"dev", dev});
   dmar_domain& domain = traced_domain(drv, generic);
@@ -110,6 +120,14 @@ void unmap_and_flush(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
   dma_free_pagelist(drv, freelist);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_detach_device()
+void intel_iommu_detach_device(intel_driver& drv, iommu_domain& generic, device& dev) {
+  IOMMULAB_CALL(drv.trace, "intel_iommu_detach_device", {"domain", generic}, {"dev", dev});
+  traced_domain(drv, generic);
+  dmar_remove_one_dev_info(drv, dev);
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_map()
 int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phys_addr hpa,
                     uint64_t size, int iommu_prot) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_map", {"domain", generic}, {"iova", iova}, {"hpa", hpa},
@@ -143,6 +161,7 @@ int intel_iommu_map(intel_driver& drv, iommu_domain& generic, dma_addr iova, phy
   return this_call.result(ret);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_unmap()
 uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr iova, uint64_t size) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_unmap", {"domain", generic}, {"iova", iova},
                 {"size", size});
@@ -180,6 +199,7 @@ uint64_t intel_iommu_unmap(intel_driver& drv, iommu_domain& generic, dma_addr io
   return this_call.result(size);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_iova_to_phys()
 phys_addr intel_iommu_iova_to_phys(intel_driver& drv, iommu_domain& generic, dma_addr iova) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_iova_to_phys", {"domain", generic}, {"iova", iova});
   int level = 0;
@@ -188,6 +208,7 @@ phys_addr intel_iommu_iova_to_phys(intel_driver& drv, iommu_domain& generic, dma
   return this_call.result(pte == nullptr ? phys_addr() : pte->address());
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_add_device()
 int intel_iommu_add_device(intel_driver& drv, device& dev) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_add_device", {"dev", dev});
   source_id id;
@@ -201,6 +222,7 @@ int intel_iommu_add_device(intel_driver& drv, device& dev) {
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_remove_device()
 void intel_iommu_remove_device(intel_driver& drv, device& dev) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_remove_device", {"dev", dev});
   source_id id;
@@ -216,18 +238,11 @@ iommu_ops make_intel_iommu_ops(intel_driver& drv) {
   iommu_ops ops;
   ops.capable = [&drv](iommu_cap cap) { return intel_iommu_capable(drv, cap); };
   ops.domain_alloc = [&drv](iommu_domain_type type) { return intel_iommu_domain_alloc(drv, type); };
-  ops.domain_free = [&drv](iommu_domain& d) {
-    IOMMULAB_CALL(drv.trace, "intel_iommu_domain_free", {"domain", d});
-    domain_exit(drv, &traced_domain(drv, d));
-  };
+  ops.domain_free = [&drv](iommu_domain& d) { intel_iommu_domain_free(drv, d); };
   ops.attach_dev = [&drv](iommu_domain& d, device& dev) {
     return intel_iommu_attach_device(drv, d, dev);
   };
-  ops.detach_dev = [&drv](iommu_domain& d, device& dev) {
-    IOMMULAB_CALL(drv.trace, "intel_iommu_detach_device", {"domain", d}, {"dev", dev});
-    traced_domain(drv, d);
-    dmar_remove_one_dev_info(drv, dev);
-  };
+  ops.detach_dev = [&drv](iommu_domain& d, device& dev) { intel_iommu_detach_device(drv, d, dev); };
   ops.map = [&drv](iommu_domain& d, dma_addr iova, phys_addr hpa, uint64_t size, int prot) {
     return intel_iommu_map(drv, d, iova, hpa, size, prot);
   };
