@@ -53,6 +53,7 @@ std::string trace_word(const iova& range) {
   return absl::StrFormat("0x%x-0x%x", range.pfn_lo, range.pfn_hi);
 }
 
+// Linux v4.4 drivers/iommu/iova.c: init_iova_domain()
 void init_iova_domain(iova_domain& iovad, uint64_t granule, uint64_t start_pfn,
                       uint64_t pfn_32bit) {
   IOMMULAB_CALL(iovad.cache.trace, "init_iova_domain", {"granule", granule},
@@ -66,6 +67,7 @@ void init_iova_domain(iova_domain& iovad, uint64_t granule, uint64_t start_pfn,
   iovad.ranges.init({granule, start_pfn, pfn_32bit});
 }
 
+// Linux v4.4 drivers/iommu/iova.c: alloc_iova()
 iova* alloc_iova(iova_domain& iovad, uint64_t size, uint64_t limit_pfn, bool size_aligned) {
   tracer& trace = iovad.cache.trace;
   IOMMULAB_CALL(trace, "alloc_iova", {"size", size}, {"limit_pfn", limit_pfn},
@@ -82,6 +84,7 @@ iova* alloc_iova(iova_domain& iovad, uint64_t size, uint64_t limit_pfn, bool siz
   return range;
 }
 
+// Linux v4.4 drivers/iommu/iova.c: find_iova()
 iova* find_iova(iova_domain& iovad, uint64_t frame) {
   tracer& trace = iovad.cache.trace;
   IOMMULAB_CALL(trace, "find_iova", {"pfn", frame});
@@ -89,6 +92,7 @@ iova* find_iova(iova_domain& iovad, uint64_t frame) {
   return this_call.result(iovad.ranges.tree.find(frame));
 }
 
+// Linux v4.4 drivers/iommu/iova.c: __free_iova()
 void free_iova(iova_domain& iovad, iova* range) {
   tracer& trace = iovad.cache.trace;
   IOMMULAB_CALL(trace, "__free_iova", {"lo", range->pfn_lo}, {"hi", range->pfn_hi});
@@ -102,12 +106,14 @@ void free_iova(iova_domain& iovad, iova* range) {
   free_iova_mem(iovad.cache, range);
 }
 
+// Linux v4.4 drivers/iommu/iova.c: free_iova()
 void free_iova(iova_domain& iovad, uint64_t frame) {
   IOMMULAB_CALL(iovad.cache.trace, "free_iova", {"pfn", frame});
   iova* range = find_iova(iovad, frame);
   if (range != nullptr) free_iova(iovad, range);
 }
 
+// Linux v4.4 drivers/iommu/iova.c: reserve_iova()
 iova* reserve_iova(iova_domain& iovad, uint64_t pfn_lo, uint64_t pfn_hi) {
   tracer& trace = iovad.cache.trace;
   IOMMULAB_CALL(trace, "reserve_iova", {"lo", pfn_lo}, {"hi", pfn_hi});
@@ -118,6 +124,7 @@ iova* reserve_iova(iova_domain& iovad, uint64_t pfn_lo, uint64_t pfn_hi) {
   return this_call.result(iovad.ranges.reserve(env, pfn_lo, pfn_hi));
 }
 
+// Linux v4.4 drivers/iommu/iova.c: copy_reserved_iova()
 void copy_reserved_iova(iova_domain& from, iova_domain& to) {
   IOMMULAB_CALL(from.cache.trace, "copy_reserved_iova");
   ensure(&from != &to, "reserved ranges go from one IOVA domain to another");
@@ -130,6 +137,7 @@ void copy_reserved_iova(iova_domain& from, iova_domain& to) {
   }
 }
 
+// Linux v4.4 drivers/iommu/iova.c: split_and_remove_iova()
 iova* split_and_remove_iova(iova_domain& iovad, iova* range, uint64_t pfn_lo, uint64_t pfn_hi) {
   tracer& trace = iovad.cache.trace;
   IOMMULAB_CALL(trace, "split_and_remove_iova", {"iova", range}, {"pfn_lo", pfn_lo},
@@ -139,6 +147,7 @@ iova* split_and_remove_iova(iova_domain& iovad, iova* range, uint64_t pfn_lo, ui
   return this_call.result(iovad.ranges.split_and_remove(env, *range, pfn_lo, pfn_hi));
 }
 
+// Linux v4.4 drivers/iommu/iova.c: put_iova_domain()
 void put_iova_domain(iova_domain& iovad) {
   IOMMULAB_CALL(iovad.cache.trace, "put_iova_domain");
   traced_environment env{iovad.cache};

@@ -48,6 +48,7 @@ dma_map_ops& get_dma_ops(const device& dev) {
   return *ops;
 }
 
+// Linux v4.4 include/asm-generic/dma-mapping-common.h: dma_map_single()
 dma_addr dma_map_single(device& dev, phys_addr cpu_addr, uint64_t size, dma_data_direction dir) {
   IOMMULAB_CALL(tracer_of(dev), "dma_map_single", {"dev", dev}, {"ptr", cpu_addr}, {"size", size},
                 {"dir", dir});
@@ -61,6 +62,7 @@ dma_addr dma_map_single(device& dev, phys_addr cpu_addr, uint64_t size, dma_data
   return this_call.result(address);
 }
 
+// Linux v4.4 include/asm-generic/dma-mapping-common.h: dma_unmap_single()
 void dma_unmap_single(device& dev, dma_addr handle, uint64_t size, dma_data_direction dir) {
   IOMMULAB_CALL(tracer_of(dev), "dma_unmap_single", {"dev", dev}, {"addr", handle}, {"size", size},
                 {"dir", dir});
@@ -71,6 +73,7 @@ void dma_unmap_single(device& dev, dma_addr handle, uint64_t size, dma_data_dire
   });
 }
 
+// Linux v4.4 include/asm-generic/dma-mapping-common.h: dma_map_page()
 dma_addr dma_map_page(device& dev, phys_addr page, uint64_t offset, uint64_t size,
                       dma_data_direction dir) {
   IOMMULAB_CALL(tracer_of(dev), "dma_map_page", {"dev", dev}, {"page", page}, {"offset", offset},
@@ -83,6 +86,7 @@ dma_addr dma_map_page(device& dev, phys_addr page, uint64_t offset, uint64_t siz
   return this_call.result(address);
 }
 
+// Linux v4.4 include/asm-generic/dma-mapping-common.h: dma_unmap_page()
 void dma_unmap_page(device& dev, dma_addr handle, uint64_t size, dma_data_direction dir) {
   IOMMULAB_CALL(tracer_of(dev), "dma_unmap_page", {"dev", dev}, {"addr", handle}, {"size", size},
                 {"dir", dir});
@@ -93,6 +97,7 @@ void dma_unmap_page(device& dev, dma_addr handle, uint64_t size, dma_data_direct
   });
 }
 
+// Linux v4.4 include/asm-generic/dma-mapping-common.h: dma_map_sg()
 int dma_map_sg(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) {
   IOMMULAB_CALL(tracer_of(dev), "dma_map_sg", {"dev", dev}, {"nents", static_cast<int>(sg.size())},
                 {"dir", dir});
@@ -103,6 +108,7 @@ int dma_map_sg(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) 
   return this_call.result(ents);
 }
 
+// Linux v4.4 include/asm-generic/dma-mapping-common.h: dma_unmap_sg()
 void dma_unmap_sg(device& dev, absl::Span<scatterlist> sg, dma_data_direction dir) {
   IOMMULAB_CALL(tracer_of(dev), "dma_unmap_sg", {"dev", dev},
                 {"nents", static_cast<int>(sg.size())}, {"dir", dir});
@@ -158,8 +164,8 @@ bool dma_mapping_error(device& dev, dma_addr handle) {
   return get_dma_ops(dev).mapping_error(dev, handle);
 }
 
-// Linux v4.4 include/asm-generic/dma-mapping-common.h: dma_alloc_attrs() with x86's
-// arch_dma_alloc_attrs(): the zone follows from the mask, whatever the caller asked for.
+// Linux v4.4 include/asm-generic/dma-mapping-common.h: dma_alloc_coherent(), dma_alloc_attrs(). As
+// in x86's arch_dma_alloc_attrs() the zone follows from the mask, whatever the caller asked for.
 std::optional<phys_addr> dma_alloc_coherent(device& dev, uint64_t size, dma_addr& handle,
                                             gfp_t flags) {
   IOMMULAB_CALL(tracer_of(dev), "dma_alloc_coherent", {"dev", dev}, {"size", size},
@@ -174,6 +180,7 @@ std::optional<phys_addr> dma_alloc_coherent(device& dev, uint64_t size, dma_addr
   return this_call.result(memory);
 }
 
+// Linux v4.4 include/asm-generic/dma-mapping-common.h: dma_free_coherent()
 void dma_free_coherent(device& dev, uint64_t size, phys_addr cpu_addr, dma_addr handle) {
   IOMMULAB_CALL(tracer_of(dev), "dma_free_coherent", {"dev", dev}, {"size", size},
                 {"cpu_addr", cpu_addr}, {"dma_handle", handle});

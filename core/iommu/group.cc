@@ -39,11 +39,13 @@ void group_put_reference(iommu_group& group) {
 iommu_core::iommu_core(environment& env, sysfs_tree& sysfs) : env_(env), sysfs_(sysfs) {}
 iommu_core::~iommu_core() = default;
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_init()
 void iommu_init(iommu_core& core) {
   IOMMULAB_CALL(core.env().trace, "iommu_init");
   core.sysfs().create_directory(groups_directory).IgnoreError();
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_alloc()
 iommu_group* iommu_core::group_alloc() {
   IOMMULAB_CALL(env_.trace, "iommu_group_alloc");
   if (!sysfs_.exists(groups_directory)) return this_call.result(nullptr);
@@ -64,6 +66,7 @@ iommu_group* iommu_core::group_alloc() {
   return this_call.result(groups_.back().get());
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_release()
 void iommu_core::release(iommu_group& group) {
   IOMMULAB_CALL(env_.trace, "iommu_group_release", {"group", group});
   env_.trace.tell([&] { return events::group_change{events::group_action::free, group.id}; });
@@ -72,6 +75,7 @@ void iommu_core::release(iommu_group& group) {
   std::erase_if(groups_, [&group](const auto& g) { return g.get() == &group; });
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_get()
 iommu_group* iommu_group_get(device& dev) {
   tracer& trace = dev.bus->env.trace;
   IOMMULAB_CALL(trace, "iommu_group_get", {"dev", dev});
@@ -79,6 +83,7 @@ iommu_group* iommu_group_get(device& dev) {
   return this_call.result(dev.group);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_put()
 void iommu_group_put(iommu_group* group) {
   if (group == nullptr) return;
   // The scope outlives the group, so that it must not be reached through it.
@@ -86,22 +91,26 @@ void iommu_group_put(iommu_group* group) {
   group_put_reference(*group);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_id()
 int iommu_group_id(const iommu_group& group) {
   tracer& trace = group.core->env().trace;
   IOMMULAB_CALL(trace, "iommu_group_id", {"group", group});
   return this_call.result(group.id);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_register_notifier()
 void iommu_group_register_notifier(iommu_group& group, iommu_group_notifier_block& nb) {
   IOMMULAB_CALL(group.core->env().trace, "iommu_group_register_notifier", {"group", group});
   group.notifier.register_block(nb);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_unregister_notifier()
 void iommu_group_unregister_notifier(iommu_group& group, iommu_group_notifier_block& nb) {
   IOMMULAB_CALL(group.core->env().trace, "iommu_group_unregister_notifier", {"group", group});
   group.notifier.unregister_block(nb);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: __iommu_group_for_each_dev()
 int group_for_each_dev_unlocked(iommu_group& group, absl::FunctionRef<int(device&)> fn) {
   tracer& trace = group.core->env().trace;
   IOMMULAB_CALL(trace, "__iommu_group_for_each_dev", {"group", group});
@@ -112,6 +121,7 @@ int group_for_each_dev_unlocked(iommu_group& group, absl::FunctionRef<int(device
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_for_each_dev()
 int iommu_group_for_each_dev(iommu_group& group, absl::FunctionRef<int(device&)> fn) {
   tracer& trace = group.core->env().trace;
   IOMMULAB_CALL(trace, "iommu_group_for_each_dev", {"group", group});

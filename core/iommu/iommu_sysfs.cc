@@ -16,11 +16,13 @@ constexpr char devices_directory[] = "devices/virtual/iommu";
 
 }  // namespace
 
+// Linux v4.4 drivers/iommu/iommu-sysfs.c: iommu_dev_init()
 void iommu_dev_init(iommu_core& core) {
   IOMMULAB_CALL(core.env().trace, "iommu_dev_init");
   core.sysfs().create_directory(class_directory).IgnoreError();
 }
 
+// Linux v4.4 drivers/iommu/iommu-sysfs.c: iommu_device_create()
 std::unique_ptr<iommu_class_device> iommu_device_create(
     iommu_core& core, std::string_view name, std::string_view group_name,
     const std::vector<iommu_attribute>& attributes) {
@@ -49,11 +51,13 @@ iommu_class_device::~iommu_class_device() {
   core_.sysfs().remove(path_).IgnoreError();
 }
 
+// Linux v4.4 drivers/iommu/iommu-sysfs.c: iommu_device_destroy()
 void iommu_device_destroy(iommu_core& core, std::unique_ptr<iommu_class_device>& unit) {
   IOMMULAB_CALL(core.env().trace, "iommu_device_destroy", {"dev", unit});
   unit.reset();
 }
 
+// Linux v4.4 drivers/iommu/iommu-sysfs.c: iommu_device_link()
 int iommu_device_link(iommu_core& core, iommu_class_device* unit, device& link) {
   tracer& trace = core.env().trace;
   IOMMULAB_CALL(trace, "iommu_device_link", {"dev", unit}, {"link", link});
@@ -74,6 +78,7 @@ int iommu_device_link(iommu_core& core, iommu_class_device* unit, device& link) 
   return this_call.result(-status_errno(status));
 }
 
+// Linux v4.4 drivers/iommu/iommu-sysfs.c: iommu_device_unlink()
 void iommu_device_unlink(iommu_core& core, iommu_class_device* unit, device& link) {
   IOMMULAB_CALL(core.env().trace, "iommu_device_unlink", {"dev", unit}, {"link", link});
   if (unit == nullptr) return;

@@ -32,7 +32,8 @@ bool aliases_to(const pci_dev& pdev, const pci_dev& other) {
          pdev.dma_alias_devfn == other.devfn;
 }
 
-/// A group that exists on another function of the slot which is as little isolated as this one.
+// Linux v4.4 drivers/iommu/iommu.c: get_pci_function_alias_group(). A group that exists on another
+// function of the slot which is as little isolated as this one.
 iommu_group* get_pci_function_alias_group(pci_dev& pdev, visited_devfns& visited) {
   tracer& trace = pdev.dev.bus->env.trace;
   IOMMULAB_CALL(trace, "get_pci_function_alias_group", {"pdev", pdev});
@@ -50,7 +51,8 @@ iommu_group* get_pci_function_alias_group(pci_dev& pdev, visited_devfns& visited
   return this_call.result(group);
 }
 
-/// A group that exists on the function, or on one of its bus that shares a requester id with it.
+// Linux v4.4 drivers/iommu/iommu.c: get_pci_alias_group(). A group that exists on the function, or
+// on one of its bus that shares a requester id with it.
 iommu_group* get_pci_alias_group(pci_dev& pdev, visited_devfns& visited) {
   tracer& trace = pdev.dev.bus->env.trace;
   IOMMULAB_CALL(trace, "get_pci_alias_group", {"pdev", pdev});
@@ -68,7 +70,8 @@ iommu_group* get_pci_alias_group(pci_dev& pdev, visited_devfns& visited) {
   return this_call.result(group);
 }
 
-/// The group of an alias, if it has one; `last` becomes the alias.
+// Linux v4.4 drivers/iommu/iommu.c: get_pci_alias_or_group(). The group of an alias, if it has one;
+// `last` becomes the alias.
 iommu_group* get_pci_alias_or_group(pci_dev& alias, pci_dev*& last) {
   tracer& trace = alias.dev.bus->env.trace;
   IOMMULAB_CALL(trace, "get_pci_alias_or_group", {"pdev", alias});
@@ -78,6 +81,7 @@ iommu_group* get_pci_alias_or_group(pci_dev& alias, pci_dev*& last) {
 
 }  // namespace
 
+// Linux v4.4 drivers/iommu/iommu.c: pci_device_group()
 iommu_group* pci_device_group(device& dev) {
   environment& env = dev.bus->env;
   IOMMULAB_CALL(env.trace, "pci_device_group", {"dev", dev});

@@ -24,6 +24,7 @@ std::optional<phys_addr> take_contiguous(coherent_memory& m, uint64_t size, uint
 
 }  // namespace
 
+// Linux v4.4 arch/x86/kernel/pci-dma.c: dma_generic_alloc_coherent()
 std::optional<phys_addr> dma_generic_alloc_coherent(coherent_memory& m, device& dev, uint64_t size,
                                                     dma_addr& handle, gfp_t flags) {
   tracer& trace = dev.bus->env.trace;
@@ -46,6 +47,7 @@ std::optional<phys_addr> dma_generic_alloc_coherent(coherent_memory& m, device& 
   }
 }
 
+// Linux v4.4 arch/x86/kernel/pci-dma.c: dma_generic_free_coherent()
 void dma_generic_free_coherent(coherent_memory& m, device& dev, uint64_t size, phys_addr cpu_addr) {
   IOMMULAB_CALL(dev.bus->env.trace, "dma_generic_free_coherent", {"dev", dev}, {"size", size},
                 {"vaddr", cpu_addr});

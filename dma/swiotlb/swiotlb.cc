@@ -170,6 +170,7 @@ void swiotlb_dma_ops::sync(device& dev, dma_addr handle, uint64_t size, dma_data
   table_.swiotlb_tbl_sync_single(dev, dma_to_phys(handle), size, dir, target);
 }
 
+// Linux v4.4 lib/swiotlb.c: swiotlb_sync_single_for_cpu()
 void swiotlb_dma_ops::sync_single_for_cpu(device& dev, dma_addr handle, uint64_t size,
                                           dma_data_direction dir) {
   IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_sync_single_for_cpu", {"hwdev", dev},
@@ -177,6 +178,7 @@ void swiotlb_dma_ops::sync_single_for_cpu(device& dev, dma_addr handle, uint64_t
   sync(dev, handle, size, dir, dma_sync_target::cpu);
 }
 
+// Linux v4.4 lib/swiotlb.c: swiotlb_sync_single_for_device()
 void swiotlb_dma_ops::sync_single_for_device(device& dev, dma_addr handle, uint64_t size,
                                              dma_data_direction dir) {
   IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_sync_single_for_device", {"hwdev", dev},
@@ -184,6 +186,7 @@ void swiotlb_dma_ops::sync_single_for_device(device& dev, dma_addr handle, uint6
   sync(dev, handle, size, dir, dma_sync_target::device);
 }
 
+// Linux v4.4 lib/swiotlb.c: swiotlb_sync_sg_for_cpu()
 void swiotlb_dma_ops::sync_sg_for_cpu(device& dev, absl::Span<scatterlist> sg,
                                       dma_data_direction dir) {
   IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_sync_sg_for_cpu", {"hwdev", dev},
@@ -193,6 +196,7 @@ void swiotlb_dma_ops::sync_sg_for_cpu(device& dev, absl::Span<scatterlist> sg,
   }
 }
 
+// Linux v4.4 lib/swiotlb.c: swiotlb_sync_sg_for_device()
 void swiotlb_dma_ops::sync_sg_for_device(device& dev, absl::Span<scatterlist> sg,
                                          dma_data_direction dir) {
   IOMMULAB_CALL(dev.bus->env.trace, "swiotlb_sync_sg_for_device", {"hwdev", dev},

@@ -37,6 +37,7 @@ dmar_domain* make_valid_domain(intel_driver& drv, device& dev) {
 
 }  // namespace
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_no_mapping()
 bool iommu_no_mapping(intel_driver& drv, device& dev) {
   IOMMULAB_CALL(drv.trace, "iommu_no_mapping", {"dev", dev});
   if (iommu_dummy(drv, dev)) return this_call.result(true);
@@ -56,6 +57,7 @@ bool iommu_no_mapping(intel_driver& drv, device& dev) {
   return this_call.result(true);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: get_valid_domain_for_dev()
 dmar_domain* get_valid_domain_for_dev(intel_driver& drv, device& dev) {
   IOMMULAB_CALL(drv.trace, "get_valid_domain_for_dev", {"dev", dev});
   const device_domain_info* info = dev_membership(dev);
@@ -64,6 +66,7 @@ dmar_domain* get_valid_domain_for_dev(intel_driver& drv, device& dev) {
   return this_call.result(make_valid_domain(drv, dev));
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_alloc_iova()
 iova* intel_alloc_iova(intel_driver& drv, const device& dev, dmar_domain& domain, uint64_t nrpages,
                        uint64_t dma_mask) {
   IOMMULAB_CALL(drv.trace, "intel_alloc_iova", {"dev", dev}, {"domain", domain},

@@ -55,11 +55,14 @@ void dmar_msi_write_msg(dmar_state& dmar, intel_iommu& iommu) {
   dmar_msi_write(dmar, iommu, dmar.host.irqs.compose_msi_msg(iommu.irq));
 }
 
-// Linux v4.4 arch/x86/kernel/apic/msi.c: the interrupt domain's operations. The number within the
-// domain is the unit's, and the handler data its pointer: both are known here.
+// Linux v4.4 arch/x86/kernel/apic/msi.c: dmar_msi_get_hwirq(). The number within the interrupt
+// domain is the unit's, which is known here.
 void dmar_msi_get_hwirq(dmar_state& dmar) {
   IOMMULAB_CALL(dmar.trace, "dmar_msi_get_hwirq");
 }
+
+// Linux v4.4 arch/x86/kernel/apic/msi.c: dmar_msi_init(). The handler's data are the unit's
+// pointer, which is known here.
 void dmar_msi_init(dmar_state& dmar) {
   IOMMULAB_CALL(dmar.trace, "dmar_msi_init");
 }
@@ -114,6 +117,7 @@ std::string_view fault_reason_words(uint8_t fault_reason) {
   return "Unknown";
 }
 
+// Linux v4.4 drivers/iommu/dmar.c: dmar_get_fault_reason()
 std::string_view dmar_get_fault_reason(dmar_state& dmar, uint8_t fault_reason, fault_type& type) {
   IOMMULAB_CALL(dmar.trace, "dmar_get_fault_reason", {"fault_reason", fault_reason});
   const size_t irq_index = static_cast<size_t>(fault_reason) - first_irq_reason;

@@ -241,6 +241,7 @@ int dmar_read_scopes(dmar_state& dmar, const remapping_structure& hdr, size_t fi
   return 0;
 }
 
+// Linux v4.4 drivers/iommu/dmar.c: dmar_alloc_dev_scope()
 int dmar_alloc_dev_scope(dmar_state& dmar, const remapping_structure& hdr, size_t fixed_size,
                          std::vector<dmar_dev_scope>& devices) {
   IOMMULAB_CALL(dmar.trace, "dmar_alloc_dev_scope", {"start", hdr.table_offset + fixed_size},
@@ -270,12 +271,14 @@ int dmar_alloc_dev_scope(dmar_state& dmar, const remapping_structure& hdr, size_
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/dmar.c: dmar_free_dev_scope()
 void dmar_free_dev_scope(dmar_state& dmar, std::vector<dmar_dev_scope>& devices) {
   IOMMULAB_CALL(dmar.trace, "dmar_free_dev_scope", {"cnt", static_cast<int>(devices.size())});
   if (!devices.empty()) dmar.host.slab.freed();
   devices.clear();
 }
 
+// Linux v4.4 drivers/iommu/dmar.c: dmar_insert_dev_scope()
 int dmar_insert_dev_scope(dmar_state& dmar, const dmar_pci_notify_info& info,
                           const remapping_structure& hdr, size_t fixed_size, uint16_t segment,
                           std::vector<dmar_dev_scope>& devices) {
@@ -308,6 +311,7 @@ int dmar_insert_dev_scope(dmar_state& dmar, const dmar_pci_notify_info& info,
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/dmar.c: dmar_remove_dev_scope()
 int dmar_remove_dev_scope(dmar_state& dmar, const dmar_pci_notify_info& info, uint16_t segment,
                           std::vector<dmar_dev_scope>& devices) {
   IOMMULAB_CALL(dmar.trace, "dmar_remove_dev_scope", {"info", info}, {"segment", segment},

@@ -163,6 +163,7 @@ void domain_context_clear_one(intel_driver& drv, intel_iommu& iommu, uint8_t bus
 
 // For each of a device's aliases, a requester ID on the unit's segment.
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_context_mapping_cb()
 int domain_context_mapping_cb(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu,
                               pci_dev& pdev, uint16_t alias) {
   IOMMULAB_CALL(drv.trace, "domain_context_mapping_cb", {"pdev", pdev}, {"alias", alias});
@@ -170,13 +171,15 @@ int domain_context_mapping_cb(intel_driver& drv, dmar_domain& domain, intel_iomm
   return this_call.result(domain_context_mapping_one(drv, domain, iommu, a.bus, a.devfn));
 }
 
-/// 1 ends the walk: it has no entry.
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_context_mapped_cb(). 1 ends the walk: it has no
+// entry.
 int domain_context_mapped_cb(intel_driver& drv, intel_iommu& iommu, pci_dev& pdev, uint16_t alias) {
   IOMMULAB_CALL(drv.trace, "domain_context_mapped_cb", {"pdev", pdev}, {"alias", alias});
   const source_id a = source_id::from_requester_id(iommu.segment, alias);
   return this_call.result(device_context_mapped(drv, iommu, a.bus, a.devfn) ? 0 : 1);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_context_clear_one_cb()
 int domain_context_clear_one_cb(intel_driver& drv, intel_iommu& iommu, pci_dev& pdev,
                                 uint16_t alias) {
   IOMMULAB_CALL(drv.trace, "domain_context_clear_one_cb", {"pdev", pdev}, {"alias", alias});
@@ -187,6 +190,7 @@ int domain_context_clear_one_cb(intel_driver& drv, intel_iommu& iommu, pci_dev& 
 
 }  // namespace
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_context_mapping()
 int domain_context_mapping(intel_driver& drv, dmar_domain& domain, device& dev) {
   IOMMULAB_CALL(drv.trace, "domain_context_mapping", {"domain", domain}, {"dev", dev});
   source_id id;
@@ -200,6 +204,7 @@ int domain_context_mapping(intel_driver& drv, dmar_domain& domain, device& dev) 
   }));
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_context_mapped()
 bool domain_context_mapped(intel_driver& drv, device& dev) {
   IOMMULAB_CALL(drv.trace, "domain_context_mapped", {"dev", dev});
   source_id id;
@@ -214,6 +219,7 @@ bool domain_context_mapped(intel_driver& drv, device& dev) {
   return this_call.result(unmapped == 0);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_context_clear()
 void domain_context_clear(intel_driver& drv, intel_iommu& iommu, device& dev) {
   IOMMULAB_CALL(drv.trace, "domain_context_clear", {"iommu", iommu}, {"dev", dev});
   if (!dev_is_pci(dev)) return;
@@ -222,6 +228,7 @@ void domain_context_clear(intel_driver& drv, intel_iommu& iommu, device& dev) {
   });
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: free_context_table()
 void free_context_table(intel_driver& drv, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "free_context_table", {"iommu", iommu});
   spin_lock_irqsave lock(drv.host.interrupts, iommu.lock);

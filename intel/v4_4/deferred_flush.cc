@@ -56,6 +56,7 @@ void flush_unmaps(intel_driver& drv)
 
 }  // namespace
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: add_unmap()
 void add_unmap(intel_driver& drv, dmar_domain& domain, iova& range, page_freelist&& freelist) {
   IOMMULAB_CALL(drv.trace, "add_unmap", {"dom", domain}, {"iova", range},
                 {"freelist", static_cast<int>(freelist.size())});
@@ -88,6 +89,7 @@ void add_unmap(intel_driver& drv, dmar_domain& domain, iova& range, page_freelis
   ++drv.deferred.list_size;
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: flush_unmaps_timeout()
 void flush_unmaps_timeout(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "flush_unmaps_timeout");
   const spin_lock_irqsave lock(drv.host.interrupts, drv.deferred.async_umap_flush_lock);

@@ -116,6 +116,7 @@ uint16_t last_alias(intel_driver& drv, pci_dev& pdev) {
 
 }  // namespace
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: __dmar_remove_one_dev_info()
 void dmar_remove_one_dev_info_locked(intel_driver& drv, device_domain_info* membership) {
   IOMMULAB_CALL(drv.trace, "__dmar_remove_one_dev_info", {"info", membership});
   if (membership == nullptr) {
@@ -139,11 +140,13 @@ void dmar_remove_one_dev_info_locked(intel_driver& drv, device_domain_info* memb
   kernel_delete(drv, &info);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_dummy()
 bool iommu_dummy(intel_driver& drv, const device& dev) {
   IOMMULAB_CALL(drv.trace, "iommu_dummy", {"dev", dev});
   return this_call.result(is_dummy(dev));
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: device_to_iommu()
 intel_iommu* device_to_iommu(intel_driver& drv, device& dev, source_id& id) {
   IOMMULAB_CALL(drv.trace, "device_to_iommu", {"dev", dev});
   if (iommu_dummy(drv, dev)) return this_call.result(nullptr);
@@ -180,12 +183,14 @@ intel_iommu* device_to_iommu(intel_driver& drv, device& dev, source_id& id) {
   return this_call.result(found);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: find_domain()
 dmar_domain* find_domain(intel_driver& drv, const device& dev) {
   IOMMULAB_CALL(drv.trace, "find_domain", {"dev", dev});
   const device_domain_info* info = dev_membership(dev);
   return this_call.result(info == nullptr ? nullptr : info->domain);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_support_dev_iotlb()
 device_domain_info* iommu_support_dev_iotlb(intel_driver& drv, dmar_domain& domain,
                                             intel_iommu& iommu, uint8_t bus, uint8_t devfn) {
   IOMMULAB_CALL(drv.trace, "iommu_support_dev_iotlb", {"domain", domain}, {"iommu", iommu},
@@ -198,6 +203,7 @@ device_domain_info* iommu_support_dev_iotlb(intel_driver& drv, dmar_domain& doma
   return this_call.result(nullptr);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_enable_dev_iotlb()
 void iommu_enable_dev_iotlb(intel_driver& drv, device_domain_info* info) {
   IOMMULAB_CALL(drv.trace, "iommu_enable_dev_iotlb", {"info", info});
   if (info == nullptr || !dev_is_pci(*info->dev) || !info->ats_supported) return;
@@ -206,6 +212,7 @@ void iommu_enable_dev_iotlb(intel_driver& drv, device_domain_info* info) {
   info->ats_qdep = pci_ats_queue_depth(*info->dev->pci);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: dmar_insert_one_dev_info()
 dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uint8_t bus,
                                       uint8_t devfn, device* dev, dmar_domain* domain) {
   IOMMULAB_CALL(drv.trace, "dmar_insert_one_dev_info", {"iommu", iommu}, {"bus", bus},
@@ -233,6 +240,7 @@ dmar_domain* dmar_insert_one_dev_info(intel_driver& drv, intel_iommu& iommu, uin
   return this_call.result(nullptr);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: get_domain_for_dev()
 dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
   IOMMULAB_CALL(drv.trace, "get_domain_for_dev", {"dev", dev}, {"gaw", gaw});
   if (dmar_domain* domain = find_domain(drv, dev); domain != nullptr) {
@@ -283,6 +291,7 @@ dmar_domain* get_domain_for_dev(intel_driver& drv, device& dev, int gaw) {
   return this_call.result(joined);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_add_dev_info()
 int domain_add_dev_info(intel_driver& drv, dmar_domain& domain, device& dev) {
   IOMMULAB_CALL(drv.trace, "domain_add_dev_info", {"domain", domain}, {"dev", dev});
   source_id id;
@@ -293,12 +302,14 @@ int domain_add_dev_info(intel_driver& drv, dmar_domain& domain, device& dev) {
                                                                                         : -EBUSY);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: dmar_remove_one_dev_info()
 void dmar_remove_one_dev_info(intel_driver& drv, device& dev) {
   IOMMULAB_CALL(drv.trace, "dmar_remove_one_dev_info", {"dev", dev});
   spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);
   dmar_remove_one_dev_info_locked(drv, dev_membership(dev));
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_remove_dev_info()
 void domain_remove_dev_info(intel_driver& drv, dmar_domain& domain) {
   IOMMULAB_CALL(drv.trace, "domain_remove_dev_info", {"domain", domain});
   spin_lock_irqsave lock(drv.host.interrupts, drv.device_domain_lock);

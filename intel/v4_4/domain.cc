@@ -133,6 +133,7 @@ std::string trace_word(const device_domain_info& info) {
   return to_string(source_id{info.iommu->segment, info.bus, info.devfn});
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_init_domains()
 int iommu_init_domains(intel_driver& drv, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "iommu_init_domains", {"iommu", iommu});
   const uint32_t ndomains = iommu.cap.number_of_domains();
@@ -161,12 +162,14 @@ void iommu_free_domains(intel_driver& drv, intel_iommu& iommu) {
   domains_of(drv, iommu) = {};
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: get_iommu_domain()
 dmar_domain* get_iommu_domain(intel_driver& drv, intel_iommu& iommu, uint16_t did) {
   IOMMULAB_CALL(drv.trace, "get_iommu_domain", {"iommu", iommu}, {"did", did});
   const auto& second = domains_of(drv, iommu).domains[did >> 8];
   return this_call.result(second == nullptr ? nullptr : (*second)[did & 0xff]);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: alloc_domain()
 dmar_domain* alloc_domain(intel_driver& drv, int flags) {
   IOMMULAB_CALL(drv.trace, "alloc_domain", {"flags", flags});
   kernel_ptr<dmar_domain> domain = kernel_new<dmar_domain>(drv, drv.iova_mem, flags);
@@ -176,6 +179,7 @@ dmar_domain* alloc_domain(intel_driver& drv, int flags) {
   return this_call.result(domain.release());
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: free_domain_mem()
 void free_domain_mem(intel_driver& drv, dmar_domain* domain) {
   IOMMULAB_CALL(drv.trace, "free_domain_mem", {"domain", domain});
   drv.trace.tell([&] {
@@ -189,6 +193,7 @@ void free_domain_mem(intel_driver& drv, dmar_domain* domain) {
   kernel_delete(drv, domain);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_init()
 int domain_init(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu, int guest_width) {
   IOMMULAB_CALL(drv.trace, "domain_init", {"guest_width", guest_width});
   IOMMULAB_NOTE_CALL(drv.trace, "domain_init");
@@ -216,6 +221,7 @@ int domain_init(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu, int 
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: md_domain_init()
 int md_domain_init(intel_driver& drv, dmar_domain& domain, int guest_width) {
   IOMMULAB_CALL(drv.trace, "md_domain_init", {"domain", domain}, {"guest_width", guest_width});
   begin_address_space(drv, domain);
@@ -227,6 +233,7 @@ int md_domain_init(intel_driver& drv, dmar_domain& domain, int guest_width) {
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_exit()
 void domain_exit(intel_driver& drv, dmar_domain* domain) {
   IOMMULAB_CALL(drv.trace, "domain_exit", {"domain", domain});
   if (domain == nullptr) return;
@@ -238,6 +245,7 @@ void domain_exit(intel_driver& drv, dmar_domain* domain) {
   free_domain_mem(drv, domain);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_attach_iommu()
 int domain_attach_iommu(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "domain_attach_iommu", {"domain", domain}, {"iommu", iommu});
   std::atomic<unsigned>& members = domain.iommu_refcnt[iommu.seq_id];
@@ -254,6 +262,7 @@ int domain_attach_iommu(intel_driver& drv, dmar_domain& domain, intel_iommu& iom
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_detach_iommu()
 int domain_detach_iommu(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "domain_detach_iommu", {"domain", domain}, {"iommu", iommu});
   const int left = --domain.iommu_count;
@@ -261,6 +270,7 @@ int domain_detach_iommu(intel_driver& drv, dmar_domain& domain, intel_iommu& iom
   return this_call.result(left);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_get_iommu()
 intel_iommu* domain_get_iommu(intel_driver& drv, dmar_domain& domain) {
   IOMMULAB_CALL(drv.trace, "domain_get_iommu", {"domain", domain});
   bug_on(domain_type_is_vm_or_si(domain), "domain_get_iommu: a domain over several units");
@@ -270,6 +280,7 @@ intel_iommu* domain_get_iommu(intel_driver& drv, dmar_domain& domain) {
   return this_call.result(nullptr);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_update_iommu_snooping()
 bool domain_update_iommu_snooping(intel_driver& drv, const intel_iommu* skip) {
   IOMMULAB_CALL(drv.trace, "domain_update_iommu_snooping", {"skip", skip});
   return this_call.result(!any_active_iommu(drv, [&](const intel_iommu& iommu) {
@@ -277,6 +288,7 @@ bool domain_update_iommu_snooping(intel_driver& drv, const intel_iommu* skip) {
   }));
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_update_iommu_superpage()
 int domain_update_iommu_superpage(intel_driver& drv, const intel_iommu* skip) {
   IOMMULAB_CALL(drv.trace, "domain_update_iommu_superpage", {"skip", skip});
   if (!drv.options.intel_iommu_superpage) return this_call.result(0);
@@ -288,6 +300,7 @@ int domain_update_iommu_superpage(intel_driver& drv, const intel_iommu* skip) {
   return this_call.result(static_cast<int>(std::bit_width(mask)));
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_update_iommu_cap()
 void domain_update_iommu_cap(intel_driver& drv, dmar_domain& domain) {
   IOMMULAB_CALL(drv.trace, "domain_update_iommu_cap", {"domain", domain});
   domain_update_iommu_coherency(drv, domain);
@@ -295,6 +308,7 @@ void domain_update_iommu_cap(intel_driver& drv, dmar_domain& domain) {
   domain.iommu_superpage = domain_update_iommu_superpage(drv, nullptr);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: dmar_init_reserved_ranges()
 int dmar_init_reserved_ranges(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "dmar_init_reserved_ranges");
   iova_domain& reserved = *drv.reserved_iova_list;

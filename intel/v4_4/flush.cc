@@ -17,6 +17,7 @@ constexpr uint64_t leaf_hint = vtd::iva::ih.mask();
 
 }  // namespace
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_flush_dev_iotlb()
 void iommu_flush_dev_iotlb(intel_driver& drv, dmar_domain& domain, uint64_t addr, unsigned mask) {
   IOMMULAB_CALL(drv.trace, "iommu_flush_dev_iotlb", {"domain", domain}, {"addr", addr},
                 {"mask", mask});
@@ -32,6 +33,7 @@ void iommu_flush_dev_iotlb(intel_driver& drv, dmar_domain& domain, uint64_t addr
   }
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_flush_iotlb_psi()
 void iommu_flush_iotlb_psi(intel_driver& drv, intel_iommu& iommu, dmar_domain& domain, uint64_t pfn,
                            uint64_t pages, bool ih, bool map) {
   IOMMULAB_CALL(drv.trace, "iommu_flush_iotlb_psi", {"pfn", pfn},

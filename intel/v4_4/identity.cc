@@ -82,6 +82,7 @@ bool reaches_all_memory(device& dev) {
 
 }  // namespace
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_prepare_identity_map()
 int domain_prepare_identity_map(intel_driver& drv, device& dev, dmar_domain& domain, uint64_t start,
                                 uint64_t end) {
   IOMMULAB_CALL(drv.trace, "domain_prepare_identity_map", {"dev", dev}, {"domain", domain},
@@ -110,6 +111,7 @@ int domain_prepare_identity_map(intel_driver& drv, device& dev, dmar_domain& dom
   return this_call.result(iommu_domain_identity_map(drv, domain, start, end));
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: identity_mapping()
 bool identity_mapping(intel_driver& drv, const device& dev) {
   IOMMULAB_CALL(drv.trace, "identity_mapping", {"dev", dev});
   if (drv.iommu_identity_mapping == 0) return this_call.result(false);
@@ -117,6 +119,7 @@ bool identity_mapping(intel_driver& drv, const device& dev) {
   return this_call.result(info != nullptr && !is_dummy(dev) && info->domain == drv.si_domain);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_domain_identity_map()
 int iommu_domain_identity_map(intel_driver& drv, dmar_domain& domain, uint64_t start,
                               uint64_t end) {
   IOMMULAB_CALL(drv.trace, "iommu_domain_identity_map", {"domain", domain}, {"start", start},
@@ -138,6 +141,7 @@ int iommu_prepare_rmrr_dev(intel_driver& drv, const dmar_rmrr_unit& rmrr, device
   return iommu_prepare_identity_map(drv, dev, rmrr.base_address, rmrr.end_address);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_prepare_isa()
 void iommu_prepare_isa(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "iommu_prepare_isa");
   pci_dev* pdev = drv.host.pci.get_class(pci_class_bridge_isa);
@@ -149,6 +153,7 @@ void iommu_prepare_isa(intel_driver& drv) {
   }
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: si_domain_init()
 int si_domain_init(intel_driver& drv, bool hw) {
   IOMMULAB_CALL(drv.trace, "si_domain_init", {"hw", hw});
   IOMMULAB_NOTE_CALL(drv.trace, "si_domain_init");
@@ -170,6 +175,7 @@ int si_domain_init(intel_driver& drv, bool hw) {
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_should_identity_map()
 bool iommu_should_identity_map(intel_driver& drv, device& dev, bool startup) {
   IOMMULAB_CALL(drv.trace, "iommu_should_identity_map", {"dev", dev}, {"startup", startup});
   std::optional<bool> verdict;
@@ -182,6 +188,7 @@ bool iommu_should_identity_map(intel_driver& drv, device& dev, bool startup) {
   return this_call.result(startup || reaches_all_memory(dev));
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: iommu_prepare_static_identity_mapping()
 int iommu_prepare_static_identity_mapping(intel_driver& drv, bool hw) {
   IOMMULAB_CALL(drv.trace, "iommu_prepare_static_identity_mapping", {"hw", hw});
   const int ret = drv.host.pci.for_each_pci_dev(

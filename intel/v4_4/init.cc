@@ -314,6 +314,7 @@ void give_root_table(intel_driver& drv, intel_iommu& iommu) {
   iommu.flush.flush_iotlb(drv, iommu, domain_id(0), 0, 0, vtd::iotlb_granularity::global);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_init()
 int intel_iommu_init(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_init");
   if (iommu_init_mempool(drv) != 0) {
@@ -343,6 +344,7 @@ int intel_iommu_init(intel_driver& drv) {
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: dmar_iommu_hotplug()
 int dmar_iommu_hotplug(intel_driver& drv, dmar_drhd_unit& dmaru, bool insert) {
   IOMMULAB_CALL(drv.trace, "dmar_iommu_hotplug", {"dmaru", dmaru}, {"insert", insert});
   if (!drv.intel_iommu_enabled) return this_call.result(0);

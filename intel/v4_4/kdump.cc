@@ -62,6 +62,7 @@ int copy_context_table(intel_driver& drv, intel_iommu& iommu, const vtd::root_en
 
 }  // namespace
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: copy_translation_tables()
 int copy_translation_tables(intel_driver& drv, intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "copy_translation_tables", {"iommu", iommu});
   const uint64_t rtaddr = iommu.reg.readq(vtd::rtaddr_reg);

@@ -3,6 +3,7 @@
 
 namespace iommulab::v4_4 {
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_setup()
 void intel_iommu_setup(environment& env, std::string_view value, intel_iommu_options& options) {
   IOMMULAB_CALL(env.trace, "intel_iommu_setup", {"str", value});
   const pr_prefix pr(env.log, "DMAR: ");

@@ -28,7 +28,7 @@ dma_pte link_table(intel_driver& drv, const dmar_domain& domain, dma_pte* pte) {
   return link;
 }
 
-/// pfn_to_dma_pte() level by level.
+// Linux v4.4 drivers/iommu/intel-iommu.c: pfn_to_dma_pte(), level by level.
 [[gnu::noinline]] dma_pte* make_way_to_pte(intel_driver& drv, dmar_domain& domain, uint64_t pfn,
                                            int& target_level) {
   IOMMULAB_CALL(drv.trace, "pfn_to_dma_pte", {"domain", domain}, {"pfn", pfn},
@@ -57,6 +57,7 @@ dma_pte link_table(intel_driver& drv, const dmar_domain& domain, dma_pte* pte) {
 
 }  // namespace
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_flush_cache()
 void domain_flush_cache(intel_driver& drv, const dmar_domain& domain, const void* addr,
                         uint64_t size) {
   IOMMULAB_CALL(drv.trace, "domain_flush_cache", {"domain", domain},

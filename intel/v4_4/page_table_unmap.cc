@@ -203,7 +203,7 @@ void dma_pte_clear_level(intel_driver& drv, dmar_domain& domain, int level, dma_
   }
 }
 
-/// domain_unmap() of any range.
+// Linux v4.4 drivers/iommu/intel-iommu.c: domain_unmap() of any range.
 [[gnu::noinline]] void unmap_level_by_level(intel_driver& drv, dmar_domain& domain,
                                             uint64_t start_pfn, uint64_t last_pfn, uint64_t end_pfn,
                                             page_freelist& freelist) {

@@ -90,6 +90,7 @@ void register_intel_iommu_quirks(intel_driver& drv) {
   });
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: check_tylersburg_isoch()
 void check_tylersburg_isoch(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "check_tylersburg_isoch");
   if (drv.host.pci.get_device(vendor_intel, azalia_id) == nullptr) return;

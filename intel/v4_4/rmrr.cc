@@ -27,6 +27,7 @@ void intel_iommu_free_atsr(intel_driver& drv, dmar_atsr_unit& atsru) {
 
 }  // namespace
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: dmar_parse_one_rmrr()
 int dmar_parse_one_rmrr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_rmrr", {"header", header});
   kernel_ptr<dmar_rmrr_unit> rmrru = kernel_new<dmar_rmrr_unit>(drv);
@@ -43,6 +44,7 @@ int dmar_parse_one_rmrr(intel_driver& drv, const remapping_structure& header) {
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: dmar_parse_one_atsr()
 int dmar_parse_one_atsr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_parse_one_atsr", {"hdr", header});
   if (drv.env.state != system_state::booting && !drv.intel_iommu_enabled) {
@@ -64,6 +66,7 @@ int dmar_parse_one_atsr(intel_driver& drv, const remapping_structure& header) {
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: dmar_release_one_atsr()
 int dmar_release_one_atsr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_release_one_atsr", {"hdr", header});
   dmar_atsr_unit* atsru = dmar_find_atsr(drv, header);
@@ -73,6 +76,7 @@ int dmar_release_one_atsr(intel_driver& drv, const remapping_structure& header) 
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: dmar_check_one_atsr()
 int dmar_check_one_atsr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_check_one_atsr", {"hdr", header});
   const dmar_atsr_unit* atsru = dmar_find_atsr(drv, header);
@@ -80,6 +84,7 @@ int dmar_check_one_atsr(intel_driver& drv, const remapping_structure& header) {
   return this_call.result(any_active_dev_scope(atsru->devices) ? -EBUSY : 0);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: dmar_iommu_notify_scope_dev()
 int dmar_iommu_notify_scope_dev(intel_driver& drv, const dmar_pci_notify_info& info) {
   IOMMULAB_CALL(drv.trace, "dmar_iommu_notify_scope_dev", {"info", info});
   if (!drv.intel_iommu_enabled && drv.env.state != system_state::booting) {
@@ -110,6 +115,7 @@ int dmar_iommu_notify_scope_dev(intel_driver& drv, const dmar_pci_notify_info& i
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: dmar_find_matched_atsr_unit()
 bool dmar_find_matched_atsr_unit(intel_driver& drv, pci_dev& dev) {
   IOMMULAB_CALL(drv.trace, "dmar_find_matched_atsr_unit", {"dev", dev});
   const pci_dev& physical = pci_physfn(dev);
@@ -135,6 +141,7 @@ bool dmar_find_matched_atsr_unit(intel_driver& drv, pci_dev& dev) {
   return this_call.result(false);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: device_has_rmrr()
 bool device_has_rmrr(intel_driver& drv, const device& dev) {
   IOMMULAB_CALL(drv.trace, "device_has_rmrr", {"dev", dev});
   for (const dmar_rmrr_unit& rmrr : drv.dmar_rmrr_units) {
@@ -145,6 +152,7 @@ bool device_has_rmrr(intel_driver& drv, const device& dev) {
   return this_call.result(false);
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: device_is_rmrr_locked()
 bool device_is_rmrr_locked(intel_driver& drv, const device& dev) {
   IOMMULAB_CALL(drv.trace, "device_is_rmrr_locked", {"dev", dev});
   if (!device_has_rmrr(drv, dev)) return this_call.result(false);
@@ -152,6 +160,7 @@ bool device_is_rmrr_locked(intel_driver& drv, const device& dev) {
                           !(is_usb_device(*dev.pci) || is_gfx_device(*dev.pci)));
 }
 
+// Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_free_dmars()
 void intel_iommu_free_dmars(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_free_dmars");
   while (!drv.dmar_rmrr_units.empty()) {

@@ -129,6 +129,7 @@ struct searched_tree {
   }
 
  private:
+  // Linux v4.4 drivers/iommu/iova.c: iova_insert_rbtree()
   template <class Environment>
   void insert(Environment& env, iova& added) {
     [[maybe_unused]] const auto this_call =

@@ -12,6 +12,7 @@
 namespace iommulab::v4_4 {
 namespace {
 
+// Linux v4.4 drivers/iommu/iommu.c: add_iommu_group()
 int add_iommu_group(const iommu_ops& ops, device& dev) {
   environment& env = dev.bus->env;
   IOMMULAB_CALL(env.trace, "add_iommu_group", {"dev", dev});
@@ -45,6 +46,7 @@ iommu_group_notify group_action(bus_notify action) {
   }
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_bus_notifier()
 notify_result iommu_bus_notifier(bus_notify action, device& dev) {
   tracer& trace = dev.bus->env.trace;
   IOMMULAB_CALL(trace, "iommu_bus_notifier", {"action", action}, {"dev", dev});
@@ -66,6 +68,7 @@ notify_result iommu_bus_notifier(bus_notify action, device& dev) {
   return this_call.result(notify_result::done);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_bus_init()
 int iommu_bus_init(bus_type& bus, const iommu_ops& ops) {
   tracer& trace = bus.env.trace;
   IOMMULAB_CALL(trace, "iommu_bus_init", {"bus", bus});
@@ -84,6 +87,7 @@ int iommu_bus_init(bus_type& bus, const iommu_ops& ops) {
 
 }  // namespace
 
+// Linux v4.4 drivers/iommu/iommu.c: bus_set_iommu()
 int bus_set_iommu(bus_type& bus, const iommu_ops& ops) {
   tracer& trace = bus.env.trace;
   IOMMULAB_CALL(trace, "bus_set_iommu", {"bus", bus});
@@ -98,12 +102,14 @@ int bus_set_iommu(bus_type& bus, const iommu_ops& ops) {
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_present()
 bool iommu_present(const bus_type& bus) {
   tracer& trace = bus.env.trace;
   IOMMULAB_CALL(trace, "iommu_present", {"bus", bus});
   return this_call.result(bus.ops != nullptr);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_capable()
 bool iommu_capable(const bus_type& bus, iommu_cap cap) {
   tracer& trace = bus.env.trace;
   IOMMULAB_CALL(trace, "iommu_capable", {"bus", bus}, {"cap", cap});

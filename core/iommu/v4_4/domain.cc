@@ -21,18 +21,21 @@ environment& env_of(const iommu_domain& domain) {
   return *domain.env;
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_device_count()
 size_t device_count(const iommu_group& group) {
   tracer& trace = group.core->env().trace;
   IOMMULAB_CALL(trace, "iommu_group_device_count", {"group", group});
   return this_call.result(group.devices.size());
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_do_attach_device()
 int do_attach_device(iommu_domain& domain, device& dev) {
   tracer& trace = dev.bus->env.trace;
   IOMMULAB_CALL(trace, "iommu_group_do_attach_device", {"dev", dev}, {"domain", domain});
   return this_call.result(attach_device_unlocked(domain, dev));
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: __iommu_detach_device()
 void detach_device_unlocked(iommu_domain& domain, device& dev) {
   environment& env = dev.bus->env;
   IOMMULAB_CALL(env.trace, "__iommu_detach_device", {"domain", domain}, {"dev", dev});
@@ -41,6 +44,7 @@ void detach_device_unlocked(iommu_domain& domain, device& dev) {
   IOMMULAB_NOTE(env.trace, "detach_device_from_domain: IOMMU: device=%s", dev.name);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_do_detach_device()
 int do_detach_device(iommu_domain& domain, device& dev) {
   tracer& trace = dev.bus->env.trace;
   IOMMULAB_CALL(trace, "iommu_group_do_detach_device", {"dev", dev}, {"domain", domain});
@@ -48,6 +52,7 @@ int do_detach_device(iommu_domain& domain, device& dev) {
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: __iommu_attach_group()
 int attach_group_unlocked(iommu_domain& domain, iommu_group& group) {
   tracer& trace = group.core->env().trace;
   IOMMULAB_CALL(trace, "__iommu_attach_group", {"domain", domain}, {"group", group});
@@ -60,6 +65,7 @@ int attach_group_unlocked(iommu_domain& domain, iommu_group& group) {
   return this_call.result(ret);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: __iommu_detach_group()
 void detach_group_unlocked(iommu_domain& domain, iommu_group& group) {
   environment& env = group.core->env();
   IOMMULAB_CALL(env.trace, "__iommu_detach_group", {"domain", domain}, {"group", group});
@@ -80,7 +86,8 @@ void detach_group_unlocked(iommu_domain& domain, iommu_group& group) {
   group.domain = group.default_domain;
 }
 
-/// The largest page size of the driver's that fits the length and the addresses' alignment.
+// Linux v4.4 drivers/iommu/iommu.c: iommu_pgsize(). The largest page size of the driver's that fits
+// the length and the addresses' alignment.
 uint64_t pgsize(const iommu_domain& domain, uint64_t addr_merge, uint64_t size) {
   tracer& trace = env_of(domain).trace;
   IOMMULAB_CALL(trace, "iommu_pgsize", {"domain", domain}, {"addr_merge", addr_merge},
@@ -100,6 +107,7 @@ constexpr uint64_t negative(int error) {
 
 }  // namespace
 
+// Linux v4.4 drivers/iommu/iommu.c: __iommu_domain_alloc()
 iommu_domain* domain_alloc_of_type(bus_type& bus, iommu_domain_type type) {
   tracer& trace = bus.env.trace;
   IOMMULAB_CALL(trace, "__iommu_domain_alloc", {"bus", bus}, {"type", type});
@@ -112,6 +120,7 @@ iommu_domain* domain_alloc_of_type(bus_type& bus, iommu_domain_type type) {
   return this_call.result(domain);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_domain_alloc()
 iommu_domain* iommu_domain_alloc(bus_type& bus) {
   tracer& trace = bus.env.trace;
   IOMMULAB_CALL(trace, "iommu_domain_alloc", {"bus", bus});
@@ -122,11 +131,13 @@ void iommu_domain::free() {
   iommu_domain_free(*this);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_domain_free()
 void iommu_domain_free(iommu_domain& domain) {
   IOMMULAB_CALL(env_of(domain).trace, "iommu_domain_free", {"domain", domain});
   domain.ops->domain_free(domain);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: __iommu_attach_device()
 int attach_device_unlocked(iommu_domain& domain, device& dev) {
   environment& env = dev.bus->env;
   IOMMULAB_CALL(env.trace, "__iommu_attach_device", {"domain", domain}, {"dev", dev});
@@ -138,6 +149,7 @@ int attach_device_unlocked(iommu_domain& domain, device& dev) {
   return this_call.result(ret);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_attach_device()
 int iommu_attach_device(iommu_domain& domain, device& dev) {
   tracer& trace = dev.bus->env.trace;
   IOMMULAB_CALL(trace, "iommu_attach_device", {"domain", domain}, {"dev", dev});
@@ -150,6 +162,7 @@ int iommu_attach_device(iommu_domain& domain, device& dev) {
   return this_call.result(ret);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_detach_device()
 void iommu_detach_device(iommu_domain& domain, device& dev) {
   environment& env = dev.bus->env;
   IOMMULAB_CALL(env.trace, "iommu_detach_device", {"domain", domain}, {"dev", dev});
@@ -166,18 +179,21 @@ void iommu_detach_device(iommu_domain& domain, device& dev) {
   iommu_group_put(group);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_attach_group()
 int iommu_attach_group(iommu_domain& domain, iommu_group& group) {
   tracer& trace = group.core->env().trace;
   IOMMULAB_CALL(trace, "iommu_attach_group", {"domain", domain}, {"group", group});
   return this_call.result(attach_group_unlocked(domain, group));
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_detach_group()
 void iommu_detach_group(iommu_domain& domain, iommu_group& group) {
   IOMMULAB_CALL(group.core->env().trace, "iommu_detach_group", {"domain", domain},
                 {"group", group});
   detach_group_unlocked(domain, group);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_get_domain_for_dev()
 iommu_domain* iommu_get_domain_for_dev(device& dev) {
   tracer& trace = dev.bus->env.trace;
   IOMMULAB_CALL(trace, "iommu_get_domain_for_dev", {"dev", dev});
@@ -188,6 +204,7 @@ iommu_domain* iommu_get_domain_for_dev(device& dev) {
   return this_call.result(domain);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_iova_to_phys()
 phys_addr iommu_iova_to_phys(iommu_domain& domain, dma_addr iova) {
   tracer& trace = env_of(domain).trace;
   IOMMULAB_CALL(trace, "iommu_iova_to_phys", {"domain", domain}, {"iova", iova});
@@ -195,6 +212,7 @@ phys_addr iommu_iova_to_phys(iommu_domain& domain, dma_addr iova) {
   return this_call.result(domain.ops->iova_to_phys(domain, iova));
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_map()
 int iommu_map(iommu_domain& domain, dma_addr iova, phys_addr paddr, uint64_t size, int prot) {
   environment& env = env_of(domain);
   IOMMULAB_CALL(env.trace, "iommu_map", {"domain", domain}, {"iova", iova}, {"paddr", paddr},
@@ -227,6 +245,7 @@ int iommu_map(iommu_domain& domain, dma_addr iova, phys_addr paddr, uint64_t siz
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_unmap()
 uint64_t iommu_unmap(iommu_domain& domain, dma_addr iova, uint64_t size) {
   environment& env = env_of(domain);
   IOMMULAB_CALL(env.trace, "iommu_unmap", {"domain", domain}, {"iova", iova}, {"size", size});

@@ -17,8 +17,9 @@
 namespace iommulab::v4_4 {
 namespace {
 
-/// Maps what the firmware wants reachable before the device joins a group whose default domain
-/// translates. No driver of this profile names such regions, nor has default domains.
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_create_direct_mappings(). Maps what the firmware
+// wants reachable before the device joins a group whose default domain translates. No driver of
+// this profile names such regions, nor has default domains.
 void create_direct_mappings(iommu_group& group) {
   IOMMULAB_CALL(group.core->env().trace, "iommu_group_create_direct_mappings", {"group", group});
 }
@@ -63,6 +64,7 @@ void announce_member(iommu_group& group, device& dev) {
   iommu_log(env).info("Adding device %s to group %d", dev.name, group.id);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_add_device()
 int iommu_group_add_device(iommu_group& group, device& dev) {
   IOMMULAB_CALL(group.core->env().trace, "iommu_group_add_device", {"group", group}, {"dev", dev});
   std::string name;
@@ -73,6 +75,7 @@ int iommu_group_add_device(iommu_group& group, device& dev) {
   return this_call.result(0);
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_remove_device()
 void iommu_group_remove_device(device& dev) {
   environment& env = dev.bus->env;
   IOMMULAB_CALL(env.trace, "iommu_group_remove_device", {"dev", dev});
@@ -120,6 +123,7 @@ iommu_group* find_or_join_group(device& dev, int& error,
   return nullptr;
 }
 
+// Linux v4.4 drivers/iommu/iommu.c: iommu_group_get_for_dev()
 iommu_group* iommu_group_get_for_dev(device& dev, int& error) {
   IOMMULAB_CALL(dev.bus->env.trace, "iommu_group_get_for_dev", {"dev", dev});
   iommu_group* group = find_or_join_group(dev, error, [&dev](iommu_group& joined) {
