@@ -2,23 +2,25 @@
 #include "lab/events/traced_functions.h"
 
 #include <algorithm>
-#include <array>
+#include <vector>
+
+#include "lab/sources/function_source.h"
 
 namespace iommulab {
-namespace {
-
-constexpr auto functions = std::to_array<std::string_view>({
-#include "lab/events/traced_functions.inc"
-});
-
-}  // namespace
 
 absl::Span<const std::string_view> traced_functions() {
-  return functions;
+  static const auto names = [] {
+    std::vector<std::string_view> all;
+    for (const function_source& source : all_sources()) all.push_back(source.name);
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    return all;
+  }();
+  return names;
 }
 
 bool is_traced_function(std::string_view name) {
-  return std::binary_search(functions.begin(), functions.end(), name);
+  const auto names = traced_functions();
+  return std::binary_search(names.begin(), names.end(), name);
 }
 
 std::string function_name_of(std::string_view text) {

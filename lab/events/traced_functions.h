@@ -10,7 +10,7 @@
 
 namespace iommulab {
 
-/// By the kernel's names, in the order of the alphabet. Read from the sources by the build.
+/// By the kernel's names, in the order of the alphabet: those of lab/sources.
 absl::Span<const std::string_view> traced_functions();
 bool is_traced_function(std::string_view name);
 

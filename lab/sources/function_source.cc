@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lab/sources/function_source.h"
+
+#include <algorithm>
+#include <array>
+
+namespace iommulab {
+namespace {
+
+constexpr auto sources = std::to_array<function_source>({
+#include "lab/sources/function_table.inc"
+});
+
+/// The numbers of a version, of which a kernel's has at most three; what is not there is 0.
+using version_numbers = std::array<unsigned, 3>;
+
+/// Of "v4.4.178", "4.4.178" or "v4_4_178"; all 0 of what is no version.
+version_numbers numbers_of(std::string_view version) {
+  version_numbers numbers{};
+  if (version.starts_with('v')) version.remove_prefix(1);
+  size_t at = 0;
+  for (const char c : version) {
+    if (c == '.' || c == '_') {
+      if (++at == numbers.size()) return {};
+    } else if (c >= '0' && c <= '9') {
+      numbers[at] = numbers[at] * 10 + static_cast<unsigned>(c - '0');
+    } else {
+      return {};
+    }
+  }
+  return numbers;
+}
+
+}  // namespace
+
+absl::Span<const function_source> all_sources() {
+  return sources;
+}
+
+const function_source* source_of(std::string_view function, std::string_view profile) {
+  const version_numbers kernel = numbers_of(profile);
+  version_numbers latest{};
+  const function_source* found = nullptr;
+  for (const function_source& source :
+       std::ranges::equal_range(sources, function, {}, &function_source::name)) {
+    const version_numbers since = numbers_of(source.kernel_version);
+    if (since > kernel || since < latest) continue;
+    latest = since;
+    found = &source;
+  }
+  return found;
+}
+
+}  // namespace iommulab
