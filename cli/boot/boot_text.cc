@@ -30,8 +30,8 @@ std::string ending_text(const boot_report& report) {
     return absl::StrFormat("Stopped behind %s()\n", report.stopped_behind);
   }
   if (!report.table_detected && says(report, command_line_finding::bounce_buffers)) {
-    return "Remapping hardware was not looked for, as bounce buffers are asked for: "
-           "intel_iommu_init() was not called\n";
+    return "Bounce buffers are asked for: neither detect_intel_iommu() nor intel_iommu_init() was "
+           "called\n";
   }
   if (!report.table_detected) {
     return "No remapping hardware was detected: intel_iommu_init() was not called\n";

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <set>
 #include <utility>
 
@@ -96,7 +97,8 @@ class note_taker {
 
   std::vector<command_line_note> take() && {
     for (at_ = 0; at_ < words_.size(); ++at_) take_word();
-    if (!reader_.translation_asked_for && !says_off_) {
+    note_what_was_taken_back();
+    if (!reader_.translation_asked_for && off_.empty() && iommu_off_.empty()) {
       for (command_line_note& n : notes_) {
         if (vain_.contains(n.where)) n.severity = diagnosis_severity::error;
       }
@@ -110,6 +112,29 @@ class note_taker {
     if (!said_.insert(subject).second) return;
     notes_.push_back({id, diagnosis_severity::note, at_, 0,
                       absl::StrFormat("%s: %s", printable(subject), sentence)});
+  }
+
+  /// Where the line says both: which word had the last say.
+  void note_what_was_taken_back() {
+    if (on_.empty() || reader_.translation_asked_for) return;
+    at_ = on_at_;
+    const std::string& by = iommu_off_.empty() ? off_ : iommu_off_;
+    note(finding::taken_back, on_,
+         absl::StrFormat("taken back by %s%s", printable(by),
+                         iommu_off_.empty() ? ", which stands behind it"
+                                            : ": no driver uses its hardware then"));
+    std::stable_sort(notes_.begin(), notes_.end(),
+                     [](const auto& a, const auto& b) { return a.where < b.where; });
+  }
+
+  void remember_switch(const std::string& name, std::string_view value,
+                       const std::string& subject) {
+    if (name == intel_iommu && value == "on") {
+      on_ = subject;
+      on_at_ = at_;
+    }
+    if (name == intel_iommu && value == "off") off_ = subject;
+    if (name == "iommu" && value == "off") iommu_off_ = subject;
   }
 
   void take_word() {
@@ -148,8 +173,22 @@ class note_taker {
     return best;
   }
 
+  /// Linux v4.4 lib/swiotlb.c: setup_io_tlb_npages(): a number and a comma, each if it is there;
+  /// what follows is compared as a whole.
+  static std::vector<std::string> behind_the_slabs(const std::string& value) {
+    std::string_view rest = value;
+    if (!value.empty() && absl::ascii_isdigit(static_cast<unsigned char>(value.front()))) {
+      char* end = nullptr;
+      std::strtoul(value.c_str(), &end, 0);
+      rest.remove_prefix(static_cast<size_t>(end - value.c_str()));
+    }
+    if (rest.starts_with(',')) rest.remove_prefix(1);
+    return rest.empty() ? std::vector<std::string>() : std::vector<std::string>{std::string(rest)};
+  }
+
   static std::vector<std::string> parts_of(const std::string& name, const std::string& value) {
     if (name == "acpi") return {value};
+    if (name == "swiotlb") return behind_the_slabs(value);
     return absl::StrSplit(value, ',', absl::SkipEmpty());
   }
 
@@ -165,11 +204,10 @@ class note_taker {
   }
 
   void take_part(const command_line_word& word, const std::string& name, const std::string& part) {
-    if (name == "swiotlb" && absl::ascii_isdigit(static_cast<unsigned char>(part.front()))) return;
     const parameter_word* row = find(name, part);
     const std::string subject = word.name + "=" + part;
     if (row == nullptr) return take_unknown(name, part, subject);
-    if ((name == intel_iommu || name == "iommu") && row->value == "off") says_off_ = true;
+    remember_switch(name, row->value, subject);
     const bool is_whole = part == row->value || row->value.ends_with('=') ||
                           row->value.ends_with('_') || part.find('=') != std::string::npos;
     if (!is_whole) {
@@ -190,8 +228,8 @@ class note_taker {
                     "(intel_iommu=on)");
       case word_effect::bounces:
         return note(finding::bounce_buffers, subject,
-                    "bounce buffers are asked for: no remapping hardware is looked for, whatever "
-                    "intel_iommu= says");
+                    "bounce buffers are asked for: pci_iommu_alloc() ends its search with them and "
+                    "does not come to detect_intel_iommu(), whatever intel_iommu= says");
       case word_effect::no_tables:
         return note(finding::no_tables, subject,
                     "no ACPI table is read, so none says where remapping hardware is");
@@ -311,7 +349,10 @@ class note_taker {
   std::vector<command_line_note> notes_;
   std::set<std::string> said_;
   std::set<uint64_t> vain_;  ///< words that name intel_iommu= with something unknown
-  bool says_off_ = false;
+  std::string on_;           ///< the last word that switches remapping on
+  uint64_t on_at_ = 0;       ///< its place
+  std::string off_;          ///< the last that switches the driver off again
+  std::string iommu_off_;    ///< the one that keeps every driver from its hardware
 };
 
 }  // namespace
@@ -327,6 +368,7 @@ std::string_view name(command_line_finding what) {
       {finding::not_modelled, "not_modelled"},
       {finding::no_effect, "no_effect"},
       {finding::remapping_off, "remapping_off"},
+      {finding::taken_back, "taken_back"},
       {finding::bounce_buffers, "bounce_buffers"},
       {finding::no_tables, "no_tables"},
   });

@@ -25,7 +25,8 @@ enum class command_line_finding : uint8_t {
   not_modelled,       ///< this kernel reads it, and the run does nothing about it
   no_effect,          ///< this kernel reads it, and it changes nothing on this machine
   remapping_off,      ///< it says how to remap, and remapping is off
-  bounce_buffers,     ///< it asks for bounce buffers, and so for no remapping
+  taken_back,         ///< it switches remapping on, and another word off again
+  bounce_buffers,     ///< it asks for bounce buffers, which go before remapping
   no_tables,          ///< it takes the firmware's tables away, and with them the hardware
 };
 std::string_view name(command_line_finding finding);

@@ -159,7 +159,8 @@ class kernel_profile {
                                                     const dmar_finding& finding) const = 0;
   /// The kinds of kernel_generation::structures(), in its order.
   [[nodiscard]] virtual absl::Span<const std::string_view> structure_kinds() const = 0;
-  /// Whether the command line switches DMA remapping on.
+  /// Whether the command line asks for DMA remapping. It may keep the driver from giving it as
+  /// well, with bounce buffers or without ACPI.
   [[nodiscard]] virtual bool translation_asked_for(const std::string& command_line) const = 0;
   /// Words of the line that look as if they did something to remapping, and do not.
   [[nodiscard]] virtual std::vector<command_line_note> notes_on(

@@ -43,7 +43,7 @@ bool linux_4_4::translation_asked_for(const std::string& text) const {
     return 0;
   });
   line.dispatch(text, silent.log);
-  return !options.dmar_disabled && !x86.iommu.no_iommu && !x86.swiotlb_override();
+  return !options.dmar_disabled && !x86.iommu.no_iommu;
 }
 
 std::vector<command_line_note> linux_4_4::notes_on(const std::string& text) const {

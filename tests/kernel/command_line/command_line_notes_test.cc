@@ -40,9 +40,11 @@ size_t errors(const std::string& line) {
 
 TEST(command_line_notes, words_that_act_and_words_of_other_matters_are_not_named) {
   for (const char* line :
-       {"", "intel_iommu=on", "intel_iommu=off", "intel_iommu=on,strict,sp_off,igfx_off,forcedac",
-        "intel_iommu=on iommu=pt", "intel_iommu=on iommu=nodac,allowdac,forcesac",
-        "intel_iommu=on swiotlb=4096", "intel_iommu=on intremap=off", "nointremap", "acpi=force",
+       {"", "intel_iommu=on", "intel_iommu=off", "iommu=off", "intel_iommu=off intel_iommu=on",
+        "intel_iommu=on,strict,sp_off,igfx_off,forcedac", "intel_iommu=on iommu=pt",
+        "intel_iommu=on iommu=nodac,allowdac,forcesac", "intel_iommu=on swiotlb=4096",
+        "intel_iommu=on swiotlb=0x1000,", "intel_iommu=on swiotlb=", "intel_iommu=on intremap=off",
+        "nointremap", "acpi=force",
         "intel_iommu=on quiet splash ro root=/dev/sda1 console=ttyS0,115200 crashkernel=128M "
         "apic=debug panic=-1 nmi_watchdog=0 intel_idle.max_cstate=1 mce=off pcie_aspm=off nosmt"}) {
     EXPECT_THAT(notes(line), IsEmpty()) << line << ": " << notes(line).front().sentence;
@@ -96,8 +98,18 @@ INSTANTIATE_TEST_SUITE_P(
         named_word{"iommu=on", finding::unknown_value, "switched on by intel_iommu=on"},
         named_word{"iommu=pt", finding::remapping_off, "iommu=pt: it says how"},
         named_word{"intel_iommu=igfx_off", finding::remapping_off, "igfx_off"},
-        named_word{"intel_iommu=on iommu=soft", finding::bounce_buffers, "no remapping hardware"},
+        named_word{"intel_iommu=on iommu=soft", finding::bounce_buffers, "detect_intel_iommu()"},
         named_word{"intel_iommu=on swiotlb=force", finding::bounce_buffers, "whatever intel_iommu"},
+        named_word{"intel_iommu=on iommu=soft iommu=pt", finding::bounce_buffers,
+                   "ends its search"},
+        named_word{"intel_iommu=on iommu=off", finding::taken_back, "on: taken back by iommu=off"},
+        named_word{"iommu=off intel_iommu=on", finding::taken_back, "on: taken back by iommu=off"},
+        named_word{"intel_iommu=on,off", finding::taken_back, "by intel_iommu=off, which stands"},
+        named_word{"intel_iommu=on intel_iommu=off", finding::taken_back, "which stands behind"},
+        // setup_io_tlb_npages() compares what stands behind the number as a whole.
+        named_word{"intel_iommu=on swiotlb=65536,force", finding::bounce_buffers, "swiotlb=force:"},
+        named_word{"intel_iommu=on swiotlb=force,65536", finding::unknown_value, "force,65536: no"},
+        named_word{"intel_iommu=on swiotlb=64M", finding::unknown_value, "swiotlb=M: no value"},
         named_word{"swiotlb=noforce", finding::other_kernel, "from Linux 4.10 on"},
         named_word{"intel_iommu=on iommu=force", finding::no_effect, "GART"},
         named_word{"intel_iommu=on iommu=noforce", finding::no_effect, "iommu=noforce"},
