@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Text files, plain or xz-compressed, and complaints about their lines.
+// Text files and pipes, plain or packed, and complaints about their lines.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +25,17 @@ inline constexpr char standard_input_name[] = "standard input";
 /// `path`, or how standard input is called.
 std::string source_name(const std::string& path);
 
-/// Content of the file `path`, or of standard input, 256 MiB at most; decompressed when its name
-/// ends in ".xz" or it begins as such a file. ENOENT when there is no such file, EIO when it cannot
-/// be read, EINVAL for what is no file, is too large, or is a broken archive.
+/// Whether `path` is standard input or a descriptor of the process that may be a pipe
+/// ("/dev/fd/63", as shells write `<(…)`): it lies in no folder.
+bool is_descriptor(const std::string& path);
+
+/// `bytes` as they are, or unpacked when they begin as an .xz or .gz file, 256 MiB at most; `name`
+/// is for the complaint. EINVAL for a broken archive.
+absl::StatusOr<std::string> unpacked(const std::string& name, std::string bytes);
+
+/// Content of the file `path`, or of standard input or another descriptor, 256 MiB at most;
+/// decompressed when it begins as an .xz or .gz file. ENOENT when there is no such file, EIO when
+/// it cannot be read, EINVAL for what is no file, is too large, or is a broken archive.
 absl::StatusOr<std::string> read_text_file(const std::string& path);
 
 /// Whether `path` or `path`.xz is there.

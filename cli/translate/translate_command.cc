@@ -23,7 +23,7 @@ namespace {
 /// capture lies around the dump.
 std::string machine_name(const translate_arguments& arguments) {
   if (!arguments.machine.empty()) return arguments.machine;
-  if (!arguments.tables.empty()) {
+  if (!arguments.tables.empty() && !is_descriptor(arguments.tables)) {
     const std::filesystem::path folder = std::filesystem::path(arguments.tables).parent_path();
     if (source_exists((folder / "pci.txt").string())) {
       return folder.empty() ? std::string(".") : folder.string();

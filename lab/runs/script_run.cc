@@ -86,6 +86,7 @@ class watched_session {
 }  // namespace
 
 std::string capture_of_script(const std::string& path) {
+  if (is_descriptor(path)) return "";
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   const std::string folder = parent.empty() ? std::string(".") : parent.string();
   return source_exists(folder + "/pci.txt") && source_exists(folder + "/cmdline") ? folder : "";

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -76,11 +77,6 @@ std::string printable(std::string_view text) {
 
 namespace {
 
-/// Compressed files that core/text_source.h tells by their names.
-bool is_packed(const std::string& path) {
-  return path.ends_with(".xz") || path.ends_with(".gz");
-}
-
 absl::Status too_large(const std::string& path, std::size_t limit) {
   return errno_status(
       EFBIG, absl::StrFormat("%s: has more than %d bytes: too large for a table", path, limit));
@@ -102,7 +98,9 @@ absl::StatusOr<std::string> read_stream(const std::string& path, std::istream& i
     bytes.append(chunk, static_cast<std::size_t>(in.gcount()));
     if (absl::Status status = check_size(path, bytes); !status.ok()) return status;
   }
-  if (in.bad()) return errno_status(EIO, absl::StrFormat("%s: cannot be read", path));
+  if (in.bad() || (&in == &std::cin && std::ferror(stdin) != 0)) {
+    return errno_status(EIO, absl::StrFormat("%s: cannot be read", path));
+  }
   return bytes;
 }
 
@@ -118,12 +116,6 @@ absl::StatusOr<std::string> read_bytes(const std::string& path) {
   if (std::filesystem::is_directory(status)) {
     return errno_status(EISDIR, absl::StrFormat("%s: is a directory, not a table", path));
   }
-  if (is_packed(path)) {
-    absl::StatusOr<std::string> bytes = read_text_file(path);
-    if (!bytes.ok()) return bytes;
-    if (absl::Status size = check_size(path, *bytes); !size.ok()) return size;
-    return bytes;
-  }
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     return errno_status(EACCES,
@@ -136,9 +128,11 @@ absl::StatusOr<std::string> read_bytes(const std::string& path) {
 
 absl::StatusOr<std::vector<uint8_t>> read_table_file(const std::string& path,
                                                      std::string_view signature) {
-  absl::StatusOr<std::string> bytes = read_bytes(path);
-  if (!bytes.ok()) return bytes.status();
   const std::string name = path == "-" ? "standard input" : path;
+  absl::StatusOr<std::string> bytes = read_bytes(path);
+  if (bytes.ok()) bytes = unpacked(name, *std::move(bytes));
+  if (!bytes.ok()) return bytes.status();
+  if (absl::Status size = check_size(name, *bytes); !size.ok()) return size;
   if (bytes->empty()) return errno_status(EINVAL, absl::StrFormat("%s: is empty", name));
   if (!is_text(*bytes)) return std::vector<uint8_t>(bytes->begin(), bytes->end());
   if (is_acpi_dump(*bytes)) return table_of_acpi_dump(name, *bytes, signature);

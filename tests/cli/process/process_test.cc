@@ -3,8 +3,10 @@
 // The program as a process of its own: its arguments, its exit status, and what stands on which
 // stream.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -277,6 +279,60 @@ TEST_F(program, reads_standard_input_where_it_reads_a_file) {
   }
   expect_refusal_with(run("iova replay - < <(head -c 200 a.trace)"), "standard input: ");
   expect_refusal_with(run("dma - <&-"), "standard input");
+}
+
+TEST_F(program, reads_a_pipe_where_it_reads_a_file) {
+  std::ofstream(folder_ + "/a.dma") << "map 1 0 0 0 0x1000 1\nunmap 1\n";
+  ASSERT_EQ(run("iova record --workload linear-8 --version v6_12 -o a.trace").status, 0);
+  EXPECT_EQ(run("dma <(cat a.dma)").out, run("dma a.dma").out);
+  EXPECT_EQ(run("translate --script <(cat a.dma) 00:04.0 h1").status, 1);  // unmapped again
+  EXPECT_TRUE(run("iova replay <(cat a.trace)").out.starts_with("/dev/fd/"));
+  const command_result both = run("iova replay <(cat a.trace) <(cat a.trace)");
+  EXPECT_EQ(both.status, 0) << both.err;
+  EXPECT_EQ(std::count(both.out.begin(), both.out.end(), '\n'), 2);
+  EXPECT_EQ(run("iova replay <(gzip -c a.trace)").status, 0);
+  EXPECT_EQ(run("iova tree --recording <(cat a.trace)").status, 0);
+  expect_refusal_with(run("iova replay <(head -c 200 a.trace)"), "/dev/fd/");
+  expect_refusal_with(run("dma <(true)"), "operations is \"\": there is none");
+  // What would wait for a writer for ever says how it is read.
+  ASSERT_EQ(::mkfifo((folder_ + "/named").c_str(), 0600), 0);
+  expect_refusal(run("dma named"),
+                 "named: is a named pipe: only standard input (-) and <(…) are read as pipes");
+}
+
+// A script lies in the capture whose folder it is in; standard input lies nowhere.
+TEST_F(program, takes_no_machine_from_the_folder_that_it_is_started_in) {
+  for (const char* name : {"pci.txt", "cmdline"}) std::ofstream(folder_ + "/" + name) << "none\n";
+  std::ofstream(folder_ + "/a.dma") << "map 1 0 0 0 0x1000 1\nunmap 1\n";
+  expect_refusal_with(run("dma a.dma"), "no capture's folder");
+  EXPECT_EQ(run("dma - <a.dma").status, 0);
+  EXPECT_EQ(run("dma <(cat a.dma)").status, 0);
+}
+
+/// A pipe holds what a file holds.
+TEST_F(program, reads_tables_and_dumps_from_a_pipe) {
+  const std::string golden = IOMMULAB_SOURCE_DIR "/tests/golden/";
+  const std::string capture = golden + "kernel/v4_4/boot/default/";
+  const std::string dump = capture + "pt-afternet.txt.xz";
+  const std::string walk = "translate --kernel v4_4 --machine '" + capture + "' --tables ";
+  for (const char* what : {"- 00:05.0 fff00000 <'", "<(xz -dc '"}) {
+    const bool piped = what[0] == '<';
+    const command_result walked = run(walk + what + dump + (piped ? "') 00:05.0 fff00000" : "'"));
+    EXPECT_EQ(walked.status, 0) << walked.err;
+    EXPECT_NE(walked.out.find("request      read 0xfff00000"), std::string::npos) << walked.out;
+  }
+  const std::string table = capture + "DMAR.bin";
+  const std::string shown = run("dmar '" + table + "'").out;
+  const std::string fields = shown.substr(shown.find('\n'));
+  for (const char* form :
+       {"dmar - <'%'", "dmar - < <(xz -c '%')", "dmar - < <(gzip -c '%')", "dmar <(gzip -c '%')"}) {
+    std::string arguments = form;
+    arguments.replace(arguments.find('%'), 1, table);
+    const std::string piped = run(arguments).out;
+    EXPECT_EQ(piped.substr(std::min(piped.size(), piped.find('\n'))), fields) << form;
+  }
+  expect_refusal_with(run("dmar - <&-"), "standard input: cannot be read");
+  EXPECT_EQ(run("boot --dmar <(cat '" + table + "')").status, 0);
 }
 
 /// What a terminal of 24 rows gets to see; nothing when there is no script(1) to make one.

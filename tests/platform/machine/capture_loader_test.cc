@@ -261,7 +261,9 @@ TEST_F(capture_folder, says_of_what_is_no_file_what_it_is) {
   EXPECT_EQ(complaint(), path("iomem") + ": is a directory");
   fs::remove(folder_ / "iomem");
   ASSERT_EQ(::mkfifo((folder_ / "iomem").c_str(), 0600), 0);
-  EXPECT_EQ(complaint(), path("iomem") + ": is no regular file");
+  EXPECT_EQ(
+      complaint(),
+      path("iomem") + ": is a named pipe: only standard input (-) and <(…) are read as pipes");
 }
 
 TEST_F(capture_folder, refuses_an_archive_that_unpacks_to_more_than_any_capture) {
