@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -79,16 +80,22 @@ class region_checker {
 };
 
 /// In order of address each region is compared with the one that reaches furthest of those before:
-/// a damaged table may have more regions than pairs can be looked at.
+/// a damaged table may have more regions than pairs can be looked at. A region that devices of
+/// several segments use is rightly there once for each (VT-d specification 8.4).
 void region_checker::check_against_each_other() {
   std::vector<const region*> sorted;
   for (const region& r : regions_) sorted.push_back(&r);
   std::stable_sort(sorted.begin(), sorted.end(), [](const region* a, const region* b) {
-    return std::pair(a->body->base, a->body->limit) < std::pair(b->body->base, b->body->limit);
+    return std::tuple(a->body->segment, a->body->base, a->body->limit) <
+           std::tuple(b->body->segment, b->body->base, b->body->limit);
   });
   const region* furthest = nullptr;
   const region* previous = nullptr;
   for (const region* r : sorted) {
+    if (previous != nullptr && previous->body->segment != r->body->segment) {
+      furthest = nullptr;
+      previous = nullptr;
+    }
     const bool same = previous != nullptr && previous->body->base == r->body->base &&
                       previous->body->limit == r->body->limit;
     if (same) {

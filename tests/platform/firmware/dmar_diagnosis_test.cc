@@ -379,6 +379,22 @@ TEST(dmar_diagnosis, the_words_for_part_of_a_region_name_the_part) {
       << table.findings[0].sentence;
 }
 
+// VT-d specification 8.4: a structure is for devices of one segment.
+TEST(dmar_diagnosis, a_region_that_devices_of_two_segments_use_is_there_for_each) {
+  const dmar_table table = decode_dmar(unit()
+                                           .add_drhd(all, 1, base + 0x1000)
+                                           .add_rmrr(0, 0x7c000000, 0x7c00ffff, {disk()})
+                                           .add_rmrr(1, 0x7c000000, 0x7c00ffff, {disk()})
+                                           .add_rmrr(1, 0x7c008000, 0x7c01ffff, {disk()})
+                                           .finish());
+  ASSERT_EQ(table.findings.size(), 1u) << table.findings[0].sentence;
+  EXPECT_EQ(table.findings[0].id, dmar_diagnosis::rmrr_overlap);
+  EXPECT_NE(table.findings[0].sentence.find("0x7c008000-0x7c01ffff overlaps the region "
+                                            "0x7c000000-0x7c00ffff of the RMRR at 0x0078"),
+            std::string::npos)
+      << table.findings[0].sentence;
+}
+
 // A table of regions only may hold thousands of them: each pair cannot be looked at.
 TEST(dmar_diagnosis, thousands_of_regions_are_compared_in_reasonable_time) {
   dmar_builder builder = unit();
