@@ -73,9 +73,11 @@ class live_text {
   size_t shown_ = 0;
 };
 
-std::string nothing_found(const fault_inputs& read) {
-  return absl::StrFormat("no DMAR fault in %d %s\n", read.lines,
-                         read.lines == 1 ? "line" : "lines");
+/// A line that is not understood may be about one.
+std::string nothing_found(const fault_collector& faults, const fault_inputs& read) {
+  const bool understood = faults.unexplained_count() == 0 && faults.unreadable().empty();
+  return absl::StrFormat("no DMAR fault %sin %d %s\n", understood ? "" : "that can be read ",
+                         read.lines, read.lines == 1 ? "line" : "lines");
 }
 
 /// Faults of other IOMMUs and nothing else.
@@ -90,7 +92,7 @@ std::string whole_text(const fault_collector& faults, const fault_inputs& read, 
     return fault_counts_text(faults) + fault_notes_text(faults, live.facts());
   }
   const std::string text = fault_text(faults, live.facts());
-  return faults.empty() ? nothing_found(read) + text : text;
+  return faults.empty() ? nothing_found(faults, read) + text : text;
 }
 
 }  // namespace

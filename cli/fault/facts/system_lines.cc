@@ -11,6 +11,7 @@
 //   3.x     pci 0000:00:02.0: [8086:0102] type 00 class 0x030000
 //           pci 0000:00:02.0: reg 0x10: [mem 0xf0000000-0xf03fffff 64bit]
 //           BIOS-e820: [mem 0x0000000000100000-0x000000007cffffff] usable
+//           pci 0000:00:02.0: VF(n) BAR0 space: [mem 0x… 64bit] (contains BAR0 for 8 VFs)
 //   6.9     pci 0000:00:02.0: BAR 0 [mem 0xf0000000-0xf03fffff 64bit]
 #include <algorithm>
 #include <array>
@@ -93,8 +94,8 @@ std::string bar_name(std::string_view text) {
   scanner s(text);
   if (s.skip("ROM ")) return "ROM";
   if (s.skip("bridge window ")) return "window";
-  const bool of_functions = s.skip("VF ");
-  if (s.skip("BAR ")) {
+  const bool of_functions = s.skip("VF ") || s.skip("VF(n) ");
+  if (s.skip("BAR ") || (of_functions && s.skip("BAR"))) {
     const auto number = s.hex();
     if (!number) return "";
     return absl::StrFormat("%sBAR %d", of_functions ? "VF " : "", *number);

@@ -188,14 +188,14 @@ constexpr driver_note note_rows[] = {
 
     // Domains and groups.
     {as_note,
-     "ailed to allocate default IOMMU domain of type 4",
+     "Failed to allocate default IOMMU domain of type 4",
      "Linux 4.11 and later",
      "iommu=pt (or iommu.passthrough=1) asks for pass-through domains, type 4, and the driver does "
      "not give the IOMMU core one; the device gets a translating domain (IOMMU_DOMAIN_DMA), or, in "
      "drivers that do pass-through by themselves as Intel's did then, its own. No error",
      {"dmesg: \"Default domain type\"; /sys/kernel/iommu_groups/*/type", ""}},
     {as_note,
-     "ailed to allocate default IOMMU domain of type",
+     "Failed to allocate default IOMMU domain of type",
      "Linux 4.11 and later",
      "the driver does not have the kind of domain that was asked for (1 unmanaged, 3 DMA, 4 "
      "pass-through, 11 DMA with lazy flush), and the device gets a translating one "

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/fault/lines/driver_notes.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "cli/fault/lines/driver_note_table.h"
 #include "cli/fault/lines/line_fields.h"
 #include "cli/fault/reading/framing.h"
@@ -10,11 +12,28 @@
 namespace iommulab {
 namespace {
 
+/// Goes behind the next `part`. Its first letter may be of either case: releases differ in it.
+bool skip_to_part(scanner& at, std::string_view part) {
+  if (part.size() < 2) return at.skip_to(part);
+  const auto same_letter = [](char a, char b) {
+    return absl::ascii_tolower(static_cast<unsigned char>(a)) ==
+           absl::ascii_tolower(static_cast<unsigned char>(b));
+  };
+  const std::string_view line = at.rest();
+  const std::string_view rest = part.substr(1);
+  for (size_t i = line.find(rest, 1); i != std::string_view::npos; i = line.find(rest, i + 1)) {
+    if (!same_letter(line[i - 1], part.front())) continue;
+    at = scanner(line.substr(i + rest.size()));
+    return true;
+  }
+  return false;
+}
+
 /// Whether the parts of `words` between its stars stand in `line`, one behind the other.
 bool matches(std::string_view line, std::string_view words) {
   scanner at(line);
   for (const std::string_view part : split_at(words, '*')) {
-    if (!at.skip_to(part)) return false;
+    if (!skip_to_part(at, part)) return false;
   }
   return true;
 }
@@ -119,7 +138,10 @@ std::string note_title(const fault_line& fault) {
       title += c;
     }
   }
-  title = trimmed(title);
+  title = absl::StrReplaceAll(title, {{"( … )", "(…)"}});
+  // " = -", ": -": a number follows in the line.
+  const size_t last = title.find_last_not_of(" =:-");
+  title = trimmed(title.substr(0, last == std::string::npos ? 0 : last + 1));
   if (fault.region) {
     title += absl::StrFormat(", 0x%x-0x%x", fault.region->first, fault.region->last);
   }

@@ -233,6 +233,22 @@ bool is_xen(std::string_view line) {
          line.find(", iommu reg = ") != std::string_view::npos;
 }
 
+/// What Xen's driver says of a fault in words that are not read here.
+std::optional<fault_line> unread_xen_line(std::string_view line) {
+  constexpr std::array<std::string_view, 4> words = {"fault", "Fault", "REASON", "INTR-REMAP"};
+  const size_t begin = line.find("[VT-D]");
+  if (begin == std::string_view::npos) return std::nullopt;
+  const std::string_view message = line.substr(begin);
+  const bool is_meant = std::any_of(words.begin(), words.end(), [&](std::string_view word) {
+    return message.find(word) != std::string_view::npos;
+  });
+  if (!is_meant) return std::nullopt;
+  fault_line found;
+  found.kind = fault_kind::unexplained;
+  found.subject = message;
+  return found;
+}
+
 }  // namespace
 
 std::string device_text(const fault_line& fault) {
@@ -258,7 +274,8 @@ parsed_fault_line parse_fault_line(std::string_view text) {
   if (auto found = lost_lines(line)) return found;
   if (auto queue = parse_queue_message(line); !queue.ok() || *queue) return queue;
   if (auto found = foreign_line(line)) return found;
-  return parse_driver_note(line);
+  if (auto note = parse_driver_note(line)) return note;
+  return unread_xen_line(line);
 }
 
 }  // namespace iommulab

@@ -76,6 +76,30 @@ TEST(driver_notes, lines_that_people_ask_about_are_explained) {
   }
 }
 
+// Releases begin the line with a capital letter or not, and what is shown is a whole word.
+TEST(driver_notes, titles_are_words_and_not_what_is_searched_for) {
+  const auto title = [](const char* line) {
+    const auto parsed = parse_fault_line(line);
+    return parsed.ok() && *parsed ? note_title(**parsed) : std::string("nothing");
+  };
+  const char* pass_through = "Failed to allocate default IOMMU domain of type 4";
+  EXPECT_EQ(title("DMAR: failed to allocate default IOMMU domain of type 4; falling back to "
+                  "IOMMU_DOMAIN_DMA"),
+            pass_through);
+  EXPECT_EQ(title("iommu: Failed to allocate default IOMMU domain of type 4 for group (null)"),
+            pass_through);
+  EXPECT_EQ(title("qemu: vfio_dma_map(0x1, 0x2, 0x3, 0x4) = -14 (Bad address)"), "vfio_dma_map(…)");
+  EXPECT_EQ(title("qemu: VFIO_MAP_DMA: -5"), "VFIO_MAP_DMA");
+  for (const auto rows : {firmware_notes(), driver_notes()}) {
+    for (const driver_note& row : rows) {
+      fault_line found;
+      found.subject = row.words;
+      const std::string shown = note_title(found);
+      EXPECT_EQ(shown.find_last_of("=:-[ ") == shown.size() - 1, false) << shown;
+    }
+  }
+}
+
 TEST(driver_notes, routine_lines_are_no_finding_and_unknown_ones_are) {
   for (const char* routine :
        {"DMAR: IOMMU enabled", "DMAR: Host address width 39",

@@ -262,6 +262,7 @@ TEST(fault_command, a_line_of_the_driver_that_nobody_explains_is_a_finding) {
             "[    0.1] DMAR: dmar0: the sky is falling\n[    0.2] DMAR: IOMMU "
             "enabled\n");
   EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.out, HasSubstr("no DMAR fault that can be read in 2 lines\n"));
   EXPECT_THAT(result.out, HasSubstr("line 1 of standard input: DMAR: dmar0: the sky is falling"));
   EXPECT_THAT(result.out, Not(HasSubstr("IOMMU enabled")));
 }

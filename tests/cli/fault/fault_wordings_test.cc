@@ -85,6 +85,10 @@ TEST(fault_wordings, xen) {
        "(XEN) DMAR:[DMA Write] Request device [01:00.0] fault addr 1000\n"
        "(XEN) DMAR:[fault reason 0ch] non-zero reserved fields in PTE\n",
        {"1x 01:00.0 writes 1000 reason 0c"}},
+      {"words that are not read, and others of its driver",
+       "(XEN) [VT-D]somewhere: a fault in words of tomorrow\n"
+       "(XEN) [VT-D]d0:PCIe: map 0000:00:02.0\n",
+       {"unexplained [VT-D]somewhere: a fault in words of tomorrow"}},
   });
 }
 

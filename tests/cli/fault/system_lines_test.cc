@@ -47,6 +47,11 @@ TEST(system_lines, registers_of_every_generation) {
       {"pci 0000:00:02.0: reg 0x30: [mem 0xf0000000-0xf03fffff pref]", "ROM"},
       {"pci 0000:00:02.0: ROM [mem 0xf0000000-0xf03fffff pref]", "ROM"},
       {"pci 0000:00:02.0: VF BAR 0 [mem 0xf0000000-0xf03fffff 64bit]", "VF BAR 0"},
+      {"pci 0000:00:02.0: VF(n) BAR0 space: [mem 0xf0000000-0xf03fffff 64bit] (contains BAR0 for 8 "
+       "VFs)",
+       "VF BAR 0"},
+      {"pci 0000:00:02.0: VF BAR 2 [mem 0xf0000000-0xf03fffff]: contains BAR 2 for 8 VFs",
+       "VF BAR 2"},
       {"pci 0000:00:02.0:   bridge window [mem 0xf0000000-0xf03fffff]", "window"},
   };
   for (const auto& [line, name] : lines) {
