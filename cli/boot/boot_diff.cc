@@ -33,6 +33,21 @@ line_list groups_of(const boot_report& report) {
   return result;
 }
 
+/// "7: 0000:00:1f.0 …" without its number, which says how many groups came before and no more.
+std::string members_of(const std::string& group) {
+  return group.substr(group.find(": "));
+}
+
+/// "iommu: Adding device 0000:00:1f.0 to group 7", likewise; any other line is its own key.
+std::string without_group(const std::string& line) {
+  constexpr std::string_view before_number = " to group ";
+  const size_t at = line.rfind(before_number);
+  if (at == std::string::npos) return line;
+  const size_t number = at + before_number.size();
+  const bool ends = line.find_first_not_of("0123456789", number) == std::string::npos;
+  return ends ? line.substr(0, number) : line;
+}
+
 line_list domains_of(const boot_report& report) {
   line_list result;
   for (const device_state& d : report.devices) {
@@ -46,9 +61,11 @@ line_list outcome_of(const boot_report& report) {
   return absl::StrSplit(summary, '\n', absl::SkipEmpty());
 }
 
+/// Without what is said of the command line, which is each run's own and stands above.
 line_list diagnoses_of(const boot_report& report) {
   line_list result;
   for (const reported_diagnosis& d : report.diagnoses) {
+    if (d.source == command_line_source) continue;
     result.push_back(absl::StrFormat("%s: %s: %s", d.source, d.name, d.sentence));
   }
   return result;
@@ -64,12 +81,15 @@ line_list trace_of(const boot_run& run) {
 run_difference compare_boots(boot_run& left, boot_run& right, bool traced) {
   const boot_report a = report_of(left);
   const boot_report b = report_of(right);
-  run_difference result{
-      run_title(*left.system, left.command_line), run_title(*right.system, right.command_line), {}};
-  result.add("log", log_of(left), log_of(right));
+  run_difference result{run_title(*left.system, left.command_line),
+                        run_title(*right.system, right.command_line),
+                        {},
+                        word_notes(*left.system, left.command_line),
+                        word_notes(*right.system, right.command_line)};
+  result.add_by_key("log", log_of(left), log_of(right), without_group);
   result.add("registers", accesses_of(left), accesses_of(right));
   result.add("outcome", outcome_of(a), outcome_of(b));
-  result.add("groups", groups_of(a), groups_of(b));
+  result.add_by_key("groups", groups_of(a), groups_of(b), members_of);
   result.add("domains", domains_of(a), domains_of(b));
   result.add("diagnoses", diagnoses_of(a), diagnoses_of(b));
   if (traced) result.add("trace", trace_of(left), trace_of(right));

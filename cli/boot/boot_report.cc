@@ -119,7 +119,8 @@ boot_report report_of(boot_run& run, const std::string& dump) {
   for (const command_line_note& n : system.profile().notes_on(run.command_line)) {
     const bool is_error = n.severity == diagnosis_severity::error;
     report.asked_for_in_vain |= is_error;
-    report.diagnoses.push_back({"command line", std::string(name(n.id)), n.sentence, n.severity});
+    report.diagnoses.push_back(
+        {command_line_source, std::string(name(n.id)), n.sentence, n.severity});
   }
   for (const table_diagnosis& d : system.generation().diagnoses()) {
     report.diagnoses.push_back({"DMAR table", std::string(name(d.id)),

@@ -39,8 +39,11 @@ struct group_state {
   std::vector<std::string> devices;  ///< in order of joining
 };
 
+/// Source of what is said of the command line.
+inline constexpr char command_line_source[] = "command line";
+
 struct reported_diagnosis {
-  std::string source;  ///< "dmar0", "DMAR table", or "command line"
+  std::string source;  ///< "dmar0", "DMAR table", or command_line_source
   std::string name;    ///< stable
   std::string sentence;
   diagnosis_severity severity = diagnosis_severity::error;

@@ -183,8 +183,11 @@ std::string dma_to_text(const dma_report& report) {
 }
 
 run_difference compare_script_runs(script_run& left, script_run& right, bool traced) {
-  run_difference result{
-      run_title(*left.system, left.command_line), run_title(*right.system, right.command_line), {}};
+  run_difference result{run_title(*left.system, left.command_line),
+                        run_title(*right.system, right.command_line),
+                        {},
+                        word_notes(*left.system, left.command_line),
+                        word_notes(*right.system, right.command_line)};
   result.add("results", results_of(left), results_of(right));
   result.add("log", logs_of(left), logs_of(right));
   result.add("transfers", transfers_of(left), transfers_of(right));

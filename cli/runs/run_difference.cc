@@ -31,6 +31,12 @@ json differing_json(const std::vector<diff_line>& all) {
   return differing;
 }
 
+std::string note_lines(const std::vector<std::string>& notes) {
+  std::string text;
+  for (const std::string& note : notes) text += absl::StrFormat("    note: %s\n", note);
+  return text;
+}
+
 }  // namespace
 
 bool difference_section::equal() const {
@@ -48,9 +54,35 @@ void run_difference::add(const char* title, const std::vector<std::string>& left
   sections.push_back({title, diff_lines(left_lines, right_lines)});
 }
 
+void run_difference::add_by_key(const char* title, const std::vector<std::string>& left_lines,
+                                const std::vector<std::string>& right_lines,
+                                absl::FunctionRef<std::string(const std::string&)> key) {
+  std::vector<std::string> left_keys;
+  std::vector<std::string> right_keys;
+  for (const std::string& line : left_lines) left_keys.push_back(key(line));
+  for (const std::string& line : right_lines) right_keys.push_back(key(line));
+  difference_section section{title, diff_lines(left_keys, right_keys)};
+  auto left_line = left_lines.begin();
+  auto right_line = right_lines.begin();
+  for (diff_line& line : section.lines) {
+    line.text = line.where == diff_line::side::right ? *right_line : *left_line;
+    if (line.where != diff_line::side::right) ++left_line;
+    if (line.where != diff_line::side::left) ++right_line;
+  }
+  sections.push_back(std::move(section));
+}
+
 std::string run_title(const kernel& system, const std::string& command_line) {
   return absl::StrFormat("Linux %s on %s, %s", system.profile().release(), system.machine().name,
                          command_line);
+}
+
+std::vector<std::string> word_notes(const kernel& system, const std::string& command_line) {
+  std::vector<std::string> notes;
+  for (const command_line_note& n : system.profile().notes_on(command_line)) {
+    notes.push_back(n.sentence);
+  }
+  return notes;
 }
 
 std::vector<std::string> access_lines(const std::vector<trace_event>& events, event_words& words) {
@@ -62,7 +94,9 @@ std::vector<std::string> access_lines(const std::vector<trace_event>& events, ev
 }
 
 std::string difference_to_text(const run_difference& difference) {
-  std::string text = absl::StrFormat("--- %s\n+++ %s\n", difference.left, difference.right);
+  std::string text =
+      absl::StrFormat("--- %s\n%s+++ %s\n%s", difference.left, note_lines(difference.left_notes),
+                      difference.right, note_lines(difference.right_notes));
   for (const difference_section& section : difference.sections) {
     if (section.equal()) {
       text += absl::StrFormat("\n%s: equal, %s\n", section.title,
@@ -82,6 +116,8 @@ std::string difference_to_json(std::string_view kind, const run_difference& diff
   json document = json_document(kind);
   document["left"] = difference.left;
   document["right"] = difference.right;
+  document["left_notes"] = difference.left_notes;
+  document["right_notes"] = difference.right_notes;
   document["equal"] = difference.equal();
   document["sections"] = std::move(sections);
   return json_text(document);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "core/trace_event.h"
 #include "kernel/kernel.h"
 #include "lab/diff/line_diff.h"
@@ -26,22 +27,32 @@ struct run_difference {
   std::string left;
   std::string right;
   std::vector<difference_section> sections;
+  /// What a reader of each command line should know of it. Not compared either.
+  std::vector<std::string> left_notes{};
+  std::vector<std::string> right_notes{};
 
   [[nodiscard]] bool equal() const;
   void add(const char* title, const std::vector<std::string>& left_lines,
            const std::vector<std::string>& right_lines);
+  /// The same, by the lines' keys: two lines with one key are the same line, shown as on the left.
+  void add_by_key(const char* title, const std::vector<std::string>& left_lines,
+                  const std::vector<std::string>& right_lines,
+                  absl::FunctionRef<std::string(const std::string&)> key);
 };
 
 /// What a run is called in a difference.
 std::string run_title(const kernel& system, const std::string& command_line);
+/// Words of a command line that look as if they did something to remapping, and do not: a sentence
+/// each.
+std::vector<std::string> word_notes(const kernel& system, const std::string& command_line);
 /// The register accesses among the events, a line each.
 std::vector<std::string> access_lines(const std::vector<trace_event>& events, event_words& words);
 
 std::string difference_to_text(const run_difference& difference);
-/// {"left", "right", "equal", "sections": {TITLE: [{"side": "left"|"right", "left_line",
-/// "right_line", "text"}]}}: the differing lines alone. The number of the line's own side is where
-/// it stands there, the other says before which line it would stand; both count from 1. `kind`
-/// names the document.
+/// {"left", "right", "left_notes", "right_notes", "equal", "sections": {TITLE: [{"side":
+/// "left"|"right", "left_line", "right_line", "text"}]}}: the differing lines alone. The number of
+/// the line's own side is where it stands there, the other says before which line it would stand;
+/// both count from 1. `kind` names the document.
 std::string difference_to_json(std::string_view kind, const run_difference& difference);
 
 }  // namespace iommulab

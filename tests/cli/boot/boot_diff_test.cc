@@ -14,8 +14,10 @@
 namespace iommulab::boot_diff_test {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 TEST(boot_diff_test, a_boot_does_not_differ_from_itself) {
   const command_result result =
@@ -76,6 +78,46 @@ TEST(boot_diff_test, two_kernels_on_one_machine) {
   EXPECT_THAT(result.out, HasSubstr("\noutcome: equal"));
   EXPECT_THAT(result.out, HasSubstr("\ngroups: equal"));
   EXPECT_LT(lines.size(), 90u);
+}
+
+// The words make no difference, and each line has another one.
+TEST(boot_diff_test, notes_on_each_command_line_stand_below_its_title) {
+  boot_arguments both{.command_lines = {"intel_iommu=on sm_on", "intel_iommu=on amd_iommu=on"},
+                      .diff = true};
+  const command_result result = boot(both);
+  EXPECT_EQ(result.status, 0) << result.out;
+  EXPECT_THAT(result.out, StartsWith("--- Linux 4.4.178 on q35, intel_iommu=on sm_on\n"
+                                     "    note: sm_on: no parameter: "));
+  EXPECT_THAT(result.out, HasSubstr("\n+++ Linux 4.4.178 on q35, intel_iommu=on amd_iommu=on\n"
+                                    "    note: amd_iommu=on: read by AMD's driver"));
+  EXPECT_THAT(result.out, HasSubstr("\ndiagnoses: equal, 0 lines\n"));
+  both.json = true;
+  const auto d = nlohmann::json::parse(boot(both).out);
+  ASSERT_EQ(d["left_notes"].size(), 1u);
+  ASSERT_EQ(d["right_notes"].size(), 1u);
+  EXPECT_THAT(std::string(d["left_notes"][0]), StartsWith("sm_on: "));
+  EXPECT_THAT(std::string(d["right_notes"][0]), StartsWith("amd_iommu=on: "));
+  both.command_lines = {"intel_iommu=on"};
+  both.kernels = {"v4_4_178", "v4_4_178"};
+  EXPECT_TRUE(nlohmann::json::parse(boot(both).out)["left_notes"].empty());
+}
+
+// The graphics device is in no group then, and all groups behind it have another number.
+TEST(boot_diff_test, a_group_is_the_same_when_its_members_are) {
+  const command_result result =
+      boot({.machines = {"server"},
+            .command_lines = {"intel_iommu=on", "intel_iommu=on,igfx_off"},
+            .diff = true});
+  EXPECT_EQ(result.status, 1);
+  const std::vector<std::string> lines = lines_of(result.out);
+  EXPECT_THAT(lines, Contains("- iommu: Adding device 0000:00:04.0 to group 4"));
+  EXPECT_THAT(lines, Contains("- 4: 0000:00:04.0"));
+  EXPECT_EQ(count(lines, "Adding device 0000:c1:00.0"), 0u);
+  EXPECT_EQ(count(lines, ": 0000:c1:00.0"), 0u);
+  // Members that part are a difference still.
+  const command_result machines =
+      boot({.machines = {"q35", "server"}, .command_lines = {"intel_iommu=on"}, .diff = true});
+  EXPECT_THAT(lines_of(machines.out), Contains("+ 14: 0000:06:00.0 0000:07:00.0 0000:07:01.0"));
 }
 
 TEST(boot_diff_test, json_holds_the_differing_lines_alone) {

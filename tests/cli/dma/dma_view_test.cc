@@ -187,6 +187,17 @@ TEST_F(dma_view, compares_two_runs_of_a_script) {
   EXPECT_TRUE(document["equal"]);
 }
 
+TEST_F(dma_view, says_of_each_run_which_words_do_nothing) {
+  const dma_arguments both{.script = example("use_after_unmap.dma"),
+                           .command_lines = {"intel_iommu=on", "intel_iommu=on sm_on"},
+                           .diff = true};
+  const command_result shown = run_command(run_dma_command, both);
+  EXPECT_EQ(shown.status, 0) << shown.out;
+  EXPECT_THAT(shown.out, HasSubstr("--- Linux 4.4.178 on q35, intel_iommu=on\n"
+                                   "+++ Linux 4.4.178 on q35, intel_iommu=on sm_on\n"
+                                   "    note: sm_on: no parameter: "));
+}
+
 TEST_F(dma_view, keeps_the_events_of_each_operation_in_json) {
   const json document =
       json::parse(run("map 1 0 0 0 0x1000 1\nunmap 1\n", {.trace = "calls", .json = true}).out);
