@@ -180,7 +180,7 @@ class eiovar {
   }
 
   mutable typename Host::lock_type lock_;
-  mutable environment env_ ABSL_GUARDED_BY(lock_);
+  mutable environment env_;  // lock_ guards it; lab_guard gets its counts before it holds that
   mutable searched_tree<cached32_search> ranges_
       ABSL_GUARDED_BY(lock_);  // looking up writes nothing
   node_pool<link, no_lock> links_ ABSL_GUARDED_BY(lock_);

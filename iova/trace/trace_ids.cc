@@ -7,9 +7,13 @@
 #include "absl/strings/str_format.h"
 
 namespace iommulab {
+namespace {
+
+using op = iova_trace_op;
+
+}  // namespace
 
 std::string trace_ids::take(iova_trace_step& step) {
-  using op = iova_trace_op;
   const auto& given = step.arguments;
   if (step.what == op::use) current_ = static_cast<uint8_t>(given[0]);
   if (step.what == op::cpu) cpu_ = static_cast<uint8_t>(given[0]);
