@@ -11,7 +11,7 @@ namespace {
 constexpr uint64_t identification = 0x00;
 constexpr uint64_t liveness = 0x04;
 constexpr uint64_t factorial = 0x08;
-constexpr uint64_t status = 0x20;
+constexpr uint64_t edu_status = 0x20;
 constexpr uint64_t interrupt_status = 0x24;
 constexpr uint64_t interrupt_raise = 0x60;
 constexpr uint64_t interrupt_acknowledge = 0x64;
@@ -70,7 +70,7 @@ uint32_t edu::read32(uint64_t offset) {
       return liveness_;
     case factorial:
       return factorial_;
-    case status:
+    case edu_status:
       return status_;
     case interrupt_status:
       return interrupts_;
@@ -97,7 +97,7 @@ void edu::write32(uint64_t offset, uint32_t value) {
       return;
     case factorial:
       return compute(value);
-    case status:
+    case edu_status:
       status_ = value & status_interrupt;
       return;
     case interrupt_raise:

@@ -9,7 +9,7 @@
 namespace iommulab {
 namespace {
 
-constexpr uint64_t word = 8;
+constexpr uint64_t word_bytes = 8;
 
 }  // namespace
 
@@ -25,7 +25,7 @@ uint64_t hostile_device::next_random() {
 uint64_t hostile_device::into_range(const hostile_scan& scan, uint64_t offset) {
   const uint64_t last = scan.last - scan.first;
   const uint64_t within = last == ~uint64_t{0} ? offset : offset % (last + 1);
-  return scan.first + (within & ~(word - 1));
+  return scan.first + (within & ~(word_bytes - 1));
 }
 
 uint64_t hostile_device::next_address(const hostile_scan& scan) {
@@ -33,7 +33,7 @@ uint64_t hostile_device::next_address(const hostile_scan& scan) {
     case scan_pattern::random:
       return into_range(scan, next_random());
     case scan_pattern::linear:
-      return into_range(scan, step_++ * word);
+      return into_range(scan, step_++ * word_bytes);
     case scan_pattern::strided:
       return into_range(scan, step_++ * scan.stride);
     case scan_pattern::around: {

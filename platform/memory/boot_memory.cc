@@ -13,18 +13,24 @@ namespace {
 
 using frame_run = std::pair<uint64_t, uint64_t>;  // first, one past last
 
+struct aligned_block {
+  uint64_t frame;
+  unsigned order;
+};
+
 // Cuts a run into aligned blocks. No zone begins inside one.
-template <typename F>
-void for_each_block(frame_run run, F&& fn) {
+std::vector<aligned_block> blocks_of(frame_run run) {
+  std::vector<aligned_block> blocks;
   while (run.first < run.second) {
     unsigned order = 0;
     while (order < buddy::max_order && run.first % (uint64_t{2} << order) == 0 &&
            run.first + (uint64_t{2} << order) <= run.second) {
       ++order;
     }
-    fn(run.first, order);
+    blocks.push_back({run.first, order});
     run.first += uint64_t{1} << order;
   }
+  return blocks;
 }
 
 std::vector<frame_run> merge(std::vector<frame_run> blocks) {
@@ -49,21 +55,20 @@ std::optional<phys_addr> page_allocator::reserve_range(uint64_t length, uint64_t
   const uint64_t end = limit.value() >> page_shift;
   const uint64_t aligned = ~((alignment >> page_shift) - 1);
   const spin_guard guard(lock_);
-  std::vector<frame_run> blocks;
+  std::vector<frame_run> free_blocks;
   for (const buddy& z : zones_) {
-    z.for_each_free([&](uint64_t first, uint64_t last) { blocks.emplace_back(first, last); });
+    z.for_each_free([&](uint64_t first, uint64_t last) { free_blocks.emplace_back(first, last); });
   }
-  const std::vector<frame_run> runs = merge(std::move(blocks));
+  const std::vector<frame_run> runs = merge(std::move(free_blocks));
   for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
     const uint64_t first = std::max(run->first, lowest);
     const uint64_t last = std::min(run->second, end);
     if (frames == 0 || last < first || last - first < frames) continue;
     const uint64_t start = (last - frames) & aligned;
     if (start < first) continue;
-    for_each_block({start, start + frames},
-                   [&](uint64_t frame, unsigned order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
-                     zone_at(frame).take_at(frame, order);
-                   });
+    for (const auto& [frame, order] : blocks_of({start, start + frames})) {
+      zone_at(frame).take_at(frame, order);
+    }
     return phys_addr(start << page_shift);
   }
   return std::nullopt;
@@ -80,9 +85,7 @@ void page_allocator::free_reserved(phys_addr start, uint64_t length) {
         absl::StrFormat("0x%x was reserved, is freed and was free already", frame << page_shift));
     return;
   }
-  for_each_block(run, [&](uint64_t frame, unsigned order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
-    zone_at(frame).give(frame, order);
-  });
+  for (const auto& [frame, order] : blocks_of(run)) zone_at(frame).give(frame, order);
 }
 
 }  // namespace iommulab
