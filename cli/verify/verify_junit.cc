@@ -13,7 +13,6 @@ namespace iommulab {
 namespace {
 
 using verify::class_result;
-using outcome = class_result::outcome;
 
 /// XML has no place for control characters, and paths may hold bytes that are no UTF-8.
 std::string clean(std::string_view text) {
@@ -68,7 +67,7 @@ void add_class(pugi::xml_node suite, const std::string& path, const class_result
   } else if (!result.passes()) {
     ++counts.failures;
     add_failure(test, result);
-  } else if (result.status == outcome::known) {
+  } else if (result.status == class_result::outcome::known) {
     test.append_child("system-out").text().set(clean(to_string(result)).c_str());
   }
 }

@@ -15,7 +15,7 @@
 namespace iommulab::v4_4 {
 namespace {
 
-constexpr size_t entries = vtd::context_entries_per_table;
+constexpr size_t context_entries = vtd::context_entries_per_table;
 constexpr size_t halves = 2;  // lower and upper context table of a bus
 
 using copied_tables = std::vector<std::array<phys_addr, halves>>;
@@ -25,7 +25,7 @@ using copied_tables = std::vector<std::array<phys_addr, halves>>;
 void copy_entries(intel_driver& drv, intel_iommu& iommu, const vtd::context_entry* old_table,
                   bool extended, vtd::context_entry* out) {
   const size_t step = extended ? 2 : 1;
-  for (size_t i = 0; i < entries; i += step) {
+  for (size_t i = 0; i < context_entries; i += step) {
     vtd::context_entry entry = old_table[i];
     if (!entry.present()) continue;
     const uint16_t did = entry.domain().value();
@@ -49,7 +49,8 @@ int copy_context_table(intel_driver& drv, intel_iommu& iommu, const vtd::root_en
   for (size_t half = 0; half < halves; ++half) {
     if (!vtd::root_entry::p.test(roots[half])) continue;
     const phys_addr old_phys(roots[half] & vtd::root_entry::ctp.mask());
-    const auto* old_table = drv.host.memory.object_at<vtd::context_entry>(old_phys, entries);
+    const auto* old_table =
+        drv.host.memory.object_at<vtd::context_entry>(old_phys, context_entries);
     if (old_table == nullptr) return this_call.result(-ENOMEM);  // memremap() fails
     const table_page page = alloc_pgtable_page(drv, iommu.node);
     if (!page) return this_call.result(-ENOMEM);

@@ -26,7 +26,7 @@ struct api_function {
   std::string_view note;  ///< first word of the note that names device and arguments; may be none
 };
 
-constexpr std::array<api_function, 8> functions = {{
+constexpr std::array<api_function, 8> known_functions = {{
     {coherent_call, call_kind::alloc_coherent, "intel_alloc_coherent"},
     {"intel_free_coherent", call_kind::free_coherent, "intel_free_coherent"},
     {"intel_map_page", call_kind::map_page, "__intel_map_single"},
@@ -38,9 +38,9 @@ constexpr std::array<api_function, 8> functions = {{
 }};
 
 const api_function* find_function(std::string_view name) {
-  const auto* found = std::find_if(functions.begin(), functions.end(),
+  const auto* found = std::find_if(known_functions.begin(), known_functions.end(),
                                    [&](const api_function& f) { return f.name == name; });
-  return found == functions.end() ? nullptr : found;
+  return found == known_functions.end() ? nullptr : found;
 }
 
 /// Takes what one note says of the call; notes of the functions below it add to it.

@@ -134,13 +134,12 @@ hardware_trace without_interrupt_remapping(const hardware_trace& trace, size_t s
 }
 
 std::vector<call_event> without_interrupt_remapping(absl::Span<const call_event> events) {
-  using kind = call_event::kind;
   std::vector<call_event> kept;
   size_t depth = 0;
   size_t left_out = 0;  // depth of the open call that is left out or emptied; 0 for none
   bool emptied = false;
   for (const call_event& event : events) {
-    if (event.what == kind::enter) {
+    if (event.what == call_event::kind::enter) {
       ++depth;
       const bool gone = event.text == "dmar_fault" || event.text == "dmar_disable_qi";
       const bool empty = event.text == "dmar_enable_qi" || event.text == "dmar_set_interrupt";
@@ -151,13 +150,13 @@ std::vector<call_event> without_interrupt_remapping(absl::Span<const call_event>
       }
       continue;
     }
-    if (event.what == kind::exit && depth == left_out && left_out != 0) {
+    if (event.what == call_event::kind::exit && depth == left_out && left_out != 0) {
       if (emptied) kept.push_back(event);
       left_out = 0;
     } else if (left_out == 0) {
       kept.push_back(event);
     }
-    if (event.what == kind::exit && depth > 0) --depth;
+    if (event.what == call_event::kind::exit && depth > 0) --depth;
   }
   return kept;
 }

@@ -9,7 +9,7 @@
 namespace iommulab::verify {
 namespace {
 
-constexpr std::array<known_difference, 3> differences = {{
+constexpr std::array<known_difference, 3> all_differences = {{
     {"structure_length_zero", "",
      "4.4 hangs in dmar_acpi_dev_scope_init() on a structure without a length; the table is "
      "refused "
@@ -91,7 +91,7 @@ bool only_refuses(absl::Span<const numbered_line> lines, std::string_view refusa
 }  // namespace
 
 absl::Span<const known_difference> known_differences() {
-  return differences;
+  return all_differences;
 }
 
 const known_difference* find_known_difference(absl::Span<const known_difference> list,
