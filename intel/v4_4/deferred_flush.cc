@@ -20,11 +20,11 @@ void flush_table(intel_driver& drv, intel_iommu& iommu, deferred_flush_tables& t
   if (!caching_mode) {
     iommu.flush.flush_iotlb(drv, iommu, domain_id(0), 0, 0, vtd::iotlb_granularity::global);
   }
-  for (size_t slot = 0; slot < table.next; ++slot) {
-    iova* range = table.iovas[slot];
+  for (deferred_flush_entry& entry : table.entries) {
+    iova* range = entry.range;
     if (range == nullptr) continue;
-    dmar_domain& domain = *table.domains[slot];
-    page_freelist& freelist = table.freelists[slot];
+    dmar_domain& domain = *entry.domain;
+    page_freelist& freelist = entry.freelist;
     const uint64_t pages = iova_size(*range);
     if (caching_mode) {
       iommu_flush_iotlb_psi(drv, iommu, domain, range->pfn_lo, pages, /*ih=*/freelist.empty(),
@@ -36,18 +36,19 @@ void flush_table(intel_driver& drv, intel_iommu& iommu, deferred_flush_tables& t
     free_iova(domain.iovad, range);
     if (!freelist.empty()) dma_free_pagelist(drv, freelist);
   }
-  table.next = 0;
+  table.entries.clear();
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: flush_unmaps()
 void flush_unmaps(intel_driver& drv)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(drv.deferred.async_umap_flush_lock) {
   IOMMULAB_CALL(drv.trace, "flush_unmaps");
-  IOMMULAB_NOTE(drv.trace, "flush_unmaps list_size=%d", drv.deferred.list_size);
+  const int list_size = drv.deferred.list_size;
+  IOMMULAB_NOTE(drv.trace, "flush_unmaps list_size=%d", list_size);
   drv.deferred.timer_on = false;
   for (size_t id = 0; id < drv.g_iommus.size(); ++id) {
     intel_iommu* iommu = drv.g_iommus[id];
-    if (iommu != nullptr && drv.deferred.tables[id].next != 0) {
+    if (iommu != nullptr && !drv.deferred.tables[id].entries.empty()) {
       flush_table(drv, *iommu, drv.deferred.tables[id]);
     }
   }
@@ -61,8 +62,9 @@ void add_unmap(intel_driver& drv, dmar_domain& domain, iova& range, page_freelis
   IOMMULAB_CALL(drv.trace, "add_unmap", {"dom", domain}, {"iova", range},
                 {"freelist", static_cast<int>(freelist.size())});
   const spin_lock_irqsave lock(drv.host.interrupts, drv.deferred.async_umap_flush_lock);
+  const int list_size = drv.deferred.list_size;
   IOMMULAB_NOTE(drv.trace, "add_unmap lo=0x%x hi=0x%x freelist=%d size=%d", range.pfn_lo,
-                range.pfn_hi, freelist.empty() ? 0 : 1, drv.deferred.list_size);
+                range.pfn_hi, freelist.empty() ? 0 : 1, list_size);
   // A range that waits already was unmapped twice: 4.4 frees it twice then. It may be freed by the
   // flush right here.
   const bool waits = range.queued;
@@ -75,11 +77,11 @@ void add_unmap(intel_driver& drv, dmar_domain& domain, iova& range, page_freelis
 
   const intel_iommu& iommu = *domain_get_iommu(drv, domain);
   deferred_flush_tables& table = drv.deferred.tables[static_cast<size_t>(iommu.seq_id)];
-  table.domains[table.next] = &domain;
-  table.iovas[table.next] = waits ? nullptr : &range;
-  // The slot's list is empty since the last flush, and most unmaps' are: those need no move.
-  if (!freelist.empty()) table.freelists[table.next] = std::move(freelist);
-  ++table.next;
+  deferred_flush_entry& entry = table.entries.emplace_back();
+  entry.range = waits ? nullptr : &range;
+  entry.domain = &domain;
+  // Most unmaps' lists are empty: those need no move.
+  if (!freelist.empty()) entry.freelist = std::move(freelist);
 
   if (!drv.deferred.timer_on) {
     const uint64_t expires = drv.env.clock.jiffies() + msecs_to_jiffies(unmap_timer_ms);

@@ -3,8 +3,6 @@
 // The unmaps whose flush is put off (see deferred_flush.h).
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -20,13 +18,18 @@ namespace iommulab::v4_4 {
 /// Linux v4.4: HIGH_WATER_MARK
 inline constexpr int high_water_mark = 250;
 
-/// One unit's: slots 0 to next-1 wait.
+/// An unmapped range: null when it waits already.
+struct deferred_flush_entry {
+  iova* range = nullptr;
+  dmar_domain* domain = nullptr;
+  page_freelist freelist;
+};
+
+/// One unit's, in the order of their coming. The kernel has arrays of HIGH_WATER_MARK slots for
+/// each of the 128 units that could come; here what waits takes room, as most tables stay empty.
 /// Linux v4.4: struct deferred_flush_tables
 struct deferred_flush_tables {
-  size_t next = 0;
-  std::array<iova*, high_water_mark> iovas{};
-  std::array<dmar_domain*, high_water_mark> domains{};
-  std::array<page_freelist, high_water_mark> freelists{};
+  std::vector<deferred_flush_entry> entries;
 };
 
 /// Those of all units. async_umap_flush_lock guards all of it.

@@ -179,16 +179,15 @@ structure structure_of(const device_domain_info& info) {
 /// Slots of one unit's table that wait.
 structure structure_of(const deferred_flush_tables& table, size_t unit) {
   structure s{"deferred_flush_tables", absl::StrFormat("deferred_flush[%d]", unit), {}};
-  s.add("next", static_cast<int64_t>(table.next));
+  s.add("next", static_cast<int64_t>(table.entries.size()));
   structure_list waiting;
-  for (size_t i = 0; i < table.next; ++i) {
-    structure entry{"entry", absl::StrFormat("[%d]", i), {}};
-    entry.add("iova",
-              structure_link{
-                  "iova", table.iovas[i] == nullptr ? std::string() : trace_word(*table.iovas[i])});
-    entry.add("domain", link_to_domain(table.domains[i]));
+  for (const deferred_flush_entry& each : table.entries) {
+    structure entry{"entry", absl::StrFormat("[%d]", waiting.size()), {}};
+    entry.add("iova", structure_link{
+                          "iova", each.range == nullptr ? std::string() : trace_word(*each.range)});
+    entry.add("domain", link_to_domain(each.domain));
     structure_list freelist;
-    for (const phys_addr page : table.freelists[i]) freelist.emplace_back(page.value());
+    for (const phys_addr page : each.freelist) freelist.emplace_back(page.value());
     entry.add("freelist", std::move(freelist));
     waiting.emplace_back(std::move(entry));
   }
@@ -202,7 +201,7 @@ std::vector<structure> flush_tables_of(const intel_driver& drv) ABSL_NO_THREAD_S
   for (size_t unit = 0; unit < drv.deferred.tables.size(); ++unit) {
     const bool is_there = unit < drv.g_iommus.size() && drv.g_iommus[unit] != nullptr;
     const deferred_flush_tables& table = drv.deferred.tables[unit];
-    if (is_there || table.next != 0) all.push_back(structure_of(table, unit));
+    if (is_there || !table.entries.empty()) all.push_back(structure_of(table, unit));
   }
   return all;
 }
