@@ -36,6 +36,9 @@ class lab {
   lab(const lab&) = delete;
   lab& operator=(const lab&) = delete;
 
+  /// Whether there is an operation of that name.
+  static bool is_operation(std::string_view name) { return find_entry(name) != nullptr; }
+
   /// Does the operation; what it gave, in the words of the recordings. EINVAL for one that is none.
   /// A recorded operation takes the time that it took.
   absl::StatusOr<std::string> run(const operation& op);

@@ -2,6 +2,11 @@
 //
 // Any text as a script of DMA operations: read or refused, and what can be read is run on a machine
 // of its own, checked as --sanitize does.
+//
+// A boot costs more than a script, so a run makes the most of one: lines that no operation begins
+// are left out, the machine has no more than scripts can use, and an eighth of the inputs is run a
+// second time.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -9,15 +14,17 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "cli/machines/machine_choice.h"
 #include "core/number.h"
 #include "core/text_source.h"
 #include "dma/debug/dma_debug.h"
 #include "kernel/kernel.h"
+#include "lab/script/lab.h"
 #include "lab/script/script.h"
 #include "lab/script/session.h"
+#include "platform/machine/builtin.h"
 
 namespace iommulab {
 namespace {
@@ -43,9 +50,18 @@ bool takes_long(const dmalab::script& from) {
   return false;
 }
 
+/// q35 without its chipset's functions: the bridge for which 16 MiB are mapped is one of them.
+machine_config small_q35() {
+  constexpr unsigned chipset = 0x1f;
+  machine_config machine = q35_machine();
+  std::erase_if(machine.pci_functions,
+                [](const pci_function_config& f) { return f.id.device() == chipset; });
+  return machine;
+}
+
 const machine_config& machine() {
-  static const machine_config q35 = choose_machine("q35").value();
-  return q35;
+  static const machine_config small = small_q35();
+  return small;
 }
 
 void complete(dmalab::script& from) {
@@ -63,7 +79,7 @@ std::string run(const dmalab::script& from) {
   options.command_line = from.command_line.value_or("intel_iommu=on");
   options.sanitize = true;
   auto system = kernel::create(machine(), std::move(options));
-  must(system.ok(), "q35 cannot be made");
+  must(system.ok(), "the machine cannot be made");
   if (!(*system)->start_up().panic.empty()) return "panic";
   (*system)->finish_boot();
   const auto outcomes = dmalab::run_session(**system, from, {});
@@ -75,6 +91,13 @@ std::string run(const dmalab::script& from) {
   std::string text;
   for (const dmalab::outcome& o : *outcomes) text += o.result + o.bug + '\n';
   return text + to_text((*system)->dma_debug()->log());
+}
+
+/// By the input alone, so that a crash comes again.
+bool is_run_twice(std::string_view text) {
+  unsigned sum = 0;
+  for (const char c : text) sum = sum * 31 + static_cast<unsigned char>(c);
+  return sum % 8 == 0;
 }
 
 }  // namespace
@@ -91,8 +114,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
     must(complaint.starts_with("input: ") && complaint.find('\n') == std::string::npos, complaint);
     return 0;
   }
+  std::erase_if(script->operations, [](const dmalab::operation& op) {
+    return !dmalab::lab::is_operation(op.words[0]);
+  });
   complete(*script);
-  if (takes_long(*script)) return 0;
-  must(run(*script) == run(*script), "a run that repeats to the byte");
+  if (script->operations.empty() || takes_long(*script)) return 0;
+  const std::string given = run(*script);
+  if (is_run_twice(source.text)) must(given == run(*script), "a run that repeats to the byte");
   return 0;
 }
