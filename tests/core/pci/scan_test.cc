@@ -67,7 +67,7 @@ TEST(pci_scan, ends_an_ari_chain_that_goes_backwards) {
 TEST(pci_scan, ends_an_ari_chain_at_a_function_that_is_not_there) {
   const test_system sys(
       {bridge(at(0, 1), 1, 1).express(pci_exp_type::root_port, 0x40, true).build(),
-       ari_endpoint(at(1, 0, 0), 4), ari_endpoint(at(1, 0, 1), 2)});
+       ari_endpoint(at(1, 0, 0), 4), ari_endpoint(at(1, 0, 1), 0)});
   EXPECT_EQ(sys.names(), (names{"00:01.0", "01:00.0"}));
 }
 
