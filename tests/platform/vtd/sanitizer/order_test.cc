@@ -196,6 +196,57 @@ TEST(present_before_complete, a_paging_entry_that_leads_elsewhere_in_one_step) {
   EXPECT_EQ(w.only().where, w.entry(iova));
 }
 
+// --- several units ---------------------------------------------------------------------------
+
+/// Two units that are watched, the first through the tables of the machine, the second by itself.
+class two_units : public ::testing::Test {
+ protected:
+  two_units() : second(config_of_second(), w.m.memory(), w.m.sink, w.m.trace) {
+    w.sanitizer.watch(second, phys_addr(unit_base + 0x1000));
+    w.attach(nic);
+    w.map(iova, target | 3);
+  }
+  static vtd_config config_of_second() {
+    vtd_config config = coherent_unit();
+    config.name = "dmar1";
+    return config;
+  }
+  /// Translation on, over the tables below `root`.
+  static void start(vtd_unit& unit, uint64_t root) {
+    unit.write64(0x20, root);
+    unit.write32(0x18, srtp);
+    unit.write32(0x18, te);
+    ASSERT_NE(unit.read32(0x1c) & te, 0u);
+  }
+  watched_machine w;
+  vtd_unit second;
+};
+
+TEST_F(two_units, the_one_that_uses_the_table_is_told_of_a_change) {
+  start(w.m.unit, w.table());
+  start(second, w.m.root);
+  w.store(table_kind::paging, w.entry(iova), (target + 0x1000) | 3);
+  EXPECT_EQ(w.only().id, sanitizer_rule::present_before_complete);
+  EXPECT_EQ(w.only().unit, "dmar1");
+}
+
+TEST_F(two_units, both_are_told_of_a_change_where_both_use_the_table) {
+  start(w.m.unit, w.m.root);
+  start(second, w.m.root);
+  w.store(table_kind::paging, w.entry(iova), (target + 0x1000) | 3);
+  ASSERT_EQ(w.findings().size(), 2u);
+  EXPECT_EQ(w.findings()[0].unit, "dmar0");
+  EXPECT_EQ(w.findings()[1].unit, "dmar1");
+}
+
+TEST_F(two_units, the_one_that_uses_a_freed_table_is_named) {
+  start(w.m.unit, w.table());
+  start(second, w.m.root);
+  w.sanitizer.table_page_freed(phys_addr(w.m.word(w.entry(iova, 2)) & ~uint64_t{0xfff}));
+  EXPECT_EQ(w.only().id, sanitizer_rule::freed_while_reachable);
+  EXPECT_EQ(w.only().unit, "dmar1");
+}
+
 // --- freed_while_reachable -------------------------------------------------------------------
 
 class freed_table : public ::testing::Test {
@@ -292,6 +343,15 @@ TEST(freed_table_far_bus, is_found_in_the_context_cache) {
   w.sanitizer.table_page_freed(phys_addr(w.top));
   EXPECT_EQ(w.only().where, w.top);
   EXPECT_THAT(w.only().sentence, HasSubstr("the context-cache leads to it for 85:00.1"));
+}
+
+// Memory that a leaf maps is no table, whatever its level.
+TEST_F(freed_table, is_not_what_a_leaf_maps) {
+  constexpr uint64_t large = 0x200000;
+  w.store_flushed(table_kind::paging, w.entry(iova + large, 2), (target + large) | 0x83);
+  w.sanitizer.table_page_freed(phys_addr(target));
+  w.sanitizer.table_page_freed(phys_addr(target + large));
+  w.expect_none();
 }
 
 TEST_F(freed_table, is_nobodys_with_translation_off) {

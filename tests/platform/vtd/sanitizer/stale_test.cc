@@ -97,6 +97,22 @@ TEST_F(stale, a_right_that_was_taken_away) {
   EXPECT_EQ(w.only().id, sanitizer_rule::stale_translation);
 }
 
+TEST_F(stale, a_right_that_was_taken_away_at_any_level) {
+  for (const unsigned level : {1u, 2u, 3u}) {
+    for (const uint64_t left : {1u, 2u}) {
+      watched_machine w;
+      boot(w);
+      ASSERT_TRUE(w.m.write(nic, iova).ok());
+      const uint64_t at = w.entry(iova, level);
+      w.store_flushed(table_kind::paging, at, (w.m.word(at) & ~uint64_t{3}) | left);
+      EXPECT_TRUE((left == 1 ? w.m.read(nic, iova) : w.m.write(nic, iova)).ok());
+      w.expect_none();
+      EXPECT_TRUE((left == 1 ? w.m.write(nic, iova) : w.m.read(nic, iova)).ok());
+      EXPECT_EQ(w.only().id, sanitizer_rule::stale_translation) << level;
+    }
+  }
+}
+
 TEST_F(stale, nothing_when_the_same_mapping_is_back) {
   watched_machine w;
   boot(w);
