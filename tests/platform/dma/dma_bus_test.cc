@@ -290,6 +290,24 @@ TEST(dma_bus, messages_of_a_short_capability_have_their_data_four_bytes_earlier)
   EXPECT_EQ(m.interrupts.delivered(), std::vector<msi_message>{message});
 }
 
+// Where there is no capability the bits of the header are not taken for its control word.
+TEST(dma_bus, a_function_without_capabilities_has_neither_messages_nor_ats) {
+  std::vector<pci_function_config> functions = all_functions();
+  constexpr uint32_t all_but_the_list = 0xffef;
+  functions[0] = function_of(plain)
+                     .device_register(0x02, 2, 0x11e9)
+                     .device_register(0x06, 2, all_but_the_list)
+                     .build();
+  bus_machine m({}, {}, functions);
+  EXPECT_FALSE(m.port(plain).msi_enabled());
+  EXPECT_FALSE(m.port(plain).ats_enabled());
+  EXPECT_EQ(m.port(plain).ats_queue_depth(), 0u);
+  EXPECT_FALSE(m.port(express).ats_enabled());
+  m.config16(express, ats_at + 6, 0x8000);
+  EXPECT_TRUE(m.port(express).ats_enabled());
+  EXPECT_EQ(m.port(express).ats_queue_depth(), 4u);
+}
+
 TEST(dma_bus, a_function_that_no_unit_sees_is_not_translated) {
   machine m;
   m.start();
