@@ -56,13 +56,18 @@ INSTANTIATE_TEST_SUITE_P(either_way, dma_divergence,
 
 TEST_P(dma_divergence, unmapped_twice) {
   const dma_addr address = s.map();
+  const dma_addr next = s.map();
   s.unmap(address);
   EXPECT_EQ(s.found(), reports{});
   s.unmap(address);
   EXPECT_EQ(s.found(), reports{divergence::unmapped_twice});
+  s.unmap(next);
+  EXPECT_EQ(s.found(), reports{});
   constexpr uint64_t after_the_timer = 20'000'000;
   s.k().env().clock.advance(after_the_timer);
   s.expect_nothing_leaked();
+  EXPECT_EQ(s.map(), address) << "each range is free once";
+  EXPECT_EQ(s.map(), next) << "also what waited behind it";
 }
 
 // A device that never mapped, and one that was given to the IOMMU API. An address that is none of
