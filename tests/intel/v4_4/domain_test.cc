@@ -7,6 +7,7 @@
 #include "intel/v4_4/device.h"
 #include "intel/v4_4/flush.h"
 #include "intel/v4_4/page_table.h"
+#include "intel/v4_4/structures.h"
 #include "iova/iova.h"
 #include "platform/machine/builtin.h"
 #include "support/v4_4/divergences.h"
@@ -99,6 +100,34 @@ TEST(domain_ids, from_256_on_are_kept_in_further_tables) {
   domain_exit(drv, last);
   EXPECT_EQ(get_iommu_domain(drv, iommu, 256), nullptr);
   s.expect_nothing_leaked();
+}
+
+/// The unit's list of owners, by the places of their ids.
+std::vector<std::string> places_of_owners(system& s) {
+  std::vector<std::string> places;
+  for (const structure_section& section : structures_of(s.driver())) {
+    if (section.kind != "intel_iommu") continue;
+    for (const structure_field& field : section.structures.front().fields) {
+      if (field.name != "domains") continue;
+      for (const structure_value& entry : std::get<structure_list>(field.value)) {
+        places.push_back(std::get<structure>(entry).name);
+      }
+    }
+  }
+  return places;
+}
+
+// A kernel that crashed may have used so many ids that a table in between is never made.
+TEST(domain_ids, behind_a_table_that_was_never_made_are_listed_with_their_owners) {
+  system s(with_functions(2, 1024));
+  ASSERT_EQ(s.boot().intel_iommu_init, 0);
+  intel_driver& drv = s.driver();
+  unit_domains& of_unit = domains_of(drv, first_unit(s));
+  ASSERT_NE(get_domain_for_dev(drv, s.function(function_of(0)).dev, 48), nullptr);
+  for (uint32_t id = 2; id < 512; ++id) of_unit.domain_ids.take(id);
+  ASSERT_NE(get_domain_for_dev(drv, s.function(function_of(1)).dev, 48), nullptr);
+  EXPECT_EQ(of_unit.domains[1], nullptr);
+  EXPECT_THAT(places_of_owners(s), testing::ElementsAre("domains[0][1]", "domains[2][0]"));
 }
 
 // When that table cannot be had the kernel warns and goes on: the id is taken and in use, but the
