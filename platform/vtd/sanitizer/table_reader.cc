@@ -48,7 +48,8 @@ class table_search {
   }
 
   std::optional<uint64_t> in_tables(uint64_t table, unsigned level) {
-    if (level <= 1 || !seen_.insert(table).second) return std::nullopt;
+    if (level == 1) return std::nullopt;
+    if (!seen_.insert(table).second) return std::nullopt;
     for (unsigned i = 0; i < vtd::paging_entries_per_table; ++i) {
       const uint64_t at = table + i * word_bytes;
       const second_level_entry entry{reader_.word(at)};
