@@ -21,9 +21,9 @@ constexpr size_t structure_of(dmar_dsm_function function) {
     case dmar_dsm_function::atsr:
       return static_cast<size_t>(dmar_layout::structure_type::atsr);
     case dmar_dsm_function::rhsa:
-      return static_cast<size_t>(dmar_layout::structure_type::rhsa);
+      break;
   }
-  return 0;
+  return static_cast<size_t>(dmar_layout::structure_type::rhsa);
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_walk_dsm_resource(). A structure of another type than the

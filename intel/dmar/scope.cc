@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "intel/dmar/scope.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <optional>
@@ -93,14 +94,15 @@ int notify_scope_dev(const dmar_state& dmar, const dmar_pci_notify_info& info) {
   return dmar.callbacks.notify_scope_dev ? dmar.callbacks.notify_scope_dev(info) : 0;
 }
 
-/// Enters a device into the scope of the unit that names it. 1 when there is one, 0 when there is
-/// none, or a negative errno.
+/// Enters a device into the scope of the unit that names it, if one does; a negative errno when it
+/// does not fit there.
 int insert_into_unit_scope(dmar_state& dmar, const dmar_pci_notify_info& info) {
   for (dmar_drhd_unit& dmaru : dmar.dmar_drhd_units) {
-    if (dmaru.include_all) continue;
-    const int found = dmar_insert_dev_scope(dmar, info, dmaru.hdr, dmar_layout::drhd::fixed_size,
-                                            dmaru.segment, dmaru.devices);
-    if (found != 0) return found;
+    if (!dmaru.include_all) {
+      const int found = dmar_insert_dev_scope(dmar, info, dmaru.hdr, dmar_layout::drhd::fixed_size,
+                                              dmaru.segment, dmaru.devices);
+      if (found != 0) return std::min(found, 0);
+    }
   }
   return 0;
 }
@@ -109,8 +111,8 @@ int insert_into_unit_scope(dmar_state& dmar, const dmar_pci_notify_info& info) {
 // dmar_dev_scope_init() comes to.
 int dmar_pci_bus_add_dev(dmar_state& dmar, const dmar_pci_notify_info& info) {
   IOMMULAB_CALL(dmar.trace, "dmar_pci_bus_add_dev", {"info", info});
-  const int found = insert_into_unit_scope(dmar, info);
-  const int ret = found < 0 ? found : notify_scope_dev(dmar, info);
+  int ret = insert_into_unit_scope(dmar, info);
+  if (ret == 0) ret = notify_scope_dev(dmar, info);
   if (ret < 0 && dmar.dmar_dev_scope_status == 0) dmar.dmar_dev_scope_status = ret;
   return this_call.result(ret);
 }
@@ -148,7 +150,8 @@ void dmar_acpi_insert_dev_scope(dmar_state& dmar, uint8_t device_number, acpi_de
                 {"adev", adev.dev});
   for (dmar_drhd_unit& dmaru : dmar.dmar_drhd_units) {
     std::vector<device_scope_entry> scopes;
-    if (dmar_read_scopes(dmar, dmaru.hdr, dmar_layout::drhd::fixed_size, scopes) != 0) continue;
+    // Whose scopes cannot be read is no unit: dmar_alloc_dev_scope() refused it.
+    dmar_read_scopes(dmar, dmaru.hdr, dmar_layout::drhd::fixed_size, scopes);
     for (const device_scope_entry& scope : scopes) {
       if (scope.type != static_cast<uint8_t>(scope_type::acpi_namespace_device)) continue;
       if (scope.enumeration_id != device_number || scope.path.empty()) continue;
