@@ -42,12 +42,12 @@ void init_no_remapping_devices(intel_driver& drv) {
     // Graphics only: by option or quirk the unit is passed over and its devices left alone.
     if (drv.options.dmar_map_gfx) {
       drv.intel_iommu_gfx_mapped = true;
-      continue;
+    } else {
+      drhd.ignored = true;
+      for_each_active_dev_scope(drhd.devices, [](const dmar_dev_scope& s) {
+        set_dev_membership(*s.dev, dummy_device_domain_info());
+      });
     }
-    drhd.ignored = true;
-    for_each_active_dev_scope(drhd.devices, [](const dmar_dev_scope& s) {
-      set_dev_membership(*s.dev, dummy_device_domain_info());
-    });
   }
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/bit_field.h"
 #include "intel/dmar/scope.h"
 #include "intel/dmar/table.h"
 
@@ -67,8 +68,8 @@ void quirk_ioat_snb_local_iommu(intel_driver& drv, pci_dev& dev) {
 constexpr uint16_t azalia_id = 0x3a3e;
 constexpr uint16_t tylersburg_management_id = 0x342e;
 constexpr uint16_t vtisochctrl_register = 0x188;
-constexpr uint32_t azalia_to_other_unit = 1;
-constexpr uint32_t tlb_entries_mask = 0x1c;
+constexpr field32 azalia_to_other_unit{0};
+constexpr field32 tlb_entries{4, 2};
 constexpr uint32_t recommended_tlb_entries = 0x10;
 
 }  // namespace
@@ -98,8 +99,8 @@ void check_tylersburg_isoch(intel_driver& drv) {
   if (management == nullptr || management->config->size() <= vtisochctrl_register) return;
 
   const uint32_t vtisochctrl = management->config->read32(vtisochctrl_register);
-  if ((vtisochctrl & azalia_to_other_unit) != 0) return;
-  const uint32_t entries = vtisochctrl & tlb_entries_mask;
+  if (azalia_to_other_unit.test(vtisochctrl)) return;
+  const uint32_t entries = vtisochctrl & tlb_entries.mask();
   if (entries == recommended_tlb_entries) return;
   if (entries == 0) {
     drv.env.log.warn(broken_bios(drv, "DMA routed to ISOCH DMAR unit but no TLB space."));
