@@ -16,8 +16,6 @@ constexpr uint64_t slot_size = uint64_t{1} << io_tlb_shift;
 constexpr uint64_t default_slabs = (uint64_t{64} << 20) >> io_tlb_shift;
 constexpr phys_addr invalid_phys_addr(UINT64_MAX);
 constexpr phys_addr end_of_low_memory(uint64_t{1} << 32);
-// dma_get_seg_boundary() of a PCI function: no mapping crosses a multiple of 4 GiB.
-constexpr uint64_t slots_per_boundary = (uint64_t{1} << 32) >> io_tlb_shift;
 
 constexpr uint64_t align_up(uint64_t value, uint64_t alignment) {
   return (value + alignment - 1) & ~(alignment - 1);
@@ -105,18 +103,14 @@ void io_tlb::bounce(phys_addr orig, phys_addr tlb_addr, uint64_t size,
   }
 }
 
-// The loop of swiotlb_tbl_map_single(): from the index on, once around. Runs that would cross a
-// multiple of 4 GiB are stepped over (lib/iommu-helper.c: iommu_is_span_boundary()).
+// The loop of swiotlb_tbl_map_single(): from the index on, once around. The kernel steps over runs
+// that cross a PCI function's segment boundary, a multiple of 4 GiB: below 4 GiB none does.
 std::optional<uint64_t> io_tlb::find_slots(uint64_t nslots, uint64_t stride) {
-  const uint64_t offset_slots = slots_for(start_.value() & (end_of_low_memory.value() - 1));
-  const auto crosses = [&](uint64_t index) {
-    return ((offset_slots + index) & (slots_per_boundary - 1)) + nslots > slots_per_boundary;
-  };
   uint64_t index = align_up(index_, stride);
   if (index >= nslabs_) index = 0;
   const uint64_t wrap = index;
   do {
-    if (!crosses(index) && list_[index] >= nslots) return index;
+    if (list_[index] >= nslots) return index;
     index += stride;
     if (index >= nslabs_) index = 0;
   } while (index != wrap);
