@@ -16,7 +16,8 @@ import sys
 import tempfile
 import time
 
-from mutations import SOURCE, candidates, source, text_of
+from equivalents import LIST, equivalents
+from mutations import KINDS, SOURCE, candidates, source, text_of
 
 TREE = SOURCE / "build" / "mutate"
 BUILD = TREE / "build" / "dev"
@@ -24,6 +25,7 @@ SECONDS = TREE / "seconds.json"  # what each test program took when it passed, f
 SECONDS_UNKNOWN = 30
 MEMORY_LIMIT = 4 << 30  # of a test program that a change makes run away
 MOST_OBJECTS = 3  # what more include is a matter of hours
+JUDGED = ("noticed", "equivalent", "not noticed")
 
 
 # --- The copy, and building in it -----------------------------------------------------------------
@@ -212,13 +214,24 @@ class Judge:
             sys.exit(f"script/mutate: {program} fails without any change: {failed}")
 
 
+def outcome_of(verdict, reason):
+    """A word to count by, and what is said of it."""
+    if verdict in ("broken", "equal"):
+        return verdict, ""
+    if verdict is None:
+        return ("equivalent", f"equivalent: {reason}") if reason else ("not noticed", "NOT NOTICED")
+    return "noticed", f"{verdict} ({LIST} calls it equivalent)" if reason else verdict
+
+
 def main():
     parser = argparse.ArgumentParser(prog="script/mutate", add_help=False)
     parser.add_argument("count", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--at", default="")
+    parser.add_argument("--kind", choices=KINDS)
     arguments = parser.parse_args()
-    left = candidates(tracked_files(), arguments.at)
+    reasons = equivalents()
+    left = candidates(tracked_files(), arguments.at, arguments.kind)
     if not left:
         sys.exit(f"script/mutate: nothing to change at {arguments.at}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("script/mutate: terminated"))
@@ -234,22 +247,21 @@ def main():
     chance = random.Random(arguments.seed)
     count = collections.Counter()
     try:
-        while count["noticed"] + count["unnoticed"] < arguments.count and any(left):
+        while sum(count[word] for word in JUDGED) < arguments.count and any(left):
             kind = chance.choice([kind for kind in left if kind])
             change = kind.pop(chance.randrange(len(kind)))
             if not 0 < len(judge.objects[change.file]) <= MOST_OBJECTS:
                 continue
-            verdict = judge.verdict(change)
-            outcome = "unnoticed" if verdict is None else verdict
-            outcome = outcome if outcome in ("unnoticed", "broken", "equal") else "noticed"
+            outcome, said = outcome_of(judge.verdict(change), reasons.get(change))
             count[outcome] += 1
-            if outcome in ("noticed", "unnoticed"):
-                number = count["noticed"] + count["unnoticed"]
-                print(f"{number:3} {text_of(change)}\n      {verdict or 'NOT NOTICED'}", flush=True)
+            if outcome in JUDGED:
+                number = sum(count[word] for word in JUDGED)
+                print(f"{number:3} {text_of(change)}\n      {said}", flush=True)
     finally:  # a run that is ended early counts as well
         print(f"({count['equal']} more made the same object)")
-        print(f"{count['noticed'] + count['unnoticed']} mutations: {count['noticed']} noticed, "
-              f"{count['unnoticed']} not noticed, {count['broken']} did not compile")
+        print(f"{sum(count[word] for word in JUDGED)} mutations: "
+              + ", ".join(f"{count[word]} {word}" for word in JUDGED)
+              + f"; {count['broken']} more did not compile")
 
 
 main()

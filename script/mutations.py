@@ -22,6 +22,7 @@ BINARY = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&
 CALL = re.compile(r"(?<=[;{}:)])\s*\n +((?!return|if|for|while|switch|throw|delete|case|using)"
                   r"[\w.:>*\[\]-]+\()")
 
+KINDS = ("call", "condition", "constant", "jump", "negation", "operator", "result", "value")
 Change = collections.namedtuple("Change", "kind file start end new")
 
 
@@ -88,17 +89,26 @@ def line_of(change):
     return source(change.file).count("\n", 0, change.start) + 1
 
 
-def candidates(files, prefix):
-    """Changes by kind, in an order that depends on the tree alone."""
+def candidates(files, prefix, kind):
+    """Changes by kind, or those of one kind, in an order that depends on the tree alone."""
     kinds = collections.defaultdict(list)
     for file in files:
         if not (file.endswith((".cc", ".h")) and file.startswith(ROOMS)) or LEFT_OUT.search(file):
             continue
         for change in changes_of(file):
             place = f"{file}:{line_of(change)}"
-            if file.startswith(prefix) or place == prefix:
+            if kind in (None, change.kind) and (file.startswith(prefix) or place == prefix):
                 kinds[change.kind].append(change)
     return [kinds[kind] for kind in sorted(kinds)]
+
+
+def lines_of(change):
+    """The lines that change, as they are and as they become, each in one line."""
+    text = source(change.file)
+    first, last = text.rfind("\n", 0, change.start) + 1, text.find("\n", change.end)
+    before = text[first:last]
+    after = text[first:change.start] + change.new + text[change.end:last]
+    return " ".join(before.split()), " ".join(after.split())
 
 
 def text_of(change):
