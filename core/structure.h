@@ -52,6 +52,28 @@ inline structure& structure::add(std::string field, structure_value value, std::
   return *this;
 }
 
+/// Which structures somebody wants. An empty word stands for all.
+struct structure_query {
+  std::string_view kind{};
+  /// Of one of the kind. "[2]" is also "dmar_drhd_units[2]", "dmar1:1" also "dmar0:1,dmar1:1".
+  std::string_view name{};
+  std::string_view field{};  ///< the only one that is looked at: others may be left out
+
+  [[nodiscard]] bool wants_kind(std::string_view k) const { return kind.empty() || kind == k; }
+  [[nodiscard]] bool wants_name(std::string_view n) const {
+    if (name.empty() || n == name) return true;
+    if (name.front() == '[') return n.ends_with(name);
+    while (n.size() > name.size()) {
+      const size_t comma = n.find(',');
+      if (comma == std::string_view::npos) return false;
+      if (n.substr(0, comma) == name) return true;
+      n.remove_prefix(comma + 1);
+    }
+    return n == name;
+  }
+  [[nodiscard]] bool wants_field(std::string_view f) const { return field.empty() || field == f; }
+};
+
 /// The structures of one kind, and the kind's name: "dmar_domain".
 struct structure_section {
   std::string_view kind;

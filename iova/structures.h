@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "core/structure.h"
 #include "iova/iova.h"
@@ -10,7 +11,9 @@ namespace iommulab {
 
 /// Linux v4.4 include/linux/iova.h: struct iova_domain, with its nodes in ascending order. Each
 /// node has its place in the tree: colour, parent and children, so the tree can be drawn from it.
-/// The caller sees to it that nobody changes the domain meanwhile; no lock is taken.
-structure structure_of(const iova_domain& iovad, std::string name);
+/// What is free between two nodes stands with the upper one, as gap_below. The caller sees to it
+/// that nobody changes the domain meanwhile; no lock is taken. `field`: the only one that is looked
+/// at, or empty: nodes may be many.
+structure structure_of(const iova_domain& iovad, std::string name, std::string_view field = {});
 
 }  // namespace iommulab

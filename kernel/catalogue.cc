@@ -19,6 +19,18 @@ std::string in_numbers(const kernel_profile& profile) {
   return numbers;
 }
 
+/// What one or another of the kernels has, in their order.
+std::vector<std::string> words_of_all(
+    absl::Span<const std::string_view> (kernel_profile::*words_of_one)() const) {
+  std::vector<std::string> all;
+  for (const kernel_profile* profile : kernel_profiles()) {
+    for (const std::string_view word : (profile->*words_of_one)()) {
+      if (std::find(all.begin(), all.end(), word) == all.end()) all.emplace_back(word);
+    }
+  }
+  return all;
+}
+
 }  // namespace
 
 absl::Span<const kernel_profile* const> kernel_profiles() {
@@ -28,13 +40,11 @@ absl::Span<const kernel_profile* const> kernel_profiles() {
 }
 
 std::vector<std::string> structure_kinds() {
-  std::vector<std::string> kinds;
-  for (const kernel_profile* profile : kernel_profiles()) {
-    for (const std::string_view kind : profile->structure_kinds()) {
-      if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kinds.emplace_back(kind);
-    }
-  }
-  return kinds;
+  return words_of_all(&kernel_profile::structure_kinds);
+}
+
+std::vector<std::string> structure_variables() {
+  return words_of_all(&kernel_profile::structure_variables);
 }
 
 const kernel_profile* find_kernel_profile(std::string_view name) {

@@ -16,6 +16,8 @@ namespace iommulab {
 absl::Span<const kernel_profile* const> kernel_profiles();
 /// The kinds of structures that any of them has, see kernel_generation::structures().
 std::vector<std::string> structure_kinds();
+/// The variables that any of them has, see kernel_profile::structure_variables().
+std::vector<std::string> structure_variables();
 /// By its profile's name, the same in numbers, or its release: "v4_4", "4.4" and "4.4.1" are one.
 /// Null when there is none of that name.
 const kernel_profile* find_kernel_profile(std::string_view name);

@@ -47,13 +47,14 @@ structure structure_of(const q_inval& queue) {
   return s;
 }
 
-structure structure_of(const intel_iommu& iommu) {
+structure structure_of(const intel_iommu& iommu, std::string_view field) {
+  const auto wants = [field](std::string_view f) { return field.empty() || field == f; };
   structure s{"intel_iommu", iommu.name, {}};
   s.add("reg", iommu.reg_phys.value(), iommu.reg ? "mapped" : "not mapped");
   s.add("reg_phys", iommu.reg_phys.value());
   s.add("reg_size", iommu.reg_size);
-  s.add("cap", iommu.cap.value(), vtd::to_string(iommu.cap));
-  s.add("ecap", iommu.ecap.value(), vtd::to_string(iommu.ecap));
+  s.add("cap", iommu.cap.value(), wants("cap") ? vtd::to_string(iommu.cap) : "");
+  s.add("ecap", iommu.ecap.value(), wants("ecap") ? vtd::to_string(iommu.ecap) : "");
   s.add("gcmd", uint64_t{iommu.gcmd});
   s.add("seq_id", int64_t{iommu.seq_id});
   s.add("agaw", int64_t{iommu.agaw}, absl::StrFormat("%d bits", agaw_to_width(iommu.agaw)));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -85,8 +86,9 @@ std::string taken_ids(const domain_id_bitmap& ids, uint32_t limit) {
   return text.empty() ? "none" : text;
 }
 
-/// iommu->domain_ids and iommu->domains.
-void add_domains(const intel_driver& drv, const intel_iommu& iommu, structure& s) {
+/// iommu->domain_ids and iommu->domains, which has two levels.
+void add_domains(const intel_driver& drv, const intel_iommu& iommu, const structure_query& wanted,
+                 structure& s) {
   if (iommu.seq_id < 0 || static_cast<size_t>(iommu.seq_id) >= drv.domains.size()) return;
   const unit_domains& known = drv.domains[static_cast<size_t>(iommu.seq_id)];
   if (known.domain_ids.empty()) {
@@ -94,7 +96,12 @@ void add_domains(const intel_driver& drv, const intel_iommu& iommu, structure& s
     s.add("domains", structure_link{"dmar_domain **", ""});
     return;
   }
-  const uint32_t ids = iommu.cap.number_of_domains();
+  if (wanted.wants_field("domain_ids")) {
+    const uint32_t ids = iommu.cap.number_of_domains();
+    s.add("domain_ids", taken_ids(known.domain_ids, ids),
+          absl::StrFormat("%d of %d ids are taken", known.domain_ids.taken(), ids));
+  }
+  if (!wanted.wants_field("domains")) return;
   structure_list owners;
   for (size_t i = 0; i < known.domains.size(); ++i) {
     if (known.domains[i] == nullptr) continue;
@@ -107,14 +114,13 @@ void add_domains(const intel_driver& drv, const intel_iommu& iommu, structure& s
       owners.emplace_back(std::move(entry));
     }
   }
-  s.add("domain_ids", taken_ids(known.domain_ids, ids),
-        absl::StrFormat("%d of %d ids are taken", known.domain_ids.taken(), ids));
   s.add("domains", std::move(owners));
 }
 
-structure unit_structure(const intel_driver& drv, const intel_iommu& iommu) {
-  structure s = iommulab::structure_of(iommu);
-  add_domains(drv, iommu, s);
+structure unit_structure(const intel_driver& drv, const intel_iommu& iommu,
+                         const structure_query& wanted) {
+  structure s = iommulab::structure_of(iommu, wanted.field);
+  add_domains(drv, iommu, wanted, s);
   return s;
 }
 
@@ -196,27 +202,75 @@ structure structure_of(const deferred_flush_tables& table, size_t unit) {
 }
 
 /// Those of units that there are: the kernel has a table for each that could come.
-std::vector<structure> flush_tables_of(const intel_driver& drv) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+std::vector<structure> flush_tables_of(const intel_driver& drv, const structure_query& wanted)
+    ABSL_NO_THREAD_SAFETY_ANALYSIS {
   std::vector<structure> all;
   for (size_t unit = 0; unit < drv.deferred.tables.size(); ++unit) {
     const bool is_there = unit < drv.g_iommus.size() && drv.g_iommus[unit] != nullptr;
     const deferred_flush_tables& table = drv.deferred.tables[unit];
-    if (is_there || !table.entries.empty()) all.push_back(structure_of(table, unit));
+    if (!is_there && table.entries.empty()) continue;
+    if (wanted.wants_name(absl::StrFormat("deferred_flush[%d]", unit))) {
+      all.push_back(structure_of(table, unit));
+    }
   }
   return all;
 }
 
+/// Of what the trace has a word for.
 template <typename List>
-std::vector<structure> all_of(const List& list) {
+std::vector<structure> named(const List& list, const structure_query& wanted) {
   std::vector<structure> all;
-  for (const auto& item : list) all.push_back(structure_of(item));
+  for (const auto& item : list) {
+    if (wanted.wants_name(trace_word(item))) all.push_back(structure_of(item));
+  }
   return all;
 }
+/// Of what is known by its place in the list alone.
 template <typename List>
-std::vector<structure> numbered(const List& list) {
+std::vector<structure> numbered(const List& list, const structure_query& wanted) {
   std::vector<structure> all;
-  for (const auto& item : list) all.push_back(structure_of(item, all.size()));
+  size_t place = 0;
+  for (const auto& item : list) {
+    structure s = structure_of(item, place++);
+    if (wanted.wants_name(s.name)) all.push_back(std::move(s));
+  }
   return all;
+}
+
+std::vector<structure> units_of(const intel_driver& drv, const structure_query& wanted) {
+  std::vector<structure> units;
+  for (const dmar_drhd_unit& drhd : drv.dmar_drhd_units) {
+    if (drhd.iommu != nullptr && wanted.wants_name(drhd.iommu->name)) {
+      units.push_back(unit_structure(drv, *drhd.iommu, wanted));
+    }
+  }
+  return units;
+}
+
+std::vector<structure> address_spaces_of(const intel_driver& drv, const structure_query& wanted)
+    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  std::vector<structure> ranges;
+  const auto add = [&](const iova_domain& iovad, std::string name) {
+    if (!wanted.wants_name(name)) return;
+    ranges.push_back(iommulab::structure_of(iovad, std::move(name), wanted.field));
+  };
+  if (drv.reserved_iova_list != nullptr) add(*drv.reserved_iova_list, "reserved_iova_list");
+  for (const dmar_domain& domain : drv.live_list) add(domain.iovad, trace_word(domain));
+  return ranges;
+}
+
+std::vector<structure> structures_of_kind(const intel_driver& drv, std::string_view kind,
+                                          const structure_query& wanted)
+    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (kind == "dmar_drhd_unit") return numbered(drv.dmar_drhd_units, wanted);
+  if (kind == "dmar_rmrr_unit") return numbered(drv.dmar_rmrr_units, wanted);
+  if (kind == "dmar_atsr_unit") return numbered(drv.dmar_atsr_units, wanted);
+  if (kind == "intel_iommu") return units_of(drv, wanted);
+  if (kind == "g_iommus") return {variables_of(drv)};
+  if (kind == "dmar_domain") return named(drv.live_list, wanted);
+  if (kind == "device_domain_info") return named(drv.device_domains, wanted);
+  if (kind == "iova_domain") return address_spaces_of(drv, wanted);
+  return flush_tables_of(drv, wanted);
 }
 
 }  // namespace
@@ -231,28 +285,15 @@ structure structure_of(const device& dev) {
   return s;
 }
 
-std::vector<structure_section> structures_of(const intel_driver& drv)
-    ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  std::vector<structure> units;
-  for (const dmar_drhd_unit& drhd : drv.dmar_drhd_units) {
-    if (drhd.iommu != nullptr) units.push_back(unit_structure(drv, *drhd.iommu));
+std::vector<structure_section> structures_of(const intel_driver& drv,
+                                             const structure_query& wanted) {
+  std::vector<structure_section> sections;
+  for (const std::string_view kind :
+       {"dmar_drhd_unit", "dmar_rmrr_unit", "dmar_atsr_unit", "intel_iommu", "g_iommus",
+        "dmar_domain", "device_domain_info", "iova_domain", "deferred_flush_tables"}) {
+    if (wanted.wants_kind(kind)) sections.push_back({kind, structures_of_kind(drv, kind, wanted)});
   }
-  std::vector<structure> ranges;
-  if (drv.reserved_iova_list != nullptr) {
-    ranges.push_back(iommulab::structure_of(*drv.reserved_iova_list, "reserved_iova_list"));
-  }
-  for (const dmar_domain& domain : drv.live_list) {
-    ranges.push_back(iommulab::structure_of(domain.iovad, trace_word(domain)));
-  }
-  return {{"dmar_drhd_unit", numbered(drv.dmar_drhd_units)},
-          {"dmar_rmrr_unit", numbered(drv.dmar_rmrr_units)},
-          {"dmar_atsr_unit", numbered(drv.dmar_atsr_units)},
-          {"intel_iommu", std::move(units)},
-          {"g_iommus", {variables_of(drv)}},
-          {"dmar_domain", all_of(drv.live_list)},
-          {"device_domain_info", all_of(drv.device_domains)},
-          {"iova_domain", std::move(ranges)},
-          {"deferred_flush_tables", flush_tables_of(drv)}};
+  return sections;
 }
 
 }  // namespace iommulab::v4_4

@@ -10,8 +10,9 @@
 
 namespace iommulab::v4_4 {
 
-/// Everything of the driver. No lock is taken: whoever asks holds the system still.
-std::vector<structure_section> structures_of(const intel_driver& drv);
+/// Of the driver, as far as it is wanted. No lock is taken: whoever asks holds the system still.
+std::vector<structure_section> structures_of(const intel_driver& drv,
+                                             const structure_query& wanted);
 /// A device's part in it: struct device with dev->archdata.
 structure structure_of(const device& dev);
 

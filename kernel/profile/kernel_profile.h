@@ -131,9 +131,10 @@ class kernel_generation {
   /// Domains that were allocated and not freed.
   [[nodiscard]] virtual uint64_t live_domains() const = 0;
 
-  /// Structures of driver, IOMMU core and devices, by the kernel's names, in sections of a kind.
-  /// No lock is taken: the system is held, or nobody runs.
-  [[nodiscard]] virtual std::vector<structure_section> structures() const = 0;
+  /// Structures of driver, IOMMU core and devices, by the kernel's names, in sections of a kind:
+  /// those that `wanted` names. No lock is taken: the system is held, or nobody runs.
+  [[nodiscard]] virtual std::vector<structure_section> structures(
+      const structure_query& wanted) const = 0;
 
   virtual iommulab::iommu_api& iommu_api() = 0;
   /// `width`: of its addresses, 30 to 57 bits, so two to five levels. `superpages`: 0 none, 1 those
@@ -159,6 +160,8 @@ class kernel_profile {
                                                     const dmar_finding& finding) const = 0;
   /// The kinds of kernel_generation::structures(), in its order.
   [[nodiscard]] virtual absl::Span<const std::string_view> structure_kinds() const = 0;
+  /// The driver's variables that are no structures of a kind: fields of the one of kind "g_iommus".
+  [[nodiscard]] virtual absl::Span<const std::string_view> structure_variables() const = 0;
   /// Whether the command line asks for DMA remapping. It may keep the driver from giving it as
   /// well, with bounce buffers or without ACPI.
   [[nodiscard]] virtual bool translation_asked_for(const std::string& command_line) const = 0;

@@ -2,6 +2,8 @@
 #include "kernel/v4_4/generation.h"
 
 #include <cerrno>
+#include <string>
+#include <utility>
 
 #include "core/cmdline.h"
 #include "core/iommu/iommu_sysfs.h"
@@ -150,15 +152,25 @@ device_domain generation::domain_of(const device& dev) const {
   return {type, trace_word(domain)};
 }
 
-std::vector<structure_section> generation::structures() const {
+std::vector<structure_section> generation::structures(const structure_query& wanted) const {
   if (driver_ == nullptr) return {};
-  std::vector<structure_section> sections = structures_of(*driver_);
-  structure_section groups{"iommu_group", {}};
-  for (const auto& group : host_.iommu.groups()) groups.structures.push_back(structure_of(*group));
-  structure_section devices{"device", {}};
-  for (const device* dev : host_.pci_bus.devices) devices.structures.push_back(structure_of(*dev));
-  sections.push_back(std::move(groups));
-  sections.push_back(std::move(devices));
+  std::vector<structure_section> sections = structures_of(*driver_, wanted);
+  if (wanted.wants_kind("iommu_group")) {
+    structure_section groups{"iommu_group", {}};
+    for (const auto& group : host_.iommu.groups()) {
+      if (wanted.wants_name(std::to_string(group->id))) {
+        groups.structures.push_back(structure_of(*group));
+      }
+    }
+    sections.push_back(std::move(groups));
+  }
+  if (wanted.wants_kind("device")) {
+    structure_section devices{"device", {}};
+    for (const device* dev : host_.pci_bus.devices) {
+      if (wanted.wants_name(dev->name)) devices.structures.push_back(structure_of(*dev));
+    }
+    sections.push_back(std::move(devices));
+  }
   return sections;
 }
 

@@ -36,7 +36,8 @@ class generation final : public kernel_generation {
   [[nodiscard]] uint64_t live_domains() const override {
     return driver_ == nullptr ? 0 : driver_->live_domains();
   }
-  [[nodiscard]] std::vector<structure_section> structures() const override;
+  [[nodiscard]] std::vector<structure_section> structures(
+      const structure_query& wanted) const override;
   iommulab::iommu_api& iommu_api() override { return iommu_api_; }
   std::unique_ptr<page_table> make_page_table(int width, int superpages) override;
 

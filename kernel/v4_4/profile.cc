@@ -32,6 +32,15 @@ absl::Span<const std::string_view> linux_4_4::structure_kinds() const {
   return kinds;
 }
 
+absl::Span<const std::string_view> linux_4_4::structure_variables() const {
+  static constexpr auto variables = std::to_array<std::string_view>(
+      {"g_num_of_iommus", "g_iommus", "si_domain", "dmar_disabled", "dmar_map_gfx", "dmar_forcedac",
+       "intel_iommu_strict", "intel_iommu_superpage", "intel_iommu_ecs", "intel_iommu_enabled",
+       "intel_iommu_gfx_mapped", "iommu_identity_mapping", "hw_pass_through", "rwbf_quirk",
+       "list_size", "timer_on"});
+  return variables;
+}
+
 bool linux_4_4::translation_asked_for(const std::string& text) const {
   environment silent;
   intel_iommu_options options;

@@ -41,9 +41,9 @@ class capture_running final : public running {
   }
   [[nodiscard]] absl::Status status() const override { return status_; }
   [[nodiscard]] kernel* system() override { return system_; }
-  [[nodiscard]] std::vector<structure_section> structures(std::string_view kind) override {
+  [[nodiscard]] std::vector<structure_section> structures(const structure_query& wanted) override {
     if (system_ == nullptr) return {};
-    return of_kind(system_->generation().structures(), kind);
+    return system_->generation().structures(wanted);
   }
 
  private:

@@ -31,12 +31,12 @@ class iova_running final : public running {
   void mute() override { events_.mute(); }
   [[nodiscard]] absl::Status status() const override { return status_; }
   [[nodiscard]] kernel* system() override { return nullptr; }
-  [[nodiscard]] std::vector<structure_section> structures(std::string_view kind) override {
+  [[nodiscard]] std::vector<structure_section> structures(const structure_query& wanted) override {
     structure_section section{"iova_domain", {}};
     for (const told_domain* domain : domains_) {
       section.structures.push_back(domain->as_structure(absl::StrCat(section.structures.size())));
     }
-    return of_kind({std::move(section)}, kind);
+    return wanted_of({std::move(section)}, wanted);
   }
 
  private:

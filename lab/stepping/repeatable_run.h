@@ -9,7 +9,6 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,8 +42,8 @@ class live_run final : public structure_source {
   [[nodiscard]] absl::Status status() const { return what_->status(); }
 
   [[nodiscard]] kernel* system() override { return what_->system(); }
-  [[nodiscard]] std::vector<structure_section> structures(std::string_view kind) override {
-    return what_->structures(kind);
+  [[nodiscard]] std::vector<structure_section> structures(const structure_query& wanted) override {
+    return what_->structures(wanted);
   }
 
  private:

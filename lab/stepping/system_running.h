@@ -28,8 +28,8 @@ class system_running : public running {
   void mute() override { system_->mute(); }
   [[nodiscard]] absl::Status status() const override { return status_; }
   [[nodiscard]] kernel* system() override { return system_.get(); }
-  [[nodiscard]] std::vector<structure_section> structures(std::string_view kind) override {
-    return of_kind(system_->generation().structures(), kind);
+  [[nodiscard]] std::vector<structure_section> structures(const structure_query& wanted) override {
+    return system_->generation().structures(wanted);
   }
 
  protected:

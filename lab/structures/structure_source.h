@@ -3,7 +3,6 @@
 // Whose structures can be asked for: a system that is held, or an allocator that runs alone.
 #pragma once
 
-#include <string_view>
 #include <vector>
 
 #include "core/structure.h"
@@ -12,12 +11,14 @@ namespace iommulab {
 
 class kernel;
 
-/// The sections of that kind; all of them when it is empty.
-inline std::vector<structure_section> of_kind(std::vector<structure_section> sections,
-                                              std::string_view kind) {
-  std::erase_if(sections, [&](const structure_section& section) {
-    return !kind.empty() && section.kind != kind;
-  });
+/// What is wanted of sections that are there already.
+inline std::vector<structure_section> wanted_of(std::vector<structure_section> sections,
+                                                const structure_query& wanted) {
+  std::erase_if(sections, [&](const structure_section& s) { return !wanted.wants_kind(s.kind); });
+  for (structure_section& section : sections) {
+    std::erase_if(section.structures,
+                  [&](const structure& s) { return !wanted.wants_name(s.name); });
+  }
   return sections;
 }
 
@@ -27,9 +28,10 @@ class structure_source {
 
   /// Null for what runs without a kernel, and before there is one.
   [[nodiscard]] virtual kernel* system() = 0;
-  /// The structures of one kind, or of all kinds when it is empty. Of a kernel these are its own
-  /// (kernel_generation::structures()); hardware is read from system().
-  [[nodiscard]] virtual std::vector<structure_section> structures(std::string_view kind) = 0;
+  /// Of a kernel these are its own (kernel_generation::structures()); hardware is read from
+  /// system(), see system_structures.h.
+  [[nodiscard]] virtual std::vector<structure_section> structures(
+      const structure_query& wanted) = 0;
 };
 
 }  // namespace iommulab

@@ -65,7 +65,9 @@ class told_run final : public repeatable_run {
     void mute() override { events_.mute(); }
     absl::Status status() const override { return absl::OkStatus(); }
     kernel* system() override { return nullptr; }
-    std::vector<structure_section> structures(std::string_view /*kind*/) override { return {}; }
+    std::vector<structure_section> structures(const structure_query& /*wanted*/) override {
+      return {};
+    }
 
    private:
     const std::vector<trace_payload>& told_;
