@@ -45,12 +45,23 @@ struct dma_result {
   [[nodiscard]] bool ok() const { return end == dma_end::done || end == dma_end::interrupt; }
 };
 
+/// A page that a device asked for and keeps.
+struct held_translation {
+  uint64_t address = 0;  ///< first address that it covers, as the device puts it on the bus
+  uint64_t page = 0;     ///< host address of its first byte
+  unsigned page_bits = 0;
+  bool readable = false;
+  bool writable = false;
+};
+
 /// Who holds translations for a function: the function's device-TLB.
 class invalidation_target {
  public:
   virtual ~invalidation_target() = default;
   /// Drop what covers any of `bytes` from `address` on (all when 0).
   virtual device_tlb_reply invalidate(uint64_t address, uint64_t bytes) = 0;
+  /// What it holds, by page.
+  [[nodiscard]] virtual std::vector<held_translation> held() const = 0;
 };
 
 /// One function's access to the bus.
@@ -98,6 +109,7 @@ class dma_port {
   [[nodiscard]] unsigned ats_queue_depth() const;
   /// Its device-TLB; null for none. It outlives the port or is taken back.
   void set_device_tlb(invalidation_target* tlb) { device_tlb_ = tlb; }
+  [[nodiscard]] const invalidation_target* device_tlb() const { return device_tlb_; }
   /// An invalidation request for the function. While its ATS is off nobody answers: the request is
   /// unsupported, and messages have no completion (ATS 1.1, 3.1).
   device_tlb_reply invalidate(uint64_t address, uint64_t bytes);

@@ -109,6 +109,18 @@ void device_tlb::drop(uint64_t address, uint64_t bytes) {
   entries_.invalidate_pages(own_space, address, mask);
 }
 
+std::vector<held_translation> device_tlb::held() const {
+  std::vector<held_translation> all;
+  entries_.for_each([&](const cached_page& page, const iotlb_entry& entry) {
+    all.push_back(
+        {page.address, entry.page(), entry.page_bits(), entry.readable(), entry.writable()});
+  });
+  std::sort(all.begin(), all.end(), [](const held_translation& a, const held_translation& b) {
+    return std::pair(a.address, a.page_bits) < std::pair(b.address, b.page_bits);
+  });
+  return all;
+}
+
 device_tlb_reply device_tlb::invalidate(uint64_t address, uint64_t bytes) {
   if (answering_) {
     drop(address, bytes);

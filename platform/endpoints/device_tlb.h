@@ -37,6 +37,7 @@ class device_tlb final : public invalidation_target {
 
   // invalidation_target
   device_tlb_reply invalidate(uint64_t address, uint64_t bytes) override;
+  [[nodiscard]] std::vector<held_translation> held() const override;
 
   /// Whether invalidations are answered at once. Switched on, it does those that waited first.
   void set_answering(bool answering);

@@ -327,6 +327,26 @@ bool page_allocator::is_live(phys_addr address) const {
   return false;
 }
 
+page_accounts page_allocator::accounts() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  page_accounts all;
+  all.live_pages = live_pages_;
+  all.peak_pages = peak_pages_;
+  all.live_objects = live_objects_;
+  for (unsigned z = 0; z < zone_count; ++z) all.free_pages[z] = zones_[z].free_pages();
+  all.blocks.reserve(live_.size());
+  for (const auto& [frame, order] : live_) {
+    live_block block{phys_addr(frame << page_shift), order};
+    if (const auto slab = slabs_.find(frame); slab != slabs_.end()) {
+      block.object_size = slab->second.object_size;
+      block.objects = slab->second.used_count;
+    }
+    all.blocks.push_back(block);
+  }
+  std::sort(all.blocks.begin(), all.blocks.end(),
+            [](const live_block& a, const live_block& b) { return a.address < b.address; });
+  return all;
+}
+
 std::vector<page_diagnosis> page_allocator::diagnoses() const {
   const spin_guard guard(lock_);
   return diagnoses_;

@@ -66,6 +66,23 @@ enum class after_replay : uint8_t { fail, choose };
 /// `where` is a physical address. Each is an error.
 using page_diagnosis = diagnosis_record<page_diagnosis_kind>;
 
+/// Pages that were given out together.
+struct live_block {
+  phys_addr address;
+  unsigned order = 0;
+  uint64_t object_size = 0;  ///< bytes of the small objects that it is cut into; 0: whole pages
+  uint64_t objects = 0;      ///< how many of them are live
+};
+
+/// What a page allocator has given out, and what it has left.
+struct page_accounts {
+  uint64_t live_pages = 0;
+  uint64_t peak_pages = 0;
+  uint64_t live_objects = 0;
+  std::array<uint64_t, zone_count> free_pages{};
+  std::vector<live_block> blocks;  ///< in ascending order
+};
+
 class page_allocator {
  public:
   /// Takes the whole pages of every `ram` range; page 0 is never given out.
@@ -132,6 +149,9 @@ class page_allocator {
   static zone zone_of(uint64_t frame);
   /// Whether `address` lies in a live block.
   [[nodiscard]] bool is_live(phys_addr address) const;
+  /// All of it at once. Whoever asks sees to it that nobody allocates meanwhile: no lock is taken,
+  /// since events are told under it.
+  [[nodiscard]] page_accounts accounts() const;
   /// All that was diagnosed, oldest first.
   [[nodiscard]] std::vector<page_diagnosis> diagnoses() const;
 

@@ -44,6 +44,17 @@ class context_cache {
   }
   /// A source whose cached entry has `table` for its top paging structure.
   [[nodiscard]] std::optional<uint16_t> source_of_table(uint64_t table) const;
+  /// Calls `f` with each source that something is cached for, in ascending order, and what.
+  template <typename F>
+  void for_each(F f) const {
+    for (size_t bus = 0; bus < buses_.size(); ++bus) {
+      if (buses_[bus] == nullptr) continue;
+      for (size_t devfn = 0; devfn < buses_[bus]->size(); ++devfn) {
+        const context& entry = (*buses_[bus])[devfn];
+        if (entry.valid) f(static_cast<uint16_t>(bus << 8 | devfn), entry);
+      }
+    }
+  }
   /// Returns the cached copy, which stays in place until the next insert or invalidation.
   const context* insert(uint16_t source, const context& entry);
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 
 #include "absl/container/flat_hash_map.h"
@@ -27,6 +28,11 @@ class interrupt_entry_cache {
   }
   void insert(uint16_t index, cached_irte entry) { entries_[index] = entry; }
   [[nodiscard]] size_t size() const { return entries_.size(); }
+
+  /// All entries by their index.
+  [[nodiscard]] std::map<uint16_t, cached_irte> entries() const {
+    return {entries_.begin(), entries_.end()};
+  }
 
   void invalidate_all() { entries_.clear(); }
   /// Entries whose index agrees with `index` above the low `mask` bits.

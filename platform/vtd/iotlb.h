@@ -91,6 +91,13 @@ class iotlb_cache {
     return found;
   }
 
+  /// Calls `f` with the page that each entry is of, and the entry.
+  template <typename F>
+  void for_each(F f) const {
+    entries_.for_each(
+        [&](const cached_page& page, uint64_t data) { f(page, iotlb_entry(data, page.level)); });
+  }
+
   void invalidate_all() { entries_.clear(); }
   void invalidate_domain(domain_id domain) { entries_.erase_domain(domain); }
   /// 2^`mask` pages from `address` on, which is aligned to them; pages of every size that

@@ -46,6 +46,14 @@ class paging_structure_cache {
     return found;
   }
 
+  /// Calls `f` with what of the tables each entry stands for, and where it leads.
+  template <typename F>
+  void for_each(F f) const {
+    entries_.for_each([&](const cached_page& page, uint64_t data) {
+      f(page, cached_table{data & page_mask, page.level, data & ~page_mask});
+    });
+  }
+
   void invalidate_all() { entries_.clear(); }
   void invalidate_domain(domain_id domain) { entries_.erase_domain(domain); }
   void invalidate_pages(domain_id domain, uint64_t address, unsigned mask) {

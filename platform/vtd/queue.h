@@ -54,6 +54,13 @@ class invalidation_queue {
 
   void set_device_tlbs(device_tlb_sink* sink) { device_tlbs_ = sink; }
 
+  // What was latched at QIE: where the descriptors are, and how many fit.
+  [[nodiscard]] phys_addr base() const { return phys_addr(base_); }
+  [[nodiscard]] uint32_t entries() const { return entries_; }
+  /// Index of the next descriptor to fetch, and the one past the last that software handed over.
+  [[nodiscard]] uint32_t head() const;
+  [[nodiscard]] uint32_t tail() const;
+
  private:
   // Each advances the head, or leaves it on a bad descriptor and sets IQE.
   void execute(vtd::descriptor d, uint32_t index);
@@ -66,8 +73,6 @@ class invalidation_queue {
   [[nodiscard]] bool supported(vtd::descriptor_type type) const;
   [[nodiscard]] std::optional<vtd::descriptor> fetch(uint32_t index) const;
   void trace_descriptor(vtd::descriptor d, uint32_t index) const;
-  [[nodiscard]] uint32_t head() const;
-  [[nodiscard]] uint32_t tail() const;
   void set_head(uint32_t index);
 
   const vtd_config& config_;

@@ -145,6 +145,13 @@ class tagged_cache {
       f(e.tag.start(FirstLevel), e.data);
     });
   }
+  /// Calls `f` with what every entry stands for, and its data word; in no order of the entries'.
+  template <typename F>
+  void for_each(F f) const {
+    for_each_entry([&](const entry& e) {
+      f(cached_page{e.tag.domain(), e.tag.start(FirstLevel), e.tag.level(FirstLevel)}, e.data);
+    });
+  }
   /// Calls `f` with the data word of every entry.
   template <typename F>
   void for_each_data(F f) const {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "core/trace.h"
 #include "platform/interrupt.h"
@@ -68,7 +69,12 @@ class vtd_unit final : public mmio_region {
   [[nodiscard]] diagnosis_log& diagnoses() { return diagnoses_; }
   /// A register's value without an access to it.
   [[nodiscard]] uint64_t peek(vtd_register which) const { return registers_.get(which); }
+  /// What registers there are, in the order of vtd_register.
+  [[nodiscard]] const std::vector<register_row>& rows() const { return registers_.rows(); }
   [[nodiscard]] const vtd_caches& caches() const { return caches_; }
+  [[nodiscard]] const invalidation_queue& queue() const { return queue_; }
+  /// The root table that SRTP latched; 0 before the first SRTP.
+  [[nodiscard]] phys_addr root_table() const { return phys_addr(root_table_); }
 
   // For whoever remaps interrupts on this unit's behalf: what SIRTP latched, the entry cache,
   // and the fault log.
