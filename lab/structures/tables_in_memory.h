@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Root, context and second-level entries as they lie in memory now, whatever the unit has cached.
+//
+// Before the driver gave the unit its root table (GCMD.SRTP), these are the tables that it is
+// building: intel_iommu.root_entry.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/structure.h"
+#include "kernel/kernel.h"
+#include "platform/vtd/spec/entries.h"
+
+namespace iommulab {
+
+/// A non-zero second-level table below a context entry.
+struct second_level_root {
+  const vtd_unit* unit = nullptr;
+  uint16_t source = 0;  ///< of the first context entry that names it
+  domain_id domain;
+  phys_addr table;
+  unsigned levels = 0;
+};
+
+class tables_in_memory {
+ public:
+  /// AW has codes for more, which are reserved.
+  static constexpr unsigned most_levels = 5;
+
+  explicit tables_in_memory(kernel& system) : system_(system) {}
+
+  /// Where the unit's tables begin: latched, or the driver's; 0 when there is none.
+  [[nodiscard]] phys_addr root_table(const vtd_unit& unit) const;
+  /// Nothing where there is no table.
+  [[nodiscard]] std::optional<vtd::root_entry> root_entry(const vtd_unit& unit, uint8_t bus) const;
+  [[nodiscard]] std::optional<vtd::context_entry> context_entry(const vtd_unit& unit,
+                                                                uint16_t source) const;
+  /// The lowest entry on the way to an address, the first that is not present or a leaf.
+  struct found_entry {
+    vtd::second_level_entry entry;
+    phys_addr table;
+    unsigned index = 0;
+    unsigned level = 0;
+    uint64_t rights = 0;  ///< R and W that all entries down to it grant
+  };
+  [[nodiscard]] std::optional<found_entry> second_level(phys_addr table, unsigned levels,
+                                                        uint64_t address) const;
+  /// The entry at `level` on the way, if the way leads there.
+  [[nodiscard]] std::optional<found_entry> entry_at(phys_addr table, unsigned levels,
+                                                    uint64_t address, unsigned level) const;
+  /// Each table that present context entries of a unit name, once.
+  [[nodiscard]] std::vector<second_level_root> second_level_roots(const vtd_unit& unit) const;
+  /// Calls `f` with each present context entry's source id and the entry, in ascending order.
+  template <typename F>
+  void for_each_context(const vtd_unit& unit, F f) const {
+    for (unsigned source = 0; source < 0x10000; ++source) {
+      const auto bus = static_cast<uint8_t>(source >> 8);
+      if ((source & 0xff) == 0 && !has_contexts(unit, bus)) {
+        source |= 0xff;
+        continue;
+      }
+      const auto entry = context_entry(unit, static_cast<uint16_t>(source));
+      if (entry && entry->present()) f(static_cast<uint16_t>(source), *entry);
+    }
+  }
+
+  /// The driver's domain that the unit knows by this id; an empty name when there is none.
+  [[nodiscard]] structure_link domain_of(const vtd_unit& unit, domain_id id) const;
+
+  [[nodiscard]] kernel& system() const { return system_; }
+
+ private:
+  [[nodiscard]] bool has_contexts(const vtd_unit& unit, uint8_t bus) const;
+
+  kernel& system_;
+};
+
+// The same as structures.
+
+structure root_entry_structure(const tables_in_memory& tables, const vtd_unit& unit, uint8_t bus,
+                               vtd::root_entry entry);
+/// Of the present entries of all buses.
+structure root_table_structure(const tables_in_memory& tables, const vtd_unit& unit);
+structure context_entry_structure(const tables_in_memory& tables, const vtd_unit& unit,
+                                  uint16_t source, vtd::context_entry entry);
+/// The present entries of a unit.
+std::vector<structure> context_structures(const tables_in_memory& tables, const vtd_unit& unit);
+/// `address`: any that the entry is on the way of.
+structure pte_structure(const vtd_unit& unit, const tables_in_memory::found_entry& found,
+                        uint64_t address);
+/// What a table translates, pages that lie one behind the other on both sides as one range.
+structure second_level_structure(const tables_in_memory& tables, const second_level_root& root);
+
+}  // namespace iommulab
