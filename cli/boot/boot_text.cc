@@ -6,10 +6,10 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/kernels/kernels_report.h"
-#include "cli/runs/structure_dump.h"
 #include "cli/runs/trace_text.h"
 #include "dma/debug/dma_debug.h"
 #include "lab/events/event_words.h"
+#include "lab/structures/structure_text.h"
 
 namespace iommulab {
 namespace {

@@ -14,6 +14,7 @@
 #include "cli/runs/structure_dump.h"
 #include "lab/events/traced_functions.h"
 #include "lab/runs/script_run.h"
+#include "lab/structures/structure_text.h"
 
 namespace iommulab {
 namespace {

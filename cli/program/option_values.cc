@@ -15,6 +15,7 @@
 #include "kernel/catalogue.h"
 #include "lab/events/trace_choice.h"
 #include "lab/events/traced_functions.h"
+#include "lab/structures/system_structures.h"
 #include "platform/machine/builtin.h"
 
 namespace iommulab {
@@ -71,7 +72,7 @@ constexpr std::array<named_values, 11> by_name = {{
     {"--pattern", pattern_words},
     {"--trace", trace_class_words},
     {"--until", function_words},
-    {"--dump", structure_kinds},
+    {"--dump", system_structure_kinds},
 }};
 
 /// "read|write": words in small letters.

@@ -14,6 +14,7 @@
 #include "core/text_source.h"
 #include "lab/events/trace_choice.h"
 #include "lab/events/traced_functions.h"
+#include "lab/structures/system_structures.h"
 
 namespace iommulab {
 namespace {
@@ -30,12 +31,12 @@ absl::Status check_function(const std::string& given) {
 }
 
 std::string list_of_kinds() {
-  return absl::StrJoin(structure_kinds(), ", ");
+  return absl::StrJoin(system_structure_kinds(), ", ");
 }
 
 absl::Status check_kinds(const std::string& words) {
   if (words.empty()) return absl::OkStatus();
-  const std::vector<std::string> kinds = structure_kinds();
+  const std::vector<std::string> kinds = system_structure_kinds();
   const std::vector<std::string> chosen = absl::StrSplit(words, ',');
   for (const std::string& word : chosen) {
     if (word == every_kind || std::find(kinds.begin(), kinds.end(), word) != kinds.end()) continue;
@@ -83,8 +84,9 @@ void add_report_options(CLI::App& command, const run_options& options,
                         const run_option_words& words) {
   command.add_flag(
       "--dump{all}", options.dump,
-      "Show the structures of driver and IOMMU core by the kernel's field names, as the run leaves "
-      "them: all (alone the default), or --dump=KIND,... of " +
+      "Show the structures of driver and IOMMU core by the kernel's field names, registers, tables "
+      "and caches by the VT-d specification's, as the run leaves them: all (alone the default), or "
+      "--dump=KIND,... of " +
           list_of_kinds());
   command.add_flag("--json", options.json, "Print one JSON document");
   command.add_flag("--sanitize", options.sanitize, words.sanitize);

@@ -14,11 +14,7 @@ namespace iommulab {
 /// The word of --dump that stands for all kinds.
 inline constexpr const char* every_kind = "all";
 
-/// The sections that the words of --dump choose, in the kernel's order.
+/// The sections that the words of --dump choose: the kernel's in its order, then the hardware's.
 std::vector<structure_section> chosen_structures(kernel& system, const std::string& words);
-
-/// "struct dmar_domain dmar0:1 {" and a line a field, as `crash` prints them: what a value means
-/// stands behind it in comment marks, a pointer is "(struct dmar_domain *) dmar0:1" or NULL.
-std::string structures_to_text(const std::vector<structure_section>& sections);
 
 }  // namespace iommulab

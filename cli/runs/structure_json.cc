@@ -8,7 +8,6 @@ namespace iommulab {
 namespace {
 
 json structure_json(const structure& s);
-json value_json(const structure_value& value);
 
 json scalar_json(bool value) {
   return value;
@@ -35,11 +34,6 @@ json scalar_json(const structure_list& list) {
   return items;
 }
 
-json value_json(const structure_value& value) {
-  return std::visit([](const auto& v) { return scalar_json(v); },
-                    static_cast<const structure_value::variant&>(value));
-}
-
 json structure_json(const structure& s) {
   json object = json::object();
   if (!s.name.empty() || s.type != "entry") object["struct"] = s.type;
@@ -54,6 +48,11 @@ json structure_json(const structure& s) {
 }
 
 }  // namespace
+
+json value_json(const structure_value& value) {
+  return std::visit([](const auto& v) { return scalar_json(v); },
+                    static_cast<const structure_value::variant&>(value));
+}
 
 json structures_json(const std::vector<structure_section>& sections) {
   json kinds = json::object();

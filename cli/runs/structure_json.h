@@ -12,5 +12,7 @@ namespace iommulab {
 /// null; what a
 /// value means is FIELD_words.
 json structures_json(const std::vector<structure_section>& sections);
+/// One value: a structure as above, a list as an array.
+json value_json(const structure_value& value);
 
 }  // namespace iommulab
