@@ -35,10 +35,4 @@ std::optional<structure> driver_unit(kernel& system, const vtd_unit& unit, std::
   return unit_at(system.generation().structures({"intel_iommu", {}, field}), base);
 }
 
-std::string device_at(kernel& system, const vtd_unit& unit, uint16_t source) {
-  const auto driver = driver_unit(system, unit, "segment");
-  const auto segment = static_cast<uint16_t>(driver ? number_in(*driver, "segment") : 0);
-  return to_string(source_id::from_requester_id(segment, source));
-}
-
 }  // namespace iommulab

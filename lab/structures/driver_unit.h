@@ -3,9 +3,7 @@
 // What the driver keeps of a unit, as its structure says: the same for every kernel.
 #pragma once
 
-#include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "core/structure.h"
@@ -16,8 +14,5 @@ namespace iommulab {
 /// The driver's struct intel_iommu of that unit. `field` is the only one that is looked at; empty
 /// for all. Nothing while the driver has none.
 std::optional<structure> driver_unit(kernel& system, const vtd_unit& unit, std::string_view field);
-
-/// "0000:00:1f.2": the function whose requests bear that id and reach the unit.
-std::string device_at(kernel& system, const vtd_unit& unit, uint16_t source);
 
 }  // namespace iommulab

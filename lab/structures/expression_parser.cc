@@ -21,7 +21,10 @@ class expression_parser {
 
   absl::StatusOr<expression> parse() {
     absl::Status status = parse_head();
-    while (status.ok() && !at_end()) status = parse_step();
+    while (status.ok() && !at_end()) {
+      skip_blanks();
+      status = parse_step();
+    }
     if (status.ok()) status = check_field();
     if (!status.ok()) return status;
     return std::move(e_);

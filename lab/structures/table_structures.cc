@@ -68,7 +68,7 @@ structure root_table_structure(const tables_in_memory& tables, const vtd_unit& u
 
 structure context_entry_structure(const tables_in_memory& tables, const vtd_unit& unit,
                                   uint16_t source, vtd::context_entry entry) {
-  const std::string device = device_at(tables.system(), unit, source);
+  const std::string device = tables.device_at(unit, source);
   structure s{"context_entry", absl::StrCat(unit.config().name, " ", device), {}};
   s.add("low", entry.lo).add("high", entry.hi);
   s.add("P", bit(entry.present()), entry.present() ? "present" : "not present");
@@ -220,7 +220,7 @@ structure second_level_structure(const tables_in_memory& tables, const second_le
   structure_list devices;
   tables.for_each_context(unit, [&](uint16_t source, const vtd::context_entry& entry) {
     if (entry.address_root() == root.table && entry.type() != vtd::translation_type::pass_through) {
-      devices.emplace_back(structure_link{"device", device_at(tables.system(), unit, source)});
+      devices.emplace_back(structure_link{"device", tables.device_at(unit, source)});
     }
   });
   s.add("devices", std::move(devices));

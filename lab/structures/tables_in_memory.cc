@@ -14,8 +14,29 @@ using vtd::second_level_entry;
 
 phys_addr tables_in_memory::root_table(const vtd_unit& unit) const {
   if (unit.root_table() != phys_addr()) return unit.root_table();
-  const auto driver = driver_unit(system_, unit, "root_entry");
-  return phys_addr(driver ? number_in(*driver, "root_entry") : 0);
+  std::optional<phys_addr>& known = facts_of(unit).root;
+  if (!known) {
+    const auto driver = driver_unit(system_, unit, "root_entry");
+    known = phys_addr(driver ? number_in(*driver, "root_entry") : 0);
+  }
+  return *known;
+}
+
+tables_in_memory::driver_facts& tables_in_memory::facts_of(const vtd_unit& unit) const {
+  for (driver_facts& facts : facts_) {
+    if (facts.unit == &unit) return facts;
+  }
+  facts_.push_back({&unit, {}, {}, {}});
+  return facts_.back();
+}
+
+std::string tables_in_memory::device_at(const vtd_unit& unit, uint16_t source) const {
+  std::optional<uint16_t>& segment = facts_of(unit).segment;
+  if (!segment) {
+    const auto driver = driver_unit(system_, unit, "segment");
+    segment = static_cast<uint16_t>(driver ? number_in(*driver, "segment") : 0);
+  }
+  return to_string(source_id::from_requester_id(*segment, source));
 }
 
 std::optional<vtd::root_entry> tables_in_memory::root_entry(const vtd_unit& unit,
@@ -89,8 +110,9 @@ std::vector<second_level_root> tables_in_memory::second_level_roots(const vtd_un
 
 structure_link tables_in_memory::domain_of(const vtd_unit& unit, domain_id id) const {
   const structure_link none{"dmar_domain", ""};
-  const auto driver = driver_unit(system_, unit, "domains");
-  const structure_list* domains = driver ? list_in(*driver, "domains") : nullptr;
+  std::optional<structure>& known = facts_of(unit).domains;
+  if (!known) known = driver_unit(system_, unit, "domains").value_or(structure{});
+  const structure_list* domains = list_in(*known, "domains");
   if (domains == nullptr) return none;
   for (const structure_value& item : *domains) {
     const auto* entry = std::get_if<structure>(&item);

@@ -7,7 +7,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +27,7 @@ struct second_level_root {
   unsigned levels = 0;
 };
 
+/// Good for one look: what it has asked, it does not ask again.
 class tables_in_memory {
  public:
   /// AW has codes for more, which are reserved.
@@ -71,13 +72,24 @@ class tables_in_memory {
 
   /// The driver's domain that the unit knows by this id; an empty name when there is none.
   [[nodiscard]] structure_link domain_of(const vtd_unit& unit, domain_id id) const;
+  /// "0000:00:1f.0": the function whose requests bear that id and reach the unit.
+  [[nodiscard]] std::string device_at(const vtd_unit& unit, uint16_t source) const;
 
   [[nodiscard]] kernel& system() const { return system_; }
 
  private:
+  /// What the driver was asked about a unit: once, for it takes longest.
+  struct driver_facts {
+    const vtd_unit* unit = nullptr;
+    std::optional<phys_addr> root;
+    std::optional<uint16_t> segment;
+    std::optional<structure> domains;
+  };
   [[nodiscard]] bool has_contexts(const vtd_unit& unit, uint8_t bus) const;
+  [[nodiscard]] driver_facts& facts_of(const vtd_unit& unit) const;
 
   kernel& system_;
+  mutable std::deque<driver_facts> facts_;
 };
 
 // The same as structures.

@@ -10,8 +10,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "lab/structures/driver_unit.h"
+#include "lab/replay/table_dump.h"
 #include "lab/structures/value_access.h"
+#include "lab/tables/address_walk.h"
 #include "lab/tables/walk_words.h"
 #include "platform/vtd/spec/capability.h"
 #include "platform/vtd/spec/fault_reason.h"
@@ -61,7 +62,7 @@ class cache_reader {
   structure_list context_entries() {
     structure_list list;
     unit_.caches().contexts.for_each([&](uint16_t source, const context& cached) {
-      structure entry{"entry", "[" + device_at(tables_.system(), unit_, source) + "]", {}};
+      structure entry{"entry", "[" + tables_.device_at(unit_, source) + "]", {}};
       entry.add("DID", uint64_t{cached.domain.value()}, "domain id");
       entry.add("T", uint64_t{static_cast<uint8_t>(cached.type)});
       entry.add("SLPTPTR", cached.table).add("levels", int64_t{cached.levels});
@@ -76,7 +77,11 @@ class cache_reader {
   [[nodiscard]] std::string why_context_is_stale(uint16_t source, const context& cached) const {
     const auto now = tables_.context_entry(unit_, source);
     const bool present = now && now->present();
-    if (cached.failed()) return present ? "the table says present" : "";
+    if (cached.failed()) {
+      const fault_reason reason = reason_now(source, 0);
+      if (reason == cached.reason) return "";
+      return present ? "the table says present" : "the table says not present";
+    }
     if (!present) return "the table says not present";
     if (now->domain() != cached.domain) {
       return absl::StrFormat("the table says domain %d", now->domain().value());
@@ -92,6 +97,23 @@ class cache_reader {
       return absl::StrFormat("the table says %d levels", vtd::levels_of(now->address_width()));
     }
     return "";
+  }
+
+  /// Why the tables as they are let a source neither read nor write there; none when they do.
+  [[nodiscard]] fault_reason reason_now(uint16_t source, uint64_t address) const {
+    fault_reason reason = fault_reason::none;
+    for (const dma_access access : {dma_access::write, dma_access::read}) {
+      const address_walk walk =
+          walk_address({unit_.config(), true, tables_.root_table(unit_).value()},
+                       verify::memory_tables(tables_.system().memory()), source, address, access);
+      if (walk.ok()) return fault_reason::none;
+      reason = walk.reason;
+    }
+    return reason;
+  }
+  static bool is_denied(fault_reason reason) {
+    return reason == fault_reason::read_not_permitted ||
+           reason == fault_reason::write_not_permitted;
   }
 
   // --- IOTLB and paging structures ---------------------------------------------------------
@@ -119,8 +141,12 @@ class cache_reader {
     if (host != page) return absl::StrFormat("the table says page 0x%x", host);
     const bool may_read = second_level_entry::r.test(now->rights);
     const bool may_write = second_level_entry::w.test(now->rights);
-    if (may_read == readable && may_write == writable) return "";
-    return absl::StrCat("the table says ", may_read ? "R" : "-", may_write ? " W" : " -");
+    if (may_read != readable || may_write != writable) {
+      return absl::StrCat("the table says ", may_read ? "R" : "-", may_write ? " W" : " -");
+    }
+    const fault_reason reason = reason_now(root.source, address);
+    if (reason == fault_reason::none) return "";
+    return absl::StrFormat("a walk ends with %s now", vtd::name(reason));
   }
 
   [[nodiscard]] std::string why_iotlb_is_stale(const cached_page& of,
@@ -134,8 +160,10 @@ class cache_reader {
       return why_page_is_stale(*root, of.address, cached.page(), of.level, cached.readable(),
                                cached.writable());
     }
-    const auto now = tables_.second_level(root->table, root->levels, of.address);
-    return now && now->entry.present() ? "the table says present" : "";
+    const fault_reason reason = reason_now(root->source, of.address);
+    if (reason == fault_reason::none) return "the table says present";
+    if (reason == cached.reason() || (is_denied(reason) && is_denied(cached.reason()))) return "";
+    return absl::StrFormat("a walk ends with %s now", vtd::name(reason));
   }
 
   structure_list iotlb_entries() {

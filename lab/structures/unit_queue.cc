@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab/structures/unit_queue.h"
 
-#include <optional>
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -22,12 +22,16 @@ bool within(uint32_t slot, uint32_t from, uint32_t to) {
   return from <= to ? slot >= from && slot < to : slot >= from || slot < to;
 }
 
-/// Where the driver is going to write its next descriptor.
-std::optional<uint32_t> next_of_driver(kernel& system, const vtd_unit& unit) {
+/// Descriptors that the driver has written behind the tail.
+uint32_t written_by_driver(kernel& system, const vtd_unit& unit) {
   const auto driver = driver_unit(system, unit, "qi");
   const structure* queue = driver ? structure_in(*driver, "qi") : nullptr;
-  if (queue == nullptr) return std::nullopt;
-  return static_cast<uint32_t>(number_in(*queue, "free_head"));
+  const uint32_t entries = unit.queue().entries();
+  if (queue == nullptr || entries == 0) return 0;
+  const auto next = static_cast<uint32_t>(number_in(*queue, "free_head"));
+  const uint64_t in_use = entries - std::min<uint64_t>(number_in(*queue, "free_cnt"), entries);
+  const uint32_t ahead = (next + entries - unit.queue().tail() % entries) % entries;
+  return ahead <= in_use ? ahead : 0;
 }
 
 void add_fields(const vtd::context_cache_descriptor& d, structure& to) {
@@ -79,7 +83,7 @@ class ring {
       : memory_(system.memory()),
         queue_(unit.queue()),
         refused_((unit.peek(vtd_register::fsts) & vtd::fsts::iqe.mask()) != 0),
-        next_(next_of_driver(system, unit)) {}
+        written_(written_by_driver(system, unit)) {}
 
   [[nodiscard]] structure_list slots() const {
     structure_list list;
@@ -101,14 +105,14 @@ class ring {
     const uint32_t head = queue_.head();
     const uint32_t tail = queue_.tail();
     if (within(slot, head, tail)) return refused_ && slot == head ? "refused" : "waiting";
-    if (next_ && within(slot, tail, *next_)) return "written";
+    if (written_ != 0 && within(slot, tail, (tail + written_) % queue_.entries())) return "written";
     return "done";
   }
 
   const physical_memory& memory_;
   const invalidation_queue& queue_;
   bool refused_;
-  std::optional<uint32_t> next_;
+  uint32_t written_;
 };
 
 }  // namespace

@@ -46,7 +46,7 @@ structure walk_structure(const tables_in_memory& tables, const vtd_unit& unit, u
   const address_walk walk =
       walk_address({unit.config(), translating, unit.root_table().value()},
                    verify::memory_tables(tables.system().memory()), requester, address, access);
-  const std::string device = device_at(tables.system(), unit, requester);
+  const std::string device = tables.device_at(unit, requester);
   structure s{"walk",
               absl::StrFormat("%s 0x%x %s", device, address,
                               access == dma_access::write ? "write" : "read"),
