@@ -33,12 +33,15 @@ structure_link link_to_info(const device_domain_info* info) {
 }
 
 /// The variables of intel-iommu.c that are no lists.
-structure variables_of(const intel_driver& drv) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+structure variables_of(const intel_driver& drv,
+                       const structure_query& wanted) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   structure s{"variables", "intel-iommu.c", {}};
   s.add("g_num_of_iommus", static_cast<int64_t>(drv.g_iommus.size()));
-  structure_list units;
-  for (const intel_iommu* iommu : drv.g_iommus) units.emplace_back(link_to(iommu));
-  s.add("g_iommus", std::move(units));
+  if (wanted.wants_field("g_iommus")) {
+    structure_list units;
+    for (const intel_iommu* iommu : drv.g_iommus) units.emplace_back(link_to(iommu));
+    s.add("g_iommus", std::move(units));
+  }
   s.add("si_domain", link_to_domain(drv.si_domain));
   s.add("dmar_disabled", drv.options.dmar_disabled);
   s.add("dmar_map_gfx", drv.options.dmar_map_gfx);
@@ -266,7 +269,7 @@ std::vector<structure> structures_of_kind(const intel_driver& drv, std::string_v
   if (kind == "dmar_rmrr_unit") return numbered(drv.dmar_rmrr_units, wanted);
   if (kind == "dmar_atsr_unit") return numbered(drv.dmar_atsr_units, wanted);
   if (kind == "intel_iommu") return units_of(drv, wanted);
-  if (kind == "g_iommus") return {variables_of(drv)};
+  if (kind == "g_iommus") return {variables_of(drv, wanted)};
   if (kind == "dmar_domain") return named(drv.live_list, wanted);
   if (kind == "device_domain_info") return named(drv.device_domains, wanted);
   if (kind == "iova_domain") return address_spaces_of(drv, wanted);

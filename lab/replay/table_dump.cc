@@ -178,20 +178,39 @@ std::optional<dump_line> parse_dump_line(const numbered_line& line) {
 
 }  // namespace
 
-std::optional<std::vector<table_entry>> memory_tables::entries(table_level level,
-                                                               uint64_t table) const {
+std::optional<table_entry> table_source::entry(table_level level, uint64_t table,
+                                               unsigned index) const {
+  const auto all = entries(level, table);
+  if (!all) return std::nullopt;
+  const auto found = std::find_if(all->begin(), all->end(),
+                                  [index](const table_entry& e) { return e.index == index; });
+  if (found != all->end()) return *found;
+  table_entry zero;
+  zero.index = index;
+  return zero;
+}
+
+std::optional<table_entry> memory_tables::entry(table_level level, uint64_t table,
+                                                unsigned index) const {
   const std::byte* bytes = memory_.at(phys_addr(table), page_size);
   if (bytes == nullptr) return std::nullopt;
+  table_entry entry;
+  entry.index = index;
   const unsigned words = is_wide(level) ? 2 : 1;
+  const std::byte* at = bytes + size_t{index} * words * sizeof(uint64_t);
+  std::memcpy(&entry.low, at, sizeof entry.low);
+  if (is_wide(level)) std::memcpy(&entry.high, at + sizeof(uint64_t), sizeof entry.high);
+  return entry;
+}
+
+std::optional<std::vector<table_entry>> memory_tables::entries(table_level level,
+                                                               uint64_t table) const {
   const unsigned count = is_wide(level) ? wide_entries : second_level_entries;
   std::vector<table_entry> found;
   for (unsigned i = 0; i < count; ++i) {
-    table_entry entry;
-    entry.index = i;
-    const std::byte* at = bytes + size_t{i} * words * sizeof(uint64_t);
-    std::memcpy(&entry.low, at, sizeof entry.low);
-    if (is_wide(level)) std::memcpy(&entry.high, at + sizeof(uint64_t), sizeof entry.high);
-    if (entry.low != 0 || entry.high != 0) found.push_back(entry);
+    const auto one = entry(level, table, i);
+    if (!one) return std::nullopt;
+    if (one->low != 0 || one->high != 0) found.push_back(*one);
   }
   return found;
 }

@@ -51,6 +51,9 @@ class table_source {
   /// Null when the page is not there at all.
   [[nodiscard]] virtual std::optional<std::vector<table_entry>> entries(table_level level,
                                                                         uint64_t table) const = 0;
+  /// One of them, zero or not.
+  [[nodiscard]] virtual std::optional<table_entry> entry(table_level level, uint64_t table,
+                                                         unsigned index) const;
 };
 
 /// Tables of a run, read where hardware would read them.
@@ -59,6 +62,8 @@ class memory_tables : public table_source {
   explicit memory_tables(const physical_memory& memory) : memory_(memory) {}
   [[nodiscard]] std::optional<std::vector<table_entry>> entries(table_level level,
                                                                 uint64_t table) const override;
+  [[nodiscard]] std::optional<table_entry> entry(table_level level, uint64_t table,
+                                                 unsigned index) const override;
 
  private:
   const physical_memory& memory_;

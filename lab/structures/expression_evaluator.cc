@@ -250,7 +250,7 @@ absl::Status expression_evaluator::begin_with_context() {
     return not_there(absl::StrFormat("%s has no context table for bus %02x",
                                      from->unit->config().name, from->id >> 8));
   }
-  keep(context_entry_structure(tables, *from->unit, from->id, *entry));
+  keep(context_entry_structure(tables, *from->unit, from->id, *entry, field_after(0)));
   return absl::OkStatus();
 }
 

@@ -67,7 +67,8 @@ structure root_table_structure(const tables_in_memory& tables, const vtd_unit& u
 }
 
 structure context_entry_structure(const tables_in_memory& tables, const vtd_unit& unit,
-                                  uint16_t source, vtd::context_entry entry) {
+                                  uint16_t source, vtd::context_entry entry,
+                                  std::string_view field) {
   const std::string device = tables.device_at(unit, source);
   structure s{"context_entry", absl::StrCat(unit.config().name, " ", device), {}};
   s.add("low", entry.lo).add("high", entry.hi);
@@ -86,6 +87,7 @@ structure context_entry_structure(const tables_in_memory& tables, const vtd_unit
   add_reserved(s, there ? entry.lo & vtd::context_entry::reserved_lo(width) : 0,
                there ? entry.hi & vtd::context_entry::reserved_hi() : 0);
   s.add("device", structure_link{"device", device});
+  if (!structure_query{{}, {}, field}.wants_field("domain")) return s;
   s.add("domain",
         there ? tables.domain_of(unit, entry.domain()) : structure_link{"dmar_domain", ""});
   return s;

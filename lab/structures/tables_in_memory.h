@@ -10,6 +10,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/structure.h"
@@ -98,8 +99,10 @@ structure root_entry_structure(const tables_in_memory& tables, const vtd_unit& u
                                vtd::root_entry entry);
 /// Of the present entries of all buses.
 structure root_table_structure(const tables_in_memory& tables, const vtd_unit& unit);
+/// `field`: the only one that is looked at, or empty.
 structure context_entry_structure(const tables_in_memory& tables, const vtd_unit& unit,
-                                  uint16_t source, vtd::context_entry entry);
+                                  uint16_t source, vtd::context_entry entry,
+                                  std::string_view field = {});
 /// The present entries of a unit.
 std::vector<structure> context_structures(const tables_in_memory& tables, const vtd_unit& unit);
 /// `address`: any that the entry is on the way of.

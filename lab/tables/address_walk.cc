@@ -54,16 +54,11 @@ class walker {
     step.level = level;
     step.table = table;
     step.index = index;
-    const auto entries = tables_.entries(level, table);
-    step.in_memory = entries.has_value();
-    if (entries) {
-      const auto it =
-          std::find_if(entries->begin(), entries->end(),
-                       [&](const verify::table_entry& entry) { return entry.index == index; });
-      if (it != entries->end()) {
-        step.low = it->low;
-        step.high = it->high;
-      }
+    const auto entry = tables_.entry(level, table, index);
+    step.in_memory = entry.has_value();
+    if (entry) {
+      step.low = entry->low;
+      step.high = entry->high;
     }
     walk_.steps.push_back(step);
     return walk_.steps.back();
