@@ -4,11 +4,15 @@
 // driver's lazy unmapping or by the test's own hand.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <memory>
+#include <sstream>
 #include <string>
 
+#include "core/dma/dma_mapping.h"
 #include "lab/runs/script_run.h"
 #include "lab/structures/asked.h"
+#include "platform/endpoints/device_tlb.h"
 #include "platform/machine/builtin.h"
 #include "support/system.h"
 
@@ -146,6 +150,35 @@ TEST_F(changed_tables, make_an_interrupt_entry_stale) {
   EXPECT_EQ(words("interrupt_entries"), "");
   q35_.word(16 * 5 + 8) = 0;
   EXPECT_EQ(words("interrupt_entries"), "the table says 0x0:0000000000001234");
+}
+
+// The accelerator on bus 82h asks for translations and keeps them; lazily unmapped, its buffer is
+// known to it still.
+TEST(device_tlbs, keep_what_the_tables_had) {
+  test::system server(*builtin_machine("server"));
+  ASSERT_EQ(server.boot().panic, "");
+  kernel& k = server.k();
+  const source_id accelerator{0, 0x82, 0};
+  device& dev = server.function(accelerator).dev;
+  device_tlb tlb(*k.dma_hardware().port(accelerator));
+  const auto page = k.pages().alloc_pages(0);
+  ASSERT_TRUE(page.has_value());
+  const dma_addr handle = dma_map_single(dev, *page, 0x1000, dma_data_direction::bidirectional);
+  ASSERT_FALSE(dma_mapping_error(dev, handle));
+  const std::array<std::byte, 4> data{};
+  ASSERT_TRUE(tlb.write(handle.value(), data).ok());
+  ASSERT_EQ(tlb.size(), 1u);
+
+  std::ostringstream entry;
+  entry << "caches dmar1.device_tlbs[0000:82:00.0:0x" << std::hex << handle.value() << "]";
+  EXPECT_EQ(number(k, entry.str() + ".page"), page->value());
+  EXPECT_EQ(number(k, entry.str() + ".size"), 0x1000u);
+  EXPECT_EQ(number(k, entry.str() + ".W"), 1u);
+  EXPECT_EQ(number(k, entry.str() + ".stale"), 0u);
+  EXPECT_EQ(asked(k, "caches dmar0.device_tlbs"), "{}\n") << "another unit's";
+  dma_unmap_single(dev, handle, 0x1000, dma_data_direction::bidirectional);
+  EXPECT_EQ(number(k, entry.str() + ".stale"), 1u);
+  EXPECT_EQ(number(k, "caches dmar1.stale"), 2u) << "and in the IOTLB of the unit";
 }
 
 }  // namespace
