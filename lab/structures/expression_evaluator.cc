@@ -203,12 +203,13 @@ absl::Status expression_evaluator::begin_with_registers_of_units() {
     one.all_units_ = false;
     one.unit_ = unit->config().name;
     auto value = one.evaluate(source_);
+    if (absl::IsNotFound(value.status())) continue;  // the unit does not have it
     if (!value.ok()) return value.status();
     structure entry{"entry", "[" + one.unit_ + "]", {}};
     entry.add("value", *std::move(value));
     values.emplace_back(std::move(entry));
   }
-  if (values.empty()) return not_there("the machine has no remapping unit");
+  if (values.empty()) return not_there(absl::StrFormat("no unit has %s", what_.name_));
   done_ = what_.path_.size();
   keep(std::move(values));
   return absl::OkStatus();

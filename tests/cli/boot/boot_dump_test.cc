@@ -45,6 +45,32 @@ TEST(boot_dump, shows_units_as_the_driver_keeps_them) {
   EXPECT_EQ(iommu["domains"][0]["name"], "domains[0][1]");
 }
 
+TEST(boot_dump, shows_hardware_by_the_specifications_names) {
+  const json document =
+      dumped({.dump = "registers,root,context,tables,caches,queue,pages,device_domain_info"});
+  EXPECT_EQ(document["structures"].size(), 8u);
+  const json gsts = first_of(document, "registers")["GSTS"]["fields"];
+  // 11.4.5: TES 31, RTPS 30, QIES 26.
+  EXPECT_EQ(gsts["value"], "0xc4000000");
+  EXPECT_EQ(gsts["TES"], 1);
+  EXPECT_EQ(gsts["WBFS"], 0);
+  const json root = first_of(document, "root");
+  EXPECT_EQ(root["table"], document["units"][0]["root_table"]);
+  EXPECT_EQ(root["entries"][0]["fields"]["P"], 1);
+  // The ISA bridge alone has a domain, and is mapped its first 16 MiB.
+  const json context = first_of(document, "context");
+  EXPECT_EQ(context["device"]["name"], "0000:00:1f.0");
+  EXPECT_EQ(context["domain"], first_of(document, "device_domain_info")["domain"]);
+  const json table = first_of(document, "tables");
+  EXPECT_EQ(table["table"], context["SLPTPTR"]);
+  EXPECT_EQ(table["ranges"][0]["name"], "0x0-0xffffff");
+  EXPECT_EQ(first_of(document, "caches")["iotlb"], json::array()) << "nobody has done DMA";
+  const json queue = first_of(document, "queue");
+  EXPECT_EQ(queue["head"], queue["tail"]);
+  EXPECT_EQ(queue["descriptors"][0]["fields"]["type"], "context_cache");
+  EXPECT_EQ(first_of(document, "pages")["owners"].back()["name"], "[small objects]");
+}
+
 TEST(boot_dump, shows_the_variables_of_init_dmars) {
   const json variables = first_of(dumped({.dump = "g_iommus"}), "g_iommus");
   // Room for units that come later: DMAR_UNITS_SUPPORTED, MAX_IO_APICS on x86-64.
