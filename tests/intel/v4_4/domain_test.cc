@@ -105,8 +105,7 @@ TEST(domain_ids, from_256_on_are_kept_in_further_tables) {
 /// The unit's list of owners, by the places of their ids.
 std::vector<std::string> places_of_owners(system& s) {
   std::vector<std::string> places;
-  for (const structure_section& section : structures_of(s.driver())) {
-    if (section.kind != "intel_iommu") continue;
+  for (const structure_section& section : structures_of(s.driver(), {.kind = "intel_iommu"})) {
     for (const structure_field& field : section.structures.front().fields) {
       if (field.name != "domains") continue;
       for (const structure_value& entry : std::get<structure_list>(field.value)) {
