@@ -25,7 +25,7 @@ std::string log_text(kernel& system, size_t first, size_t last) {
   return text;
 }
 
-verify::numbered_lines our_log(kernel& system, const outcome& o) {
+numbered_lines our_log(kernel& system, const outcome& o) {
   std::vector<std::string> texts;
   const auto& lines = system.env().log.lines();
   for (size_t i = o.first_log; i < o.last_log; ++i) {
@@ -34,19 +34,19 @@ verify::numbered_lines our_log(kernel& system, const outcome& o) {
   return verify::log_of_run(texts);
 }
 
-verify::numbered_lines recorded_log(const operation& op) {
-  verify::numbered_lines raw;
+numbered_lines recorded_log(const operation& op) {
+  numbered_lines raw;
   for (const log_record& record : op.ordered_log()) raw.push_back({record.line, record.text});
   return verify::driver_lines(raw);
 }
 
-std::string joined(const verify::numbered_lines& lines) {
+std::string joined(const numbered_lines& lines) {
   std::string text;
-  for (const verify::numbered_line& line : lines) absl::StrAppend(&text, "    ", line.text, "\n");
+  for (const numbered_line& line : lines) absl::StrAppend(&text, "    ", line.text, "\n");
   return text.empty() ? "    (nothing)\n" : text;
 }
 
-bool same(const verify::numbered_lines& a, const verify::numbered_lines& b) {
+bool same(const numbered_lines& a, const numbered_lines& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const auto& x, const auto& y) { return x.text == y.text; });
 }
@@ -135,8 +135,8 @@ std::optional<std::string> difference_text(kernel& system, const outcome& o) {
   if (recorded != got)
     absl::StrAppend(&text, "  recorded: ", recorded, "\n  this run: ", got, "\n");
   if (state) {
-    const verify::numbered_lines theirs = recorded_log(op);
-    const verify::numbered_lines ours = our_log(system, o);
+    const numbered_lines theirs = recorded_log(op);
+    const numbered_lines ours = our_log(system, o);
     if (!same(theirs, ours)) {
       absl::StrAppend(&text, "  recorded log:\n", joined(theirs), "  log of this run:\n",
                       joined(ours));
@@ -157,16 +157,15 @@ const verify::known_operation_difference* known_difference_of(
                          outcome_line(*o.op, o.result, o.list_size, o.timer_on)) {
     return nullptr;
   }
-  verify::numbered_lines rest = our_log(system, o);
-  std::erase_if(rest, [](const verify::numbered_line& line) {
-    return verify::tells_of_overwriting(line.text);
-  });
+  numbered_lines rest = our_log(system, o);
+  std::erase_if(rest,
+                [](const numbered_line& line) { return verify::tells_of_overwriting(line.text); });
   return same(recorded_log(*o.op), rest) ? known : nullptr;
 }
 
 void add_overwritten(kernel& system, const outcome& o, verify::overwritten_memory& memory) {
   if (o.op->death()) return;
-  for (const verify::numbered_line& line : our_log(system, o)) memory.take(line.text);
+  for (const numbered_line& line : our_log(system, o)) memory.take(line.text);
 }
 
 std::string state_text(kernel& system, const script& from, const outcome& o) {

@@ -11,7 +11,6 @@ namespace {
 
 using verify::capture_outcome;
 using verify::class_result;
-using verify::diff_hunk;
 
 std::string_view key_of(capture_outcome what) {
   static constexpr auto names = enum_names<capture_outcome>({

@@ -13,7 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "kernel/catalogue.h"
-#include "lab/replay/numbered_line.h"
+#include "lab/diff/numbered_line.h"
 
 namespace iommulab::verify {
 

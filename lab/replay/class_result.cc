@@ -55,7 +55,7 @@ std::string to_string(const class_result& result, size_t most_lines) {
   absl::StrAppend(&text, ": ", result.report, result.report.ends_with('\n') ? "" : "\n");
   if (result.hunks.empty()) return text;
   const std::string file = result.files.empty() ? "capture" : result.files.front();
-  return absl::StrCat(text, to_text(result.hunks, file, most_lines));
+  return absl::StrCat(text, hunks_to_text(result.hunks, file, "this run", most_lines));
 }
 
 absl::Span<const std::string_view> class_words() {

@@ -28,7 +28,7 @@
 
 #include "absl/types/span.h"
 #include "core/trace_event.h"
-#include "lab/replay/numbered_line.h"
+#include "lab/diff/numbered_line.h"
 #include "lab/script/script.h"
 
 namespace iommulab::verify {

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "lab/replay/comparison.h"
-#include "lab/replay/numbered_line.h"
+#include "lab/diff/numbered_line.h"
 
 namespace iommulab::verify {
 

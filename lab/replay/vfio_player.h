@@ -16,7 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "kernel/kernel.h"
-#include "lab/replay/numbered_line.h"
+#include "lab/diff/numbered_line.h"
 #include "lab/replay/replay_differences.h"
 #include "lab/replay/vfio_calls.h"
 #include "platform/endpoints/edu.h"

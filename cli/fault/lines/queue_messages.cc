@@ -101,7 +101,7 @@ parsed_fault_line entry_line(std::string_view line, bool head) {
   return found;
 }
 
-parsed_fault_line numbered_line(std::string_view line, const message_row_words& message) {
+parsed_fault_line line_with_index(std::string_view line, const message_row_words& message) {
   fault_line found;
   found.kind = message.kind;
   found.subject = message.text;
@@ -259,7 +259,7 @@ parsed_fault_line parse_queue_message(std::string_view line) {
     const size_t at = line.find(message.text);
     if (at == std::string_view::npos) continue;
     if (message.kind == fault_kind::page_request && !bears_the_drivers_name(line)) continue;
-    return numbered_line(line.substr(at + message.text.size()), message);
+    return line_with_index(line.substr(at + message.text.size()), message);
   }
   return std::nullopt;
 }

@@ -29,7 +29,7 @@ TEST(listing_difference, a_renamed_call_is_one_line_with_the_call_around_it) {
               40);
   numbered_lines ours = listing({"init_dmars() {", "  first();", "  second();", "  third();",
                                  "  alloc_page();", "  fourth();", "  fifth();", "}"});
-  EXPECT_EQ(to_text(listing_difference(captured, ours), "fgraph-boot.txt"),
+  EXPECT_EQ(hunks_to_text(listing_difference(captured, ours), "fgraph-boot.txt", "this run"),
             "--- fgraph-boot.txt\n"
             "+++ this run\n"
             "@@ -41,7 +2,7 @@ init_dmars()\n"
@@ -92,7 +92,7 @@ TEST(listing_difference, the_context_is_the_register_the_operation_or_the_table_
 TEST(listing_difference, text_is_bounded_and_can_be_printed) {
   numbered_lines many = listing(std::vector<std::string>(100, "\x1b[2J"));
   for (numbered_line& line : many) line.text += std::to_string(line.line);
-  const std::string text = to_text(listing_difference(many, {}), "f", 10);
+  const std::string text = hunks_to_text(listing_difference(many, {}), "f", "this run", 10);
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
   EXPECT_NE(text.find("-\\033[2J10\n... and 90 lines of differences\n"), std::string::npos) << text;
 }

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace iommulab::verify {
+namespace iommulab {
 
 struct numbered_line {
   size_t line = 0;   ///< 1-based line of the capture file, or index of the run's event or line
@@ -17,4 +17,4 @@ struct numbered_line {
 
 using numbered_lines = std::vector<numbered_line>;
 
-}  // namespace iommulab::verify
+}  // namespace iommulab
