@@ -122,28 +122,32 @@ std::string event_text(const events::answer& e) {
 
 }  // namespace
 
-const vtd_unit* event_words::unit_named(std::string_view name) const {
-  for (const auto& unit : units_) {
-    if (unit->config().name == name) return unit.get();
+event_words::event_words(const std::vector<std::unique_ptr<vtd_unit>>& units) {
+  for (const auto& unit : units) units_.push_back(unit->config());
+}
+
+const vtd_config* event_words::unit_named(std::string_view name) const {
+  for (const vtd_config& unit : units_) {
+    if (unit.name == name) return &unit;
   }
   return nullptr;
 }
 
 std::string event_words::fields(const events::reg_access& e) const {
-  const vtd_unit* unit = unit_named(e.unit);
+  const vtd_config* unit = unit_named(e.unit);
   if (unit == nullptr) return "";
-  const register_place place = register_at(unit->config(), e.offset);
+  const register_place place = register_at(*unit, e.offset);
   return register_fields(place.row, e.value << place.shift);
 }
 
 std::string event_words::access(const char* verb, const events::reg_access& e) const {
   constexpr int bits_per_byte = 8;
-  const vtd_unit* unit = unit_named(e.unit);
+  const vtd_config* unit = unit_named(e.unit);
   std::string text = absl::StrFormat("%s%d ", verb, e.size * bits_per_byte);
   if (unit == nullptr) {
     text += "(no unit answers)";
   } else {
-    const std::string reg = register_at(unit->config(), e.offset).name;
+    const std::string reg = register_at(*unit, e.offset).name;
     text += absl::StrFormat("%s %s", e.unit, reg.empty() ? "(no register)" : reg);
   }
   text += absl::StrFormat(" 0x%x = 0x%x", e.offset, e.value);
@@ -180,8 +184,8 @@ std::string event_words::table_entry(const events::table_write& e) {
 std::string event_words::place(const trace_event& event) {
   if (const auto* entry = event.as<events::table_write>()) return table_place(*entry);
   const events::reg_access* access = event.access();
-  const vtd_unit* unit = access == nullptr ? nullptr : unit_named(access->unit);
-  return unit == nullptr ? "" : register_at(unit->config(), access->offset).name;
+  const vtd_config* unit = access == nullptr ? nullptr : unit_named(access->unit);
+  return unit == nullptr ? "" : register_at(*unit, access->offset).name;
 }
 
 std::string event_words::decode(const trace_event& event) const {

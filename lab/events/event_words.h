@@ -14,12 +14,12 @@
 
 namespace iommulab {
 
-/// Decodes the events of one run in their order: entries that lead to context tables are
-/// remembered, so that an entry of such a table can be called by its device.
+/// Decodes the events of one run, whose system it may outlive, in their order: entries that lead to
+/// context tables are remembered, so that an entry of such a table can be called by its device.
 class event_words {
  public:
-  /// `units` outlive the object.
-  explicit event_words(const std::vector<std::unique_ptr<vtd_unit>>& units) : units_(units) {}
+  event_words() = default;
+  explicit event_words(const std::vector<std::unique_ptr<vtd_unit>>& units);
 
   /// "write32 dmar0 GCMD 0x18 = 0x84000000 TE|QIE"; for calls the function's name alone. One line,
   /// no indentation.
@@ -31,13 +31,13 @@ class event_words {
   [[nodiscard]] std::string decode(const trace_event& event) const;
 
  private:
-  [[nodiscard]] const vtd_unit* unit_named(std::string_view name) const;
+  [[nodiscard]] const vtd_config* unit_named(std::string_view name) const;
   [[nodiscard]] std::string access(const char* verb, const events::reg_access& e) const;
   [[nodiscard]] std::string fields(const events::reg_access& e) const;
   std::string table_place(const events::table_write& e);
   std::string table_entry(const events::table_write& e);
 
-  const std::vector<std::unique_ptr<vtd_unit>>& units_;
+  std::vector<vtd_config> units_;
   std::map<uint64_t, uint8_t> context_tables_;  ///< bus by physical address
 };
 

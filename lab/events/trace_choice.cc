@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
 namespace iommulab {
@@ -34,14 +35,9 @@ constexpr std::array<word, 13> all_words = {{
 }};
 
 absl::StatusOr<trace_class> parse_word(const std::string& name) {
-  std::string list;
-  for (const word& w : all_words) {
-    if (name == w.name) return w.meaning;
-    if (!list.empty()) list += ", ";
-    list += w.name;
-  }
-  return errno_status(
-      EINVAL, absl::StrFormat("--trace: '%s' is no class of events; there are %s", name, list));
+  if (const auto meaning = trace_class_named(name)) return *meaning;
+  return errno_status(EINVAL, absl::StrFormat("--trace: '%s' is no class of events; there are %s",
+                                              name, absl::StrJoin(trace_class_words(), ", ")));
 }
 
 }  // namespace
@@ -55,6 +51,13 @@ absl::StatusOr<trace_class> parse_trace_classes(std::string_view words) {
     classes = classes | *meaning;
   }
   return classes;
+}
+
+std::optional<trace_class> trace_class_named(std::string_view name) {
+  for (const word& w : all_words) {
+    if (name == w.name) return w.meaning;
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string> trace_class_words() {

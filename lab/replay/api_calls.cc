@@ -16,9 +16,6 @@ namespace {
 using call_kind = api_call::kind;
 
 constexpr std::string_view coherent_call = "intel_alloc_coherent";
-constexpr std::string_view timer_call = "flush_unmaps_timeout";
-/// Who calls it without waiting for the timer.
-constexpr std::string_view timer_caller = "domain_exit";
 
 struct api_function {
   std::string_view name;
@@ -34,7 +31,7 @@ constexpr std::array<api_function, 8> known_functions = {{
     {"intel_map_sg", call_kind::map_sg, "intel_map_sg"},
     {"intel_unmap_sg", call_kind::unmap_sg, "intel_unmap"},
     {"intel_mapping_error", call_kind::mapping_error, ""},
-    {timer_call, call_kind::unmap_timer, ""},
+    {unmap_timer_call, call_kind::unmap_timer, ""},
 }};
 
 const api_function* find_function(std::string_view name) {
@@ -73,50 +70,6 @@ void take_note(const api_function& function, const call_note& note, api_call& ca
     take("iov_pfn", pfn);
     call.address = dma_addr(pfn << page_shift);
   }
-}
-
-/// One past the call that begins at `begin`; `begin` itself when none does.
-size_t end_of_call(absl::Span<const call_event> events, size_t begin) {
-  if (events[begin].what != call_event::kind::enter) return begin;
-  size_t depth = 0;
-  for (size_t i = begin; i < events.size(); ++i) {
-    if (events[i].what == call_event::kind::enter) ++depth;
-    if (events[i].what == call_event::kind::exit && --depth == 0) return i + 1;
-  }
-  return events.size();
-}
-
-/// Whether a call that said so has changed what the timer would find.
-bool has_taken_effect(const call_event& event) {
-  return event.what == call_event::kind::note &&
-         (event.text.starts_with("alloc_iova ") || event.text.starts_with("add_unmap "));
-}
-
-/// One top-level call, taken apart into what goes before it, itself, and what goes after it.
-void take_apart(absl::Span<const call_event> call, std::vector<call_event>& tree) {
-  std::vector<call_event> rest;
-  std::vector<call_event> after;
-  std::vector<std::string_view> open;
-  bool effective = false;
-  for (size_t i = 0; i < call.size();) {
-    const call_event& event = call[i];
-    const bool is_timer = event.what == call_event::kind::enter && event.text == timer_call;
-    if (is_timer && !open.empty() && open.back() != timer_caller) {
-      const size_t end = end_of_call(call, i);
-      std::vector<call_event>& to = effective ? after : tree;
-      to.insert(to.end(), call.begin() + static_cast<std::ptrdiff_t>(i),
-                call.begin() + static_cast<std::ptrdiff_t>(end));
-      i = end;
-      continue;
-    }
-    if (event.what == call_event::kind::enter) open.push_back(event.text);
-    if (event.what == call_event::kind::exit && !open.empty()) open.pop_back();
-    effective = effective || has_taken_effect(event);
-    rest.push_back(event);
-    ++i;
-  }
-  tree.insert(tree.end(), rest.begin(), rest.end());
-  tree.insert(tree.end(), after.begin(), after.end());
 }
 
 class call_reader {
@@ -185,16 +138,6 @@ std::vector<phys_addr> requested_pages(absl::Span<const call_event> events) {
     }
   }
   return pages;
-}
-
-std::vector<call_event> timers_apart(absl::Span<const call_event> events) {
-  std::vector<call_event> tree;
-  for (size_t i = 0; i < events.size();) {
-    const size_t end = std::max(end_of_call(events, i), i + 1);
-    take_apart(events.subspan(i, end - i), tree);
-    i = end;
-  }
-  return tree;
 }
 
 absl::StatusOr<std::vector<api_call>> read_api_calls(absl::Span<const call_event> events,

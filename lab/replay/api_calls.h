@@ -18,6 +18,7 @@
 #include "absl/types/span.h"
 #include "core/dma/dma_map_ops.h"
 #include "core/types.h"
+#include "lab/graph/unmap_timer.h"
 #include "lab/replay/call_listing.h"
 
 namespace iommulab::verify {
@@ -50,10 +51,6 @@ struct api_call {
   std::vector<phys_addr> pages;
   std::vector<call_event> events;  ///< the call and all below it
 };
-
-/// The tree with the unmap timer's calls beside the ones that they interrupted. The one that
-/// domain_exit() makes itself stays where it is.
-std::vector<call_event> timers_apart(absl::Span<const call_event> events);
 
 /// The calls among `events`, in order; other top-level calls are passed over. EINVAL, naming `file`
 /// and line, for a call whose notes do not say what it was.

@@ -14,28 +14,17 @@
 // The text of a note is the kernel's: "reserve_iova lo=0xfee00 hi=0xfeeff".
 #pragma once
 
-#include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "core/trace.h"
+#include "lab/graph/call_tree.h"
 #include "lab/replay/capture_folder.h"
 #include "lab/replay/page_names.h"
 
 namespace iommulab::verify {
-
-struct call_event {
-  enum class kind : uint8_t { enter, exit, note };
-  kind what = kind::note;
-  size_t line = 0;
-  std::string text;  ///< the function's name, or the note without its comment marks
-};
-
-using function_names = absl::flat_hash_set<std::string>;
 
 /// The function graph FILE ("fgraph-boot.txt") as events, all of it: a leaf becomes an entry and
 /// an exit, task switches are left out. EINVAL for a line that is none of these.
@@ -50,9 +39,6 @@ absl::StatusOr<function_names> read_traced_functions(const capture_folder& folde
 /// The events up to the return of intel_iommu_init(), for a run that went on after it; all of
 /// them when it was not called.
 absl::Span<const trace_event> start_up_part(absl::Span<const trace_event> events);
-
-/// The calls and notes among `events`.
-std::vector<call_event> calls_of_run(absl::Span<const trace_event> events);
 
 /// Only calls whose name is in `traced`, and only notes that the captures' kernel prints.
 std::vector<call_event> keep_traced(absl::Span<const call_event> events,

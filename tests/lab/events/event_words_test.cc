@@ -24,6 +24,7 @@ class event_words_test : public ::testing::Test {
   event_words_test()
       : memory_(*physical_memory::create(std::vector<memory_range>{{phys_addr(0), 0x10000}})) {
     units_.push_back(std::make_unique<vtd_unit>(vtd_config{}, *memory_, interrupts_, trace_));
+    words_ = event_words(units_);
   }
   static trace_event access(trace_kind kind, uint64_t offset, uint8_t size, uint64_t value) {
     const events::reg_access access = {"dmar0", offset, size, value};
@@ -45,7 +46,7 @@ class event_words_test : public ::testing::Test {
   interrupt_controller interrupts_;
   std::unique_ptr<physical_memory> memory_;
   std::vector<std::unique_ptr<vtd_unit>> units_;
-  event_words words_{units_};
+  event_words words_;
 };
 
 TEST_F(event_words_test, a_call_is_shown_with_its_arguments_and_its_return_with_the_result) {
