@@ -6,8 +6,8 @@
 #include "absl/strings/str_split.h"
 #include "cli/boot/boot_report.h"
 #include "cli/boot/boot_text.h"
-#include "cli/runs/trace_text.h"
 #include "lab/events/event_words.h"
+#include "lab/graph/graph_text.h"
 
 namespace iommulab {
 namespace {
@@ -73,7 +73,7 @@ line_list diagnoses_of(const boot_report& report) {
 
 line_list trace_of(const boot_run& run) {
   event_words words(run.system->units());
-  return trace_lines(run.sink.events(), words);
+  return short_graph(run.sink.events(), words);
 }
 
 }  // namespace

@@ -6,9 +6,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/kernels/kernels_report.h"
-#include "cli/runs/trace_text.h"
 #include "dma/debug/dma_debug.h"
 #include "lab/events/event_words.h"
+#include "lab/graph/graph_text.h"
 #include "lab/structures/structure_text.h"
 
 namespace iommulab {
@@ -117,7 +117,7 @@ std::string boot_to_text(boot_run& run, const boot_report& report, bool traced) 
   std::string text = absl::StrFormat("%s on %s\n", kernel_text(*report.kernel), report.machine);
   if (traced) {
     event_words words(run.system->units());
-    for (const std::string& line : trace_lines(run.sink.events(), words)) text += line + '\n';
+    for (const std::string& line : short_graph(run.sink.events(), words)) text += line + '\n';
   } else {
     for (const log_line& line : run.log) text += to_string(line) + '\n';
   }

@@ -4,9 +4,9 @@
 #include "cli/dma/dma_report.h"
 #include "cli/dma/dma_text.h"
 #include "cli/kernels/kernels_report.h"
-#include "cli/runs/trace_text.h"
 #include "core/counted.h"
 #include "dma/debug/dma_debug.h"
+#include "lab/graph/graph_text.h"
 #include "platform/vtd/sanitizer/vtd_sanitizer.h"
 
 namespace iommulab::dmalab {
@@ -33,7 +33,7 @@ std::string operation_mark(const operation& op) {
 std::vector<std::string> operation_trace(const script_run& run, const operation& op, size_t first,
                                          size_t last, event_words& words) {
   std::vector<std::string> lines = {operation_mark(op)};
-  for (std::string& line : trace_lines(events_between(run, first, last), words)) {
+  for (std::string& line : short_graph(events_between(run, first, last), words)) {
     lines.push_back(std::move(line));
   }
   return lines;

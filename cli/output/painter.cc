@@ -15,8 +15,10 @@ constexpr std::string_view cyan = "\x1b[36m";
 constexpr std::string_view bold = "\x1b[1m";
 constexpr std::string_view dim = "\x1b[2m";
 constexpr std::string_view off = "\x1b[0m";
+constexpr std::string_view as_it_is;
 
 std::string in(std::string_view colour, std::string_view text) {
+  if (colour.empty()) return std::string(text);
   return absl::StrCat(std::string(colour), std::string(text), std::string(off));
 }
 
@@ -25,20 +27,30 @@ struct lead {
   std::string_view colour;
 };
 /// What a line is, by how it begins.
-constexpr std::array<lead, 12> leads = {{
+constexpr std::array<lead, 13> leads = {{
     {"iommulab: ", red},
     {"error", red},
     {"(error)", red},
     {"blocked", red},
     {"Kernel stopped", red},
     {"warning", red},
+    {"/* fault ", red},
+    {"/* diagnosis ", red},
+    {"/* write32 ", cyan},
+    {"/* write64 ", cyan},
+    {"/* [", as_it_is},  // a line of the log
     {"/* ", dim},
     {"note: ", dim},
-    {"write32 ", cyan},
-    {"write64 ", cyan},
-    {"read32 ", dim},
-    {"read64 ", dim},
 }};
+
+/// The columns of a function graph in front of its calls: " 0)   0.000 us    |  ".
+size_t columns_length(std::string_view line) {
+  constexpr std::string_view begins = " 0) ";
+  constexpr std::string_view ends = "|  ";
+  if (!line.starts_with(begins)) return 0;
+  const size_t end = line.find(ends);
+  return end == std::string_view::npos ? 0 : end + ends.size();
+}
 
 /// The time in front of a line of the kernel's log: "[    0.000000] ".
 size_t stamp_length(std::string_view line) {
@@ -78,7 +90,7 @@ std::string painter::operator()(std::string_view line) {
   if (const size_t stamp = stamp_length(line); stamp != 0) {
     return in(dim, line.substr(0, stamp)) + std::string(line.substr(stamp));
   }
-  const size_t indent = line.find_first_not_of(' ');
+  const size_t indent = line.find_first_not_of(' ', columns_length(line));
   if (indent == std::string_view::npos) return std::string(line);
   for (const lead& each : leads) {
     if (!line.substr(indent).starts_with(each.begins)) continue;

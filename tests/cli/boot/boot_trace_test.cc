@@ -64,14 +64,14 @@ TEST(boot_trace_test, a_call_shows_its_arguments_and_what_it_returned) {
   // The unit of QEMU's q35 is at fed90000h.
   EXPECT_EQ(count(lines, "alloc_iommu(drhd=0xfed90000) {"), 1u);
   EXPECT_EQ(count(lines, "iommu_set_root_entry(iommu=dmar0);"), 1u);
-  EXPECT_EQ(count(lines, "iommu_dummy(dev=0000:00:1f.0) -> 0;"),
+  EXPECT_EQ(count(lines, "iommu_dummy(dev=0000:00:1f.0); /* ret=0 */"),
             count(lines, "iommu_dummy(dev=0000:00:1f.0)"));
   const auto init = std::find(lines.begin(), lines.end(), "  intel_iommu_init() {");
   ASSERT_NE(init, lines.end());
   const auto end = std::find_if(init, lines.end(),
                                 [](const std::string& line) { return line.starts_with("  }"); });
   ASSERT_NE(end, lines.end());
-  EXPECT_EQ(*end, "  } -> 0");
+  EXPECT_EQ(*end, "  } /* ret=0 */");
 }
 
 // The way to the driver, as the walk-through names it: the option, the detection, the initcall.
@@ -84,7 +84,7 @@ TEST(boot_trace_test, the_entry_points_are_there) {
   };
   EXPECT_LT(place("intel_iommu_setup(str=on) {"), place("pci_iommu_alloc() {"));
   EXPECT_LT(place("  detect_intel_iommu() {"),
-            place("  } -> 1 iommu_detected=1 x86_init.iommu.iommu_init=intel_iommu_init"));
+            place("  } /* ret=1 iommu_detected=1 x86_init.iommu.iommu_init=intel_iommu_init */"));
   EXPECT_LT(place("pci_iommu_alloc() {"), place("pci_iommu_init() {"));
   EXPECT_LT(place("pci_iommu_init() {"), place("  intel_iommu_init() {"));
 }
@@ -143,7 +143,7 @@ TEST(boot_trace_test, log_lines_stand_inside_the_function_that_printed_them) {
     return l.find("DMAR: Host address width") != std::string::npos;
   });
   ASSERT_NE(line, lines.end());
-  EXPECT_THAT(*line, StartsWith("    [    0.0"));
+  EXPECT_THAT(*line, StartsWith("    /* [    0.0"));
   EXPECT_GT(count({lines.begin(), line}, "parse_dmar_table() {"), 0u);
 }
 

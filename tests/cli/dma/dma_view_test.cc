@@ -63,7 +63,7 @@ TEST_F(dma_view, shows_the_way_of_a_coherent_buffer_as_calls) {
        "\n  intel_alloc_coherent(", "\n    __intel_map_single(",
        "\n      get_valid_domain_for_dev(", "\n      intel_alloc_iova(",
        "\n      domain_pfn_mapping(", "\n        __domain_mapping(", "\n          pfn_to_dma_pte(",
-       "pte 511 at ", "\n} -> 0x", "\n1 alloc 1 0 0x1000 -> phys="}));
+       "pte 511 at ", "\n} /* ret=0x", "\n1 alloc 1 0 0x1000 -> phys="}));
 }
 
 TEST_F(dma_view, begins_at_the_script_and_knows_the_tables_of_the_boot) {

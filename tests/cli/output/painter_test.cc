@@ -33,7 +33,9 @@ TEST(painter, changes_nothing_but_colours) {
   const std::vector<std::string> lines = {"Linux 4.4.178 (v4_4_178) on q35",
                                           "[    0.000000] DMAR: IOMMU enabled",
                                           "Groups: 12",
-                                          "  write32 dmar0 GCMD 0x18 = 0x80000000 TE",
+                                          "  /* write32 dmar0 GCMD 0x18 = 0x80000000 TE */",
+                                          " 0)   0.000 us    |  f(); /* ret=0 */",
+                                          " 0)               |  /* fault dmar0 */",
                                           "/* a note */",
                                           "--- left",
                                           "+++ right",
@@ -51,6 +53,15 @@ TEST(painter, changes_nothing_but_colours) {
       EXPECT_TRUE(shown.find("\x1b[0m") != std::string::npos) << line;
     }
   }
+}
+
+TEST(painter, paints_an_effect_behind_the_columns_of_a_graph) {
+  painter paint;
+  const std::string columns = " 0)               |    ";
+  EXPECT_TRUE(painted(paint(columns + "/* write32 dmar0 GCMD 0x18 = 0x80000000 TE */")));
+  EXPECT_TRUE(paint(columns + "/* a note */").starts_with(columns + "\x1b["));
+  EXPECT_FALSE(painted(paint(columns + "f() {")));
+  EXPECT_FALSE(painted(paint(columns + "/* [    0.000000] DMAR: IOMMU enabled */")));
 }
 
 TEST(painter, paints_a_difference_only_behind_its_head) {
