@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
 #include "cli/program/program.h"
+#include "cli/trace/trace_choices.h"
 #include "iova/allocators.h"
 #include "iova/lockup/pattern.h"
 #include "iova/trace/versions.h"
@@ -61,7 +62,7 @@ struct named_values {
   std::string_view option;  ///< or argument
   name_list (*values)();
 };
-constexpr std::array<named_values, 11> by_name = {{
+constexpr std::array<named_values, 14> by_name = {{
     {"--machine", machine_words},
     {"MACHINE", machine_words},
     {"--kernel", kernel_words},
@@ -72,6 +73,9 @@ constexpr std::array<named_values, 11> by_name = {{
     {"--pattern", pattern_words},
     {"--trace", trace_class_words},
     {"--until", function_words},
+    {"-g", function_words},
+    {"-l", function_words},
+    {"--effects", effect_words},
     {"--dump", system_structure_kinds},
 }};
 

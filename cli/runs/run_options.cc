@@ -19,15 +19,9 @@
 namespace iommulab {
 namespace {
 
-/// "no function of that name is traced", with the one that may be meant.
-absl::Status check_function(const std::string& given) {
-  const std::string function = function_name_of(given);
-  if (function.empty()) return refuse("--until: the function has no name");
-  if (is_traced_function(function)) return absl::OkStatus();
-  const auto known = traced_functions();
-  return refuse(absl::StrFormat(
-      "--until: no function %s is traced%s", iommulab::quoted(function),
-      did_you_mean(function, std::vector<std::string>(known.begin(), known.end()))));
+/// " Twice with --diff", where there is one.
+std::string twice(const run_option_words& words) {
+  return words.runs.empty() ? "" : ". Twice with --diff";
 }
 
 std::string list_of_kinds() {
@@ -48,22 +42,22 @@ absl::Status check_kinds(const std::string& words) {
 
 }  // namespace
 
-void add_system_options(CLI::App& command, const run_options& options,
+void add_system_options(CLI::App& command, const system_options& options,
                         const run_option_words& words) {
   add_kernel_option(command, options.kernels)->expected(1)->take_all();
   command
       .add_option("--machine", options.machines,
                   absl::StrFormat("Built-in machine (see `iommulab machines`) or a capture's "
-                                  "folder; default %s. Twice with --diff",
-                                  words.machine))
+                                  "folder; default %s%s",
+                                  words.machine, twice(words)))
       ->type_name("NAME|DIR")
       ->expected(1)
       ->take_all();
   add_dmar_option(command, options.dmar_files)->expected(1)->take_all();
   command
       .add_option("--cmdline", options.command_lines,
-                  absl::StrFormat("The kernel's command line; default %s. Twice with --diff",
-                                  words.command_line))
+                  absl::StrFormat("The kernel's command line; default %s%s", words.command_line,
+                                  twice(words)))
       ->type_name("TEXT")
       ->expected(1)
       ->take_all();
@@ -75,8 +69,11 @@ void add_trace_options(CLI::App& command, const run_options& options) {
       "Show events in their order, --trace=CLASS,...: calls (alone the default), "
       "regs, tables, queue, iova, pages, faults, log, domains, devices, unit, answers, "
       "all");
-  command
-      .add_option("--until", options.until, "Stop behind the first return of this kernel function")
+  add_until_option(command, options.until);
+}
+
+void add_until_option(CLI::App& command, std::string& until) {
+  command.add_option("--until", until, "Stop behind the first return of this kernel function")
       ->type_name("FUNCTION");
 }
 
@@ -92,6 +89,16 @@ void add_report_options(CLI::App& command, const run_options& options,
   command.add_flag("--sanitize", options.sanitize, words.sanitize);
   command.add_flag("--diff", options.diff,
                    absl::StrFormat("Run two %s and show what differs", words.runs));
+}
+
+absl::Status check_function(std::string_view option, const std::string& given) {
+  const std::string function = function_name_of(given);
+  if (function.empty()) return refuse(absl::StrFormat("%s: the function has no name", option));
+  if (is_traced_function(function)) return absl::OkStatus();
+  const auto known = traced_functions();
+  return refuse(absl::StrFormat(
+      "%s: no function %s is traced%s", option, iommulab::quoted(function),
+      did_you_mean(function, std::vector<std::string>(known.begin(), known.end()))));
 }
 
 absl::Status check_run_options(const run_options& o) {
@@ -111,7 +118,7 @@ absl::Status check_run_options(const run_options& o) {
     return refuse("this iommulab was built without tracing");
   }
 #endif
-  return o.until.empty() ? absl::OkStatus() : check_function(o.until);
+  return o.until.empty() ? absl::OkStatus() : check_function("--until", o.until);
 }
 
 absl::StatusOr<trace_class> trace_classes_of(const run_options& options) {
@@ -125,9 +132,14 @@ std::string value_for_run(const std::vector<std::string>& values, size_t which) 
 
 bool until_missed(const run_sink& sink, std::string_view where, std::ostream& err) {
   if (sink.until().empty() || sink.returned()) return false;
-  complain(err, absl::StrFormat("--until: %s() %s %s", sink.until(),
-                                sink.entered() ? "did not return" : "was not called", where));
+  complain_of_until(sink.until(), sink.entered(), where, err);
   return true;
+}
+
+void complain_of_until(std::string_view function, bool entered, std::string_view where,
+                       std::ostream& err) {
+  complain(err, absl::StrFormat("--until: %s() %s %s", function,
+                                entered ? "did not return" : "was not called", where));
 }
 
 }  // namespace iommulab

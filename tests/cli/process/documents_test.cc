@@ -87,6 +87,8 @@ constexpr const char* commands[] = {
     "machines --json",
     "machines --json server",
     "pagetable replay --json tests/golden/pagetable/4.4/pt_small.trace.xz",
+    "trace boot --format json",
+    "trace dma --format json cli/dma/examples/use_after_unmap.dma",
     "translate --json 00:1f.0 1000",
     "translate --json 00:04.0 1000",
     "verify --json tests/golden/kernel/v4_4/boot/default"};

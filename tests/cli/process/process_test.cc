@@ -55,6 +55,10 @@ constexpr const char* commands[] = {"boot",
                                     "iova tree",
                                     "machines",
                                     "pagetable replay",
+                                    "trace boot",
+                                    "trace capture",
+                                    "trace dma",
+                                    "trace iova replay",
                                     "translate",
                                     "verify"};
 
@@ -92,6 +96,9 @@ TEST_F(program, names_an_unknown_option) {
 TEST_F(program, names_what_is_missing) {
   expect_refusal_with(run("dma"), "SCRIPT is required");
   expect_refusal_with(run("translate"), "BDF is required");
+  expect_refusal_with(run("trace dma"), "SCRIPT is required");
+  expect_refusal_with(run("trace capture"), "FOLDER is required");
+  expect_refusal_with(run("trace iova replay"), "FILE is required");
   expect_refusal_with(run("iova replay"), "a FILE is required, or --ftrace FILE");
   expect_refusal_with(run("verify"), "DIR is required");
 }
@@ -205,6 +212,21 @@ TEST_F(program, takes_classes_behind_a_blank) {
   expect_refusal_with(run("boot --trace cals"), "'cals' is no class of events");
 }
 
+// Options of the trace stand beside those of what runs, and are the same words for each.
+TEST_F(program, traces_what_it_is_told_to) {
+  const command_result shown = run("trace boot -g iommu_set_root_entry -g init_dmars --no-args");
+  EXPECT_EQ(shown.status, 0) << shown.err;
+  EXPECT_TRUE(shown.out.starts_with("# tracer: function_graph\n"));
+  EXPECT_NE(shown.out.find("\n 0)               |  init_dmars() {\n"), std::string::npos);
+  EXPECT_EQ(run("trace boot --machine server -l 'iommu_*' --max-graph-depth 2 -o out.txt").status,
+            0);
+  EXPECT_NE(content_of(folder_ + "/out.txt").find("# iommulab: boot of server"), std::string::npos);
+  EXPECT_EQ(run("trace boot --against out.txt").status, 1);
+  expect_refusal_with(run("trace boot --format yaml"), "yaml");
+  expect_refusal_with(run("trace boots"), "did you mean 'boot'?");
+  expect_refusal_with(run("trace boot --max-graph-depth -1"), "--max-graph-depth is \"-1\"");
+}
+
 // Each writes what it was given: a script's note, a kernel's command line, its own complaint.
 TEST_F(program, shows_no_control_bytes) {
   std::ofstream(folder_ + "/note.dma", std::ios::binary)
@@ -247,7 +269,8 @@ TEST_F(program, names_a_missing_file) {
   for (const char* arguments :
        {"dma missing", "dmar missing", "boot --machine missing", "machines missing",
         "verify missing", "iova replay missing", "pagetable replay missing",
-        "translate --tables missing 00:1f.0 0"}) {
+        "translate --tables missing 00:1f.0 0", "trace dma missing", "trace capture missing",
+        "trace iova replay missing", "trace boot --against missing"}) {
     SCOPED_TRACE(arguments);
     expect_refusal_with(run(arguments), "missing");
   }

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// CMD of the commands that watch a run: a boot, a script of DMA operations, a recorded allocator, a
+// capture. Each takes the options that the command of its name takes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "lab/stepping/repeatable_run.h"
+
+namespace iommulab {
+
+enum class run_kind : uint8_t { boot, script, iova_replay, capture };
+
+struct run_choice {
+  run_kind kind = run_kind::boot;
+  std::string path{};                        ///< of the script, the recorded run, the capture
+  std::vector<std::string> kernels{};        ///< empty: see choose_kernel()
+  std::vector<std::string> machines{};       ///< empty: default_machine, or the script's capture
+  std::vector<std::string> dmar_files{};     ///< empty: the machine's own table
+  std::vector<std::string> command_lines{};  ///< empty: the script's own, or the machine's
+  bool sanitize = false;
+};
+
+/// Adds `boot`, `dma SCRIPT`, `iova replay FILE` and `capture FOLDER` below `command`. `more` adds
+/// to each the options of `command`; `run` is called for the one that was given. `choice` outlives
+/// it.
+void add_run_choices(CLI::App& command, run_choice& choice, absl::FunctionRef<void(CLI::App&)> more,
+                     const std::function<void()>& run);
+
+/// Errors of what the choice names.
+absl::StatusOr<std::unique_ptr<repeatable_run>> chosen_run(const run_choice& choice);
+
+}  // namespace iommulab
