@@ -221,7 +221,9 @@ TEST_F(program, traces_what_it_is_told_to) {
   EXPECT_EQ(run("trace boot --machine server -l 'iommu_*' --max-graph-depth 2 -o out.txt").status,
             0);
   EXPECT_NE(content_of(folder_ + "/out.txt").find("# iommulab: boot of server"), std::string::npos);
-  EXPECT_EQ(run("trace boot --against out.txt").status, 1);
+  EXPECT_EQ(run("trace boot --machine server -o server.txt").status, 0);
+  EXPECT_EQ(run("trace boot --against server.txt").status, 1);
+  EXPECT_EQ(run("trace boot --machine server --against server.txt").status, 0);
   expect_refusal_with(run("trace boot --format yaml"), "yaml");
   expect_refusal_with(run("trace boots"), "did you mean 'boot'?");
   expect_refusal_with(run("trace boot --max-graph-depth -1"), "--max-graph-depth is \"-1\"");
