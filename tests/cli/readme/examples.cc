@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::string_view left_out = "…";
 constexpr std::string_view prompt = "$ ";
+constexpr std::string_view stepper_prompt = "(iommulab) ";
 
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> lines;
@@ -77,7 +78,11 @@ void add_block(const std::string& file, const std::vector<std::string>& lines, s
       found.push_back(std::move(each));
       continue;
     }
-    if (shows_output) found.back().output.push_back(lines[at]);
+    if (shows_output && lines[at].starts_with(stepper_prompt)) {
+      found.back().typed.push_back(without_comment(lines[at].substr(stepper_prompt.size())));
+    } else if (shows_output) {
+      found.back().output.push_back(lines[at]);
+    }
     ++at;
   }
 }

@@ -16,6 +16,7 @@ struct example {
   size_t line = 0;
   std::string command;              ///< as a shell takes it, without its comment
   std::vector<std::string> output;  ///< lines that are shown; empty: none
+  std::vector<std::string> typed;   ///< what stands behind the stepper's prompt: standard input
   std::vector<std::string> before;  ///< commands of the block that write a file which it names
 };
 
@@ -26,8 +27,8 @@ inline void PrintTo(const example& each,
 }
 
 /// A block's line is a command of the program when it begins with `iommulab`, or has it behind a
-/// pipe; with "$ " in front the lines up to the next one are its output. A backslash at its end
-/// continues a command.
+/// pipe; with "$ " in front the lines up to the next one are its output, or behind the stepper's
+/// prompt what is typed. A backslash at its end continues a command.
 std::vector<example> examples_in(const std::string& file, std::string_view text);
 
 /// What is wrong with `output` as that of `shown`, nothing when it is right. A line "…" stands for

@@ -48,6 +48,20 @@ TEST(examples_in, takes_what_follows_a_prompt_for_its_output) {
   EXPECT_EQ(found[1].output, lines{});
 }
 
+TEST(examples_in, takes_what_stands_behind_the_steppers_prompt_for_what_is_typed) {
+  const auto found = examples_in("a.md",
+                                 "```\n"
+                                 "$ iommulab step boot\n"
+                                 "(iommulab) break init_dmars   # where it begins\n"
+                                 "Breakpoint 1: init_dmars\n"
+                                 "(iommulab) run\n"
+                                 "…\n"
+                                 "```\n");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].typed, (lines{"break init_dmars", "run"}));
+  EXPECT_EQ(found[0].output, (lines{"Breakpoint 1: init_dmars", "…"}));
+}
+
 TEST(examples_in, knows_who_writes_the_file_that_a_command_reads) {
   const auto found = examples_in("a.md",
                                  "```\n"

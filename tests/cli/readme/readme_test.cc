@@ -58,6 +58,13 @@ bool is_ours(const fs::path& path) {
   return path.extension() == ".md";
 }
 
+/// All that an example says beside its command.
+std::vector<std::string> shown_of(const example& each) {
+  std::vector<std::string> shown = each.output;
+  shown.insert(shown.end(), each.typed.begin(), each.typed.end());
+  return shown;
+}
+
 /// Of all READMEs; a command that stands in several of them once for each output that is shown.
 std::vector<example> all_examples() {
   const fs::path root = IOMMULAB_SOURCE_DIR;
@@ -75,7 +82,7 @@ std::vector<example> all_examples() {
   std::set<std::pair<std::string, std::vector<std::string>>> seen;
   for (const fs::path& file : files) {
     for (example& each : examples_in(file.string(), content_of((root / file).string()))) {
-      if (seen.emplace(each.command, each.output).second) all.push_back(std::move(each));
+      if (seen.emplace(each.command, shown_of(each)).second) all.push_back(std::move(each));
     }
   }
   return all;
@@ -98,11 +105,14 @@ class repository {
   repository(const repository&) = delete;
   repository& operator=(const repository&) = delete;
 
-  /// As somebody types it there. The exit status, -1 for none.
-  int run(const std::string& command) const {
+  /// As somebody types it there, and then these lines. The exit status, -1 for none.
+  int run(const std::string& command, const std::vector<std::string>& typed = {}) const {
     const fs::path script = folder_ / "example";
+    std::ofstream in(folder_ / "in");
+    for (const std::string& line : typed) in << line << '\n';
+    in.close();
     std::ofstream(script) << "cd '" << folder_.string() << "' && PATH=$PWD/bin:$PATH\n{\n"
-                          << command << "\n} >out 2>err </dev/null\n";
+                          << command << "\n} >out 2>err <in\n";
     const int status = std::system(("bash '" + script.string() + "'").c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
@@ -127,7 +137,7 @@ TEST_P(readme_example, does_what_the_readme_says) {
   if (wants_jq && std::system("command -v jq >/dev/null") != 0) GTEST_SKIP() << "no jq";
   const repository here;
   for (const std::string& command : each.before) EXPECT_LE(here.run(command), 1) << command;
-  const int status = here.run(each.command);
+  const int status = here.run(each.command, each.typed);
   const int worst = matching(findings, each.command) != nullptr ? 1 : 0;
   EXPECT_GE(status, 0);
   EXPECT_LE(status, worst) << here.err();
