@@ -12,6 +12,7 @@
 #include "cli/machines/machines_command.h"
 #include "cli/pagetable/pagetable_command.h"
 #include "cli/program/reference_command.h"
+#include "cli/step/step_command.h"
 #include "cli/trace/trace_command.h"
 #include "cli/translate/translate_command.h"
 #include "cli/verify/verify_command.h"
@@ -101,6 +102,7 @@ void describe_program(CLI::App& app, int& exit_status, output_options& output) {
   add_kernels_command(app, exit_status);
   add_machines_command(app, exit_status);
   add_pagetable_command(app, exit_status);
+  add_step_command(app, exit_status);
   add_trace_command(app, exit_status);
   add_translate_command(app, exit_status);
   add_verify_command(app, exit_status);

@@ -103,6 +103,12 @@ bool is_bare(const named_command& named, const std::vector<std::string>& words) 
   });
 }
 
+/// gdb's spelling of a long option.
+void write_out_gdb_options(const CLI::App& command, std::vector<std::string>& words) {
+  if (command.get_option_no_throw("--ex") == nullptr) return;
+  std::replace(words.begin(), words.end(), std::string("-ex"), std::string("--ex"));
+}
+
 }  // namespace
 
 std::vector<std::string> with_usual_forms(const CLI::App& app, std::vector<std::string> words) {
@@ -115,6 +121,7 @@ std::vector<std::string> with_usual_forms(const CLI::App& app, std::vector<std::
   }
   if (is_bare(named, words)) words.emplace_back("--help");
   join_trace_classes(*named.command, words);
+  write_out_gdb_options(*named.command, words);
   // A recording's kernel has that option's name as well.
   if (!words.empty() && words.back() == "--version") {
     const CLI::Option* version = named.command->get_option_no_throw("--version");
