@@ -89,6 +89,7 @@ constexpr const char* commands[] = {
     "pagetable replay --json tests/golden/pagetable/4.4/pt_small.trace.xz",
     "trace boot --format json",
     "trace dma --format json cli/dma/examples/use_after_unmap.dma",
+    "step boot --batch -ex 'print --json registers'",
     "translate --json 00:1f.0 1000",
     "translate --json 00:04.0 1000",
     "verify --json tests/golden/kernel/v4_4/boot/default"};

@@ -59,6 +59,8 @@ constexpr const char* commands[] = {"boot",
                                     "trace capture",
                                     "trace dma",
                                     "trace iova replay",
+                                    "step boot",
+                                    "step dma",
                                     "translate",
                                     "verify"};
 
