@@ -123,7 +123,10 @@ std::optional<std::string> edited_lines::next() {
       out_ << '\n';
       return std::nullopt;
     }
-    if (given_up_) continue;
+    if (given_up_) {
+      out_ << '\n' << std::flush;
+      continue;
+    }
     std::string text(line, static_cast<size_t>(length));
     while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
     remember(text);

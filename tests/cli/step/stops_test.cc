@@ -111,13 +111,11 @@ TEST(breakpoint, has_conditions_on_arguments) {
 }
 
 TEST(breakpoint, counts_calls_from_where_it_is_set) {
-  const auto all = all_events(events_of(boot()), entry_into("iommu_flush_write_buffer"));
+  const auto all = all_events(events_of(boot()), entry_into("qi_submit_sync"));
   ASSERT_GT(all.size(), 3u);
-  EXPECT_EQ(stops_of(boot(), "break iommu_flush_write_buffer nth 3").front(), all[2]);
-  EXPECT_EQ(last_shown(said(boot(), {"break iommu_flush_write_buffer", "ignore 1 3", "run"})),
-            all[3]);
-  EXPECT_EQ(last_shown(said(boot(), {"break iommu_flush_write_buffer", "run", "continue 2"})),
-            all[2]);
+  EXPECT_EQ(stops_of(boot(), "break qi_submit_sync nth 3").front(), all[2]);
+  EXPECT_EQ(last_shown(said(boot(), {"break qi_submit_sync", "ignore 1 3", "run"})), all[3]);
+  EXPECT_EQ(last_shown(said(boot(), {"break qi_submit_sync", "run", "continue 2"})), all[2]);
 }
 
 TEST(breakpoint, is_once_when_it_is_temporary) {

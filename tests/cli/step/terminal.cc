@@ -13,7 +13,7 @@ namespace iommulab::step_test {
 namespace {
 
 constexpr const char* prompt = "(iommulab) ";
-constexpr int patience_ms = 60000;
+constexpr int patience_ms = 15000;
 
 }  // namespace
 
@@ -76,7 +76,11 @@ std::string terminal::until_prompt() {
 
 std::string terminal::answer_to(const std::string& line) {
   type(line + "\n");
+  // The prompt may stand there again before the line's echo ends.
   std::string text = until_prompt();
+  while (text.find('\n') == std::string::npos && !testing::Test::HasFailure()) {
+    text += until_prompt();
+  }
   const size_t end = text.find('\n');
   return end == std::string::npos ? text : text.substr(end + 1);
 }
