@@ -36,6 +36,11 @@ terminal::~terminal() {
 }
 
 void terminal::type(const std::string& keys) {
+  // A key that is no letter means something else until the editor has taken the terminal, which it
+  // does behind its prompt.
+  constexpr unsigned moment_us = 300000;
+  const bool controls = keys.find_first_of("\x01\x03\x04\x05\t\x10\x16\x7f") != std::string::npos;
+  if (controls) usleep(moment_us);
   for (size_t done = 0; done < keys.size();) {
     const ssize_t written = write(master_, keys.data() + done, keys.size() - done);
     if (written <= 0) {
