@@ -3,7 +3,6 @@
 // iommulab: one binary, a subcommand a task. Exit status 0 good, 1 a finding, 2 bad use or input.
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <iostream>
@@ -11,12 +10,10 @@
 #include <system_error>
 #include <vector>
 
-#include "CLI/CLI.hpp"
 #include "cli/output/clean_buffer.h"
 #include "cli/output/complain.h"
 #include "cli/output/screen.h"
-#include "cli/program/program.h"
-#include "cli/program/words.h"
+#include "cli/program/run_program.h"
 
 namespace iommulab {
 namespace {
@@ -51,33 +48,13 @@ class shown_stream {
   std::streambuf* before_;
 };
 
-int run(std::vector<std::string> words, output_options& output) {
-  CLI::App app("The Linux intel-iommu driver stack in user space, on a simulated VT-d", "iommulab");
-  app.failure_message([&app](const CLI::App*, const CLI::Error& error) {
-    return "iommulab: " + complaint(app, error) + " (see --help)\n";
-  });
-  int exit_status = 0;
-  describe_program(app, exit_status, output);
-  words = with_usual_forms(app, std::move(words));
-  if (const auto refusal = refusal_of(app, words)) {
-    return complain(std::cerr, *refusal + " (see --help)");
-  }
-  try {
-    std::reverse(words.begin(), words.end());  // as CLI11 wants them
-    app.parse(std::move(words));
-  } catch (const CLI::ParseError& error) {
-    exit_status = app.exit(error) == 0 ? 0 : static_cast<int>(exit_code::bad_use);
-  }
-  return exit_status;
-}
-
 int run_shown(std::vector<std::string> words) {
   output_options output;
   shown_stream err(std::cerr, STDERR_FILENO, output, /*may_page=*/false);
   shown_stream out(std::cout, STDOUT_FILENO, output, /*may_page=*/true);
   int exit_status = static_cast<int>(exit_code::bad_use);
   try {
-    exit_status = run(std::move(words), output);
+    exit_status = run_program(std::move(words), output);
   } catch (const std::exception& error) {
     complain(std::cerr, error.what());
   }
