@@ -12,7 +12,9 @@
 #include "cli/machines/machines_command.h"
 #include "cli/pagetable/pagetable_command.h"
 #include "cli/program/reference_command.h"
+#include "cli/program/run_program.h"
 #include "cli/step/step_command.h"
+#include "cli/tours/tour_command.h"
 #include "cli/trace/trace_command.h"
 #include "cli/translate/translate_command.h"
 #include "cli/verify/verify_command.h"
@@ -103,6 +105,10 @@ void describe_program(CLI::App& app, int& exit_status, output_options& output) {
   add_machines_command(app, exit_status);
   add_pagetable_command(app, exit_status);
   add_step_command(app, exit_status);
+  add_tour_command(app, exit_status, [](std::vector<std::string> words) {
+    output_options of_its_own;
+    return run_program(std::move(words), of_its_own);
+  });
   add_trace_command(app, exit_status);
   add_translate_command(app, exit_status);
   add_verify_command(app, exit_status);

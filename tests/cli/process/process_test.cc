@@ -61,6 +61,7 @@ constexpr const char* commands[] = {"boot",
                                     "trace iova replay",
                                     "step boot",
                                     "step dma",
+                                    "tour",
                                     "translate",
                                     "verify"};
 

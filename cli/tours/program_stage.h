@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The stage of a tour in this process: the stepper, and the program's own commands with what they
+// print caught.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "cli/tours/stage.h"
+
+namespace iommulab::tours {
+
+/// `program` does what a command line says on std::cout and std::cerr, and returns its exit status.
+std::unique_ptr<stage> make_program_stage(
+    std::function<int(std::vector<std::string> words)> program);
+
+/// The words of a line as a shell takes them: blanks separate, '…' and "…" keep together. The error
+/// of a quote that does not end.
+absl::StatusOr<std::vector<std::string>> words_of(std::string_view line);
+
+}  // namespace iommulab::tours
