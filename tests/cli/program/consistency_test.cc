@@ -19,8 +19,10 @@ struct meaning {
 
 TEST(options, mean_the_same_in_every_command) {
   // `kernels` names the two in its difference; a recorded trace has a kernel's version, which
-  // `--kernel` says too; the limit of a lockup is a time; `plot` draws over time.
-  const std::vector<std::string> two_meanings = {"--diff", "--version", "--limit", "--time"};
+  // `--kernel` says too; the limit of a lockup is a time; `plot` draws over time;
+  // a lockup's batch is of unmaps, the stepper's is gdb's.
+  const std::vector<std::string> two_meanings = {"--diff", "--version", "--limit", "--time",
+                                                 "--batch"};
   const whole_program program;
   std::map<std::string, meaning> seen;
   for (const CLI::App* command : program.commands()) {
