@@ -14,8 +14,8 @@ namespace {
 /// "init_dmars ret=0": of a return the function too, for no indentation says which it is.
 std::string returned(const events::call_exit& e) {
   if (e.result.empty()) return std::string(e.name);
-  const bool alone = e.result.size() == 1 && e.result.front().name.empty();
-  return absl::StrCat(std::string(e.name), alone ? " ret=" : " ", to_string(e.result));
+  const char* before = e.result.front().name.empty() ? " ret=" : " ";
+  return absl::StrCat(std::string(e.name), before, to_string(e.result));
 }
 
 }  // namespace
