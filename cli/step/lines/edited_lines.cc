@@ -94,13 +94,14 @@ bool edited_lines::begin() {
   el_set(editor, EL_EDITOR, "emacs");
   el_set(editor, EL_SIGNAL, 1);
   el_set(editor, EL_HIST, &history, history_.get());
-  el_set(editor, EL_ADDFN, "complete-word", "What could stand here", &edited_lines::on_tab);
+  // Names of functions in wide characters, as libedit keeps them: it leaks what it has to widen.
+  el_wset(editor, EL_ADDFN, L"complete-word", L"What could stand here", &edited_lines::on_tab);
   el_set(editor, EL_BIND, "^I", "complete-word", nullptr);
   el_set(editor, EL_BIND, "^R", "em-inc-search-prev", nullptr);
   // ^C gives the line up: as a key, for a signal would end the program. So ^Z is a key too.
-  el_set(editor, EL_ADDFN, "give-up", "A new line in its place", &edited_lines::on_interrupt);
+  el_wset(editor, EL_ADDFN, L"give-up", L"A new line in its place", &edited_lines::on_interrupt);
   el_set(editor, EL_BIND, "^C", "give-up", nullptr);
-  el_set(editor, EL_ADDFN, "suspend", "Back to the shell", &edited_lines::on_suspend);
+  el_wset(editor, EL_ADDFN, L"suspend", L"Back to the shell", &edited_lines::on_suspend);
   el_set(editor, EL_BIND, "^Z", "suspend", nullptr);
   el_set(editor, EL_SETTY, "-d", "-isig", nullptr);
   el_source(editor, nullptr);  // what somebody likes otherwise
