@@ -9,12 +9,6 @@
 namespace iommulab {
 namespace {
 
-void run_phases(boot_run& run) {
-  run.outcome = run.system->start_up();
-  if (!run.outcome.panic.empty()) return;
-  run.outcome.panic = run_guarded([&run] { run.system->finish_boot(); }).reason();
-}
-
 /// By a look at the unit, which an access would not be.
 bool translates(kernel& system, phys_addr base) {
   for (size_t i = 0; i < system.units().size(); ++i) {
@@ -35,20 +29,33 @@ std::vector<log_line> shown_log(const printk_log& log) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<boot_run>> run_boot(boot_request request) {
+absl::StatusOr<std::unique_ptr<kernel>> system_to_boot(const boot_request& request) {
   kernel_options options;
   options.profile = request.kernel;
   options.paced = true;
   options.command_line = request.command_line;
   options.sanitize = request.sanitize;
-  auto system = kernel::create(request.machine, std::move(options));
+  return kernel::create(request.machine, std::move(options));
+}
+
+boot_outcome boot_to_the_end(kernel& system) {
+  boot_outcome outcome = system.start_up();
+  if (outcome.panic.empty()) {
+    outcome.panic = run_guarded([&system] { system.finish_boot(); }).reason();
+  }
+  return outcome;
+}
+
+absl::StatusOr<std::unique_ptr<boot_run>> run_boot(boot_request request) {
+  auto system = system_to_boot(request);
   if (!system.ok()) return system.status();
 
   auto run = std::make_unique<boot_run>(run_sink(request.classes, std::move(request.until)));
   run->command_line = std::move(request.command_line);
   run->system = std::move(*system);
   boot_run& r = *run;
-  r.run = std::make_unique<held_run>([&r] { run_phases(r); }, [&r] { r.system->mute(); });
+  r.run = std::make_unique<held_run>([&r] { r.outcome = boot_to_the_end(*r.system); },
+                                     [&r] { r.system->mute(); });
   r.sink.set_run(*r.run);
   tracer& trace = r.system->env().trace;
   if (r.sink.classes() != trace_class::none) {

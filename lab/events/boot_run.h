@@ -45,7 +45,13 @@ struct boot_run {
   explicit boot_run(run_sink s) : sink(std::move(s)) {}
 };
 
-/// EINVAL, with the thing's name, when the machine cannot be built.
+/// The system that is asked for, of which nothing has run. EINVAL, with the thing's name, when the
+/// machine cannot be built.
+absl::StatusOr<std::unique_ptr<kernel>> system_to_boot(const boot_request& request);
+/// Runs it to the late initcalls, or to a panic() or BUG().
+boot_outcome boot_to_the_end(kernel& system);
+
+/// The same error.
 absl::StatusOr<std::unique_ptr<boot_run>> run_boot(boot_request request);
 
 /// Whether every unit that the driver takes care of translates (GSTS.TES), and there is one.

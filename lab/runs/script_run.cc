@@ -100,13 +100,17 @@ void complete_script(script& from, const machine_config& machine) {
   }
 }
 
-absl::StatusOr<std::unique_ptr<script_run>> run_script(script_request request,
-                                                       operation_judge judge) {
+absl::StatusOr<std::unique_ptr<kernel>> system_for_script(const script_request& request) {
   kernel_options options;
   options.profile = request.kernel;
   options.command_line = request.command_line;
   options.sanitize = request.sanitize;
-  auto system = kernel::create(request.machine, std::move(options));
+  return kernel::create(request.machine, std::move(options));
+}
+
+absl::StatusOr<std::unique_ptr<script_run>> run_script(script_request request,
+                                                       operation_judge judge) {
+  auto system = system_for_script(request);
   if (!system.ok()) return system.status();
 
   auto made = std::make_unique<script_run>(run_sink(request.classes, std::move(request.until)));

@@ -86,6 +86,9 @@ void complete_script(script& from, const machine_config& machine);
 /// The folder of a script that lies in a capture; empty for any other.
 std::string capture_of_script(const std::string& path);
 
+/// The system that a script is to run on; nothing of it has run. The machine's errors.
+absl::StatusOr<std::unique_ptr<kernel>> system_for_script(const script_request& request);
+
 /// Boots and runs. Errors of the machine and of the script; EIO when the kernel stops in its
 /// start-up.
 absl::StatusOr<std::unique_ptr<script_run>> run_script(script_request request,

@@ -3,9 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "core/panic.h"
 #include "core/status.h"
-#include "kernel/catalogue.h"
 #include "kernel/kernel.h"
 #include "lab/stepping/run_sources.h"
 #include "lab/stepping/system_running.h"
@@ -18,9 +16,7 @@ class boot_running final : public system_running {
   using system_running::system_running;
 
   void go() override {
-    const boot_outcome outcome = here().start_up();
-    std::string panic = outcome.panic;
-    if (panic.empty()) panic = run_guarded([this] { here().finish_boot(); }).reason();
+    const std::string panic = boot_to_the_end(here()).panic;
     if (!panic.empty()) fail(errno_status(EIO, panic));
   }
 };
@@ -30,12 +26,7 @@ class repeatable_boot final : public repeatable_run {
   explicit repeatable_boot(boot_request request) : request_(std::move(request)) {}
 
   absl::StatusOr<std::unique_ptr<running>> make(trace_sink& sink) const override {
-    kernel_options options;
-    options.profile = request_.kernel;
-    options.paced = true;
-    options.command_line = request_.command_line;
-    options.sanitize = request_.sanitize;
-    auto system = kernel::create(request_.machine, std::move(options));
+    auto system = system_to_boot(request_);
     if (!system.ok()) return system.status();
     return std::make_unique<boot_running>(*std::move(system), sink);
   }

@@ -79,10 +79,10 @@ std::optional<size_t> find_event(run_history& history, size_t from, const event_
   return std::nullopt;
 }
 
-std::optional<size_t> find_event_back(run_history& history, size_t before,
-                                      const event_test& wanted) {
+std::optional<size_t> find_event_back(run_history& history, size_t before, const event_test& wanted,
+                                      size_t from) {
   before = std::min(before, history.recorded());
-  while (before > 0) {
+  while (before > from) {
     --before;
     if (wanted(*history.event(before))) return before;
   }

@@ -37,8 +37,8 @@ std::optional<size_t> next_back_from(run_history& history, size_t position,
 
 /// The first event at or behind index `from` that `wanted` takes.
 std::optional<size_t> find_event(run_history& history, size_t from, const event_test& wanted);
-/// The last one before index `before`.
-std::optional<size_t> find_event_back(run_history& history, size_t before,
-                                      const event_test& wanted);
+/// The last one before index `before`, and not before `from`.
+std::optional<size_t> find_event_back(run_history& history, size_t before, const event_test& wanted,
+                                      size_t from = 0);
 
 }  // namespace iommulab

@@ -56,11 +56,7 @@ class repeatable_script final : public repeatable_run {
   }
 
   absl::StatusOr<std::unique_ptr<running>> make(trace_sink& sink) const override {
-    kernel_options options;
-    options.profile = request_.kernel;
-    options.command_line = request_.command_line;
-    options.sanitize = request_.sanitize;
-    auto system = kernel::create(request_.machine, std::move(options));
+    auto system = dmalab::system_for_script(request_);
     if (!system.ok()) return system.status();
     return std::make_unique<script_running>(*std::move(system), sink, request_);
   }

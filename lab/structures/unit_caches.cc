@@ -167,13 +167,8 @@ class cache_reader {
   }
 
   structure_list iotlb_entries() {
-    std::vector<std::pair<cached_page, iotlb_entry>> all;
-    unit_.caches().iotlb.for_each(
-        [&](const cached_page& of, const iotlb_entry& cached) { all.emplace_back(of, cached); });
-    std::sort(all.begin(), all.end(),
-              [](const auto& a, const auto& b) { return order_of(a.first) < order_of(b.first); });
     structure_list list;
-    for (const auto& [of, cached] : all) {
+    for (const auto& [of, cached] : in_order<iotlb_entry>(unit_.caches().iotlb)) {
       structure entry{"entry", name_of(of), {}};
       add_place(entry, of);
       entry.add("page", cached.page());
@@ -203,13 +198,8 @@ class cache_reader {
   }
 
   structure_list paging_structure_entries() {
-    std::vector<std::pair<cached_page, cached_table>> all;
-    unit_.caches().structures.for_each(
-        [&](const cached_page& of, const cached_table& cached) { all.emplace_back(of, cached); });
-    std::sort(all.begin(), all.end(),
-              [](const auto& a, const auto& b) { return order_of(a.first) < order_of(b.first); });
     structure_list list;
-    for (const auto& [of, cached] : all) {
+    for (const auto& [of, cached] : in_order<cached_table>(unit_.caches().structures)) {
       structure entry{"entry", name_of(of), {}};
       add_place(entry, of);
       entry.add("table", cached.address);
@@ -221,6 +211,16 @@ class cache_reader {
     return list;
   }
 
+  /// What a cache holds by domain and address, ascending.
+  template <typename Entry, typename Cache>
+  static std::vector<std::pair<cached_page, Entry>> in_order(const Cache& cache) {
+    std::vector<std::pair<cached_page, Entry>> all;
+    cache.for_each(
+        [&](const cached_page& of, const Entry& cached) { all.emplace_back(of, cached); });
+    std::sort(all.begin(), all.end(),
+              [](const auto& a, const auto& b) { return order_of(a.first) < order_of(b.first); });
+    return all;
+  }
   static std::tuple<uint16_t, uint64_t, unsigned> order_of(const cached_page& of) {
     return {of.domain.value(), of.address, of.level};
   }

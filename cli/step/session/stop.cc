@@ -67,12 +67,11 @@ absl::StatusOr<std::optional<hit>> next_hit(run_history& history, std::vector<st
                                             size_t from, size_t end) {
   std::optional<hit> best;
   const auto wanted = any_of(stops);
-  for (size_t i = from; any_waits(stops) && i < end; ++i) {
+  const size_t last = any_waits(stops) ? end : from;
+  for (size_t i = from; i < last && !best; ++i) {
     const trace_event* event = history.event(i);
     if (event == nullptr) break;
-    if (!wanted(*event)) continue;
-    best = hit_at(history, stops, i);
-    break;
+    if (wanted(*event)) best = hit_at(history, stops, i);
   }
   for (stop& each : stops) {
     if (!looks(each)) continue;
@@ -89,8 +88,8 @@ absl::StatusOr<std::optional<hit>> previous_hit(run_history& history, std::vecto
                                                 size_t from, size_t end) {
   std::optional<hit> best;
   if (any_waits(stops)) {
-    const auto event = find_event_back(history, end, any_of(stops));
-    if (event && *event >= from) best = hit_at(history, stops, *event);
+    const auto event = find_event_back(history, end, any_of(stops), from);
+    if (event) best = hit_at(history, stops, *event);
   }
   for (stop& each : stops) {
     if (!looks(each)) continue;

@@ -100,6 +100,8 @@ TEST_F(a_small_run, events_are_found_either_way) {
   EXPECT_EQ(find_event(history(), 13, notes), std::nullopt);
   EXPECT_EQ(find_event_back(history(), 10, notes), 1u);
   EXPECT_EQ(find_event_back(history(), 1, notes), std::nullopt);
+  EXPECT_EQ(find_event_back(history(), 10, notes, 1), 1u);
+  EXPECT_EQ(find_event_back(history(), 10, notes, 2), std::nullopt);
 }
 
 TEST(a_call_that_never_returns, is_not_finished) {
