@@ -22,6 +22,7 @@ using call_events = std::vector<call_event>;
 constexpr std::string_view operation_mark = "OP ";
 constexpr std::string_view page_note = "alloc_pgtable_page";
 constexpr std::string_view result_arrow = " -> ";
+constexpr std::string_view driver_start = "intel_iommu_init";
 
 std::string first_word(const std::string& text) {
   return text.substr(0, text.find(' '));
@@ -68,6 +69,26 @@ call_events keep_and_tell(const call_events& events, Function function, Note not
     }
   }
   return keep_calls(events, function, note);
+}
+
+/// As the text with chosen functions has it: notes in them, and marks of operations.
+call_events without_outer_notes(const call_events& events) {
+  call_events kept;
+  size_t depth = 0;
+  for (const call_event& event : events) {
+    if (event.what == call_kind::exit && depth > 0) --depth;
+    if (event.what != call_kind::note || depth > 0 || is_operation(event.text)) {
+      kept.push_back(event);
+    }
+    if (event.what == call_kind::enter) ++depth;
+  }
+  return kept;
+}
+
+bool calls_driver_start(const call_events& events) {
+  return std::any_of(events.begin(), events.end(), [](const call_event& event) {
+    return event.what == call_kind::enter && event.text == driver_start;
+  });
 }
 
 size_t count_calls(const call_events& events) {
@@ -155,6 +176,8 @@ class comparison_maker {
     for (call_event& event : file_) {
       if (event.what == call_kind::enter) event.text = std::string(kernel_name_of(event.text));
     }
+    // A filtered file may name the rest of the start-up and not the call that it is about.
+    shows_start_up_ = calls_driver_start(file_) || !calls_driver_start(run_);
   }
 
   graph_comparison make() && {
@@ -197,6 +220,10 @@ class comparison_maker {
     const auto any_note = [](const std::string& /*note*/) { return true; };
     file_ = keep_calls(file_, is_wanted, any_note);
     run_ = keep_calls(run_, is_wanted, any_note);
+    if (!choice_.functions.empty()) {
+      file_ = without_outer_notes(file_);
+      run_ = without_outer_notes(run_);
+    }
     file_ =
         keep_and_tell(file_, is_traced_function, is_ours_to_print, "the port has no such function",
                       "no line that the port prints", out_of_file_);
@@ -211,7 +238,7 @@ class comparison_maker {
 
   /// Both sides down to what the file shows of the run.
   void choose_part() {
-    if (!keep_subtrees(file_, is_start_up_call).empty()) return take_start_up();
+    if (shows_start_up_ && !keep_subtrees(file_, is_start_up_call).empty()) return take_start_up();
     if (call_events theirs = from_first_operation(file_); !theirs.empty()) {
       return take("operations", std::move(theirs), from_first_operation(run_),
                   "before the first operation");
@@ -244,6 +271,7 @@ class comparison_maker {
   const graph_comparison_choice& choice_;
   call_events file_;
   call_events run_;
+  bool shows_start_up_ = false;
   left_out_list out_of_file_;
   left_out_list out_of_run_;
   graph_comparison result_;

@@ -224,6 +224,10 @@ TEST_F(program, traces_what_it_is_told_to) {
   EXPECT_EQ(run("trace boot --machine server -l 'iommu_*' --max-graph-depth 2 -o out.txt").status,
             0);
   EXPECT_NE(content_of(folder_ + "/out.txt").find("# iommulab: boot of server"), std::string::npos);
+  EXPECT_EQ(run("trace boot --against out.txt").status, 1) << "filtered, of another machine";
+  EXPECT_EQ(run("trace boot --machine server -l 'iommu_*' -o filtered.txt").status, 0);
+  EXPECT_EQ(run("trace boot --machine server -l 'iommu_*' --against filtered.txt").status, 0);
+  EXPECT_EQ(run("trace boot -l 'iommu_*' --against filtered.txt").status, 1);
   EXPECT_EQ(run("trace boot --machine server -o server.txt").status, 0);
   EXPECT_EQ(run("trace boot --against server.txt").status, 1);
   EXPECT_EQ(run("trace boot --machine server --against server.txt").status, 0);
