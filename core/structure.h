@@ -25,12 +25,15 @@ struct structure {
   std::vector<structure_field> fields;
 
   structure& add(std::string field, structure_value value, std::string words = {});
+  bool operator==(const structure&) const;
 };
 
 /// A pointer. NULL has no name.
 struct structure_link {
   std::string type;
   std::string name;
+
+  bool operator==(const structure_link&) const = default;
 };
 
 using structure_list = std::vector<structure_value>;
@@ -45,7 +48,11 @@ struct structure_field {
   std::string name;
   structure_value value;
   std::string words;  ///< what the value means, may be empty
+
+  bool operator==(const structure_field&) const = default;
 };
+
+inline bool structure::operator==(const structure&) const = default;
 
 inline structure& structure::add(std::string field, structure_value value, std::string words) {
   fields.push_back({std::move(field), std::move(value), std::move(words)});
@@ -78,6 +85,8 @@ struct structure_query {
 struct structure_section {
   std::string_view kind;
   std::vector<structure> structures;
+
+  bool operator==(const structure_section&) const = default;
 };
 
 }  // namespace iommulab

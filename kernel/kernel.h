@@ -89,6 +89,7 @@ class kernel {
   void load_late_drivers() { drivers_->load(pci_drivers::initcall::late); }
 
   [[nodiscard]] const machine_config& machine() const { return config_; }
+  [[nodiscard]] const std::string& command_line() const { return options_.command_line; }
   environment& env() { return env_; }
   physical_memory& memory() { return *memory_; }
   page_allocator& pages() { return *pages_; }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "cli/machines/machine_json.h"
+
 #include "absl/strings/str_format.h"
 #include "cli/machines/devices_json.h"
 #include "cli/machines/machine_text.h"
@@ -81,7 +83,7 @@ std::string machine_list_json(const std::vector<machine_report>& machines) {
   return json_text(json_document("machines", {{"machines", std::move(list)}}));
 }
 
-std::string machine_json(const machine_report& machine) {
+json machine_members(const machine_report& machine) {
   json buses = json::array();
   for (const bus_report& bus : machine.buses) {
     buses.push_back({{"segment", bus.segment},
@@ -96,18 +98,21 @@ std::string machine_json(const machine_report& machine) {
                       {"end", hex(range.end() - 1)},
                       {"kind", name(range.type)}});
   }
-  return json_text(
-      json_document("machine", {{"kernel", machine.kernel->name()},
-                                {"release", machine.kernel->release()},
-                                {"name", machine.name},
-                                {"command_line", machine.command_line},
-                                {"memory_bytes", hex(machine.ram)},
-                                {"buses", std::move(buses)},
-                                {"units", std::move(units)},
-                                {"dmar", table_json(machine.table)},
-                                {"acpi", namespace_json(machine.acpi)},
-                                {"memory", std::move(memory)},
-                                {"unowned_reads", machine.unowned_reads == 0 ? "zeros" : "ones"}}));
+  return {{"kernel", machine.kernel->name()},
+          {"release", machine.kernel->release()},
+          {"name", machine.name},
+          {"command_line", machine.command_line},
+          {"memory_bytes", hex(machine.ram)},
+          {"buses", std::move(buses)},
+          {"units", std::move(units)},
+          {"dmar", table_json(machine.table)},
+          {"acpi", namespace_json(machine.acpi)},
+          {"memory", std::move(memory)},
+          {"unowned_reads", machine.unowned_reads == 0 ? "zeros" : "ones"}};
+}
+
+std::string machine_json(const machine_report& machine) {
+  return json_text(json_document("machine", machine_members(machine)));
 }
 
 }  // namespace iommulab

@@ -18,6 +18,7 @@
 #include "cli/trace/trace_command.h"
 #include "cli/translate/translate_command.h"
 #include "cli/verify/verify_command.h"
+#include "cli/view/view_command.h"
 
 namespace iommulab {
 namespace {
@@ -112,6 +113,7 @@ void describe_program(CLI::App& app, int& exit_status, output_options& output) {
   add_trace_command(app, exit_status);
   add_translate_command(app, exit_status);
   add_verify_command(app, exit_status);
+  add_view_command(app, exit_status);
   add_reference_command(app, exit_status);
   app.get_formatter()->label("SUBCOMMAND", "COMMAND");
   app.get_formatter()->label("Subcommands", "Commands");

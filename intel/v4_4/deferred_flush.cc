@@ -33,7 +33,9 @@ void flush_table(intel_driver& drv, intel_iommu& iommu, deferred_flush_tables& t
       const auto mask = static_cast<unsigned>(std::bit_width(pages) - 1);
       iommu_flush_dev_iotlb(drv, domain, range->pfn_lo << page_shift, mask);
     }
-    free_iova(domain.iovad, range);
+    // The kernel's entry points to what is freed until the table is reset; whoever looks at ours in
+    // between finds nothing there.
+    free_iova(domain.iovad, std::exchange(entry.range, nullptr));
     if (!freelist.empty()) dma_free_pagelist(drv, freelist);
   }
   table.entries.clear();

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Text that was packed by the program: deflated, in base64.
+
+/** The text of a packed string. */
+export async function unpackText(packed) {
+  return new TextDecoder().decode(await unpackBytes(packed));
+}
+
+/** The bytes of a packed string. */
+export async function unpackBytes(packed) {
+  const deflated = Uint8Array.from(atob(packed.trim()), (c) => c.charCodeAt(0));
+  const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}

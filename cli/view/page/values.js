@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Values of structures as the page shows them: each leads to the event that set it.
+
+import { h } from "./dom.js";
+import { elementName, isLink, isStructure, isWords } from "./model/state.js";
+
+/** A path as text, for links and attributes. */
+export function pathText(path) {
+  return path.map(encodeURIComponent).join("/");
+}
+export function pathOf(text) {
+  return text.split("/").map(decodeURIComponent);
+}
+
+/** "0x1", "true", "(struct dmar_domain *) dmar0:1", "NULL", "3 entries". */
+export function valueWords(value) {
+  if (value === null) return "NULL";
+  if (value === undefined) return "(not there)";
+  if (Array.isArray(value)) return value.length === 1 ? "1 entry" : `${value.length} entries`;
+  if (isStructure(value)) return `struct ${value.struct ?? ""} ${value.name ?? ""}`.trim();
+  if (isLink(value)) return value.name;
+  if (value === "") return '""';
+  return String(value);
+}
+
+/**
+ * A value that can be asked where it came from. `view` is what is shown (see app.js); `text` stands
+ * in its place when it is given.
+ */
+export function valueNode(view, path, value, text = valueWords(value)) {
+  const age = view.age(path);
+  return h(
+    "button",
+    {
+      type: "button",
+      class: `value${isLink(value) ? " link" : ""}`,
+      tabindex: -1,
+      "data-path": pathText(path),
+      "data-age": age,
+      "aria-pressed": String(view.isSelected(path)),
+      title: "Where this came from",
+      onclick: () => view.select(path),
+    },
+    text,
+    age === 0 ? h("span", { class: "visually-hidden" }, " (changed by this event)") : null,
+  );
+}
+
+/** A value with its words, structures and lists unfolded below. */
+export function valueTree(view, path, value, words, depth = 0) {
+  if (isStructure(value)) return structureTree(view, path, value, depth);
+  if (Array.isArray(value) && value.length > 0) {
+    return h(
+      "div",
+      { class: "list" },
+      value.map((item, i) => {
+        const inner = [...path, elementName(value, i)];
+        return h("div", { class: "item" }, valueTree(view, inner, item, null, depth + 1));
+      }),
+    );
+  }
+  const target = isLink(value)
+    ? h(
+        "button",
+        {
+          type: "button",
+          class: "follow",
+          tabindex: -1,
+          "aria-label": `to struct ${value.struct} ${value.name}`,
+          onclick: () => view.follow(value),
+        },
+        "→",
+      )
+    : null;
+  return [valueNode(view, path, value), target, words ? h("span", { class: "words" }, words) : null];
+}
+
+/** A structure as a list of fields. */
+export function structureTree(view, path, structure, depth = 0) {
+  const { fields } = structure;
+  const rows = Object.keys(fields)
+    .filter((field) => !isWords(field, fields))
+    .map((field) => {
+      const inner = [...path, field];
+      const value = fields[field];
+      const nested = isStructure(value) || (Array.isArray(value) && value.length > 0);
+      return h(
+        "div",
+        { class: nested ? "field nested" : "field", "data-age": nested ? null : view.age(inner) },
+        h("dt", {}, field),
+        h("dd", {}, valueTree(view, inner, value, fields[`${field}_words`], depth + 1)),
+      );
+    });
+  const head = structure.name ?? structure.struct;
+  const body = h("dl", { class: "fields" }, rows);
+  if (depth === 0) return body;
+  return h("details", { class: "inner", open: depth < 2 || view.age(path) !== null }, h("summary", {}, head), body);
+}

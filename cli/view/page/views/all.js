@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The views of the machine, in the order of their tabs.
+
+import { caches } from "./caches.js";
+import { log } from "./log.js";
+import { memory } from "./memory.js";
+import { queue } from "./queue.js";
+import { registers } from "./registers.js";
+import { structures } from "./structures.js";
+
+export const VIEWS = [registers, caches, queue, memory, structures, log];

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// A run whose structures are told behind each of its events: those that the event may have changed.
+//
+// To ask for everything behind everything is what `thorough` does. Else an event names the kinds of
+// structures that it, and what the kernel does until the next event, can change
+// (state_watch.cc: `touched`); a test holds both ways against each other. Within a row of
+// second-level entries of large tables nothing is asked: what they changed is told behind the last.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/structure.h"
+#include "core/trace_event.h"
+#include "lab/stepping/repeatable_run.h"
+
+namespace iommulab {
+
+class state_listener {
+ public:
+  virtual ~state_listener() = default;
+
+  /// Before the first event: sections of all kinds. `source` may be asked for more.
+  virtual void begin(structure_source& source, std::vector<structure_section> all) = 0;
+  /// Behind an event: sections of the kinds that it may have changed, whole, as they are now.
+  /// `put_off`: none, for what it changed is told behind a later event.
+  virtual void on_event(const trace_event& event, std::vector<structure_section> sections,
+                        bool put_off) = 0;
+};
+
+enum class state_care : uint8_t { touched_kinds, thorough };
+
+/// The run, whole, on this thread. An error: it could not begin; else how it ended.
+absl::StatusOr<absl::Status> watch_states(const repeatable_run& run, state_listener& listener,
+                                          state_care care = state_care::touched_kinds);
+
+}  // namespace iommulab
