@@ -55,6 +55,8 @@ struct structure_field {
 inline bool structure::operator==(const structure&) const = default;
 
 inline structure& structure::add(std::string field, structure_value value, std::string words) {
+  constexpr size_t most_have = 8;
+  if (fields.empty()) fields.reserve(most_have);
   fields.push_back({std::move(field), std::move(value), std::move(words)});
   return *this;
 }

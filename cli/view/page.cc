@@ -70,7 +70,7 @@ class module_chain {
       if (!status.ok()) return status;
     }
     done_.insert(name);
-    absl::StrAppend(&text_, "// ---- ", name, "\n\n", body);
+    absl::StrAppend(&text_, "// ---- ", name, "\n\n", body, "\n");
     return absl::OkStatus();
   }
   [[nodiscard]] std::string text() && { return std::move(text_); }

@@ -49,17 +49,15 @@ class name_list {
 class recorder final : public state_listener {
  public:
   void begin(structure_source& source, std::vector<structure_section> all) override {
+    source_ = &source;
     record_.head = json::object();
-    if (kernel* const system = source.system()) {
-      words_ = event_words(system->units());
-      record_.head = system_head(*system);
-    }
     sections_ = std::move(all);
     begin_chunk(structures_json(sections_));
   }
 
   void on_event(const trace_event& event, std::vector<structure_section> sections,
                 bool put_off) override {
+    if (record_.head.empty()) meet_system();
     if (chunk_["events"].size() == events_in_chunk) next_chunk();
     json document = event_json(event, words_);
     document.erase("seq");
@@ -94,6 +92,14 @@ class recorder final : public state_listener {
   }
 
  private:
+  /// Some runs make their system when they begin.
+  void meet_system() {
+    kernel* const system = source_->system();
+    if (system == nullptr) return;
+    words_ = event_words(system->units());
+    record_.head = system_head(*system);
+  }
+
   /// `state`: the structures before its first event, or null.
   void begin_chunk(json state) {
     chunk_ = {{"events", json::array()}, {"changes", json::array()}};
@@ -169,6 +175,7 @@ class recorder final : public state_listener {
     return list;
   }
 
+  structure_source* source_ = nullptr;
   run_record record_;
   event_words words_;
   std::vector<structure_section> sections_;  ///< as they are now

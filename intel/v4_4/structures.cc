@@ -78,13 +78,12 @@ structure structure_of(const dmar_atsr_unit& atsr, size_t place) {
 /// Runs of ids that are taken: "0, 1, 5-9".
 std::string taken_ids(const domain_id_bitmap& ids, uint32_t limit) {
   std::string text;
-  for (uint32_t id = 0; id < limit; ++id) {
-    if (!ids.is_taken(id)) continue;
-    uint32_t last = id;
+  uint32_t last = 0;
+  for (uint32_t id = ids.next_taken(0, limit); id < limit; id = ids.next_taken(last + 1, limit)) {
+    last = id;
     while (last + 1 < limit && ids.is_taken(last + 1)) ++last;
     absl::StrAppend(&text, text.empty() ? "" : ", ", id);
     if (last != id) absl::StrAppend(&text, "-", last);
-    id = last;
   }
   return text.empty() ? "none" : text;
 }

@@ -38,6 +38,16 @@ class domain_id_bitmap {
     }
     return limit;
   }
+  /// The lowest id from `from` on that is taken; `limit` when none below it is.
+  [[nodiscard]] uint32_t next_taken(uint32_t from, uint32_t limit) const {
+    for (size_t word = from / bits_per_word; word < words_.size(); ++word) {
+      const auto first = static_cast<uint32_t>(word * bits_per_word);
+      const uint64_t left = first < from ? words_[word] & ~(bit(from) - 1) : words_[word];
+      if (left == 0) continue;
+      return std::min(first + static_cast<uint32_t>(std::countr_zero(left)), limit);
+    }
+    return limit;
+  }
   [[nodiscard]] int taken() const {
     int count = 0;
     for (const uint64_t word : words_) count += std::popcount(word);

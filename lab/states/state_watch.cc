@@ -52,8 +52,8 @@ bool has_word(std::string_view function, std::string_view word) {
 /// What a function may have done since the event before.
 kinds touched_in(std::string_view function) {
   kinds touched = driver_kinds;
-  if (has_word(function, "iova") || has_word(function, "rbnode")) touched = touched | iova_trees;
-  if (has_word(function, "domain")) touched = touched | iova_trees | tables;
+  if (has_word(function, "rbnode")) touched = touched | iova_trees;
+  if (has_word(function, "domain")) touched = touched | tables;
   if (has_word(function, "qi")) touched = touched | queue;
   if (has_word(function, "swiotlb")) touched = touched | pages;
   return touched;
@@ -63,8 +63,11 @@ kinds touched_in(std::string_view function) {
 kinds touched(const trace_event& event) {
   switch (event.kind()) {
     case trace_kind::call_enter:
-    case trace_kind::call_exit:
       return touched_in(event.function());
+    case trace_kind::call_exit:
+      // A tree of ranges is changed at the ends of what changes it.
+      return touched_in(event.function()) |
+             (has_word(event.function(), "iova") ? iova_trees : no_kinds);
     case trace_kind::table_write:
       return driver_kinds | tables | caches | pages;
     case trace_kind::reg_write:
@@ -127,6 +130,8 @@ class state_watch final : public trace_sink {
     if (!made.ok()) return made.status();
     run_ = *std::move(made);
     listener_.begin(*run_, sections_of(all_kinds));
+    // Of a run that makes its system itself, nothing is known yet.
+    late_ = run_->system() == nullptr ? all_kinds : no_kinds;
     run_->go();
     return run_->status();
   }
@@ -151,10 +156,10 @@ class state_watch final : public trace_sink {
  private:
   std::vector<structure_section> sections_touched(kinds asked) {
     std::vector<structure_section> sections = sections_of(asked & driver_kinds);
-    // Where tables lie and whose pages are, the driver's structures say.
+    // Where tables lie, whose pages are, and which domains there are, the driver's structures say.
     const bool changed = !sections.empty() && sections != driver_;
     if (changed) driver_ = sections;
-    const kinds more = changed ? asked | tables | caches | queue | pages : asked;
+    const kinds more = changed ? all_kinds : asked;
     for (structure_section& section : sections_of(without(more, driver_kinds))) {
       sections.push_back(std::move(section));
     }

@@ -23,7 +23,8 @@ class state_listener {
  public:
   virtual ~state_listener() = default;
 
-  /// Before the first event: sections of all kinds. `source` may be asked for more.
+  /// Before the first event: sections of all kinds, none of a run that has no system yet. `source`
+  /// may be asked for more, now and at any event.
   virtual void begin(structure_source& source, std::vector<structure_section> all) = 0;
   /// Behind an event: sections of the kinds that it may have changed, whole, as they are now.
   /// `put_off`: none, for what it changed is told behind a later event.

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/view/view_command.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "cli/runs/run_choice.h"
+#include "lab/stepping/run_history.h"
+#include "nlohmann/json.hpp"
+#include "support/command.h"
+#include "support/files.h"
+
+namespace iommulab {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+command_result run(const view_arguments& a) {
+  return run_command(run_view_command, a);
+}
+
+view_arguments page_in(const std::string& name) {
+  view_arguments a;
+  a.output = testing::TempDir() + "iommulab_" + name;
+  std::filesystem::remove(a.output);
+  return a;
+}
+
+nlohmann::json head_of(const std::string& page) {
+  const std::string start = "<script type=\"application/json\" id=\"run-0\">";
+  const size_t from = page.find(start) + start.size();
+  return nlohmann::json::parse(page.substr(from, page.find("</script>", from) - from));
+}
+
+size_t times(const std::string& text, const std::string& what) {
+  size_t count = 0;
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
+TEST(view_command_test, a_boot_is_one_file_with_all_its_events) {
+  const view_arguments a = page_in("boot.html");
+  const command_result result = run(a);
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_THAT(result.out, StartsWith(a.output + ": boot of q35, Linux 4.4.178, "));
+  const std::string page = content_of(a.output);
+  EXPECT_LT(page.size(), size_t{2} << 20);
+  const nlohmann::json head = head_of(page);
+  const auto chosen = chosen_run(a.run);
+  ASSERT_TRUE(chosen.ok());
+  const auto history = run_history::of(**chosen);
+  ASSERT_TRUE(history.ok());
+  EXPECT_EQ(head["events"], (*history)->record_all());
+  EXPECT_EQ(head["title"], "boot of q35, Linux 4.4.178");
+  EXPECT_EQ(head["kernel"], "v4_4_178");
+  EXPECT_EQ(head["ended"], nullptr);
+  EXPECT_EQ(head["machine"]["name"], "q35");
+  EXPECT_EQ(head["chunks"].size(), times(page, "<script type=\"text/plain\" data-run=\"0\">"));
+  EXPECT_EQ(head["chunks"][0]["state"], true);
+}
+
+TEST(view_command_test, a_script_has_the_lives_of_its_buffers) {
+  view_arguments a = page_in("dma.html");
+  a.run.kind = run_kind::script;
+  a.run.path = std::string(IOMMULAB_SOURCE_DIR) + "/cli/dma/examples/use_after_unmap.dma";
+  EXPECT_EQ(run(a).status, 0);
+  const nlohmann::json head = head_of(content_of(a.output));
+  ASSERT_EQ(head["mappings"].size(), 1u);
+  EXPECT_EQ(head["mappings"][0]["name"], "00:04.0 0xfffff000-0xffffffff");
+}
+
+TEST(view_command_test, nothing_is_written_when_something_is_wrong) {
+  view_arguments a = page_in("none.html");
+  a.run.kind = run_kind::script;
+  a.run.path = "/nowhere.dma";
+  command_result result = run(a);
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.err, HasSubstr("/nowhere.dma"));
+  EXPECT_FALSE(std::filesystem::exists(a.output));
+
+  a = page_in("none.html");
+  a.page_parts = "/nowhere";
+  result = run(a);
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.err, HasSubstr("/nowhere: cannot be read"));
+  EXPECT_FALSE(std::filesystem::exists(a.output));
+
+  a.page_parts.clear();
+  a.output = "/nowhere/page.html";
+  result = run(a);
+  EXPECT_EQ(result.status, 2);
+  EXPECT_THAT(result.err, HasSubstr("/nowhere"));
+}
+
+TEST(view_command_test, the_parts_of_a_folder_take_the_place_of_the_built_in_ones) {
+  view_arguments a = page_in("parts.html");
+  a.page_parts = std::string(IOMMULAB_SOURCE_DIR) + "/cli/view/page";
+  ASSERT_EQ(run(a).status, 0);
+  const std::string same = content_of(a.output);
+  a.page_parts.clear();
+  ASSERT_EQ(run(a).status, 0);
+  EXPECT_EQ(content_of(a.output), same);
+}
+
+}  // namespace
+}  // namespace iommulab
