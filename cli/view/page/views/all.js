@@ -8,5 +8,6 @@ import { memory } from "./memory.js";
 import { queue } from "./queue.js";
 import { registers } from "./registers.js";
 import { structures } from "./structures.js";
+import { tablesView } from "./tables.js";
 
-export const VIEWS = [registers, caches, queue, memory, structures, log];
+export const VIEWS = [registers, tablesView, caches, queue, memory, structures, log];
