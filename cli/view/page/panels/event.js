@@ -6,6 +6,7 @@
 import { h, replace, rove } from "../dom.js";
 import { differences, valueAt } from "../model/state.js";
 import { pathOf, valueNode, valueWords } from "../values.js";
+import { mappingStory } from "./story.js";
 
 export class EventPanel {
   constructor(host, page) {
@@ -13,10 +14,11 @@ export class EventPanel {
     this.line = h("div", { class: "event-line" });
     this.value = h("section", { class: "origin", "aria-label": "Where the value came from", "aria-live": "polite" });
     this.changed = h("section", { class: "changed", "aria-label": "What this event changed" });
+    this.story = h("section", { class: "story", "aria-label": "The mapping that this event is a step of" });
     this.stack = h("section", { class: "stack", "aria-label": "Open calls" });
     this.source = h("section", { class: "source", "aria-label": "Source" });
     this.notes = h("section", { class: "notes", "aria-label": "Notes" });
-    host.append(this.line, this.value, this.changed, this.stack, this.notes, this.source);
+    host.append(this.line, this.value, this.changed, this.story, this.stack, this.notes, this.source);
     rove(this.changed, "button.value");
   }
 
@@ -26,6 +28,9 @@ export class EventPanel {
     if (p !== this.page.p) return;
     replace(this.line, this.lineOf(view, event));
     replace(this.changed, this.changesOf(view));
+    const story = await mappingStory.section(view, event, (to) => this.page.go(to));
+    if (p !== this.page.p) return;
+    replace(this.story, story);
     replace(this.stack, await this.stackOf(view));
     replace(this.notes, this.notesOf(view));
     await Promise.all([this.showOrigin(view), this.showSource(view)]);
