@@ -7,7 +7,8 @@ import { log } from "./log.js";
 import { memory } from "./memory.js";
 import { queue } from "./queue.js";
 import { registers } from "./registers.js";
+import { stagesView } from "./stages.js";
 import { structures } from "./structures.js";
 import { tablesView } from "./tables.js";
 
-export const VIEWS = [registers, tablesView, caches, queue, memory, structures, log];
+export const VIEWS = [registers, tablesView, caches, stagesView, queue, memory, structures, log];
