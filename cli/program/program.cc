@@ -106,14 +106,15 @@ void describe_program(CLI::App& app, int& exit_status, output_options& output) {
   add_machines_command(app, exit_status);
   add_pagetable_command(app, exit_status);
   add_step_command(app, exit_status);
-  add_tour_command(app, exit_status, [](std::vector<std::string> words) {
+  const auto program = [](std::vector<std::string> words) {
     output_options of_its_own;
     return run_program(std::move(words), of_its_own);
-  });
+  };
+  add_tour_command(app, exit_status, program);
   add_trace_command(app, exit_status);
   add_translate_command(app, exit_status);
   add_verify_command(app, exit_status);
-  add_view_command(app, exit_status);
+  add_view_command(app, exit_status, program);
   add_reference_command(app, exit_status);
   app.get_formatter()->label("SUBCOMMAND", "COMMAND");
   app.get_formatter()->label("Subcommands", "Commands");

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/tours/player.h"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
+#include "cli/tours/kernel_words.h"
 #include "cli/tours/output_check.h"
 
 namespace iommulab::tours {
@@ -15,13 +13,6 @@ namespace {
 
 /// Behind the first prompt.
 constexpr const char* hint = " (q leaves; a command of the stepper, as `print log`, looks around)";
-
-/// The commands that run a kernel, and take --kernel.
-constexpr std::array<std::string_view, 4> with_a_kernel = {"boot", "dma", "trace", "translate"};
-
-bool runs_kernel(std::string_view word) {
-  return std::find(with_a_kernel.begin(), with_a_kernel.end(), word) != with_a_kernel.end();
-}
 
 }  // namespace
 
@@ -50,16 +41,8 @@ void player::fault(size_t line, const std::string& what) {
   result_.faults.push_back(absl::StrCat(tour_.source, ": line ", line, ": ", what));
 }
 
-std::string player::with_kernel(const std::string& command) const {
-  if (request_.extra_words.empty() || command.find("--kernel") != std::string::npos) return command;
-  const std::vector<std::string> words = absl::StrSplit(command, ' ', absl::SkipEmpty());
-  const size_t verb = words[0] == "iommulab" ? 1 : 0;
-  if (words.size() <= verb || !runs_kernel(words[verb])) return command;
-  return command + request_.extra_words;
-}
-
 void player::begin(const item& run) {
-  run_ = with_kernel(run.text);
+  run_ = with_kernel(run.text, request_.extra_words);
   steps_.clear();
   if (const absl::Status status = stage_->begin(run_); !status.ok()) {
     fault(run.line, std::string(status.message()));
@@ -116,7 +99,7 @@ void player::write_marked(std::string_view mark, const std::string& text) {
 
 void player::carry_out(const item& each) {
   const bool steps = each.kind == item_kind::step;
-  const std::string command = steps ? each.text : with_kernel(each.text);
+  const std::string command = steps ? each.text : with_kernel(each.text, request_.extra_words);
   out_ << '\n' << (steps ? "(iommulab) " : "$ ") << command << '\n' << std::flush;
   const outcome done = steps ? stage_->step(command) : stage_->program(command);
   if (steps) steps_.push_back(command);

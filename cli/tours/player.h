@@ -51,7 +51,6 @@ class player {
   void begin(const item& run);
   void write_marked(std::string_view mark, const std::string& text);
   void fault(size_t line, const std::string& what);
-  [[nodiscard]] std::string with_kernel(const std::string& command) const;
 
   const tour& tour_;
   const play_request request_;

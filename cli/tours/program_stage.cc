@@ -37,6 +37,9 @@ class program_stage final : public stage {
 
   absl::Status begin(const std::string& run) override;
   outcome step(const std::string& command) override;
+  [[nodiscard]] size_t position() const override {
+    return stepper_ == nullptr ? 0 : stepper_->position();
+  }
   outcome program(const std::string& command_line) override;
 
  private:
@@ -46,8 +49,9 @@ class program_stage final : public stage {
   std::unique_ptr<step::stepper> stepper_;
 };
 
-/// What `iommulab step` would take for these words.
-absl::StatusOr<std::unique_ptr<repeatable_run>> run_of(const std::string& line) {
+}  // namespace
+
+absl::StatusOr<run_choice> choice_of(const std::string& line) {
   auto words = words_of(line);
   if (!words.ok()) return words.status();
   CLI::App app;
@@ -61,12 +65,16 @@ absl::StatusOr<std::unique_ptr<repeatable_run>> run_of(const std::string& line) 
   } catch (const CLI::ParseError& error) {
     return refuse(error.what());
   }
-  return chosen_run(choice);
+  return choice;
 }
+
+namespace {
 
 absl::Status program_stage::begin(const std::string& run) {
   stepper_.reset();
-  auto made = run_of(run);
+  const auto choice = choice_of(run);
+  if (!choice.ok()) return choice.status();
+  auto made = chosen_run(*choice);
   if (!made.ok()) return made.status();
   run_ = *std::move(made);
   auto begun = step::stepper::begin(*run_, told_);

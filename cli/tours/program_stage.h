@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "cli/runs/run_choice.h"
 #include "cli/tours/stage.h"
 
 namespace iommulab::tours {
@@ -18,6 +19,9 @@ namespace iommulab::tours {
 /// `program` does what a command line says on std::cout and std::cerr, and returns its exit status.
 std::unique_ptr<stage> make_program_stage(
     std::function<int(std::vector<std::string> words)> program);
+
+/// What `iommulab step` would take for these words: "boot --machine q35".
+absl::StatusOr<run_choice> choice_of(const std::string& line);
 
 /// The words of a line as a shell takes them: blanks separate, '…' and "…" keep together. The error
 /// of a quote that does not end.

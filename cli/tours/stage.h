@@ -3,6 +3,7 @@
 // What a tour's commands are carried out by: a stepper in a run, and the whole program.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -25,6 +26,8 @@ class stage {
   virtual absl::Status begin(const std::string& run) = 0;
   /// A command of the stepper; begin() was called.
   virtual outcome step(const std::string& command) = 0;
+  /// How many events of the run have been told; 0 without one.
+  [[nodiscard]] virtual size_t position() const = 0;
   /// A command line: "iommulab dmar --machine q35".
   virtual outcome program(const std::string& command_line) = 0;
 };

@@ -3,23 +3,20 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
-#include "cli/kernels/kernel_choice.h"
 #include "cli/output/complain.h"
 #include "cli/output/number_option.h"
 #include "cli/tours/catalogue.h"
+#include "cli/tours/kernel_words.h"
 #include "cli/tours/player.h"
 #include "cli/tours/program_stage.h"
+#include "cli/tours/tour_choice.h"
 #include "cli/tours/tour_folder.h"
-#include "core/text_source.h"
 
 namespace iommulab {
 namespace {
@@ -39,40 +36,9 @@ int list_tours(std::ostream& out, std::ostream& err) {
   return static_cast<int>(exit_code::good);
 }
 
-bool is_number(std::string_view word) {
-  return std::all_of(word.begin(), word.end(),
-                     [](unsigned char c) { return absl::ascii_isdigit(c); });
-}
-
-absl::StatusOr<tour> tour_named(const std::string& which) {
-  if (!is_number(which)) {
-    const auto text = read_text_file(which);
-    if (!text.ok()) return text.status();
-    return tours::parse_tour(source_name(which), *text);
-  }
-  const number_reading number = read_number(which);
-  if (number.fault != number_fault::none || number.value == 0 ||
-      number.value > tours::tour_texts().size()) {
-    return refuse(absl::StrFormat("there is no tour %s; `iommulab tour` lists those from 1 to %d",
-                                  which, tours::tour_texts().size()));
-  }
-  return tours::tour_of_number(number.value);
-}
-
-absl::StatusOr<const kernel_profile*> kernel_for(const tour& of, const std::string& asked) {
-  const auto kernel = kernel_of_option("--kernel", asked.empty() ? of.kernels.front() : asked);
-  if (!kernel.ok()) return kernel.status();
-  const auto& known = of.kernels;
-  if (std::find(known.begin(), known.end(), (*kernel)->name()) == known.end()) {
-    return refuse(absl::StrFormat("--kernel is %s: this tour is of %s", iommulab::quoted(asked),
-                                  absl::StrJoin(known, " and ")));
-  }
-  return kernel;
-}
-
 int play_tour(const tour& what, const tour_arguments& arguments, const program_runner& program,
               audience& to, std::ostream& out, std::ostream& err) {
-  const auto kernel = kernel_for(what, arguments.kernel);
+  const auto kernel = tours::kernel_for(what, arguments.kernel);
   if (!kernel.ok()) return complain(err, kernel.status());
   if (arguments.from < 1 || arguments.from > what.stops.size()) {
     return complain(err, absl::StrFormat("--from is %d: the tour has stops 1 to %d", arguments.from,
@@ -86,9 +52,7 @@ int play_tour(const tour& what, const tour_arguments& arguments, const program_r
   }
   tours::play_request request;
   request.kernel = std::string((*kernel)->name());
-  if (*kernel != &default_kernel_profile()) {
-    request.extra_words = absl::StrCat(" --kernel ", request.kernel);
-  }
+  request.extra_words = tours::kernel_words(request.kernel);
   request.from = arguments.from;
   request.whole_output = arguments.full;
   out << absl::StrFormat("%s\nLinux %s (%s)%s\n", what.title, (*kernel)->release(),
@@ -108,7 +72,7 @@ int play_tour(const tour& what, const tour_arguments& arguments, const program_r
 int run_tour_command(const tour_arguments& arguments, const program_runner& program, audience& to,
                      std::ostream& out, std::ostream& err) {
   if (arguments.which.empty()) return list_tours(out, err);
-  const auto what = tour_named(arguments.which);
+  const auto what = tours::tour_named(arguments.which);
   if (!what.ok()) return complain(err, what.status());
   if (!arguments.files.empty()) {
     const absl::Status written = tours::write_tour_files(what->files, arguments.files);

@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/view/view_command.h"
 
+#include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "cli/kernels/kernel_choice.h"
 #include "cli/output/complain.h"
 #include "cli/output/write_file.h"
+#include "cli/tours/kernel_words.h"
+#include "cli/tours/program_stage.h"
+#include "cli/tours/tour_choice.h"
+#include "cli/tours/tour_folder.h"
+#include "cli/tours/transcript.h"
 #include "cli/view/page.h"
 #include "cli/view/run_record.h"
+#include "cli/view/tours_of_run.h"
+#include "core/number.h"
 
 namespace iommulab {
 namespace {
@@ -19,22 +30,64 @@ absl::StatusOr<std::vector<view::page_part>> parts_for(const view_arguments& a) 
   return view::parts_in(a.page_parts);
 }
 
+/// What the page is of.
+struct view_subject {
+  run_choice run;
+  std::unique_ptr<tours::tour_folder> folder;  ///< of a tour with files: the process is in it
+  std::optional<tours::tour> tour;
+  std::string kernel;  ///< of the tour
+};
+
+absl::StatusOr<view_subject> subject_of(const view_arguments& a) {
+  view_subject subject;
+  subject.run = a.run;
+  if (a.tour.empty()) return subject;
+  auto tour = tours::tour_named(a.tour);
+  if (!tour.ok()) return tour.status();
+  const auto kernel = tours::kernel_for(*tour, a.run.kernels.empty() ? "" : a.run.kernels.front());
+  if (!kernel.ok()) return kernel.status();
+  subject.kernel = std::string((*kernel)->name());
+  if (!tour->files.empty()) {
+    auto folder = tours::tour_folder::make(tour->files);
+    if (!folder.ok()) return folder.status();
+    subject.folder = *std::move(folder);
+  }
+  const auto run = tours::choice_of(
+      tours::main_run_of(*tour, subject.kernel, tours::kernel_words(subject.kernel)));
+  if (!run.ok()) return run.status();
+  subject.run = *run;
+  subject.tour = *std::move(tour);
+  return subject;
+}
+
+json tours_in_page(const view_subject& of, const view_arguments& a, const view_program& program) {
+  if (!of.tour) return view::tours_of_run(of.run, program);
+  const size_t number = parse_number(a.tour).value_or(1);
+  return json::array({view::tour_for_page(*of.tour, number, of.run, of.kernel,
+                                          tours::kernel_words(of.kernel), program)});
+}
+
 /// Writes the page; the sentence with which the run ended badly, or nothing.
-absl::StatusOr<std::string> make_page(const view_arguments& a, std::ostream& out) {
+absl::StatusOr<std::string> make_page(const view_arguments& a, const view_program& program,
+                                      std::ostream& out) {
   const auto parts = parts_for(a);
   if (!parts.ok()) return parts.status();
   if (absl::Status status = check_writable(a.output); !status.ok()) return status;
-  const auto run = chosen_run(a.run);
+  const std::string output = std::filesystem::absolute(a.output).string();
+  const auto subject = subject_of(a);
+  if (!subject.ok()) return subject.status();
+  const auto run = chosen_run(subject->run);
   if (!run.ok()) return run.status();
   auto record = view::record_for_page(**run);
   if (!record.ok()) return record.status();
+  record->head["tours"] = tours_in_page(*subject, a, program);
   const size_t events = record->head["events"];
   const json ended = record->head["ended"];
   std::vector<view::run_record> runs;
   runs.push_back(*std::move(record));
   const auto page = view::page_of(*parts, runs);
   if (!page.ok()) return page.status();
-  if (absl::Status status = write_file(a.output, *page); !status.ok()) return status;
+  if (absl::Status status = write_file(output, *page); !status.ok()) return status;
   out << absl::StrFormat("%s: %s, %d events, %d bytes\n", a.output, (*run)->title(), events,
                          page->size());
   return ended.is_null() ? std::string() : ended.get<std::string>();
@@ -42,14 +95,15 @@ absl::StatusOr<std::string> make_page(const view_arguments& a, std::ostream& out
 
 }  // namespace
 
-int run_view_command(const view_arguments& a, std::ostream& out, std::ostream& err) {
-  const auto ended = make_page(a, out);
+int run_view_command(const view_arguments& a, const view_program& program, std::ostream& out,
+                     std::ostream& err) {
+  const auto ended = make_page(a, program, out);
   if (!ended.ok()) return complain(err, ended.status());
   if (ended->empty()) return static_cast<int>(exit_code::good);
   return complain(err, *ended, exit_code::finding);
 }
 
-void add_view_command(CLI::App& app, int& exit_status) {
+void add_view_command(CLI::App& app, int& exit_status, view_program program) {
   const auto a = std::make_shared<view_arguments>();
   CLI::App* const command = app.add_subcommand(
       "view",
@@ -67,8 +121,18 @@ void add_view_command(CLI::App& app, int& exit_status) {
         ->group(group);
     one.footer("Exit status: 0 good; 1 the kernel stopped in this run; 2 bad use or input.");
   };
-  add_run_choices(*command, a->run, more,
-                  [a, &exit_status] { exit_status = run_view_command(*a, std::cout, std::cerr); });
+  const auto run = [a, &exit_status, program = std::move(program)] {
+    exit_status = run_view_command(*a, program, std::cout, std::cerr);
+  };
+  add_run_choices(*command, a->run, more, run);
+  CLI::App* const tour = command->add_subcommand(
+      "tour",
+      "A tour with its own run (see `iommulab tour`); a page of another run has the tours that go "
+      "through the same run");
+  tour->add_option("TOUR|FILE", a->tour, "The tour's number, or a file with one")->required();
+  add_kernel_option(*tour, a->run.kernels)->expected(1);
+  more(*tour);
+  tour->callback(run);
 }
 
 }  // namespace iommulab

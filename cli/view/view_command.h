@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
+#include <functional>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "cli/runs/run_choice.h"
@@ -11,12 +13,17 @@ namespace iommulab {
 
 struct view_arguments {
   run_choice run{};
+  std::string tour{};        ///< the run is this tour's: a number or a file; empty: `run` says it
   std::string output{};      ///< the file that is written
   std::string page_parts{};  ///< a folder of the page's parts, in place of the built-in ones
 };
 
-int run_view_command(const view_arguments& arguments, std::ostream& out, std::ostream& err);
+/// `program` carries out the command lines of tours (as tour_command.h says).
+using view_program = std::function<int(std::vector<std::string> words)>;
 
-void add_view_command(CLI::App& app, int& exit_status);
+int run_view_command(const view_arguments& arguments, const view_program& program,
+                     std::ostream& out, std::ostream& err);
+
+void add_view_command(CLI::App& app, int& exit_status, view_program program);
 
 }  // namespace iommulab

@@ -27,7 +27,9 @@ class noting_stage final : public stage {
     note("run " + run);
     return absl::OkStatus();
   }
+  size_t position() const override { return position_; }
   outcome step(const std::string& command) override {
+    position_ += 10;
     note(command);
     return {"did " + command + "\n", command != "impossible"};
   }
@@ -41,6 +43,7 @@ class noting_stage final : public stage {
 
   char letter_;
   diary& notes_;
+  size_t position_ = 0;
 };
 
 class scripted_audience final : public audience {

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <regex>
 #include <string>
+#include <vector>
 
 #include "cli/runs/run_choice.h"
 #include "lab/stepping/run_history.h"
@@ -20,7 +22,8 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 command_result run(const view_arguments& a) {
-  return run_command(run_view_command, a);
+  const auto no_program = [](std::vector<std::string> /*words*/) { return 0; };
+  return result_of([&](auto& out, auto& err) { return run_view_command(a, no_program, out, err); });
 }
 
 view_arguments page_in(const std::string& name) {
@@ -71,6 +74,50 @@ TEST(view_command_test, a_script_has_the_lives_of_its_buffers) {
   const nlohmann::json head = head_of(content_of(a.output));
   ASSERT_EQ(head["mappings"].size(), 1u);
   EXPECT_EQ(head["mappings"][0]["name"], "00:04.0 0xfffff000-0xffffffff");
+}
+
+/// Where a stop at a breakpoint says that it is; 0 for any other output.
+size_t event_in(const std::string& output) {
+  std::smatch found;
+  const std::regex stopped(R"(Breakpoint \d+, .* at event (\d+))");
+  return std::regex_search(output, found, stopped) ? std::stoul(found[1]) : 0;
+}
+
+TEST(view_command_test, tours_lead_to_the_events_that_their_output_names) {
+  view_arguments a = page_in("boot.html");
+  ASSERT_EQ(run(a).status, 0);
+  size_t compared = 0;
+  const nlohmann::json tours = head_of(content_of(a.output))["tours"];
+  ASSERT_GE(tours.size(), 2u) << "1 and 3 at least go through this boot";
+  EXPECT_EQ(tours[0]["number"], 1);
+  for (const nlohmann::json& tour : tours) {
+    for (const nlohmann::json& stop : tour["stops"]) {
+      for (const nlohmann::json& item : stop["items"]) {
+        if (item["kind"] != "step" || item["event"].is_null()) continue;
+        const size_t named = event_in(item["output"]);
+        if (named == 0) continue;
+        EXPECT_EQ(item["event"], named) << item["text"];
+        ++compared;
+      }
+    }
+  }
+  EXPECT_GE(compared, 5u);
+}
+
+TEST(view_command_test, a_tour_brings_its_own_run) {
+  view_arguments a = page_in("tour.html");
+  a.tour = "8";
+  const command_result result = run(a);
+  ASSERT_EQ(result.status, 0) << result.err;
+  const nlohmann::json head = head_of(content_of(a.output));
+  EXPECT_EQ(head["title"], "window.dma on q35, Linux 4.4.178");
+  ASSERT_EQ(head["tours"].size(), 1u);
+  EXPECT_EQ(head["tours"][0]["number"], 8);
+
+  a = page_in("tour.html");
+  a.tour = "99";
+  EXPECT_EQ(run(a).status, 2);
+  EXPECT_FALSE(std::filesystem::exists(a.output));
 }
 
 TEST(view_command_test, nothing_is_written_when_something_is_wrong) {
