@@ -3,6 +3,7 @@
 // The views of the machine, in the order of their tabs.
 
 import { caches } from "./caches.js";
+import { figure } from "./figure.js";
 import { log } from "./log.js";
 import { memory } from "./memory.js";
 import { queue } from "./queue.js";
@@ -11,4 +12,4 @@ import { stagesView } from "./stages.js";
 import { structures } from "./structures.js";
 import { tablesView } from "./tables.js";
 
-export const VIEWS = [registers, tablesView, caches, stagesView, queue, memory, structures, log];
+export const VIEWS = [figure, registers, tablesView, caches, stagesView, queue, memory, structures, log];
