@@ -3,6 +3,7 @@
 // The views of the machine, in the order of their tabs.
 
 import { caches } from "./caches.js";
+import { devices } from "./devices.js";
 import { figure } from "./figure.js";
 import { log } from "./log.js";
 import { memory } from "./memory.js";
@@ -12,4 +13,4 @@ import { stagesView } from "./stages.js";
 import { structures } from "./structures.js";
 import { tablesView } from "./tables.js";
 
-export const VIEWS = [figure, registers, tablesView, caches, stagesView, queue, memory, structures, log];
+export const VIEWS = [figure, devices, registers, tablesView, caches, stagesView, queue, memory, structures, log];
