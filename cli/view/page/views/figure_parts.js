@@ -198,6 +198,7 @@ export const FigureParts = {
     return groups.map((s) =>
       structureBox("iommu_group", s, [
         listRows(["iommu_group", s.name], "devices", s.fields.devices, (item, inner, i) => linkRow(`devices[${i}]`, [...inner, "dev"], item.fields.dev)),
+        ...["default_domain", "domain"].filter((field) => s.fields[field]),
       ]),
     );
   },

@@ -20,20 +20,20 @@ export const iova = {
     const space = this.chosen(view, spaces);
     const ranges = IovaRanges.of(space);
     const old = (view.before.iova_domain ?? []).find(({ name }) => name === space.name);
-    const before = old ? IovaRanges.of(old) : [];
+    const before = new Set(old ? IovaRanges.of(old).map(({ name }) => name) : []);
     const focus = IovaRanges.focus(view, ranges, before, (space.fields.cached32_node ?? space.fields.rbroot)?.name);
     const gone = IovaRanges.gone(ranges, before);
     return [
       this.choices(view, spaces, space, focus),
       this.facts(view, space, ranges),
-      gone.length > 0 ? h("p", { class: "iova-gone" }, "✗ Freed by this event: ", gone.slice(0, 8).map(({ name }) => h("code", {}, `${name} `)), gone.length > 8 ? `and ${gone.length - 8} more` : "") : null,
+      gone.length > 0 ? h("p", { class: "iova-gone" }, "✗ Freed by this event: ", gone.slice(0, 8).map((name) => h("code", {}, `${name} `)), gone.length > 8 ? `and ${gone.length - 8} more` : "") : null,
       h("section", { class: "iova-part" }, h("h2", {}, "Address space"), IovaSpace.render(view, space, ranges, before, focus)),
       h(
         "section",
         { class: "iova-part" },
         h("h2", {}, "Tree"),
         IovaRanges.hasTree(space)
-          ? IovaTree.render(view, space, ranges, focus)
+          ? IovaTree.render(view, space, ranges, before, focus)
           : h("p", { class: "words" }, "A recorded run of the allocator holds the ranges, not how the tree links and colours them: no tree is drawn."),
       ),
     ];

@@ -29,27 +29,36 @@ export const IovaRanges = {
   /** A domain whose tree can be drawn: its nodes have colours and links. */
   hasTree: (space) => Array.isArray(space.fields.nodes),
 
-  /** The last page frame that the pictures show. */
+  /** The first and the last page frame that the pictures show. */
+  bottom(space, ranges) {
+    const start = BigInt(space.fields.start_pfn ?? 0);
+    const first = ranges[0]?.lo ?? start;
+    return first < start ? first : start;
+  },
   top(space, ranges) {
     const limit = BigInt(space.fields.dma_32bit_pfn ?? 0);
     const last = ranges.at(-1)?.hi ?? 0n;
     return last > limit ? last : limit;
   },
 
-  /** Ranges of `before` that are not in `ranges`. */
+  /** Names of ranges that were there before the event and are no longer. */
   gone(ranges, before) {
     const now = new Set(ranges.map(({ name }) => name));
-    return before.filter(({ name }) => !now.has(name));
+    return [...before].filter((name) => !now.has(name));
   },
 
   /**
-   * The view as the values of a range see it. Ranges without a name are found by their place, which
-   * others change when they come or go: such a range is lit when it is itself new.
+   * The view as the values of a range see it: of a range that is new as a whole every value is lit.
+   * Ranges without a name are found by their place, which others change when they come or go: such a
+   * range is lit when it is itself new.
    */
   viewFor(view, range, before) {
-    if (range.isNamed) return view;
-    const isNew = !before.some(({ name }) => name === range.name);
-    return { ...view, age: (path) => (isNew && pathText(path).startsWith(pathText(range.path)) ? 0 : null) };
+    const within = (path) => pathText(path).startsWith(pathText(range.path));
+    const isNew = !before.has(range.name);
+    if (!range.isNamed) return { ...view, age: (path) => (isNew && within(path) ? 0 : null) };
+    const age = view.age(range.path);
+    const isPart = age === null || Object.keys(range.fields).some((field) => view.age([...range.path, field]) !== null);
+    return isPart ? view : { ...view, age: (path) => (within(path) ? age : view.age(path)) };
   },
 
   /** The range that the pictures are about: the chosen one, else the last that changed, else `last`. */

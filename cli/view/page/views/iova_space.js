@@ -8,7 +8,7 @@ import { valueNode } from "../values.js";
 import { IovaRanges } from "./iova_ranges.js";
 
 /** Ranges that are listed to either side of the one in focus. */
-const RANGES_AROUND = 9;
+const RANGES_AROUND = 6;
 /** Marks of the bar that is to scale: ranges that fall on the same mark are drawn once. */
 const MARKS = 800;
 
@@ -19,7 +19,8 @@ export const IovaSpace = {
 
   whole(space, ranges, focus) {
     const top = IovaRanges.top(space, ranges);
-    const at = (pfn) => Number((pfn * BigInt(MARKS)) / (top + 1n));
+    const bottom = IovaRanges.bottom(space, ranges);
+    const at = (pfn) => Number(((pfn - bottom) * BigInt(MARKS)) / (top + 1n - bottom));
     const marks = new Map();
     for (const { lo, hi } of ranges) {
       const from = at(lo);
@@ -32,13 +33,13 @@ export const IovaSpace = {
       { class: "iova-whole" },
       svg(
         "svg",
-        { viewBox: `0 0 ${MARKS} 30`, preserveAspectRatio: "none", role: "img", "aria-label": `The space from 0x0 to 0x${top.toString(16)} to scale, with ${ranges.length} taken ranges` },
+        { viewBox: `0 0 ${MARKS} 30`, preserveAspectRatio: "none", role: "img", "aria-label": `The space from 0x${bottom.toString(16)} to 0x${top.toString(16)} to scale, with ${ranges.length} taken ranges` },
         svg("rect", { class: "free", x: 0, y: 0, width: MARKS, height: 22 }),
         [...marks].map(([x, width]) => svg("rect", { class: "taken", x, y: 0, width, height: 22 })),
         borders.map((x) => svg("line", { class: "border", x1: x, x2: x, y1: 0, y2: 22 })),
         focus ? svg("path", { class: "focus", d: `M ${middle} 23 l 6 7 h -12 Z` }) : null,
       ),
-      h("div", { class: "ends", "aria-hidden": "true" }, h("code", {}, "0x0"), h("span", {}, "page frames, to scale; dashed: start_pfn and dma_32bit_pfn"), h("code", {}, `0x${top.toString(16)}`)),
+      h("div", { class: "ends", "aria-hidden": "true" }, h("code", {}, `0x${bottom.toString(16)}`), h("span", {}, "page frames, to scale; dashed: start_pfn and dma_32bit_pfn"), h("code", {}, `0x${top.toString(16)}`)),
     );
   },
 
@@ -74,7 +75,7 @@ export const IovaSpace = {
     const frames = range.hi - range.lo + 1n;
     return h(
       "li",
-      { class: `taken${isFocus ? " focus" : ""}`, "data-age": view.age(range.path) },
+      { class: `taken${isFocus ? " focus" : ""}`, "data-age": view.age([...range.path, "pfn_lo"]) },
       h("span", { class: "range" }, valueNode(view, [...range.path, "pfn_lo"], range.fields.pfn_lo), "–", valueNode(view, [...range.path, "pfn_hi"], range.fields.pfn_hi)),
       this.bar(frames),
       h("span", { class: "words" }, IovaRanges.size(frames, space.fields.granule)),

@@ -7,6 +7,7 @@
 import { h, svg } from "../dom.js";
 import { isLink } from "../model/state.js";
 import { valueNode } from "../values.js";
+import { IovaRanges } from "./iova_ranges.js";
 
 /** Trees of so many nodes are shown whole. */
 const WHOLE_TREE = 31;
@@ -21,15 +22,19 @@ const NODE_HEIGHT = 38;
 const unfoldPath = (space, name) => ["iova-tree", space.name, name];
 
 export const IovaTree = {
-  render(view, space, ranges, focus) {
+  render(view, space, ranges, before, focus) {
     const nodes = new Map(ranges.map((range) => [range.name, range]));
     const root = space.fields.rbroot?.name;
     if (!root) return h("p", { class: "words" }, "The tree is empty: rbroot is NULL.");
     const below = this.counts(nodes, root);
     const pointers = Object.keys(space.fields).filter((field) => /^(rbroot|cached)/.test(field) && isLink(space.fields[field]));
-    const open = this.open(view, space, nodes, below, focus, pointers);
+    const isLarge = below.get(root) > WHOLE_TREE;
+    const way = isLarge ? this.wayUp(nodes, focus?.name ?? root) : [];
+    const open = isLarge ? this.open(view, space, nodes, way) : null;
+    const top = below.has(way[NEAR]) ? way[NEAR] : root;
+    const own = new Map(ranges.map((range) => [range.name, IovaRanges.viewFor(view, range, before)]));
     const nodeWidth = Math.max(FOLD_WIDTH, 26 + DIGIT * Math.max(...ranges.map(({ fields }) => Math.max(fields.pfn_lo.length, fields.pfn_hi.length))));
-    const places = this.places(nodes, root, open, below, nodeWidth);
+    const places = this.places(nodes, top, open, below, nodeWidth);
     const lost = ranges.length - below.get(root);
     const width = Math.max(...places.map(({ x }) => x)) + nodeWidth / 2 + 6;
     const height = (Math.max(...places.map(({ depth }) => depth)) + 1) * LEVEL;
@@ -41,7 +46,7 @@ export const IovaTree = {
         "div",
         { class: "iova-tree", style: `inline-size: ${width}px; block-size: ${height}px` },
         svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "aria-hidden": "true" }, edges),
-        places.map((place) => (place.folded ? this.triangle(view, space, place, below) : this.node(view, space, nodes, place, pointers, focus, nodeWidth, Boolean(open)))),
+        places.map((place) => (place.folded ? this.triangle(view, space, place, below) : this.node(own.get(place.name), space, nodes, place, pointers, focus, nodeWidth, isLarge))),
       ),
     );
     this.keepScrolled(picture, `${space.name} ${focus?.name}`, places.find(({ name }) => name === focus?.name)?.x ?? 0);
@@ -52,6 +57,7 @@ export const IovaTree = {
       open && opened.length > 0
         ? h("button", { type: "button", onclick: () => (opened.forEach((name) => view.unfold(unfoldPath(space, name), false)), view.setOption("opened", "")) }, "Fold what was opened")
         : null,
+      way.length > NEAR + 1 ? this.crumbs(view, nodes, below, way.slice(NEAR).reverse()) : null,
       picture,
     ];
   },
@@ -73,23 +79,41 @@ export const IovaTree = {
     return counts;
   },
 
-  /** {way, all}: nodes that are shown, and those of which all children are; null: the whole tree. */
-  open(view, space, nodes, below, focus, pointers) {
-    if (below.get(space.fields.rbroot.name) <= WHOLE_TREE) return null;
-    const way = new Set();
-    const all = new Set();
-    const upwards = (name, near) => {
-      const seen = new Set();
-      for (let at = name, i = 0; at && nodes.has(at) && !seen.has(at); at = nodes.get(at).fields.node.fields.parent?.name, ++i) {
-        seen.add(at);
-        way.add(at);
-        if (i <= near) all.add(at);
-      }
-    };
-    if (focus) upwards(focus.name, NEAR);
-    for (const field of pointers) upwards(space.fields[field].name, -1);
-    for (const name of nodes.keys()) if (view.isUnfolded(unfoldPath(space, name))) all.add(name);
-    return { way, all };
+  side: (nodes, parent, name) => (IovaTree.child(nodes, parent, "rb_left") === name ? "left" : "right"),
+
+  /** From a node up to the root. */
+  wayUp(nodes, name) {
+    const way = [];
+    for (let at = name; at && nodes.has(at) && !way.includes(at); at = nodes.get(at).fields.node.fields.parent?.name) way.push(at);
+    return way;
+  },
+
+  /** Nodes of a large tree whose children are shown as nodes. */
+  open(view, space, nodes, way) {
+    const opened = [...nodes.keys()].filter((name) => view.isUnfolded(unfoldPath(space, name)));
+    return new Set([...way.slice(0, NEAR + 1), ...opened]);
+  },
+
+  /** The way from the root down to where the picture begins, a line of nodes. */
+  crumbs(view, nodes, below, way) {
+    return h(
+      "ol",
+      { class: "iova-way", "aria-label": "From rbroot down to the picture" },
+      way.slice(0, -1).map((name, i) => {
+        const side = this.side(nodes, name, way[i + 1]);
+        const { fields, path } = nodes.get(name);
+        const { colour } = fields.node.fields;
+        return h(
+          "li",
+          { class: `colour-${colour}` },
+          i === 0 ? "rbroot → " : null,
+          h("b", {}, colour === "red" ? "R " : "B "),
+          valueNode(view, [...path, "pfn_lo"], fields.pfn_lo, name),
+          h("span", { class: "words" }, `${side} ↓`),
+          h("button", { type: "button", class: "follow", tabindex: -1, "aria-label": `Show the tree around ${name}`, title: `${below.get(name)} nodes from here down`, onclick: () => view.setOption("range", name) }, "◎"),
+        );
+      }),
+    );
   },
 
   /**
@@ -102,7 +126,7 @@ export const IovaTree = {
     const put = (name, parent, depth) => {
       if (!name || !below.get(name) || seen.has(name)) return;
       seen.add(name);
-      const folded = open !== null && parent !== null && !open.all.has(parent) && !open.way.has(name) && below.get(name) > 1;
+      const folded = open !== null && parent !== null && !open.has(parent) && below.get(name) > 1;
       const place = { name, parent, depth, folded };
       if (!folded) put(this.child(nodes, name, "rb_left"), name, depth + 1);
       place.x = nodeWidth / 2 + 5 + places.length * (nodeWidth / 2 + 3);
@@ -125,7 +149,7 @@ export const IovaTree = {
   },
 
   edge(view, nodes, { name, parent, x, depth, above }) {
-    const side = this.child(nodes, parent, "rb_left") === name ? "rb_left" : "rb_right";
+    const side = `rb_${this.side(nodes, parent, name)}`;
     const ages = [[...nodes.get(parent).path, "node", side], [...nodes.get(name).path, "node", "parent"]].map((path) => view.age(path));
     const isNew = ages.includes(0);
     return svg("line", { class: isNew ? "edge new" : "edge", x1: above.x, y1: above.depth * LEVEL + NODE_TOP + NODE_HEIGHT, x2: x, y2: depth * LEVEL + NODE_TOP });
@@ -135,7 +159,7 @@ export const IovaTree = {
     const range = nodes.get(name);
     const link = range.fields.node.fields;
     const letter = link.colour === "red" ? "R" : link.colour === "black" ? "B" : "?";
-    const side = parent === null ? "root" : `${this.child(nodes, parent, "rb_left") === name ? "left" : "right"} child of ${parent}`;
+    const side = link.parent ? `${this.side(nodes, link.parent.name, name)} child of ${link.parent.name}` : "root";
     const here = pointers.filter((field) => space.fields[field].name === name);
     const hasGap = range.fields.gap_below !== undefined && !/^0x0+$/.test(range.fields.gap_below);
     return h(
