@@ -7,12 +7,12 @@
 import { h, svg } from "../dom.js";
 
 /** Arrows that may end at one box before their tags are clearer. */
-const MOST_AT_A_BOX = 4;
+const ARROWS_AT_A_BOX = 4;
 /** How far an arrow within a column bows out, in pixels. */
-const BOW = 15;
-const SAMPLES = 24;
+const ARROW_BOW = 15;
+const ARROW_SAMPLES = 24;
 /** An arrow that goes further up or down is hard to follow. */
-const LONGEST = 420;
+const ARROW_LONGEST = 420;
 
 export const Arrows = {
   /** Draws over `picture` whenever its size changes; boxes are opaque and stand in front. */
@@ -42,7 +42,7 @@ export const Arrows = {
     for (const row of picture.querySelectorAll(".row[data-to]")) {
       const own = row.closest(".box").dataset.box;
       const to = row.dataset.to;
-      const crowded = ends.get(to) > MOST_AT_A_BOX;
+      const crowded = ends.get(to) > ARROWS_AT_A_BOX;
       const way = isStacked || crowded ? null : this.way(place(row), boxes.get(own), boxes.get(to), own, to, boxes);
       row.classList.toggle("drawn", Boolean(way));
       if (way) drawn.push(this.arrow(way, to));
@@ -54,9 +54,9 @@ export const Arrows = {
   way(row, from, target, own, to, boxes) {
     const y = (row.top + row.bottom) / 2;
     const head = target.top + 13;
-    if (Math.abs(head - y) > LONGEST) return null;
+    if (Math.abs(head - y) > ARROW_LONGEST) return null;
     const away = (start, end, startWay, endWay) => {
-      const bow = startWay === endWay ? BOW : Math.max(18, Math.abs(end - start) / 2);
+      const bow = startWay === endWay ? ARROW_BOW : Math.max(18, Math.abs(end - start) / 2);
       return [start, y, start + startWay * bow, y, end + endWay * bow, head, end, head];
     };
     const tries = [];
@@ -71,9 +71,9 @@ export const Arrows = {
       const u = 1 - t;
       return u * u * u * curve[i] + 3 * u * u * t * curve[i + 2] + 3 * u * t * t * curve[i + 4] + t * t * t * curve[i + 6];
     };
-    for (let s = 1; s < SAMPLES; ++s) {
-      const x = at(s / SAMPLES, 0);
-      const y = at(s / SAMPLES, 1);
+    for (let s = 1; s < ARROW_SAMPLES; ++s) {
+      const x = at(s / ARROW_SAMPLES, 0);
+      const y = at(s / ARROW_SAMPLES, 1);
       for (const [key, box] of boxes) {
         const slack = key === own || key === to ? 1 : -3;
         if (x > box.left + slack && x < box.right - slack && y > box.top + slack && y < box.bottom - slack) return false;

@@ -6,14 +6,14 @@
 import { findStructure } from "../model/state.js";
 
 /** Siblings that are alike before they are folded into one box. */
-const MOST_ALIKE = 4;
+const SIBLINGS_ALIKE = 4;
 
 export const DeviceTree = {
   /** [{title, nodes}] of the buses; devices that the machine does not list come last. */
   buses(view) {
     const known = new Set();
     const buses = (view.machine?.buses ?? []).map((bus) => ({
-      title: `Bus ${hex(bus.number, 2)}${bus.segment ? `, segment ${hex(bus.segment, 4)}` : ""}`,
+      title: `Bus ${busText(bus.number, 2)}${bus.segment ? `, segment ${busText(bus.segment, 4)}` : ""}`,
       nodes: bus.functions.map((f) => this.node(view, f, [], known)),
     }));
     const later = (view.state.device ?? []).filter((s) => !known.has(s.name));
@@ -68,10 +68,10 @@ export const DeviceTree = {
       const key = node.children.length > 0 ? node.name : [f.class, f.vendor, f.device, f.type, Boolean(node.device)].join();
       heaps.set(key, [...(heaps.get(key) ?? []), node]);
     }
-    return [...heaps.values()].flatMap((heap) => (heap.length > MOST_ALIKE ? [heap] : heap.map((node) => [node])));
+    return [...heaps.values()].flatMap((heap) => (heap.length > SIBLINGS_ALIKE ? [heap] : heap.map((node) => [node])));
   },
 };
 
-function hex(number, digits) {
+function busText(number, digits) {
   return number.toString(16).padStart(digits, "0");
 }

@@ -7,35 +7,35 @@ import { findStructure, isLink } from "../model/state.js";
 import { Boxes } from "./boxes.js";
 
 /** Most rows that a list has in its box before the rest is counted. */
-const MOST_ROWS = 8;
+const FIGURE_ROWS = 8;
 /** Groups that have a box each; more share one. */
-const MOST_GROUPS = 6;
-const isNull = (address) => !address || /^0x0+$/.test(address);
+const FIGURE_GROUPS = 6;
+const isNullAddress = (address) => !address || /^0x0+$/.test(address);
 
 /** A box of a structure of the state; `rows` are its fields, or rows of their own. */
 function structureBox(kind, structure, rows, struct = structure.struct ?? kind) {
   const path = [kind, structure.name ?? ""];
-  const row = (field) => fieldRow(path, structure.fields, field);
+  const row = (field) => boxFieldRow(path, structure.fields, field);
   const all = rows.flatMap((item) => (typeof item === "string" ? row(item) : item)).filter(Boolean);
   return { key: Boxes.key(kind, structure.name ?? ""), struct, name: structure.name ?? "", path, rows: all };
 }
-function fieldRow(path, fields, field) {
+function boxFieldRow(path, fields, field) {
   if (!(field in fields)) return null;
   const value = fields[field];
   return { label: field, path: [...path, field], value, to: isLink(value) ? Boxes.key(value.struct, value.name) : null, words: fields[`${field}_words`] };
 }
 /** Rows of a list, each by `make(item, path)`; the rest as one row. */
-function listRows(path, field, list, make) {
-  const rows = (list ?? []).slice(0, MOST_ROWS).map((item, i) => make(item, [...path, field, item?.name && !isLink(item) ? item.name : String(i)], i));
-  if (list?.length > MOST_ROWS) rows.push({ label: "…", text: `${list.length - MOST_ROWS} more` });
+function boxListRows(path, field, list, make) {
+  const rows = (list ?? []).slice(0, FIGURE_ROWS).map((item, i) => make(item, [...path, field, item?.name && !isLink(item) ? item.name : String(i)], i));
+  if (list?.length > FIGURE_ROWS) rows.push({ label: "…", text: `${list.length - FIGURE_ROWS} more` });
   return rows;
 }
-function countRow(path, fields, field, what) {
+function boxCountRow(path, fields, field, what) {
   if (!(field in fields)) return null;
   const n = fields[field].length;
   return { label: field, path: [...path, field], value: fields[field], text: `${n} ${n === 1 ? what[0] : what[1]}` };
 }
-const linkRow = (label, path, value) => ({ label, path, value, to: isLink(value) ? Boxes.key(value.struct, value.name) : null });
+const boxLinkRow = (label, path, value) => ({ label, path, value, to: isLink(value) ? Boxes.key(value.struct, value.name) : null });
 
 export const FigureParts = {
   /** [{letter, title, boxes}] from left to right. */
@@ -54,7 +54,7 @@ export const FigureParts = {
 
   firmware(state) {
     const scope = (path, fields) =>
-      listRows(path, "devices", fields.devices, (item, inner, i) => linkRow(`devices[${i}]`, [...inner, "dev"], item.fields.dev));
+      boxListRows(path, "devices", fields.devices, (item, inner, i) => boxLinkRow(`devices[${i}]`, [...inner, "dev"], item.fields.dev));
     const units = state.dmar_drhd_unit ?? [];
     const list =
       units.length > 0
@@ -73,7 +73,7 @@ export const FigureParts = {
     return [
       ...(state.g_iommus ?? []).map((s) => {
         const path = ["g_iommus", s.name ?? ""];
-        const set = (s.fields.g_iommus ?? []).map((item, i) => item && linkRow(`g_iommus[${i}]`, [...path, "g_iommus", String(i)], item));
+        const set = (s.fields.g_iommus ?? []).map((item, i) => item && boxLinkRow(`g_iommus[${i}]`, [...path, "g_iommus", String(i)], item));
         const rows = ["g_num_of_iommus", s.fields.g_iommus === null ? "g_iommus" : null, set, s.fields.si_domain ? "si_domain" : null];
         return structureBox("g_iommus", s, rows.filter(Boolean));
       }),
@@ -89,13 +89,13 @@ export const FigureParts = {
     const qi = fields.qi?.fields;
     return structureBox("intel_iommu", s, [
       ...["reg", "cap", "ecap", "seq_id", "agaw", "gcmd"],
-      { ...fieldRow(path, fields, "root_entry"), to: !isNull(fields.root_entry) && root?.fields.table === fields.root_entry ? Boxes.key("root", root.name) : null },
+      { ...boxFieldRow(path, fields, "root_entry"), to: !isNullAddress(fields.root_entry) && root?.fields.table === fields.root_entry ? Boxes.key("root", root.name) : null },
       qi
-        ? { label: "qi→desc", path: [...path, "qi", "desc"], value: qi.desc, to: !isNull(qi.desc) && queue?.fields.base === qi.desc ? Boxes.key("queue", queue.name) : null }
+        ? { label: "qi→desc", path: [...path, "qi", "desc"], value: qi.desc, to: !isNullAddress(qi.desc) && queue?.fields.base === qi.desc ? Boxes.key("queue", queue.name) : null }
         : "qi",
       qi ? { label: "qi→free_cnt", path: [...path, "qi", "free_cnt"], value: qi.free_cnt } : null,
       "domain_ids",
-      listRows(path, "domains", fields.domains, (item, inner) => linkRow(`domains ${item.fields.id}`, [...inner, "domain"], item.fields.domain)),
+      boxListRows(path, "domains", fields.domains, (item, inner) => boxLinkRow(`domains ${item.fields.id}`, [...inner, "domain"], item.fields.domain)),
     ].filter(Boolean));
   },
   /** The array deferred_flush[], one element a unit, as one box. */
@@ -103,19 +103,19 @@ export const FigureParts = {
     if (tables.length === 0) return [];
     const rows = tables.flatMap((s, i) => {
       const path = ["deferred_flush_tables", s.name];
-      const entries = listRows(path, "entries", s.fields.entries, (item, inner) => linkRow(`[${i}] entry ${item.name}`, [...inner, "domain"], item.fields.domain));
-      return [{ ...fieldRow(path, s.fields, "next"), label: `[${i}] next` }, ...entries];
+      const entries = boxListRows(path, "entries", s.fields.entries, (item, inner) => boxLinkRow(`[${i}] entry ${item.name}`, [...inner, "domain"], item.fields.domain));
+      return [{ ...boxFieldRow(path, s.fields, "next"), label: `[${i}] next` }, ...entries];
     });
     return [{ key: "deferred_flush_tables/", holds: tables.map((s) => Boxes.key("deferred_flush_tables", s.name)), struct: "deferred_flush_tables", name: "deferred_flush[]", path: null, rows }];
   },
 
   tables(state) {
-    const root = (state.root ?? []).filter((s) => !isNull(s.fields.table));
+    const root = (state.root ?? []).filter((s) => !isNullAddress(s.fields.table));
     const contexts = state.context ?? [];
     const boxes = [];
     for (const s of root) {
       const path = ["root", s.name];
-      const entries = listRows(path, "entries", s.fields.entries, (entry, inner) => {
+      const entries = boxListRows(path, "entries", s.fields.entries, (entry, inner) => {
         const [unit, bus] = entry.name.split(" ");
         const has = contexts.some((c) => this.contextPlace(c).key === `${unit} ${bus}`);
         const field = "CTP" in entry.fields ? "CTP" : "low";
@@ -124,8 +124,8 @@ export const FigureParts = {
       boxes.push(structureBox("root", s, ["table", entries]));
       boxes.push(...this.contextTables(state, contexts.filter((c) => this.contextPlace(c).unit === s.name)));
     }
-    boxes.push(...(state.tables ?? []).map((s) => structureBox("tables", s, ["table", "levels", "table_pages", countRow(["tables", s.name], s.fields, "ranges", ["range", "ranges"])])));
-    boxes.push(...(state.queue ?? []).filter((s) => !isNull(s.fields.base)).map((s) => structureBox("queue", s, ["base", "head", "tail", "enabled"])));
+    boxes.push(...(state.tables ?? []).map((s) => structureBox("tables", s, ["table", "levels", "table_pages", boxCountRow(["tables", s.name], s.fields, "ranges", ["range", "ranges"])])));
+    boxes.push(...(state.queue ?? []).filter((s) => !isNullAddress(s.fields.base)).map((s) => structureBox("queue", s, ["base", "head", "tail", "enabled"])));
     return boxes;
   },
   /** The context entry "dmar0 0000:00:1f.0" lies in the table of dmar0's bus 00. */
@@ -146,7 +146,7 @@ export const FigureParts = {
       name: name.replace(" ", " bus "),
       path: null,
       rows: entries.flatMap((c) => {
-        const table = (state.tables ?? []).find((t) => !isNull(c.fields.SLPTPTR) && t.fields.table === c.fields.SLPTPTR);
+        const table = (state.tables ?? []).find((t) => !isNullAddress(c.fields.SLPTPTR) && t.fields.table === c.fields.SLPTPTR);
         const path = ["context", c.name];
         const { devfn } = this.contextPlace(c);
         return [
@@ -160,22 +160,22 @@ export const FigureParts = {
   domains(state) {
     const domains = (state.dmar_domain ?? []).map((s) => {
       const path = ["dmar_domain", s.name];
-      const table = (state.tables ?? []).find((t) => !isNull(s.fields.pgd) && t.fields.table === s.fields.pgd);
+      const table = (state.tables ?? []).find((t) => !isNullAddress(s.fields.pgd) && t.fields.table === s.fields.pgd);
       return structureBox("dmar_domain", s, [
-        listRows(path, "iommu_did", s.fields.iommu_did, (item, inner) => ({ label: `iommu_did${item.name}`, path: [...inner, "value"], value: item.fields.value })),
+        boxListRows(path, "iommu_did", s.fields.iommu_did, (item, inner) => ({ label: `iommu_did${item.name}`, path: [...inner, "value"], value: item.fields.value })),
         ...["agaw", "gaw", "flags"],
-        { ...fieldRow(path, s.fields, "pgd"), to: table ? Boxes.key("tables", table.name) : null },
+        { ...boxFieldRow(path, s.fields, "pgd"), to: table ? Boxes.key("tables", table.name) : null },
         "iovad",
-        listRows(path, "devices", s.fields.devices, (item, inner, i) => linkRow(`devices[${i}]`, inner, item)),
+        boxListRows(path, "devices", s.fields.devices, (item, inner, i) => boxLinkRow(`devices[${i}]`, inner, item)),
       ]);
     });
     const spaces = (state.iova_domain ?? []).map((s) =>
       structureBox("iova_domain", s, [
-        { ...fieldRow(["iova_domain", s.name], s.fields, "rbroot"), to: null },
-        "cached32_node" in s.fields ? { ...fieldRow(["iova_domain", s.name], s.fields, "cached32_node"), to: null } : null,
+        { ...boxFieldRow(["iova_domain", s.name], s.fields, "rbroot"), to: null },
+        "cached32_node" in s.fields ? { ...boxFieldRow(["iova_domain", s.name], s.fields, "cached32_node"), to: null } : null,
         "start_pfn",
         "dma_32bit_pfn",
-        countRow(["iova_domain", s.name], s.fields, "nodes", ["range", "ranges"]),
+        boxCountRow(["iova_domain", s.name], s.fields, "nodes", ["range", "ranges"]),
       ].filter((row) => typeof row === "string" || row?.label)),
     );
     return [...domains, ...spaces];
@@ -187,17 +187,17 @@ export const FigureParts = {
     const own = devices.filter((s) => s.fields["archdata.iommu"]).map((s) => structureBox("device", s, ["archdata.iommu", "iommu_group"]));
     const rest = devices.filter((s) => !s.fields["archdata.iommu"]);
     const others = rest.length
-      ? [{ key: "device/rest", holds: rest.map((s) => Boxes.key("device", s.name)), struct: "device", name: `${rest.length} without a domain`, path: null, note: "archdata.iommu is NULL in each; on the right its group.", rows: rest.map((s) => ({ ...linkRow(s.name.replace(/^0000:/, ""), ["device", s.name, "iommu_group"], s.fields.iommu_group), text: s.fields.iommu_group ? s.fields.iommu_group.name : "none" })) }]
+      ? [{ key: "device/rest", holds: rest.map((s) => Boxes.key("device", s.name)), struct: "device", name: `${rest.length} without a domain`, path: null, note: "archdata.iommu is NULL in each; on the right its group.", rows: rest.map((s) => ({ ...boxLinkRow(s.name.replace(/^0000:/, ""), ["device", s.name, "iommu_group"], s.fields.iommu_group), text: s.fields.iommu_group ? s.fields.iommu_group.name : "none" })) }]
       : [];
     return [...infos, ...own, ...others];
   },
 
   groups(state) {
     const groups = state.iommu_group ?? [];
-    if (groups.length > MOST_GROUPS) return [this.groupList(groups)];
+    if (groups.length > FIGURE_GROUPS) return [this.groupList(groups)];
     return groups.map((s) =>
       structureBox("iommu_group", s, [
-        listRows(["iommu_group", s.name], "devices", s.fields.devices, (item, inner, i) => linkRow(`devices[${i}]`, [...inner, "dev"], item.fields.dev)),
+        boxListRows(["iommu_group", s.name], "devices", s.fields.devices, (item, inner, i) => boxLinkRow(`devices[${i}]`, [...inner, "dev"], item.fields.dev)),
         ...["default_domain", "domain"].filter((field) => s.fields[field]),
       ]),
     );

@@ -5,7 +5,7 @@
 
 import { pathText } from "../values.js";
 
-function hexOf(number) {
+function pfnText(number) {
   return `0x${number.toString(16)}`;
 }
 
@@ -75,7 +75,7 @@ export const IovaRanges = {
   /** "3 pages", "4 GiB": what so many frames of `granule` bytes are. */
   size(frames, granule) {
     const bytes = frames * BigInt(granule ?? "0x1000");
-    const pages = frames === 1n ? "1 frame" : `${hexOf(frames)} frames`;
+    const pages = frames === 1n ? "1 frame" : `${pfnText(frames)} frames`;
     for (const [unit, shift] of [["TiB", 40n], ["GiB", 30n], ["MiB", 20n], ["KiB", 10n]]) {
       if (bytes >> shift === 0n) continue;
       const tenths = (bytes * 10n) >> shift;

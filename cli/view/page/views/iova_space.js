@@ -8,9 +8,9 @@ import { valueNode } from "../values.js";
 import { IovaRanges } from "./iova_ranges.js";
 
 /** Ranges that are listed to either side of the one in focus. */
-const RANGES_AROUND = 6;
+const SPACE_RANGES_AROUND = 6;
 /** Marks of the bar that is to scale: ranges that fall on the same mark are drawn once. */
-const MARKS = 800;
+const SPACE_MARKS = 800;
 
 export const IovaSpace = {
   render(view, space, ranges, before, focus) {
@@ -20,7 +20,7 @@ export const IovaSpace = {
   whole(space, ranges, focus) {
     const top = IovaRanges.top(space, ranges);
     const bottom = IovaRanges.bottom(space, ranges);
-    const at = (pfn) => Number(((pfn - bottom) * BigInt(MARKS)) / (top + 1n - bottom));
+    const at = (pfn) => Number(((pfn - bottom) * BigInt(SPACE_MARKS)) / (top + 1n - bottom));
     const marks = new Map();
     for (const { lo, hi } of ranges) {
       const from = at(lo);
@@ -33,8 +33,8 @@ export const IovaSpace = {
       { class: "iova-whole" },
       svg(
         "svg",
-        { viewBox: `0 0 ${MARKS} 30`, preserveAspectRatio: "none", role: "img", "aria-label": `The space from 0x${bottom.toString(16)} to 0x${top.toString(16)} to scale, with ${ranges.length} taken ranges` },
-        svg("rect", { class: "free", x: 0, y: 0, width: MARKS, height: 22 }),
+        { viewBox: `0 0 ${SPACE_MARKS} 30`, preserveAspectRatio: "none", role: "img", "aria-label": `The space from 0x${bottom.toString(16)} to 0x${top.toString(16)} to scale, with ${ranges.length} taken ranges` },
+        svg("rect", { class: "free", x: 0, y: 0, width: SPACE_MARKS, height: 22 }),
         [...marks].map(([x, width]) => svg("rect", { class: "taken", x, y: 0, width, height: 22 })),
         borders.map((x) => svg("line", { class: "border", x1: x, x2: x, y1: 0, y2: 22 })),
         focus ? svg("path", { class: "focus", d: `M ${middle} 23 l 6 7 h -12 Z` }) : null,
@@ -46,8 +46,8 @@ export const IovaSpace = {
   around(view, space, ranges, before, focus) {
     if (ranges.length === 0) return h("p", { class: "words" }, "No range is taken.");
     const middle = Math.max(0, ranges.indexOf(focus));
-    const first = Math.max(0, middle - RANGES_AROUND);
-    const last = Math.min(ranges.length - 1, middle + RANGES_AROUND);
+    const first = Math.max(0, middle - SPACE_RANGES_AROUND);
+    const last = Math.min(ranges.length - 1, middle + SPACE_RANGES_AROUND);
     const rows = [];
     const fold = (count, words) => (count > 0 ? h("li", { class: "fold" }, `${count} ${count === 1 ? "range" : "ranges"} ${words}`) : null);
     const limit = BigInt(space.fields.dma_32bit_pfn ?? 0);

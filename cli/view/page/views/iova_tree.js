@@ -10,16 +10,16 @@ import { valueNode } from "../values.js";
 import { IovaRanges } from "./iova_ranges.js";
 
 /** Trees of so many nodes are shown whole. */
-const WHOLE_TREE = 31;
+const TREE_WHOLE = 31;
 /** Ancestors of the node in focus whose other children are shown as nodes, not as triangles. */
-const NEAR = 3;
-const DIGIT = 6.7;
-const FOLD_WIDTH = 60;
-const LEVEL = 88;
-const NODE_TOP = 26;
-const NODE_HEIGHT = 38;
+const TREE_NEAR = 3;
+const TREE_DIGIT = 6.7;
+const TREE_FOLD_WIDTH = 60;
+const TREE_LEVEL = 88;
+const TREE_NODE_TOP = 26;
+const TREE_NODE_HEIGHT = 38;
 
-const unfoldPath = (space, name) => ["iova-tree", space.name, name];
+const treeUnfoldPath = (space, name) => ["iova-tree", space.name, name];
 
 export const IovaTree = {
   render(view, space, ranges, before, focus) {
@@ -28,16 +28,16 @@ export const IovaTree = {
     if (!root) return h("p", { class: "words" }, "The tree is empty: rbroot is NULL.");
     const below = this.counts(nodes, root);
     const pointers = Object.keys(space.fields).filter((field) => /^(rbroot|cached)/.test(field) && isLink(space.fields[field]));
-    const isLarge = below.get(root) > WHOLE_TREE;
+    const isLarge = below.get(root) > TREE_WHOLE;
     const way = isLarge ? this.wayUp(nodes, focus?.name ?? root) : [];
     const open = isLarge ? this.open(view, space, nodes, way) : null;
-    const top = below.has(way[NEAR]) ? way[NEAR] : root;
+    const top = below.has(way[TREE_NEAR]) ? way[TREE_NEAR] : root;
     const own = new Map(ranges.map((range) => [range.name, IovaRanges.viewFor(view, range, before)]));
-    const nodeWidth = Math.max(FOLD_WIDTH, 26 + DIGIT * Math.max(...ranges.map(({ fields }) => Math.max(fields.pfn_lo.length, fields.pfn_hi.length))));
+    const nodeWidth = Math.max(TREE_FOLD_WIDTH, 26 + TREE_DIGIT * Math.max(...ranges.map(({ fields }) => Math.max(fields.pfn_lo.length, fields.pfn_hi.length))));
     const places = this.places(nodes, top, open, below, nodeWidth);
     const lost = ranges.length - below.get(root);
     const width = Math.max(...places.map(({ x }) => x)) + nodeWidth / 2 + 6;
-    const height = (Math.max(...places.map(({ depth }) => depth)) + 1) * LEVEL;
+    const height = (Math.max(...places.map(({ depth }) => depth)) + 1) * TREE_LEVEL;
     const edges = places.filter(({ parent }) => parent).map((place) => this.edge(view, nodes, place));
     const picture = h(
       "div",
@@ -50,14 +50,14 @@ export const IovaTree = {
       ),
     );
     this.keepScrolled(picture, `${space.name} ${focus?.name}`, places.find(({ name }) => name === focus?.name)?.x ?? 0);
-    const opened = [...nodes.keys()].filter((name) => view.isUnfolded(unfoldPath(space, name)));
+    const opened = [...nodes.keys()].filter((name) => view.isUnfolded(treeUnfoldPath(space, name)));
     return [
       h("p", { class: "words" }, "R is a red node (round), B a black one (square). Addresses grow from left to right.", open ? " A triangle is a folded subtree with its count of nodes; choose it to open it." : ""),
       lost > 0 ? h("p", { class: "note" }, `${lost} of ${ranges.length} nodes cannot be reached from rbroot at this event.`) : null,
       open && opened.length > 0
-        ? h("button", { type: "button", onclick: () => (opened.forEach((name) => view.unfold(unfoldPath(space, name), false)), view.setOption("opened", "")) }, "Fold what was opened")
+        ? h("button", { type: "button", onclick: () => (opened.forEach((name) => view.unfold(treeUnfoldPath(space, name), false)), view.setOption("opened", "")) }, "Fold what was opened")
         : null,
-      way.length > NEAR + 1 ? this.crumbs(view, nodes, below, way.slice(NEAR).reverse()) : null,
+      way.length > TREE_NEAR + 1 ? this.crumbs(view, nodes, below, way.slice(TREE_NEAR).reverse()) : null,
       picture,
     ];
   },
@@ -90,8 +90,8 @@ export const IovaTree = {
 
   /** Nodes of a large tree whose children are shown as nodes. */
   open(view, space, nodes, way) {
-    const opened = [...nodes.keys()].filter((name) => view.isUnfolded(unfoldPath(space, name)));
-    return new Set([...way.slice(0, NEAR + 1), ...opened]);
+    const opened = [...nodes.keys()].filter((name) => view.isUnfolded(treeUnfoldPath(space, name)));
+    return new Set([...way.slice(0, TREE_NEAR + 1), ...opened]);
   },
 
   /** The way from the root down to where the picture begins, a line of nodes. */
@@ -152,7 +152,7 @@ export const IovaTree = {
     const side = `rb_${this.side(nodes, parent, name)}`;
     const ages = [[...nodes.get(parent).path, "node", side], [...nodes.get(name).path, "node", "parent"]].map((path) => view.age(path));
     const isNew = ages.includes(0);
-    return svg("line", { class: isNew ? "edge new" : "edge", x1: above.x, y1: above.depth * LEVEL + NODE_TOP + NODE_HEIGHT, x2: x, y2: depth * LEVEL + NODE_TOP });
+    return svg("line", { class: isNew ? "edge new" : "edge", x1: above.x, y1: above.depth * TREE_LEVEL + TREE_NODE_TOP + TREE_NODE_HEIGHT, x2: x, y2: depth * TREE_LEVEL + TREE_NODE_TOP });
   },
 
   node(view, space, nodes, { name, parent, x, depth }, pointers, focus, width, isLarge) {
@@ -164,7 +164,7 @@ export const IovaTree = {
     const hasGap = range.fields.gap_below !== undefined && !/^0x0+$/.test(range.fields.gap_below);
     return h(
       "div",
-      { class: "iova-place", style: `left: ${x - width / 2}px; top: ${depth * LEVEL}px; inline-size: ${width}px` },
+      { class: "iova-place", style: `left: ${x - width / 2}px; top: ${depth * TREE_LEVEL}px; inline-size: ${width}px` },
       h("div", { class: "arrows-in" }, here.map((field) => valueNode(view, ["iova_domain", space.name, field], space.fields[field], `${field === "rbroot" ? "rbroot" : field.replace("_node", "")} ↓`))),
       h(
         "div",
@@ -190,10 +190,10 @@ export const IovaTree = {
         type: "button",
         class: "follow iova-fold",
         tabindex: -1,
-        style: `left: ${x - FOLD_WIDTH / 2}px; top: ${depth * LEVEL + NODE_TOP}px`,
+        style: `left: ${x - TREE_FOLD_WIDTH / 2}px; top: ${depth * TREE_LEVEL + TREE_NODE_TOP}px`,
         "aria-label": `${count} nodes from ${name} down: open`,
         onclick: () => {
-          view.unfold(unfoldPath(space, parent), true);
+          view.unfold(treeUnfoldPath(space, parent), true);
           view.setOption("opened", name);
         },
       },
