@@ -150,7 +150,9 @@ export const FigureParts = {
         const path = ["context", c.name];
         const { devfn } = this.contextPlace(c);
         return [
-          { label: `${devfn} SLPTPTR`, path: [...path, "SLPTPTR"], value: c.fields.SLPTPTR, to: table ? Boxes.key("tables", table.name) : null },
+          isNullAddress(c.fields.SLPTPTR)
+            ? { label: `${devfn} T`, path: [...path, "T"], value: c.fields.T, text: c.fields.T_words, words: "no second-level table" }
+            : { label: `${devfn} SLPTPTR`, path: [...path, "SLPTPTR"], value: c.fields.SLPTPTR, to: table ? Boxes.key("tables", table.name) : null },
           { label: `${devfn} DID`, path: [...path, "DID"], value: c.fields.DID },
         ].filter((row) => row.value !== undefined);
       }),
