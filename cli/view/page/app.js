@@ -2,20 +2,25 @@
 //
 // The page: one run, one place in it, one view of the machine.
 
+import { agesAt } from "./ages.js";
 import { h, replace, rove } from "./dom.js";
-import { readLink, writeLink } from "./link.js";
+import { keepFocus } from "./focus.js";
+import { placeIcons } from "./icons.js";
+import { keyDown } from "./keys.js";
+import { AddressBar, readLink, writeLink } from "./link.js";
 import { Run } from "./model/run.js";
-import { differences, findStructure } from "./model/state.js";
+import { findStructure } from "./model/state.js";
 import { CallPanel } from "./panels/calls.js";
 import { EventPanel } from "./panels/event.js";
 import { Help } from "./panels/help.js";
+import { messages } from "./panels/messages.js";
+import { Overview } from "./panels/overview.js";
 import { SearchBox } from "./panels/search.js";
 import { Timeline } from "./panels/timeline.js";
-import { pathOf, pathText } from "./values.js";
+import { TourPanel } from "./panels/tour.js";
+import { pathText } from "./values.js";
 import { VIEWS } from "./views/all.js";
 
-/** Events over which what one changed fades. */
-const FADES_OVER = 3;
 const PLAY_MS = 350;
 
 export class Page {
@@ -24,6 +29,7 @@ export class Page {
     const packed = document.querySelectorAll('script[data-run="0"]');
     const run = await Run.load(head, (i) => packed[i].textContent);
     const page = new Page(run);
+    globalThis.iommulab = page;
     await page.begin();
     return page;
   }
@@ -37,21 +43,31 @@ export class Page {
     this.options = {};
     this.unfolded = new Map();
     this.stage = document.getElementById("stage");
+    this.eventHost = document.getElementById("event");
     document.title = `${run.head.title} · iommulab`;
     document.getElementById("title").textContent = run.head.title;
     document.getElementById("meta").textContent = run.head.command_line ?? "";
+    placeIcons(document);
+    this.address = new AddressBar(() => {
+      this.stop();
+      this.takeLink();
+      this.show();
+    });
     this.callPanel = new CallPanel(document.getElementById("calls"), this);
-    this.eventPanel = new EventPanel(document.getElementById("event"), this);
+    this.eventPanel = new EventPanel(this.eventHost, this);
     this.timeline = new Timeline(document.getElementById("timeline"), this);
     this.searchBox = new SearchBox(this);
+    this.overview = new Overview(this);
+    this.tourPanel = new TourPanel(document.getElementById("tour"), this);
     this.help = new Help();
     this.tabs = document.getElementById("views");
-    rove(this.stage, "button.value, button.follow");
+    rove(this.stage, ".value, button.follow");
     this.wire();
   }
 
   async begin() {
     this.takeLink();
+    messages.showEnd(this);
     await this.show();
     document.documentElement.dataset.ready = "true";
   }
@@ -64,6 +80,11 @@ export class Page {
     if (next === this.p) return this.shown;
     this.p = next;
     return this.show();
+  }
+  /** The same from afar: Back leads to where the reader was. */
+  jump(p) {
+    this.address.jump();
+    return this.go(p);
   }
   step(by) {
     this.stop();
@@ -94,28 +115,39 @@ export class Page {
     this.showPlaying();
   }
   stop() {
+    if (!this.playing) return;
     clearInterval(this.playing);
     this.playing = null;
     this.showPlaying();
+    messages.say(this);
   }
   showPlaying() {
-    const button = document.getElementById("play");
-    button.setAttribute("aria-pressed", String(Boolean(this.playing)));
-    button.querySelector(".glyph").textContent = this.playing ? "⏸" : "▶";
+    document.body.toggleAttribute("data-playing", Boolean(this.playing));
+    document.getElementById("play-name").textContent = this.playing ? "Stop" : "Play";
   }
 
   // --- what is shown ----------------------------------------------------------------------------
 
   showView(id) {
     if (!VIEWS.some((view) => view.id === id)) return;
+    if (id !== this.viewName) this.address.jump();
     this.viewName = id;
+    this.showPart("stage");
     this.show();
+  }
+  /** On a narrow screen, where there is one part at a time: this one. */
+  showPart(part) {
+    document.body.dataset.part = part;
+    for (const tab of document.querySelectorAll("#parts button")) tab.setAttribute("aria-pressed", String(tab.dataset.part === part));
+    this.writeAddress();
   }
   /** A structure, in the view of all structures. */
   showStructure(path) {
+    this.address.jump();
     this.unfolded.set(pathText(path), true);
     this.viewName = "structures";
-    this.options["structures.kind"] = "all";
+    this.options["structures.kind"] = null;
+    this.showPart("stage");
     this.show().then(() => {
       const element = this.stage.querySelector(`[data-structure="${CSS.escape(`${path[0]}/${path[1]}`)}"]`);
       element?.scrollIntoView({ block: "start" });
@@ -124,6 +156,7 @@ export class Page {
   }
   /** A value whose origin is asked for; null for none. */
   select(text) {
+    if (text === this.selected) return;
     this.selected = text;
     this.show();
   }
@@ -141,20 +174,29 @@ export class Page {
     return this.shown;
   }
   async draw() {
+    const drawing = (this.drawing = {});
+    const isOld = () => drawing !== this.drawing;
     const { p } = this;
-    history.replaceState(null, "", writeLink({ event: p, view: this.viewName, value: this.selected, notes: this.notes, options: this.options }));
+    this.writeAddress();
     this.timeline.show();
     this.callPanel.show();
     const [state, before] = await Promise.all([this.run.state(p), this.run.state(Math.max(0, p - 1))]);
-    const ages = await this.agesAt(p);
-    if (p !== this.p) return;
+    const ages = await agesAt(this.run, p);
+    if (isOld()) return;
     this.state = state;
-    const view = this.viewOf(state, before, ages);
+    this.viewFor = (name) => this.viewOf(state, before, ages, name);
+    const view = this.viewFor(this.viewName);
     this.drawTabs();
     const content = await VIEWS.find(({ id }) => id === this.viewName).render(view);
-    if (p !== this.p) return;
+    if (isOld()) return;
     this.drawStage(content);
+    const refocus = keepFocus(this.eventHost);
     await this.eventPanel.show(view);
+    refocus();
+    this.tourPanel.show();
+    if (isOld()) return;
+    messages.saySelected(this);
+    messages.say(this);
   }
 
   drawTabs() {
@@ -169,41 +211,28 @@ export class Page {
     }
     for (const tab of this.tabs.children) {
       const isShown = tab.id === `tab-${this.viewName}`;
+      if (isShown && tab.getAttribute("aria-selected") !== "true") tab.scrollIntoView({ block: "nearest", inline: "nearest" });
       tab.setAttribute("aria-selected", String(isShown));
-      tab.tabIndex = isShown ? 0 : -1;
+      if (!this.tabs.contains(document.activeElement)) tab.tabIndex = isShown ? 0 : -1;
     }
     this.stage.setAttribute("aria-labelledby", `tab-${this.viewName}`);
   }
 
   drawStage(content) {
     const shown = VIEWS.find(({ id }) => id === this.viewName);
-    const focused = this.stage.contains(document.activeElement) ? document.activeElement.dataset.path : null;
-    const top = this.stage.scrollTop;
+    const refocus = keepFocus(this.stage);
+    const top = this.stageView === this.viewName ? this.stage.scrollTop : 0;
+    const wide = [...this.stage.querySelectorAll(".wide")].map((box) => box.scrollLeft);
     replace(this.stage, h("p", { class: "about" }, shown.about), content);
     this.stage.scrollTop = top;
-    const again = focused && this.stage.querySelector(`[data-path="${CSS.escape(focused)}"]`);
-    const first = again ?? this.stage.querySelector("button.value, button.follow");
-    if (first) first.tabIndex = 0;
-    again?.focus({ preventScroll: true });
-  }
-
-  /** How many events ago each path changed, as far as that is lit. */
-  async agesAt(p) {
-    const ages = new Map();
-    for (let age = FADES_OVER - 1; age >= 0; --age) {
-      if (p - age < 1) continue;
-      const [after, before] = await Promise.all([this.run.state(p - age), this.run.state(p - age - 1)]);
-      for (const { path } of differences(before, after)) {
-        for (let length = 2; length <= path.length; ++length) ages.set(pathText(path.slice(0, length)), age);
-      }
-    }
-    return ages;
+    if (this.stageView === this.viewName) [...this.stage.querySelectorAll(".wide")].forEach((box, i) => (box.scrollLeft = wide[i] ?? 0));
+    this.stageView = this.viewName;
+    refocus();
   }
 
   /** What views are given. */
-  viewOf(state, before, ages) {
+  viewOf(state, before, ages, name) {
     const page = this;
-    const name = this.viewName;
     return {
       run: this.run,
       p: this.p,
@@ -213,15 +242,20 @@ export class Page {
       age: (path) => ages.get(pathText(path)) ?? null,
       isSelected: (path) => pathText(path) === page.selected,
       select: (path) => page.select(pathText(path) === page.selected ? null : pathText(path)),
-      go: (p) => page.go(p),
+      go: (p) => page.jump(p),
       follow: (link) => page.follow(link),
       option: (option) => page.options[`${name}.${option}`] ?? null,
       setOption: (option, value) => {
         page.options[`${name}.${option}`] = value;
         page.show();
       },
+      // How the reader left it: true, false, or null where it was never touched.
+      folding: (path) => page.unfolded.get(pathText(path)) ?? null,
       isUnfolded: (path) => page.unfolded.get(pathText(path)) ?? false,
-      unfold: (path, open) => page.unfolded.set(pathText(path), open),
+      unfold: (path, open) => {
+        page.unfolded.set(pathText(path), open);
+        page.writeAddress();
+      },
     };
   }
   follow(link) {
@@ -233,11 +267,34 @@ export class Page {
 
   takeLink() {
     const link = readLink(location.hash);
-    this.p = Math.max(0, Math.min(this.run.count, Number.isInteger(link.event) ? link.event : 0));
-    if (VIEWS.some(({ id }) => id === link.view)) this.viewName = link.view;
+    this.p = Math.max(0, Math.min(this.run.count, link.event ?? 0));
+    this.viewName = VIEWS.some(({ id }) => id === link.view) ? link.view : VIEWS[0].id;
     this.selected = link.value;
     this.notes = link.notes;
     this.options = link.options;
+    this.unfolded = new Map(link.open);
+    this.callPanel.choose(link.calls);
+    this.timeline.setRange(link.zoom);
+    this.tourPanel.take(link.tour);
+    const isPart = document.querySelector(`#parts button[data-part="${CSS.escape(link.part ?? "")}"]:not([hidden])`);
+    this.showPart(isPart ? link.part : this.tourPanel.isOpen() ? "tour" : "stage");
+  }
+  writeAddress() {
+    const { part } = document.body.dataset;
+    this.address.write(
+      writeLink({
+        event: this.p,
+        view: this.viewName,
+        value: this.selected,
+        zoom: this.timeline.range(),
+        open: [...this.unfolded],
+        calls: this.callPanel.choices(),
+        part: part === "stage" ? null : part,
+        tour: this.tourPanel.place(),
+        notes: this.notes,
+        options: this.options,
+      }),
+    );
   }
 
   wire() {
@@ -249,20 +306,12 @@ export class Page {
     on("next", () => this.step(1));
     on("over", () => this.stepOver(1));
     on("finish", () => this.finish());
+    on("overview", () => this.overview.open());
     on("search", () => this.searchBox.open());
     on("help", () => this.help.open());
     on("theme", () => this.changeTheme());
-    for (const tab of document.querySelectorAll("#parts button")) {
-      tab.addEventListener("click", () => {
-        document.body.dataset.part = tab.dataset.part;
-        for (const other of document.querySelectorAll("#parts button")) other.setAttribute("aria-pressed", String(other === tab));
-      });
-    }
-    addEventListener("hashchange", () => {
-      this.takeLink();
-      this.show();
-    });
-    addEventListener("keydown", (e) => this.key(e));
+    for (const tab of document.querySelectorAll("#parts button")) tab.addEventListener("click", () => this.showPart(tab.dataset.part));
+    addEventListener("keydown", (e) => keyDown(this, e));
   }
 
   changeTheme() {
@@ -270,50 +319,7 @@ export class Page {
     const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = isDark ? "light" : "dark";
     this.timeline.draw();
-    this.show();
-  }
-
-  key(e) {
-    const typing = e.target.closest?.("input, select, textarea, dialog");
-    if (typing || e.ctrlKey || e.metaKey || e.altKey) return;
-    const keys = {
-      ".": () => this.step(1),
-      ",": () => this.step(-1),
-      ">": () => this.stepOver(1),
-      "<": () => this.stepOver(-1),
-      f: () => this.zoomToCall(),
-      F: () => this.zoomToCall(),
-      "]": () => this.finish(),
-      w: () => this.zoomBy(0.6),
-      s: () => this.zoomBy(1 / 0.6),
-      a: () => this.pan(-0.2),
-      d: () => this.pan(0.2),
-      "/": () => this.searchBox.open(),
-      "?": () => this.help.open(),
-      Escape: () => this.select(null),
-    };
-    if (e.key === " " && !e.target.closest?.("button, summary, [role=treeitem]")) keys[" "] = () => this.play();
-    if (!keys[e.key]) return;
-    e.preventDefault();
-    keys[e.key]();
-  }
-  /** The call around the event from edge to edge; the whole run when it is so already. */
-  zoomToCall() {
-    const { calls, count } = this.run;
-    const call = calls.exit[this.p] > 0 ? this.p : (calls.stack(this.p).at(-1) ?? 1);
-    const end = calls.exit[call] > 0 ? calls.exit[call] : count;
-    if (this.timeline.from === call && this.timeline.to === end) this.timeline.zoom(1, count);
-    else this.timeline.zoom(call, end);
-  }
-  zoomBy(factor) {
-    const { from, to } = this.timeline;
-    this.timeline.zoom(this.p - (this.p - from) * factor, this.p + (to - this.p) * factor);
-  }
-  pan(part) {
-    const { from, to } = this.timeline;
-    const by = Math.max(1 - from, Math.min(this.run.count - to, (to - from) * part));
-    this.timeline.zoom(from + by, to + by);
   }
 }
 
-Page.open(document).then((page) => (globalThis.iommulab = page));
+messages.open(() => Page.open(document));

@@ -32,27 +32,40 @@ export function replace(element, ...children) {
 
 /**
  * Arrow keys lead from one of a group's elements to the next, and Tab out of it: of all that match
- * `selector` one takes part in the order of Tab.
+ * `selector` and are in sight one takes part in the order of Tab, whatever is drawn later.
  */
 export function rove(group, selector) {
-  const all = () => [...group.querySelectorAll(selector)];
+  const all = () => [...group.querySelectorAll(selector)].filter((element) => element.checkVisibility());
   const settle = () => {
-    const list = all();
-    if (list.length === 0 || list.some((e) => e.tabIndex === 0)) return;
-    list[0].tabIndex = 0;
+    const chosen = group.querySelectorAll(`:is(${selector})[tabindex="0"]`);
+    if ([...chosen].some((element) => element.checkVisibility())) return;
+    for (const element of group.querySelectorAll(selector)) {
+      if (!element.checkVisibility()) continue;
+      element.tabIndex = 0;
+      return;
+    }
+  };
+  const choose = (element) => {
+    for (const other of group.querySelectorAll(`:is(${selector})[tabindex="0"]`)) if (other !== element) other.tabIndex = -1;
+    element.tabIndex = 0;
   };
   group.addEventListener("keydown", (event) => {
     const by = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+    if (by === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     const list = all();
     const at = list.indexOf(document.activeElement);
-    if (by === undefined || at < 0) return;
+    if (at < 0) return;
     const next = list[at + by];
     if (!next) return;
     event.preventDefault();
     event.stopPropagation();
-    list[at].tabIndex = -1;
-    next.tabIndex = 0;
+    choose(next);
     next.focus();
   });
+  group.addEventListener("focusin", (event) => {
+    if (event.target.matches(selector)) choose(event.target);
+  });
+  group.addEventListener("toggle", settle, true);
+  new MutationObserver(settle).observe(group, { childList: true, subtree: true });
   settle();
 }

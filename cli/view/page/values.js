@@ -76,6 +76,23 @@ export function valueTree(view, path, value, words, depth = 0) {
   return [valueNode(view, path, value), target, words ? h("span", { class: "words" }, words) : null];
 }
 
+/**
+ * What can be folded, as the reader left it or else as `isOpen` says. What `body` makes is made once
+ * it is seen.
+ */
+export function foldable(view, path, attributes, isOpen, summary, body) {
+  const open = view.folding(path) ?? isOpen;
+  let known = open;
+  const element = h("details", { ...attributes, open }, summary, open ? body() : null);
+  element.addEventListener("toggle", () => {
+    if (element.open === known) return;
+    known = element.open;
+    if (element.open && element.children.length === 1) element.append(body());
+    view.unfold(path, element.open);
+  });
+  return element;
+}
+
 /** A structure as a list of fields. */
 export function structureTree(view, path, structure, depth = 0) {
   const { fields } = structure;
@@ -95,5 +112,5 @@ export function structureTree(view, path, structure, depth = 0) {
   const head = structure.name ?? structure.struct;
   const body = h("dl", { class: "fields" }, rows);
   if (depth === 0) return body;
-  return h("details", { class: "inner", open: depth < 2 || view.age(path) !== null }, h("summary", {}, head), body);
+  return foldable(view, path, { class: "inner" }, depth < 2 || view.age(path) !== null, h("summary", {}, head), () => body);
 }

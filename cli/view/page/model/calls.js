@@ -15,20 +15,32 @@ export class Calls {
     const enter = names.indexOf("call_enter");
     const exit = names.indexOf("call_exit");
     const count = kinds.length;
+    this.kinds = kinds;
+    this.enter = enter;
     this.caller = new Int32Array(count + 1).fill(NONE);
     this.exit = new Int32Array(count + 1).fill(NONE);
     this.depth = new Uint16Array(count + 1);
-    const open = [];
+    let around = NONE;
+    let depth = 0;
     for (let p = 1; p <= count; ++p) {
-      const around = open.length ? open[open.length - 1] : NONE;
+      const kind = kinds[p - 1];
       this.caller[p] = around;
-      if (kinds[p - 1] === exit && around !== NONE) {
+      if (kind === exit && around !== NONE) {
         this.exit[around] = p;
-        open.pop();
+        around = this.caller[around];
+        --depth;
       }
-      this.depth[p] = open.length;
-      if (kinds[p - 1] === enter) open.push(p);
+      this.depth[p] = depth;
+      if (kind === enter) {
+        around = p;
+        ++depth;
+      }
     }
+  }
+
+  /** Whether a call begins at p. */
+  isCall(p) {
+    return this.kinds[p - 1] === this.enter;
   }
 
   /** The calls that are open behind event p, outermost first. */
@@ -38,14 +50,9 @@ export class Calls {
     let call = this.caller[p];
     const isExit = call !== NONE && this.exit[call] === p;
     if (isExit) call = this.caller[call];
-    else if (this.exit[p] !== NONE || this.isOpenCall(p)) call = p;
-    for (; call !== NONE; call = this.caller[call]) open.unshift(call);
-    return open;
-  }
-
-  /** A call that never ends. */
-  isOpenCall(p) {
-    return p < this.caller.length - 1 && this.caller[p + 1] === p;
+    else if (this.isCall(p)) call = p;
+    for (; call !== NONE; call = this.caller[call]) open.push(call);
+    return open.reverse();
   }
 
   /** Past the whole of a call; else the next event. */

@@ -9,7 +9,9 @@ export async function unpackText(packed) {
 
 /** The bytes of a packed string. */
 export async function unpackBytes(packed) {
-  const deflated = Uint8Array.from(atob(packed.trim()), (c) => c.charCodeAt(0));
+  const text = atob(packed.trim());
+  const deflated = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; ++i) deflated[i] = text.charCodeAt(i);
   const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }

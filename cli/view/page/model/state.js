@@ -110,7 +110,23 @@ export function differences(before, after, most = 200) {
 }
 
 function differentItems(before, after, path, found, most) {
-  const named = (list) => new Map(list.map((item, i) => [elementName(list, i), item]));
+  // What is the same at either end needs no look; from behind only where names, not places, tell.
+  let first = 0;
+  while (first < before.length && first < after.length && before[first] === after[first]) ++first;
+  let same = 0;
+  const least = Math.min(before.length, after.length) - first;
+  const isNamed = (item) => isStructure(item) && item.name;
+  while (same < least) {
+    const item = after[after.length - 1 - same];
+    if (before[before.length - 1 - same] !== item) break;
+    if (before.length !== after.length && !isNamed(item)) break;
+    ++same;
+  }
+  const named = (list) => {
+    const items = new Map();
+    for (let i = first; i < list.length - same; ++i) items.set(elementName(list, i), list[i]);
+    return items;
+  };
   const then = named(before);
   const now = named(after);
   for (const [name, item] of now) differentValues(then.get(name), item, [...path, name], found, most);

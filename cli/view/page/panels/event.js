@@ -12,7 +12,7 @@ export class EventPanel {
   constructor(host, page) {
     this.page = page;
     this.line = h("div", { class: "event-line" });
-    this.value = h("section", { class: "origin", "aria-label": "Where the value came from", "aria-live": "polite" });
+    this.value = h("section", { class: "origin", "aria-label": "Where the value came from" });
     this.changed = h("section", { class: "changed", "aria-label": "What this event changed" });
     this.story = h("section", { class: "story", "aria-label": "The mapping that this event is a step of" });
     this.stack = h("section", { class: "stack", "aria-label": "Open calls" });
@@ -39,12 +39,13 @@ export class EventPanel {
   lineOf(view, event) {
     if (!event) return h("p", {}, "Nothing has happened yet. Step with ", h("kbd", {}, "."), ".");
     const facts = Object.entries(event).filter(
-      ([name]) => !["kind", "line", "depth", "time_ns", "arguments", "result"].includes(name),
+      ([name]) => !["kind", "line", "depth", "time_ns", "arguments", "result", "put_off"].includes(name),
     );
     const values = [...(event.arguments ?? []), ...(event.result ?? [])];
     return [
       h("p", { class: "where" }, `Event ${view.p} of ${view.run.count} · ${event.kind.replace("_", " ")} · ${time(event.time_ns)}`),
       h("pre", { class: "line" }, event.line),
+      event.put_off ? h("p", { class: "words" }, "One of a row of entries that were written in one go: what it changed in tables, caches and pages is told behind the last of them.") : null,
       values.length > 0
         ? h("dl", { class: "facts" }, values.map((v) => [h("dt", {}, v.name || "returned"), h("dd", {}, String(v.value))]))
         : null,
@@ -68,7 +69,7 @@ export class EventPanel {
             "li",
             {},
             h("span", { class: "path" }, path.slice(1).filter(Boolean).join(" · ")),
-            h("span", { class: "then" }, valueWords(before), " → "),
+            h("span", { class: "then" }, " ", valueWords(before), " → "),
             valueNode(view, path, after),
           ),
         ),
@@ -87,7 +88,7 @@ export class EventPanel {
         "ol",
         {},
         open.map((call, i) =>
-          h("li", {}, h("button", { type: "button", class: "jump", onclick: () => this.page.go(call) }, h("code", {}, events[i].line))),
+          h("li", {}, h("button", { type: "button", class: "jump", onclick: () => this.page.jump(call) }, h("code", {}, events[i].line))),
         ),
       ),
     ];
@@ -125,7 +126,7 @@ export class EventPanel {
       "p",
       {},
       `${words} `,
-      h("button", { type: "button", class: "jump", "data-origin": role, onclick: () => this.page.go(p) }, `event ${p}`),
+      h("button", { type: "button", class: "jump", "data-origin": role, onclick: () => this.page.jump(p) }, `event ${p}`),
       caller > 0 ? [" in ", h("code", {}, `${view.run.functionName(caller)}()`)] : null,
       h("code", { class: "line" }, event.line),
     );
@@ -157,7 +158,7 @@ export class EventPanel {
 
   notesOf(view) {
     const { page } = this;
-    const input = h("input", { type: "text", "aria-label": "Note on this event", placeholder: "A note on this event, kept in the link" });
+    const input = (this.noteInput ??= h("input", { type: "text", "aria-label": "Note on this event", placeholder: "A note on this event, kept in the link" }));
     return [
       h("h3", {}, "Notes"),
       page.notes.length > 0
@@ -168,7 +169,7 @@ export class EventPanel {
               h(
                 "li",
                 {},
-                h("button", { type: "button", class: "jump", onclick: () => page.go(note.event) }, `event ${note.event}`),
+                h("button", { type: "button", class: "jump", onclick: () => page.jump(note.event) }, `event ${note.event}`),
                 h("span", { class: "note" }, ` ${note.text} `),
                 h("button", { type: "button", class: "quiet", "aria-label": `Remove the note on event ${note.event}`, onclick: () => page.removeNote(i) }, "×"),
               ),
@@ -180,7 +181,9 @@ export class EventPanel {
         {
           onsubmit: (e) => {
             e.preventDefault();
-            if (input.value.trim()) page.addNote(input.value.trim());
+            const text = input.value.trim();
+            input.value = "";
+            if (text) page.addNote(text);
           },
         },
         input,

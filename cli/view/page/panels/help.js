@@ -12,6 +12,7 @@ const KEYS = [
   ["F", "the timeline shows the function around the event; again: the whole run"],
   ["W S", "zoom the timeline in, out"],
   ["A D", "move the timeline left, right"],
+  ["V", "all views at once"],
   ["/", "search"],
   ["Tab", "from panel to panel; arrow keys move within one"],
   ["Enter", "on a value: where it came from"],

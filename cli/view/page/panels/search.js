@@ -73,7 +73,7 @@ export class SearchBox {
         const text = event.line;
         if (event.kind !== "call_exit" && text.toLowerCase().includes(pattern.toLowerCase())) {
           const p = chunk.first + i + 1;
-          lines.push({ text, group: `event ${p}`, go: () => this.page.go(p) });
+          lines.push({ text, group: `event ${p}`, go: () => this.page.jump(p) });
         }
       });
     }
@@ -87,8 +87,8 @@ export class SearchBox {
       group: "function",
       go: () => {
         const isCalled = (p) => run.functions[p - 1] === i + 1 && run.kind(p) === "call_enter";
-        for (let p = this.page.p + 1; p <= run.count; ++p) if (isCalled(p)) return this.page.go(p);
-        for (let p = 1; p <= run.count; ++p) if (isCalled(p)) return this.page.go(p);
+        for (let p = this.page.p + 1; p <= run.count; ++p) if (isCalled(p)) return this.page.jump(p);
+        for (let p = 1; p <= run.count; ++p) if (isCalled(p)) return this.page.jump(p);
         return undefined;
       },
     }));

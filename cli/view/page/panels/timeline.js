@@ -6,17 +6,19 @@
 import { h } from "../dom.js";
 import { classOf, eventClasses } from "../kinds.js";
 
-const TRACK_HEIGHT = 10;
-const CALL_LEVELS = 7; // of nested calls
+/** The least that can be looked at, in events. */
+const LEAST_SPAN = 20;
 
 export class Timeline {
   constructor(host, page) {
     this.page = page;
     this.from = 1;
     this.to = page.run.count;
-    this.classes = eventClasses().map(([name]) => name).filter((name) => name !== "call");
+    const classes = eventClasses().filter(([name]) => name !== "call");
+    this.classes = classes.map(([name]) => name);
     this.classByKind = page.run.head.kinds.map((kind) => this.classes.indexOf(classOf(kind)));
     this.canvas = h("canvas", { class: "tracks", "aria-hidden": "true" });
+    this.drawn = document.createElement("canvas"); // all but the reader's place
     this.slider = h(
       "div",
       {
@@ -33,16 +35,10 @@ export class Timeline {
       },
       this.canvas,
     );
-    this.labels = h(
-      "div",
-      { class: "labels", "aria-hidden": "true" },
-      h("span", { class: "calls" }, "calls"),
-      eventClasses()
-        .filter(([name]) => name !== "call")
-        .map(([name, { letter, name: title }]) => h("span", { class: `class-${name}` }, `${letter} ${title}`)),
-    );
-    host.append(this.labels, this.slider);
+    const labels = classes.map(([name, { letter, name: title }]) => h("span", { class: `class-${name}` }, letter, h("span", { class: "title" }, ` ${title}`)));
+    host.append(h("div", { class: "labels", "aria-hidden": "true" }, h("span", { class: "calls" }, "calls"), labels), this.slider);
     new ResizeObserver(() => this.draw()).observe(this.slider);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
   show() {
@@ -57,18 +53,53 @@ export class Timeline {
     this.draw();
   }
 
+  // --- what part of the run is shown -------------------------------------------------------------
+
   /** Shows these events, and no others. */
   zoom(from, to) {
     const { run } = this.page;
-    const least = Math.min(20, run.count);
+    const least = Math.min(LEAST_SPAN, run.count);
     if (to - from < least) {
       const middle = (from + to) / 2;
       from = middle - least / 2;
       to = middle + least / 2;
     }
-    this.from = Math.max(1, Math.round(from));
+    this.from = Math.max(1, Math.min(run.count - 1, Math.round(from)));
     this.to = Math.max(this.from + 1, Math.min(run.count, Math.round(to)));
     this.draw();
+    this.page.writeAddress();
+  }
+  /** [from, to] where that is not the whole run. */
+  range() {
+    return this.from > 1 || this.to < this.page.run.count ? [this.from, this.to] : null;
+  }
+  setRange(range) {
+    const { count } = this.page.run;
+    const [from, to] = range ?? [1, count];
+    this.from = Math.max(1, Math.min(from, count - 1));
+    this.to = Math.max(this.from + 1, Math.min(to, count));
+  }
+  /** The call around the event from edge to edge; the whole run when it is so already. */
+  zoomToCall() {
+    const { run, p } = this.page;
+    const { calls, count } = run;
+    const call = calls.exit[p] > 0 ? p : (calls.stack(p).at(-1) ?? 1);
+    const end = calls.exit[call] > 0 ? calls.exit[call] : count;
+    if (this.range() && this.call === call) {
+      this.call = null;
+      this.zoom(1, count);
+    } else {
+      this.call = call;
+      this.zoom(call, end);
+    }
+  }
+  zoomBy(factor) {
+    const { p } = this.page;
+    this.zoom(p - (p - this.from) * factor, p + (this.to - p) * factor);
+  }
+  pan(part) {
+    const by = Math.max(1 - this.from, Math.min(this.page.run.count - this.to, (this.to - this.from) * part));
+    this.zoom(this.from + by, this.to + by);
   }
 
   x(p) {
@@ -79,70 +110,98 @@ export class Timeline {
     return Math.max(this.from, Math.min(this.to, p));
   }
 
+  // --- drawing ------------------------------------------------------------------------------------
+
   draw() {
     const ratio = globalThis.devicePixelRatio ?? 1;
-    this.width = this.slider.clientWidth;
     const height = this.slider.clientHeight;
-    if (this.width === 0) return;
-    this.canvas.width = this.width * ratio;
-    this.canvas.height = height * ratio;
-    const c = this.canvas.getContext("2d");
-    c.scale(ratio, ratio);
+    this.width = this.slider.clientWidth;
+    if (this.width === 0 || height === 0) return;
     const style = getComputedStyle(this.slider);
-    this.colours = Object.fromEntries(eventClasses().map(([name]) => [name, style.getPropertyValue(`--${name}`)]));
-    this.drawCalls(c);
-    this.drawEvents(c);
-    c.fillStyle = style.getPropertyValue("--accent");
+    const accent = style.getPropertyValue("--accent");
+    const now = [this.from, this.to, this.width, height, ratio, accent].join();
+    if (this.drawnFor !== now) {
+      this.drawnFor = now;
+      this.drawAll(height, ratio, style);
+    }
+    const size = [this.drawn.width, this.drawn.height];
+    if (this.canvas.width !== size[0] || this.canvas.height !== size[1]) [this.canvas.width, this.canvas.height] = size;
+    const c = this.canvas.getContext("2d");
+    c.setTransform(1, 0, 0, 1, 0, 0);
+    c.clearRect(0, 0, ...size);
+    c.drawImage(this.drawn, 0, 0);
+    c.setTransform(ratio, 0, 0, ratio, 0, 0);
+    c.fillStyle = accent;
     c.fillRect(this.x(this.page.p) - 1, 0, 2, height);
     c.beginPath();
     c.arc(this.x(this.page.p), 4, 4, 0, 2 * Math.PI);
     c.fill();
   }
 
-  drawCalls(c) {
-    const { run } = this.page;
-    const { exit, depth, caller } = run.calls;
-    c.fillStyle = this.colours.call;
-    const bar = (p) => {
-      const end = exit[p] > 0 ? exit[p] : run.count;
-      const left = this.x(Math.max(p, this.from - 1)) - 0.5;
-      const right = this.x(Math.min(end, this.to + 1));
-      c.globalAlpha = 0.85 - 0.09 * depth[p];
-      c.fillRect(left, depth[p] * TRACK_HEIGHT + 1, Math.max(0.5, right - left), TRACK_HEIGHT - 1.5);
-      if (right - left > 44) this.label(c, run.functionName(p), left, depth[p] * TRACK_HEIGHT, right - left);
-    };
-    for (let call = caller[this.from]; call > 0; call = caller[call]) if (depth[call] < CALL_LEVELS) bar(call);
-    const step = Math.max(1, Math.floor((this.to - this.from) / (this.width * 24)));
-    for (let p = this.from; p <= this.to; p += step) if (exit[p] > 0 && depth[p] < CALL_LEVELS) bar(p);
-    c.globalAlpha = 1;
-  }
-  label(c, text, left, top, width) {
-    c.save();
-    c.beginPath();
-    c.rect(left, top, width - 3, TRACK_HEIGHT);
-    c.clip();
-    c.globalAlpha = 1;
-    c.fillStyle = getComputedStyle(this.slider).getPropertyValue("--on-call");
-    c.font = "8.5px ui-monospace, monospace";
-    c.fillText(text, left + 3, top + TRACK_HEIGHT - 2);
-    c.restore();
-    c.fillStyle = this.colours.call;
+  /** What stays the same while the reader moves. */
+  drawAll(height, ratio, style) {
+    this.drawn.width = Math.round(this.width * ratio);
+    this.drawn.height = Math.round(height * ratio);
+    const c = this.drawn.getContext("2d");
+    c.scale(ratio, ratio);
+    const size = Number.parseFloat(style.getPropertyValue("--track"));
+    const levels = Number.parseFloat(style.getPropertyValue("--levels"));
+    const colours = Object.fromEntries(["on-call", ...eventClasses().map(([name]) => name)].map((name) => [name, style.getPropertyValue(`--${name}`)]));
+    this.drawCalls(c, size, levels, colours);
+    this.drawEvents(c, size, levels, colours);
   }
 
-  drawEvents(c) {
+  /** Every call that covers a pixel, and of those that cover less one a pixel. */
+  drawCalls(c, size, levels, colours) {
     const { run } = this.page;
-    const top = CALL_LEVELS * TRACK_HEIGHT + 4;
-    const seen = new Set();
+    const { exit, depth, caller } = run.calls;
+    const drawnTo = new Float64Array(levels).fill(-1);
+    const scale = this.width / (this.to - this.from + 1);
+    const bar = (p) => {
+      const level = depth[p];
+      const end = exit[p] > 0 ? exit[p] : run.count;
+      const left = (Math.max(p, this.from - 1) - this.from + 0.5) * scale;
+      const right = (Math.min(end, this.to + 1) - this.from + 0.5) * scale;
+      if (right < drawnTo[level]) return;
+      drawnTo[level] = Math.max(right, left + 0.5) + (right - left < 1 ? 0.5 : 0);
+      c.fillStyle = colours.call;
+      c.globalAlpha = 0.85 - 0.09 * level;
+      c.fillRect(left, level * size + 1, Math.max(0.5, right - left), size - 1.5);
+      if (right - left > 44) this.label(c, run.functionName(p), Math.max(left, 0), level * size, right - Math.max(left, 0), size, colours);
+    };
+    for (let call = caller[this.from]; call > 0; call = caller[call]) if (depth[call] < levels) bar(call);
+    for (let p = this.from; p <= this.to; ++p) if (depth[p] < levels && run.calls.isCall(p)) bar(p);
+    c.globalAlpha = 1;
+  }
+  label(c, text, left, top, width, size, colours) {
+    c.save();
+    c.beginPath();
+    c.rect(left, top, width - 3, size);
+    c.clip();
+    c.globalAlpha = 1;
+    c.fillStyle = colours["on-call"];
+    c.font = "8.5px ui-monospace, monospace";
+    c.fillText(text, left + 3, top + size - 2);
+    c.restore();
+  }
+
+  /** Of each class one mark a pixel. */
+  drawEvents(c, size, levels, colours) {
+    const { kinds } = this.page.run;
+    const top = levels * size + 4;
     const least = Math.max(1, this.width / (this.to - this.from + 1));
+    const scale = this.width / (this.to - this.from + 1);
+    const last = new Int32Array(this.classes.length).fill(-10);
+    const fills = this.classes.map((name) => colours[name]);
+    const width = Math.max(1, Math.min(6, least - 0.5));
     for (let p = this.from; p <= this.to; ++p) {
-      const row = this.classByKind[run.kinds[p - 1]];
+      const row = this.classByKind[kinds[p - 1]];
       if (row < 0) continue;
-      const x = Math.floor(this.x(p) - least / 2);
-      const key = x * 16 + row;
-      if (seen.has(key)) continue;
-      seen.add(key);
-      c.fillStyle = this.colours[this.classes[row]];
-      c.fillRect(x, top + row * TRACK_HEIGHT, Math.max(1, Math.min(6, least - 0.5)), TRACK_HEIGHT - 2);
+      const x = Math.floor((p - this.from + 0.5) * scale - least / 2);
+      if (last[row] === x) continue;
+      last[row] = x;
+      c.fillStyle = fills[row];
+      c.fillRect(x, top + row * size, width, size - 2);
     }
   }
 
@@ -150,7 +209,8 @@ export class Timeline {
 
   grab(e) {
     this.slider.setPointerCapture(e.pointerId);
-    this.page.go(this.eventAt(e.offsetX));
+    this.page.stop();
+    this.page.jump(this.eventAt(e.offsetX));
   }
   drag(e) {
     if (e.buttons & 1) this.page.go(this.eventAt(e.offsetX));
@@ -170,11 +230,12 @@ export class Timeline {
   }
   key(e) {
     const { run, p } = this.page;
-    const page = Math.max(1, Math.floor((this.to - this.from) / 10));
-    const to = { ArrowRight: p + 1, ArrowUp: p + 1, ArrowLeft: p - 1, ArrowDown: p - 1, PageUp: p + page, PageDown: p - page, Home: 0, End: run.count };
+    const part = Math.max(1, Math.floor((this.to - this.from) / 10));
+    const to = { ArrowRight: p + 1, ArrowUp: p + 1, ArrowLeft: p - 1, ArrowDown: p - 1, PageUp: p + part, PageDown: p - part, Home: 0, End: run.count };
     if (!(e.key in to) || e.ctrlKey || e.metaKey || e.altKey) return;
     e.preventDefault();
     e.stopPropagation();
+    this.page.stop();
     this.page.go(to[e.key]);
   }
 }

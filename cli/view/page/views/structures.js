@@ -3,7 +3,7 @@
 // All structures, by kind: what `print` shows.
 
 import { h } from "../dom.js";
-import { structureTree } from "../values.js";
+import { foldable, structureTree } from "../values.js";
 
 export const structures = {
   id: "structures",
@@ -37,17 +37,13 @@ export const structures = {
       view.state[kind].map((structure) => {
         const path = [kind, structure.name ?? ""];
         const lit = view.age(path);
-        return h(
-          "details",
-          {
-            class: "structure",
-            "data-age": lit,
-            "data-structure": `${kind}/${structure.name ?? ""}`,
-            open: lit !== null || view.isUnfolded(path),
-            ontoggle: (event) => view.unfold(path, event.target.open),
-          },
+        return foldable(
+          view,
+          path,
+          { class: "structure", "data-age": lit, "data-structure": `${kind}/${structure.name ?? ""}` },
+          lit !== null,
           h("summary", {}, h("code", {}, `struct ${structure.struct ?? kind}`), ` ${structure.name ?? ""}`),
-          structureTree(view, path, structure),
+          () => structureTree(view, path, structure),
         );
       }),
     );
