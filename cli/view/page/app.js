@@ -68,6 +68,7 @@ export class Page {
   async begin() {
     this.takeLink();
     messages.showEnd(this);
+    messages.beginAt(this.p);
     await this.show();
     document.documentElement.dataset.ready = "true";
   }
@@ -223,7 +224,7 @@ export class Page {
     const refocus = keepFocus(this.stage);
     const top = this.stageView === this.viewName ? this.stage.scrollTop : 0;
     const wide = [...this.stage.querySelectorAll(".wide")].map((box) => box.scrollLeft);
-    replace(this.stage, h("p", { class: "about" }, shown.about), content);
+    replace(this.stage, h("h2", { class: "visually-hidden" }, shown.title), h("p", { class: "about" }, shown.about), content);
     this.stage.scrollTop = top;
     if (this.stageView === this.viewName) [...this.stage.querySelectorAll(".wide")].forEach((box, i) => (box.scrollLeft = wide[i] ?? 0));
     this.stageView = this.viewName;

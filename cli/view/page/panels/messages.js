@@ -49,6 +49,10 @@ export const messages = {
     if (page.selected) document.getElementById("said").textContent = words;
   },
 
+  /** What the page shows when it opens needs no word. */
+  beginAt(p) {
+    this.said = p;
+  },
   /** Tells a screen reader the event, unless it is playing or focus lies where it is told anyway. */
   say(page) {
     clearTimeout(this.saying);
@@ -56,9 +60,7 @@ export const messages = {
       if (page.playing || document.activeElement?.closest("[role=tree], [role=slider]")) return;
       const { p, run } = page;
       if (this.said === p) return;
-      const isFirst = this.said === undefined;
       this.said = p;
-      if (isFirst) return;
       const [event, state, before] = p > 0 ? await Promise.all([run.event(p), run.state(p), run.state(p - 1)]) : [];
       const changed = event ? differences(before, state).length : 0;
       const values = changed === 1 ? "; 1 value changed" : changed > 1 ? `; ${changed} values changed` : "";

@@ -150,6 +150,7 @@ export class SearchBox {
   key(e) {
     if (e.key === "Enter") this.take(this.chosen);
     else if (e.key === "ArrowDown") this.chosen = Math.min(this.chosen + 1, this.found.length - 1);
+    else if (e.key === "Escape") this.close();
     else if (e.key === "ArrowUp") this.chosen = Math.max(this.chosen - 1, 0);
     else return;
     e.preventDefault();

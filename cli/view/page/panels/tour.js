@@ -70,7 +70,7 @@ export class TourPanel {
   }
 
   /** To a stop, and the page with it. */
-  enter(place, focused = "h3") {
+  enter(place, focused = "h2") {
     this.page.stop();
     this.page.address.jump();
     this.take(place);
@@ -133,7 +133,7 @@ export class TourPanel {
         h("button", { type: "button", class: "quiet", onclick: () => this.leave() }, "Close"),
       ),
       h("progress", { max: tour.stops.length, value: this.stop + 1, "aria-label": "Of the tour" }),
-      h("h3", { tabindex: -1 }, heading),
+      h("h2", { tabindex: -1 }, heading),
       seen.map((item, i) => this.item(item, isAsking && i === seen.length - 1, i)),
       isAsking ? null : this.ways(),
     );
