@@ -42,6 +42,7 @@ export class Page {
     this.notes = [];
     this.options = {};
     this.unfolded = new Map();
+    this.drawn = new Map(); // elements that are used again
     this.stage = document.getElementById("stage");
     this.eventHost = document.getElementById("event");
     document.title = `${run.head.title} · iommulab`;
@@ -186,7 +187,7 @@ export class Page {
     if (isOld()) return;
     this.state = state;
     this.viewFor = (name) => this.viewOf(state, before, ages, name);
-    const view = this.viewFor(this.viewName);
+    const view = { ...this.viewFor(this.viewName), kept: (path, value, make) => this.kept(ages, path, value, make) };
     this.drawTabs();
     const content = await VIEWS.find(({ id }) => id === this.viewName).render(view);
     if (isOld()) return;
@@ -231,6 +232,19 @@ export class Page {
     refocus();
   }
 
+  /** An element of the view that was drawn before, where its value is the same and has no light. */
+  kept(ages, path, value, make) {
+    const text = pathText(path);
+    const isPlain = !ages.has(text) && !this.selected?.startsWith(text);
+    const name = `${this.viewName} ${text}`;
+    const old = this.drawn.get(name);
+    if (isPlain && old?.value === value) return old.element;
+    const element = make();
+    if (isPlain) this.drawn.set(name, { value, element });
+    else this.drawn.delete(name);
+    return element;
+  }
+
   /** What views are given. */
   viewOf(state, before, ages, name) {
     const page = this;
@@ -250,6 +264,8 @@ export class Page {
         page.options[`${name}.${option}`] = value;
         page.show();
       },
+      // What is drawn of a value; the page gives the same element again while nothing in it changes.
+      kept: (path, value, make) => make(),
       // How the reader left it: true, false, or null where it was never touched.
       folding: (path) => page.unfolded.get(pathText(path)) ?? null,
       isUnfolded: (path) => page.unfolded.get(pathText(path)) ?? false,

@@ -26,7 +26,11 @@ export function keepFocus(host) {
   const wanted = mark(focused);
   const place = focusableIn(host).indexOf(focused);
   return () => {
-    if (focused.isConnected || (document.activeElement && document.activeElement !== document.body)) return;
+    if (document.activeElement && document.activeElement !== document.body) return;
+    if (focused.isConnected) {
+      focused.focus({ preventScroll: true });
+      return;
+    }
     const all = focusableIn(host);
     const again = all.find((element) => mark(element) === wanted) ?? all[Math.min(place, all.length - 1)] ?? host;
     if (again !== host && again.tabIndex < 0 && again.matches(".value, .follow")) again.tabIndex = 0;

@@ -8,10 +8,12 @@
 
 import { Calls } from "./calls.js";
 import { unpackBytes, unpackText } from "./packed.js";
-import { applyChanges, sameValue, valueAt } from "./state.js";
+import { applyAll, applyChanges, sameValue, valueAt } from "./state.js";
 
-/** Chunks that are kept unpacked. */
+/** Chunks that are kept unpacked, those of them with the states of all their events, and states behind chunks. */
 const KEPT_CHUNKS = 48;
+const KEPT_STATES = 12;
+const KEPT_ENDS = 96;
 
 export class Run {
   /** Reads the document's head and packed chunks. `packedChunk(i)` gives the text of one. */
@@ -25,6 +27,8 @@ export class Run {
     run.functions = new Uint16Array(numbers.buffer, 0, numbers.length / 2);
     run.calls = new Calls(run.kinds, head.kinds);
     run.chunks = new Map();
+    run.withStates = new Map();
+    run.ends = new Map();
     run.firsts = head.chunks.map((chunk) => chunk.first);
     return run;
   }
@@ -71,18 +75,39 @@ export class Run {
   }
   async statesOf(number) {
     const chunk = await this.chunk(number);
-    if (!chunk.states) chunk.states = this.computeStates(number, chunk);
+    chunk.states ??= this.computeStates(number, chunk);
+    this.withStates.delete(number);
+    this.withStates.set(number, chunk);
+    for (const [old, other] of this.withStates) {
+      if (this.withStates.size <= KEPT_STATES) break;
+      other.states = null;
+      this.withStates.delete(old);
+    }
     return chunk.states;
   }
   async computeStates(number, chunk) {
-    let state = chunk.state;
-    if (!state) {
-      const before = await this.statesOf(number - 1);
-      state = before[before.length - 1];
-    }
+    let state = chunk.state ?? (await this.stateBefore(number));
     const states = [state];
     for (const changes of chunk.changes) states.push((state = applyChanges(state, changes)));
     return states;
+  }
+  /** The state that a chunk goes on from, out of the chunks between it and the last known one. */
+  async stateBefore(number) {
+    let base = number;
+    while (!this.head.chunks[base].state && !this.ends.has(base - 1)) --base;
+    let state = this.ends.get(base - 1);
+    const passed = [];
+    for (let each = base; each < number; ++each) passed.push(this.chunk(each));
+    for (let each = base; each < number; ++each) {
+      const { state: own, changes } = await passed[each - base];
+      state = applyAll(own ?? state, changes);
+      this.ends.set(each, state);
+    }
+    for (const old of this.ends.keys()) {
+      if (this.ends.size <= KEPT_ENDS) break;
+      this.ends.delete(old);
+    }
+    return state;
   }
 
   /** Event p as the program's JSON has it, with its line of the trace. */

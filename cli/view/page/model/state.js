@@ -7,35 +7,51 @@
 // holding a thousand costs little, and `===` tells that nothing changed.
 
 /** The state behind an event: `changes` is {KIND: delta} or null (cli/view/state_delta.h). */
-export function applyChanges(state, changes) {
+export function applyChanges(state, changes, own = null) {
   if (!changes) return state;
-  const next = { ...state };
+  const next = ownCopy(state, own, (s) => ({ ...s }));
   for (const [kind, delta] of Object.entries(changes)) {
-    next[kind] = applyToList(state[kind] ?? [], delta);
+    next[kind] = applyToList(state[kind] ?? [], delta, own);
   }
   return next;
 }
 
-function applyToList(list, delta) {
-  const next = list.slice();
+/** The state behind many events. What is in between is seen by nobody, and so nothing is copied twice. */
+export function applyAll(state, list) {
+  const own = new Set();
+  return list.reduce((now, changes) => applyChanges(now, changes, own), state);
+}
+
+/** A copy; of what is in `own`, which are copies already, itself. */
+function ownCopy(value, own, copy) {
+  if (own?.has(value)) return value;
+  const next = copy(value);
+  own?.add(next);
+  return next;
+}
+
+function applyToList(list, delta, own) {
+  const next = ownCopy(list, own, (l) => l.slice());
   if (delta.s) next.splice(delta.s[0], delta.s[1], ...delta.s[2]);
   for (const [index, inner] of Object.entries(delta["~"] ?? {})) {
-    next[index] = applyToStructure(next[index], inner);
+    next[index] = applyToStructure(next[index], inner, own);
   }
   return next;
 }
 
-function applyToStructure(structure, delta) {
-  const fields = { ...structure.fields };
+function applyToStructure(structure, delta, own) {
+  const next = ownCopy(structure, own, (s) => ({ ...s }));
+  const fields = ownCopy(structure.fields, own, (f) => ({ ...f }));
   for (const [member, value] of Object.entries(delta["="] ?? {})) {
     if (value === null && member.endsWith("_words")) delete fields[member];
     else fields[member] = value;
   }
   for (const [field, inner] of Object.entries(delta["~"] ?? {})) {
     const value = fields[field];
-    fields[field] = Array.isArray(value) ? applyToList(value, inner) : applyToStructure(value, inner);
+    fields[field] = Array.isArray(value) ? applyToList(value, inner, own) : applyToStructure(value, inner, own);
   }
-  return { ...structure, fields };
+  next.fields = fields;
+  return next;
 }
 
 /** Whether a field is no value, but says what the field of the same name means. */

@@ -4,6 +4,22 @@
 
 import { h } from "../dom.js";
 
+/** Lines that are shown at once: the last ones, unless all are asked for. */
+const LOG_LINES = 200;
+/** By run: {where its lines are, the events that were read}. */
+const LOGS = new WeakMap();
+
+function logOf(run) {
+  let known = LOGS.get(run);
+  if (!known) {
+    const number = run.head.kinds.indexOf("log");
+    known = { places: [], events: new Map() };
+    run.kinds.forEach((kind, i) => kind === number && known.places.push(i + 1));
+    LOGS.set(run, known);
+  }
+  return known;
+}
+
 export const log = {
   id: "log",
   title: "Log",
@@ -11,24 +27,29 @@ export const log = {
 
   async render(view) {
     const { run, p } = view;
-    const number = run.head.kinds.indexOf("log");
-    const lines = [];
-    for (let q = 1; q <= p; ++q) if (run.kinds[q - 1] === number) lines.push(q);
-    const events = await Promise.all(lines.map((q) => run.event(q)));
-    if (lines.length === 0) return h("p", { class: "words" }, "Nothing yet.");
-    return h(
+    const { places, events } = logOf(run);
+    const behind = places.findIndex((q) => q > p);
+    const all = behind < 0 ? places : places.slice(0, behind);
+    if (all.length === 0) return h("p", { class: "words" }, "Nothing yet.");
+    const lines = view.option("all") ? all : all.slice(-LOG_LINES);
+    for (const q of lines) if (!events.has(q)) events.set(q, await run.event(q));
+    const left = all.length - lines.length;
+    const more = left > 0 ? h("p", {}, h("button", { type: "button", onclick: () => view.setOption("all", "yes") }, `Show the ${left} lines before these`)) : null;
+    const list = h(
       "ol",
       { class: "log" },
-      lines.map((q, i) => {
+      lines.map((q) => {
+        const event = events.get(q);
         const age = p - q;
         return h(
           "li",
-          { "data-age": age < 3 ? age : null, "data-level": events[i].level },
-          h("span", { class: "number" }, `[${(events[i].time_ns / 1e9).toFixed(6)}]`),
-          h("button", { type: "button", class: "jump", onclick: () => view.go(q) }, events[i].text),
-          h("span", { class: "words" }, events[i].level),
+          { "data-age": age < 3 ? age : null, "data-level": event.level },
+          h("span", { class: "number" }, `[${(event.time_ns / 1e9).toFixed(6)}]`),
+          h("button", { type: "button", class: "jump", onclick: () => view.go(q) }, event.text),
+          h("span", { class: "words" }, event.level),
         );
       }),
     );
+    return [more, list];
   },
 };

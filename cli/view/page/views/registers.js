@@ -12,22 +12,24 @@ export const registers = {
   about: "What each unit's registers hold, field by field. Nothing here is an access: the page reads what the unit has.",
 
   render(view) {
-    return (view.state.registers ?? []).map((unit) =>
+    return (view.state.registers ?? []).map((unit) => view.kept(["registers", unit.name], unit, () => this.unit(view, unit)));
+  },
+
+  unit(view, unit) {
+    return h(
+      "section",
+      { class: "unit" },
+      h("h3", {}, unit.name),
       h(
-        "section",
-        { class: "unit" },
-        h("h3", {}, unit.name),
+        "table",
+        { class: "registers" },
+        h("thead", {}, h("tr", {}, ["Register", "Value", "Fields"].map((t) => h("th", { scope: "col" }, t)))),
         h(
-          "table",
-          { class: "registers" },
-          h("thead", {}, h("tr", {}, ["Register", "Value", "Fields"].map((t) => h("th", { scope: "col" }, t)))),
-          h(
-            "tbody",
-            {},
-            Object.entries(unit.fields)
-              .filter(([name]) => !isWords(name, unit.fields))
-              .map(([name, register]) => this.row(view, unit, name, register)),
-          ),
+          "tbody",
+          {},
+          Object.entries(unit.fields)
+            .filter(([name]) => !isWords(name, unit.fields))
+            .map(([name, register]) => this.row(view, unit, name, register)),
         ),
       ),
     );

@@ -5,6 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { deflateSync, inflateSync } from "node:zlib";
 import { iommulab } from "../page_file.mjs";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../../../..");
@@ -55,6 +56,26 @@ export class Pages {
     const [from, to] = runs(now);
     const file = join(this.folder, `${as}.html`);
     writeFileSync(file, now.slice(0, from) + then.slice(...runs(then)) + now.slice(to));
+    return file;
+  }
+  /** A page with a run's events again and again: as many as a million without the wait for one. */
+  repeated(name, times, as) {
+    const packed = (text, size) => {
+      const bytes = inflateSync(Buffer.from(text, "base64"));
+      if (bytes.length !== size) throw new Error(`${bytes.length} bytes, not ${size}`);
+      return deflateSync(Buffer.concat(Array(times).fill(bytes))).toString("base64");
+    };
+    const file = this.changed(name, as, (head) => {
+      const { events, chunks } = head;
+      head.event_kinds = packed(head.event_kinds, events);
+      head.event_functions = packed(head.event_functions, 2 * events);
+      head.chunks = Array.from({ length: times }, (_, i) => chunks.map((chunk) => ({ ...chunk, first: chunk.first + i * events }))).flat();
+      head.events = events * times;
+    });
+    const text = readFileSync(file, "utf8");
+    const from = text.indexOf('<script type="text/plain" data-run="0">');
+    const to = text.lastIndexOf('<script type="module">');
+    writeFileSync(file, text.slice(0, from) + text.slice(from, to).repeat(times) + text.slice(to));
     return file;
   }
   /** What the stepper prints on these commands. */
