@@ -28,7 +28,7 @@ export class EventPanel {
     if (p !== this.page.p) return;
     replace(this.line, this.lineOf(view, event));
     replace(this.changed, this.changesOf(view));
-    const story = await mappingStory.section(view, event, (to) => this.page.go(to));
+    const story = await mappingStory.section(view, event, (to) => this.page.jump(to));
     if (p !== this.page.p) return;
     replace(this.story, story);
     replace(this.stack, await this.stackOf(view));

@@ -54,7 +54,8 @@ export class Overview {
       element.removeAttribute("data-path");
       element.removeAttribute("data-structure");
     }
-    const lit = paper.querySelectorAll('.value[data-age="0"]').length;
+    const isLit = (element) => !element.querySelector('[data-age="0"]');
+    const lit = [...paper.querySelectorAll('[data-age="0"]')].filter(isLit).length;
     count.textContent = lit > 0 ? `${lit} changed` : "";
   }
 

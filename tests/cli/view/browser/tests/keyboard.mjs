@@ -60,7 +60,8 @@ export const cases = {
         if (focus?.panel === "#event" || !focus) break;
         ++inside;
       }
-      ok(inside >= 1 && inside < MOST_TABS, `${view}: ${inside} stops of Tab`);
+      const least = (await tab.locator("#stage .value").count()) > 0 ? 1 : 0;
+      ok(inside >= least && inside < MOST_TABS, `${view}: ${inside} stops of Tab`);
     }
   },
 
