@@ -140,7 +140,9 @@ function differentItems(before, after, path, found, most) {
   }
   const named = (list) => {
     const items = new Map();
-    for (let i = first; i < list.length - same; ++i) items.set(elementName(list, i), list[i]);
+    // A structure of a kind goes by its name alone, as in valueAt().
+    const nameOf = (i) => (path.length === 1 ? (list[i].name ?? "") : elementName(list, i));
+    for (let i = first; i < list.length - same; ++i) items.set(nameOf(i), list[i]);
     return items;
   };
   const then = named(before);

@@ -64,6 +64,15 @@ export const cases = {
     equal(ages, ["0", "1", "2", null], "ages");
   },
 
+  "what changed is lit in its view, and asked by the same path": async ({ open }) => {
+    const tab = await open("dma", "#event=1063&view=memory");
+    ok((await tab.locator('#stage .blocks [data-age="0"]').count()) > 0, "the page whose owner changed is lit");
+    const path = await tab.locator('.changed .value[data-path^="pages/"]').first().getAttribute("data-path");
+    await tab.locator(`.changed .value[data-path="${path}"]`).click();
+    await settled(tab);
+    ok((await tab.locator(".origin").innerText()).includes("Set at event 1063"), "its origin is this event");
+  },
+
   "an entry that was put off says where its changes are told": async ({ open }) => {
     const tab = await open("server");
     const p = await tab.evaluate(async () => {
