@@ -189,7 +189,7 @@ export class TourPanel {
   }
 
   command(item, prompt) {
-    const lines = (item.output ?? "").split("\n");
+    const lines = (item.output ?? "").trimEnd().split("\n");
     const matters = (line) => (item.expected ?? []).some((piece) => line.includes(piece));
     const there = Number.isInteger(item.event)
       ? h("button", { type: "button", class: "jump", "data-event": item.event, onclick: () => this.moveTo(item) }, `event ${item.event}`)

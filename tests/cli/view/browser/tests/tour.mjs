@@ -37,8 +37,8 @@ const SAMPLE = [
 const withTour = (pages) => pages.changed("boot", "tour", (head) => (head.tours = SAMPLE));
 
 export const cases = {
-  "without tours there is no button": async ({ open }) => {
-    const tab = await open("boot", "#tour=1.1.0");
+  "without tours there is no button": async ({ open, pages }) => {
+    const tab = await open(pages.changed("boot", "no-tours", (head) => (head.tours = [])), "#tour=1.1.0");
     equal(await tab.locator("#tours").isVisible(), false, "the button");
     equal(await tab.locator("#tour").isVisible(), false, "the panel");
     equal(await tab.locator("#calls").isVisible(), true, "the tree");
