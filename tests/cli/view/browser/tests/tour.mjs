@@ -45,7 +45,7 @@ export const cases = {
   },
 
   "a tour from its first stop to the last": async ({ open, pages }) => {
-    const tab = await open(withTour(pages), "#event=300");
+    const tab = await open(withTour(pages), "#event=300&view=registers");
     await tab.click("#tours");
     await tab.locator("dialog.tours").getByRole("button", { name: "From a word to a bit" }).click();
     const tour = tab.locator("#tour");
