@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/runs/run_choice.h"
 
+#include <array>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -23,14 +24,19 @@ std::string only(const std::vector<std::string>& values) {
   return values.empty() ? std::string() : values.front();
 }
 
+using option_values = std::pair<const char*, const std::vector<std::string>*>;
+
+/// The options that say which system runs.
+std::array<option_values, 4> options_of(const run_choice& c) {
+  return {{{"--kernel", &c.kernels},
+           {"--machine", &c.machines},
+           {"--dmar", &c.dmar_files},
+           {"--cmdline", &c.command_lines}}};
+}
+
 absl::Status check_single(const run_choice& c) {
-  const std::pair<const char*, const std::vector<std::string>&> each[] = {
-      {"--kernel", c.kernels},
-      {"--machine", c.machines},
-      {"--dmar", c.dmar_files},
-      {"--cmdline", c.command_lines},
-  };
-  for (const auto& [option, values] : each) {
+  for (const auto& [option, given] : options_of(c)) {
+    const std::vector<std::string>& values = *given;
     if (values.size() > 1) {
       return refuse(absl::StrFormat("%s is given twice: here is one run", option));
     }
@@ -132,6 +138,33 @@ void add_run_choices(CLI::App& command, run_choice& choice, absl::FunctionRef<vo
   capture->add_option("FOLDER", choice.path, "The capture's folder")->type_name("DIR")->required();
   add_kernel_option(*capture, choice.kernels)->expected(1)->take_all();
   complete(*capture, run_kind::capture);
+}
+
+run_choice side_of(const run_choice& choice, size_t which) {
+  const auto of = [which](const std::vector<std::string>& values) {
+    std::vector<std::string> one;
+    if (!values.empty()) one.push_back(value_for_run(values, which));
+    return one;
+  };
+  run_choice side = choice;
+  side.kernels = of(choice.kernels);
+  side.machines = of(choice.machines);
+  side.dmar_files = of(choice.dmar_files);
+  side.command_lines = of(choice.command_lines);
+  return side;
+}
+
+absl::Status check_two_runs(const run_choice& choice) {
+  bool two = false;
+  for (const auto& [option, values] : options_of(choice)) {
+    if (values->size() > 2) {
+      return refuse(
+          absl::StrFormat("%s is given %d times: --diff has two runs", option, values->size()));
+    }
+    two = two || values->size() == 2;
+  }
+  if (two) return absl::OkStatus();
+  return refuse("--diff needs two of --machine, --kernel, --dmar or --cmdline");
 }
 
 absl::StatusOr<std::unique_ptr<repeatable_run>> chosen_run(const run_choice& choice) {

@@ -4,6 +4,8 @@
 // capture. Each takes the options that the command of its name takes.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -27,6 +29,11 @@ struct run_choice {
   std::vector<std::string> command_lines{};  ///< empty: the script's own, or the machine's
   bool sanitize = false;
 };
+
+/// The first (0) or second (1) of two runs: an option that is given once is for both.
+run_choice side_of(const run_choice& choice, size_t which);
+/// EINVAL when no option, or one more than twice, makes two runs of it.
+absl::Status check_two_runs(const run_choice& choice);
 
 /// Adds `boot`, `dma SCRIPT`, `iova replay FILE` and `capture FOLDER` below `command`. `more` adds
 /// to each the options of `command`; `run` is called for the one that was given. `choice` outlives

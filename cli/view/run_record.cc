@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/runs/event_json.h"
 #include "cli/runs/structure_json.h"
+#include "cli/view/alignment.h"
 #include "cli/view/packed_text.h"
 #include "cli/view/run_head.h"
 #include "cli/view/state_delta.h"
@@ -61,7 +62,9 @@ class recorder final : public state_listener {
     if (chunk_["events"].size() == events_in_chunk) next_chunk();
     json document = event_json(event, words_);
     document.erase("seq");
-    document["line"] = graph_text_of(event, words_);
+    std::string line = graph_text_of(event, words_);
+    record_.steps.push_back(step_of(event, line));
+    document["line"] = std::move(line);
     if (put_off) document["put_off"] = true;
     chunk_["events"].push_back(std::move(document));
     chunk_["changes"].push_back(changes_to(std::move(sections)));

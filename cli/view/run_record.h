@@ -22,6 +22,7 @@ namespace iommulab::view {
 struct run_record {
   json head;  ///< "title", "kernel", "events", "functions", "chunks", "mappings", "machine", …
   std::vector<std::string> chunks;  ///< packed
+  std::vector<std::string> steps;   ///< what each event is, for alignment_of()
 };
 
 /// The error of a run that cannot begin. One that ends badly is a record, whose head says how.

@@ -17,6 +17,7 @@
 #include "cli/tours/tour_choice.h"
 #include "cli/tours/tour_folder.h"
 #include "cli/tours/transcript.h"
+#include "cli/view/alignment.h"
 #include "cli/view/page.h"
 #include "cli/view/run_record.h"
 #include "cli/view/tours_of_run.h"
@@ -67,7 +68,30 @@ json tours_in_page(const view_subject& of, const view_arguments& a, const view_p
                                           tours::kernel_words(of.kernel), program)});
 }
 
-/// Writes the page; the sentence with which the run ended badly, or nothing.
+/// The records of the page, one or two; of two the first says which events are the same.
+absl::StatusOr<std::vector<view::run_record>> records_of(const view_subject& subject,
+                                                         const view_arguments& a,
+                                                         const view_program& program) {
+  if (a.diff) {
+    if (absl::Status status = check_two_runs(subject.run); !status.ok()) return status;
+  }
+  std::vector<view::run_record> records;
+  for (size_t which = 0; which < (a.diff ? 2 : 1); ++which) {
+    const auto run = chosen_run(a.diff ? side_of(subject.run, which) : subject.run);
+    if (!run.ok()) return run.status();
+    auto record = view::record_for_page(**run);
+    if (!record.ok()) return record.status();
+    records.push_back(*std::move(record));
+  }
+  if (a.diff) {
+    records[0].head["alignment"] = view::alignment_of(records[0].steps, records[1].steps);
+  } else {
+    records[0].head["tours"] = tours_in_page(subject, a, program);
+  }
+  return records;
+}
+
+/// Writes the page; the sentence with which a run ended badly, or nothing.
 absl::StatusOr<std::string> make_page(const view_arguments& a, const view_program& program,
                                       std::ostream& out) {
   const auto parts = parts_for(a);
@@ -76,21 +100,19 @@ absl::StatusOr<std::string> make_page(const view_arguments& a, const view_progra
   const std::string output = std::filesystem::absolute(a.output).string();
   const auto subject = subject_of(a);
   if (!subject.ok()) return subject.status();
-  const auto run = chosen_run(subject->run);
-  if (!run.ok()) return run.status();
-  auto record = view::record_for_page(**run);
-  if (!record.ok()) return record.status();
-  record->head["tours"] = tours_in_page(*subject, a, program);
-  const size_t events = record->head["events"];
-  const json ended = record->head["ended"];
-  std::vector<view::run_record> runs;
-  runs.push_back(*std::move(record));
-  const auto page = view::page_of(*parts, runs);
+  const auto records = records_of(*subject, a, program);
+  if (!records.ok()) return records.status();
+  const auto page = view::page_of(*parts, *records);
   if (!page.ok()) return page.status();
   if (absl::Status status = write_file(output, *page); !status.ok()) return status;
-  out << absl::StrFormat("%s: %s, %d events, %d bytes\n", a.output, (*run)->title(), events,
-                         page->size());
-  return ended.is_null() ? std::string() : ended.get<std::string>();
+  std::string bad;
+  for (const view::run_record& record : *records) {
+    out << absl::StrFormat("%s: %s, %d events\n", a.output, record.head["title"].get<std::string>(),
+                           record.head["events"].get<size_t>());
+    if (!record.head["ended"].is_null()) bad = record.head["ended"].get<std::string>();
+  }
+  out << absl::StrFormat("%s: %d bytes\n", a.output, page->size());
+  return bad;
 }
 
 }  // namespace
@@ -114,6 +136,12 @@ void add_view_command(CLI::App& app, int& exit_status, view_program program) {
         ->type_name("FILE.html")
         ->required()
         ->group(group);
+    if (one.get_name() != "tour") {
+      one.add_flag("--diff", a->diff,
+                   "Two runs beside each other: --machine, --kernel, --dmar or --cmdline is given "
+                   "twice")
+          ->group(group);
+    }
     one.add_option("--page-parts", a->page_parts,
                    "Take the page's modules from this folder, not those that the program was built "
                    "with (for who works on them)")

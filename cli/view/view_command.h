@@ -14,6 +14,7 @@ namespace iommulab {
 struct view_arguments {
   run_choice run{};
   std::string tour{};        ///< the run is this tour's: a number or a file; empty: `run` says it
+  bool diff = false;         ///< two runs beside each other
   std::string output{};      ///< the file that is written
   std::string page_parts{};  ///< a folder of the page's parts, in place of the built-in ones
 };

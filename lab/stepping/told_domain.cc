@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab/stepping/told_domain.h"
 
+#include "absl/strings/str_format.h"
+
 #include <utility>
 
 namespace iommulab {
@@ -18,7 +20,7 @@ structure told_domain::as_structure(std::string name) const {
   structure_list nodes;
   std::optional<uint64_t> end;  // of the node below
   for (const iova_range& range : ranges()) {
-    structure node{"iova", "", {}};
+    structure node{"iova", absl::StrFormat("0x%x-0x%x", range.lo, range.hi), {}};
     node.add("pfn_lo", range.lo);
     node.add("pfn_hi", range.hi);
     if (end && range.lo > *end + 1) node.add("gap_below", range.lo - *end - 1, "frames");

@@ -65,7 +65,7 @@ TEST(page_test, a_circle_of_imports_is_named) {
 
 TEST(page_test, no_document_ends_its_element) {
   const auto page =
-      page_of({index_page, {"app.js", ""}}, {{json{{"title", "</script><b>"}}, {"abcd"}}});
+      page_of({index_page, {"app.js", ""}}, {{json{{"title", "</script><b>"}}, {"abcd"}, {}}});
   ASSERT_TRUE(page.ok());
   EXPECT_THAT(*page, HasSubstr(R"(id="run-0">{"title":"\u003c/script>\u003cb>"}</script>)"));
   EXPECT_THAT(*page, HasSubstr(R"(<script type="text/plain" data-run="0">abcd</script>)"));

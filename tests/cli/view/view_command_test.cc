@@ -33,8 +33,9 @@ view_arguments page_in(const std::string& name) {
   return a;
 }
 
-nlohmann::json head_of(const std::string& page) {
-  const std::string start = "<script type=\"application/json\" id=\"run-0\">";
+nlohmann::json head_of(const std::string& page, int number = 0) {
+  const std::string start =
+      "<script type=\"application/json\" id=\"run-" + std::to_string(number) + "\">";
   const size_t from = page.find(start) + start.size();
   return nlohmann::json::parse(page.substr(from, page.find("</script>", from) - from));
 }
@@ -123,6 +124,44 @@ TEST(view_command_test, a_tour_brings_its_own_run) {
   a.tour = "99";
   EXPECT_EQ(run(a).status, 2);
   EXPECT_FALSE(std::filesystem::exists(a.output));
+}
+
+TEST(view_command_test, two_runs_are_aligned_by_what_their_events_are) {
+  view_arguments a = page_in("diff.html");
+  a.diff = true;
+  a.run.kernels = {"v4_4", "v4_4_178"};
+  const command_result result = run(a);
+  ASSERT_EQ(result.status, 0) << result.err;
+  const std::string page = content_of(a.output);
+  const nlohmann::json left = head_of(page);
+  const nlohmann::json right = head_of(page, 1);
+  EXPECT_EQ(left["kernel"], "v4_4");
+  EXPECT_EQ(right["kernel"], "v4_4_178");
+  size_t p = 1;
+  size_t q = 1;
+  size_t same = 0;
+  for (const nlohmann::json& row : left["alignment"]) {
+    EXPECT_GE(row[0], p);
+    EXPECT_GE(row[1], q);
+    p = row[0].get<size_t>() + row[2].get<size_t>();
+    q = row[1].get<size_t>() + row[2].get<size_t>();
+    same += row[2].get<size_t>();
+  }
+  EXPECT_LE(p, left["events"].get<size_t>() + 1);
+  EXPECT_LE(q, right["events"].get<size_t>() + 1);
+  EXPECT_GT(same, left["events"].get<size_t>() * 9 / 10) << "4.4.178 does most as 4.4.1 does";
+  EXPECT_LT(same, left["events"].get<size_t>()) << "and not all";
+}
+
+TEST(view_command_test, a_difference_needs_two_runs) {
+  view_arguments a = page_in("diff.html");
+  a.diff = true;
+  EXPECT_EQ(run(a).err, "iommulab: --diff needs two of --machine, --kernel, --dmar or --cmdline\n");
+  a.run.kernels = {"v4_4", "v4_4_178", "v4_4"};
+  EXPECT_EQ(run(a).err, "iommulab: --kernel is given 3 times: --diff has two runs\n");
+  a.diff = false;
+  a.run.kernels = {"v4_4", "v4_4_178"};
+  EXPECT_EQ(run(a).err, "iommulab: --kernel is given twice: here is one run\n");
 }
 
 TEST(view_command_test, nothing_is_written_when_something_is_wrong) {
