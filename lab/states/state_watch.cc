@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "kernel/kernel.h"
 #include "lab/structures/system_structures.h"
@@ -101,22 +102,27 @@ kinds touched(const trace_event& event) {
   return all_kinds;
 }
 
-bool is_second_level_write(const trace_event& event) {
+/// Whether the kernel does nothing but map pages: it writes an entry, or takes a page for more.
+bool is_mapping(const trace_event& event) {
   const auto* write = event.as<events::table_write>();
-  return write != nullptr && write->table == "pte";
+  return event.kind() == trace_kind::page || (write != nullptr && write->table == "pte");
 }
 
 /// Table pages of a machine, from which on its entries are told row by row. To walk them all takes
 /// longer then than everything else that an event costs.
 constexpr int64_t many_table_pages = 64;
+/// In a row that is longer, they are told once in so many events.
+constexpr size_t long_row = 4096;
 
-int64_t table_pages_in(const std::vector<structure_section>& sections) {
+/// Pages of second-level tables, whether a context entry names them yet or not.
+int64_t table_pages_in(const structure& pages) {
   int64_t count = 0;
-  for (const structure_section& section : sections) {
-    if (section.kind != "tables") continue;
-    for (const structure& table : section.structures) {
-      count += static_cast<int64_t>(number_in(table, "table_pages"));
-    }
+  const structure_list* owners = list_in(pages, "owners");
+  if (owners == nullptr) return 0;
+  for (const structure_value& value : *owners) {
+    const auto* owner = std::get_if<structure>(&value);
+    if (owner == nullptr || !owner->name.starts_with("[second-level tables")) continue;
+    count += static_cast<int64_t>(number_in(*owner, "pages"));
   }
   return count;
 }
@@ -141,11 +147,10 @@ class state_watch final : public trace_sink {
       listener_.on_event(event, sections_of(all_kinds), false);
       return;
     }
-    const bool in_a_row = was_entry_ && is_second_level_write(event);
-    was_entry_ = is_second_level_write(event);
+    row_ = is_mapping(event) ? row_ + 1 : 0;
     const kinds asked = touched(event) | late_;
-    if (in_a_row && table_pages_ >= many_table_pages) {
-      late_ = late_ | asked;
+    if (row_ > 1 && row_ % long_row != 0 && table_pages_ >= many_table_pages) {
+      late_ = asked;
       listener_.on_event(event, {}, true);
       return;
     }
@@ -163,14 +168,18 @@ class state_watch final : public trace_sink {
     for (structure_section& section : sections_of(without(more, driver_kinds))) {
       sections.push_back(std::move(section));
     }
-    if ((more & tables) != no_kinds) table_pages_ = table_pages_in(sections);
+    for (const structure_section& section : sections) {
+      if (section.kind == "pages") table_pages_ = table_pages_in(section.structures.front());
+    }
     return sections;
   }
 
   std::vector<structure_section> sections_of(kinds wanted) {
     std::vector<structure_section> all;
     kernel* const system = run_->system();
-    if (system == nullptr) return wanted == no_kinds ? all : run_->structures({});
+    if (system == nullptr) {
+      return (wanted & iova_trees) == no_kinds ? all : run_->structures({});
+    }
     for (const std::string& kind : kinds_) {
       if ((wanted & bit_of(kind)) == no_kinds) continue;
       for (structure_section& section : structures_of(*system, {.kind = kind})) {
@@ -186,7 +195,7 @@ class state_watch final : public trace_sink {
   std::unique_ptr<running> run_;
   std::vector<structure_section> driver_;  ///< the kernel's own, when they changed last
   kinds late_ = no_kinds;                  ///< what was touched, and not asked since
-  bool was_entry_ = false;                 ///< whether the event before was a second-level entry
+  size_t row_ = 0;                         ///< events one behind the other that map pages
   int64_t table_pages_ = 0;
 };
 
