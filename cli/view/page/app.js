@@ -11,6 +11,7 @@ import { AddressBar, readLink, writeLink } from "./link.js";
 import { Run } from "./model/run.js";
 import { findStructure } from "./model/state.js";
 import { CallPanel } from "./panels/calls.js";
+import { Comparison } from "./panels/compare.js";
 import { EventPanel } from "./panels/event.js";
 import { Help } from "./panels/help.js";
 import { messages } from "./panels/messages.js";
@@ -25,11 +26,19 @@ const PLAY_MS = 350;
 
 export class Page {
   static async open(document) {
-    const head = JSON.parse(document.getElementById("run-0").textContent);
-    const packed = document.querySelectorAll('script[data-run="0"]');
-    const run = await Run.load(head, (i) => packed[i].textContent);
-    const page = new Page(run);
+    const load = (number) => {
+      const head = document.getElementById(`run-${number}`);
+      const packed = document.querySelectorAll(`script[data-run="${number}"]`);
+      return head && Run.load(JSON.parse(head.textContent), (i) => packed[i].textContent);
+    };
+    const [left, right] = await Promise.all([load(0), load(1)]);
+    const turned = right && readLink(location.hash).options["compare.lead"] === "right";
+    const page = new Page(turned ? right : left);
     globalThis.iommulab = page;
+    if (right) {
+      page.comparison = new Comparison(page, turned ? left : right, left.head.alignment);
+      if (turned) page.comparison.alignment = page.comparison.alignment.turned();
+    }
     await page.begin();
     return page;
   }
@@ -189,9 +198,13 @@ export class Page {
     this.viewFor = (name) => this.viewOf(state, before, ages, name);
     const view = { ...this.viewFor(this.viewName), kept: (path, value, make) => this.kept(ages, path, value, make) };
     this.drawTabs();
-    const content = await VIEWS.find(({ id }) => id === this.viewName).render(view);
+    const shown = VIEWS.find(({ id }) => id === this.viewName);
+    const content = await shown.render(view);
+    const viewThere = this.comparison && (await this.viewThere());
+    const there = viewThere && (await shown.render(viewThere));
     if (isOld()) return;
-    this.drawStage(content);
+    this.drawStage(viewThere ? this.comparison.columns(content, there, [state, viewThere.state]) : content);
+    await this.comparison?.drawBar();
     const refocus = keepFocus(this.eventHost);
     await this.eventPanel.show(view);
     refocus();
@@ -243,6 +256,25 @@ export class Page {
     if (isPlain) this.drawn.set(name, { value, element });
     else this.drawn.delete(name);
     return element;
+  }
+
+  /** Of the run that follows: the same view, at the same step. */
+  async viewThere() {
+    const { other } = this.comparison;
+    const p = this.comparison.place().event;
+    const [state, before] = await Promise.all([other.state(p), other.state(Math.max(0, p - 1))]);
+    const view = this.viewOf(state, before, await agesAt(other, p), this.viewName);
+    return { ...view, run: other, p, machine: other.head.machine, go: (q) => this.jump(this.comparison.eventHere(q)) };
+  }
+  /** The other run leads, from the same step on. */
+  swap() {
+    this.address.jump();
+    this.options["compare.lead"] = this.options["compare.lead"] === "right" ? null : "right";
+    this.p = this.comparison.place().event;
+    this.selected = null;
+    this.writeAddress();
+    this.address.flush();
+    location.reload();
   }
 
   /** What views are given. */

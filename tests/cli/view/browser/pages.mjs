@@ -17,6 +17,8 @@ export const RUNS = {
   server: ["boot", "--machine", "server"],
   dma: ["dma", UNMAPPED],
   faults: ["dma", UNMAPPED, "--cmdline", "intel_iommu=on,strict"],
+  kernels: ["boot", "--diff", "--kernel", "v4_4", "--kernel", "v4_4_178"],
+  strict: ["boot", "--diff", "--cmdline", "intel_iommu=on", "--cmdline", "intel_iommu=on,strict"],
   capture: ["capture", join(ROOT, "tests/golden/kernel/v4_4/boot/default")],
 };
 
