@@ -44,7 +44,7 @@ bool is_foreign(const fs::path& folder) {
 
 /// Data and prose hold no line; LICENSE speaks for them.
 bool holds_no_line(const fs::path& file) {
-  static const std::set<std::string> kinds = {".md",  ".json", ".svg",    ".dma",
+  static const std::set<std::string> kinds = {".md",  ".json", ".svg",    ".png", ".dma",
                                               ".txt", ".log",  ".ftrace", ".xz"};
   static const std::set<std::string> names = {"COPYING", "LICENSE", "packages", ".git",
                                               ".gitignore"};
