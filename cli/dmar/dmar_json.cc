@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/dmar/dmar_json.h"
 
+#include "cli/dmar/dmar_members.h"
 #include "cli/output/json.h"
 #include "cli/tables/dmar_meaning.h"
 #include "cli/tables/finding_json.h"
@@ -72,8 +73,7 @@ json judged_finding_json(const kernel_profile& kernel, const dmar_table& table,
 
 }  // namespace
 
-std::string dmar_to_json(const dmar_table& table, std::string_view file,
-                         const kernel_profile& kernel) {
+json dmar_members(const dmar_table& table, std::string_view file, const kernel_profile& kernel) {
   json fields = json::array();
   for (const dmar_field& field : table.fields) {
     fields.push_back(field_json(table, field, header_field_meaning(table, field)));
@@ -86,17 +86,21 @@ std::string dmar_to_json(const dmar_table& table, std::string_view file,
   for (const dmar_finding& finding : table.findings) {
     findings.push_back(judged_finding_json(kernel, table, finding));
   }
+  return {{"kernel", kernel.name()},
+          {"release", kernel.release()},
+          {"file", printable(file)},
+          {"size", table.bytes.size()},
+          {"length", table.header.length},
+          {"revision", table.header.revision},
+          {"host_address_bits", table.host_address_bits()},
+          {"fields", fields},
+          {"structures", structures},
+          {"findings", findings}};
+}
 
-  return json_text(json_document("dmar", {{"kernel", kernel.name()},
-                                          {"release", kernel.release()},
-                                          {"file", printable(file)},
-                                          {"size", table.bytes.size()},
-                                          {"length", table.header.length},
-                                          {"revision", table.header.revision},
-                                          {"host_address_bits", table.host_address_bits()},
-                                          {"fields", fields},
-                                          {"structures", structures},
-                                          {"findings", findings}}));
+std::string dmar_to_json(const dmar_table& table, std::string_view file,
+                         const kernel_profile& kernel) {
+  return json_text(json_document("dmar", dmar_members(table, file, kernel)));
 }
 
 }  // namespace iommulab

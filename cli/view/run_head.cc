@@ -4,11 +4,13 @@
 #include <utility>
 #include <variant>
 
+#include "cli/dmar/dmar_members.h"
 #include "cli/machines/machine_json.h"
 #include "cli/machines/machine_report.h"
 #include "core/trace_event.h"
 #include "kernel/kernel.h"
 #include "lab/sources/function_source.h"
+#include "platform/machine/firmware_check.h"
 
 namespace iommulab::view {
 
@@ -18,6 +20,10 @@ json system_head(kernel& system) {
                {"command_line", system.command_line()}};
   const auto report = report_machine(system.profile(), system.machine());
   head["machine"] = report.ok() ? machine_members(*report) : json(nullptr);
+  const machine_config& machine = system.machine();
+  const dmar_table table = decode_dmar_of(machine.dmar_table, machine);
+  head["dmar"] = table.decodable ? dmar_members(table, "machine " + machine.name, system.profile())
+                                 : json(nullptr);
   return head;
 }
 

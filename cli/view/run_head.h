@@ -14,7 +14,8 @@ class kernel;
 
 namespace iommulab::view {
 
-/// "kernel", "release", "command_line", "machine": the system that runs, and its hardware.
+/// "kernel", "release", "command_line", "machine", "dmar": the system that runs, its hardware, and
+/// its DMAR table as `iommulab dmar --json` has it (null without one that can be decoded).
 json system_head(kernel& system);
 
 /// The kinds of events, by number.

@@ -53,8 +53,13 @@ absl::StatusOr<view_subject> subject_of(const view_arguments& a) {
     if (!folder.ok()) return folder.status();
     subject.folder = *std::move(folder);
   }
-  const auto run = tours::choice_of(
-      tours::main_run_of(*tour, subject.kernel, tours::kernel_words(subject.kernel)));
+  const std::string line =
+      tours::main_run_of(*tour, subject.kernel, tours::kernel_words(subject.kernel));
+  if (line.empty()) {
+    return refuse(
+        absl::StrFormat("tour %s goes through no run: it has nothing for a page", a.tour));
+  }
+  const auto run = tours::choice_of(line);
   if (!run.ok()) return run.status();
   subject.run = *run;
   subject.tour = *std::move(tour);

@@ -5,6 +5,7 @@
 import { caches } from "./caches.js";
 import { devices } from "./devices.js";
 import { figure } from "./figure.js";
+import { firmware } from "./firmware.js";
 import { iova } from "./iova.js";
 import { log } from "./log.js";
 import { memory } from "./memory.js";
@@ -14,4 +15,4 @@ import { stagesView } from "./stages.js";
 import { structures } from "./structures.js";
 import { tablesView } from "./tables.js";
 
-export const VIEWS = [figure, devices, iova, registers, tablesView, caches, stagesView, queue, memory, structures, log];
+export const VIEWS = [figure, firmware, devices, iova, registers, tablesView, caches, stagesView, queue, memory, structures, log];
