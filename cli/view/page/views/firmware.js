@@ -15,7 +15,7 @@ export const firmware = {
     if (!dmar) return h("p", { class: "words" }, "This machine has no DMAR table that can be decoded.");
     return [
       h("section", {}, h("h3", {}, "Remapping units"), this.units(view)),
-      h("section", {}, h("h3", {}, `DMAR, ${dmar.length} bytes`), this.fields(dmar.fields)),
+      h("section", {}, h("h3", {}, `DMAR, ${dmar.length} bytes`), this.fields(dmar.fields, "the header")),
       dmar.structures.map((structure) => this.structure(structure)),
       h("section", {}, h("h3", {}, "Findings"), this.findings(dmar.findings)),
     ];
@@ -35,12 +35,17 @@ export const firmware = {
       "section",
       { class: "firmware-structure" },
       h("h4", {}, `${structure.name} at ${at}`),
-      this.fields(structure.fields),
+      this.fields(structure.fields, `${structure.name} at ${at}`),
       structure.scopes.map((scope) => h("p", { class: "scope" }, h("code", {}, `${scope.name} ${scope.path}`))),
     );
   },
 
-  fields(fields) {
+  /** `of`: whose fields they are. */
+  fields(fields, of) {
+    return h("div", { class: "wide", role: "region", tabindex: 0, "aria-label": `Fields of ${of}` }, this.table(fields));
+  },
+
+  table(fields) {
     return h(
       "table",
       { class: "plain" },
