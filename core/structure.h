@@ -42,6 +42,8 @@ using structure_list = std::vector<structure_value>;
 struct structure_value : std::variant<bool, int64_t, uint64_t, std::string, structure_link,
                                       structure, structure_list> {
   using variant::variant;
+
+  bool operator==(const structure_value& other) const;
 };
 
 struct structure_field {
@@ -53,6 +55,9 @@ struct structure_field {
 };
 
 inline bool structure::operator==(const structure&) const = default;
+inline bool structure_value::operator==(const structure_value& other) const {
+  return static_cast<const variant&>(*this) == static_cast<const variant&>(other);
+}
 
 inline structure& structure::add(std::string field, structure_value value, std::string words) {
   constexpr size_t most_have = 8;

@@ -19,6 +19,7 @@
 
 namespace iommulab::view {
 
+// NOLINTNEXTLINE(bugprone-exception-escape): moving a document throws nothing
 struct run_record {
   json head;  ///< "title", "kernel", "events", "functions", "chunks", "mappings", "machine", …
   std::vector<std::string> chunks;  ///< packed

@@ -22,7 +22,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 command_result run(const view_arguments& a) {
-  const auto no_program = [](std::vector<std::string> /*words*/) { return 0; };
+  const auto no_program = [](const std::vector<std::string>& /*words*/) { return 0; };
   return result_of([&](auto& out, auto& err) { return run_view_command(a, no_program, out, err); });
 }
 

@@ -34,7 +34,7 @@ class comparing_listener final : public state_listener {
     ++told_;
     take(std::move(sections));
     due_ = due_ || told_ % every_ == 0;
-    if (put_off || !due_ || HasFailure()) return;
+    if (put_off || !due_ || testing::Test::HasFailure()) return;
     due_ = false;
     SCOPED_TRACE(testing::Message()
                  << "event " << told_ << ", " << name(event.kind()) << " " << event.function());
@@ -44,7 +44,6 @@ class comparing_listener final : public state_listener {
   [[nodiscard]] size_t compared() const { return compared_; }
 
  private:
-  static bool HasFailure() { return testing::Test::HasFailure(); }
   void take(std::vector<structure_section> sections) {
     for (structure_section& section : sections) {
       const std::string kind(section.kind);
