@@ -395,6 +395,7 @@ std::vector<std::string> address_hints(const fault_group& group, const system_fa
   }
   const size_t all = group.addresses.size();
   std::vector<std::string> hints;
+  hints.reserve(found.size() + 1);
   for (auto& [hint, times] : found) {
     hints.push_back(times == all ? std::move(hint)
                                  : absl::StrFormat("%d of the %d addresses: %s", times, all, hint));

@@ -59,6 +59,8 @@ void run_difference::add_by_key(const char* title, const std::vector<std::string
                                 absl::FunctionRef<std::string(const std::string&)> key) {
   std::vector<std::string> left_keys;
   std::vector<std::string> right_keys;
+  left_keys.reserve(left_lines.size());
+  right_keys.reserve(right_lines.size());
   for (const std::string& line : left_lines) left_keys.push_back(key(line));
   for (const std::string& line : right_lines) right_keys.push_back(key(line));
   difference_section section{title, diff_lines(left_keys, right_keys)};

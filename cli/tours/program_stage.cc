@@ -78,8 +78,9 @@ absl::Status program_stage::begin(const std::string& run) {
   if (!made.ok()) return made.status();
   run_ = *std::move(made);
   auto begun = step::stepper::begin(*run_, told_);
-  if (begun.ok()) stepper_ = *std::move(begun);
-  return begun.status();
+  if (!begun.ok()) return begun.status();
+  stepper_ = *std::move(begun);
+  return absl::OkStatus();
 }
 
 outcome program_stage::step(const std::string& command) {

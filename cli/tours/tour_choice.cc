@@ -39,7 +39,7 @@ absl::StatusOr<tour> tour_named(const std::string& which) {
 }
 
 absl::StatusOr<const kernel_profile*> kernel_for(const tour& of, const std::string& asked) {
-  const auto kernel = kernel_of_option("--kernel", asked.empty() ? of.kernels.front() : asked);
+  auto kernel = kernel_of_option("--kernel", asked.empty() ? of.kernels.front() : asked);
   if (!kernel.ok()) return kernel.status();
   const auto& known = of.kernels;
   if (std::find(known.begin(), known.end(), (*kernel)->name()) == known.end()) {

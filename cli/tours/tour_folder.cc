@@ -26,7 +26,7 @@ absl::Status write_tour_files(const std::vector<tour_file>& files, const fs::pat
   fs::create_directories(folder, failed);
   if (failed) return cannot("made", folder, failed.value());
   for (const tour_file& each : files) {
-    const absl::Status status = write_file((folder / each.name).string(), each.content);
+    absl::Status status = write_file((folder / each.name).string(), each.content);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

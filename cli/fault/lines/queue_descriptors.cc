@@ -93,8 +93,7 @@ std::string context_fields(uint64_t qw0) {
 }
 
 std::string pasid_iotlb_fields(uint64_t qw0, uint64_t qw1) {
-  const std::string whose =
-      absl::StrFormat("%s, PASID 0x%x", domain_of(qw0), queue_bits::pasid.get(qw0));
+  std::string whose = absl::StrFormat("%s, PASID 0x%x", domain_of(qw0), queue_bits::pasid.get(qw0));
   switch (queue_bits::granularity.get(qw0)) {
     case 2:
       return whose;

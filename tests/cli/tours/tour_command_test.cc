@@ -43,7 +43,7 @@ class own_tour : public testing::Test {
 
   /// A tour with these stops, in a file.
   [[nodiscard]] std::string file(const std::string& stops, const std::string& head = "") const {
-    const std::string path = folder_ + "/own.tour";
+    std::string path = folder_ + "/own.tour";
     std::ofstream(path) << "# Own\nsummary S\nkernels v4_4_178 v4_4\n" << head << stops;
     return path;
   }
