@@ -32,8 +32,7 @@ class caught_stream {
 
 class program_stage final : public stage {
  public:
-  explicit program_stage(std::function<int(std::vector<std::string>)> program)
-      : program_(std::move(program)) {}
+  explicit program_stage(program_runner program) : program_(std::move(program)) {}
 
   absl::Status begin(const std::string& run) override;
   outcome step(const std::string& command) override;
@@ -43,7 +42,7 @@ class program_stage final : public stage {
   outcome program(const std::string& command_line) override;
 
  private:
-  std::function<int(std::vector<std::string>)> program_;
+  program_runner program_;
   std::unique_ptr<repeatable_run> run_;  // outlives the stepper, as the text does
   std::ostringstream told_;
   std::unique_ptr<step::stepper> stepper_;
@@ -143,8 +142,7 @@ absl::StatusOr<std::vector<std::string>> words_of(std::string_view line) {
   return words;
 }
 
-std::unique_ptr<stage> make_program_stage(
-    std::function<int(std::vector<std::string> words)> program) {
+std::unique_ptr<stage> make_program_stage(program_runner program) {
   return std::make_unique<program_stage>(std::move(program));
 }
 

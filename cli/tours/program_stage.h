@@ -14,11 +14,16 @@
 #include "cli/runs/run_choice.h"
 #include "cli/tours/stage.h"
 
+namespace iommulab {
+
+/// The whole program: words of a command line to an exit status, text to std::cout and std::cerr.
+using program_runner = std::function<int(std::vector<std::string> words)>;
+
+}  // namespace iommulab
+
 namespace iommulab::tours {
 
-/// `program` does what a command line says on std::cout and std::cerr, and returns its exit status.
-std::unique_ptr<stage> make_program_stage(
-    std::function<int(std::vector<std::string> words)> program);
+std::unique_ptr<stage> make_program_stage(program_runner program);
 
 /// What `iommulab step` would take for these words: "boot --machine q35".
 absl::StatusOr<run_choice> choice_of(const std::string& line);

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <iosfwd>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 
 #include "CLI/CLI.hpp"
 #include "cli/tours/audience.h"
+#include "cli/tours/program_stage.h"
 
 namespace iommulab {
 
@@ -23,9 +23,6 @@ struct tour_arguments {
   bool full = false;     ///< outputs are not shortened
   bool no_pause = false;
 };
-
-/// The whole program: words of a command line to an exit status, text to std::cout and std::cerr.
-using program_runner = std::function<int(std::vector<std::string> words)>;
 
 /// Runs the command and returns its exit status: `finding` when something is not as the tour says.
 int run_tour_command(const tour_arguments& arguments, const program_runner& program,

@@ -108,9 +108,7 @@ class recorder final : public state_listener {
     chunk_ = {{"events", json::array()}, {"changes", json::array()}};
     touched_.clear();
     has_state_ = !state.is_null();
-    if (!has_state_) return;
-    chunk_["state"] = std::move(state);
-    since_state_ = 0;
+    if (has_state_) chunk_["state"] = std::move(state);
   }
 
   void end_chunk() {
@@ -121,13 +119,17 @@ class recorder final : public state_listener {
                             {"touched", touched_}});
     record_.chunks.push_back(packed_text(text));
     const size_t packed = record_.chunks.back().size();
-    if (has_state_) state_size_ = packed;
-    since_state_ += packed;
+    if (has_state_) {
+      state_size_ = packed;
+      since_state_ = 0;
+    } else {
+      since_state_ += packed;
+    }
   }
 
   void next_chunk() {
     end_chunk();
-    const bool is_due = since_state_ > 2 * state_size_;
+    const bool is_due = since_state_ > state_size_;
     begin_chunk(is_due ? structures_json(sections_) : json(nullptr));
   }
 
@@ -191,8 +193,8 @@ class recorder final : public state_listener {
   json chunk_;
   std::set<size_t> touched_;
   bool has_state_ = false;
-  size_t state_size_ = 0;
-  size_t since_state_ = 0;
+  size_t state_size_ = 0;   ///< of the last chunk with a state, packed
+  size_t since_state_ = 0;  ///< of those behind it
   json chunk_heads_ = json::array();
 };
 

@@ -5,8 +5,8 @@
 //
 // A chunk is a document of its own: {"events": [EVENT, …], "changes": [{KIND: delta} or null, …]},
 // and where it has one "state", the structures before its first event. The first chunk has one; a
-// later one has one when the chunks since the last took more room than that (so a page is at most
-// twice as large for it, and no state is further than that away).
+// later one has one when the chunks behind the last that has took as much room as that one. So
+// states are at most half of a page, and none is further away than that.
 #pragma once
 
 #include <cstddef>

@@ -2,6 +2,7 @@
 #include "cli/view/tours_of_run.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -53,7 +54,8 @@ bool goes_through(const tours::tour& what, const std::string& kernel, const std:
   return false;
 }
 
-json item_json(const tours::told_item& told, const std::string& kernel, const run_choice& run) {
+/// `here`: the item is in the page's run.
+json item_json(const tours::told_item& told, const std::string& kernel, bool here) {
   const tours::item_kind kind = told.what->kind;
   json item = {{"kind", tours::name(kind)},
                {"text", told.command.empty() ? told.what->text : told.command}};
@@ -65,7 +67,7 @@ json item_json(const tours::told_item& told, const std::string& kernel, const ru
     if (each.kernel.empty() || each.kernel == kernel) expected.push_back(each.text);
   }
   item["expected"] = std::move(expected);
-  if (is_step) item["event"] = is_run(told.run, run) ? json(told.position) : json(nullptr);
+  if (is_step) item["event"] = here ? json(told.position) : json(nullptr);
   return item;
 }
 
@@ -75,10 +77,15 @@ json tour_for_page(const tours::tour& what, size_t number, const run_choice& run
                    const std::string& kernel, const std::string& words,
                    const program_runner& program) {
   const std::unique_ptr<tours::stage> stage = tours::make_program_stage(program);
+  std::map<std::string, bool> here;  // by run
   json stops = json::array();
   for (const tours::told_stop& stop : tours::transcript_of(what, kernel, words, *stage)) {
     json items = json::array();
-    for (const tours::told_item& told : stop.items) items.push_back(item_json(told, kernel, run));
+    for (const tours::told_item& told : stop.items) {
+      const auto [known, is_new] = here.try_emplace(told.run, false);
+      if (is_new) known->second = is_run(told.run, run);
+      items.push_back(item_json(told, kernel, known->second));
+    }
     stops.push_back({{"heading", stop.what->heading}, {"items", std::move(items)}});
   }
   return {{"number", number},

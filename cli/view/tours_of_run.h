@@ -4,17 +4,14 @@
 // run that their commands lead to (the form: page/panels/tour.js).
 #pragma once
 
-#include <functional>
 #include <string>
-#include <vector>
 
 #include "cli/output/json.h"
 #include "cli/runs/run_choice.h"
+#include "cli/tours/program_stage.h"
 #include "cli/tours/tour.h"
 
 namespace iommulab::view {
-
-using program_runner = std::function<int(std::vector<std::string> words)>;
 
 /// A tour in the page of `run`, with the kernel's name and the words that ask for it (" --kernel
 /// v4_4", or nothing). The process is in the folder of the tour's files.

@@ -66,7 +66,7 @@ absl::StatusOr<view_subject> subject_of(const view_arguments& a) {
   return subject;
 }
 
-json tours_in_page(const view_subject& of, const view_arguments& a, const view_program& program) {
+json tours_in_page(const view_subject& of, const view_arguments& a, const program_runner& program) {
   if (!of.tour) return view::tours_of_run(of.run, program);
   const size_t number = parse_number(a.tour).value_or(1);
   return json::array({view::tour_for_page(*of.tour, number, of.run, of.kernel,
@@ -76,7 +76,7 @@ json tours_in_page(const view_subject& of, const view_arguments& a, const view_p
 /// The records of the page, one or two; of two the first says which events are the same.
 absl::StatusOr<std::vector<view::run_record>> records_of(const view_subject& subject,
                                                          const view_arguments& a,
-                                                         const view_program& program) {
+                                                         const program_runner& program) {
   if (a.diff) {
     if (absl::Status status = check_two_runs(subject.run); !status.ok()) return status;
   }
@@ -97,7 +97,7 @@ absl::StatusOr<std::vector<view::run_record>> records_of(const view_subject& sub
 }
 
 /// Writes the page; the sentence with which a run ended badly, or nothing.
-absl::StatusOr<std::string> make_page(const view_arguments& a, const view_program& program,
+absl::StatusOr<std::string> make_page(const view_arguments& a, const program_runner& program,
                                       std::ostream& out) {
   const auto parts = parts_for(a);
   if (!parts.ok()) return parts.status();
@@ -122,7 +122,7 @@ absl::StatusOr<std::string> make_page(const view_arguments& a, const view_progra
 
 }  // namespace
 
-int run_view_command(const view_arguments& a, const view_program& program, std::ostream& out,
+int run_view_command(const view_arguments& a, const program_runner& program, std::ostream& out,
                      std::ostream& err) {
   const auto ended = make_page(a, program, out);
   if (!ended.ok()) return complain(err, ended.status());
@@ -130,7 +130,7 @@ int run_view_command(const view_arguments& a, const view_program& program, std::
   return complain(err, *ended, exit_code::finding);
 }
 
-void add_view_command(CLI::App& app, int& exit_status, view_program program) {
+void add_view_command(CLI::App& app, int& exit_status, program_runner program) {
   const auto a = std::make_shared<view_arguments>();
   CLI::App* const command = app.add_subcommand(
       "view",

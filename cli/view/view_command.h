@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #pragma once
 
-#include <functional>
 #include <ostream>
 #include <string>
-#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "cli/runs/run_choice.h"
+#include "cli/tours/program_stage.h"
 
 namespace iommulab {
 
@@ -19,12 +18,10 @@ struct view_arguments {
   std::string page_parts{};  ///< a folder of the page's parts, in place of the built-in ones
 };
 
-/// `program` carries out the command lines of tours (as tour_command.h says).
-using view_program = std::function<int(std::vector<std::string> words)>;
-
-int run_view_command(const view_arguments& arguments, const view_program& program,
+/// `program` carries out the command lines of tours.
+int run_view_command(const view_arguments& arguments, const program_runner& program,
                      std::ostream& out, std::ostream& err);
 
-void add_view_command(CLI::App& app, int& exit_status, view_program program);
+void add_view_command(CLI::App& app, int& exit_status, program_runner program);
 
 }  // namespace iommulab

@@ -8,6 +8,7 @@ import { keepFocus } from "./focus.js";
 import { placeIcons } from "./icons.js";
 import { keyDown } from "./keys.js";
 import { AddressBar, readLink, writeLink } from "./link.js";
+import { Alignment } from "./model/alignment.js";
 import { Run } from "./model/run.js";
 import { findStructure } from "./model/state.js";
 import { CallPanel } from "./panels/calls.js";
@@ -36,8 +37,8 @@ export class Page {
     const page = new Page(turned ? right : left);
     globalThis.iommulab = page;
     if (right) {
-      page.comparison = new Comparison(page, turned ? left : right, left.head.alignment);
-      if (turned) page.comparison.alignment = page.comparison.alignment.turned();
+      const alignment = new Alignment(left.head.alignment);
+      page.comparison = new Comparison(page, turned ? left : right, turned ? alignment.turned() : alignment);
     }
     await page.begin();
     return page;
@@ -358,15 +359,14 @@ export class Page {
     on("overview", () => this.overview.open());
     on("search", () => this.searchBox.open());
     on("help", () => this.help.open());
-    on("theme", () => this.changeTheme());
+    on("theme", () => this.setTheme(document.documentElement.dataset.theme !== "dark"));
     for (const tab of document.querySelectorAll("#parts button")) tab.addEventListener("click", () => this.showPart(tab.dataset.part));
     addEventListener("keydown", (e) => keyDown(this, e));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (e) => this.setTheme(e.matches));
   }
 
-  changeTheme() {
-    const root = document.documentElement;
-    const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = isDark ? "light" : "dark";
+  setTheme(dark) {
+    document.documentElement.dataset.theme = dark ? "dark" : "light";
     this.timeline.draw();
   }
 }

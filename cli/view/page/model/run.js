@@ -171,14 +171,4 @@ export class Run {
     }
     return 0;
   }
-
-  // --- searching ------------------------------------------------------------------------------
-
-  /** The next event in a direction (+1, -1) for which a test holds; 0 when there is none. */
-  async find(test, from, direction = 1) {
-    for (let p = from; p >= 1 && p <= this.count; p += direction) {
-      if (test(await this.event(p))) return p;
-    }
-    return 0;
-  }
 }

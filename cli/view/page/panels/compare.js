@@ -5,15 +5,14 @@
 // are marked.
 
 import { h, replace } from "../dom.js";
-import { Alignment } from "../model/alignment.js";
 import { findStructure, sameValue } from "../model/state.js";
 
 export class Comparison {
-  /** @param {Run} other the run that follows; rows: of the leading run's head, seen from it. */
-  constructor(page, other, rows) {
+  /** @param {Run} other the run that follows; alignment: as the leading run sees it. */
+  constructor(page, other, alignment) {
     this.page = page;
     this.other = other;
-    this.alignment = new Alignment(rows);
+    this.alignment = alignment;
     this.bar = document.getElementById("compare");
     this.bar.hidden = false;
     document.body.toggleAttribute("data-compare", true);

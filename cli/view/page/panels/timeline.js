@@ -38,7 +38,6 @@ export class Timeline {
     const labels = classes.map(([name, { letter, name: title }]) => h("span", { class: `class-${name}` }, letter, h("span", { class: "title" }, ` ${title}`)));
     host.append(h("div", { class: "labels", "aria-hidden": "true" }, h("span", { class: "calls" }, "calls"), labels), this.slider);
     new ResizeObserver(() => this.draw()).observe(this.slider);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
   show() {

@@ -22,7 +22,7 @@ export const registers = {
       h("h3", {}, unit.name),
       h(
         "table",
-        { class: "registers" },
+        { class: "plain registers" },
         h("thead", {}, h("tr", {}, ["Register", "Value", "Fields"].map((t) => h("th", { scope: "col" }, t)))),
         h(
           "tbody",

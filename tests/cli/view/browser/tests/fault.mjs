@@ -12,8 +12,12 @@ const MOST_CLICKS = 4;
 async function faultIn(tab) {
   return tab.evaluate(async () => {
     const { run } = iommulab;
-    const fault = await run.find((event) => event.kind === "fault", 1);
-    const write = await run.find((event) => event.kind === "table_write" && /^\/\* pte .* RW? \*\/$/.test(event.line), fault, -1);
+    const find = async (fits, from, by) => {
+      for (let p = from; p >= 1 && p <= run.count; p += by) if (fits(await run.event(p))) return p;
+      return 0;
+    };
+    const fault = await find((event) => event.kind === "fault", 1, 1);
+    const write = await find((event) => event.kind === "table_write" && /^\/\* pte .* RW? \*\/$/.test(event.line), fault, -1);
     return { fault, write };
   });
 }
