@@ -32,6 +32,9 @@ class sysfs_tree;
 namespace v4_4 {
 struct iommu_ops;  // of a bus: later kernels have none
 }
+namespace v6_12 {
+struct dev_iommu;  // of a device, where 4.4 has its driver's archdata alone
+}
 
 /// The device core's BUS_NOTIFY_* actions.
 enum class bus_notify : uint8_t {
@@ -61,6 +64,7 @@ struct device {
   dma_map_ops* dma_ops = nullptr;              ///< dev->archdata.dma_ops; null for the bus's
   iommu_group* group = nullptr;                ///< dev->iommu_group
   void* archdata_iommu = nullptr;              ///< dev->archdata.iommu: the IOMMU driver's own
+  v6_12::dev_iommu* iommu = nullptr;           ///< dev->iommu, of later kernels
   std::string driver;                          ///< name of the bound driver, empty when unbound
   std::function<void(device&)> driver_remove;  ///< the bound driver's remove(), may be null
 };

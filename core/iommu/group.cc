@@ -22,6 +22,8 @@ std::string_view name(iommu_domain_type type) {
       return "DMA";
     case iommu_domain_type::identity:
       return "identity";
+    case iommu_domain_type::dma_fq:
+      return "DMA-FQ";
   }
   return "unknown";
 }

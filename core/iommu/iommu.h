@@ -34,9 +34,16 @@ inline constexpr int iommu_cache = 1 << 2;
 
 enum class iommu_cap : uint8_t { cache_coherency, intr_remap, noexec };
 
-/// The types of 4.4; the numbers are the kernel's: bit 0 has page tables, bit 1 serves the DMA API,
-/// bit 2 passes addresses through.
-enum class iommu_domain_type : uint32_t { blocked = 0, unmanaged = 1, dma = 2 | 1, identity = 4 };
+/// The numbers are the kernel's: bit 0 has page tables, bit 1 serves the DMA API, bit 2 passes
+/// addresses through, bit 3 flushes through a queue of unmaps (later kernels; 4.4 has no such
+/// type).
+enum class iommu_domain_type : uint32_t {
+  blocked = 0,
+  unmanaged = 1,
+  dma = 2 | 1,
+  identity = 4,
+  dma_fq = 8 | 2 | 1,
+};
 /// "DMA", as later kernels call the types in sysfs.
 std::string_view name(iommu_domain_type type);
 
