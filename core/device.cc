@@ -50,12 +50,16 @@ std::string_view name(bus_notify action) {
 int device_bind_driver(device& dev, std::string driver, absl::FunctionRef<int(device&)> probe,
                        std::function<void(device&)> remove) {
   if (!dev.driver.empty()) return -EBUSY;
+  if (dev.bus->dma_configure) {
+    if (const int ret = dev.bus->dma_configure(dev, driver); ret != 0) return ret;
+  }
   dev.driver = std::move(driver);
   dev.bus->notifier.call(bus_notify::bind_driver, dev);
   driver_sysfs_add(dev);
   const int ret = probe(dev);
   if (ret != 0) {
     driver_sysfs_remove(dev);
+    if (dev.bus->dma_cleanup) dev.bus->dma_cleanup(dev);
     dev.driver.clear();
     return ret;
   }
@@ -72,6 +76,7 @@ void device_release_driver(device& dev) {
   driver_sysfs_remove(dev);
   dev.bus->notifier.call(bus_notify::unbind_driver, dev);
   if (dev.driver_remove) dev.driver_remove(dev);
+  if (dev.bus->dma_cleanup) dev.bus->dma_cleanup(dev);
   dev.bus->env.trace.tell([&] {
     return events::device_change{events::device_action::unbind, dev.name, dev.driver};
   });

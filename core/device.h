@@ -91,7 +91,11 @@ struct bus_type {
   std::vector<device*> devices;  ///< in order of addition
   notifier_chain<bus_notify, device> notifier;
   const v4_4::iommu_ops* ops = nullptr;  ///< bus->iommu_ops
-  dma_map_ops* dma_ops = nullptr;        ///< what is the global dma_ops of x86
+  /// Before a driver's probe(), of kernels that have it: 0, or a negative errno, and the driver
+  /// does not get the device. Empty in 4.4.
+  std::function<int(device&, std::string_view driver)> dma_configure;
+  std::function<void(device&)> dma_cleanup;  ///< after remove(), and after a probe() that failed
+  dma_map_ops* dma_ops = nullptr;            ///< what is the global dma_ops of x86
 };
 inline const std::string& trace_word(const bus_type& bus) {
   return bus.name;

@@ -78,6 +78,11 @@ void add_x86_early_params(command_line& line, x86_options& options) {
   using value = std::optional<std::string_view>;
   line.early_param("iommu", [&options](value v) { return iommu_setup(options.iommu, v); });
   line.early_param("swiotlb", [&options](value v) { return setup_io_tlb_npages(options, v); });
+  add_platform_early_params(line, options);
+}
+
+void add_platform_early_params(command_line& line, x86_options& options) {
+  using value = std::optional<std::string_view>;
   line.early_param("intremap",
                    [&options](value v) { return setup_irqremap(options.disable_irq_remap, v); });
   line.early_param("nointremap", [&options](value) {

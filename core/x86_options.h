@@ -37,8 +37,11 @@ struct x86_options {
   [[nodiscard]] bool swiotlb_override() const { return iommu.swiotlb || swiotlb_force; }
 };
 
-/// Registers the handlers of all of them; `options` must outlive the line's dispatch().
+/// Registers the handlers of all of them, as 4.4 has them; `options` must outlive the line's
+/// dispatch().
 void add_x86_early_params(command_line& line, x86_options& options);
+/// Those alone that have stayed the same since: intremap=, nointremap, elfcorehdr=, acpi=.
+void add_platform_early_params(command_line& line, x86_options& options);
 
 /// Linux v4.4 arch/x86/kernel/pci-dma.c: iommu_setup(), the early handler of "iommu". Options are
 /// separated by commas and recognised by their beginning; unknown ones are passed over. `usedac`

@@ -180,6 +180,7 @@ boot_outcome kernel::run_phases() {
   pass_until(scan_ns);
   for (const pci_root& root : pci_hardware_->roots()) pci_->scan_root_bus(root.segment, root.bus);
   bind_companions();
+  generation_->subsys_initcalls();
   pass_until(driver_ns);
   outcome.intel_iommu_init = generation_->pci_iommu_init();
   return outcome;

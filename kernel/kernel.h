@@ -13,6 +13,7 @@
 //                    irq_remapping_prepare(), unless switched off   dmar_table_init()
 //   early_initcalls  core, postcore                                 iommu_init(), iommu_dev_init()
 //                    subsys                                         the PCI buses are scanned
+//   subsys_initcalls subsys, behind that                            none
 //   pci_iommu_init   rootfs                                         intel_iommu_init(),
 //                                                                   pci_swiotlb_late_init()
 //                    device: load_drivers()                         drivers take their functions

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "absl/types/span.h"
 
@@ -52,5 +53,8 @@ struct foreign_word {
 };
 
 absl::Span<const foreign_word> foreign_words();
+
+/// `own`, and behind them what every generation reads alike: about firmware, memory, PCI.
+std::vector<parameter_word> with_platform_words(absl::Span<const parameter_word> own);
 
 }  // namespace iommulab

@@ -114,6 +114,8 @@ class kernel_generation {
   virtual void prepare_interrupt_remapping() = 0;
   /// core, postcore: groups and quirks have their places; PCI is scanned after this.
   virtual void early_initcalls() = 0;
+  /// subsys, behind the scan of the PCI buses.
+  virtual void subsys_initcalls() {}
   /// rootfs: intel_iommu_init(), 0 or a negative errno, and what else decides over DMA.
   virtual int pci_iommu_init() = 0;
   /// late.
