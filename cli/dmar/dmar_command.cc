@@ -25,10 +25,6 @@
 namespace iommulab {
 namespace {
 
-absl::Status refusal(const std::string& file, const dmar_finding& why) {
-  return input_error(file, why.where, why.field, absl::StrFormat("0x%x", why.value), why.sentence);
-}
-
 /// A table's bytes, what to call them, and what they are judged with.
 struct table_input {
   std::string name;
@@ -96,14 +92,14 @@ int run_dmar(const dmar_arguments& arguments, std::ostream& out, std::ostream& e
   if (!input.ok()) return complain(err, input.status());
 
   const dmar_table table = judge(*input, !arguments.machine.empty());
-  if (!table.decodable) return complain(err, refusal(input->name, table.findings.back()));
+  if (!table.decodable) return complain(err, refusal_of(input->name, table.findings.back()));
   if (!arguments.output.empty()) return write_out(arguments.output, input->bytes, out, err);
 
   out << (arguments.json ? dmar_to_json(table, input->name, *input->kernel)
                          : dmar_to_text(table, input->name, *input->kernel));
   const auto damage =
       absl::c_find_if(table.findings, [](const dmar_finding& f) { return is_damage(f.id); });
-  if (damage != table.findings.end()) return complain(err, refusal(input->name, *damage));
+  if (damage != table.findings.end()) return complain(err, refusal_of(input->name, *damage));
   return static_cast<int>(table.has(diagnosis_severity::warning) ? exit_code::finding
                                                                  : exit_code::good);
 }

@@ -48,6 +48,8 @@ absl::StatusOr<machine_config> choose_machine(const std::string& name_or_folder,
   if (!machine.ok() || dmar_file.empty()) return machine;
   absl::StatusOr<std::vector<uint8_t>> table = read_dmar_file(dmar_file);
   if (!table.ok()) return table.status();
+  if (absl::Status status = check_dmar_signature(dmar_file, *table); !status.ok()) return status;
+  if (absl::Status status = check_dmar_is_whole(dmar_file, *table); !status.ok()) return status;
   machine->dmar_table = *std::move(table);
   return machine;
 }

@@ -415,6 +415,25 @@ bool dmar_table::has(diagnosis_severity at_least) const {
                      [&](const dmar_finding& f) { return f.severity >= at_least; });
 }
 
+absl::Status refusal_of(const std::string& file, const dmar_finding& why) {
+  return input_error(file, why.where, why.field, absl::StrFormat("0x%x", why.value), why.sentence);
+}
+
+absl::Status check_dmar_is_whole(const std::string& file, absl::Span<const uint8_t> bytes) {
+  const auto header = read_acpi_header(byte_cursor(bytes));
+  // A table may be shorter than a DMAR table's header: the kernel sees what it makes of that.
+  if (header && header->length <= bytes.size()) return absl::OkStatus();
+  return refusal_of(file, decode_dmar(bytes).findings.front());
+}
+
+absl::Status check_dmar_signature(const std::string& file, absl::Span<const uint8_t> bytes) {
+  const dmar_table table = decode_dmar(bytes);
+  for (const dmar_finding& f : table.findings) {
+    if (f.id == dmar_diagnosis::bad_signature) return refusal_of(file, f);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<uint8_t>> read_dmar_file(const std::string& path) {
   return read_table_file(path, dmar_layout::signature);
 }

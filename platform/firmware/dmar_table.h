@@ -132,6 +132,14 @@ struct dmar_table {
 /// The DMAR table of a file, "-" for standard input: see read_table_file().
 absl::StatusOr<std::vector<uint8_t>> read_dmar_file(const std::string& path);
 
+/// A finding as EINVAL in a sentence about `file`.
+absl::Status refusal_of(const std::string& file, const dmar_finding& why);
+/// Whether all bytes are there that the table's header claims; else EINVAL. What else may be wrong
+/// with a table is the kernel's to find.
+absl::Status check_dmar_is_whole(const std::string& file, absl::Span<const uint8_t> bytes);
+/// Whether it is a DMAR table at all; else EINVAL.
+absl::Status check_dmar_signature(const std::string& file, absl::Span<const uint8_t> bytes);
+
 dmar_table decode_dmar(absl::Span<const uint8_t> bytes);
 
 /// Whether the type is one that carries device scopes.

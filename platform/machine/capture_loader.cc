@@ -160,7 +160,9 @@ absl::StatusOr<std::vector<uint8_t>> load_capture_dmar(const std::string& folder
     if (is_text(source->text) && is_acpi_dump(source->text)) {
       return table_of_acpi_dump(source->name, source->text, dmar_layout::signature);
     }
-    return std::vector<uint8_t>(source->text.begin(), source->text.end());
+    std::vector<uint8_t> table(source->text.begin(), source->text.end());
+    if (absl::Status status = check_dmar_is_whole(source->name, table); !status.ok()) return status;
+    return table;
   }
   return std::vector<uint8_t>();
 }

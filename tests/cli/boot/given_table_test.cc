@@ -134,6 +134,20 @@ TEST(given_table, a_table_that_does_not_read_is_refused) {
   expect_refusal_with(boot({.dmar_files = {text}}), text + ": line 2: bytes is \"44 4d 41\"");
 }
 
+TEST(given_table, a_table_that_is_cut_at_any_byte_is_refused) {
+  const std::vector<uint8_t> whole = unit().finish();
+  for (size_t size = 0; size < whole.size(); ++size) {
+    const std::string file =
+        temporary("given_table_cut",
+                  std::string(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size)));
+    expect_refusal_with(boot({.dmar_files = {file}}), file + ": ");
+  }
+  std::string other(whole.begin(), whole.end());
+  other[0] = 'E';
+  expect_refusal_with(boot({.dmar_files = {temporary("given_table_cut", other)}}),
+                      "the signature is");
+}
+
 TEST(given_table, an_address_is_followed_through_the_tables_that_it_leads_to) {
   const std::string file = table_file("mapped", with_regions({{0x3ffe0000, 0x3ffe5fff}}));
   const auto walk = [&](const std::string& table) {
