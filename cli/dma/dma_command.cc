@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cli/dma/dma_command.h"
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "cli/dma/dma_report.h"
+#include "cli/dma/side_by_side.h"
 #include "cli/kernels/command_line_words.h"
 #include "cli/output/complain.h"
 #include "cli/runs/run_options.h"
@@ -67,6 +69,27 @@ int show_script(const dma_arguments& a, trace_class classes, std::ostream& out, 
   return static_cast<int>(report.finding() ? exit_code::finding : exit_code::good);
 }
 
+int show_side_by_side(const dma_arguments& a, std::ostream& out, std::ostream& err) {
+  const bool asks_more = !a.trace.empty() || !a.until.empty() || !a.dump.empty() || a.sanitize;
+  if (asks_more || a.quiet) {
+    return complain(err, refuse("several kernels beside each other show results: --trace, --until, "
+                                "--dump, --sanitize and --quiet are for one run"));
+  }
+  if (std::max({a.machines.size(), a.dmar_files.size(), a.command_lines.size()}) > 1) {
+    return complain(err, refuse("--machine, --dmar and --cmdline are given twice only for --diff"));
+  }
+  std::vector<std::unique_ptr<script_run>> runs;
+  for (size_t i = 0; i < a.kernels.size(); ++i) {
+    auto request = request_for(a, i, trace_class::none);
+    if (!request.ok()) return complain(err, request.status());
+    auto run = run_script(*std::move(request));
+    if (!run.ok()) return complain(err, run.status());
+    runs.push_back(*std::move(run));
+  }
+  out << (a.json ? dmalab::side_by_side_json(runs) : dmalab::side_by_side_text(runs));
+  return static_cast<int>(dmalab::all_alike(runs) ? exit_code::good : exit_code::finding);
+}
+
 int show_two_scripts(const dma_arguments& a, trace_class classes, std::ostream& out,
                      std::ostream& err) {
   std::unique_ptr<script_run> runs[2];
@@ -88,6 +111,7 @@ int show_two_scripts(const dma_arguments& a, trace_class classes, std::ostream& 
 
 int run_dma_command(const dma_arguments& given, std::ostream& out, std::ostream& err) {
   dma_arguments a = given;
+  if (!a.diff && a.kernels.size() > 1) return show_side_by_side(a, out, err);
   if (absl::Status status = check_run_options(run_options_of(a)); !status.ok()) {
     return complain(err, status);
   }
@@ -117,8 +141,8 @@ void add_dma_command(CLI::App& app, int& exit_status) {
   command->footer(
       "Exit status: 0 every result is what the script says; 1 one differs, the kernel stopped, "
       "Linux would have come to harm, the function of --until did not run, --sanitize found an "
-      "error, or --diff found a "
-      "difference; 2 bad use, or a script that cannot be run.");
+      "error, or --diff or one of several kernels something else; 2 bad use, or a script that "
+      "cannot be run.");
   command->callback([arguments, &exit_status] {
     exit_status = run_dma_command(*arguments, std::cout, std::cerr);
   });

@@ -15,7 +15,8 @@ namespace iommulab {
 /// The options as given.
 struct dma_arguments {
   std::string script{};
-  std::vector<std::string> kernels{};        ///< empty: see choose_kernel()
+  /// Empty: see choose_kernel(). Several without `diff`: their results beside each other.
+  std::vector<std::string> kernels{};
   std::vector<std::string> machines{};       ///< empty: the capture that the script lies in, else
                                              ///< default_machine
   std::vector<std::string> dmar_files{};     ///< tables in place of the machines' own

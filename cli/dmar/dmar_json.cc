@@ -64,7 +64,7 @@ json structure_json(const dmar_table& table, const dmar_structure& structure) {
 json judged_finding_json(const kernel_profile& kernel, const dmar_table& table,
                          const dmar_finding& finding) {
   json result = finding_json(finding);
-  const std::string_view sentence = kernel.does_about(table, finding);
+  const std::string sentence = kernel.does_about(table, finding);
   if (!sentence.empty()) {
     result["kernel_says"] = {{"kernel", kernel.name()}, {"sentence", sentence}};
   }

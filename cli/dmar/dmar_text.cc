@@ -43,7 +43,7 @@ std::string structure_text(const dmar_table& table, const dmar_structure& struct
 std::string finding_text(const kernel_profile& profile, const dmar_table& table,
                          const dmar_finding& finding) {
   std::string text = "  " + finding_line(finding) + '\n';
-  const std::string_view kernel = profile.does_about(table, finding);
+  const std::string kernel = profile.does_about(table, finding);
   if (!kernel.empty()) text += absl::StrFormat("      %s\n", kernel);
   return text;
 }

@@ -20,7 +20,7 @@ linux_4_4::linux_4_4(const v4_4::release& which) : release_(which) {
   }
 }
 
-std::string_view linux_4_4::does_about(const dmar_table& table, const dmar_finding& finding) const {
+std::string linux_4_4::does_about(const dmar_table& table, const dmar_finding& finding) const {
   return linux_4_4_behaviour(table, finding);
 }
 

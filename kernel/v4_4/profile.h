@@ -25,7 +25,7 @@ class linux_4_4 final : public kernel_profile {
   [[nodiscard]] absl::Span<const kernel_change> changes() const override {
     return release_.changes;
   }
-  [[nodiscard]] std::string_view does_about(const dmar_table& table,
+  [[nodiscard]] std::string does_about(const dmar_table& table,
                                             const dmar_finding& finding) const override;
   [[nodiscard]] absl::Span<const std::string_view> structure_kinds() const override;
   [[nodiscard]] absl::Span<const std::string_view> structure_variables() const override;

@@ -10,6 +10,9 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <vector>
+
+#include "nlohmann/json.hpp"
 
 namespace iommulab::dma_command_test {
 namespace {
@@ -37,6 +40,53 @@ class dma_command : public testing::Test {
   std::ostringstream out_;
   std::ostringstream err_;
 };
+
+TEST(dma_side_by_side, shows_what_each_kernel_gives_by_itself) {
+  const std::string script =
+      std::string(IOMMULAB_SOURCE_DIR) + "/cli/dma/examples/double_unmap.dma";
+  const auto outcome = [&](const std::vector<std::string>& kernels, bool json) {
+    dma_arguments a;
+    a.script = script;
+    a.kernels = kernels;
+    a.json = json;
+    std::ostringstream out;
+    std::ostringstream err;
+    run_dma_command(a, out, err);
+    return out.str();
+  };
+  const auto both = nlohmann::json::parse(outcome({"v4_4", "v4_4_178"}, true));
+  ASSERT_EQ(both["operations"].size(), 7u);
+  for (const std::string kernel : {"v4_4", "v4_4_178"}) {
+    const auto alone = nlohmann::json::parse(outcome({kernel}, true));
+    for (size_t i = 0; i < both["operations"].size(); ++i) {
+      const auto& there = both["operations"][i]["outcomes"][kernel];
+      EXPECT_EQ(there["result"], alone["operations"][i]["result"]) << kernel << " " << i;
+      EXPECT_EQ(there["log"], alone["operations"][i]["log"]) << kernel << " " << i;
+    }
+  }
+  EXPECT_NE(outcome({"v4_4", "v4_4_178"}, false).find("7 operations, 0 different"),
+            std::string::npos);
+}
+
+TEST(dma_side_by_side, marks_the_kernel_that_gives_something_else) {
+  // A piece that begins more than a page behind its page: 4.4.1 gives the device an address beyond
+  // what it mapped (kernels --diff v4_4 v4_4_178), so what the device reads there is no buffer.
+  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "side_by_side.dma";
+  std::ofstream(path) << "# arena 0 phys=0x10000000 size=0x400000\nsg 1 0 1 0:0:1000:1\n"
+                         "edu 0 1 h1+0 0x40000 0x100\n";
+  dma_arguments a;
+  a.script = path.string();
+  a.kernels = {"v4_4", "v4_4_178"};
+  std::ostringstream out;
+  std::ostringstream err;
+  EXPECT_EQ(run_dma_command(a, out, err), 1) << out.str() << err.str();
+  EXPECT_NE(out.str().find("    ≠ v4_4_178 "), std::string::npos) << out.str();
+  a.machines = {"q35", "server"};
+  EXPECT_EQ(run_dma_command(a, out, err), 2);
+  a.machines.clear();
+  a.trace = "calls";
+  EXPECT_EQ(run_dma_command(a, out, err), 2);
+}
 
 constexpr const char* pinned = "# arena 0 phys=0x10000000 size=0x400000\n";
 

@@ -46,7 +46,7 @@ table_bytes poke(const dmar_builder& builder, size_t offset, const table_bytes& 
 std::string linux_on(const table_bytes& bytes, dmar_diagnosis diagnosis) {
   const dmar_table table = decode_dmar(bytes);
   for (const dmar_finding& finding : table.findings) {
-    if (finding.id == diagnosis) return std::string(v4_4::linux_4_4_behaviour(table, finding));
+    if (finding.id == diagnosis) return v4_4::linux_4_4_behaviour(table, finding);
   }
   return "not found";
 }
@@ -67,7 +67,7 @@ TEST(firmware_findings, say_what_linux_did_with_the_tables_that_it_was_booted_wi
     bool hang = false;
     bool off = false;
     for (const dmar_finding& finding : table.findings) {
-      const std::string_view kernel = v4_4::linux_4_4_behaviour(table, finding);
+      const std::string kernel = v4_4::linux_4_4_behaviour(table, finding);
       hang |= kernel.find("loops forever") != std::string_view::npos;
       off |= kernel.find("runs without I") != std::string_view::npos;
     }
