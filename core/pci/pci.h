@@ -60,6 +60,7 @@ struct pci_dev {
   bool multifunction = false;
   bool is_virtfn = false;
   bool is_added = false;      ///< it was offered to the drivers
+  bool untrusted = false;     ///< it, or a port above it, can be reached from outside the machine
   pci_dev* physfn = nullptr;  ///< of a virtual function
   /// Order of the pages with which ATS was switched on, 0 before that.
   uint8_t ats_page_order = 0;
