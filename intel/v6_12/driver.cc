@@ -56,6 +56,7 @@ intel_driver::intel_driver(driver_host host_, iommu_subsystem& core_, intel_iomm
       options(options_),
       ops(std::make_unique<intel_iommu_ops>(*this)) {
   trace.set_inlined(inlined_functions());
+  host.irqs.set_scheme(linux_6_12_vectors);
   fill_callbacks();
 }
 
