@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "core/trace.h"
 
+#include <algorithm>
+
 #include "core/clock.h"
 
 namespace iommulab {
@@ -22,6 +24,15 @@ void tracer::mute() {
 tracer::class_watch tracer::watch_classes(std::function<void(trace_class)> listener) {
   listener(classes_);
   return class_watches_.add(std::move(listener));
+}
+
+void tracer::set_inlined(std::vector<std::string_view> names) {
+  std::sort(names.begin(), names.end());
+  inlined_ = std::move(names);
+}
+
+bool tracer::is_inlined(std::string_view name) const {
+  return std::binary_search(inlined_.begin(), inlined_.end(), name);
 }
 
 void tracer::keep_open_calls(bool keep) {

@@ -73,6 +73,11 @@ class tracer {
   /// emitted, so which number an event has depends on the classes that are listened to.
   void number_by(event_numbers& numbers) { numbers_ = &numbers; }
 
+  /// Functions that are a part of their callers in the kernel at hand, because its compiler put
+  /// them there: call scopes of these names tell of nothing.
+  void set_inlined(std::vector<std::string_view> names);
+  [[nodiscard]] bool is_inlined(std::string_view name) const;
+
   /// Keeps open_calls() up to date even when no sink wants calls.
   void keep_open_calls(bool keep);
 
@@ -134,6 +139,7 @@ class tracer {
   bool keep_open_calls_ = false;
   bool follows_calls_ = false;
   bool muted_ = false;
+  std::vector<std::string_view> inlined_;  // sorted
   std::vector<std::string_view> open_;
   /// What the open calls are given and return.
   struct call_words {
@@ -200,6 +206,7 @@ class call_scope {
   template <typename Arguments>
   [[gnu::noinline, gnu::cold]] static tracer* opened(tracer& t, std::string_view name,
                                                      Arguments arguments) {
+    if (t.is_inlined(name)) return nullptr;
     t.enter(name, t.on(trace_class::calls) ? arguments() : call_values());
     return &t;
   }

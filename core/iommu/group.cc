@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/iommu/iommu.h"
 #include "core/iommu/iommu_internal.h"
+#include "core/status.h"
 #include "core/sysfs.h"
 
 namespace iommulab {
@@ -36,6 +37,27 @@ constexpr char groups_directory[] = "kernel/iommu_groups";
 
 void group_put_reference(iommu_group& group) {
   if (--group.references == 0) group.core->release(group);
+}
+
+int link_group_member(iommu_group& group, device& dev, std::string& name) {
+  sysfs_tree& sysfs = group.core->sysfs();
+  const std::string own_link = absl::StrCat(dev.sysfs_path, "/iommu_group");
+  absl::Status status = sysfs.create_link(own_link, group.sysfs_path);
+  if (!status.ok()) return -status_errno(status);
+
+  // A device that left without leaving its group still holds the name: the newcomer's link gets an
+  // instance number.
+  name = dev.name;
+  const auto link = [&] { return absl::StrCat(group.sysfs_path, "/devices/", name); };
+  for (int i = 0;; ++i) {
+    status = sysfs.create_link(link(), dev.sysfs_path);
+    if (status.ok()) return 0;
+    if (status_errno(status) != EEXIST) {
+      sysfs.remove(own_link).IgnoreError();
+      return -status_errno(status);
+    }
+    name = absl::StrCat(dev.name, ".", i);
+  }
 }
 
 iommu_core::iommu_core(environment& env, sysfs_tree& sysfs) : env_(env), sysfs_(sysfs) {}

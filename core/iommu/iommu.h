@@ -26,6 +26,9 @@
 namespace iommulab {
 
 struct iommu_domain;
+namespace v6_12 {
+class iommu_subsystem;
+}
 
 // iommu_map()'s protection bits
 inline constexpr int iommu_read = 1 << 0;
@@ -84,6 +87,11 @@ enum class iommu_group_notify : uint8_t {
 
 using iommu_group_notifier_block = notifier_block<iommu_group_notify, device>;
 
+/// What a generation's core keeps of a group beside what all do.
+struct iommu_group_state {
+  virtual ~iommu_group_state() = default;
+};
+
 struct iommu_group {
   int id = 0;
   int references = 0;
@@ -97,6 +105,7 @@ struct iommu_group {
   notifier_chain<iommu_group_notify, device> notifier;
   iommu_domain* default_domain = nullptr;
   iommu_domain* domain = nullptr;
+  std::unique_ptr<iommu_group_state> state;  ///< null in 4.4
 };
 inline int trace_word(const iommu_group& group) {
   return group.id;
@@ -120,6 +129,8 @@ class iommu_core {
   /// iommu_group_release(): what the last put does.
   void release(iommu_group& group);
 
+  /// 6.12's part of what is global, when a 6.12 runs here.
+  v6_12::iommu_subsystem* subsystem = nullptr;
   /// Keeps the notifier block of bus_set_iommu() alive.
   std::vector<std::unique_ptr<bus_notifier_block>> bus_blocks;
 

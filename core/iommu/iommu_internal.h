@@ -3,6 +3,8 @@
 // What is static in the kernel's iommu.c and shared between its parts here.
 #pragma once
 
+#include <string>
+
 #include "core/iommu/iommu.h"
 
 namespace iommulab {
@@ -14,6 +16,9 @@ inline pr_prefix iommu_log(environment& env) {
 
 /// kobject_put(group->devices_kobj): the last one releases the group.
 void group_put_reference(iommu_group& group);
+/// The links between device and group. 0 with the name of the group's in `name`, or a negative
+/// errno with neither link there.
+int link_group_member(iommu_group& group, device& dev, std::string& name);
 /// __iommu_group_for_each_dev()
 int group_for_each_dev_unlocked(iommu_group& group, absl::FunctionRef<int(device&)> fn);
 

@@ -22,19 +22,14 @@ void iommu_dev_init(iommu_core& core) {
   core.sysfs().create_directory(class_directory).IgnoreError();
 }
 
-// Linux v4.4 drivers/iommu/iommu-sysfs.c: iommu_device_create()
-std::unique_ptr<iommu_class_device> iommu_device_create(
+std::unique_ptr<iommu_class_device> iommu_class_device::create(
     iommu_core& core, std::string_view name, std::string_view group_name,
     const std::vector<iommu_attribute>& attributes) {
-  tracer& trace = core.env().trace;
-  IOMMULAB_CALL(trace, "iommu_device_create", {"name", name});
   sysfs_tree& sysfs = core.sysfs();
   const std::string path = absl::StrFormat("%s/%s", devices_directory, name);
   const std::string class_link = absl::StrFormat("%s/%s", class_directory, name);
   const std::string group = absl::StrFormat("%s/%s", path, group_name);
-  if (!sysfs.exists(class_directory) || !sysfs.create_directory(path).ok()) {
-    return this_call.result(nullptr);
-  }
+  if (!sysfs.exists(class_directory) || !sysfs.create_directory(path).ok()) return nullptr;
   sysfs.create_directory(absl::StrCat(path, "/devices")).IgnoreError();
   sysfs.create_directory(group).IgnoreError();
   for (const iommu_attribute& attribute : attributes) {
@@ -42,8 +37,15 @@ std::unique_ptr<iommu_class_device> iommu_device_create(
   }
   sysfs.create_link(absl::StrCat(path, "/subsystem"), class_directory).IgnoreError();
   sysfs.create_link(class_link, path).IgnoreError();
-  return this_call.result(
-      std::unique_ptr<iommu_class_device>(new iommu_class_device(core, path, class_link)));
+  return std::unique_ptr<iommu_class_device>(new iommu_class_device(core, path, class_link));
+}
+
+// Linux v4.4 drivers/iommu/iommu-sysfs.c: iommu_device_create()
+std::unique_ptr<iommu_class_device> iommu_device_create(
+    iommu_core& core, std::string_view name, std::string_view group_name,
+    const std::vector<iommu_attribute>& attributes) {
+  IOMMULAB_CALL(core.env().trace, "iommu_device_create", {"name", name});
+  return this_call.result(iommu_class_device::create(core, name, group_name, attributes));
 }
 
 iommu_class_device::~iommu_class_device() {

@@ -27,11 +27,13 @@ class iommu_class_device {
   ~iommu_class_device();
   iommu_class_device(const iommu_class_device&) = delete;
   iommu_class_device& operator=(const iommu_class_device&) = delete;
+  /// Null when the name is taken, or there is no class yet.
+  static std::unique_ptr<iommu_class_device> create(iommu_core& core, std::string_view name,
+                                                    std::string_view group_name,
+                                                    const std::vector<iommu_attribute>& attributes);
   [[nodiscard]] const std::string& sysfs_path() const { return path_; }
 
  private:
-  friend std::unique_ptr<iommu_class_device> iommu_device_create(
-      iommu_core&, std::string_view, std::string_view, const std::vector<iommu_attribute>&);
   iommu_class_device(iommu_core& core, std::string path, std::string class_link)
       : core_(core), path_(std::move(path)), class_link_(std::move(class_link)) {}
 

@@ -7,7 +7,7 @@
 namespace iommulab {
 namespace {
 
-// Intel SDM volume 3, 11.11: message address and data. Processor 1 of the logical flat
+// Intel SDM volume 3, 11.11: message address and data. 4.4: processor 1 of the logical flat
 // destinations, redirection hint on; lowest priority, edge, asserted.
 constexpr uint64_t message_base = 0xfee00000;
 constexpr unsigned destination_shift = 12;
@@ -15,16 +15,17 @@ constexpr uint64_t redirection_hint = 1u << 3;
 constexpr uint64_t logical_destination = 1u << 2;
 constexpr uint32_t delivery_lowest_priority = 1u << 8;
 constexpr uint32_t level_assert = 1u << 14;
+static_assert(vector_scheme{}.address ==
+              (message_base | 1u << destination_shift | redirection_hint | logical_destination));
+static_assert(vector_scheme{}.delivery == (level_assert | delivery_lowest_priority));
 
-constexpr unsigned first_vector = 0x41;
 constexpr unsigned first_system_vector = 0xef;
-constexpr unsigned vector_step = 16;
 
 }  // namespace
 
 uint8_t irq_vectors::free_vector() const {
-  for (unsigned offset = 0; offset < vector_step; ++offset) {
-    for (unsigned v = first_vector + offset; v < first_system_vector; v += vector_step) {
+  for (unsigned offset = 0; offset < scheme_.step; ++offset) {
+    for (unsigned v = scheme_.first_vector + offset; v < first_system_vector; v += scheme_.step) {
       const bool used = std::any_of(lines_.begin(), lines_.end(),
                                     [&](const auto& l) { return l.second.vector == v; });
       if (!used) return static_cast<uint8_t>(v);
@@ -54,8 +55,7 @@ void irq_vectors::free_irq(int irq) {
 msi_message irq_vectors::compose_msi_msg(int irq) const {
   const auto it = lines_.find(irq);
   if (it == lines_.end()) return {};
-  return {message_base | (1u << destination_shift) | redirection_hint | logical_destination,
-          level_assert | delivery_lowest_priority | it->second.vector};
+  return {scheme_.address, scheme_.delivery | it->second.vector};
 }
 
 bool irq_vectors::do_irq(uint8_t vector) {

@@ -4,7 +4,8 @@
 //
 // Vectors are given out as Linux 4.4 on x86 does after the legacy interrupts took 30h to 3Fh: 41h,
 // 51h, … E1h, then 42h and so on. The first interrupt of a system is number 24 with vector 41h, and
-// its message FEE0100Ch, 4141h: logical processor 1, lowest priority.
+// its message FEE0100Ch, 4141h: logical processor 1, lowest priority. Later kernels do it
+// otherwise: vector_scheme says how.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +16,16 @@
 #include "core/irq/msi_message.h"
 
 namespace iommulab {
+
+/// How a kernel gives out vectors, and what its messages look like.
+struct vector_scheme {
+  uint8_t first_vector = 0x41;
+  uint8_t step = 16;  ///< between one vector and the next; the rounds after the first fill the gaps
+  uint64_t address = 0xfee0100c;  ///< of a message: its destination, and how that is meant
+  uint32_t delivery = 0x4100;     ///< of its data, but for the vector
+};
+/// One after another from 21h on; to the processor with the physical id 0, fixed.
+inline constexpr vector_scheme linux_6_12_vectors = {0x21, 1, 0xfee00000, 0};
 
 class irq_vectors {
  public:
@@ -38,6 +49,9 @@ class irq_vectors {
   /// Linux v4.4 arch/x86/kernel/irq.c: do_IRQ()
   bool do_irq(uint8_t vector);
 
+  /// As another kernel does it; before the first interrupt is given out.
+  void set_scheme(const vector_scheme& scheme) { scheme_ = scheme; }
+
   /// No more than `n` interrupts can be in use from now on, as if the other vectors were taken.
   void limit(size_t n) { limit_ = n; }
 
@@ -48,6 +62,7 @@ class irq_vectors {
   };
   [[nodiscard]] uint8_t free_vector() const;
 
+  vector_scheme scheme_;
   std::map<int, line> lines_;
   size_t limit_ = SIZE_MAX;
 };

@@ -7,18 +7,6 @@
 namespace iommulab {
 namespace {
 
-/// Linux v4.4 drivers/pci/pci.c: pci_acs_flags_enabled()
-bool acs_flags_enabled(const pci_dev& pdev, uint16_t acs_flags) {
-  const uint16_t at = pci_find_ext_capability(pdev, pci_ext_cap_id_acs);
-  if (at == 0) return false;
-  const uint16_t capability =
-      pdev.config->read16(static_cast<uint16_t>(at + pci_reg::acs_capability));
-  const uint16_t control = pdev.config->read16(static_cast<uint16_t>(at + pci_reg::acs_control));
-  // A feature that cannot be controlled is not needed, egress control excepted.
-  const auto needed = static_cast<uint16_t>(acs_flags & (capability | pci_acs_ec));
-  return (control & needed) == needed;
-}
-
 /// Linux v4.4 drivers/pci/pci.c: pci_std_enable_acs()
 bool std_enable_acs(pci_dev& pdev) {
   const uint16_t at = pci_find_ext_capability(pdev, pci_ext_cap_id_acs);
@@ -34,7 +22,23 @@ bool std_enable_acs(pci_dev& pdev) {
 
 }  // namespace
 
+bool pci_acs_flags_enabled(const pci_dev& pdev, uint16_t acs_flags) {
+  const uint16_t at = pci_find_ext_capability(pdev, pci_ext_cap_id_acs);
+  if (at == 0) return false;
+  const uint16_t capability =
+      pdev.config->read16(static_cast<uint16_t>(at + pci_reg::acs_capability));
+  const uint16_t control = pdev.config->read16(static_cast<uint16_t>(at + pci_reg::acs_control));
+  // A feature that cannot be controlled is not needed, egress control excepted.
+  const auto needed = static_cast<uint16_t>(acs_flags & (capability | pci_acs_ec));
+  return (control & needed) == needed;
+}
+
 bool pci_acs_enabled(pci_dev& pdev, uint16_t acs_flags) {
+  return pci_acs_enabled_by(pdev, acs_flags, pci_acs_flags_enabled);
+}
+
+bool pci_acs_enabled_by(pci_dev& pdev, uint16_t acs_flags,
+                        absl::FunctionRef<bool(const pci_dev&, uint16_t)> flags_enabled) {
   const acs_quirk quirk = pci_dev_specific_acs_enabled(pdev, acs_flags);
   if (quirk != acs_quirk::unknown) return quirk == acs_quirk::has;
   if (!pci_is_pcie(pdev)) return false;  // a shared bus isolates nobody
@@ -45,13 +49,13 @@ bool pci_acs_enabled(pci_dev& pdev, uint16_t acs_flags) {
       return false;
     case pci_exp_type::downstream:
     case pci_exp_type::root_port:
-      return acs_flags_enabled(pdev, acs_flags);
+      return flags_enabled(pdev, acs_flags);
     case pci_exp_type::endpoint:
     case pci_exp_type::upstream:
     case pci_exp_type::legacy_endpoint:
     case pci_exp_type::rc_endpoint:
       // A lone function has no peer within its device.
-      return !pdev.multifunction || acs_flags_enabled(pdev, acs_flags);
+      return !pdev.multifunction || flags_enabled(pdev, acs_flags);
   }
   return true;
 }

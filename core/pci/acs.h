@@ -21,6 +21,11 @@ inline constexpr uint16_t pci_acs_dt = 0x40;  ///< direct translated
 /// Whether all of `acs_flags` are in effect at this function, 4.4's device quirks included.
 /// Linux v4.4 drivers/pci/pci.c: pci_acs_enabled()
 bool pci_acs_enabled(pci_dev& pdev, uint16_t acs_flags);
+/// What the function's capability says alone. Linux v4.4: pci_acs_flags_enabled()
+bool pci_acs_flags_enabled(const pci_dev& pdev, uint16_t acs_flags);
+/// pci_acs_enabled() where `flags_enabled` reads the capability.
+bool pci_acs_enabled_by(pci_dev& pdev, uint16_t acs_flags,
+                        absl::FunctionRef<bool(const pci_dev&, uint16_t)> flags_enabled);
 /// The same for every function from `start` up to `end`, or to the root bus when `end` is null.
 /// Linux v4.4 drivers/pci/pci.c: pci_acs_path_enabled()
 bool pci_acs_path_enabled(pci_dev& start, pci_dev* end, uint16_t acs_flags);

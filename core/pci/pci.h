@@ -60,6 +60,7 @@ struct pci_dev {
   bool multifunction = false;
   bool is_virtfn = false;
   bool is_added = false;      ///< it was offered to the drivers
+  bool untrusted = false;     ///< it, or a port above it, can be reached from outside the machine
   pci_dev* physfn = nullptr;  ///< of a virtual function
   /// Order of the pages with which ATS was switched on, 0 before that.
   uint8_t ats_page_order = 0;
@@ -75,6 +76,12 @@ struct pci_dev {
   [[nodiscard]] uint8_t func() const { return devfn & 7; }
 };
 
+/// Addresses that a host bridge hands down to its bus.
+struct pci_host_window {
+  phys_addr start;
+  phys_addr end;  ///< inclusive
+};
+
 struct pci_bus {
   pci_core* core = nullptr;
   uint16_t segment = 0;
@@ -84,6 +91,8 @@ struct pci_bus {
   pci_dev* self = nullptr;    ///< the bridge above; null on a root bus and on a virtual bus
   std::vector<std::unique_ptr<pci_dev>> devices;
   std::vector<std::unique_ptr<pci_bus>> children;
+  /// Of a root bus: its memory windows, as the firmware tells them. Empty where nobody said.
+  std::vector<pci_host_window> windows;
 };
 
 inline bool pci_is_root_bus(const pci_bus& bus) {

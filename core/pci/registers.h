@@ -90,6 +90,8 @@ inline constexpr field16 ats_queue_depth{4, 0};  ///< of invalidations, 0 is 32
 inline constexpr uint16_t ats_control = 0x06;
 inline constexpr field16 ats_smallest_unit{4, 0};  ///< the order of its pages
 inline constexpr field16 ats_enable{15};
+inline constexpr uint16_t pasid_capability = 0x04;
+inline constexpr field16 pasid_width{12, 8};  ///< bits of an id
 
 // Class codes, base class and sub-class
 inline constexpr uint32_t class_bridge_host = 0x0600;

@@ -12,10 +12,12 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,16 +33,31 @@ namespace iommulab {
 
 struct dmar_pci_notify_info;
 
-/// Structure types that 4.4 has handlers for: DRHD, RMRR, ATSR, RHSA, ANDD.
-inline constexpr size_t dmar_type_reserved = 5;
+/// Structure types that some kernel has a handler for: DRHD, RMRR, ATSR, RHSA, ANDD, SATC.
+inline constexpr size_t dmar_handled_types = 6;
 
 /// A function for each structure type, empty where there is none. They return 0 or a negative
 /// errno, which ends the walk.
 using structure_handlers =
-    std::array<std::function<int(const remapping_structure&)>, dmar_type_reserved>;
+    std::array<std::function<int(const remapping_structure&)>, dmar_handled_types>;
 
 /// Where this folder does right and a kernel does not, other than by refusing a table.
 enum class dmar_divergence : uint8_t { rhsa_without_unit, queue_never_answers };
+
+/// What is settled otherwise in dmar.c of later kernels; as it stands here it is Linux 4.4's.
+struct dmar_release {
+  /// ACPI_DMAR_TYPE_RESERVED: this type and all above it are unknown.
+  size_t type_reserved = 5;
+  /// map_iommu(): registers are mapped as far as the DRHD says, not a page to begin with.
+  bool window_by_structure = false;
+  /// A bridge scope may name a function with a normal header that is some kind of bridge.
+  bool bridge_scope_by_class = false;
+  /// dmar_dev_scope_init() registers the bus notifier; else dmar_register_bus_notifier() does.
+  bool notifier_with_scopes = true;
+  int notifier_priority = INT_MIN;
+  /// Findings about firmware are warnings in the log, where 4.4 has a WARN().
+  bool firmware_findings_are_warnings = false;
+};
 
 /// What dmar.c calls in the user of the units. An empty function is passed over, as a kernel that
 /// is built without the user passes it over.
@@ -54,6 +71,15 @@ struct dmar_callbacks {
   std::function<int(dmar_drhd_unit&, bool insert)> hotplug;
   /// A unit was added while the user is running: it gets its class device.
   std::function<void(intel_iommu&)> create_sysfs;
+  /// alloc_iommu(), where the unit is known and not yet in the list: 0 or a negative errno.
+  std::function<int(dmar_drhd_unit&, intel_iommu&)> unit_is_added;
+  /// free_iommu(), first of all.
+  std::function<void(intel_iommu&)> unit_is_freed;
+  /// alloc_iommu(): sets agaw and msagaw, or ignores a unit that has none to offer. Empty: as
+  /// unit.h has them, and such a unit is refused.
+  std::function<void(dmar_drhd_unit&, intel_iommu&)> find_widths;
+  /// dmar_required(): whether remapping is wanted; empty: unless the switches say no.
+  std::function<bool()> required;
   /// "Linux 4.4 hangs …": what the user's kernel does with a table that is refused here; empty
   /// where it refuses it in the same way.
   std::function<std::string(table_refusal)> kernel_behaviour;
@@ -79,6 +105,7 @@ struct dmar_state : driver_base {
 
   dmar_switches& switches;
   dmar_callbacks callbacks;
+  dmar_release kernel;
 
   drhd_list dmar_drhd_units;
   std::optional<absl::Span<const uint8_t>> dmar_tbl;

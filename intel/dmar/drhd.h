@@ -51,6 +51,8 @@ struct dmar_drhd_unit : dmar_list_hook {
   uint16_t segment = 0;
   bool ignored = false;  ///< no device present, or graphics only and switched off
   bool include_all = false;
+  bool gfx_dedicated = false;  ///< for graphics alone; kernels after 4.4 keep that
+  uint64_t reg_size = 0;       ///< bytes of registers, by the structure
   intel_iommu* iommu = nullptr;
 };
 inline phys_addr trace_word(const dmar_drhd_unit& drhd) {
@@ -74,9 +76,18 @@ struct dmar_atsr_unit : dmar_list_hook {
   bool include_all = false;
 };
 
+/// Linux v6.12 drivers/iommu/intel/iommu.c: struct dmar_satc_unit
+struct dmar_satc_unit : dmar_list_hook {
+  remapping_structure hdr;
+  uint16_t segment = 0;
+  std::vector<dmar_dev_scope> devices;
+  bool atc_required = false;
+};
+
 using drhd_list = boost::intrusive::list<dmar_drhd_unit>;
 using rmrr_list = boost::intrusive::list<dmar_rmrr_unit>;
 using atsr_list = boost::intrusive::list<dmar_atsr_unit>;
+using satc_list = boost::intrusive::list<dmar_satc_unit>;
 
 /// for_each_active_dev_scope(): scopes whose device is present; stopped as core/walk.h says.
 template <typename F>

@@ -26,6 +26,7 @@
 
 namespace iommulab {
 
+struct dmar_drhd_unit;
 struct dmar_state;
 struct intel_iommu;
 
@@ -39,7 +40,9 @@ enum class qi_status : uint32_t { free = 0, in_use = 1, done = 2, abort = 3 };
 struct q_inval {
   slab_token memory;
   spin_lock q_lock;
-  phys_addr desc_phys;         ///< the queue, one page
+  phys_addr desc_phys;         ///< the queue
+  unsigned desc_order = 0;     ///< log2 of its pages
+  unsigned desc_shift = 4;     ///< log2 of a descriptor's bytes
   phys_addr desc_status_phys;  ///< a status word a slot, which the unit writes
   int free_head = 0;           ///< first free entry
   int free_tail = 0;           ///< last free entry
@@ -75,6 +78,7 @@ struct intel_iommu {
   iommu_flush flush;
   std::unique_ptr<q_inval> qi;
   int node = -1;
+  dmar_drhd_unit* drhd = nullptr;
   bool trans_pre_enabled = false;  ///< VTD_FLAG_TRANS_PRE_ENABLED
   std::unique_ptr<iommu_class_device> iommu_dev;
 };

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <optional>
 
 #include "absl/strings/str_format.h"
@@ -142,6 +141,24 @@ notify_result dmar_pci_bus_notifier(dmar_state& dmar, bus_notify action, device&
     dmar_pci_bus_del_dev(dmar, *info);
   }
   return this_call.result(notify_result::ok);
+}
+
+void register_notifier(dmar_state& dmar) {
+  dmar.dmar_pci_bus_nb.notifier_call = [&dmar](bus_notify action, device& dev) {
+    return dmar_pci_bus_notifier(dmar, action, dev);
+  };
+  dmar.dmar_pci_bus_nb.priority = dmar.kernel.notifier_priority;
+  dmar.host.pci.bus().notifier.register_block(dmar.dmar_pci_bus_nb);
+  dmar.dmar_pci_bus_nb_registered = true;
+}
+
+/// Whether a function is of the kind that a scope says it is.
+bool scope_type_fits(const dmar_state& dmar, const pci_dev& dev, bool scope_is_endpoint) {
+  constexpr unsigned base_class_shift = 16;
+  constexpr uint32_t base_class_bridge = 0x06;
+  const bool normal = dev.hdr_type == pci_header_type::normal;
+  if (scope_is_endpoint || !dmar.kernel.bridge_scope_by_class) return scope_is_endpoint == normal;
+  return !normal || (dev.class_code >> base_class_shift) == base_class_bridge;
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_acpi_insert_dev_scope()
@@ -298,7 +315,7 @@ int dmar_insert_dev_scope(dmar_state& dmar, const dmar_pci_notify_info& info,
     if (!is_pci(scope.type)) continue;
     if (!dmar_match_pci_path(dmar, info, scope)) continue;
     const bool scope_is_endpoint = scope.type == static_cast<uint8_t>(scope_type::pci_endpoint);
-    if (scope_is_endpoint != (info.dev->hdr_type == pci_header_type::normal)) {
+    if (!scope_type_fits(dmar, *info.dev, scope_is_endpoint)) {
       dmar.pr.warn("Device scope type does not match for %s", pci_name(*info.dev));
       dmar_report(
           dmar, table_refusal::scope_type_mismatch, scope.table_offset, scope.type,
@@ -350,13 +367,14 @@ int dmar_dev_scope_init(dmar_state& dmar) {
   });
   if (out_of_memory != 0) return this_call.result(dmar.dmar_dev_scope_status);
 
-  dmar.dmar_pci_bus_nb.notifier_call = [&dmar](bus_notify action, device& dev) {
-    return dmar_pci_bus_notifier(dmar, action, dev);
-  };
-  dmar.dmar_pci_bus_nb.priority = INT_MIN;
-  dmar.host.pci.bus().notifier.register_block(dmar.dmar_pci_bus_nb);
-  dmar.dmar_pci_bus_nb_registered = true;
+  if (dmar.kernel.notifier_with_scopes) register_notifier(dmar);
   return this_call.result(dmar.dmar_dev_scope_status);
+}
+
+// Linux v6.12 drivers/iommu/intel/dmar.c: dmar_register_bus_notifier()
+void dmar_register_bus_notifier(dmar_state& dmar) {
+  IOMMULAB_CALL(dmar.trace, "dmar_register_bus_notifier");
+  register_notifier(dmar);
 }
 
 void dmar_unregister_bus_notifier(dmar_state& dmar) {

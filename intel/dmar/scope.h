@@ -63,6 +63,7 @@ int dmar_insert_dev_scope(dmar_state& dmar, const dmar_pci_notify_info& info,
 int dmar_remove_dev_scope(dmar_state& dmar, const dmar_pci_notify_info& info, uint16_t segment,
                           std::vector<dmar_dev_scope>& devices);
 int dmar_dev_scope_init(dmar_state& dmar);
+void dmar_register_bus_notifier(dmar_state& dmar);
 void dmar_unregister_bus_notifier(dmar_state& dmar);
 /// The unit that covers the device, or null.
 dmar_drhd_unit* dmar_find_matched_drhd_unit(dmar_state& dmar, pci_dev& dev);

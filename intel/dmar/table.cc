@@ -23,9 +23,9 @@ constexpr size_t index_of(structure_type type) {
 }
 
 // Fixed part of each known structure, by type.
-constexpr std::array<size_t, dmar_type_reserved> fixed_sizes = {
+constexpr std::array<size_t, dmar_handled_types> fixed_sizes = {
     dmar_layout::drhd::fixed_size, dmar_layout::rmrr::fixed_size, dmar_layout::atsr::fixed_size,
-    dmar_layout::rhsa::fixed_size, dmar_layout::andd::fixed_size};
+    dmar_layout::rhsa::fixed_size, dmar_layout::andd::fixed_size, dmar_layout::satc::fixed_size};
 
 byte_cursor cursor_of(const remapping_structure& s) {
   return byte_cursor(s.bytes, s.table_offset);
@@ -50,6 +50,9 @@ void dmar_table_print_dmar_entry(dmar_state& dmar, const remapping_structure& s,
       dmar.pr.info("RHSA base: 0x%014x proximity domain: 0x%x",
                    *c.read(dmar_layout::rhsa::register_base),
                    *c.read(dmar_layout::rhsa::proximity_domain));
+      return;
+    case structure_type::satc:
+      dmar.pr.info("SATC flags: 0x%x", *c.read(dmar_layout::satc::flags));
       return;
     default:
       return;  // an ANDD is printed once its name was checked
@@ -78,7 +81,7 @@ int dmar_parse_one_andd(dmar_state& dmar, const remapping_structure& s) {
   IOMMULAB_CALL(dmar.trace, "dmar_parse_one_andd", {"header", s});
   const auto name_begin = s.bytes.begin() + dmar_layout::andd::name_offset;
   if (std::find(name_begin, s.bytes.end(), uint8_t{0}) == s.bytes.end()) {
-    dmar.env.log.warn(broken_bios(dmar, "ANDD object name is not NUL-terminated"));
+    warn_broken_bios(dmar, "ANDD object name is not NUL-terminated");
     dmar_report(dmar, table_refusal::andd_name_unterminated,
                 s.table_offset + dmar_layout::andd::name_offset, s.bytes.size(),
                 "ANDD object name has no NUL inside its structure");
@@ -151,6 +154,24 @@ std::string broken_bios(const dmar_state& dmar, std::string_view sentence) {
   return absl::StrFormat("Your BIOS is broken; %s\nBIOS vendor: %s; Ver: %s; Product Version: %s",
                          sentence, dmar.env.dmi.bios_vendor, dmar.env.dmi.bios_version,
                          dmar.env.dmi.product_version);
+}
+
+void warn_broken_bios(const dmar_state& dmar, std::string_view sentence) {
+  const std::string text = broken_bios(dmar, sentence);
+  if (dmar.kernel.firmware_findings_are_warnings) {
+    dmar.pr.warn("[Firmware Bug]: %s", text);
+  } else {
+    dmar.env.log.warn(text);
+  }
+}
+
+// Linux v6.12 drivers/iommu/intel/dmar.c: dmar_platform_optin()
+bool dmar_platform_optin(dmar_state& dmar) {
+  IOMMULAB_CALL(dmar.trace, "dmar_platform_optin");
+  const auto table = dmar.host.acpi_dmar_table ? dmar.host.acpi_dmar_table() : std::nullopt;
+  if (!table) return this_call.result(false);
+  const uint8_t flags = byte_cursor(*table).read(dmar_layout::header::flags).value_or(0);
+  return this_call.result(dmar_layout::header::dma_ctrl_platform_opt_in.in(flags));
 }
 
 void dmar_report(dmar_state& dmar, table_refusal what, size_t offset, uint64_t value,
@@ -240,7 +261,7 @@ int dmar_walk_remapping_entries(dmar_state& dmar, absl::Span<const uint8_t> byte
     const remapping_structure s{{span.begin(), span.end()}, rest.origin()};
     at += *length;
 
-    if (*type >= dmar_type_reserved) {
+    if (*type >= dmar.kernel.type_reserved) {
       dmar.pr.debug("Unknown DMAR structure type %d", *type);
       continue;
     }
@@ -273,8 +294,7 @@ int dmar_table_init(dmar_state& dmar) {
 // Linux v4.4 drivers/iommu/dmar.c: warn_invalid_dmar()
 void warn_invalid_dmar(dmar_state& dmar, uint64_t addr, std::string_view message) {
   if (std::exchange(dmar.warned_invalid_dmar, true)) return;
-  dmar.env.log.warn(
-      broken_bios(dmar, absl::StrFormat("DMAR reported at address %x%s!", addr, message)));
+  warn_broken_bios(dmar, absl::StrFormat("DMAR reported at address %x%s!", addr, message));
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: dmar_validate_one_drhd()
@@ -311,8 +331,11 @@ int detect_intel_iommu(dmar_state& dmar) {
     validate_drhd_cb.ignore_unhandled = true;
     found = dmar_walk_dmar_table(dmar, validate_drhd_cb) == 0;
   }
-  if (found && !dmar.switches.no_iommu && !dmar.switches.iommu_detected &&
-      !dmar.switches.dmar_disabled) {
+  const auto required = [&dmar] {
+    return dmar.callbacks.required ? dmar.callbacks.required()
+                                   : !dmar.switches.no_iommu && !dmar.switches.dmar_disabled;
+  };
+  if (found && !dmar.switches.iommu_detected && required()) {
     dmar.switches.iommu_detected = true;
     dmar.host.pci.request_acs();
   }
@@ -345,6 +368,8 @@ int dmar_parse_one_drhd(dmar_state& dmar, const remapping_structure& header) {
   dmaru->hdr = header;
   dmaru->reg_base_addr = phys_addr(*c.read(dmar_layout::drhd::register_base));
   dmaru->segment = *c.read(dmar_layout::drhd::segment);
+  constexpr unsigned size_mask = (1U << dmar_layout::drhd::size_order_bits) - 1;
+  dmaru->reg_size = page_size << (*c.read(dmar_layout::drhd::size) & size_mask);
   dmaru->include_all = dmar_layout::drhd::include_pci_all.in(*c.read(dmar_layout::drhd::flags));
   int ret = dmar_alloc_dev_scope(dmar, dmaru->hdr, dmar_layout::drhd::fixed_size, dmaru->devices);
   if (ret == 0) {
@@ -373,8 +398,7 @@ int dmar_parse_one_rhsa(dmar_state& dmar, const remapping_structure& header) {
   }
   // The kernel prints the base of the list's head here, which is no unit; ours is the RHSA's.
   if (dmar.callbacks.diverges) dmar.callbacks.diverges(dmar_divergence::rhsa_without_unit);
-  dmar.env.log.warn(
-      broken_bios(dmar, absl::StrFormat("RHSA refers to non-existent DMAR unit at %x", base)));
+  warn_broken_bios(dmar, absl::StrFormat("RHSA refers to non-existent DMAR unit at %x", base));
   return this_call.result(0);
 }
 

@@ -55,5 +55,10 @@ void dmar_free_drhd(dmar_state& dmar, dmar_drhd_unit* dmaru);
 
 /// "Your BIOS is broken; …" with the three DMI strings, as the driver's WARN_TAINT()s print it.
 std::string broken_bios(const dmar_state& dmar, std::string_view sentence);
+/// Tells the log of it in the way of the kernel at hand.
+void warn_broken_bios(const dmar_state& dmar, std::string_view sentence);
+/// Whether firmware made sure that no device does DMA outside of its reserved regions, and asks
+/// for remapping.
+bool dmar_platform_optin(dmar_state& dmar);
 
 }  // namespace iommulab

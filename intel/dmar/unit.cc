@@ -68,10 +68,12 @@ int claim_registers(dmar_state& dmar, intel_iommu& iommu, uint64_t size, size_t 
 }
 
 // Linux v4.4 drivers/iommu/dmar.c: map_iommu()
-int map_iommu(dmar_state& dmar, intel_iommu& iommu, phys_addr base, size_t table_offset) {
+int map_iommu(dmar_state& dmar, intel_iommu& iommu, phys_addr base, uint64_t drhd_window,
+              size_t table_offset) {
   IOMMULAB_CALL(dmar.trace, "map_iommu", {"iommu", iommu}, {"phys_addr", base});
   iommu.reg_phys = base;
-  if (const int err = claim_registers(dmar, iommu, page_size, table_offset); err != 0) {
+  const uint64_t window = dmar.kernel.window_by_structure ? drhd_window : page_size;
+  if (const int err = claim_registers(dmar, iommu, window, table_offset); err != 0) {
     return this_call.result(err);
   }
 
@@ -141,14 +143,19 @@ int alloc_iommu(dmar_state& dmar, dmar_drhd_unit& drhd) {
     dmar.pr.err("Failed to allocate seq_id");
     return this_call.result(-ENOSPC);
   }
-  if (const int err = map_iommu(dmar, *iommu, drhd.reg_base_addr, offset); err != 0) {
+  if (const int err = map_iommu(dmar, *iommu, drhd.reg_base_addr, drhd.reg_size, offset);
+      err != 0) {
     dmar.pr.err("Failed to map %s", iommu->name);
     dmar_free_seq_id(dmar, *iommu);
     return this_call.result(err);
   }
-  iommu->agaw = iommu_calculate_agaw(*iommu);
-  iommu->msagaw = iommu_calculate_max_sagaw(*iommu);
-  if (iommu->agaw < 0) {
+  if (dmar.callbacks.find_widths) {
+    dmar.callbacks.find_widths(drhd, *iommu);
+  } else {
+    iommu->agaw = iommu_calculate_agaw(*iommu);
+    iommu->msagaw = iommu_calculate_max_sagaw(*iommu);
+  }
+  if (iommu->agaw < 0 && !drhd.ignored) {
     dmar.pr.err("Cannot get a valid agaw for iommu (seq_id = %d)", iommu->seq_id);
     dmar_report(dmar, table_refusal::drhd_without_address_width, offset, drhd.reg_base_addr.value(),
                 absl::StrFormat("the unit at register base address 0x%x supports no address width "
@@ -173,6 +180,14 @@ int alloc_iommu(dmar_state& dmar, dmar_drhd_unit& drhd) {
   if (vtd::gsts::tes.test(sts)) iommu->gcmd |= vtd::gcmd::te.mask();
   if (vtd::gsts::qies.test(sts)) iommu->gcmd |= vtd::gcmd::qie.mask();
 
+  if (dmar.callbacks.unit_is_added) {
+    if (const int err = dmar.callbacks.unit_is_added(drhd, *iommu); err != 0) {
+      unmap_iommu(dmar, *iommu);
+      dmar_free_seq_id(dmar, *iommu);
+      return this_call.result(err);
+    }
+  }
+  iommu->drhd = &drhd;
   drhd.iommu = iommu.release();
   if (dmar.intel_iommu_enabled && dmar.callbacks.create_sysfs)
     dmar.callbacks.create_sysfs(*drhd.iommu);
@@ -182,13 +197,16 @@ int alloc_iommu(dmar_state& dmar, dmar_drhd_unit& drhd) {
 // Linux v4.4 drivers/iommu/dmar.c: free_iommu()
 void free_iommu(dmar_state& dmar, intel_iommu* iommu) {
   IOMMULAB_CALL(dmar.trace, "free_iommu", {"iommu", iommu});
+  if (dmar.callbacks.unit_is_freed) dmar.callbacks.unit_is_freed(*iommu);
   iommu_device_destroy(dmar.host.iommu, iommu->iommu_dev);
   if (iommu->irq != 0) {
     dmar.host.irqs.free_irq(iommu->irq);
     iommu->irq = 0;
   }
   if (iommu->qi != nullptr) {
-    free_pgtable_page(dmar, iommu->qi->desc_phys);
+    dmar.env.tables.each(
+        [&](table_observer* observer) { observer->table_page_freed(iommu->qi->desc_phys); });
+    dmar.host.pages.free_pages(iommu->qi->desc_phys, iommu->qi->desc_order);
     dmar.host.pages.kfree_phys(iommu->qi->desc_status_phys);
     iommu->qi.reset();
   }

@@ -10,7 +10,6 @@
 #include "absl/strings/str_format.h"
 #include "core/iommu/iommu_internal.h"
 #include "core/iommu/v4_4/internal.h"
-#include "core/status.h"
 #include "core/sysfs.h"
 #include "core/v4_4/divergence.h"
 
@@ -25,27 +24,6 @@ void create_direct_mappings(iommu_group& group) {
 }
 
 }  // namespace
-
-int link_member(iommu_group& group, device& dev, std::string& name) {
-  sysfs_tree& sysfs = group.core->sysfs();
-  const std::string own_link = absl::StrCat(dev.sysfs_path, "/iommu_group");
-  absl::Status status = sysfs.create_link(own_link, group.sysfs_path);
-  if (!status.ok()) return -status_errno(status);
-
-  // A device that left without leaving its group still holds the name: the newcomer's link gets an
-  // instance number.
-  name = dev.name;
-  const auto link = [&] { return absl::StrCat(group.sysfs_path, "/devices/", name); };
-  for (int i = 0;; ++i) {
-    status = sysfs.create_link(link(), dev.sysfs_path);
-    if (status.ok()) return 0;
-    if (status_errno(status) != EEXIST) {
-      sysfs.remove(own_link).IgnoreError();
-      return -status_errno(status);
-    }
-    name = absl::StrCat(dev.name, ".", i);
-  }
-}
 
 void enter_group(iommu_group& group, device& dev, std::string name) {
   ++group.references;
@@ -68,7 +46,7 @@ void announce_member(iommu_group& group, device& dev) {
 int iommu_group_add_device(iommu_group& group, device& dev) {
   IOMMULAB_CALL(group.core->env().trace, "iommu_group_add_device", {"group", group}, {"dev", dev});
   std::string name;
-  if (const int ret = link_member(group, dev, name); ret != 0) return this_call.result(ret);
+  if (const int ret = link_group_member(group, dev, name); ret != 0) return this_call.result(ret);
   enter_group(group, dev, std::move(name));
   if (group.domain != nullptr) attach_device_unlocked(*own_domain(group.domain), dev);
   announce_member(group, dev);

@@ -17,9 +17,6 @@ int attach_device_unlocked(iommu_domain& domain, device& dev);
 
 // The parts of iommu_group_add_device() and iommu_group_get_for_dev() that all of 4.4 has.
 
-/// The links between device and group. 0 with the name of the group's in `name`, or a negative
-/// errno with neither link there.
-int link_member(iommu_group& group, device& dev, std::string& name);
 /// The device is in the group's list, and knows its group.
 void enter_group(iommu_group& group, device& dev, std::string name);
 /// Notifiers, note and log line of a device that has joined.

@@ -32,7 +32,7 @@ int iommu_group_add_device(iommu_group& group, device& dev) {
   environment& env = group.core->env();
   IOMMULAB_CALL(env.trace, "iommu_group_add_device", {"group", group}, {"dev", dev});
   std::string name;
-  int ret = v4_4::link_member(group, dev, name);
+  int ret = link_group_member(group, dev, name);
   if (ret == 0) {
     v4_4::enter_group(group, dev, std::move(name));
     if (group.domain != nullptr) {

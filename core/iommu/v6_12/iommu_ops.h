@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/iommu/iommu.h"
@@ -20,6 +21,7 @@ namespace iommulab::v6_12 {
 
 struct iommu_domain;
 struct iommu_dma_cookie;  // the DMA API's part of a domain: dma/v6_12
+class iommu_subsystem;    // core/iommu/v6_12/iommu.h
 class iommu_ops;
 class iommu_domain_ops;
 
@@ -73,7 +75,17 @@ struct iommu_domain : iommulab::iommu_domain {
   const iommu_ops* owner = nullptr;  ///< whose domain_alloc() it came from
   uint64_t pgsize_bitmap = 0;
   iommu_dma_cookie* iova_cookie = nullptr;
+  iommu_subsystem* iommu = nullptr;  ///< whose core made it; null of a domain that there is one of
 };
+
+/// The domain translates through tables: __IOMMU_DOMAIN_PAGING.
+constexpr bool is_paging_type(iommu_domain_type type) {
+  return (static_cast<uint32_t>(type) & 1u) != 0;
+}
+/// Linux v6.12 include/linux/iommu.h: iommu_is_dma_domain()
+inline bool iommu_is_dma_domain(const iommu_domain& domain) {
+  return (static_cast<uint32_t>(domain.type) & 2u) != 0;
+}
 
 /// Linux v6.12 include/linux/iommu.h: struct iommu_domain_ops. What is not overridden is a null
 /// pointer there.
@@ -82,6 +94,8 @@ class iommu_domain_ops {
   virtual ~iommu_domain_ops() = default;
 
   virtual int attach_dev(iommu_domain& domain, device& dev) = 0;
+  /// Whether the driver has set_dev_pasid().
+  [[nodiscard]] virtual bool sets_dev_pasid() const { return false; }
   virtual int set_dev_pasid(iommu_domain&, device&, ioasid, iommu_domain* /*old*/) {
     return -EOPNOTSUPP;
   }
@@ -110,6 +124,14 @@ struct iommu_device {
   ioasid max_pasids = 0;
   bool ready = false;  ///< it was registered: devices may ask for it
 };
+
+// Linux v6.12 drivers/iommu/iommu-sysfs.c
+
+/// The unit's device in sysfs, with its attributes. 0, or -EEXIST when the name is taken.
+int iommu_device_sysfs_add(iommu_core& core, iommu_device& unit, std::string_view name,
+                           std::string_view group_name,
+                           const std::vector<iommu_attribute>& attributes);
+void iommu_device_sysfs_remove(iommu_core& core, iommu_device& unit);
 
 /// Linux v6.12 include/linux/iommu.h: struct dev_iommu. What the core keeps of a device that a
 /// unit is in charge of; device::iommu.
@@ -148,6 +170,7 @@ class iommu_ops {
   virtual bool is_attach_deferred(device&) { return false; }
   /// A type that the device must have: blocked where it is all the same.
   virtual iommu_domain_type def_domain_type(device&) { return iommu_domain_type::blocked; }
+  /// No process address spaces are translated for the device under this id any longer.
   virtual void remove_dev_pasid(device&, ioasid, iommu_domain&) {}
 
   iommu_domain_ops* default_domain_ops = nullptr;
@@ -158,8 +181,10 @@ class iommu_ops {
   iommu_domain* release_domain = nullptr;  ///< attached when a device leaves
 };
 
-/// dev_iommu_priv_get(), or null.
-void* dev_iommu_priv_get(const device& dev);
+/// dev_iommu_priv_get(); null for a device that no unit is in charge of.
+inline void* dev_iommu_priv_get(const device& dev) {
+  return dev.iommu == nullptr ? nullptr : dev.iommu->priv;
+}
 void dev_iommu_priv_set(device& dev, void* priv);
 
 }  // namespace iommulab::v6_12

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What 6.12's core keeps of a group beside what every generation does: who owns the group's DMA,
+// the domain that blocks it, and which process address spaces are attached.
+#pragma once
+
+#include <map>
+
+#include "core/iommu/v6_12/iommu.h"
+#include "core/slab.h"
+
+namespace iommulab::v6_12 {
+
+/// Linux v6.12 drivers/iommu/iommu.c: the rest of struct iommu_group
+struct group_state final : iommu_group_state {
+  slab_token memory;
+  iommu_domain* blocking_domain = nullptr;
+  /// Drivers that use the default domain, or claims of `owner`. With one the domain stays.
+  unsigned owner_cnt = 0;
+  const void* owner = nullptr;
+  std::map<ioasid, iommu_attach_handle*> pasid_array;
+};
+
+inline group_state& state_of(iommu_group& group) {
+  return static_cast<group_state&>(*group.state);
+}
+inline const group_state& state_of(const iommu_group& group) {
+  return static_cast<const group_state&>(*group.state);
+}
+/// A group's domain: this core made it.
+inline iommu_domain* own_domain(iommulab::iommu_domain* domain) {
+  return static_cast<iommu_domain*>(domain);
+}
+
+/// dev_has_iommu(): a unit is in charge of the device.
+inline bool dev_has_iommu(const device& dev) {
+  return dev.iommu != nullptr && dev.iommu->iommu_dev != nullptr;
+}
+/// dev_iommu_ops()
+inline iommu_ops& dev_iommu_ops(const device& dev) {
+  return *dev.iommu->iommu_dev->ops;
+}
+
+// What is static in iommu.c and shared between its parts here.
+
+/// A group of its own number, with its files. Null with `error` set.
+iommu_group* iommu_group_alloc(iommu_subsystem& iommu, int& error);
+/// The device's links and log line; the caller enters it into the group. 0 or a negative errno.
+int iommu_group_alloc_device(iommu_subsystem& iommu, iommu_group& group, device& dev,
+                             iommu_group::member& made);
+/// __iommu_group_free_device(), once the device is out of the group's list.
+void iommu_group_free_device(iommu_subsystem& iommu, iommu_group& group,
+                             const iommu_group::member& member);
+/// Maps what the device must find one to one, where that is missing. 0 or a negative errno.
+int iommu_create_device_direct_mappings(iommu_subsystem& iommu, iommu_domain& domain, device& dev);
+
+/// A domain of this type for the group's first device. Null with `error` set.
+iommu_domain* iommu_group_domain_alloc(iommu_subsystem& iommu, iommu_group& group,
+                                       iommu_domain_type type, int& error);
+/// Gives the group a default domain; blocked: of the type that driver and system prefer.
+int iommu_setup_default_domain(iommu_subsystem& iommu, iommu_group& group,
+                               iommu_domain_type target_type);
+ssize_t iommu_group_store_type(iommu_subsystem& iommu, iommu_group& group, std::string_view text);
+
+enum class set_domain_flags : uint8_t { none, must_succeed };
+int iommu_device_set_domain(iommu_group& group, device& dev, iommu_domain& new_domain,
+                            set_domain_flags flags);
+int iommu_group_set_domain_internal(iommu_group& group, iommu_domain* new_domain,
+                                    set_domain_flags flags);
+
+}  // namespace iommulab::v6_12

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Context entries, one for each requester id: in legacy mode they lead to a domain's table or say
+// that a device passes through; in scalable mode to a device's PASID directory (pasid.h).
+#pragma once
+
+#include <cstdint>
+
+#include "intel/v6_12/driver.h"
+
+namespace iommulab::v6_12 {
+
+// Linux v6.12 drivers/iommu/intel/iommu.h: context_copied() and its neighbours
+bool context_copied(const intel_driver& drv, const intel_iommu& iommu, uint8_t bus, uint8_t devfn);
+void set_context_copied(intel_driver& drv, const intel_iommu& iommu, uint8_t bus, uint8_t devfn);
+void clear_context_copied(intel_driver& drv, const intel_iommu& iommu, uint8_t bus, uint8_t devfn);
+
+// Linux v6.12 drivers/iommu/intel/iommu.c, by name.
+
+/// The entry, with the table for it made when `alloc` says so; null when there is none. In scalable
+/// mode an entry is two of them wide. Another kernel's entry is shown to who writes it alone.
+vtd::context_entry* iommu_context_addr(intel_driver& drv, intel_iommu& iommu, uint8_t bus,
+                                       uint8_t devfn, bool alloc);
+/// Takes the present bit away, with everything else left: what is cached goes before the rest.
+void context_clear_present(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* context);
+/// Zeroes an entry.
+void context_clear_entry(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* context);
+
+/// Entries for the device and its aliases. 0, or -ENOMEM.
+int domain_context_mapping(intel_driver& drv, dmar_domain& domain, device& dev);
+/// domain_context_clear()
+void domain_context_clear(intel_driver& drv, device_domain_info& info);
+/// device_setup_pass_through()
+int device_setup_pass_through(intel_driver& drv, device& dev);
+/// What is cached of an entry that was present: of requester `sid`, which may be an alias of the
+/// device's. Linux v6.12 drivers/iommu/intel/pasid.c: intel_context_flush_no_pasid()
+void intel_context_flush_no_pasid(intel_driver& drv, device_domain_info& info, uint16_t did,
+                                  uint16_t sid);
+void free_context_table(intel_driver& drv, intel_iommu& iommu);
+
+}  // namespace iommulab::v6_12
