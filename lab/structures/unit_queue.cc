@@ -62,6 +62,22 @@ void add_fields(const vtd::wait_descriptor& d, structure& to) {
   to.add("DATA", uint64_t{d.status_data}).add("ADDR", d.status_address.value());
 }
 
+void add_fields(const vtd::pasid_iotlb_descriptor& d, structure& to) {
+  to.add("G", static_cast<uint64_t>(d.granularity)).add("DID", uint64_t{d.domain.value()});
+  to.add("PASID", uint64_t{d.pasid}).add("ADDR", d.address);
+  to.add("AM", uint64_t{d.address_mask}).add("IH", bit(d.leaf_hint));
+}
+
+void add_fields(const vtd::pasid_cache_descriptor& d, structure& to) {
+  to.add("G", static_cast<uint64_t>(d.granularity)).add("DID", uint64_t{d.domain.value()});
+  to.add("PASID", uint64_t{d.pasid});
+}
+
+void add_fields(const vtd::pasid_device_tlb_descriptor& d, structure& to) {
+  to.add("SID", uint64_t{d.source}).add("PASID", uint64_t{d.pasid}).add("ADDR", d.address);
+  to.add("S", bit(d.size)).add("G", bit(d.global)).add("MIP", uint64_t{d.max_pending});
+}
+
 void add_fields(descriptor d, structure& to) {
   switch (d.type()) {
     case descriptor_type::context_cache:
@@ -74,6 +90,12 @@ void add_fields(descriptor d, structure& to) {
       return add_fields(vtd::interrupt_entry_descriptor::decode(d), to);
     case descriptor_type::wait:
       return add_fields(vtd::wait_descriptor::decode(d), to);
+    case descriptor_type::pasid_iotlb:
+      return add_fields(vtd::pasid_iotlb_descriptor::decode(d), to);
+    case descriptor_type::pasid_cache:
+      return add_fields(vtd::pasid_cache_descriptor::decode(d), to);
+    case descriptor_type::pasid_device_tlb:
+      return add_fields(vtd::pasid_device_tlb_descriptor::decode(d), to);
   }
 }
 

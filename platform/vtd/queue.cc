@@ -159,6 +159,8 @@ void invalidation_queue::execute(descriptor d, uint32_t index) {
       return do_interrupt_entry(d, index);
     case descriptor_type::wait:
       return do_wait(d, index);
+    default:
+      break;
   }
 }
 

@@ -31,6 +31,10 @@ inline constexpr field64 dwd{54};
 inline constexpr field64 drd{55};
 inline constexpr field64 fl1gp{56};
 inline constexpr field64 pi{59};
+inline constexpr field64 fl5lp{60};
+inline constexpr field64 ecmds{61};
+inline constexpr field64 esirtps{62};
+inline constexpr field64 esrtps{63};
 }  // namespace cap
 
 /// SAGAW's bit for tables of `width` bits: 30, 39, 48 or 57.
@@ -91,7 +95,15 @@ class cap_register {
   }
   [[nodiscard]] constexpr bool write_drain() const { return cap::dwd.test(value_); }
   [[nodiscard]] constexpr bool read_drain() const { return cap::drd.test(value_); }
+  [[nodiscard]] constexpr bool first_level_1g_pages() const { return cap::fl1gp.test(value_); }
   [[nodiscard]] constexpr bool posted_interrupts() const { return cap::pi.test(value_); }
+  [[nodiscard]] constexpr bool first_level_5_levels() const { return cap::fl5lp.test(value_); }
+  [[nodiscard]] constexpr bool enhanced_commands() const { return cap::ecmds.test(value_); }
+  /// ESIRTPS, ESRTPS: setting the table pointer invalidates the caches that go with it.
+  [[nodiscard]] constexpr bool enhanced_set_interrupt_table() const {
+    return cap::esirtps.test(value_);
+  }
+  [[nodiscard]] constexpr bool enhanced_set_root_table() const { return cap::esrtps.test(value_); }
 
   /// `count` is rounded up to a power of four from 16 to 65536.
   constexpr cap_register& set_number_of_domains(uint32_t count) {
@@ -122,7 +134,13 @@ class cap_register {
   constexpr cap_register& set_max_address_mask(unsigned mask) { return put(cap::mamv, mask); }
   constexpr cap_register& set_write_drain(bool on) { return put(cap::dwd, on); }
   constexpr cap_register& set_read_drain(bool on) { return put(cap::drd, on); }
+  constexpr cap_register& set_first_level_1g_pages(bool on) { return put(cap::fl1gp, on); }
   constexpr cap_register& set_posted_interrupts(bool on) { return put(cap::pi, on); }
+  constexpr cap_register& set_first_level_5_levels(bool on) { return put(cap::fl5lp, on); }
+  constexpr cap_register& set_enhanced_set_interrupt_table(bool on) {
+    return put(cap::esirtps, on);
+  }
+  constexpr cap_register& set_enhanced_set_root_table(bool on) { return put(cap::esrtps, on); }
 
  private:
   constexpr cap_register& put(field64 field, uint64_t value) {

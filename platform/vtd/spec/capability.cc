@@ -57,7 +57,12 @@ std::string to_string(cap_register cap) {
   }
   s.say_if(cap.write_drain(), "write drain");
   s.say_if(cap.read_drain(), "read drain");
+  s.say_if(cap.first_level_1g_pages(), "first-level 1 GiB pages");
   s.say_if(cap.posted_interrupts(), "posted interrupts");
+  s.say_if(cap.first_level_5_levels(), "first level of 5 levels");
+  s.say_if(cap.enhanced_commands(), "enhanced commands");
+  s.say_if(cap.enhanced_set_interrupt_table(), "enhanced setting of the interrupt table");
+  s.say_if(cap.enhanced_set_root_table(), "enhanced setting of the root table");
   return std::move(s).take();
 }
 
@@ -88,6 +93,15 @@ std::string to_string(ecap_register ecap) {
   s.say_if(ecap.device_tlb_throttle(), "device-TLB throttle");
   s.say_if(ecap.page_request_drain(), "page request drain");
   s.say_if(ecap.scalable_mode(), "scalable mode");
+  s.say_if(ecap.virtual_commands(), "virtual commands");
+  s.say_if(ecap.second_level_dirty(), "second-level dirty bits");
+  s.say_if(ecap.second_level(), "second-level translation");
+  s.say_if(ecap.first_level(), "first-level translation");
+  s.say_if(ecap.scalable_page_walk_coherency(), "scalable-mode page-walk coherency");
+  s.say_if(ecap.rid_pasid(), "PASID for requests without");
+  s.say_if(ecap.performance_monitoring(), "performance monitoring");
+  s.say_if(ecap.abort_dma_mode(), "abort-DMA mode");
+  s.say_if(ecap.rid_privilege(), "privilege for requests without PASID");
   return std::move(s).take();
 }
 

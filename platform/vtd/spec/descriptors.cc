@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/enum_names.h"
+#include "platform/vtd/spec/pasid_descriptors.h"
 
 namespace iommulab::vtd {
 namespace {
@@ -64,6 +65,7 @@ std::string say(const wait_descriptor& d) {
   }
   if (d.interrupt) text += " interrupt";
   if (d.fence) text += " fence";
+  if (d.page_request_drain) text += " page request drain";
   return text;
 }
 
@@ -77,8 +79,41 @@ std::string_view name(descriptor_type type) {
       {device_tlb, "device_tlb"},
       {interrupt_entry, "interrupt_entry"},
       {wait, "wait"},
+      {pasid_iotlb, "pasid_iotlb"},
+      {pasid_cache, "pasid_cache"},
+      {pasid_device_tlb, "pasid_device_tlb"},
   });
   return names(type);
+}
+
+std::string to_string(const pasid_cache_descriptor& d) {
+  switch (d.granularity) {
+    case pasid_cache_granularity::domain:
+      return absl::StrFormat("pasid_cache domain %u", d.domain.value());
+    case pasid_cache_granularity::pasid:
+      return absl::StrFormat("pasid_cache domain %u pasid %u", d.domain.value(), d.pasid);
+    case pasid_cache_granularity::global:
+      return "pasid_cache global";
+    case pasid_cache_granularity::reserved:
+      break;
+  }
+  return "pasid_cache reserved";
+}
+
+std::string to_string(const pasid_iotlb_descriptor& d) {
+  const std::string of = absl::StrFormat("domain %u pasid %u", d.domain.value(), d.pasid);
+  if (d.granularity == pasid_iotlb_granularity::pasid) return "pasid_iotlb all " + of;
+  if (d.granularity != pasid_iotlb_granularity::page) return "pasid_iotlb reserved " + of;
+  return absl::StrFormat("pasid_iotlb page %s address 0x%x mask %u%s", of, d.address,
+                         d.address_mask, d.leaf_hint ? " leaf hint" : "");
+}
+
+std::string to_string(const pasid_device_tlb_descriptor& d) {
+  return absl::StrFormat(
+      "pasid_device_tlb source 0x%04x pasid %u depth %u address 0x%x%s%s%s", d.source, d.pasid,
+      d.max_pending, d.address, d.size ? " range" : "", d.global ? " global" : "",
+      d.physical_function == 0 ? ""
+                               : absl::StrFormat(" physical function 0x%04x", d.physical_function));
 }
 
 std::string to_string(descriptor d) {
@@ -93,6 +128,12 @@ std::string to_string(descriptor d) {
       return say(interrupt_entry_descriptor::decode(d));
     case descriptor_type::wait:
       return say(wait_descriptor::decode(d));
+    case descriptor_type::pasid_iotlb:
+      return to_string(pasid_iotlb_descriptor::decode(d));
+    case descriptor_type::pasid_cache:
+      return to_string(pasid_cache_descriptor::decode(d));
+    case descriptor_type::pasid_device_tlb:
+      return to_string(pasid_device_tlb_descriptor::decode(d));
   }
   return absl::StrFormat("unknown type 0x%x", static_cast<unsigned>(d.type()));
 }

@@ -18,16 +18,20 @@
 
 namespace iommulab::vtd {
 
-/// Type, bits 11:9 and 3:0 of the low word; legacy types have 11:9 clear.
+/// Type, bits 11:9 and 3:0 of the low word; the types here have 11:9 clear.
 enum class descriptor_type : uint8_t {
   context_cache = 0x1,    // 6.5.2.1
   iotlb = 0x2,            // 6.5.2.3
   device_tlb = 0x3,       // 6.5.2.5
   interrupt_entry = 0x4,  // 6.5.2.7
   wait = 0x5,             // 6.5.2.8
+  // Of 256 bits only: pasid_descriptors.h.
+  pasid_iotlb = 0x6,       // 6.5.2.4
+  pasid_cache = 0x7,       // 6.5.2.2
+  pasid_device_tlb = 0x8,  // 6.5.2.6
 };
 
-/// "context_cache", "iotlb" …; "unknown" for what is not a legacy type.
+/// "context_cache", "iotlb" …; "unknown" for what is no type.
 std::string_view name(descriptor_type type);
 
 struct descriptor {
@@ -40,11 +44,16 @@ struct descriptor {
   [[nodiscard]] constexpr descriptor_type type() const {
     return static_cast<descriptor_type>((type_high.get(low) << 4) | type_low.get(low));
   }
+  /// Of 128 bits.
   [[nodiscard]] constexpr bool known_type() const {
     return type() >= descriptor_type::context_cache && type() <= descriptor_type::wait;
   }
+  /// Of 256 bits.
+  [[nodiscard]] constexpr bool known_wide_type() const {
+    return type() >= descriptor_type::context_cache && type() <= descriptor_type::pasid_device_tlb;
+  }
   /// Whether all bits are zero that the descriptor's type reserves on a unit with or without
-  /// device-TLB throttling (ECAP.DIT); false for an unknown type.
+  /// device-TLB throttling (ECAP.DIT); false for what is no type of 128 bits.
   [[nodiscard]] constexpr bool reserved_bits_clear(bool device_tlb_throttle) const;
   constexpr bool operator==(const descriptor&) const = default;
 };
@@ -171,11 +180,13 @@ struct wait_descriptor {
   bool status_write = false;  ///< SW: write the status word on completion
   bool fence = false;         ///< FN: later descriptors wait for earlier ones
   uint32_t status_data = 0;
-  phys_addr status_address;  ///< 4-byte aligned
+  phys_addr status_address;         ///< 4-byte aligned
+  bool page_request_drain = false;  ///< PD; reserved unless the unit has ECAP.PDS
 
   static constexpr field64 if_{4};
   static constexpr field64 sw{5};
   static constexpr field64 fn{6};
+  static constexpr field64 pd{7};
   static constexpr field64 data{63, 32};
   static constexpr field64 addr{63, 2};
   static constexpr uint64_t valid_low = mask_of(descriptor::type_low, if_, sw, fn, data);
@@ -183,12 +194,17 @@ struct wait_descriptor {
 
   [[nodiscard]] constexpr descriptor encode() const {
     return {static_cast<uint64_t>(descriptor_type::wait) | if_.make(interrupt) |
-                sw.make(status_write) | fn.make(fence) | data.make(status_data),
+                sw.make(status_write) | fn.make(fence) | pd.make(page_request_drain) |
+                data.make(status_data),
             status_address.value() & addr.mask()};
   }
   static constexpr wait_descriptor decode(descriptor d) {
-    return {if_.test(d.low), sw.test(d.low), fn.test(d.low), static_cast<uint32_t>(data.get(d.low)),
-            phys_addr(d.high & addr.mask())};
+    return {if_.test(d.low),
+            sw.test(d.low),
+            fn.test(d.low),
+            static_cast<uint32_t>(data.get(d.low)),
+            phys_addr(d.high & addr.mask()),
+            pd.test(d.low)};
   }
 };
 
@@ -209,6 +225,8 @@ constexpr bool descriptor::reserved_bits_clear(bool device_tlb_throttle) const {
       return clear(interrupt_entry_descriptor::valid_low, interrupt_entry_descriptor::valid_high);
     case descriptor_type::wait:
       return clear(wait_descriptor::valid_low, wait_descriptor::valid_high);
+    default:
+      break;
   }
   return false;
 }

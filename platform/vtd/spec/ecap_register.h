@@ -36,6 +36,15 @@ inline constexpr field64 pasid{40};
 inline constexpr field64 dit{41};
 inline constexpr field64 pds{42};
 inline constexpr field64 smts{43};
+inline constexpr field64 vcs{44};
+inline constexpr field64 slads{45};
+inline constexpr field64 slts{46};
+inline constexpr field64 flts{47};
+inline constexpr field64 smpwcs{48};
+inline constexpr field64 rps{49};
+inline constexpr field64 pms{51};
+inline constexpr field64 adms{52};
+inline constexpr field64 rprivs{53};
 }  // namespace ecap
 
 class ecap_register {
@@ -78,6 +87,19 @@ class ecap_register {
   [[nodiscard]] constexpr bool device_tlb_throttle() const { return ecap::dit.test(value_); }
   [[nodiscard]] constexpr bool page_request_drain() const { return ecap::pds.test(value_); }
   [[nodiscard]] constexpr bool scalable_mode() const { return ecap::smts.test(value_); }
+  [[nodiscard]] constexpr bool virtual_commands() const { return ecap::vcs.test(value_); }
+  /// SLADS: accessed and dirty bits in second-level entries.
+  [[nodiscard]] constexpr bool second_level_dirty() const { return ecap::slads.test(value_); }
+  [[nodiscard]] constexpr bool second_level() const { return ecap::slts.test(value_); }
+  [[nodiscard]] constexpr bool first_level() const { return ecap::flts.test(value_); }
+  [[nodiscard]] constexpr bool scalable_page_walk_coherency() const {
+    return ecap::smpwcs.test(value_);
+  }
+  /// RPS: RID_PASID may be other than 0.
+  [[nodiscard]] constexpr bool rid_pasid() const { return ecap::rps.test(value_); }
+  [[nodiscard]] constexpr bool performance_monitoring() const { return ecap::pms.test(value_); }
+  [[nodiscard]] constexpr bool abort_dma_mode() const { return ecap::adms.test(value_); }
+  [[nodiscard]] constexpr bool rid_privilege() const { return ecap::rprivs.test(value_); }
 
   constexpr ecap_register& set_page_walk_coherency(bool on) { return put(ecap::c, on); }
   constexpr ecap_register& set_queued_invalidation(bool on) { return put(ecap::qi, on); }
@@ -89,6 +111,29 @@ class ecap_register {
   /// `bytes` is a multiple of 16.
   constexpr ecap_register& set_iotlb_offset(uint32_t bytes) { return put(ecap::iro, bytes / 16); }
   constexpr ecap_register& set_max_handle_mask(unsigned mask) { return put(ecap::mhmv, mask); }
+  constexpr ecap_register& set_memory_types(bool on) { return put(ecap::mts, on); }
+  constexpr ecap_register& set_nested_translation(bool on) { return put(ecap::nest, on); }
+  constexpr ecap_register& set_page_requests(bool on) { return put(ecap::prs, on); }
+  constexpr ecap_register& set_execute_requests(bool on) { return put(ecap::ers, on); }
+  constexpr ecap_register& set_supervisor_requests(bool on) { return put(ecap::srs, on); }
+  constexpr ecap_register& set_extended_accessed_flag(bool on) { return put(ecap::eafs, on); }
+  /// PASIDs of `bits` bits, 1 to 20; 0: none.
+  constexpr ecap_register& set_pasid_bits(unsigned bits) {
+    put(ecap::pasid, bits != 0);
+    return put(ecap::pss, bits == 0 ? 0 : bits - 1);
+  }
+  constexpr ecap_register& set_device_tlb_throttle(bool on) { return put(ecap::dit, on); }
+  constexpr ecap_register& set_page_request_drain(bool on) { return put(ecap::pds, on); }
+  constexpr ecap_register& set_scalable_mode(bool on) { return put(ecap::smts, on); }
+  constexpr ecap_register& set_second_level_dirty(bool on) { return put(ecap::slads, on); }
+  constexpr ecap_register& set_second_level(bool on) { return put(ecap::slts, on); }
+  constexpr ecap_register& set_first_level(bool on) { return put(ecap::flts, on); }
+  constexpr ecap_register& set_scalable_page_walk_coherency(bool on) {
+    return put(ecap::smpwcs, on);
+  }
+  constexpr ecap_register& set_rid_pasid(bool on) { return put(ecap::rps, on); }
+  constexpr ecap_register& set_abort_dma_mode(bool on) { return put(ecap::adms, on); }
+  constexpr ecap_register& set_rid_privilege(bool on) { return put(ecap::rprivs, on); }
 
  private:
   constexpr ecap_register& put(field64 field, uint64_t value) {

@@ -60,6 +60,10 @@ constexpr auto cap_fields = std::to_array<register_field>({
     flag("DRD", cap::drd, "read drain"),
     flag("FL1GP", cap::fl1gp, "1 GiB pages of the first level"),
     flag("PI", cap::pi, "posted interrupts"),
+    flag("FL5LP", cap::fl5lp, "five levels of the first level"),
+    flag("ECMDS", cap::ecmds, "enhanced commands"),
+    flag("ESIRTPS", cap::esirtps, "setting the interrupt table invalidates its entries"),
+    flag("ESRTPS", cap::esrtps, "setting the root table invalidates the caches"),
 });
 
 constexpr auto ecap_fields = std::to_array<register_field>({
@@ -86,6 +90,15 @@ constexpr auto ecap_fields = std::to_array<register_field>({
     flag("DIT", ecap::dit, "device-TLB invalidations are throttled"),
     flag("PDS", ecap::pds, "page request drain"),
     flag("SMTS", ecap::smts, "scalable mode"),
+    flag("VCS", ecap::vcs, "virtual commands"),
+    flag("SLADS", ecap::slads, "accessed and dirty bits of the second level"),
+    flag("SLTS", ecap::slts, "second-level translation in scalable mode"),
+    flag("FLTS", ecap::flts, "first-level translation"),
+    flag("SMPWCS", ecap::smpwcs, "page walks of scalable mode may be coherent"),
+    flag("RPS", ecap::rps, "requests without PASID may have one other than 0"),
+    flag("PMS", ecap::pms, "performance monitoring"),
+    flag("ADMS", ecap::adms, "abort-DMA mode"),
+    flag("RPRIVS", ecap::rprivs, "requests without PASID may be privileged"),
 });
 
 constexpr auto gcmd_fields = std::to_array<register_field>({
@@ -114,7 +127,7 @@ constexpr auto gsts_fields = std::to_array<register_field>({
 
 constexpr auto rtaddr_fields = std::to_array<register_field>({
     frame("RTA", rtaddr::rta, "root table; a write alone changes nothing, GCMD.SRTP latches it"),
-    number("TTM", rtaddr::ttm, "translation table mode: 0 legacy"),
+    number("TTM", rtaddr::ttm, "translation table mode: 0 legacy, 1 scalable, 3 all blocked"),
 });
 
 constexpr auto ccmd_fields = std::to_array<register_field>({
@@ -153,7 +166,13 @@ constexpr auto iqt_fields =
 constexpr auto iqa_fields = std::to_array<register_field>({
     frame("IQA", iqa::iqa, "the queue"),
     flag("DW", iqa::dw, "descriptors of 256 bits"),
-    number("QS", iqa::qs, "2^QS pages of 256 descriptors"),
+    number("QS", iqa::qs, "2^QS pages"),
+});
+
+constexpr auto iqer_fields = std::to_array<register_field>({
+    number("IQEI", iqer::iqei, "why IQE was set"),
+    number("ITESID", iqer::itesid, "source id whose invalidation timed out"),
+    number("ICESID", iqer::icesid, "source id of a wrong completion"),
 });
 
 constexpr auto irta_fields = std::to_array<register_field>({
@@ -234,6 +253,7 @@ constexpr auto descriptions = std::to_array<register_description>({
     {"IEDATA", "invalidation event data", event_data_fields},
     {"IEADDR", "invalidation event address", event_address_fields},
     {"IEUADDR", "invalidation event address, bits 63:32", {}},
+    {"IQER", "invalidation queue error record", iqer_fields},
     {"IRTA", "interrupt remapping table address", irta_fields},
     {"IVA", "invalidate address", iva_fields},
     {"IOTLB", "IOTLB invalidate", iotlb_fields},

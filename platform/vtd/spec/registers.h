@@ -39,6 +39,7 @@ inline constexpr uint32_t iectl_reg = 0xa0;     // 10.4.25, 32 bits
 inline constexpr uint32_t iedata_reg = 0xa4;    // 10.4.26, 32 bits
 inline constexpr uint32_t ieaddr_reg = 0xa8;    // 10.4.27, 32 bits
 inline constexpr uint32_t ieuaddr_reg = 0xac;   // 10.4.28, 32 bits
+inline constexpr uint32_t iqer_reg = 0xb0;      // "Invalidation Queue Error Record", 64 bits
 inline constexpr uint32_t irta_reg = 0xb8;      // 10.4, "Interrupt Remapping Table Address"
 
 // The IOTLB registers (10.4.8) lie at ECAP.IRO * 16, the fault records (10.4.14) at CAP.FRO * 16;
@@ -80,11 +81,19 @@ inline constexpr field32 cfis{23};   ///< compatibility format interrupts pass
 
 namespace rtaddr {                     // 10.4.6
 inline constexpr field64 rta{63, 12};  ///< root table, page frame
-/// Translation table mode, 00b legacy.
+/// Translation table mode.
 inline constexpr field64 ttm{11, 10};
 /// Root table type: bit 11 of the mode, alone until revision 3.
 inline constexpr field64 rtt{11};
 }  // namespace rtaddr
+
+/// RTADDR.TTM: which tables the root pointer leads to.
+enum class table_mode : uint8_t {
+  legacy = 0,
+  scalable = 1,   ///< needs ECAP.SMTS
+  reserved = 2,   ///< was: extended context entries
+  abort_dma = 3,  ///< all requests are blocked; needs ECAP.ADMS
+};
 
 /// CCMD.CIRG, CCMD.CAIG and the G field of the context-cache descriptor.
 enum class context_granularity : uint8_t { none = 0, global = 1, domain = 2, device = 3 };
@@ -163,9 +172,27 @@ inline constexpr field64 qt{18, 4};  ///< index after the last descriptor writte
 
 namespace iqa {                        // 10.4.23
 inline constexpr field64 iqa{63, 12};  ///< queue, page frame
-inline constexpr field64 dw{11};       ///< descriptor width: 0 = 128 bits (reserved in legacy)
-inline constexpr field64 qs{2, 0};     ///< log2 of the queue's pages, 256 descriptors each
+inline constexpr field64 dw{11};       ///< descriptor width: 0 = 128 bits, 1 = 256 bits
+inline constexpr field64 qs{2, 0};     ///< log2 of the queue's pages, 4096 bytes each
 }  // namespace iqa
+
+namespace iqer {                          // "Invalidation Queue Error Record"
+inline constexpr field64 iqei{3, 0};      ///< why FSTS.IQE was set
+inline constexpr field64 itesid{47, 32};  ///< whose invalidation timed out
+inline constexpr field64 icesid{63, 48};  ///< who answered an invalidation wrongly
+}  // namespace iqer
+
+/// IQER.IQEI.
+enum class queue_error : uint8_t {
+  none = 0,  ///< no information
+  tail_beyond_queue = 1,
+  descriptor_unreadable = 2,
+  type_invalid = 3,
+  reserved_bits = 4,
+  width_invalid = 5,   ///< a descriptor that does not exist in the width of IQA.DW
+  tail_unaligned = 6,  ///< bit 4 of IQT with descriptors of 256 bits
+  mode_invalid = 7,    ///< RTADDR.TTM does not allow it
+};
 
 namespace ics {                   // 10.4.24
 inline constexpr field32 iwc{0};  ///< a wait descriptor with IF completed, RW1C

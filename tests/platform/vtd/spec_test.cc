@@ -231,9 +231,11 @@ TEST(descriptor, decodes_what_it_encodes) {
           break;
         case descriptor_type::wait:
           back = wait_descriptor::decode(d).encode();
-          low = wait_descriptor::valid_low;
+          low = wait_descriptor::valid_low | wait_descriptor::pd.mask();
           high = wait_descriptor::valid_high;
           break;
+        default:
+          FAIL() << type;
       }
       EXPECT_EQ(back, (descriptor{d.low & low, d.high & high}));
       EXPECT_FALSE(to_string(d).empty());
