@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "platform/vtd/spec/registers.h"
+#include "platform/vtd/spec/scalable_entries.h"
 
 namespace iommulab {
 namespace {
@@ -20,6 +21,27 @@ bool modelled(unsigned width) {
 
 absl::Status refuse(const vtd_config& config, std::string_view what) {
   return errno_status(EINVAL, absl::StrFormat("%s: %s", config.name, what));
+}
+
+absl::Status check_scalable(const vtd_config& config) {
+  const vtd::cap_register cap = config.cap;
+  const vtd::ecap_register ecap = config.ecap;
+  if (!ecap.queued_invalidation()) {
+    return refuse(config, "scalable mode (SMTS) needs queued invalidation (QI)");
+  }
+  if (!ecap.first_level() && !ecap.second_level()) {
+    return refuse(config, "scalable mode (SMTS) has neither first (FLTS) nor second level (SLTS)");
+  }
+  if (ecap.nested_translation() && !(ecap.first_level() && ecap.second_level())) {
+    return refuse(config, "nested translation (NEST) needs both levels (FLTS, SLTS)");
+  }
+  if (ecap.pasid() && ecap.pasid_bits() > vtd::pasid_bits_most) {
+    return refuse(config, absl::StrFormat("PSS names PASIDs of %u bits", ecap.pasid_bits()));
+  }
+  if (cap.first_level_5_levels() && !ecap.first_level()) {
+    return refuse(config, "five levels (FL5LP) of a first level that is not there (FLTS)");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -65,7 +87,9 @@ absl::Status check(const vtd_config& config) {
     return refuse(config, "SLLPS names pages above 1 GiB, which are not modelled");
   }
   if (ecap.extended_context()) return refuse(config, "extended context (ECS) is not modelled");
-  if (ecap.scalable_mode()) return refuse(config, "scalable mode (SMTS) is not modelled");
+  if (ecap.scalable_mode()) {
+    if (const absl::Status status = check_scalable(config); !status.ok()) return status;
+  }
   if (cap.advanced_fault_logging()) {
     return refuse(config, "advanced fault logging (AFL) is not modelled");
   }

@@ -54,7 +54,7 @@ struct vtd_config {
 
 /// EINVAL, with the name of the thing, for a unit that cannot be: no supported table width, a
 /// guest width that no table reaches, registers outside the window or over one another, and modes
-/// that this model does not have (extended context, scalable mode).
+/// that this model does not have (extended context), and modes without what they stand on.
 absl::Status check(const vtd_config& config);
 
 }  // namespace iommulab

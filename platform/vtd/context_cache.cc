@@ -2,12 +2,6 @@
 #include "platform/vtd/context_cache.h"
 
 namespace iommulab {
-namespace {
-
-/// FM: 00b no bit, 01b bit 2, 10b bits 2:1, 11b bits 2:0 of the function are ignored (10.4.7).
-constexpr std::array<uint16_t, 4> ignored_function_bits = {0b000, 0b100, 0b110, 0b111};
-
-}  // namespace
 
 const context* context_cache::insert(uint16_t source, const context& entry) {
   std::unique_ptr<bus_entries>& bus = buses_[source >> 8];
@@ -49,7 +43,7 @@ void context_cache::invalidate_domain(domain_id domain) {
 void context_cache::invalidate_device(domain_id domain, uint16_t source, unsigned function_mask) {
   bus_entries* bus = buses_[source >> 8].get();
   if (bus == nullptr) return;
-  const uint16_t ignored = ignored_function_bits[function_mask & 3];
+  const uint16_t ignored = ignored_function_bits(function_mask);
   for (unsigned devfn = 0; devfn < bus->size(); ++devfn) {
     context& entry = (*bus)[devfn];
     if (!entry.valid || entry.domain != domain) continue;

@@ -29,6 +29,9 @@ struct context {
   domain_id domain;
   uint64_t address_limit = 0;  ///< last address that the tables may translate
   uint64_t table = 0;          ///< top paging structure
+  // Of scalable mode's second level alone (9.6):
+  bool accessed_bits = false;  ///< walks set A and D bits (SLADE)
+  bool walks_snoop = false;    ///< PWSNP
 
   [[nodiscard]] bool failed() const { return reason != vtd::fault_reason::none; }
 };
@@ -63,6 +66,13 @@ class context_cache {
   /// Entries of `domain` whose source agrees but for the low function bits that `function_mask`
   /// (0..3, CCMD.FM) names.
   void invalidate_device(domain_id domain, uint16_t source, unsigned function_mask);
+
+  /// Low bits of the function number that FM leaves out of account: 00b none, 01b bit 2, 10b bits
+  /// 2:1, 11b bits 2:0 (10.4.7).
+  static constexpr uint16_t ignored_function_bits(unsigned function_mask) {
+    constexpr std::array<uint16_t, 4> ignored = {0b000, 0b100, 0b110, 0b111};
+    return ignored[function_mask & 3];
+  }
 
  private:
   using bus_entries = std::array<context, vtd::context_entries_per_table>;

@@ -12,12 +12,19 @@ struct vtd_deviations {
   bool silent_on_cached_permission = false;
   /// Pass-through requests are not held against any address width.
   bool pass_through_unchecked = false;
+  /// Conditions of scalable mode that legacy mode has too are reported under the numbers of legacy
+  /// mode; all of the PASID directory and table under SPT.1's.
+  bool legacy_reasons = false;
+  /// A fault of a request without PASID is recorded with the RID_PASID of its context entry.
+  bool request_pasid_recorded = false;
 
   bool operator==(const vtd_deviations&) const = default;
 };
 
 /// QEMU 7.2's unit.
 inline constexpr vtd_deviations qemu_deviations = {.silent_on_cached_permission = true,
-                                                   .pass_through_unchecked = true};
+                                                   .pass_through_unchecked = true,
+                                                   .legacy_reasons = true,
+                                                   .request_pasid_recorded = true};
 
 }  // namespace iommulab

@@ -55,7 +55,10 @@ void fault_log::write_record(unsigned record, const vtd_fault& fault) {
                                ? fault.address
                                : fault.address & vtd::frcd_low::fi.mask();
   registers_.set(frcd_low_half(record), address);
-  registers_.set(frcd_high_half(record), high::f.make(1) | high::t1.make(fault.read) |
+  const uint64_t of_pasid = high::pp.make(fault.pasid.has_value()) |
+                            high::pv.make(fault.pasid.value_or(0)) | high::exe.make(fault.execute) |
+                            high::priv.make(fault.privileged);
+  registers_.set(frcd_high_half(record), of_pasid | high::f.make(1) | high::t1.make(fault.read) |
                                              high::at.make(fault.address_type) |
                                              high::fr.make(static_cast<uint64_t>(fault.reason)) |
                                              high::sid.make(fault.source));
@@ -92,8 +95,9 @@ void fault_log::tell(const vtd_fault& fault, fault_fate fate) const {
         static_cast<uint8_t>(fault.reason),
         fault.address,
         fault.source,
-        absl::StrFormat("%s of 0x%x by %s: %s", fault.read ? "read" : "write", fault.address,
+        absl::StrFormat("%s of 0x%x by %s%s: %s", fault.read ? "read" : "write", fault.address,
                         to_short_string(source_id::from_requester_id(0, fault.source)),
+                        fault.pasid ? absl::StrFormat(" with PASID %d", *fault.pasid) : "",
                         name(fate))};
   });
 }

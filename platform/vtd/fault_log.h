@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "core/trace.h"
@@ -25,6 +26,9 @@ struct vtd_fault {
   uint64_t address = 0;      ///< page of the request (interrupts: index in 63:48)
   bool read = false;         ///< T: the request was a read
   uint8_t address_type = 0;  ///< AT of the request
+  std::optional<uint32_t> pasid = std::nullopt;
+  bool execute = false;
+  bool privileged = false;
 };
 
 class fault_log {

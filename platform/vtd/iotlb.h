@@ -22,8 +22,10 @@ namespace iommulab {
 class iotlb_entry {
  public:
   /// `page`: host address of the first byte; `rights`: R and W as in second_level_entry.
-  static iotlb_entry leaf(uint64_t page, unsigned level, uint64_t rights, bool snoop) {
-    return {(page & frame_.mask()) | snoop_.make(snoop) | rights, level};
+  /// `clean`: the leaf's dirty bit is to be set by the first write.
+  static iotlb_entry leaf(uint64_t page, unsigned level, uint64_t rights, bool snoop,
+                          bool clean = false) {
+    return {(page & frame_.mask()) | clean_.make(clean) | snoop_.make(snoop) | rights, level};
   }
   /// A walk that ended without a leaf.
   static iotlb_entry failed(vtd::fault_reason reason) {
@@ -42,6 +44,7 @@ class iotlb_entry {
   [[nodiscard]] bool readable() const { return vtd::second_level_entry::r.test(word_); }
   [[nodiscard]] bool writable() const { return vtd::second_level_entry::w.test(word_); }
   [[nodiscard]] bool snoop() const { return snoop_.test(word_); }
+  [[nodiscard]] bool clean() const { return clean_.test(word_); }
   [[nodiscard]] vtd::fault_reason reason() const {
     return static_cast<vtd::fault_reason>(reason_.get(word_));
   }
@@ -54,9 +57,10 @@ class iotlb_entry {
   friend class iotlb_cache;
   iotlb_entry(uint64_t word, unsigned level) : word_(word), level_(static_cast<uint8_t>(level)) {}
 
-  // Page frame in 63:12, reason in 11:4, snoop, W, R below.
+  // Page frame in 63:12, reason in 11:4, clean, snoop, W, R below.
   static constexpr vtd::field64 frame_{63, 12};
   static constexpr vtd::field64 reason_{11, 4};
+  static constexpr vtd::field64 clean_{3};
   static constexpr vtd::field64 snoop_{2};
 
   uint64_t word_;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "platform/vtd/spec/entries.h"
+#include "platform/vtd/table_word.h"
 #include "platform/vtd/unit_observer.h"
 
 namespace iommulab {
@@ -18,20 +19,12 @@ using vtd::root_entry;
 using vtd::second_level_entry;
 using vtd::translation_type;
 
-/// One 8-byte read of memory, whole even when software writes the word meanwhile.
-bool read_word(const physical_memory& memory, uint64_t address, uint64_t& out) {
-  auto* word = memory.object_at<uint64_t>(phys_addr(address));
-  if (word == nullptr) return false;
-  out = std::atomic_ref<uint64_t>(*word).load(std::memory_order_acquire);
-  return true;
-}
-
 /// The same of a table's entry; the table may end outside of memory.
 bool read_entry_of_table(const page_finder& pages, const physical_memory& memory, uint64_t table,
                          unsigned index, second_level_entry& out) {
   auto* words = reinterpret_cast<uint64_t*>(pages.at(phys_addr(table)));
   if (words == nullptr) [[unlikely]]
-    return read_word(memory, table + index * sizeof(out), out.value);
+    return read_table_word(memory, table + index * sizeof(out), out.value);
   out.value = std::atomic_ref<uint64_t>(words[index]).load(std::memory_order_acquire);
   return true;
 }
@@ -40,7 +33,7 @@ bool read_entry_of_table(const page_finder& pages, const physical_memory& memory
 template <typename Entry>
 bool read_entry(const physical_memory& memory, uint64_t table, unsigned index, Entry& out) {
   const uint64_t address = table + index * sizeof(Entry);
-  return read_word(memory, address, out.lo) && read_word(memory, address + 8, out.hi);
+  return read_table_word(memory, address, out.lo) && read_table_word(memory, address + 8, out.hi);
 }
 
 constexpr uint64_t last_address(unsigned width) {
@@ -162,6 +155,22 @@ void page_walker::check_programming(const context_entry& entry, context& ctx) co
   }
 }
 
+// 9.8, A and D with SLADE set: bits are set in the entries that a translation uses. SSS.5: where
+// walks do not snoop an entry cannot be updated.
+template <typename Observers>
+page_walker::entry_update page_walker::set_accessed(const Observers& observers, const context& ctx,
+                                                    uint64_t word, second_level_entry& entry,
+                                                    bool dirties) {
+  uint64_t bits = second_level_entry::a.mask();
+  if (dirties) bits |= second_level_entry::d.mask();
+  if ((entry.value & bits) == bits) return entry_update::done;
+  if (!ctx.walks_snoop) return entry_update::not_coherent;
+  if (!set_table_bits(memory_, word, entry.value, bits)) return entry_update::changed_meanwhile;
+  observers.tell(&unit_observer::paging_word_set, word, entry.value, entry.value | bits);
+  entry.value |= bits;
+  return entry_update::done;
+}
+
 template <typename Observers>
 iotlb_entry page_walker::walk(const Observers& observers, const context& ctx, uint64_t address,
                               dma_access access, bool check_access) {
@@ -201,10 +210,24 @@ iotlb_entry page_walker::walk(const Observers& observers, const context& ctx, ui
     // Step 5f. LGN.2, LGN.3: permissions hold only where every level grants them.
     rights &= entry.rights();
     if ((rights & needed) != needed) return iotlb_entry::refused(permission_fault(access));
+    bool clean = false;
+    if (ctx.accessed_bits) [[unlikely]] {
+      const bool dirties = access == dma_access::write && leaf;
+      switch (set_accessed(observers, ctx, table + index * sizeof(entry), entry, dirties)) {
+        case entry_update::done:
+          break;
+        case entry_update::changed_meanwhile:
+          ++level;  // read it again
+          continue;
+        case entry_update::not_coherent:
+          return iotlb_entry::failed(fault_reason::second_level_update_not_coherent);
+      }
+      clean = leaf && !entry.dirty();
+    }
     // Step 5g. A leaf ends it; anything else leads one level down.
     if (leaf) {
       const bool snoop = config_.ecap.snoop_control() && entry.snoop();
-      return iotlb_entry::leaf(entry.address().value(), level, rights, snoop);
+      return iotlb_entry::leaf(entry.address().value(), level, rights, snoop, clean);
     }
     table = entry.address().value();
     const auto displaced = structures_.insert(ctx.domain, address, {table, level, rights});

@@ -41,6 +41,11 @@ class page_walker {
 
  private:
   [[nodiscard]] context failed_context(vtd::fault_reason reason, bool fpd) const;
+  enum class entry_update : uint8_t { done, changed_meanwhile, not_coherent };
+  template <typename Observers>
+  [[gnu::noinline]] entry_update set_accessed(const Observers& observers, const context& ctx,
+                                              uint64_t word, vtd::second_level_entry& entry,
+                                              bool dirties);
   void check_programming(const vtd::context_entry& entry, context& ctx) const;
 
   const vtd_config& config_;

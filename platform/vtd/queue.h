@@ -22,6 +22,7 @@
 #include "platform/vtd/invalidation.h"
 #include "platform/vtd/register_file.h"
 #include "platform/vtd/spec/descriptors.h"
+#include "platform/vtd/spec/pasid_descriptors.h"
 
 namespace iommulab {
 
@@ -57,21 +58,31 @@ class invalidation_queue {
   // What was latched at QIE: where the descriptors are, and how many fit.
   [[nodiscard]] phys_addr base() const { return phys_addr(base_); }
   [[nodiscard]] uint32_t entries() const { return entries_; }
+  /// 16 or 32.
+  [[nodiscard]] uint32_t descriptor_bytes() const { return wide_ ? 32 : 16; }
   /// Index of the next descriptor to fetch, and the one past the last that software handed over.
   [[nodiscard]] uint32_t head() const;
   [[nodiscard]] uint32_t tail() const;
 
  private:
   // Each advances the head, or leaves it on a bad descriptor and sets IQE.
-  void execute(vtd::descriptor d, uint32_t index);
+  void execute(const vtd::wide_descriptor& d, uint32_t index);
   void bad(vtd_diagnosis why, uint32_t index, vtd::descriptor d);
+  void raise_error(vtd::queue_error why);
+  bool reserved_bits_clear(const vtd::wide_descriptor& d) const;
+  void do_pasid_cache(vtd::descriptor d, uint32_t index);
+  void do_pasid_iotlb(vtd::descriptor d, uint32_t index);
+  void do_pasid_device_tlb(vtd::descriptor d, uint32_t index);
+  void device_tlb_answered(device_tlb_reply reply, uint16_t source, uint64_t address,
+                           uint64_t bytes);
+  [[nodiscard]] bool tail_good();
   void do_context(vtd::descriptor d, uint32_t index);
   void do_iotlb(vtd::descriptor d, uint32_t index);
   void do_device_tlb(vtd::descriptor d, uint32_t index);
   void do_interrupt_entry(vtd::descriptor d, uint32_t index);
   void do_wait(vtd::descriptor d, uint32_t index);
   [[nodiscard]] bool supported(vtd::descriptor_type type) const;
-  [[nodiscard]] std::optional<vtd::descriptor> fetch(uint32_t index) const;
+  [[nodiscard]] std::optional<vtd::wide_descriptor> fetch(uint32_t index) const;
   void trace_descriptor(vtd::descriptor d, uint32_t index) const;
   void set_head(uint32_t index);
 
@@ -89,6 +100,7 @@ class invalidation_queue {
   bool enabled_ = false;
   uint64_t base_ = 0;
   uint32_t entries_ = 0;
+  bool wide_ = false;  ///< descriptors of 256 bits
 
   bool running_ = false;
   bool device_tlb_timed_out_ = false;  ///< since the last wait descriptor

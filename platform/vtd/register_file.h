@@ -54,6 +54,7 @@ enum class vtd_register : uint16_t {
   ieaddr,
   ieuaddr,
   irta,
+  iqer,
   iva,
   iotlb,
   frcd,  ///< low half of fault record 0; its high half and the further records follow

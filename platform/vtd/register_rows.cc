@@ -136,6 +136,8 @@ std::vector<register_row> register_rows(const vtd_config& config) {
   ics.name = "ICS";
   ics.offset = vtd::ics_reg;
   ics.write_1_clear = vtd::ics::iwc.mask();
+  uint64_t iqa_bits = page_frame | vtd::iqa::qs.mask();
+  if (ecap.scalable_mode()) iqa_bits |= vtd::iqa::dw.mask();
   uint64_t irta_bits = page_frame | vtd::irta::s.mask();
   if (ecap.extended_interrupt_mode()) irta_bits |= vtd::irta::eime.mask();
 
@@ -163,7 +165,7 @@ std::vector<register_row> register_rows(const vtd_config& config) {
       only_if(high, writable("PHMLIMIT", vtd::phmlimit_reg, 8, region)),
       only_if(queue, read_only("IQH", vtd::iqh_reg, 8, 0)),
       only_if(queue, writable("IQT", vtd::iqt_reg, 8, vtd::iqt::qt.mask())),
-      only_if(queue, writable("IQA", vtd::iqa_reg, 8, page_frame | vtd::iqa::qs.mask())),
+      only_if(queue, writable("IQA", vtd::iqa_reg, 8, iqa_bits)),
       only_if(queue, ics),
       only_if(queue, event_control_row("IECTL", vtd::iectl_reg)),
       only_if(queue,
@@ -171,6 +173,7 @@ std::vector<register_row> register_rows(const vtd_config& config) {
       only_if(queue, writable("IEADDR", vtd::ieaddr_reg, 4, vtd::ieaddr::ma.mask())),
       only_if(queue, writable("IEUADDR", vtd::ieuaddr_reg, 4, 0xffffffff)),
       only_if(ecap.interrupt_remapping(), writable("IRTA", vtd::irta_reg, 8, irta_bits)),
+      only_if(ecap.scalable_mode(), read_only("IQER", vtd::iqer_reg, 8, 0)),
       iva_row(ecap.iotlb_offset() + vtd::iva_reg_relative),
       iotlb_row(ecap.iotlb_offset() + vtd::iotlb_reg_relative),
   };

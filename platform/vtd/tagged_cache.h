@@ -58,6 +58,8 @@ struct cached_page {
   domain_id domain;
   uint64_t address = 0;  ///< first I/O address that it covers
   unsigned level = 0;    ///< of the entry in the tables that it was taken from
+  /// Of first-level and nested translations.
+  std::optional<uint32_t> pasid = std::nullopt;
 };
 
 /// `FirstLevel` is the lowest level that entries have; a lookup can skip levels that hold nothing.

@@ -26,6 +26,11 @@ struct dma_request {
   uint64_t length = 1;  ///< bytes; 0 is a zero-length read or write (a flush)
   dma_access access = dma_access::read;
   address_type type = address_type::untranslated;
+  // Of the PASID prefix, when there is one:
+  bool with_pasid = false;
+  bool privileged = false;  ///< PR: privileged mode requested
+  bool execute = false;     ///< ER: execute requested
+  uint32_t pasid = 0;       ///< 20 bits
 };
 
 enum class dma_outcome : uint8_t {
@@ -40,6 +45,7 @@ enum class answer_source : uint8_t {
   interrupt_range,     ///< the address is in FEEx_xxxxh
   translation_off,     ///< TE is clear
   context,             ///< no context, or one that forbids the request
+  pasid_entry,         ///< no PASID table entry, or one that forbids the request
   translated_request,  ///< the device brought a host address
   pass_through,
   iotlb,

@@ -16,6 +16,7 @@ vtd_unit::vtd_unit(vtd_config config, physical_memory& memory, interrupt_sink& s
       faults_(config_, registers_, fault_event_, trace, observers_),
       caches_(observers_),
       walker_(config_, memory, caches_.structures, diagnoses_, observers_),
+      scalable_walker_(config_, memory, walker_, caches_.first_level, diagnoses_, observers_),
       queue_(config_, memory, registers_, caches_, faults_, completion_event_, diagnoses_, trace),
       events_(config_.name, trace) {
   classes_watch_ =
@@ -23,6 +24,7 @@ vtd_unit::vtd_unit(vtd_config config, physical_memory& memory, interrupt_sink& s
 }
 
 unit_observation vtd_unit::observe(unit_observer& observer) {
+  if (config_.ecap.scalable_mode()) observer.table_mode_latched(mode_);
   observer.root_latched(root_table_);
   observer.translation_switched(translation_enabled_);
   return observers_.add(observer);
@@ -41,6 +43,9 @@ void vtd_unit::reset() {
   caches_.reset();
   diagnoses_.clear();
   translation_enabled_ = false;
+  beyond_legacy_ = false;
+  root_refused_ = false;
+  mode_ = vtd::table_mode::legacy;
   root_table_ = 0;
   latched_rtaddr_ = 0;
   interrupt_table_ = phys_addr();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// A VT-d remapping unit, legacy mode: its registers on one side, translation of what devices send
-// on the other. README.md tells how the parts fit.
+// A VT-d remapping unit, in legacy or scalable mode: its registers on one side, translation of what
+// devices send on the other. README.md tells how the parts fit.
 //
 // Invariants: what a command latched (root table, queue, interrupt table) is state of its own and
 // does not follow later writes of the registers it was taken from. Commands complete within the
@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/trace.h"
@@ -26,6 +27,7 @@
 #include "platform/vtd/page_walk.h"
 #include "platform/vtd/queue.h"
 #include "platform/vtd/register_file.h"
+#include "platform/vtd/scalable_walk.h"
 #include "platform/vtd/translation.h"
 #include "platform/vtd/unit_observer.h"
 #include "platform/vtd/unit_trace.h"
@@ -73,8 +75,9 @@ class vtd_unit final : public mmio_region {
   [[nodiscard]] const std::vector<register_row>& rows() const { return registers_.rows(); }
   [[nodiscard]] const vtd_caches& caches() const { return caches_; }
   [[nodiscard]] const invalidation_queue& queue() const { return queue_; }
-  /// The root table that SRTP latched; 0 before the first SRTP.
+  /// The root table that SRTP latched; 0 before the first SRTP. Its mode.
   [[nodiscard]] phys_addr root_table() const { return phys_addr(root_table_); }
+  [[nodiscard]] vtd::table_mode table_mode() const { return mode_; }
 
   // For whoever remaps interrupts on this unit's behalf: what SIRTP latched, the entry cache,
   // and the fault log.
@@ -97,6 +100,8 @@ class vtd_unit final : public mmio_region {
   [[nodiscard]] bool status(vtd::field32 bit) const;
   bool capable(bool capability, vtd::field32 command, uint32_t written);
   void latch_root_table();
+  void latch_table_mode(uint64_t rtaddr);
+  void invalidate_after_root();
   void latch_interrupt_table();
   void enable_translation(bool on);
   void enable_queue(bool on);
@@ -135,6 +140,26 @@ class vtd_unit final : public mmio_region {
   [[nodiscard, gnu::noinline]] dma_translation interrupt_range(const dma_request& request) const;
   void trace_classes_changed(trace_class wanted);
 
+  // unit_scalable.cc: requests with a PASID, and all while the tables are not legacy mode's.
+  [[gnu::noinline]] dma_translation translate_beyond_legacy(const dma_request& request);
+  dma_translation translate_scalable(const dma_request& request);
+  const scalable_context& load_scalable_context(uint16_t source);
+  const pasid_context& load_pasid(const scalable_context& ctx, uint16_t source, uint32_t pasid);
+  dma_translation pass_by_entry(const dma_request& request, const pasid_context& entry,
+                                provenance from);
+  dma_translation translate_second_level(const dma_request& request, const pasid_context& entry,
+                                         lookup context_from);
+  dma_translation refuse_second_level(const dma_request& request, const pasid_context& entry,
+                                      const iotlb_entry& found, provenance from);
+  dma_translation translate_first_level(const dma_request& request, const pasid_context& entry,
+                                        uint32_t pasid, bool privileged, lookup context_from);
+  dma_translation serve_first_level(const dma_request& request, const pasid_context& entry,
+                                    const first_level_page& page, const first_level_access& access,
+                                    provenance from);
+  /// The number under which this unit reports a condition of scalable mode.
+  [[nodiscard]] vtd::fault_reason reported(vtd::fault_reason reason,
+                                           const dma_request& request) const;
+
   const vtd_config config_;
   unit_observers observers_;
   diagnosis_log diagnoses_;
@@ -144,10 +169,14 @@ class vtd_unit final : public mmio_region {
   fault_log faults_;
   vtd_caches caches_;
   page_walker walker_;
+  scalable_walker scalable_walker_;
   invalidation_queue queue_;
 
   // Latched by SRTP and SIRTP; TES, kept here for the fast path.
   bool translation_enabled_ = false;
+  bool beyond_legacy_ = false;  ///< the latched mode is not legacy
+  bool root_refused_ = false;   ///< nor any that the unit has (RTA.1)
+  vtd::table_mode mode_ = vtd::table_mode::legacy;
   uint64_t root_table_ = 0;
   uint64_t latched_rtaddr_ = 0;
   phys_addr interrupt_table_;
@@ -156,6 +185,10 @@ class vtd_unit final : public mmio_region {
   uint64_t latched_irta_ = 0;
 
   context uncached_context_;  ///< the last one that could not be cached
+  scalable_context uncached_scalable_context_;
+  pasid_context uncached_pasid_;
+  /// The PASID that a fault record names although its request has none (deviations.h).
+  std::optional<uint32_t> recorded_pasid_;
 
   unit_trace events_;  ///< an observer while a sink wants what it tells
   unit_observation events_observation_;

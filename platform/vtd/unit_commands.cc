@@ -74,10 +74,7 @@ void vtd_unit::global_command(uint32_t written) {
 
 void vtd_unit::latch_root_table() {
   const uint64_t rtaddr = registers_.get(vtd_register::rtaddr);
-  if (vtd::rtaddr::ttm.get(rtaddr) != 0) {
-    diagnoses_.add(vtd_diagnosis::rtaddr_mode_unsupported, vtd::rtaddr_reg, rtaddr,
-                   "the table mode is not legacy: taken as legacy");
-  }
+  latch_table_mode(rtaddr);
   latched_rtaddr_ = rtaddr;
   root_table_ = rtaddr & vtd::rtaddr::rta.mask();
   observers_.tell(&unit_observer::root_latched, root_table_);
@@ -85,7 +82,44 @@ void vtd_unit::latch_root_table() {
   // Hardware keeps what it cached under the old root: software owes a global invalidation of
   // the context-cache and of the IOTLB (10.4.4, SRTP).
   caches_.contexts_stale_since_root = true;
+  caches_.pasids_stale_since_root = mode_ == vtd::table_mode::scalable;
   caches_.iotlb_stale_since_root = true;
+  if (config_.cap.enhanced_set_root_table()) invalidate_after_root();
+}
+
+// Units from before scalable mode know legacy mode alone, and ignore what was reserved to them.
+// Others refuse requests when the mode is none of theirs (RTA.1).
+void vtd_unit::latch_table_mode(uint64_t rtaddr) {
+  const auto wanted = static_cast<vtd::table_mode>(vtd::rtaddr::ttm.get(rtaddr));
+  const bool scalable_unit = config_.ecap.scalable_mode();
+  const bool has = wanted == vtd::table_mode::legacy ||
+                   (wanted == vtd::table_mode::scalable && scalable_unit) ||
+                   (wanted == vtd::table_mode::abort_dma && config_.ecap.abort_dma_mode());
+  if (!has) {
+    diagnoses_.add(vtd_diagnosis::rtaddr_mode_unsupported, vtd::rtaddr_reg, rtaddr,
+                   scalable_unit ? "the table mode is none of the unit's: all requests are blocked"
+                                 : "the table mode is not legacy: taken as legacy");
+  }
+  mode_ = has || scalable_unit ? wanted : vtd::table_mode::legacy;
+  root_refused_ = !has && scalable_unit;
+  beyond_legacy_ = mode_ != vtd::table_mode::legacy;
+  caches_.scalable = mode_ == vtd::table_mode::scalable && !root_refused_;
+  if (scalable_unit) observers_.tell(&unit_observer::table_mode_latched, mode_);
+}
+
+// CAP.ESRTPS: setting the root table invalidates what was cached under the old one.
+void vtd_unit::invalidate_after_root() {
+  vtd::context_cache_descriptor contexts;
+  contexts.granularity = vtd::context_granularity::global;
+  caches_.invalidate_contexts(contexts);
+  vtd::iotlb_descriptor pages;
+  pages.granularity = vtd::iotlb_granularity::global;
+  if (mode_ == vtd::table_mode::scalable) {
+    vtd::pasid_cache_descriptor pasids;
+    pasids.granularity = vtd::pasid_cache_granularity::global;
+    caches_.invalidate_pasids(pasids);
+  }
+  caches_.invalidate_iotlb(pages);
 }
 
 void vtd_unit::latch_interrupt_table() {
@@ -98,6 +132,8 @@ void vtd_unit::latch_interrupt_table() {
                   latched_interrupt_table{interrupt_table_, interrupt_table_entries_,
                                           extended_interrupt_mode_});
   set_status(gsts::irtps, true);
+  // CAP.ESIRTPS: the same of the interrupt table.
+  if (config_.cap.enhanced_set_interrupt_table()) caches_.invalidate_interrupts({});
 }
 
 void vtd_unit::enable_translation(bool on) {
@@ -112,11 +148,14 @@ void vtd_unit::enable_translation(bool on) {
                                      "latched",
                                      latched_rtaddr_));
     }
-    if (caches_.contexts_stale_since_root || caches_.iotlb_stale_since_root) {
+    const char* const stale = caches_.contexts_stale_since_root ? "context-cache"
+                              : caches_.pasids_stale_since_root ? "PASID-cache"
+                              : caches_.iotlb_stale_since_root  ? "IOTLB"
+                                                                : nullptr;
+    if (stale != nullptr) {
       diagnoses_.add(
           vtd_diagnosis::stale_caches_after_srtp, vtd::gcmd_reg, rtaddr,
-          absl::StrFormat("TE set without a global invalidation of the %s since SRTP",
-                          caches_.contexts_stale_since_root ? "context-cache" : "IOTLB"));
+          absl::StrFormat("TE set without a global invalidation of the %s since SRTP", stale));
     }
   }
   translation_enabled_ = on;

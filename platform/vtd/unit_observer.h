@@ -16,10 +16,14 @@
 #include "core/listeners.h"
 #include "core/types.h"
 #include "platform/vtd/context_cache.h"
+#include "platform/vtd/first_level_cache.h"
 #include "platform/vtd/iotlb.h"
 #include "platform/vtd/paging_structure_cache.h"
+#include "platform/vtd/scalable_context.h"
 #include "platform/vtd/spec/descriptors.h"
 #include "platform/vtd/spec/entries.h"
+#include "platform/vtd/spec/pasid_descriptors.h"
+#include "platform/vtd/spec/registers.h"
 #include "platform/vtd/translation.h"
 
 namespace iommulab {
@@ -43,7 +47,12 @@ enum class fault_fate : uint8_t {
 };
 std::string_view name(fault_fate fate);
 
-enum class page_cache : uint8_t { iotlb, paging_structures };
+enum class page_cache : uint8_t {
+  iotlb,
+  paging_structures,
+  first_level_iotlb,  ///< of first-level and nested translations
+  first_level_structures,
+};
 
 class unit_observer {
  public:
@@ -52,12 +61,24 @@ class unit_observer {
   // --- requests ------------------------------------------------------------------------------
   /// A request was answered; `answer` says from where. Each request ends with this.
   virtual void answered(const dma_request& /*request*/, const dma_translation& /*answer*/) {}
-  /// A word of the root table or a context table was read for a request of `source`.
+  /// A word of the root table, a context table, a PASID directory or a PASID table was read for a
+  /// request of `source`.
   virtual void context_word_read(uint64_t /*word*/, uint16_t /*source*/) {}
   /// A word of a paging table was read on the walk for `address`.
   virtual void paging_word_read(uint64_t /*word*/, domain_id /*domain*/, uint64_t /*address*/) {}
-  /// A request goes by this context, failed or not.
+  /// The unit set accessed or dirty bits in a word of a paging table.
+  virtual void paging_word_set(uint64_t /*word*/, uint64_t /*before*/, uint64_t /*after*/) {}
+  /// A request goes by this context, failed or not; legacy mode.
   virtual void context_used(source_id /*source*/, const context& /*ctx*/, lookup /*from*/) {}
+  /// The same of scalable mode, and the PASID table entry that a request goes by.
+  virtual void scalable_context_used(source_id /*source*/, const scalable_context& /*ctx*/,
+                                     lookup /*from*/) {}
+  virtual void pasid_used(source_id /*source*/, uint32_t /*pasid*/, const pasid_context& /*entry*/,
+                          lookup /*from*/) {}
+  /// A request goes by this first-level or nested translation.
+  virtual void first_level_used(const dma_request& /*request*/, const pasid_context& /*entry*/,
+                                const address_space& /*space*/, const first_level_page& /*page*/,
+                                lookup /*from*/) {}
   /// A walk starts at a table that a paging-structure cache knows.
   virtual void table_used(const context& /*ctx*/, uint64_t /*address*/,
                           const cached_table& /*table*/) {}
@@ -74,18 +95,25 @@ class unit_observer {
 
   // --- caches --------------------------------------------------------------------------------
   virtual void context_cached(uint16_t /*source*/, const context& /*ctx*/) {}
+  virtual void scalable_context_cached(uint16_t /*source*/, const scalable_context& /*ctx*/) {}
+  virtual void pasid_cached(uint16_t /*source*/, uint32_t /*pasid*/,
+                            const pasid_context& /*entry*/) {}
   virtual void page_cached(page_cache /*cache*/, const cached_page& /*page*/) {}
   /// Replaced by the entry of which page_cached() tells next.
   virtual void page_evicted(page_cache /*cache*/, const cached_page& /*page*/) {}
 
   // --- commands ------------------------------------------------------------------------------
   virtual void root_latched(uint64_t /*root*/) {}
+  /// Before root_latched(), by units that know more than one mode.
+  virtual void table_mode_latched(vtd::table_mode /*mode*/) {}
   virtual void interrupt_table_latched(const latched_interrupt_table& /*table*/) {}
   virtual void translation_switched(bool /*on*/) {}
   virtual void write_buffer_flushed() {}
   virtual void descriptor_fetched(uint32_t /*index*/, vtd::descriptor /*d*/) {}
   virtual void contexts_invalidated(const vtd::context_cache_descriptor& /*request*/) {}
   virtual void iotlb_invalidated(const vtd::iotlb_descriptor& /*request*/) {}
+  virtual void pasids_invalidated(const vtd::pasid_cache_descriptor& /*request*/) {}
+  virtual void pasid_iotlb_invalidated(const vtd::pasid_iotlb_descriptor& /*request*/) {}
   virtual void interrupts_invalidated(const vtd::interrupt_entry_descriptor& /*request*/) {}
   /// `bytes` from `address` on, everything when 0; the device has answered.
   virtual void device_tlb_invalidated(uint16_t /*source*/, uint64_t /*address*/,
@@ -145,6 +173,24 @@ void tell_cached(const Observers& observers, page_cache cache, domain_id domain,
   }
   const uint64_t first = address & ~(vtd::second_level_entry::span_of(level) - 1);
   observers.tell(&unit_observer::page_cached, cache, cached_page{domain, first, level});
+}
+
+/// The same of first-level and nested translations; their caches' tags are numbers of spaces.
+template <typename Displaced>
+void tell_first_level_cached(const unit_observers& observers, page_cache cache,
+                             const first_level_cache& spaces, const address_space& space,
+                             uint64_t address, unsigned level, Displaced displaced) {
+  if (!observers.any()) [[likely]]
+    return;
+  if (auto evicted = displaced.page()) {
+    const address_space before = spaces.space_of(evicted->domain);
+    evicted->domain = before.domain;
+    evicted->pasid = before.pasid;
+    observers.tell(&unit_observer::page_evicted, cache, *evicted);
+  }
+  const uint64_t first = address & ~(vtd::second_level_entry::span_of(level) - 1);
+  observers.tell(&unit_observer::page_cached, cache,
+                 cached_page{space.domain, first, level, space.pasid});
 }
 
 }  // namespace iommulab

@@ -12,8 +12,12 @@ namespace {
 
 std::string_view name(page_cache cache) {
   using enum page_cache;
-  static constexpr auto names =
-      enum_names<page_cache>({{iotlb, "IOTLB"}, {paging_structures, "paging-structure cache"}});
+  static constexpr auto names = enum_names<page_cache>({
+      {iotlb, "IOTLB"},
+      {paging_structures, "paging-structure cache"},
+      {first_level_iotlb, "IOTLB"},
+      {first_level_structures, "paging-structure cache"},
+  });
   return names(cache);
 }
 
@@ -26,12 +30,41 @@ std::string context_words(uint16_t source, const context& ctx) {
   return absl::StrFormat("%s: table 0x%x, %d levels", device, ctx.table, ctx.levels);
 }
 
+std::string context_words(uint16_t source, const scalable_context& ctx) {
+  const std::string device = to_short_string(source_id::from_requester_id(0, source));
+  if (ctx.failed()) return absl::StrFormat("%s: %s", device, vtd::name(ctx.reason));
+  return absl::StrFormat("%s: PASID directory 0x%x, %d PASIDs%s", device, ctx.directory, ctx.pasids,
+                         ctx.device_tlb ? ", device-TLB" : "");
+}
+
+std::string pasid_words(uint16_t source, uint32_t pasid, const pasid_context& entry) {
+  const std::string who = absl::StrFormat(
+      "%s PASID %d", to_short_string(source_id::from_requester_id(0, source)), pasid);
+  if (entry.failed()) return absl::StrFormat("%s: %s", who, vtd::name(entry.reason));
+  const context& second = entry.second;
+  switch (entry.type) {
+    case vtd::pasid_translation::first_level:
+      return absl::StrFormat("%s: first level, table 0x%x, %d levels", who, entry.first_table,
+                             entry.first_levels);
+    case vtd::pasid_translation::second_level:
+      return absl::StrFormat("%s: second level, table 0x%x, %d levels", who, second.table,
+                             second.levels);
+    case vtd::pasid_translation::nested:
+      return absl::StrFormat("%s: nested, table 0x%x, %d levels, under table 0x%x, %d levels", who,
+                             entry.first_table, entry.first_levels, second.table, second.levels);
+    case vtd::pasid_translation::pass_through:
+      break;
+  }
+  return who + ": pass-through";
+}
+
 std::string answer_words(const dma_request& request, const dma_translation& answer) {
   const char* verb = request.type == address_type::translation_request ? "translation request"
                      : request.access == dma_access::read              ? "read"
                                                                        : "write";
   const std::string asked =
-      absl::StrFormat("%s of 0x%x by %s", verb, request.address, to_short_string(request.source));
+      absl::StrFormat("%s of 0x%x by %s%s", verb, request.address, to_short_string(request.source),
+                      request.with_pasid ? absl::StrFormat(" with PASID %d", request.pasid) : "");
   if (answer.outcome == dma_outcome::interrupt) return asked + " is an interrupt";
   if (answer.ok()) return absl::StrFormat("%s leads to 0x%x", asked, answer.address);
   if (answer.reason == vtd::fault_reason::none) return asked + " is blocked";
@@ -53,9 +86,10 @@ void unit_trace::cache_changed(std::string_view cache, events::cache_action acti
 void unit_trace::page_changed(page_cache cache, events::cache_action action,
                               const cached_page& page) {
   if (!trace_.on(trace_class::unit)) return;
-  cache_changed(
-      name(cache), action, page.domain.value(), page.address,
-      absl::StrFormat("domain %d, 0x%x, level %d", page.domain.value(), page.address, page.level));
+  const std::string pasid = page.pasid ? absl::StrFormat(", PASID %d", *page.pasid) : "";
+  cache_changed(name(cache), action, page.domain.value(), page.address,
+                absl::StrFormat("domain %d%s, 0x%x, level %d", page.domain.value(), pasid,
+                                page.address, page.level));
 }
 
 void unit_trace::answered(const dma_request& request, const dma_translation& answer) {
@@ -72,6 +106,18 @@ void unit_trace::context_cached(uint16_t source, const context& ctx) {
                 context_words(source, ctx));
 }
 
+void unit_trace::scalable_context_cached(uint16_t source, const scalable_context& ctx) {
+  if (!trace_.on(trace_class::unit)) return;
+  cache_changed("context-cache", events::cache_action::insert, 0, source,
+                context_words(source, ctx));
+}
+
+void unit_trace::pasid_cached(uint16_t source, uint32_t pasid, const pasid_context& entry) {
+  if (!trace_.on(trace_class::unit)) return;
+  cache_changed("PASID-cache", events::cache_action::insert, entry.domain.value(), source,
+                pasid_words(source, pasid, entry));
+}
+
 void unit_trace::page_cached(page_cache cache, const cached_page& page) {
   page_changed(cache, events::cache_action::insert, page);
 }
@@ -82,6 +128,10 @@ void unit_trace::page_evicted(page_cache cache, const cached_page& page) {
 
 void unit_trace::root_latched(uint64_t root) {
   latched("root table", root);
+}
+
+void unit_trace::table_mode_latched(vtd::table_mode mode) {
+  latched("table mode", static_cast<uint64_t>(mode));
 }
 
 void unit_trace::interrupt_table_latched(const latched_interrupt_table& table) {
@@ -106,6 +156,18 @@ void unit_trace::iotlb_invalidated(const vtd::iotlb_descriptor& request) {
   if (!trace_.on(trace_class::unit)) return;
   cache_changed("IOTLB", events::cache_action::invalidate, request.domain.value(), request.address,
                 vtd::to_string(request.encode()));
+}
+
+void unit_trace::pasids_invalidated(const vtd::pasid_cache_descriptor& request) {
+  if (!trace_.on(trace_class::unit)) return;
+  cache_changed("PASID-cache", events::cache_action::invalidate, request.domain.value(),
+                request.pasid, vtd::to_string(request));
+}
+
+void unit_trace::pasid_iotlb_invalidated(const vtd::pasid_iotlb_descriptor& request) {
+  if (!trace_.on(trace_class::unit)) return;
+  cache_changed("IOTLB", events::cache_action::invalidate, request.domain.value(), request.address,
+                vtd::to_string(request));
 }
 
 void unit_trace::interrupts_invalidated(const vtd::interrupt_entry_descriptor& request) {
@@ -143,6 +205,7 @@ std::string_view name(answer_source source) {
       {interrupt_range, "interrupt range"},
       {translation_off, "translation off"},
       {context, "context"},
+      {pasid_entry, "PASID table entry"},
       {translated_request, "translated request"},
       {pass_through, "pass-through"},
       {iotlb, "IOTLB"},

@@ -36,6 +36,8 @@ dma_translation vtd_unit::translate_telling(const dma_request& request) {
 
 template <typename Observers>
 dma_translation vtd_unit::translate_by(const Observers& observers, const dma_request& request) {
+  if (request.with_pasid || beyond_legacy_) [[unlikely]]
+    return translate_beyond_legacy(request);
   // Step 1. The interrupt address range is never remapped as memory, whatever the tables say
   // (3.14).
   if (in_interrupt_range(request.address)) [[unlikely]]
@@ -228,14 +230,24 @@ dma_translation vtd_unit::pass(const dma_request& request, provenance from) cons
 
 dma_translation vtd_unit::block(const dma_request& request, fault_reason reason, bool fpd,
                                 provenance from) {
+  const bool silent = fpd && vtd::is_qualified(reason);
+  if (beyond_legacy_) [[unlikely]]
+    reason = reported(reason, request);
   const dma_translation result = {.reason = reason, .from = from};
-  if (fpd && vtd::is_qualified(reason)) return result;
+  if (silent) return result;
   vtd_fault fault;
   fault.reason = reason;
   fault.source = request.source.requester_id();
   fault.address = request.address;
   fault.read = request.access == dma_access::read;
   fault.address_type = static_cast<uint8_t>(request.type);
+  if (request.with_pasid) {
+    fault.pasid = request.pasid;
+    fault.execute = request.execute;
+    fault.privileged = request.privileged;
+  } else {
+    fault.pasid = recorded_pasid_;
+  }
   faults_.record(fault);
   return result;
 }

@@ -117,6 +117,8 @@ struct second_level_entry {
   static constexpr field64 r{0};
   static constexpr field64 w{1};
   static constexpr field64 ps{7};    // levels 2 and up
+  static constexpr field64 a{8};     // accessed, with SLADE; ignored without
+  static constexpr field64 d{9};     // dirty, of leaves
   static constexpr field64 snp{11};  // leaves, with ECAP.SC
   static constexpr field64 addr{51, 12};
   static constexpr field64 tm{62};  // leaves, with ECAP.DT; reserved in later revisions
@@ -128,6 +130,8 @@ struct second_level_entry {
   [[nodiscard]] constexpr bool present() const { return rights() != 0; }
   [[nodiscard]] constexpr bool super_page() const { return ps.test(value); }
   [[nodiscard]] constexpr bool snoop() const { return snp.test(value); }
+  [[nodiscard]] constexpr bool accessed() const { return a.test(value); }
+  [[nodiscard]] constexpr bool dirty() const { return d.test(value); }
   [[nodiscard]] constexpr bool transient() const { return tm.test(value); }
   [[nodiscard]] constexpr phys_addr address() const { return phys_addr(value & addr.mask()); }
   [[nodiscard]] constexpr bool is_leaf(unsigned level) const { return level == 1 || super_page(); }
