@@ -65,6 +65,9 @@ struct device {
   iommu_group* group = nullptr;                ///< dev->iommu_group
   void* archdata_iommu = nullptr;              ///< dev->archdata.iommu: the IOMMU driver's own
   v6_12::dev_iommu* iommu = nullptr;           ///< dev->iommu, of later kernels
+  bool dma_iommu = false;                      ///< its DMA API goes through dma-iommu.c, of later
+  uint64_t dma_seg_boundary = 0xffffffff;      ///< no piece crosses a multiple of this plus one
+  uint32_t dma_max_seg_size = 65536;           ///< bytes of a mapped piece, when pieces are joined
   std::string driver;                          ///< name of the bound driver, empty when unbound
   std::function<void(device&)> driver_remove;  ///< the bound driver's remove(), may be null
 };

@@ -76,6 +76,12 @@ struct pci_dev {
   [[nodiscard]] uint8_t func() const { return devfn & 7; }
 };
 
+/// Addresses that a host bridge hands down to its bus.
+struct pci_host_window {
+  phys_addr start;
+  phys_addr end;  ///< inclusive
+};
+
 struct pci_bus {
   pci_core* core = nullptr;
   uint16_t segment = 0;
@@ -85,6 +91,8 @@ struct pci_bus {
   pci_dev* self = nullptr;    ///< the bridge above; null on a root bus and on a virtual bus
   std::vector<std::unique_ptr<pci_dev>> devices;
   std::vector<std::unique_ptr<pci_bus>> children;
+  /// Of a root bus: its memory windows, as the firmware tells them. Empty where nobody said.
+  std::vector<pci_host_window> windows;
 };
 
 inline bool pci_is_root_bus(const pci_bus& bus) {

@@ -103,16 +103,26 @@ class linux_engine {
   // Linux v6.1 drivers/iommu/iova.c: alloc_iova_fast()
   uint64_t alloc_fast(unsigned cpu, uint64_t size, uint64_t limit_pfn, bool flush) {
     if constexpr (has_caches) {
+      const uint64_t cached = rcache_get(cpu, size, limit_pfn);
+      if (cached != no_iova) [[likely]]
+        return cached;
+      return alloc_past_caches(caches_type::rounded(size), limit_pfn, flush);
+    } else {
+      return alloc(size, limit_pfn, true).pfn_lo;
+    }
+  }
+
+  // Linux v6.1 drivers/iommu/iova.c: iova_rcache_get()
+  uint64_t rcache_get(unsigned cpu, uint64_t size, uint64_t limit_pfn) {
+    if constexpr (has_caches) {
       const uint64_t cached = caches_.get(env_.counts, cpu, size, limit_pfn);
       if (cached != no_iova) [[likely]] {
         env_.counts.cache_hit();
         return cached;
       }
       env_.counts.cache_missed();
-      return alloc_past_caches(caches_type::rounded(size), limit_pfn, flush);
-    } else {
-      return alloc(size, limit_pfn, true).pfn_lo;
     }
+    return no_iova;
   }
 
   // Linux v6.1 drivers/iommu/iova.c: free_iova_fast()

@@ -55,6 +55,9 @@ class domain_over final : public linux_iova_domain {
   std::optional<iova_range> reserve_iova(uint64_t pfn_lo, uint64_t pfn_hi) override {
     return engine_->reserve_iova(pfn_lo, pfn_hi);
   }
+  uint64_t rcache_get(unsigned cpu, uint64_t size, uint64_t limit_pfn) override {
+    return engine_->rcache_get(cpu, size, limit_pfn);
+  }
   void free_iova(uint64_t frame) override { engine_->free_iova(frame); }
   iova_grant find_iova(uint64_t frame) override { return engine_->find_iova(frame); }
   std::optional<iova_range> split_and_remove_iova(iova_grant grant, uint64_t pfn_lo,

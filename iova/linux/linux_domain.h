@@ -38,6 +38,8 @@ class linux_iova_domain : public iova_allocator {
   [[nodiscard]] virtual iova_range range(iova_grant grant) const = 0;
   /// The node that reserve_iova() returns: a new, an older or a wider one. Nothing: no memory.
   virtual std::optional<iova_range> reserve_iova(uint64_t pfn_lo, uint64_t pfn_hi) = 0;
+  /// iova_rcache_get(): the lowest frame of a cached range for `size` frames, or no_iova.
+  virtual uint64_t rcache_get(unsigned cpu, uint64_t size, uint64_t limit_pfn) = 0;
   /// free_iova(): frees the node that covers `frame`, if there is one.
   virtual void free_iova(uint64_t frame) = 0;
   /// find_iova()

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// One device behind a driver without hardware, with 6.12's IOMMU core and DMA API over it.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/dma/dma_mapping.h"
+#include "core/iommu/iommu_sysfs.h"
+#include "core/iommu/v6_12/fake_driver.h"
+#include "core/iommu/v6_12/iommu.h"
+#include "core/pci/test_system.h"
+#include "dma/v6_12/dma_mapping.h"
+#include "platform/memory/page_allocator.h"
+#include "platform/memory/physical_memory.h"
+
+namespace iommulab::v6_12 {
+
+struct dma_system {
+  explicit dma_system(const dma_iommu_parameters& parameters = {}, unsigned cpus = 1,
+                      uint64_t ram = uint64_t{1} << 30)
+      : memory(physical_memory::create(
+                   std::vector<memory_range>{{phys_addr(0), ram, memory_range::kind::ram}})
+                   .value()),
+        pages(*memory, sys.env.trace),
+        coherent{*memory, pages},
+        mapping(iommu, coherent, nullptr, false, parameters, cpus) {
+    sys.env.max_pfn = ram >> page_shift;
+    sys.bus.dma_ops = &mapping;
+    iommu_dev_init(sys.iommu);
+  }
+
+  /// The windows of QEMU's host bridge, as every recorded machine has them.
+  void add_recorded_windows() {
+    sys.pci->root_buses().front()->windows = {{phys_addr(0xa0000), phys_addr(0xbffff)},
+                                              {phys_addr(0x40000000), phys_addr(0xafffffff)},
+                                              {phys_addr(0xc0000000), phys_addr(0xfebfffff)},
+                                              {phys_addr(0x100000000), phys_addr(0x8ffffffff)}};
+  }
+  void start() {
+    ASSERT_EQ(iommu_subsys_init(iommu), 0);
+    ASSERT_EQ(iommu_device_sysfs_add(sys.iommu, driver.unit, "dmar0", "intel-iommu", {}), 0);
+    ASSERT_EQ(iommu_device_register(iommu, driver.unit, driver), 0);
+    driver.take_calls();
+  }
+
+  [[nodiscard]] device& dev() const { return sys.dev(at(0, 4)).dev; }
+  [[nodiscard]] fake_domain& domain() const {
+    return static_cast<fake_domain&>(*dev().group->default_domain);
+  }
+  [[nodiscard]] iommu_dma_cookie& cookie() const { return *domain().iova_cookie; }
+  [[nodiscard]] std::vector<std::string> log() const {
+    std::vector<std::string> lines;
+    for (const log_line& line : sys.env.log.lines()) lines.push_back(line.text);
+    return lines;
+  }
+
+  test_system sys{{endpoint(at(0, 4)).build()}};
+  std::unique_ptr<physical_memory> memory;
+  page_allocator pages;
+  coherent_memory coherent;
+  slab_failures slab;
+  fake_driver driver;
+  iommu_subsystem iommu{sys.iommu, sys.bus, &slab};
+  dma_mapping mapping;
+};
+
+}  // namespace iommulab::v6_12
