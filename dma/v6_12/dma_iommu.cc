@@ -14,7 +14,6 @@
 #include "core/dev_printk.h"
 #include "core/dma/dma_mapping.h"
 #include "core/iommu/v6_12/strtobool.h"
-#include "core/pci/pci.h"
 #include "dma/contiguous/dma_contiguous.h"
 #include "dma/memory/pages.h"
 #include "dma/v6_12/dma_iommu_internal.h"
@@ -265,7 +264,7 @@ dma_iommu::dma_iommu(iommu_subsystem& iommu_, coherent_memory& memory_, io_tlb* 
 
 dma_iommu::~dma_iommu() {
   if (iommu.dma == this) iommu.dma = nullptr;
-  for (const auto& cookie : cookies_) iommu.slab.freed();
+  for (size_t i = 0; i < cookies_.size(); ++i) iommu.slab.freed();
 }
 
 iommu_dma_cookie* dma_iommu::cookie_alloc(iommu_dma_cookie_type type) {

@@ -18,6 +18,7 @@
 #include "core/cmdline.h"
 #include "core/dma/dma_map_ops.h"
 #include "core/iommu/v6_12/iommu.h"
+#include "core/pci/pci.h"
 #include "core/slab.h"
 #include "core/spin_lock.h"
 #include "dma/memory/coherent_memory.h"

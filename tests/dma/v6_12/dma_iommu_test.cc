@@ -192,7 +192,7 @@ TEST(dma_iommu, the_wheel_is_never_early) {
   EXPECT_EQ(timer_wheel_expiry(100, 162), 163u);
   EXPECT_EQ(timer_wheel_expiry(100, 163), 168u);
   EXPECT_EQ(timer_wheel_expiry(0, 250), 256u);
-  for (uint64_t now : {0, 7, 1000}) {
+  for (const uint64_t now : {uint64_t{0}, uint64_t{7}, uint64_t{1000}}) {
     for (uint64_t delta = 1; delta < 5000; ++delta) {
       ASSERT_GT(timer_wheel_expiry(now, now + delta), now + delta);
     }
