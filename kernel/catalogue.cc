@@ -8,6 +8,7 @@
 
 #include "kernel/v4_4/profile.h"
 #include "kernel/v4_4_178/profile.h"
+#include "kernel/v6_12/profile.h"
 
 namespace iommulab {
 namespace {
@@ -34,8 +35,7 @@ std::vector<std::string> words_of_all(
 }  // namespace
 
 absl::Span<const kernel_profile* const> kernel_profiles() {
-  static const std::array<const kernel_profile*, 2> profiles = {&v4_4::profile(),
-                                                                &v4_4_178::profile()};
+  static const std::array profiles = {&v4_4::profile(), &v4_4_178::profile(), &v6_12::profile()};
   return profiles;
 }
 

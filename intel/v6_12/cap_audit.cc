@@ -102,11 +102,8 @@ uint64_t value_of(const intel_iommu& iommu, const audited_field& f) {
   return f.field.get(register_of(iommu, f));
 }
 
-}  // namespace
-
-// Linux v6.12 drivers/iommu/intel/cap_audit.c: intel_cap_audit(), cap_audit_static()
-int intel_cap_audit_static(intel_driver& drv) {
-  IOMMULAB_CALL(drv.trace, "intel_cap_audit");
+// Linux v6.12 drivers/iommu/intel/cap_audit.c: cap_audit_static()
+int cap_audit_static(intel_driver& drv) {
   const intel_iommu* first = nullptr;
   for_each_active_iommu(drv, [&](intel_iommu& iommu, const auto&) {
     if (first == nullptr) {
@@ -120,12 +117,11 @@ int intel_cap_audit_static(intel_driver& drv) {
   const uint64_t ecap = drv.intel_iommu_ecap_sanity;
   const bool no_tables =
       vtd::ecap::smts.test(ecap) && !vtd::ecap::flts.test(ecap) && !vtd::ecap::slts.test(ecap);
-  return this_call.result(no_tables ? -EOPNOTSUPP : 0);
+  return no_tables ? -EOPNOTSUPP : 0;
 }
 
-// Linux v6.12 drivers/iommu/intel/cap_audit.c: intel_cap_audit(), cap_audit_hotplug()
-int intel_cap_audit_hotplug(intel_driver& drv, intel_iommu& iommu) {
-  IOMMULAB_CALL(drv.trace, "intel_cap_audit", {"iommu", iommu});
+// Linux v6.12 drivers/iommu/intel/cap_audit.c: cap_audit_hotplug()
+int cap_audit_hotplug(intel_driver& drv, intel_iommu& iommu) {
   const uint64_t old_cap = drv.intel_iommu_cap_sanity;
   const uint64_t old_ecap = drv.intel_iommu_ecap_sanity;
   for (const audited_field& f : feature_fields) {
@@ -146,10 +142,19 @@ int intel_cap_audit_hotplug(intel_driver& drv, intel_iommu& iommu) {
       iommu.cap = vtd::cap_register(lowered);
     }
   }
-  if (!mismatch) return this_call.result(0);
+  if (!mismatch) return 0;
   drv.intel_iommu_cap_sanity = old_cap;
   drv.intel_iommu_ecap_sanity = old_ecap;
-  return this_call.result(-EFAULT);
+  return -EFAULT;
+}
+
+}  // namespace
+
+// Linux v6.12 drivers/iommu/intel/cap_audit.c: intel_cap_audit()
+int intel_cap_audit(intel_driver& drv, intel_iommu* newcomer) {
+  IOMMULAB_CALL(drv.trace, "intel_cap_audit");
+  return this_call.result(newcomer == nullptr ? cap_audit_static(drv)
+                                              : cap_audit_hotplug(drv, *newcomer));
 }
 
 bool intel_cap_smts_sanity(intel_driver& drv) {

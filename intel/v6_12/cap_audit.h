@@ -11,13 +11,11 @@ namespace iommulab::v6_12 {
 
 // Linux v6.12 drivers/iommu/intel/cap_audit.c, by name.
 
-/// intel_cap_audit(CAP_AUDIT_STATIC_DMAR): over the units that are used. 0, or -EOPNOTSUPP when
-/// they have scalable mode in common and no kind of tables.
-int intel_cap_audit_static(intel_driver& drv);
-/// intel_cap_audit(CAP_AUDIT_HOTPLUG_DMAR): -EFAULT for a unit that has less than the others. 6.12
-/// compares the others' fields at their places in the register with the newcomer's values, so that
-/// hardly any unit passes.
-int intel_cap_audit_hotplug(intel_driver& drv, intel_iommu& iommu);
+/// Over the units that are used (`newcomer` is null): 0, or -EOPNOTSUPP when they have scalable
+/// mode in common and no kind of tables. Of a hot-added unit: -EFAULT when it has less than the
+/// others. 6.12 compares the others' fields at their places in the register with the newcomer's
+/// values, so that hardly any unit passes.
+int intel_cap_audit(intel_driver& drv, intel_iommu* newcomer);
 bool intel_cap_smts_sanity(intel_driver& drv);
 bool intel_cap_flts_sanity(intel_driver& drv);
 bool intel_cap_slts_sanity(intel_driver& drv);

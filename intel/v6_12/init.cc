@@ -155,7 +155,7 @@ int prepare_unit(intel_driver& drv, intel_iommu& iommu) {
 // init_dmars() without its way out. The queues of all units are on before the first is used: some
 // X58 chipsets hang otherwise.
 int init_units(intel_driver& drv) {
-  int ret = intel_cap_audit_static(drv);
+  int ret = intel_cap_audit(drv, /*newcomer=*/nullptr);
   if (ret != 0) return ret;
   ret = for_each_iommu(drv, [&](intel_iommu& iommu, const dmar_drhd_unit& drhd) {
     if (!drhd.ignored) return prepare_unit(drv, iommu);
@@ -265,7 +265,7 @@ int set_up_units(intel_driver& drv) {
 // Linux v6.12 drivers/iommu/intel/iommu.c: intel_iommu_add(), a part of its caller there
 int intel_iommu_add(intel_driver& drv, dmar_drhd_unit& dmaru) {
   intel_iommu& iommu = *dmaru.iommu;
-  int ret = intel_cap_audit_hotplug(drv, iommu);
+  int ret = intel_cap_audit(drv, &iommu);
   if (ret != 0) {
     free_dmar_iommu(drv, iommu);
     return ret;

@@ -162,7 +162,9 @@ class kernel_profile {
                                                     const dmar_finding& finding) const = 0;
   /// The kinds of kernel_generation::structures(), in its order.
   [[nodiscard]] virtual absl::Span<const std::string_view> structure_kinds() const = 0;
-  /// The driver's variables that are no structures of a kind: fields of the one of kind "g_iommus".
+  /// The kind whose one structure holds the driver's variables.
+  [[nodiscard]] virtual std::string_view variables_kind() const = 0;
+  /// The driver's variables that are no structures of a kind: the fields of that one.
   [[nodiscard]] virtual absl::Span<const std::string_view> structure_variables() const = 0;
   /// Whether the command line asks for DMA remapping. It may keep the driver from giving it as
   /// well, with bounce buffers or without ACPI.

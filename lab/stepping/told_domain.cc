@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab/stepping/told_domain.h"
 
-#include "absl/strings/str_format.h"
-
 #include <utility>
+
+#include "absl/strings/str_format.h"
 
 namespace iommulab {
 
@@ -84,6 +84,14 @@ std::optional<iova_range> told_domain::reserve_iova(uint64_t pfn_lo, uint64_t pf
   tell(events::range_action::reserve, *node);
   IOMMULAB_RESULT(events_, {"lo", node->lo}, {"hi", node->hi});
   return node;
+}
+
+uint64_t told_domain::rcache_get(unsigned cpu, uint64_t size, uint64_t limit_pfn) {
+  IOMMULAB_CALL(events_, "iova_rcache_get", {"cpu", cpu}, {"size", size}, {"limit_pfn", limit_pfn});
+  const uint64_t lo = inner_->rcache_get(cpu, size, limit_pfn);
+  if (lo == no_iova) return this_call.result(lo, 0);
+  if (const auto node = inner_->find(lo)) tell(events::range_action::alloc, *node);
+  return this_call.result(lo);
 }
 
 void told_domain::free_iova(uint64_t frame) {

@@ -46,6 +46,7 @@ class told_domain final : public linux_iova_domain {
   bool init_rcaches(unsigned cpus) override;
   [[nodiscard]] iova_range range(iova_grant grant) const override { return inner_->range(grant); }
   std::optional<iova_range> reserve_iova(uint64_t pfn_lo, uint64_t pfn_hi) override;
+  uint64_t rcache_get(unsigned cpu, uint64_t size, uint64_t limit_pfn) override;
   void free_iova(uint64_t frame) override;
   [[nodiscard]] iova_grant find_iova(uint64_t frame) override;
   std::optional<iova_range> split_and_remove_iova(iova_grant grant, uint64_t pfn_lo,

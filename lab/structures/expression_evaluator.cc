@@ -12,6 +12,7 @@
 #include "core/nearest.h"
 #include "core/status.h"
 #include "core/text_source.h"
+#include "kernel/catalogue.h"
 #include "lab/structures/driver_unit.h"
 #include "lab/structures/expression_words.h"
 #include "lab/structures/page_owners.h"
@@ -345,7 +346,9 @@ absl::Status expression_evaluator::begin_with_kind() {
 }
 
 absl::Status expression_evaluator::begin_with_variable() {
-  constexpr std::string_view kind = "g_iommus";
+  kernel* system = source_.system();
+  const kernel_profile& profile = system == nullptr ? default_kernel_profile() : system->profile();
+  const std::string_view kind = profile.variables_kind();
   std::vector<structure> variables = structures_named(kind, "", what_.name_);
   if (variables.empty()) {
     return not_there(absl::StrFormat("there is no driver here (yet), so no %s", what_.name_));

@@ -69,7 +69,7 @@ TEST(system_structures, know_the_variables_of_each_kernel) {
                      {.profile = profile, .command_line = "intel_iommu=on"});
     ASSERT_EQ(q35.boot().panic, "");
     std::vector<std::string> fields;
-    const auto sections = q35.k().generation().structures({"g_iommus"});
+    const auto sections = q35.k().generation().structures({profile->variables_kind()});
     for (const structure_field& field : sections.front().structures.front().fields) {
       fields.push_back(field.name);
     }

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/v6_12/generation.h"
+
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "core/cmdline.h"
+#include "core/iommu/iommu_sysfs.h"
+#include "core/iommu/v6_12/group.h"
+#include "core/iommu/v6_12/structures.h"
+#include "intel/dmar/scope.h"
+#include "intel/dmar/table.h"
+#include "intel/v6_12/init.h"
+#include "intel/v6_12/quirks.h"
+#include "intel/v6_12/structures.h"
+#include "kernel/profile/firmware.h"
+#include "kernel/v6_12/page_table.h"
+
+namespace iommulab::v6_12 {
+namespace {
+
+/// Drivers that see to their group's DMA themselves: driver_managed_dma.
+bool manages_dma(std::string_view driver) {
+  return driver == "pcieport" || driver == "vfio-pci" || driver == "pci-stub";
+}
+
+}  // namespace
+
+generation::generation(const kernel_host& host)
+    : host_(host), iommu_(host.iommu, host.pci_bus, &host.slab), iommu_api_(iommu_, host.pci_bus) {
+  // Linux v6.12 drivers/pci/pci-driver.c: pci_dma_configure(), pci_dma_cleanup()
+  host_.pci_bus.dma_configure = [](device& dev, std::string_view driver) {
+    return manages_dma(driver) ? 0 : iommu_device_use_default_domain(dev);
+  };
+  host_.pci_bus.dma_cleanup = [](device& dev) {
+    if (!manages_dma(dev.driver)) iommu_device_unuse_default_domain(dev);
+  };
+}
+
+generation::~generation() {
+  host_.pci_bus.dma_configure = nullptr;
+  host_.pci_bus.dma_cleanup = nullptr;
+}
+
+void generation::setup(const std::string& text) {
+  intel_iommu_options options;
+  dma_iommu_parameters parameters;
+  cma_parameters area;
+  command_line line;
+  add_x86_early_params(line, x86_, iommu_);
+  add_iommu_early_params(line, iommu_.defaults);
+  add_iommu_dma_early_params(line, parameters, host_.env.log);
+  add_cma_early_param(line, area);
+  line.setup("intel_iommu=", [&](std::string_view value) {
+    intel_iommu_setup(host_.env, value, options);
+    return 0;
+  });
+  line.dispatch_early(text, host_.env.log);
+  // Linux v6.12 arch/x86/kernel/acpi/boot.c: acpi_boot_table_init()
+  if (const auto table = acpi_table_line(host_.machine); table && !x86_.platform.acpi_disabled) {
+    host_.env.log.print(log_level::info, *table);
+  }
+  line.dispatch_setup(text);
+  parameters.forcedac = parameters.forcedac || options.iommu_dma_forcedac;
+  if (options.iommu_dma_strict) iommu_set_dma_strict(iommu_);
+  parameters.is_kdump_kernel = options.is_kdump_kernel = x86_.platform.elfcorehdr_addr.has_value();
+  options.no_iommu = x86_.platform.iommu.no_iommu;
+  dma_ = std::make_unique<x86_dma>(x86_, iommu_, host_.pci_bus, host_.memory, host_.pages, area,
+                                   parameters);
+
+  const machine_config& machine = host_.machine;
+  driver_ = std::make_unique<intel_driver>(
+      driver_host{.env = host_.env,
+                  .memory = host_.memory,
+                  .pages = host_.pages,
+                  .slab = host_.slab,
+                  .mmio = host_.mmio,
+                  .iomem = host_.iomem,
+                  .interrupts = host_.interrupts,
+                  .irqs = host_.irqs,
+                  .iommu = host_.iommu,
+                  .pci = host_.pci,
+                  .acpi = host_.acpi,
+                  .acpi_dmar_table = [this] { return dmar_table(); },
+                  .node_of_proximity_domain = iommulab::node_of_proximity_domain(machine),
+                  .memory_pfn_ranges = iommulab::memory_pfn_ranges(machine),
+                  .install_dma_ops = {}},
+      iommu_, options);
+}
+
+std::optional<absl::Span<const uint8_t>> generation::dmar_table() const {
+  if (x86_.platform.acpi_disabled) return std::nullopt;
+  return acpi_dmar_table(host_.machine);
+}
+
+// Linux v6.12 arch/x86/kernel/pci-dma.c: pci_iommu_alloc()
+bool generation::detect() {
+  detected_ = dma_->pci_iommu_alloc([this] { return detect_intel_iommu(*driver_) > 0; });
+  return detected_;
+}
+
+// Interrupt remapping itself is not in the port.
+void generation::prepare_interrupt_remapping() {
+  if (!x86_.platform.disable_irq_remap) dmar_table_init(*driver_);
+}
+
+void generation::early_initcalls() {
+  iommu_init(iommu_);
+  iommu_dev_init(host_.iommu);
+  iommu_dma_init(dma_->iommu());
+  register_intel_iommu_quirks(*driver_);
+  dma_->register_quirks(host_.pci);
+}
+
+void generation::subsys_initcalls() {
+  iommu_subsys_init(iommu_);
+}
+
+// Linux v6.12 arch/x86/kernel/pci-dma.c: pci_iommu_init(). What x86_init.iommu.iommu_init answers
+// is lost there.
+int generation::pci_iommu_init() {
+  int result = -ENODEV;
+  {
+    IOMMULAB_CALL(host_.env.trace, "pci_iommu_init");
+    if (detected_) result = intel_iommu_init(*driver_);
+    dma_->pci_iommu_init();
+  }
+  return result;
+}
+
+void generation::late_initcalls() {
+  dmar_free_unused_resources(*driver_);
+}
+
+// A run may be held while its command line is still being read: there is no driver then.
+
+std::vector<driven_unit> generation::units() const {
+  std::vector<driven_unit> all;
+  if (driver_ == nullptr) return all;
+  for (const dmar_drhd_unit& drhd : driver_->dmar_drhd_units) {
+    all.push_back({drhd.reg_base_addr, drhd.ignored});
+  }
+  return all;
+}
+
+std::optional<phys_addr> generation::unit_of(pci_dev& pdev) const {
+  if (driver_ == nullptr) return std::nullopt;
+  const dmar_drhd_unit* drhd = dmar_find_matched_drhd_unit(*driver_, pdev);
+  if (drhd == nullptr) return std::nullopt;
+  return drhd->reg_base_addr;
+}
+
+const std::vector<table_diagnosis>& generation::diagnoses() const {
+  static const std::vector<table_diagnosis> none;
+  return driver_ == nullptr ? none : driver_->diagnoses;
+}
+
+waiting_unmaps generation::waiting() const {
+  waiting_unmaps all;
+  if (driver_ == nullptr) return all;
+  const spin_guard lock(driver_->live_list_lock);
+  for (const dmar_domain& domain : driver_->live_domains) {
+    if (domain.iova_cookie == nullptr) continue;
+    all.count += static_cast<int>(waiting_iovas(*domain.iova_cookie));
+    all.timer_on = all.timer_on || domain.iova_cookie->fq_timer_on;
+  }
+  return all;
+}
+
+device_domain generation::domain_of(const device& dev) const {
+  if (dev.group == nullptr || dev.group->domain == nullptr) return {};
+  const iommulab::iommu_domain& domain = *dev.group->domain;
+  return {domain.type, domain.name()};
+}
+
+uint64_t generation::live_domains() const {
+  return driver_ == nullptr ? 0 : driver_->live_domain_count();
+}
+
+std::vector<structure_section> generation::structures(const structure_query& wanted) const {
+  if (driver_ == nullptr) return {};
+  std::vector<structure_section> sections = structures_of(*driver_, wanted);
+  if (wanted.wants_kind("iommu_group")) {
+    structure_section groups{"iommu_group", {}};
+    for (const auto& group : host_.iommu.groups()) {
+      if (wanted.wants_name(std::to_string(group->id))) {
+        groups.structures.push_back(v6_12::structure_of(*group));
+      }
+    }
+    sections.push_back(std::move(groups));
+  }
+  if (wanted.wants_kind("device")) {
+    structure_section devices{"device", {}};
+    for (const device* dev : host_.pci_bus.devices) {
+      if (wanted.wants_name(dev->name)) devices.structures.push_back(v6_12::structure_of(*dev));
+    }
+    sections.push_back(std::move(devices));
+  }
+  return sections;
+}
+
+std::unique_ptr<page_table> generation::make_page_table(int width, int superpages) {
+  auto made = std::make_unique<own_page_table>(*driver_, width, superpages);
+  if (made->top() == phys_addr()) return nullptr;
+  return made;
+}
+
+}  // namespace iommulab::v6_12

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel/v6_12/x86_dma.h"
+
+#include "absl/strings/str_format.h"
+#include "core/dev_printk.h"
+
+namespace iommulab::v6_12 {
+namespace {
+
+constexpr uint64_t max_dma32_frame = (uint64_t{4} << 30) >> page_shift;
+
+// Linux v6.12 kernel/dma/swiotlb.c
+class bounce_release final : public swiotlb_release {
+ public:
+  [[nodiscard]] std::string mapped(phys_addr start, phys_addr end) const override {
+    return absl::StrFormat("software IO TLB: mapped [mem 0x%016x-0x%016x] (%dMB)", start.value(),
+                           end.value(), (end - start) >> 20);
+  }
+  [[nodiscard]] std::string_view no_room() const override { return "software IO TLB: No low mem"; }
+  [[nodiscard]] std::string_view prefix() const override { return "software IO TLB: "; }
+  [[nodiscard]] bool begins_with_a_page(uint64_t size) const override { return size >= page_size; }
+};
+
+const swiotlb_release& release_6_12() {
+  static const bounce_release the_release;
+  return the_release;
+}
+
+}  // namespace
+
+x86_dma::x86_dma(x86_options& options, iommu_subsystem& iommu, bus_type& bus,
+                 physical_memory& memory, page_allocator& pages, const cma_parameters& area,
+                 const dma_iommu_parameters& parameters)
+    : options_(options),
+      bus_(bus),
+      memory_{memory, pages},
+      contiguous_(dma_contiguous_reserve(area, pages, phys_addr(bus.env.max_pfn << page_shift),
+                                         bus.env.log)),
+      operations_(iommu, memory_, /*bounce=*/nullptr, options.swiotlb_force_bounce, parameters) {
+  memory_.contiguous = contiguous_.get();
+  bus_.dma_ops = &operations_;
+}
+
+x86_dma::~x86_dma() {
+  bus_.dma_ops = nullptr;
+}
+
+// Linux v6.12 arch/x86/kernel/pci-dma.c: via_no_dac()
+void x86_dma::register_quirks(pci_core& pci) {
+  pci.add_header_fixup([this](pci_dev& pdev) {
+    constexpr uint16_t via = 0x1106;
+    constexpr uint32_t class_bridge_pci = 0x0604;
+    if (pdev.vendor != via || pdev.class_code >> 8 != class_bridge_pci ||
+        options_.disable_dac_quirk) {
+      return;
+    }
+    dev_printk(pdev.dev, log_level::info, "disabling DAC on VIA PCI bridge");
+    pdev.dev.bus->env.dac.forbid_dac = 1;
+  });
+}
+
+// Linux v6.12 kernel/dma/swiotlb.c: swiotlb_init_remap()
+void x86_dma::swiotlb_init() {
+  if (!options_.x86_swiotlb_enable && !options_.swiotlb_force_bounce) return;
+  if (options_.swiotlb_force_disable) return;
+  if (options_.swiotlb_areas == 0) {
+    options_.swiotlb_areas = 1;
+    bus_.env.log.print(log_level::info, "software IO TLB: area num 1.");
+  }
+  io_tlb_ = std::make_unique<io_tlb>(release_6_12(), bus_.env, memory_.memory, memory_.pages,
+                                     options_.platform.io_tlb_nslabs);
+  io_tlb_->swiotlb_init();
+  operations_.set_bounce(io_tlb_.get());
+}
+
+// Linux v6.12 kernel/dma/swiotlb.c: swiotlb_exit()
+void x86_dma::swiotlb_exit() {
+  if (options_.swiotlb_force_bounce || io_tlb_ == nullptr) return;
+  bus_.env.log.print(log_level::info, "software IO TLB: tearing down default memory pool");
+  operations_.set_bounce(nullptr);
+  io_tlb_->swiotlb_free();
+  io_tlb_.reset();
+}
+
+bool x86_dma::pci_iommu_alloc(absl::FunctionRef<bool()> detect_iommu) {
+  // pci_swiotlb_detect()
+  if (!options_.platform.iommu.no_iommu && bus_.env.max_pfn > max_dma32_frame) {
+    options_.x86_swiotlb_enable = true;
+  }
+  const bool detected = detect_iommu();
+  swiotlb_init();
+  return detected;
+}
+
+void x86_dma::pci_iommu_init() {
+  if (!options_.x86_swiotlb_enable) return swiotlb_exit();
+  bus_.env.log.print(log_level::info, "PCI-DMA: Using software bounce buffering for IO (SWIOTLB)");
+  if (io_tlb_ != nullptr) {
+    io_tlb_->swiotlb_print_info();
+  } else {
+    bus_.env.log.print(log_level::warning, "software IO TLB: No low mem");
+  }
+}
+
+}  // namespace iommulab::v6_12
