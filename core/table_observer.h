@@ -14,8 +14,18 @@
 
 namespace iommulab {
 
-/// Which structure a word belongs to (VT-d specification 9.1, 9.3, 9.8).
-enum class table_kind : uint8_t { root, context, paging };
+/// Which structure a word belongs to (VT-d specification 9.1, 9.3, 9.8; of scalable mode 9.2, 9.4
+/// to 9.7).
+enum class table_kind : uint8_t {
+  root,
+  context,
+  paging,  ///< second level
+  scalable_root,
+  scalable_context,
+  pasid_directory,
+  pasid_entry,
+  first_level,
+};
 
 /// A range of addresses that a device is no longer to reach.
 struct unmapped_range {

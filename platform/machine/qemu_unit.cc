@@ -22,8 +22,7 @@ constexpr unsigned handle_mask = 15;
 constexpr std::string_view irrelevant[] = {"bus", "addr", "acpi-index", "version"};
 
 /// Modes that the unit does not have; nothing to complain of where they are off.
-constexpr std::string_view not_modelled[] = {"x-scalable-mode", "x-pasid-mode", "x-flts",
-                                             "stale-tm",        "svm",          "fs1gp"};
+constexpr std::string_view not_modelled[] = {"x-flts", "stale-tm", "svm", "fs1gp"};
 
 /// "auto" of intremap and eim: nothing.
 struct automatic {
@@ -93,6 +92,8 @@ class unit_reader {
         {"dma-drain", &options_.dma_drain},
         {"dma-translation", &options_.dma_translation},
         {"x-buggy-eim", &buggy_eim_},
+        {"x-scalable-mode", &options_.scalable_mode},
+        {"x-pasid-mode", &options_.pasids},
     };
     for (const auto& [known, target] : switches) {
       if (known == name) return target;
@@ -114,7 +115,14 @@ absl::StatusOr<qemu_unit_options> parse_qemu_unit(const qemu_properties& propert
   for (const auto& [name, value] : properties) {
     if (absl::Status status = reader.read(name, value); !status.ok()) return status;
   }
-  return reader.options();
+  const qemu_unit_options options = reader.options();
+  if (options.pasids && !options.scalable_mode) {
+    return errno_status(EINVAL, "intel-iommu: x-pasid-mode needs x-scalable-mode");
+  }
+  if (options.scalable_mode && !options.dma_drain) {
+    return errno_status(EINVAL, "intel-iommu: x-scalable-mode needs dma-drain");
+  }
+  return options;
 }
 
 remapping_unit_config qemu_unit(const qemu_unit_options& options) {
@@ -133,7 +141,12 @@ remapping_unit_config qemu_unit(const qemu_unit_options& options) {
                   .set_extended_interrupt_mode(options.extended_interrupts)
                   .set_pass_through(options.pass_through)
                   .set_snoop_control(options.snoop_control)
-                  .set_max_handle_mask(options.interrupt_remapping ? handle_mask : 0);
+                  .set_max_handle_mask(options.interrupt_remapping ? handle_mask : 0)
+                  .set_scalable_mode(options.scalable_mode)
+                  .set_supervisor_requests(options.scalable_mode)
+                  .set_second_level(options.scalable_mode)
+                  // PSS stays 0, which says PASIDs of one bit.
+                  .set_pasid_bits(options.pasids ? 1 : 0);
   unit.sees_all = true;
   if (options.deviations) unit.deviations = qemu_deviations;
   return unit;

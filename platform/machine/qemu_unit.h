@@ -25,6 +25,8 @@ struct qemu_unit_options {
   bool dma_drain = true;
   bool dma_translation = true;
   bool extended_interrupts = false;  ///< eim
+  bool scalable_mode = false;        ///< x-scalable-mode: second level and pass-through only
+  bool pasids = false;               ///< x-pasid-mode, with scalable mode
   /// Not an option of QEMU's: whether the unit departs from the specification where QEMU's does.
   bool deviations = false;
 };

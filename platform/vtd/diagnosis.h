@@ -55,7 +55,7 @@ enum class vtd_diagnosis : uint8_t {
   descriptor_type_unsupported,  ///< its capability is clear
   descriptor_reserved_bits,
   descriptor_granularity_reserved,
-  descriptor_width_invalid,  ///< a type that needs 256 bits, in a queue of 128
+  descriptor_width_invalid,  ///< 128 bits in scalable mode
   descriptor_mode_invalid,   ///< a type of scalable mode, while the tables are not
   queue_tail_unaligned,      ///< IQT bit 4 with descriptors of 256 bits
   descriptor_mask_too_large,

@@ -86,6 +86,7 @@ void vtd_caches::reset() {
   structures.invalidate_all();
   interrupts.invalidate_all();
   scalable = false;
+  mode_refused = false;
   scalable_contexts.invalidate_all();
   pasids.invalidate_all();
   first_level.invalidate_all();

@@ -32,7 +32,8 @@ struct vtd_caches {
   interrupt_entry_cache interrupts;
 
   // Of scalable mode. Its second-level translations lie in `iotlb` and `structures`.
-  bool scalable = false;  ///< the mode that SRTP latched
+  bool scalable = false;      ///< the mode that SRTP latched is it
+  bool mode_refused = false;  ///< it is none of the unit's
   scalable_context_cache scalable_contexts;
   pasid_cache pasids;
   first_level_cache first_level;

@@ -87,6 +87,13 @@ void invalidation_queue::run() {
   running_ = true;
   unsigned errors = 0;
   while (enabled_ && (faults_.status() & error_bits) == 0 && head() != tail()) {
+    if (caches_.mode_refused) {
+      diagnoses_.add(vtd_diagnosis::rtaddr_mode_unsupported, vtd::iqt_reg,
+                     registers_.get(vtd_register::iqt),
+                     "descriptors while the table mode is none of the unit's");
+      raise_error(vtd::queue_error::mode_invalid);
+      break;
+    }
     if (!tail_good()) break;
     const uint32_t index = head();
     const std::optional<vtd::wide_descriptor> fetched = fetch(index);
@@ -176,8 +183,6 @@ void invalidation_queue::bad(vtd_diagnosis why, uint32_t index, descriptor d) {
   switch (why) {
     case vtd_diagnosis::descriptor_width_invalid:
       return raise_error(vtd::queue_error::width_invalid);
-    case vtd_diagnosis::descriptor_mode_invalid:
-      return raise_error(vtd::queue_error::mode_invalid);
     case vtd_diagnosis::descriptor_reserved_bits:
     case vtd_diagnosis::descriptor_granularity_reserved:
     case vtd_diagnosis::descriptor_mask_too_large:
@@ -194,13 +199,13 @@ bool invalidation_queue::reserved_bits_clear(const vtd::wide_descriptor& d) cons
 
 void invalidation_queue::execute(const vtd::wide_descriptor& wide, uint32_t index) {
   const descriptor d = wide.lower;
+  if (!wide_ && caches_.scalable) return bad(vtd_diagnosis::descriptor_width_invalid, index, d);
   if (config_.ecap.scalable_mode() ? !d.known_wide_type() : !d.known_type()) {
     return bad(vtd_diagnosis::descriptor_type_unknown, index, d);
   }
   if (!supported(d.type())) return bad(vtd_diagnosis::descriptor_type_unsupported, index, d);
-  if (!d.known_type()) {
-    if (!wide_) return bad(vtd_diagnosis::descriptor_width_invalid, index, d);
-    if (!caches_.scalable) return bad(vtd_diagnosis::descriptor_mode_invalid, index, d);
+  if (!d.known_type() && !caches_.scalable) {
+    return bad(vtd_diagnosis::descriptor_mode_invalid, index, d);
   }
   if (!reserved_bits_clear(wide)) return bad(vtd_diagnosis::descriptor_reserved_bits, index, d);
   switch (d.type()) {

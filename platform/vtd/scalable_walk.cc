@@ -245,17 +245,18 @@ fault_reason scalable_walker::denied(const pasid_context& entry, const first_lev
                                      const first_level_access& access) {
   // SGN.2: user requests keep to pages of the user.
   if (!access.privileged && !page.user) return fault_reason::user_access_of_supervisor_page;
-  // SGN.6: privileged requests write what they like, unless WPE; the second level always counts.
+  // SGN.6: privileged requests write what they like, unless WPE.
   const bool overrides = access.privileged && !entry.write_protect;
-  if (access.write && ((!page.writable && !overrides) || !page.host_writable)) {
+  if (access.write && !page.writable && !overrides) {
     return fault_reason::scalable_write_not_permitted;
   }
-  // SGN.7: only a second level takes the right to read away.
-  if (!access.write && !page.host_readable) return fault_reason::scalable_read_not_permitted;
   // SGN.3.
   const bool forbidden = (entry.no_execute && page.execute_disabled) ||
                          (entry.supervisor_execute_prevented && access.privileged && page.user);
   if (access.execute && forbidden) return fault_reason::execute_not_permitted;
+  // SGN.6, SGN.7: what the second level takes away.
+  if (access.write && !page.host_writable) return fault_reason::scalable_write_not_permitted;
+  if (!access.write && !page.host_readable) return fault_reason::scalable_read_not_permitted;
   return fault_reason::none;
 }
 

@@ -103,6 +103,7 @@ void vtd_unit::latch_table_mode(uint64_t rtaddr) {
   mode_ = has || scalable_unit ? wanted : vtd::table_mode::legacy;
   root_refused_ = !has && scalable_unit;
   beyond_legacy_ = mode_ != vtd::table_mode::legacy;
+  caches_.mode_refused = root_refused_;
   caches_.scalable = mode_ == vtd::table_mode::scalable && !root_refused_;
   if (scalable_unit) observers_.tell(&unit_observer::table_mode_latched, mode_);
 }

@@ -43,6 +43,7 @@ std::string_view name(sanitizer_rule rule) {
       {freed_while_reachable, "freed_while_reachable"},
       {reachable_after_unmap, "reachable_after_unmap"},
       {deferred_window, "deferred_window"},
+      {wrong_invalidation, "wrong_invalidation"},
   });
   return names(rule);
 }

@@ -26,6 +26,7 @@ enum class sanitizer_rule : uint8_t {
   freed_while_reachable,       ///< a table page was freed and the unit may still read it
   reachable_after_unmap,       ///< an unmap returned, and the device still gets through
   deferred_window,             ///< the same while the invalidation was put off: measured, no error
+  wrong_invalidation,          ///< of a kind that does not reach the domain's translations
 };
 /// The stable name, the enumerator's own.
 std::string_view name(sanitizer_rule rule);
@@ -77,7 +78,7 @@ class finding_log {
   [[nodiscard]] uint64_t beyond_capacity() const { return beyond_capacity_; }
 
  private:
-  static constexpr size_t rules = 7;
+  static constexpr size_t rules = 8;
   std::vector<finding> findings_;
   absl::flat_hash_map<std::string, size_t> index_;
   uint64_t counts_[rules] = {};

@@ -24,7 +24,7 @@ class word_path {
   [[nodiscard]] absl::Span<const uint64_t> words() const { return {words_.data(), count_}; }
 
  private:
-  static constexpr size_t most = 8;  // root, two of the context entry, five levels
+  static constexpr size_t most = 12;  // root, context, PASID directory and table, five levels
   std::array<uint64_t, most> words_{};
   size_t count_ = 0;
 };

@@ -8,6 +8,8 @@ namespace {
 
 using vtd::fault_reason;
 
+constexpr unsigned first_level_bit = 1;
+
 std::string words_of(const page_in_memory& page) {
   if (!page.present) return "nothing is mapped there";
   return absl::StrFormat("it leads to 0x%x, %s", page.address,
@@ -69,6 +71,18 @@ void unit_sanitizer::contexts_invalidated(const vtd::context_cache_descriptor& r
 void unit_sanitizer::iotlb_invalidated(const vtd::iotlb_descriptor& request) {
   if (request.granularity == vtd::iotlb_granularity::none) return;
   write_buffer_flushed();
+  close_windows(request);
+  // Pages of the second level: first-level translations stay.
+  if (scalable_ && request.granularity == vtd::iotlb_granularity::page) {
+    const auto kinds = kinds_.find(request.domain);
+    if (kinds != kinds_.end() && kinds->second == first_level_bit) {
+      wrong_kind(request.domain, "first-level",
+                 "a page-selective invalidation of the second level");
+    }
+  }
+}
+
+void unit_sanitizer::close_windows(const vtd::iotlb_descriptor& request) {
   const moment now = state_.history.here();
   for (const unmap_window& window : windows_.close(request, now.time_ns)) {
     if (window.accesses == 0 || !window.deferred) continue;
@@ -94,7 +108,7 @@ void unit_sanitizer::device_tlb_invalidated(uint16_t source, uint64_t address, u
 
 // --- requests --------------------------------------------------------------------------------
 
-void unit_sanitizer::check_word(uint64_t word, const finding& reader) {
+void unit_sanitizer::check_word(uint64_t word, const finding& reader, bool coherent) {
   const auto report = [&](sanitizer_rule rule, episode when, std::string_view what,
                           std::string sentence) {
     finding f = begin(rule, word, std::move(sentence));
@@ -110,11 +124,11 @@ void unit_sanitizer::check_word(uint64_t word, const finding& reader) {
     return;
   }
   const episode written = state_.shadow.last_write(word);
-  if (!config_.ecap.page_walk_coherency() && state_.shadow.is_unflushed(word)) {
+  if (!coherent && state_.shadow.is_unflushed(word)) {
     report(sanitizer_rule::unflushed_write, written, "Written",
            absl::StrFormat("%s read this word, which was not flushed from the processor's cache "
-                           "since it was written; the unit does not snoop (ECAP.C)",
-                           reader.sentence));
+                           "since it was written; the unit does not snoop (ECAP.%s)",
+                           reader.sentence, scalable_ && reader.domain ? "SMPWCS" : "C"));
   }
   // A word that was cleared may stay in the buffer until the invalidation that its owner waits for.
   if (config_.cap.required_write_buffer_flush() && written > drained_ &&
@@ -130,14 +144,16 @@ void unit_sanitizer::context_word_read(uint64_t word, uint16_t source) {
   finding reader;
   reader.source = source_id::from_requester_id(0, source);
   reader.sentence = absl::StrFormat("The context lookup of %s", to_short_string(*reader.source));
-  check_word(word, reader);
+  check_word(word, reader, config_.ecap.page_walk_coherency());
 }
 
 void unit_sanitizer::paging_word_read(uint64_t word, domain_id domain, uint64_t address) {
   finding reader;
   reader.domain = domain;
   reader.sentence = absl::StrFormat("The walk for 0x%x", address);
-  check_word(word, reader);
+  check_word(
+      word, reader,
+      scalable_ ? config_.ecap.scalable_page_walk_coherency() : config_.ecap.page_walk_coherency());
 }
 
 void unit_sanitizer::context_used(source_id source, const context& ctx, lookup from) {
@@ -246,6 +262,7 @@ bool unit_sanitizer::in_window(std::string_view cache, const dma_request& reques
 void unit_sanitizer::device_tlb_filled(const dma_request& request, domain_id domain,
                                        const dma_translation& given) {
   if (!given.ok() || given.untranslated_only || given.page_bits == 0) return;
+  if (request.with_pasid) return;  // which PASID a device uses it for does not show
   const uint64_t bytes = uint64_t{1} << given.page_bits;
   const uint64_t offset = request.address & (bytes - 1);
   granted_.insert_or_assign({request.source.requester_id(), request.address - offset},
@@ -260,11 +277,7 @@ void unit_sanitizer::device_tlb_used(const dma_request& request) {
     if (request.address - held.target >= held.bytes) continue;
     const uint64_t address = key.second + (request.address - held.target);
     word_path path;
-    const context_in_memory ctx = state_.tables.context_of(root_, source, path);
-    page_in_memory now;
-    if (ctx.present && ctx.type == vtd::translation_type::device_tlb) {
-      now = state_.tables.page_of(ctx.table, ctx.levels, address, path);
-    }
+    const page_in_memory now = page_of_device(source, address, path);
     if (now.present && now.address == request.address) return;
     if (!now.present && in_window("device-TLB", request, held.domain, address)) return;
     dma_request asked = request;
@@ -279,7 +292,8 @@ void unit_sanitizer::device_tlb_used(const dma_request& request) {
 
 std::optional<uint64_t> unit_sanitizer::entry_leading_to(uint64_t page) const {
   if (!translating_) return std::nullopt;
-  return state_.tables.entry_leading_to(root_, page);
+  return scalable_ ? state_.scalable_tables.entry_leading_to(root_, page)
+                   : state_.tables.entry_leading_to(root_, page);
 }
 
 void unit_sanitizer::page_freed(uint64_t page) {
@@ -303,6 +317,10 @@ void unit_sanitizer::page_freed(uint64_t page) {
     report("A table page was freed while a paging-structure cache leads to it", 0, unlinked,
            "The entry that led to it was cleared");
   }
+  if (const auto cache = cache_leading_to(page)) {
+    report(absl::StrFormat("A table page was freed while %s", *cache), 0, unlinked,
+           "The entry that led to it was cleared");
+  }
   if (const auto source = caches_.contexts.source_of_table(page)) {
     report(absl::StrFormat("A table page was freed while the context-cache leads to it for %s",
                            to_short_string(source_id::from_requester_id(0, *source))),
@@ -314,10 +332,8 @@ void unit_sanitizer::unmap_returned(const unmapped_range& range) {
   if (!translating_) return;
   const uint64_t first = range.first.value();
   const uint64_t last = range.last.value();
-  const auto context = state_.tables.context_of_domain(root_, range.domain);
-  if (context && context->type != vtd::translation_type::pass_through) {
-    const auto mapped = state_.tables.first_mapped(context->table, context->levels, first, last);
-    if (mapped) still_reachable(*mapped, range.domain, "the tables");
+  if (const auto mapped = first_mapped(range)) {
+    still_reachable(*mapped, range.domain, "the tables");
   }
   uint64_t address = 0;
   const auto where = who_still_knows(range, address);
@@ -339,6 +355,18 @@ std::optional<std::string> unit_sanitizer::who_still_knows(const unmapped_range&
   const uint64_t last = range.last.value();
   if (const auto page = caches_.iotlb.translated_in(range.domain, first, last)) {
     address = *page;
+    return "the IOTLB";
+  }
+  std::optional<uint64_t> first_level;
+  caches_.first_level.for_each(
+      [&](const address_space& space, uint64_t at, const first_level_page& page) {
+        const uint64_t end = at + ((uint64_t{1} << page.page_bits()) - 1);
+        if (space.domain == range.domain && !space.nested && at <= last && end >= first) {
+          first_level = at;
+        }
+      });
+  if (first_level) {
+    address = *first_level;
     return "the IOTLB";
   }
   for (const auto& [key, held] : granted_) {

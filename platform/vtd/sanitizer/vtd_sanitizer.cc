@@ -2,24 +2,74 @@
 #include "platform/vtd/sanitizer/vtd_sanitizer.h"
 
 #include "absl/strings/str_format.h"
+#include "platform/vtd/spec/first_level_entry.h"
+#include "platform/vtd/spec/pasid_entry.h"
 #include "platform/vtd/unit.h"
 
 namespace iommulab {
 namespace {
 
-constexpr uint64_t wide_entry_bytes = 16;  // of root and context entries
+/// Bytes of an entry. Each half of a scalable-mode root entry is present by itself.
+uint64_t bytes_of(table_kind kind) {
+  switch (kind) {
+    case table_kind::root:
+    case table_kind::context:
+      return 16;
+    case table_kind::scalable_context:
+      return sizeof(vtd::scalable_context_entry);
+    case table_kind::pasid_entry:
+      return sizeof(vtd::pasid_entry);
+    case table_kind::paging:
+    case table_kind::scalable_root:
+    case table_kind::pasid_directory:
+    case table_kind::first_level:
+      break;
+  }
+  return sizeof(uint64_t);
+}
 
 /// First byte of the entry that `word` belongs to.
 uint64_t entry_of(table_kind kind, uint64_t word) {
-  return kind == table_kind::paging ? word : word & ~(wide_entry_bytes - 1);
+  return word & ~(bytes_of(kind) - 1);
 }
 
-/// The table that an entry with this word points to, if it is present.
+/// Present, by the first word of an entry.
+bool is_present(table_kind kind, uint64_t word) {
+  return kind == table_kind::paging ? vtd::second_level_entry{word}.present()
+                                    : vtd::root_entry::p.test(word);
+}
+
+/// The table that an entry with this first word points to, if it is present.
 std::optional<uint64_t> target_of(table_kind kind, uint64_t value) {
-  const bool present = kind == table_kind::paging ? vtd::second_level_entry{value}.present()
-                                                  : vtd::root_entry::p.test(value);
-  if (!present) return std::nullopt;
+  if (!is_present(kind, value)) return std::nullopt;
   return vtd::second_level_entry{value}.address().value();
+}
+
+/// Bits of word `index` of an entry that may change while it is present, in one store: permissions
+/// of paging entries, and in scalable mode what the specification lets software switch (6.5.3).
+uint64_t switchable(table_kind kind, uint64_t index) {
+  using second = vtd::second_level_entry;
+  using first = vtd::first_level_entry;
+  using context = vtd::scalable_context_entry;
+  using entry = vtd::pasid_entry;
+  switch (kind) {
+    case table_kind::paging:
+      return vtd::mask_of(second::r, second::w, second::a, second::d);
+    case table_kind::first_level:
+      return vtd::mask_of(first::rw, first::us, first::xd, first::a, first::d, first::ea);
+    case table_kind::scalable_context:
+      return index == 0 ? vtd::mask_of(context::fpd, context::pre) : 0;
+    case table_kind::pasid_directory:
+      return vtd::pasid_directory_entry::fpd.mask();
+    case table_kind::pasid_entry:
+      if (index == 0) return vtd::mask_of(entry::fpd, entry::slade);
+      return index == 1 ? vtd::mask_of(entry::pwsnp, entry::pgsnp) : 0;
+    case table_kind::root:
+    case table_kind::context:
+    case table_kind::scalable_root:
+      break;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -49,6 +99,11 @@ void vtd_sanitizer::table_word_written(table_kind kind, phys_addr word, uint64_t
   if (entry_of(kind, at) != at) return;
   const auto left = target_of(kind, before);
   if (left && left != target_of(kind, after)) state_.shadow.unlinked(*left, now);
+  // A PASID table entry points to the tables of two levels.
+  if (kind == table_kind::pasid_entry && left && !is_present(kind, after)) {
+    constexpr uint64_t first_level_word = 2 * sizeof(uint64_t);
+    state_.shadow.unlinked(state_.tables.word(at + first_level_word) & page_mask, now);
+  }
 }
 
 void vtd_sanitizer::cache_lines_flushed(phys_addr start, uint64_t bytes) {
@@ -70,19 +125,15 @@ void vtd_sanitizer::unmap_returned(const unmapped_range& range) {
   }
 }
 
-// Permissions of a paging entry may change while it is present, in one store; what it points to
-// may not, nor either half of a root or context entry.
+// What an entry says may change only while it is not present: hardware reads it in pieces, of 128
+// bits at most, and would put two entries together.
 bool vtd_sanitizer::changed_while_present(table_kind kind, uint64_t word, uint64_t before,
                                           uint64_t after) const {
-  if (kind == table_kind::paging) {
-    using entry = vtd::second_level_entry;
-    const uint64_t permissions = vtd::mask_of(entry::r, entry::w);
-    return entry{before}.present() && entry{after}.present() &&
-           ((before ^ after) & ~permissions) != 0;
-  }
-  const uint64_t low_word = entry_of(kind, word);
-  if (word != low_word) return vtd::root_entry::p.test(state_.tables.word(low_word));
-  return vtd::root_entry::p.test(before) && vtd::root_entry::p.test(after);
+  const uint64_t first_word = entry_of(kind, word);
+  const uint64_t switched = switchable(kind, (word - first_word) / sizeof(uint64_t));
+  if (((before ^ after) & ~switched) == 0) return false;
+  if (word != first_word) return is_present(kind, state_.tables.word(first_word));
+  return is_present(kind, before) && is_present(kind, after);
 }
 
 void vtd_sanitizer::report_change(uint64_t word, uint64_t entry) {

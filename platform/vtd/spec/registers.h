@@ -189,9 +189,9 @@ enum class queue_error : uint8_t {
   descriptor_unreadable = 2,
   type_invalid = 3,
   reserved_bits = 4,
-  width_invalid = 5,   ///< a descriptor that does not exist in the width of IQA.DW
+  width_invalid = 5,   ///< IQA.DW does not go with the mode of the tables
   tail_unaligned = 6,  ///< bit 4 of IQT with descriptors of 256 bits
-  mode_invalid = 7,    ///< RTADDR.TTM does not allow it
+  mode_invalid = 7,    ///< RTADDR.TTM is none of the unit's
 };
 
 namespace ics {                   // 10.4.24

@@ -111,6 +111,15 @@ TEST(qemu_arguments, what_says_nothing_of_the_unit_passes) {
                   .ecap.interrupt_remapping());
 }
 
+// The registers as they were measured on QEMU 7.2, and read by a kernel 6.12 there.
+TEST(qemu_arguments, scalable_mode) {
+  const auto scalable = unit("-device intel-iommu,intremap=on,x-scalable-mode=on");
+  EXPECT_EQ(scalable.cap.value(), 0xd2008c22260206u);
+  EXPECT_EQ(scalable.ecap.value(), 0x480080f00f4au);
+  EXPECT_EQ(unit("-device intel-iommu,x-scalable-mode=on,x-pasid-mode=on").ecap.value(),
+            0x490080f00f4au);
+}
+
 // x86_iommu_realize() and vtd_decide_config().
 TEST(qemu_arguments, automatic_depends_on_where_the_interrupt_controllers_are) {
   const auto with = [](const std::string& rest) {
@@ -182,10 +191,14 @@ TEST(qemu_arguments, a_refusal_names_file_line_argument_and_value) {
   EXPECT_THAT(complaint("\\\n-device intel-iommu,warp=on"),
               HasSubstr("qemu.args: line 2: -device is \"intel-iommu,warp=on\": intel-iommu: warp "
                         "is \"on\": no such option is modelled"));
-  EXPECT_THAT(complaint("-device intel-iommu,x-scalable-mode=on"),
-              HasSubstr("x-scalable-mode is \"on\": the unit does not have this mode"));
-  EXPECT_THAT(complaint("-device '{\"driver\":\"intel-iommu\",\"x-scalable-mode\":true}'"),
-              HasSubstr("x-scalable-mode is \"on\": the unit does not have this mode"));
+  EXPECT_THAT(complaint("-device intel-iommu,x-flts=on"),
+              HasSubstr("x-flts is \"on\": the unit does not have this mode"));
+  EXPECT_THAT(complaint("-device '{\"driver\":\"intel-iommu\",\"x-flts\":true}'"),
+              HasSubstr("x-flts is \"on\": the unit does not have this mode"));
+  EXPECT_THAT(complaint("-device intel-iommu,x-pasid-mode=on"),
+              HasSubstr("x-pasid-mode needs x-scalable-mode"));
+  EXPECT_THAT(complaint("-device intel-iommu,x-scalable-mode=on,dma-drain=off"),
+              HasSubstr("x-scalable-mode needs dma-drain"));
   EXPECT_THAT(complaint("-device '{\"driver\":'"), HasSubstr("not a JSON object"));
   EXPECT_THAT(complaint("-device '{\"pt\":true}'"), HasSubstr("it names no driver"));
   EXPECT_THAT(complaint("-device"), HasSubstr("-device is \"-device\": it has no value"));

@@ -53,7 +53,8 @@ inline constexpr unsigned host_width = 46;
 inline vtd_config everything() {
   vtd_config config;
   config.host_address_width = host_width;
-  config.cap.set_sagaw(0b01110)  // 39, 48 and 57 bits
+  config.cap
+      .set_sagaw(0b01110)  // 39, 48 and 57 bits
       .set_max_guest_address_width(57)
       .set_first_level_1g_pages(true)
       .set_first_level_5_levels(true);

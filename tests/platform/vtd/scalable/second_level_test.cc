@@ -4,7 +4,7 @@
 // specification 3.0; conditions those of its table in 7.1.3.
 #include "scalable_machine.h"
 
-namespace iommulab::vtd_test {
+namespace iommulab::vtd_test::second_level_test {
 namespace {
 
 constexpr uint64_t iova = 0x12345000;
@@ -268,4 +268,4 @@ TEST(vtd_scalable_second_level, zero_length_reads) {  // CAP.ZLR
 }
 
 }  // namespace
-}  // namespace iommulab::vtd_test
+}  // namespace iommulab::vtd_test::second_level_test

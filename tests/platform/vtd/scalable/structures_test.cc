@@ -5,7 +5,7 @@
 // those of the VT-d specification 3.0; conditions those of its table in 7.1.3.
 #include "scalable_machine.h"
 
-namespace iommulab::vtd_test {
+namespace iommulab::vtd_test::structures_test {
 namespace {
 
 constexpr uint64_t iova = 0x12345000;
@@ -50,8 +50,8 @@ TEST(vtd_scalable_structures, the_recorded_entries_are_what_they_are_taken_for) 
 }
 
 TEST(vtd_scalable_structures, each_half_of_a_root_entry_has_its_own_present_bit) {  // 9.2
-  constexpr uint16_t upper_device = 0x0080;  // 00:10.0
-  constexpr uint16_t last_lower = 0x007f;    // 00:0f.7
+  constexpr uint16_t upper_device = 0x0080;                                         // 00:10.0
+  constexpr uint16_t last_lower = 0x007f;                                           // 00:0f.7
   mapped m;
   m.start();
   EXPECT_FALSE(m.read(upper_device, iova).ok());
@@ -162,7 +162,8 @@ TEST(vtd_scalable_structures, bits_of_a_context_entry_without_their_capability) 
   };
   using ecap = vtd::ecap_register;
   const row rows[] = {
-      {"DTE", 0, 4, [](ecap& e) -> ecap& { return e.set_page_requests(false).set_device_tlb(false); }},
+      {"DTE", 0, 4,
+       [](ecap& e) -> ecap& { return e.set_page_requests(false).set_device_tlb(false); }},
       {"PASIDE", 0, 8, [](ecap& e) -> ecap& { return e.set_pasid_bits(0); }},
       {"PRE", 0, 4 | 0x10, [](ecap& e) -> ecap& { return e.set_page_requests(false); }},
       {"RID_PASID", 1, 1, [](ecap& e) -> ecap& { return e.set_rid_pasid(false); }},
@@ -306,7 +307,8 @@ TEST(vtd_scalable_structures, bits_of_a_table_entry_without_their_capability) { 
   using ecap = vtd::ecap_register;
   const row rows[] = {
       {"SLADE", 0, slade, [](ecap& e) -> ecap& { return e.set_second_level_dirty(false); }},
-      {"PWSNP", 1, pwsnp, [](ecap& e) -> ecap& { return e.set_scalable_page_walk_coherency(false); }},
+      {"PWSNP", 1, pwsnp,
+       [](ecap& e) -> ecap& { return e.set_scalable_page_walk_coherency(false); }},
       {"PGSNP", 1, pgsnp, [](ecap& e) -> ecap& { return e.set_snoop_control(false); }},
       {"SRE", 2, sre, [](ecap& e) -> ecap& { return e.set_supervisor_requests(false); }},
       {"ERE", 2, ere, [](ecap& e) -> ecap& { return e.set_execute_requests(false); }},
@@ -500,11 +502,12 @@ TEST(vtd_scalable_structures, modes_that_the_unit_does_not_have) {  // RTA.1
   config.ecap.set_abort_dma_mode(false);
   mapped m(config);
   for (const uint64_t mode : {uint64_t{2} << 10, uint64_t{3} << 10}) {
-    m.start(mode);
+    m.set_root(m.root | mode);
+    m.command(te);
     EXPECT_FALSE(m.read(nic, iova).ok());
     EXPECT_EQ(m.fault(), 0x30u);
     EXPECT_TRUE(m.unit.diagnoses().has(vtd_diagnosis::rtaddr_mode_unsupported));
-    m.command_off(te | qie);
+    m.command_off(te);
   }
 }
 
@@ -559,4 +562,4 @@ TEST(vtd_scalable_structures, as_the_recorded_unit_reports_faults) {
 }
 
 }  // namespace
-}  // namespace iommulab::vtd_test
+}  // namespace iommulab::vtd_test::structures_test
