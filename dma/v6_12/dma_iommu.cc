@@ -105,20 +105,6 @@ int init_domain(dma_iommu& dma, iommu_domain& domain, device& dev) {
   return reserve_iommu_regions(dev, cookie);
 }
 
-struct coherent_pages {
-  dma_iommu::buffer_pages pages;
-  phys_addr first;
-};
-
-void free_pages(dma_iommu& dma, const dma_iommu::buffer_pages& buffer, phys_addr first) {
-  page_allocator& pages = dma.memory.pages;
-  if (buffer.pages.empty()) {
-    pages.free_pages(first, buffer.order);
-    return;
-  }
-  for (size_t i = buffer.pages.size(); i-- > 0;) pages.free_pages(buffer.pages[i], 0);
-}
-
 scatterlist whole_pages(phys_addr page, uint64_t size) {
   scatterlist piece;
   piece.page = page;
@@ -126,42 +112,51 @@ scatterlist whole_pages(phys_addr page, uint64_t size) {
   return piece;
 }
 
-bool follow_one_another(const std::vector<phys_addr>& pages) {
-  for (size_t i = 1; i < pages.size(); ++i) {
-    if (pages[i] != pages[i - 1] + page_size) return false;
-  }
-  return true;
+/// Pages of a coherent buffer, in the buffer's order; the first one's address is its name.
+using buffer_pages = std::vector<scatterlist>;
+
+void free_single_pages(dma_iommu& dma, const buffer_pages& pages) {
+  for (size_t i = pages.size(); i-- > 0;) dma.memory.pages.free_pages(pages[i].page, 0);
 }
 
-/// __iommu_dma_alloc_pages(): page by page, whichever memory has. (Blocks of a superpage's size,
-/// which the kernel tries first, come as blocks: see take_scattered_pages().)
-std::optional<coherent_pages> alloc_pages(dma_iommu& dma, uint64_t size, gfp_t gfp) {
-  page_allocator& pages = dma.memory.pages;
-  const uint64_t count = page_count(size);
-  const auto whole_block = [&]() -> std::optional<coherent_pages> {
-    const unsigned order = get_order(size);
-    const std::optional<phys_addr> block = pages.alloc_pages(order, gfp);
-    if (!block) return std::nullopt;
-    return coherent_pages{{{}, order}, *block};
-  };
-  coherent_pages buffer;
-  constexpr uint64_t superpage = uint64_t{2} << 20;
-  if (!dma.scattered_pages() && size >= superpage) {
-    if (auto block = whole_block()) return block;
+/// dma_free_contiguous()
+void free_block(dma_iommu& dma, phys_addr first, uint64_t size) {
+  if (!dma_release_from_contiguous(dma.memory.contiguous, first, page_count(size))) {
+    dma.memory.pages.free_pages(first, get_order(size));
   }
+}
 
-  for (uint64_t i = 0; i < count; ++i) {
+void free_buffer(dma_iommu& dma, const buffer_pages& pages, uint64_t size) {
+  if (dma.scattered_pages()) {
+    free_single_pages(dma, pages);
+  } else {
+    free_block(dma, pages.front().page, size);
+  }
+}
+
+/// __iommu_dma_alloc_pages(). Empty when there is no memory.
+buffer_pages alloc_buffer(dma_iommu& dma, uint64_t size, gfp_t gfp) {
+  page_allocator& pages = dma.memory.pages;
+  if (!dma.scattered_pages()) {
+    std::optional<phys_addr> block = pages.alloc_pages(get_order(size), gfp);
+    // Larger than any block: the kernel finds enough pages, we only the area for such buffers.
+    if (!block) {
+      block = dma_alloc_from_contiguous(dma.memory.contiguous, page_count(size), get_order(size));
+      if (block) clear_memory(dma.memory, *block, page_count(size) << page_shift);
+    }
+    if (!block) return {};
+    return {whole_pages(*block, page_count(size) << page_shift)};
+  }
+  buffer_pages buffer;
+  for (uint64_t i = 0; i < page_count(size); ++i) {
     const std::optional<phys_addr> page = pages.alloc_pages(0, gfp);
     if (!page) {
-      if (i != 0) free_pages(dma, buffer.pages, {});
-      return std::nullopt;
+      free_single_pages(dma, buffer);
+      return {};
     }
-    buffer.pages.pages.push_back(*page);
+    buffer.push_back(whole_pages(*page, page_size));
   }
-  buffer.first = buffer.pages.pages.front();
-  if (dma.scattered_pages() || follow_one_another(buffer.pages.pages)) return buffer;
-  free_pages(dma, buffer.pages, {});
-  return whole_block();
+  return buffer;
 }
 
 // Linux v6.12 drivers/iommu/dma-iommu.c: __iommu_dma_alloc_noncontiguous()
@@ -177,43 +172,34 @@ std::optional<phys_addr> alloc_noncontiguous(dma_iommu& dma, device& dev, uint64
   iommu_dma_cookie& cookie = *domain.iova_cookie;
   if (dma.parameters.is_kdump_kernel && iommu_deferred_attach(dev, domain) != 0) return none();
 
-  std::optional<coherent_pages> buffer = alloc_pages(dma, size, gfp);
-  if (!buffer) return none();
-  size = cookie.iovad.align(size);
-  const dma_addr iova = iommu_dma_alloc_iova(dma, domain, size, dev.coherent_dma_mask, dev);
+  const buffer_pages buffer = alloc_buffer(dma, size, gfp);
+  if (buffer.empty()) return none();
+  const uint64_t padded = cookie.iovad.align(size);
+  const dma_addr iova = iommu_dma_alloc_iova(dma, domain, padded, dev.coherent_dma_mask, dev);
   if (iova == dma_addr(0)) {
-    free_pages(dma, buffer->pages, buffer->first);
+    free_buffer(dma, buffer, size);
     return none();
   }
-  std::vector<scatterlist> list;
-  if (buffer->pages.pages.empty()) {
-    list.push_back(whole_pages(buffer->first, size));
-  } else {
-    for (const phys_addr page : buffer->pages.pages) {
-      list.push_back(whole_pages(page, page_size));
-    }
-  }
   const int64_t mapped =
-      iommu_map_sg(domain, iova, list, prot_for(dma_data_direction::bidirectional));
-  if (mapped < 0 || static_cast<uint64_t>(mapped) < size) {
-    iommu_dma_free_iova(cookie, iova, size, nullptr);
-    free_pages(dma, buffer->pages, buffer->first);
+      iommu_map_sg(domain, iova, buffer, prot_for(dma_data_direction::bidirectional));
+  if (mapped < 0 || static_cast<uint64_t>(mapped) < padded) {
+    iommu_dma_free_iova(cookie, iova, padded, nullptr);
+    free_buffer(dma, buffer, size);
     return none();
   }
   handle = iova;
-  dma.remember_pages(buffer->first, std::move(buffer->pages));
-  return this_call.result(std::optional<phys_addr>(buffer->first));
+  if (dma.scattered_pages()) dma.remember_pages(buffer);
+  return this_call.result(std::optional<phys_addr>(buffer.front().page));
 }
 
 // Linux v6.12 drivers/iommu/dma-iommu.c: __iommu_dma_free()
 void free_memory(dma_iommu& dma, uint64_t size, phys_addr cpu_addr) {
   IOMMULAB_CALL(dma.iommu.env().trace, "__iommu_dma_free", {"size", size}, {"cpu_addr", cpu_addr});
-  if (const auto pages = dma.forget_pages(cpu_addr)) {
-    free_pages(dma, *pages, cpu_addr);
-    return;
-  }
-  if (!dma_release_from_contiguous(dma.memory.contiguous, cpu_addr, page_count(size))) {
-    dma.memory.pages.free_pages(cpu_addr, get_order(size));
+  const buffer_pages scattered = dma.forget_pages(cpu_addr);
+  if (scattered.empty()) {
+    free_block(dma, cpu_addr, size);
+  } else {
+    free_single_pages(dma, scattered);
   }
 }
 
@@ -324,16 +310,18 @@ int dma_iommu::init_fq(iommu_domain& domain) {
   return iommu_dma_init_fq(iommu.env(), domain, cpus);
 }
 
-void dma_iommu::remember_pages(phys_addr first, buffer_pages pages) {
+void dma_iommu::remember_pages(std::vector<scatterlist> pages) {
   const spin_guard guard(buffers_lock_);
-  buffers_[first.value()] = std::move(pages);
+  const uint64_t first = pages.front().page.value();
+  buffers_[first] = std::move(pages);
 }
 
-std::optional<dma_iommu::buffer_pages> dma_iommu::forget_pages(phys_addr first) {
+std::vector<scatterlist> dma_iommu::forget_pages(phys_addr first) {
+  if (!scattered_pages_) return {};
   const spin_guard guard(buffers_lock_);
   const auto at = buffers_.find(first.value());
-  if (at == buffers_.end()) return std::nullopt;
-  buffer_pages pages = std::move(at->second);
+  if (at == buffers_.end()) return {};
+  std::vector<scatterlist> pages = std::move(at->second);
   buffers_.erase(at);
   return pages;
 }

@@ -17,6 +17,7 @@
 #include "absl/types/span.h"
 #include "core/cmdline.h"
 #include "core/dma/dma_map_ops.h"
+#include "core/dma/scatterlist.h"
 #include "core/iommu/v6_12/iommu.h"
 #include "core/pci/pci.h"
 #include "core/slab.h"
@@ -51,10 +52,10 @@ class dma_iommu final : public iommu_dma_hooks {
   void device_released(device& dev) override { dev.dma_iommu = false; }
   int init_fq(iommu_domain& domain) override;
 
-  /// For who replays recorded pages and does not read the bytes: coherent buffers are taken page by
-  /// page, wherever the pages lie, and are named by the first one's address. Otherwise pages that
-  /// do not follow one another are given back for a block of them, since memory is named by
-  /// physical address and the kernel's second mapping of it has no counterpart here.
+  /// For who replays recorded pages and does not read the bytes: coherent buffers of callers that
+  /// may sleep are taken page by page, wherever the pages lie, and are named by the first one's
+  /// address. Otherwise they are blocks, since memory is named by physical address and the kernel's
+  /// second mapping of its pages has no counterpart here. Before the first buffer.
   void take_scattered_pages(bool on) { scattered_pages_ = on; }
 
   iommu_subsystem& iommu;
@@ -64,14 +65,10 @@ class dma_iommu final : public iommu_dma_hooks {
   const unsigned cpus;
   bool warned_of_no_bounce = false;  ///< dev_warn_once() of iommu_dma_map_page()
 
-  /// Pages of a coherent buffer that is no one block, by its first page.
-  struct buffer_pages {
-    std::vector<phys_addr> pages;  ///< single ones
-    unsigned order = 0;            ///< of the block where there are none
-  };
   [[nodiscard]] bool scattered_pages() const { return scattered_pages_; }
-  void remember_pages(phys_addr first, buffer_pages pages);
-  std::optional<buffer_pages> forget_pages(phys_addr first);
+  /// Single pages of a buffer, until it is freed by the first one's address. Empty: a block.
+  void remember_pages(std::vector<scatterlist> pages);
+  std::vector<scatterlist> forget_pages(phys_addr first);
 
  private:
   friend int iommu_get_msi_cookie(dma_iommu& dma, iommu_domain& domain, dma_addr base);
@@ -80,7 +77,7 @@ class dma_iommu final : public iommu_dma_hooks {
   bool scattered_pages_ = false;
   spin_lock timers_;  // guards arming, which the clock itself does not
   spin_lock buffers_lock_;
-  absl::flat_hash_map<uint64_t, buffer_pages> buffers_ ABSL_GUARDED_BY(buffers_lock_);
+  absl::flat_hash_map<uint64_t, std::vector<scatterlist>> buffers_ ABSL_GUARDED_BY(buffers_lock_);
   std::vector<std::unique_ptr<iommu_dma_cookie>> cookies_;
 };
 
