@@ -57,6 +57,7 @@ class driver_domain final : public linux_iova_domain {
   std::optional<iova_range> reserve_iova(uint64_t lo, uint64_t hi) override {
     return bounds(iommulab::reserve_iova(domain_, lo, hi));
   }
+  uint64_t rcache_get(unsigned, uint64_t, uint64_t) override { return absent(); }
   void free_iova(uint64_t frame) override { iommulab::free_iova(domain_, frame); }
   [[nodiscard]] iova_grant find_iova(uint64_t frame) override {
     return grant(iommulab::find_iova(domain_, frame));
