@@ -84,8 +84,7 @@ absl::StatusOr<std::vector<address_hole>> parse_mmconfig(const text_source& iome
   if (!lines.ok()) return lines.status();
   std::vector<address_hole> holes;
   for (const iomem_line& line : *lines) {
-    // "  b0000000-bfffffff : PCI MMCONFIG 0000 [bus 00-ff]"
-    if (!line.name.starts_with("PCI MMCONFIG")) continue;
+    if (!is_configuration_window(line.name)) continue;
     holes.push_back({phys_addr(line.first), line.last - line.first + 1});
   }
   return holes;

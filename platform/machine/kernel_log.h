@@ -27,8 +27,7 @@ phys_addr parse_dmar_address(const text_source& log);
 /// Whether the kernel found a PCI host bridge in the ACPI namespace ("ACPI: PCI Root Bridge").
 bool found_acpi_root_bridge(const text_source& log);
 
-/// The configuration windows of /proc/iomem ("PCI MMCONFIG"): what no function owns there reads all
-/// ones. EINVAL when a line is not "FIRST-LAST : NAME", or when there is none.
+/// The configuration windows of /proc/iomem: what no function owns there reads all ones. EINVAL when a line is not "FIRST-LAST : NAME", or when there is none.
 absl::StatusOr<std::vector<address_hole>> parse_mmconfig(const text_source& iomem);
 
 }  // namespace iommulab

@@ -117,6 +117,10 @@ absl::StatusOr<std::vector<memory_range>> parse_e820(const text_source& log) {
   return map;
 }
 
+bool is_configuration_window(std::string_view name) {
+  return name.starts_with("PCI MMCONFIG ") || name.starts_with("PCI ECAM ");
+}
+
 absl::StatusOr<std::vector<iomem_line>> parse_iomem_lines(const text_source& iomem) {
   std::vector<iomem_line> found;
   const std::vector<std::string_view> lines = iomem.lines();
@@ -207,7 +211,7 @@ absl::StatusOr<uint64_t> first_device_address(const text_source& iomem) {
   constexpr uint64_t one_mib = uint64_t{1} << 20;
   uint64_t first = four_gib;
   for (const iomem_line& line : *lines) {
-    const bool devices = line.name.starts_with("PCI Bus") || line.name.starts_with("PCI MMCONFIG");
+    const bool devices = line.name.starts_with("PCI Bus") || is_configuration_window(line.name);
     if (devices && line.first >= one_mib) first = std::min(first, line.first);
   }
   return first;

@@ -41,6 +41,9 @@ struct iomem_line {
   uint64_t last = 0;
   std::string_view name;
 };
+/// Whether a line of that name is a memory-mapped configuration window: "PCI MMCONFIG 0000 [bus
+/// 00-ff]", or "PCI ECAM …", as kernels since 6.9 call it.
+bool is_configuration_window(std::string_view name);
 /// All lines of /proc/iomem; the names live as long as the text. EINVAL as parse_iomem_map().
 absl::StatusOr<std::vector<iomem_line>> parse_iomem_lines(const text_source& iomem);
 

@@ -75,7 +75,8 @@ class listing_parser {
     absl::Status status = decimal("dma_mask_bits", f.captured_dma_mask_bits);
     if (status.ok()) status = decimal("consistent", f.captured_coherent_mask_bits);
     if (!status.ok()) return status;
-    f.captured_driver = fields_["driver"];
+    // One recorder leaves the place of no driver empty, another fills it.
+    if (fields_["driver"] != "-") f.captured_driver = fields_["driver"];
     const auto named = parse_root(fields_["path"]);
     if (!named || named->segment != f.id.segment) {
       return error("path", fields_["path"], "it names no root bus of the function's segment");

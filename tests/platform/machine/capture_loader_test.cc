@@ -104,6 +104,25 @@ TEST_F(capture_folder, becomes_a_machine) {
   EXPECT_EQ(machine->pci_functions[0].captured_dma_mask_bits, 28u);
 }
 
+TEST_F(capture_folder, finds_the_configuration_window_by_its_newer_name) {
+  write("iomem",
+        "00001000-0009fbff : System RAM\nb0000000-bfffffff : PCI ECAM 0000 [bus 00-ff]\n");
+  const absl::StatusOr<machine_config> machine = load_capture(folder_.string());
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  ASSERT_EQ(machine->reads_all_ones.size(), 1u);
+  EXPECT_EQ(machine->reads_all_ones[0].start, phys_addr(0xb0000000));
+  EXPECT_EQ(machine->reads_all_ones[0].length, 0x10000000u);
+}
+
+TEST_F(capture_folder, a_dash_is_no_driver) {
+  std::string text = one_function();
+  text.replace(text.find("driver=edu"), std::string_view("driver=edu").size(), "driver=-");
+  write("pci.txt", text);
+  const absl::StatusOr<machine_config> machine = load_capture(folder_.string());
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  EXPECT_EQ(machine->pci_functions[0].captured_driver, "");
+}
+
 TEST_F(capture_folder, names_a_missing_file) {
   for (const char* name : {"cmdline", "dmesg.txt", "iomem"}) {
     SetUp();
