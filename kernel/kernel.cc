@@ -179,11 +179,22 @@ boot_outcome kernel::run_phases() {
   generation_->early_initcalls();
   pass_until(scan_ns);
   for (const pci_root& root : pci_hardware_->roots()) pci_->scan_root_bus(root.segment, root.bus);
+  give_windows();
   bind_companions();
   generation_->subsys_initcalls();
   pass_until(driver_ns);
   outcome.intel_iommu_init = generation_->pci_iommu_init();
   return outcome;
+}
+
+// What ACPI's _CRS of each host bridge says.
+void kernel::give_windows() {
+  for (const auto& bus : pci_->root_buses()) {
+    for (const host_bridge_window& window : config_.pci_windows) {
+      if (window.root != pci_root{bus->segment, bus->number}) continue;
+      bus->windows.push_back({window.start, window.start + (window.length - 1)});
+    }
+  }
 }
 
 // Linux v4.4 drivers/acpi/glue.c: acpi_platform_notify(), for host bridges and functions.

@@ -128,6 +128,7 @@ class kernel {
   kernel(machine_config config, kernel_options options);
   absl::Status build();
   absl::Status build_devices();
+  void give_windows();
   void bind_companions();
   boot_outcome run_phases();
   void pass_until(uint64_t ns);

@@ -142,6 +142,9 @@ class kernel_generation {
   /// `width`: of its addresses, 30 to 57 bits, so two to five levels. `superpages`: 0 none, 1 those
   /// of 2 MiB, 2 of 1 GiB as well. Null when there is no page for the top table.
   virtual std::unique_ptr<page_table> make_page_table(int width, int superpages) = 0;
+  /// Coherent buffers come page by page, from anywhere, where the kernel would take them so, and
+  /// not as blocks, which a reader finds easier to follow. For runs that repeat a recording's.
+  virtual void take_scattered_pages(bool /*on*/) {}
 };
 
 class kernel_profile {

@@ -39,6 +39,7 @@ class generation final : public kernel_generation {
   [[nodiscard]] std::vector<structure_section> structures(
       const structure_query& wanted) const override;
   iommulab::iommu_api& iommu_api() override { return iommu_api_; }
+  void take_scattered_pages(bool on) override { dma_->iommu().take_scattered_pages(on); }
   std::unique_ptr<page_table> make_page_table(int width, int superpages) override;
 
   /// Valid from setup() on, as all that follows.

@@ -97,6 +97,10 @@ absl::Status load_iomem(const std::string& base, std::optional<uint64_t> install
   absl::StatusOr<std::vector<address_hole>> holes = parse_mmconfig(*iomem);
   if (!holes.ok()) return holes.status();
   machine.reads_all_ones = *std::move(holes);
+  absl::StatusOr<std::vector<host_bridge_window>> windows =
+      parse_host_windows(*iomem, machine.pci_roots);
+  if (!windows.ok()) return windows.status();
+  machine.pci_windows = *std::move(windows);
   if (installed) {
     machine.memory = backed_memory(machine.firmware_map, *installed);
     return absl::OkStatus();

@@ -9,7 +9,7 @@
 // | dmesg.txt               | the firmware's memory map, BIOS strings, where the DMAR table      |
 // |                         | lies, whether there is an ACPI namespace (q35's, with pci.txt);    |
 // |                         | of hardware: the units, as the driver logged them                  |
-// | iomem                   | the memory-mapped configuration window                             |
+// | iomem                   | the memory-mapped configuration window, the root buses' windows    |
 // | qemu.args               | memory size, the unit's options; not there in one of hardware      |
 // | cmdline                 | the kernel's command line                                          |
 // | DMAR.bin, DMAR-given.bin| the table, raw or as acpidump prints it                            |

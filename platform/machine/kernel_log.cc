@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "absl/strings/str_format.h"
 #include "platform/machine/memory_map.h"
 #include "platform/machine/parse.h"
 
@@ -88,6 +89,21 @@ absl::StatusOr<std::vector<address_hole>> parse_mmconfig(const text_source& iome
     holes.push_back({phys_addr(line.first), line.last - line.first + 1});
   }
   return holes;
+}
+
+absl::StatusOr<std::vector<host_bridge_window>> parse_host_windows(
+    const text_source& iomem, const std::vector<pci_root>& roots) {
+  const absl::StatusOr<std::vector<iomem_line>> lines = parse_iomem_lines(iomem);
+  if (!lines.ok()) return lines.status();
+  std::vector<host_bridge_window> windows;
+  for (const iomem_line& line : *lines) {
+    const auto root = std::find_if(roots.begin(), roots.end(), [&](const pci_root& r) {
+      return line.name == absl::StrFormat("PCI Bus %04x:%02x", r.segment, r.bus);
+    });
+    if (root == roots.end()) continue;
+    windows.push_back({*root, phys_addr(line.first), line.last - line.first + 1});
+  }
+  return windows;
 }
 
 }  // namespace iommulab

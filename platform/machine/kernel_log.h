@@ -27,7 +27,13 @@ phys_addr parse_dmar_address(const text_source& log);
 /// Whether the kernel found a PCI host bridge in the ACPI namespace ("ACPI: PCI Root Bridge").
 bool found_acpi_root_bridge(const text_source& log);
 
-/// The configuration windows of /proc/iomem: what no function owns there reads all ones. EINVAL when a line is not "FIRST-LAST : NAME", or when there is none.
+/// The configuration windows of /proc/iomem: what no function owns there reads all ones. EINVAL
+/// when a line is not "FIRST-LAST : NAME", or when there is none.
 absl::StatusOr<std::vector<address_hole>> parse_mmconfig(const text_source& iomem);
+
+/// The memory windows of these root buses in /proc/iomem ("PCI Bus 0000:00"), ascending. EINVAL as
+/// parse_mmconfig().
+absl::StatusOr<std::vector<host_bridge_window>> parse_host_windows(
+    const text_source& iomem, const std::vector<pci_root>& roots);
 
 }  // namespace iommulab

@@ -61,6 +61,15 @@ struct address_hole {
   }
 };
 
+/// Addresses that a host bridge hands down to its root bus.
+struct host_bridge_window {
+  pci_root root;
+  phys_addr start;
+  uint64_t length = 0;  ///< bytes
+
+  bool operator==(const host_bridge_window&) const = default;
+};
+
 struct machine_config {
   std::string name;
   /// What holds bytes: RAM, and what the firmware reserved within it. Ascending.
@@ -88,6 +97,8 @@ struct machine_config {
   /// What a device finds where a read of memory failed: see dma_bus_options.
   std::byte failed_dma_read{0xff};
   std::vector<edu_property> edus;  ///< those whose mask is not QEMU's default
+  /// What the root buses' host bridges hand down, ascending; empty where nobody said.
+  std::vector<host_bridge_window> pci_windows;
 };
 
 }  // namespace iommulab

@@ -105,13 +105,26 @@ TEST_F(capture_folder, becomes_a_machine) {
 }
 
 TEST_F(capture_folder, finds_the_configuration_window_by_its_newer_name) {
-  write("iomem",
-        "00001000-0009fbff : System RAM\nb0000000-bfffffff : PCI ECAM 0000 [bus 00-ff]\n");
+  write("iomem", "00001000-0009fbff : System RAM\nb0000000-bfffffff : PCI ECAM 0000 [bus 00-ff]\n");
   const absl::StatusOr<machine_config> machine = load_capture(folder_.string());
   ASSERT_TRUE(machine.ok()) << machine.status();
   ASSERT_EQ(machine->reads_all_ones.size(), 1u);
   EXPECT_EQ(machine->reads_all_ones[0].start, phys_addr(0xb0000000));
   EXPECT_EQ(machine->reads_all_ones[0].length, 0x10000000u);
+}
+
+TEST_F(capture_folder, knows_the_windows_of_its_root_bus) {
+  write("iomem",
+        "00001000-0009fbff : System RAM\n000a0000-000bffff : PCI Bus 0000:00\n"
+        "b0000000-bfffffff : PCI ECAM 0000 [bus 00-ff]\nc0000000-febfffff : PCI Bus 0000:00\n"
+        "  fe800000-fe9fffff : PCI Bus 0000:01\n100000000-8ffffffff : PCI Bus 0000:00\n");
+  const absl::StatusOr<machine_config> machine = load_capture(folder_.string());
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  EXPECT_THAT(
+      machine->pci_windows,
+      testing::ElementsAre(host_bridge_window{{0, 0}, phys_addr(0xa0000), 0x20000},
+                           host_bridge_window{{0, 0}, phys_addr(0xc0000000), 0x3ec00000},
+                           host_bridge_window{{0, 0}, phys_addr(0x100000000), 0x800000000}));
 }
 
 TEST_F(capture_folder, a_dash_is_no_driver) {
