@@ -16,7 +16,7 @@
 namespace iommulab::verify {
 namespace {
 
-constexpr std::array<capture_input, 9> inputs = {{
+constexpr std::array<capture_input, 13> inputs = {{
     {"qemu.args", "the machine's memory, unit and edu devices"},
     {"cmdline", "the kernel's command line"},
     {"DMAR.bin", "the firmware's table"},
@@ -26,6 +26,10 @@ constexpr std::array<capture_input, 9> inputs = {{
     {"unowned-reads", "what addresses read that nobody owns"},
     {"vtd-marks.txt", "where in the trace each phase ends"},
     {"traced-functions.txt", "which functions a call tree can show"},
+    {"vtd-reads.txt", "what the trace's reads gave"},
+    {"fgraph/cmdline", "the command line of the start whose calls were recorded"},
+    {"fgraph/boot-tree.txt", "fgraph/boot.txt folded: the two are held against each other"},
+    {"script.txt", "a client's operations"},
 }};
 
 bool is_text(std::string_view name) {

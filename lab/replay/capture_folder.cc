@@ -26,6 +26,11 @@ constexpr std::array<std::string_view, 4> capture_files = {"vtd-trace.txt", "dme
 constexpr std::array<std::string_view, 4> capture_remains = {"vtd-marks.txt", "qemu.args",
                                                              "fgraph-boot.txt", "pt-boot.txt"};
 
+/// Files that one recorder alone writes.
+constexpr std::array<std::string_view, 3> stop_files = {"vtd-reads.txt", "events.txt",
+                                                        "groups.txt"};
+constexpr std::array<std::string_view, 2> client_files = {"effects.txt", "script.txt"};
+
 /// The longest captures have a million.
 constexpr size_t line_limit = size_t{1} << 22;
 
@@ -44,6 +49,15 @@ bool looks_like_capture(const std::string& path) {
          std::any_of(capture_remains.begin(), capture_remains.end(), has);
 }
 
+recording_kind recording_kind_of(const std::string& path) {
+  const auto has = [&](std::string_view name) {
+    return source_exists(absl::StrCat(path, "/", std::string(name)));
+  };
+  if (std::any_of(stop_files.begin(), stop_files.end(), has)) return recording_kind::stops;
+  if (std::any_of(client_files.begin(), client_files.end(), has)) return recording_kind::script;
+  return recording_kind::phases;
+}
+
 absl::StatusOr<capture_folder> capture_folder::open(std::string path,
                                                     const kernel_profile* kernel) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
@@ -51,7 +65,16 @@ absl::StatusOr<capture_folder> capture_folder::open(std::string path,
   std::error_code error;
   std::filesystem::directory_iterator entry(path, error);
   for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    folder.files_.push_back(without_xz(entry->path().filename().string()));
+    const std::string name = entry->path().filename().string();
+    std::error_code inside_error;
+    std::filesystem::directory_iterator inside(entry->path(), inside_error);
+    if (inside_error || inside == std::filesystem::directory_iterator()) {
+      folder.files_.push_back(without_xz(name));
+      continue;
+    }
+    for (; !error && inside != std::filesystem::directory_iterator(); inside.increment(error)) {
+      folder.files_.push_back(without_xz(name + "/" + inside->path().filename().string()));
+    }
   }
   if (error) {
     return errno_status(ENOENT,
@@ -59,6 +82,7 @@ absl::StatusOr<capture_folder> capture_folder::open(std::string path,
   }
   std::sort(folder.files_.begin(), folder.files_.end());
   folder.path_ = std::move(path);
+  folder.recording_ = recording_kind_of(folder.path_);
   folder.kernel_ = kernel != nullptr ? kernel : &kernel_of_path(folder.path_);
   const bool known = std::any_of(capture_files.begin(), capture_files.end(),
                                  [&](std::string_view name) { return folder.has(name); });

@@ -7,6 +7,7 @@
 // Immutable after open(); the files themselves are read anew at every call.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,15 @@ namespace iommulab::verify {
 /// opened is a damaged capture; anything else is none.
 bool looks_like_capture(const std::string& path);
 
+/// Who recorded a capture, hence what is in it.
+enum class recording_kind : uint8_t {
+  phases,  ///< of Linux 4.4: workloads up to marks, operations of scripts, hot plugging
+  stops,   ///< of Linux 6.1 and 6.12: one workload with four stops, tracepoints (stop_run.h)
+  script,  ///< of Linux 6.12: a client's operations (type_script.h)
+};
+/// By the names of its files, of which one that is lost does not matter.
+recording_kind recording_kind_of(const std::string& path);
+
 class capture_folder {
  public:
   /// Opens the directory at `path`; NOT_FOUND (ENOENT) when there is none, and EINVAL when it
@@ -32,11 +42,13 @@ class capture_folder {
   [[nodiscard]] const std::string& path() const { return path_; }
   /// Which kernel left it behind.
   [[nodiscard]] const kernel_profile& kernel() const { return *kernel_; }
+  [[nodiscard]] recording_kind recording() const { return recording_; }
   /// True for the runs whose kernel recorded its call tree: their page addresses are known in
   /// allocation order.
   [[nodiscard]] bool has_recorded_calls() const;
 
-  /// Names of what is in the folder, without ".xz", sorted. What is no file fails to read.
+  /// Names of what is in the folder and in its folders, without ".xz", sorted: "fgraph/boot.txt".
+  /// What is no file fails to read.
   [[nodiscard]] const std::vector<std::string>& files() const { return files_; }
   [[nodiscard]] bool has(std::string_view name) const;
 
@@ -55,6 +67,7 @@ class capture_folder {
 
   std::string path_;
   const kernel_profile* kernel_ = nullptr;
+  recording_kind recording_ = recording_kind::phases;
   std::vector<std::string> files_;
 };
 

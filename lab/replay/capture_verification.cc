@@ -10,8 +10,10 @@
 #include "core/status.h"
 #include "lab/replay/capture_accounts.h"
 #include "lab/replay/capture_run.h"
+#include "lab/replay/client_run.h"
 #include "lab/replay/dmalab_run.h"
 #include "lab/replay/omissions.h"
+#include "lab/replay/stop_run.h"
 #include "lab/replay/workload_run.h"
 
 namespace iommulab::verify {
@@ -32,18 +34,32 @@ absl::StatusOr<std::vector<class_result>> verify_start_up(const capture_folder& 
   return compare_run(folder, (*run)->result);
 }
 
-absl::StatusOr<std::vector<class_result>> compare_classes(const capture_folder& folder) {
-  std::vector<class_result> results;
-  absl::Status status = add(verify_start_up(folder), results);
-  if (status.ok() && has_workload(folder)) status = add(verify_workload(folder), results);
-  if (status.ok() && has_dma_script(folder)) status = add(verify_dma_script(folder), results);
-  if (status.ok()) status = add(omissions_in(folder), results);
-  if (!status.ok()) return status;
-  // One sentence for a damaged file, and nothing of a comparison that was not made.
+/// One sentence for a damaged file, and nothing of a comparison that was not made.
+absl::StatusOr<std::vector<class_result>> checked(std::vector<class_result> results) {
   for (const class_result& result : results) {
     if (result.status == outcome::unreadable) return errno_status(EINVAL, result.report);
   }
   return results;
+}
+
+absl::StatusOr<std::vector<class_result>> compare_classes(const capture_folder& folder) {
+  std::vector<class_result> results;
+  absl::Status status;
+  switch (folder.recording()) {
+    case recording_kind::stops:
+      status = add(verify_stops(folder), results);
+      break;
+    case recording_kind::script:
+      status = add(verify_client(folder), results);
+      break;
+    case recording_kind::phases:
+      status = add(verify_start_up(folder), results);
+      if (status.ok() && has_workload(folder)) status = add(verify_workload(folder), results);
+      if (status.ok() && has_dma_script(folder)) status = add(verify_dma_script(folder), results);
+      break;
+  }
+  if (status.ok()) status = add(omissions_in(folder), results);
+  return status.ok() ? checked(std::move(results)) : status;
 }
 
 bool any(const std::vector<class_result>& results, outcome status) {

@@ -15,9 +15,9 @@ namespace {
 
 using outcome = class_result::outcome;
 
-constexpr std::array<std::string_view, 13> words_of_classes = {
-    "registers", "queue", "calls",    "tables",  "log",        "sysfs",    "groups",
-    "domains",   "vfio",  "workload", "hotplug", "operations", "start-up",
+constexpr std::array<std::string_view, 17> words_of_classes = {
+    "registers", "queue",   "calls",      "tables",   "log",  "sysfs",  "groups", "domains", "vfio",
+    "workload",  "hotplug", "operations", "start-up", "ring", "events", "types",  "dma-api",
 };
 
 }  // namespace

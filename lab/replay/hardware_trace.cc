@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -20,6 +21,9 @@ namespace iommulab::verify {
 namespace {
 
 // Offsets of VT-d specification 10.4 that a capture is cut or named by.
+constexpr uint64_t gcmd_reg = 0x18;
+constexpr uint64_t gsts_reg = 0x1c;
+constexpr uint64_t translation_enable = uint64_t{1} << 31;
 constexpr uint64_t rtaddr_reg = 0x20;
 constexpr uint64_t pmen_reg = 0x64;
 constexpr uint64_t iqa_reg = 0x90;
@@ -33,6 +37,7 @@ constexpr uint64_t descriptor_type_wait = 5;
 constexpr uint64_t status_address_mask = ~uint64_t{3};
 constexpr uint64_t status_word_bytes = 4;
 
+constexpr std::string_view reads_file = "vtd-reads.txt";
 constexpr std::string_view read_prefix = "vtd_reg_read addr ";
 constexpr std::string_view write_prefix = "vtd_reg_write addr ";
 constexpr std::string_view descriptor_prefix = "vtd_inv_desc ";
@@ -52,6 +57,12 @@ std::string_view descriptor_type(uint64_t low) {
       return "iec";
     case descriptor_type_wait:
       return "wait";
+    case 6:
+      return "pasid-iotlb";
+    case 7:
+      return "pasid-cache";
+    case 8:
+      return "pasid-device-iotlb";
     default:
       return "unknown";
   }
@@ -74,7 +85,10 @@ std::optional<register_access> parse_access(const numbered_line& line) {
   const std::optional<uint64_t> size = number_after(line.text, "size");
   const std::optional<uint64_t> value = is_write ? number_after(line.text, "value") : 0;
   if (!offset || !size || !value) return std::nullopt;
-  return register_access{line.line, is_write, *offset, static_cast<unsigned>(*size), *value};
+  register_access access{line.line, is_write,    *offset, static_cast<unsigned>(*size),
+                         *value,    std::nullopt};
+  if (!is_write) access.read = number_after(line.text, "value");
+  return access;
 }
 
 std::optional<queue_descriptor> parse_descriptor(const numbered_line& line) {
@@ -84,16 +98,81 @@ std::optional<queue_descriptor> parse_descriptor(const numbered_line& line) {
   return queue_descriptor{line.line, *low, *high};
 }
 
+/// The values of vtd-reads.txt by their line of the trace; nothing for one that was not recorded.
+class recorded_reads {
+ public:
+  static absl::StatusOr<recorded_reads> read(const capture_folder& folder) {
+    recorded_reads reads;
+    if (folder.recording() != recording_kind::stops) return reads;
+    const absl::StatusOr<numbered_lines> lines = folder.read_lines(reads_file);
+    if (!lines.ok()) return lines.status();
+    reads.known_ = true;
+    for (const numbered_line& line : *lines) {
+      if (!reads.take(line)) {
+        return line_error(folder.file_path(reads_file), line.line, "read", line.text,
+                          "not LINE REGISTER OFFSET SIZE VALUE");
+      }
+    }
+    return reads;
+  }
+
+  /// Adds its value to a read of the trace. EINVAL where the files do not agree.
+  absl::Status give(const capture_folder& folder, register_access& access) const {
+    if (!known_ || access.is_write) return absl::OkStatus();
+    const auto found = reads_.find(access.line);
+    if (found == reads_.end() || found->second.offset != access.offset ||
+        found->second.size != access.size) {
+      return line_error(folder.file_path(reads_file),
+                        found == reads_.end() ? 0 : found->second.line, "read",
+                        absl::StrFormat("%d", access.line),
+                        absl::StrFormat("the trace has a read of 0x%x, %d bytes, on that line",
+                                        access.offset, access.size));
+    }
+    access.read = found->second.value;
+    return absl::OkStatus();
+  }
+
+ private:
+  struct one_read {
+    size_t line = 0;
+    uint64_t offset = 0;
+    uint64_t size = 0;
+    std::optional<uint64_t> value;
+  };
+
+  bool take(const numbered_line& line) {
+    constexpr size_t words_of_read = 5;
+    const std::vector<std::string> words = absl::StrSplit(line.text, ' ', absl::SkipEmpty());
+    if (words.size() != words_of_read) return false;
+    size_t at = 0;
+    one_read read{line.line, 0, 0, std::nullopt};
+    if (!absl::SimpleAtoi(words[0], &at) || !absl::SimpleHexAtoi(words[2], &read.offset) ||
+        !absl::SimpleAtoi(words[3], &read.size)) {
+      return false;
+    }
+    if (words[4] != "?") {
+      uint64_t value = 0;
+      if (!absl::SimpleHexAtoi(words[4], &value)) return false;
+      read.value = value;
+    }
+    return reads_.emplace(at, read).second;
+  }
+
+  bool known_ = false;
+  std::map<size_t, one_read> reads_;
+};
+
 /// Adds what `line` says to `trace`; other events of the model say nothing new.
-absl::Status take_line(const capture_folder& folder, const numbered_line& line,
-                       hardware_trace& trace) {
+absl::Status take_line(const capture_folder& folder, const recorded_reads& reads,
+                       const numbered_line& line, hardware_trace& trace) {
   trace.last_line = line.line;
   if (line.text.starts_with(read_prefix) || line.text.starts_with(write_prefix)) {
-    const std::optional<register_access> access = parse_access(line);
+    std::optional<register_access> access = parse_access(line);
     if (!access) {
       return line_error(folder.file_path(trace_file), line.line, "access", line.text,
                         "not a register access");
     }
+    if (absl::Status status = reads.give(folder, *access); !status.ok()) return status;
     trace.accesses.push_back(*access);
   } else if (line.text.starts_with(descriptor_prefix)) {
     const std::optional<queue_descriptor> descriptor = parse_descriptor(line);
@@ -114,6 +193,28 @@ bool holds_page(const register_access& access) {
   return access.is_write && (access.offset == rtaddr_reg || access.offset == iqa_reg) &&
          access.size == sizeof(uint64_t);
 }
+
+/// Follows a start-up to its end, by the rules of the header.
+class start_up_end {
+ public:
+  explicit start_up_end(recording_kind recording)
+      : by_command_(recording != recording_kind::phases) {}
+
+  /// Whether the start-up ends with this access.
+  bool is_last(const register_access& access) {
+    if (!by_command_)
+      return access.offset == pmen_reg && ++pmen_accesses_ == pmen_accesses_of_start_up;
+    if (access.is_write && access.offset == gcmd_reg) {
+      translates_ = (access.value & translation_enable) != 0;
+    }
+    return translates_ && !access.is_write && access.offset == gsts_reg;
+  }
+
+ private:
+  const bool by_command_;
+  int pmen_accesses_ = 0;
+  bool translates_ = false;
+};
 
 bool is_wait(const queue_descriptor& descriptor) {
   return (descriptor.low & descriptor_type_mask) == descriptor_type_wait;
@@ -155,14 +256,15 @@ absl::StatusOr<hardware_trace> read_start_up_trace(const capture_folder& folder)
       if (mark.name == "boot") boot_mark = mark.line;
     }
   }
+  const absl::StatusOr<recorded_reads> reads = recorded_reads::read(folder);
+  if (!reads.ok()) return reads.status();
   hardware_trace trace;
-  int pmen_accesses = 0;
+  start_up_end end(folder.recording());
   for (const numbered_line& line : *lines) {
     if (line.line > boot_mark) break;
     const size_t known = trace.accesses.size();
-    if (absl::Status status = take_line(folder, line, trace); !status.ok()) return status;
-    if (trace.accesses.size() == known || trace.accesses.back().offset != pmen_reg) continue;
-    if (++pmen_accesses == pmen_accesses_of_start_up) break;
+    if (absl::Status status = take_line(folder, *reads, line, trace); !status.ok()) return status;
+    if (trace.accesses.size() > known && end.is_last(trace.accesses.back())) break;
   }
   return trace;
 }
@@ -171,10 +273,12 @@ absl::StatusOr<hardware_trace> read_trace_lines(const capture_folder& folder, si
                                                 size_t last) {
   absl::StatusOr<numbered_lines> lines = folder.read_lines(trace_file);
   if (!lines.ok()) return lines.status();
+  const absl::StatusOr<recorded_reads> reads = recorded_reads::read(folder);
+  if (!reads.ok()) return reads.status();
   hardware_trace trace;
   for (const numbered_line& line : *lines) {
     if (line.line < first || line.line > last) continue;
-    if (absl::Status status = take_line(folder, line, trace); !status.ok()) return status;
+    if (absl::Status status = take_line(folder, *reads, line, trace); !status.ok()) return status;
   }
   return trace;
 }
@@ -191,7 +295,7 @@ hardware_trace part_of(const hardware_trace& trace, size_t first, size_t last) {
 }
 
 hardware_trace trace_of_run(absl::Span<const trace_event> events,
-                            absl::Span<const std::string> other_units) {
+                            absl::Span<const std::string> other_units, read_values reads) {
   constexpr unsigned qword = sizeof(uint64_t);
   hardware_trace trace;
   for (size_t i = 0; i < events.size(); ++i) {
@@ -207,12 +311,16 @@ hardware_trace trace_of_run(absl::Span<const trace_event> events,
     if (descriptor != nullptr) {
       trace.descriptors.push_back({line, descriptor->low, descriptor->high});
     } else if (event.kind() == trace_kind::reg_write) {
-      trace.accesses.push_back({line, true, access->offset, access->size, access->value});
+      trace.accesses.push_back(
+          {line, true, access->offset, access->size, access->value, std::nullopt});
     } else if (event.kind() == trace_kind::reg_read) {
       const uint64_t skew = access->size == qword ? access->offset % qword : 0;
-      trace.accesses.push_back({line, false, access->offset - skew, access->size, 0});
+      register_access read{line, false, access->offset - skew, access->size, 0, std::nullopt};
+      if (reads == read_values::kept) read.read = access->value;
+      trace.accesses.push_back(read);
       if (skew == 0) continue;
-      trace.accesses.push_back({line, false, access->offset - skew + qword, access->size, 0});
+      read.offset += qword;
+      trace.accesses.push_back(read);
     }
   }
   return trace;
@@ -243,6 +351,8 @@ numbered_lines register_lines(const hardware_trace& trace, page_names names) {
     if (access.is_write) {
       text += " value ";
       text += holds_page(access) ? names(access.value) : absl::StrFormat("0x%x", access.value);
+    } else if (access.read) {
+      text += absl::StrFormat(" value 0x%x", *access.read);
     }
     lines.push_back({access.line, std::move(text)});
   }

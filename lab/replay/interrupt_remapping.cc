@@ -17,9 +17,10 @@ constexpr uint64_t interrupt_commands =
 constexpr uint64_t one_shot_commands =
     vtd::gcmd::srtp.mask() | vtd::gcmd::sfl.mask() | vtd::gcmd::wbf.mask();
 
-// The queue is one page of 16-byte descriptors; each has its 4-byte status word.
-constexpr uint64_t descriptor_bytes = 16;
-constexpr uint64_t queue_length = page_size / descriptor_bytes;
+constexpr uint64_t queue_command = vtd::gcmd::qie.mask();
+
+// The queue has 256 descriptors; each has its 4-byte status word.
+constexpr uint64_t queue_length = 256;
 constexpr uint64_t wait_status_bytes = 4;
 constexpr uint64_t type_of_descriptor = 0xf;
 
@@ -30,9 +31,10 @@ bool is_type(const queue_descriptor& descriptor, vtd::descriptor_type type) {
 /// Follows a trace and keeps what has nothing to do with interrupts.
 class filter {
  public:
-  filter(const hardware_trace& trace, size_t start_up_end)
+  filter(const hardware_trace& trace, size_t start_up_end, const interrupt_style& style)
       : trace_(trace),
         start_up_end_(start_up_end),
+        style_(style),
         translates_(std::any_of(trace.accesses.begin(), trace.accesses.end(), sets_root)) {}
 
   hardware_trace run() && {
@@ -44,8 +46,14 @@ class filter {
  private:
   void take(size_t i) {
     register_access access = trace_.accesses[i];
+    // A bit of the status has the place of its command.
+    if (access.read && access.offset == vtd::gsts_reg) *access.read &= ~left_out_commands();
     const absl::Span<const queue_descriptor> submitted = submitted_by(i);
     if (access.line > start_up_end_) return take_submission(access, submitted);
+    if (style_.ends_with_command && !translates_) {
+      has_commanded_ = has_commanded_ || is_command(access);
+      if (has_commanded_) return take_last_command(access);
+    }
     queue_is_for_interrupts_ =
         queue_is_for_interrupts_ || (!translates_ && is_status_before_queue(access));
     if (queue_is_for_interrupts_) {
@@ -56,8 +64,8 @@ class filter {
     if (polls && (behind_command_ || sets_table(i + 1))) return;
     behind_command_ = false;
     if (sets_table(i) || is_of_faults(access)) return;
-    if (access.is_write && access.offset == vtd::gcmd_reg) {
-      access.value &= ~interrupt_commands;
+    if (is_command(access)) {
+      access.value &= ~left_out_commands();
       behind_command_ = access.value == command_;
       command_ = access.value & ~one_shot_commands;
       if (behind_command_) return;
@@ -65,12 +73,29 @@ class filter {
     take_submission(access, submitted);
   }
 
+  /// What stays set in GCMD is written again, and the status read.
+  void take_last_command(register_access access) {
+    if (is_command(access)) {
+      repeats_command_ = access.value == raw_command_;
+      raw_command_ = access.value;
+      access.value &= ~left_out_commands();
+    } else if (access.offset != vtd::gsts_reg || access.is_write) {
+      return;
+    }
+    if (repeats_command_) kept_.accesses.push_back(access);
+  }
+
+  [[nodiscard]] uint64_t left_out_commands() const {
+    return translates_ || !style_.ends_with_command ? interrupt_commands
+                                                    : interrupt_commands | queue_command;
+  }
+
   void take_submission(register_access access, absl::Span<const queue_descriptor> submitted) {
     if (!submitted.empty()) {
       taken_ += submitted.size();
       if (is_type(submitted.front(), vtd::descriptor_type::interrupt_entry)) return;
       keep(submitted);
-      access.value = kept_.descriptors.size() % queue_length * descriptor_bytes;
+      access.value = kept_.descriptors.size() % queue_length * style_.descriptor_bytes;
     }
     kept_.accesses.push_back(access);
   }
@@ -101,36 +126,46 @@ class filter {
            trace_.accesses[i].offset == vtd::irta_reg;
   }
 
+  static bool is_command(const register_access& access) {
+    return access.is_write && access.offset == vtd::gcmd_reg;
+  }
   static bool sets_root(const register_access& access) {
-    return access.is_write && access.offset == vtd::gcmd_reg &&
-           (access.value & vtd::gcmd::srtp.mask()) != 0;
+    return is_command(access) && (access.value & vtd::gcmd::srtp.mask()) != 0;
   }
 
-  /// The 8-byte read of the status, which the capture shows as one of the 8 bytes around it.
-  static bool is_status_before_queue(const register_access& access) {
+  /// The 8-byte read of the status, which the capture shows as one of the 8 bytes around it; later
+  /// the read of the fault status before it.
+  [[nodiscard]] bool is_status_before_queue(const register_access& access) const {
     constexpr unsigned qword = sizeof(uint64_t);
+    if (style_.ends_with_command) return !access.is_write && access.offset == vtd::fsts_reg;
     return !access.is_write && access.size == qword &&
            access.offset == vtd::gsts_reg - vtd::gsts_reg % qword;
   }
 
-  static bool is_of_faults(const register_access& access) {
-    return access.offset >= vtd::fsts_reg && access.offset <= vtd::feuaddr_reg;
+  [[nodiscard]] bool is_of_faults(const register_access& access) const {
+    return style_.faults_early && access.offset >= vtd::fsts_reg &&
+           access.offset <= vtd::feuaddr_reg;
   }
 
   const hardware_trace& trace_;
   const size_t start_up_end_;  ///< last line of the start-up
-  const bool translates_;      ///< a root table was set
+  const interrupt_style style_;
+  const bool translates_;  ///< a root table was set
   bool queue_is_for_interrupts_ = false;
   hardware_trace kept_;
-  uint64_t command_ = 0;         ///< what stays set in GCMD, without what concerns interrupts
+  uint64_t command_ = 0;      ///< what stays set in GCMD, without what concerns interrupts
+  uint64_t raw_command_ = 0;  ///< the last one of a queue that is for interrupts alone
+  bool has_commanded_ = false;
+  bool repeats_command_ = false;
   bool behind_command_ = false;  ///< a command was left out, and the reads behind it go too
   size_t taken_ = 0;             ///< descriptors looked at
 };
 
 }  // namespace
 
-hardware_trace without_interrupt_remapping(const hardware_trace& trace, size_t start_up_end) {
-  return filter(trace, start_up_end).run();
+hardware_trace without_interrupt_remapping(const hardware_trace& trace, size_t start_up_end,
+                                           const interrupt_style& style) {
+  return filter(trace, start_up_end, style).run();
 }
 
 std::vector<call_event> without_interrupt_remapping(absl::Span<const call_event> events) {

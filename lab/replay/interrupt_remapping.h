@@ -16,6 +16,11 @@
 // only the descriptors are left out: commands are compared, and what a fault makes the driver read
 // and clear.
 //
+// Recordings of stops (interrupt_style::later()) differ: the status is read in 4 bytes. From 6.12
+// on the fault event is set up in intel_iommu_init(), so that it is compared; where translation is
+// not switched on, the driver says so once more with the command of before, which is kept, without
+// what is there for interrupts alone, the queue among it.
+//
 // Calls. With interrupt remapping the queue and the fault interrupt are there when init_dmars()
 // comes to them, so that their functions return at once: what is below dmar_enable_qi and
 // dmar_set_interrupt is left out, and so are dmar_fault and dmar_disable_qi, which come before.
@@ -31,8 +36,23 @@
 
 namespace iommulab::verify {
 
+/// How a kernel goes about interrupt remapping.
+struct interrupt_style {
+  bool faults_early = true;        ///< the fault event is set up with it
+  bool ends_with_command = false;  ///< without translation the driver repeats the last command
+  uint64_t descriptor_bytes = 16;  ///< of the queue
+
+  /// Linux 6.12's; `scalable` is a unit in scalable mode.
+  static interrupt_style later(bool scalable) {
+    constexpr uint64_t narrow = 16;
+    constexpr uint64_t wide = 32;
+    return {false, true, scalable ? wide : narrow};
+  }
+};
+
 /// `start_up_end` is the last line of the trace that belongs to the start-up.
-hardware_trace without_interrupt_remapping(const hardware_trace& trace, size_t start_up_end);
+hardware_trace without_interrupt_remapping(const hardware_trace& trace, size_t start_up_end,
+                                           const interrupt_style& style = {});
 /// The calls of a start-up.
 std::vector<call_event> without_interrupt_remapping(absl::Span<const call_event> events);
 /// The calls of what comes later.

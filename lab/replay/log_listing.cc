@@ -82,10 +82,14 @@ class log_filter {
   static bool lists_the_table(std::string_view text) {
     return text.starts_with("ACPI: DMAR 0x") && text.find(" (v") != std::string_view::npos;
   }
+  /// "pci 0000:00:1f.2: Adding to iommu group 4", as later kernels say it.
+  static bool joins_a_group(std::string_view text) {
+    return text.find(": Adding to iommu group ") != std::string_view::npos;
+  }
   static bool starts_with_prefix(std::string_view text) {
     // The kernel prints the reason of a fault without the blank.
     return text.starts_with("DMAR: ") || text.starts_with("iommu: ") ||
-           text.starts_with("DMAR:[fault reason ") || lists_the_table(text);
+           text.starts_with("DMAR:[fault reason ") || lists_the_table(text) || joins_a_group(text);
   }
 
   void take_warning_line(size_t line, std::string_view text) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // What the driver says in the kernel's log: lines that begin with "DMAR: ", "DMAR:[fault reason" or
-// "iommu: ", without their time stamps, and the sentences of a warning (between its WARNING line
-// and the register and backtrace lines, which name code addresses).
+// "iommu: ", or say "Adding to iommu group", without their time stamps, and the sentences of a
+// warning (between its WARNING line and the register and backtrace lines, which name code
+// addresses).
 //
 // The start-up part of a capture's log. After "DMAR: Intel(R) Virtualization Technology for
 // Directed I/O" the driver is registered with the bus, and each device's entry into its group

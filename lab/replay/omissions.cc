@@ -10,7 +10,7 @@
 namespace iommulab::verify {
 namespace {
 
-constexpr std::array<omission, 10> list = {{
+constexpr std::array<omission, 23> list = {{
     {"interrupts", "interrupts", "", "",
      "it counts interrupts of the whole machine, which the port does not remap yet"},
     {"remapping entries", "pt-*.txt", "I ", "", "the port does not remap interrupts yet"},
@@ -31,6 +31,29 @@ constexpr std::array<omission, 10> list = {{
      "the table as it was offered; DMAR.bin is the one that the kernel saw, and is used"},
     {"lines behind the last mark", "", "", "",
      "the recorder had let go of the machine, which was switched off"},
+    {"APIC.bin", "APIC.bin", "", "", "a table of interrupt controllers; the port reads DMAR alone"},
+    {"MCFG.bin", "MCFG.bin", "", "", "a table of configuration windows; iomem has them"},
+    {"interrupts at the work stop", "interrupts-work", "", "",
+     "it counts interrupts of the whole machine, which the port does not remap yet"},
+    {"functions at the work stop", "pci-work.txt", "", "",
+     "drivers and their masks are in dma-api; the rest is how interrupts were programmed"},
+    {"calls before the initcalls", "fgraph/early.txt", "", "",
+     "its tracer printed functions without nesting; most are of interrupt remapping"},
+    {"command line of calls before the initcalls", "fgraph/early.cmdline", "", "",
+     "that of fgraph/early.txt"},
+    {"calls of another workload", "fgraph/work.txt", "", "",
+     "another start's, whose calls are on no other record; its timers fell elsewhere"},
+    {"calls of another workload, folded", "fgraph/work-tree.txt", "", "", "fgraph/work.txt folded"},
+    {"tracepoints of the DMA API", "events.txt", "- dma_", "",
+     "arguments and results of the calls, which dma-api has"},
+    {"operations of VFIO and iommufd", "", "", "",
+     "they and what comes after them need user space's way in, which the player does not have"},
+    {"calls of a client", "fgraph.txt", "", "",
+     "most are VFIO's and iommufd's; the starts' trees show the core's and the driver's"},
+    {"sysfs behind the client", "sysfs-after.txt", "", "",
+     "what the client left behind, VFIO's part of it included"},
+    {"switching off", "", "", "",
+     "what the kernel does when the machine is switched off, behind the last stop"},
 }};
 
 bool begins_a_line(std::string_view text, std::string_view lines) {

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lab/replay/client_script.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/text_source.h"
+#include "platform/machine/parse.h"
+
+namespace iommulab::verify {
+namespace {
+
+constexpr std::string_view script_file_name = "script.txt";
+constexpr const char* to_result = " -> ";
+
+/// The script's operations, without remarks.
+absl::StatusOr<numbered_lines> read_script_lines(const capture_folder& folder) {
+  const absl::StatusOr<numbered_lines> lines = folder.read_lines(script_file_name);
+  if (!lines.ok()) return lines.status();
+  numbered_lines operations;
+  for (const numbered_line& line : *lines) {
+    if (!line.text.empty() && !line.text.starts_with('#')) operations.push_back(line);
+  }
+  return operations;
+}
+
+/// "…  (x2)" stands for two.
+uint64_t times_of(std::string_view text) {
+  constexpr std::string_view times = "  (x";
+  const size_t at = text.rfind(times);
+  if (at == std::string_view::npos || !text.ends_with(')')) return 1;
+  const std::string_view digits =
+      text.substr(at + times.size(), text.size() - at - times.size() - 1);
+  return parse_number(digits).value_or(1);
+}
+
+class operations_reader {
+ public:
+  explicit operations_reader(const capture_folder& folder) : folder_(folder) {}
+
+  absl::StatusOr<std::vector<client_operation>> read() && {
+    const auto script = read_script_lines(folder_);
+    if (!script.ok()) return script.status();
+    const auto lines = folder_.read_lines(operations_file);
+    if (!lines.ok()) return lines.status();
+    for (const numbered_line& line : *lines) {
+      if (absl::Status status = take(*script, line); !status.ok()) return status;
+    }
+    if (operations_.size() != script->size()) {
+      return refuse(operations_file, lines->size(), "",
+                    absl::StrFormat("the file is cut short: %s has %d operations",
+                                    folder_.file_path(script_file_name), script->size()));
+    }
+    if (absl::Status status = read_effects(); !status.ok()) return status;
+    return std::move(operations_);
+  }
+
+ private:
+  absl::Status refuse(std::string_view file, size_t line, std::string_view value,
+                      std::string_view why) const {
+    return line_error(folder_.file_path(file), line, "operation", value, why);
+  }
+
+  absl::Status take(const numbered_lines& script, const numbered_line& line) {
+    if (line.text.starts_with("  ")) {
+      const bool answer = line.text.starts_with("  s: ");
+      if (operations_.empty() || (!answer && !line.text.starts_with("  k: "))) {
+        return refuse(operations_file, line.line, line.text, "neither k: nor s:");
+      }
+      if (answer) operations_.back().answers.push_back({line.line, line.text.substr(2)});
+      return absl::OkStatus();
+    }
+    const size_t next = operations_.size();
+    const std::string wanted =
+        next < script.size() ? absl::StrCat(next + 1, " ", script[next].text, to_result) : "";
+    if (wanted.empty() || !line.text.starts_with(wanted)) {
+      return refuse(operations_file, line.line, line.text,
+                    absl::StrFormat("the script's next operation is \"%s\"", wanted));
+    }
+    client_operation operation;
+    operation.line = line.line;
+    operation.number = static_cast<unsigned>(next + 1);
+    operation.text = script[next].text;
+    operation.result = line.text.substr(wanted.size());
+    for (const std::string_view word : split_at(operation.text, ' ')) {
+      if (!word.empty()) operation.words.emplace_back(word);
+    }
+    operations_.push_back(std::move(operation));
+    return absl::OkStatus();
+  }
+
+  absl::Status read_effects() {
+    constexpr std::string_view indent = "    ";
+    constexpr std::string_view transfer = "DMA ";
+    const auto lines = folder_.read_lines(effects_file);
+    if (!lines.ok()) return lines.status();
+    size_t next = 0;
+    bool behind = false;  // the last operation
+    for (const numbered_line& line : *lines) {
+      std::string_view text = line.text;
+      if (take_prefix(text, indent)) {
+        if (next == 0) return refuse(effects_file, line.line, line.text, "no operation above it");
+        if (behind || text.starts_with(transfer)) continue;
+        for (uint64_t n = times_of(text); n > 0; --n) {
+          const bool unseen = text.starts_with(unseen_effect);
+          operations_[next - 1].effects.push_back(
+              {line.line, std::string(unseen ? unseen_effect : text)});
+        }
+        continue;
+      }
+      behind = behind || text.starts_with('#');
+      if (behind) continue;
+      const client_operation* operation = next < operations_.size() ? &operations_[next] : nullptr;
+      if (operation == nullptr || text != absl::StrCat(operation->number, " ", operation->text,
+                                                       to_result, operation->result)) {
+        return refuse(effects_file, line.line, line.text, "not the next operation of ops.txt");
+      }
+      ++next;
+    }
+    if (next == operations_.size()) return absl::OkStatus();
+    return refuse(effects_file, lines->size(), operations_[next].text,
+                  "the file is cut short: this operation is missing");
+  }
+
+  const capture_folder& folder_;
+  std::vector<client_operation> operations_;
+};
+
+uint64_t bits(uint64_t word, unsigned low, unsigned count) {
+  return (word >> low) & ((uint64_t{1} << count) - 1);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<client_operation>> read_client_operations(const capture_folder& folder) {
+  return operations_reader(folder).read();
+}
+
+// VT-d specification 6.5.2.1 (context cache), 6.5.2.3 (IOTLB), 6.5.2.2 (PASID cache).
+std::string effect_of_descriptor(uint64_t low, uint64_t high) {
+  constexpr std::string_view granularities[] = {"reserved", "global", "domain", "device"};
+  constexpr std::string_view iotlb_granularities[] = {"reserved", "global", "domain", "page"};
+  constexpr uint64_t context_type = 1;
+  constexpr uint64_t iotlb_type = 2;
+  constexpr uint64_t wait = 5;
+  constexpr uint64_t first_of_pasids = 6;  // IOTLB, cache, device TLB of a PASID
+  constexpr uint64_t last_of_pasids = 8;
+  constexpr uint64_t page_granularity = 3;
+  const uint64_t granularity = bits(low, 4, 2);
+  switch (bits(low, 0, 4)) {
+    case context_type:
+      return absl::StrFormat("CC %s did=%d sid=0x%x fm=%d", std::string(granularities[granularity]),
+                             bits(low, 16, 16), bits(low, 32, 16), bits(low, 48, 2));
+    case iotlb_type: {
+      std::string text = absl::StrFormat(
+          "IOTLB %s did=%d", std::string(iotlb_granularities[granularity]), bits(low, 16, 16));
+      if (granularity == page_granularity) {
+        absl::StrAppendFormat(&text, " addr=0x%x am=%d ih=%d", high & page_mask, bits(high, 0, 6),
+                              bits(high, 6, 1));
+      }
+      return absl::StrCat(text, absl::StrFormat(" dr=%d dw=%d", bits(low, 7, 1), bits(low, 6, 1)));
+    }
+    case wait:
+      return {};
+    default:
+      if (bits(low, 0, 4) >= first_of_pasids && bits(low, 0, 4) <= last_of_pasids) {
+        return std::string(unseen_effect);
+      }
+      return absl::StrFormat("descriptor 0x%x 0x%x", low, high);
+  }
+}
+
+}  // namespace iommulab::verify
