@@ -106,7 +106,7 @@ TEST_P(Tables, TakeSuperpagesWhereTheyMay) {
   EXPECT_EQ(domain_mapping(drv(), domain_, 512, 1024, 512, dma_pte_read | dma_pte_write), 0);
   const bool large = GetParam().superpage >= 1;
   EXPECT_EQ((leaf(512) & 0x80) != 0, large);
-  for (const uint64_t pfn : {512, 700, 1023}) EXPECT_EQ(page_of(pfn), pfn + 512);
+  for (const uint64_t pfn : {512U, 700U, 1023U}) EXPECT_EQ(page_of(pfn), pfn + 512);
 }
 
 // Random mapping and unmapping of ranges; after each the tables say what the map says.

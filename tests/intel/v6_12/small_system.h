@@ -17,6 +17,7 @@
 #include "absl/strings/str_format.h"
 #include "core/iommu/iommu_sysfs.h"
 #include "core/iommu/v6_12/iommu.h"
+#include "core/sysfs.h"
 #include "dma/v6_12/dma_mapping.h"
 #include "intel/dmar/table.h"
 #include "intel/v6_12/driver.h"

@@ -182,9 +182,34 @@ class random_system {
 
   /// Few enough to meet again.
   uint64_t some_address() {
-    constexpr std::array<uint64_t, 5> regions = {0, 0x40000000, 0x7f0000000000, 0xffff800000000000,
-                                                 0x800000000000};
+    constexpr std::array<uint64_t, 6> regions = {
+        0, 0x40000000, large, 0x7f0000000000, 0xffff800000000000, 0x800000000000};
     return pick(regions) + roll(4) * uint64_t{0x200000} + roll(8) * uint64_t{0x1000};
+  }
+  /// From here on a gigabyte is mapped by pages of 2 MiB.
+  static constexpr uint64_t large = 0x100000000;
+  static bool is_large(uint64_t address) { return address >> 30 == large >> 30; }
+
+  // What an invalidation has to name: of a large page all, for it may be cached in pieces.
+  static unsigned mask_of(uint64_t address) { return is_large(address) ? 9 : 0; }
+  static uint64_t first_of(uint64_t address) {
+    return address & ~((uint64_t{0x1000} << mask_of(address)) - 1);
+  }
+
+  void set_second(uint64_t top, uint64_t address, uint64_t bits) {
+    const uint64_t second = address & 0xffffffffffff;
+    if (is_large(second)) {
+      m_.map(top, 4, second, (base + roll(4) * uint64_t{0x200000}) | 0x80 | bits, 2);
+    } else {
+      m_.map(top, 4, second, (base + roll(0x200) * uint64_t{0x1000}) | bits);
+    }
+  }
+  void set_first(uint64_t top, uint64_t address, uint64_t bits) {
+    if (is_large(address)) {
+      m_.map_first(top, address, (base + roll(4) * uint64_t{0x200000}) | fl_large | bits, 2);
+    } else {
+      m_.map_first(top, address, (base + roll(0x200) * uint64_t{0x1000}) | bits);
+    }
   }
   unsigned domain_of(uint64_t top) { return static_cast<unsigned>(2 + ((top >> 12) & 0xff)); }
 
@@ -217,14 +242,12 @@ class random_system {
   }
   void map_something() {
     const uint64_t address = some_address();
-    const uint64_t page = base + roll(0x200) * uint64_t{0x1000};
     if (roll(2) == 0) {
-      const uint64_t second = address & 0xffffffffffff;
-      m_.map(pick(second_tops_), 4, second, page | roll(4));
+      set_second(pick(second_tops_), address, roll(4));
     } else {
       const uint64_t bits = (roll(8) != 0 ? fl_present : 0) | (roll(2) != 0 ? fl_write : 0) |
                             (roll(4) != 0 ? fl_user : 0) | (roll(4) == 0 ? fl_no_execute : 0);
-      m_.map_first(pick(first_tops_), address, page | bits);
+      set_first(pick(first_tops_), address, bits);
     }
   }
   /// Something changes, and is invalidated as 6.5.3 asks for.
@@ -245,19 +268,19 @@ class random_system {
       case 1: {
         const uint64_t top = pick(second_tops_);
         const uint64_t address = some_address() & 0xffffffffffff;
-        m_.map(top, 4, address, (base + roll(0x200) * uint64_t{0x1000}) | roll(4));
-        m_.flush_second_level_pages(domain_of(top), address);
+        set_second(top, address, roll(4));
+        m_.flush_second_level_pages(domain_of(top), first_of(address), mask_of(address));
         break;
       }
       default: {
         const uint64_t top = pick(first_tops_);
         const uint64_t address = some_address();
-        m_.map_first(top, address, (base + roll(0x200) * uint64_t{0x1000}) | all);
+        set_first(top, address, all);
         // Whichever PASID has it, alone or nested.
         for (const uint32_t pasid : pasids) {
-          m_.flush_first_level_pages(domain_of(top), pasid, address);
+          m_.flush_first_level_pages(domain_of(top), pasid, first_of(address), mask_of(address));
           m_.flush_first_level_pages(domain_of(host_top()) + 0x100 + domain_of(top), pasid,
-                                     address);
+                                     first_of(address), mask_of(address));
         }
         break;
       }
