@@ -152,7 +152,11 @@ void add_device_tlb(intel_driver& drv, dmar_domain& domain, const cache_tag& tag
                     const qi_desc& desc) {
   if (!vtd::gcmd::te.test(tag.iommu->gcmd)) return;
   const int times = info_of(*tag.dev).dtlb_extra_inval ? 2 : 1;
-  for (int i = 0; i < times; ++i) add_to_batch(drv, *tag.iommu, *domain.batch, desc);
+  const bool of_pasid = type_of(desc) == vtd::descriptor_type::pasid_device_tlb;
+  for (int i = 0; i < times; ++i) {
+    IOMMULAB_CALL(drv.trace, of_pasid ? "qi_batch_add_pasid_dev_iotlb" : "qi_batch_add_dev_iotlb");
+    add_to_batch(drv, *tag.iommu, *domain.batch, desc);
+  }
 }
 
 // Linux v6.12 drivers/iommu/intel/cache.c: cache_tag_flush_devtlb_psi()
@@ -173,6 +177,11 @@ void cache_tag_flush_devtlb_all(intel_driver& drv, dmar_domain& domain, const ca
   const device_domain_info& info = info_of(*tag.dev);
   add_device_tlb(drv, domain, tag,
                  qi_desc_dev_iotlb(info.rid(), info.pfsid, info.ats_qdep, 0, max_agaw_pfn_width));
+}
+
+psi_range aligned_range(intel_driver& drv, uint64_t start, uint64_t end) {
+  IOMMULAB_CALL(drv.trace, "calculate_psi_aligned_address", {"start", start}, {"end", end});
+  return calculate_psi_aligned_address(start, end);
 }
 
 /// Calls `flush` for each tag; what goes to one unit goes there together.
@@ -238,7 +247,7 @@ void cache_tag_flush_range(intel_driver& drv, dmar_domain& domain, uint64_t star
                            bool ih) {
   IOMMULAB_CALL(drv.trace, "cache_tag_flush_range", {"domain", domain}, {"start", start},
                 {"end", end}, {"ih", ih});
-  const psi_range range = calculate_psi_aligned_address(start, end);
+  const psi_range range = aligned_range(drv, start, end);
   for_each_tag(drv, domain, [&](const cache_tag& tag) {
     if (tag.type == cache_tag_type::iotlb) {
       cache_tag_flush_iotlb(drv, domain, tag, range, ih);
@@ -267,7 +276,7 @@ void cache_tag_flush_range_np(intel_driver& drv, dmar_domain& domain, uint64_t s
                               uint64_t end) {
   IOMMULAB_CALL(drv.trace, "cache_tag_flush_range_np", {"domain", domain}, {"start", start},
                 {"end", end});
-  const psi_range range = calculate_psi_aligned_address(start, end);
+  const psi_range range = aligned_range(drv, start, end);
   for_each_tag(drv, domain, [&](const cache_tag& tag) {
     if (!tag.iommu->cap.caching_mode() || domain.use_first_level) {
       iommu_flush_write_buffer(drv, *tag.iommu);

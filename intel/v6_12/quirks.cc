@@ -38,8 +38,23 @@ bool is_any_of(const pci_dev& pdev, absl::Span<const uint16_t> ids) {
 constexpr uint16_t ggc_at = 0x52;
 constexpr uint16_t ggc_vt_enabled = 0x8 << 8;
 
+// Linux v6.12 drivers/iommu/intel/iommu.c: quirk_iommu_igfx()
+void quirk_iommu_igfx(intel_driver& drv, const pci_dev& dev) {
+  IOMMULAB_CALL(drv.trace, "quirk_iommu_igfx", {"dev", dev});
+  dev_printk(dev.dev, log_level::info, "DMAR: Disabling IOMMU for graphics on this chipset");
+  drv.options.disable_igfx_iommu = true;
+}
+
+// Linux v6.12 drivers/iommu/intel/iommu.c: quirk_iommu_rwbf()
+void quirk_iommu_rwbf(intel_driver& drv, const pci_dev& dev) {
+  IOMMULAB_CALL(drv.trace, "quirk_iommu_rwbf", {"dev", dev});
+  dev_printk(dev.dev, log_level::info, "DMAR: Forcing write-buffer flush capability");
+  drv.rwbf_quirk = true;
+}
+
 // Linux v6.12 drivers/iommu/intel/iommu.c: quirk_calpella_no_shadow_gtt()
 void quirk_calpella_no_shadow_gtt(intel_driver& drv, const pci_dev& dev) {
+  IOMMULAB_CALL(drv.trace, "quirk_calpella_no_shadow_gtt", {"dev", dev});
   const uint16_t ggc = dev.config->read16(ggc_at);
   if ((ggc & ggc_vt_enabled) == 0) {
     dev_printk(dev.dev, log_level::info,
@@ -53,7 +68,9 @@ void quirk_calpella_no_shadow_gtt(intel_driver& drv, const pci_dev& dev) {
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: quirk_igfx_skip_te_disable()
 void quirk_igfx_skip_te_disable(intel_driver& drv, const pci_dev& dev) {
-  if (dev.vendor != vendor_id_intel || !is_gfx_device(dev)) return;
+  if (dev.vendor != vendor_id_intel) return;
+  IOMMULAB_CALL(drv.trace, "quirk_igfx_skip_te_disable", {"dev", dev});
+  if (!is_gfx_device(dev)) return;
   const auto generation = static_cast<uint8_t>(dev.device_id >> 8);
   if (std::find(hangs_when_off.begin(), hangs_when_off.end(), generation) == hangs_when_off.end()) {
     return;
@@ -80,14 +97,8 @@ constexpr uint32_t recommended_entries = 0x10;
 // The order is that of the kernel's declarations. Each prints before it acts.
 void register_intel_iommu_quirks(intel_driver& drv) {
   drv.host.pci.add_header_fixup([&drv](pci_dev& dev) {
-    if (is_any_of(dev, broken_graphics)) {
-      dev_printk(dev.dev, log_level::info, "DMAR: Disabling IOMMU for graphics on this chipset");
-      drv.options.disable_igfx_iommu = true;
-    }
-    if (is_any_of(dev, forgotten_write_buffers)) {
-      dev_printk(dev.dev, log_level::info, "DMAR: Forcing write-buffer flush capability");
-      drv.rwbf_quirk = true;
-    }
+    if (is_any_of(dev, broken_graphics)) quirk_iommu_igfx(drv, dev);
+    if (is_any_of(dev, forgotten_write_buffers)) quirk_iommu_rwbf(drv, dev);
     if (is_any_of(dev, ironlake)) quirk_calpella_no_shadow_gtt(drv, dev);
     quirk_igfx_skip_te_disable(drv, dev);
   });
