@@ -21,17 +21,17 @@ enum class address_type : uint8_t {
 enum class dma_access : uint8_t { read, write };
 
 struct dma_request {
-  source_id source;  ///< as the unit sees it; the segment is not looked at
+  source_id source;    ///< as the unit sees it; the segment is not looked at
+  uint32_t pasid = 0;  ///< 20 bits, when the request has one
   uint64_t address = 0;
   uint64_t length = 1;  ///< bytes; 0 is a zero-length read or write (a flush)
   dma_access access = dma_access::read;
   address_type type = address_type::untranslated;
-  // Of the PASID prefix, when there is one:
-  bool with_pasid = false;
+  bool with_pasid = false;  ///< there is a PASID prefix; the rest is of it
   bool privileged = false;  ///< PR: privileged mode requested
   bool execute = false;     ///< ER: execute requested
-  uint32_t pasid = 0;       ///< 20 bits
 };
+static_assert(sizeof(dma_request) == 32);  // translations are counted in nanoseconds
 
 enum class dma_outcome : uint8_t {
   passed,      ///< untouched: translation is off, pass-through, or an already translated request
