@@ -40,9 +40,20 @@ structure root_entry_structure(const tables_in_memory& tables, const vtd_unit& u
   s.add("table", tables.root_table(unit).value(),
         latched ? "" : "the driver's: the unit has none yet");
   s.add("low", entry.lo).add("high", entry.hi);
+  const unsigned width = unit.config().host_address_width;
+  if (tables_in_memory::is_scalable(unit)) {
+    using halves = vtd::scalable_root_entry;
+    s.add("LP", bit(halves::present(entry.lo)), "devices 00 to 0f");
+    s.add("LCTP", halves::context_table(entry.lo).value(), "context table");
+    s.add("UP", bit(halves::present(entry.hi)), "devices 10 to 1f");
+    s.add("UCTP", halves::context_table(entry.hi).value(), "context table");
+    const uint64_t reserved = halves::reserved(width);
+    add_reserved(s, halves::present(entry.lo) ? entry.lo & reserved : 0,
+                 halves::present(entry.hi) ? entry.hi & reserved : 0);
+    return s;
+  }
   s.add("P", bit(entry.present()), entry.present() ? "present" : "not present");
   s.add("CTP", entry.context_table().value(), "context table");
-  const unsigned width = unit.config().host_address_width;
   const bool there = entry.present();
   add_reserved(s, there ? entry.lo & vtd::root_entry::reserved_lo(width) : 0,
                there ? entry.hi & vtd::root_entry::reserved_hi() : 0);
@@ -94,6 +105,7 @@ structure context_entry_structure(const tables_in_memory& tables, const vtd_unit
 }
 
 std::vector<structure> context_structures(const tables_in_memory& tables, const vtd_unit& unit) {
+  if (tables_in_memory::is_scalable(unit)) return scalable_context_structures(tables, unit);
   std::vector<structure> all;
   tables.for_each_context(unit, [&](uint16_t source, const vtd::context_entry& entry) {
     all.push_back(context_entry_structure(tables, unit, source, entry));

@@ -95,6 +95,7 @@ std::optional<tables_in_memory::found_entry> tables_in_memory::second_level(
 }
 
 std::vector<second_level_root> tables_in_memory::second_level_roots(const vtd_unit& unit) const {
+  if (is_scalable(unit)) return scalable_roots(*this, unit);
   std::vector<second_level_root> roots;
   for_each_context(unit, [&](uint16_t source, const vtd::context_entry& entry) {
     const unsigned levels = vtd::levels_of(entry.address_width());

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "core/structure.h"
 #include "kernel/kernel.h"
 #include "platform/vtd/spec/entries.h"
+#include "platform/vtd/spec/pasid_entry.h"
 
 namespace iommulab {
 
@@ -57,9 +59,21 @@ class tables_in_memory {
                                                     uint64_t address, unsigned level) const;
   /// Each table that present context entries of a unit name, once.
   [[nodiscard]] std::vector<second_level_root> second_level_roots(const vtd_unit& unit) const;
-  /// Calls `f` with each present context entry's source id and the entry, in ascending order.
+  /// Whether the root leads to scalable mode's tables.
+  [[nodiscard]] static bool is_scalable(const vtd_unit& unit) {
+    return unit.table_mode() == vtd::table_mode::scalable;
+  }
+  /// The same of scalable mode: context entries, and the PASID table entries below one.
+  void for_each_scalable_context(
+      const vtd_unit& unit,
+      const std::function<void(uint16_t, const vtd::scalable_context_entry&)>& f) const;
+  void for_each_pasid(const vtd::scalable_context_entry& context,
+                      const std::function<void(uint32_t, const vtd::pasid_entry&)>& f) const;
+  /// Calls `f` with each present context entry's source id and the entry, in ascending order; of
+  /// legacy mode.
   template <typename F>
   void for_each_context(const vtd_unit& unit, F f) const {
+    if (is_scalable(unit)) return;
     for (unsigned source = 0; source < 0x10000; ++source) {
       const auto bus = static_cast<uint8_t>(source >> 8);
       if ((source & 0xff) == 0 && !has_contexts(unit, bus)) {
@@ -103,8 +117,16 @@ structure root_table_structure(const tables_in_memory& tables, const vtd_unit& u
 structure context_entry_structure(const tables_in_memory& tables, const vtd_unit& unit,
                                   uint16_t source, vtd::context_entry entry,
                                   std::string_view field = {});
-/// The present entries of a unit.
+/// The present entries of a unit, in scalable mode with their PASIDs'.
 std::vector<structure> context_structures(const tables_in_memory& tables, const vtd_unit& unit);
+std::vector<structure> scalable_context_structures(const tables_in_memory& tables,
+                                                   const vtd_unit& unit);
+/// Each second-level table that PASID table entries of a unit name, once.
+std::vector<second_level_root> scalable_roots(const tables_in_memory& tables, const vtd_unit& unit);
+/// What a unit's caches of scalable mode hold.
+structure_list scalable_context_cache_entries(const tables_in_memory& tables, const vtd_unit& unit);
+structure_list pasid_cache_entries(const tables_in_memory& tables, const vtd_unit& unit);
+structure_list first_level_entries(const vtd_unit& unit);
 /// `address`: any that the entry is on the way of.
 structure pte_structure(const vtd_unit& unit, const tables_in_memory::found_entry& found,
                         uint64_t address);

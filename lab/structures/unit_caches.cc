@@ -53,6 +53,11 @@ class cache_reader {
     s.add("context_cache", std::move(contexts)).add("iotlb", std::move(pages));
     s.add("paging_structures", std::move(lower)).add("device_tlbs", std::move(devices));
     s.add("interrupt_entries", std::move(interrupts));
+    if (tables_in_memory::is_scalable(unit_)) {
+      s.add("scalable_contexts", scalable_context_cache_entries(tables_, unit_));
+      s.add("pasid_cache", pasid_cache_entries(tables_, unit_));
+      s.add("first_level", first_level_entries(unit_));
+    }
     return s;
   }
 
@@ -255,6 +260,7 @@ class cache_reader {
   }
 
   [[nodiscard]] std::string why_held_is_stale(uint16_t source, const held_translation& held) const {
+    if (tables_in_memory::is_scalable(unit_)) return "";  // not looked at
     const auto now = tables_.context_entry(unit_, source);
     if (!now || !now->present()) return "the context entry is not present";
     const second_level_root root = {&unit_, source, now->domain(), now->address_root(),

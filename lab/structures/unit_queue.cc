@@ -110,7 +110,8 @@ class ring {
   [[nodiscard]] structure_list slots() const {
     structure_list list;
     for (uint32_t slot = 0; slot < queue_.entries(); ++slot) {
-      const auto* d = memory_.object_at<descriptor>(queue_.base() + slot * sizeof(descriptor));
+      const auto* d =
+          memory_.object_at<descriptor>(queue_.base() + slot * queue_.descriptor_bytes());
       if (d == nullptr || *d == descriptor{}) continue;
       structure entry{"entry", absl::StrFormat("[%d]", slot), {}};
       entry.add("state", state_of(slot));
