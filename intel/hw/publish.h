@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "intel/hw/memory.h"
 #include "platform/vtd/spec/entries.h"
@@ -46,10 +47,9 @@ void trace_entry(driver_base& drv, const Entry* entry, const Entry& before) {
 }
 
 /// Makes an entry what `value` says, present bit last, and calls `flush` with the address and the
-/// size of what that changed.
+/// size of what that changed. `kind`: what the entry is in the mode that the unit runs in.
 template <typename Entry, typename Flush>
-void publish(driver_base& drv, Entry* entry, const Entry& value, Flush&& flush) {
-  constexpr table_kind kind = entry_traits<Entry>::kind;
+void publish(driver_base& drv, table_kind kind, Entry* entry, const Entry& value, Flush&& flush) {
   const Entry before = *entry;
   const bool upper = entry->hi != value.hi;
   const bool lower = entry->lo != value.lo;
@@ -60,6 +60,10 @@ void publish(driver_base& drv, Entry* entry, const Entry& value, Flush&& flush) 
   const uint64_t* first = lower ? &entry->lo : &entry->hi;
   flush(first, upper && lower ? sizeof(Entry) : sizeof(uint64_t));
 }
+template <typename Entry, typename Flush>
+void publish(driver_base& drv, Entry* entry, const Entry& value, Flush&& flush) {
+  publish(drv, entry_traits<Entry>::kind, entry, value, std::forward<Flush>(flush));
+}
 /// For an entry of a table that is flushed as a whole before a unit is told of it.
 template <typename Entry>
 void publish(driver_base& drv, Entry* entry, const Entry& value) {
@@ -68,8 +72,7 @@ void publish(driver_base& drv, Entry* entry, const Entry& value) {
 
 /// Takes an entry from a unit's sight, present bit first.
 template <typename Entry>
-void retract(const driver_base& drv, Entry& entry) {
-  constexpr table_kind kind = entry_traits<Entry>::kind;
+void retract(const driver_base& drv, Entry& entry, table_kind kind = entry_traits<Entry>::kind) {
   store_word(drv, kind, entry.lo, 0);
   store_word(drv, kind, entry.hi, 0);
 }

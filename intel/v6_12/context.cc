@@ -70,7 +70,7 @@ void make_present(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* con
                   vtd::context_entry value) {
   value.set_fault_processing_disabled(false);
   value.set_present(true);
-  publish(drv, context, value,
+  publish(drv, table_kind::context, context, value,
           [&](const void* stored, size_t size) { iommu_flush_cache(drv, iommu, stored, size); });
 }
 
@@ -197,21 +197,28 @@ vtd::context_entry* iommu_context_addr(intel_driver& drv, intel_iommu& iommu, ui
   iommu_flush_cache(drv, iommu, page.address, page_size);
   vtd::root_entry linked = *root;
   linked.*half = page.phys.value() | vtd::root_entry::p.mask();
-  publish(drv, root, linked,
+  publish(drv, root_kind(drv, iommu), root, linked,
           [&](const void* stored, size_t size) { iommu_flush_cache(drv, iommu, stored, size); });
   return told(table_at<vtd::context_entry>(drv, page.phys) + index);
 }
 
+table_kind root_kind(const intel_driver& drv, const intel_iommu& iommu) {
+  return sm_supported(drv, iommu) ? table_kind::scalable_root : table_kind::root;
+}
+table_kind context_kind(const intel_driver& drv, const intel_iommu& iommu) {
+  return sm_supported(drv, iommu) ? table_kind::scalable_context : table_kind::context;
+}
+
 void context_clear_present(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* context) {
   const vtd::context_entry before = *context;
-  store_word(drv, table_kind::context, context->lo, vtd::context_entry::p.clear(context->lo));
+  store_word(drv, context_kind(drv, iommu), context->lo, vtd::context_entry::p.clear(context->lo));
   trace_entry(drv, context, before);
   iommu_flush_cache(drv, iommu, context, sizeof(*context));
 }
 
 void context_clear_entry(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* context) {
   const vtd::context_entry before = *context;
-  retract(drv, *context);
+  retract(drv, *context, context_kind(drv, iommu));
   trace_entry(drv, context, before);
   iommu_flush_cache(drv, iommu, context, sizeof(*context));
 }

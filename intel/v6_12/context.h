@@ -21,6 +21,9 @@ void clear_context_copied(intel_driver& drv, const intel_iommu& iommu, uint8_t b
 /// mode an entry is two of them wide. Another kernel's entry is shown to who writes it alone.
 vtd::context_entry* iommu_context_addr(intel_driver& drv, intel_iommu& iommu, uint8_t bus,
                                        uint8_t devfn, bool alloc);
+/// What root and context entries are in the mode that the unit runs in.
+table_kind root_kind(const intel_driver& drv, const intel_iommu& iommu);
+table_kind context_kind(const intel_driver& drv, const intel_iommu& iommu);
 /// Takes the present bit away, with everything else left: what is cached goes before the rest.
 void context_clear_present(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* context);
 /// Zeroes an entry.

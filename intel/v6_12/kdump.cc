@@ -31,8 +31,8 @@ void copy_present_entries(intel_driver& drv, intel_iommu& iommu, uint8_t bus, ui
     const uint16_t did = entry.domain().value();
     if (did < iommu.cap.number_of_domains()) state_of(drv, iommu).domain_ids.take(did);
     set_context_copied(drv, iommu, bus, static_cast<uint8_t>(first_devfn + i / step));
-    store_word(drv, table_kind::context, out[i].hi, entry.hi);
-    store_word(drv, table_kind::context, out[i].lo, entry.lo);
+    store_word(drv, context_kind(drv, iommu), out[i].hi, entry.hi);
+    store_word(drv, context_kind(drv, iommu), out[i].lo, entry.lo);
   }
 }
 
@@ -96,7 +96,7 @@ int copy_translation_tables(intel_driver& drv, intel_iommu& iommu) {
       vtd::root_entry linked = roots[bus];
       if (lower != phys_addr()) linked.lo = lower.value() | vtd::root_entry::p.mask();
       if (upper != phys_addr()) linked.hi = upper.value() | vtd::root_entry::p.mask();
-      publish(drv, &roots[bus], linked);
+      publish(drv, root_kind(drv, iommu), &roots[bus], linked, [](const void*, size_t) {});
     }
   }
   iommu_flush_cache(drv, iommu, table_at<vtd::root_entry>(drv, iommu.root_entry_phys), page_size);

@@ -30,7 +30,7 @@ dma_pte link_table(intel_driver& drv, const dmar_domain& domain, dma_pte* pte) {
     iommu_free_page(drv, page.phys);
     return found;
   }
-  if (ptes_are_watched(drv)) trace_pte(drv, pte);
+  if (ptes_are_watched(drv)) trace_pte(drv, domain, pte);
   domain_flush_cache(drv, domain, pte, sizeof(*pte));
   return link;
 }
@@ -120,7 +120,8 @@ void switch_to_super_page(intel_driver& drv, dmar_domain& domain, uint64_t start
 using leaf_run = leaf_sequence<second_level>;
 
 /// Fills the entries from `pte` up to `end`, each that is not taken.
-void set_leaves(intel_driver& drv, dma_pte* pte, const dma_pte* end, leaf_run leaves) {
+void set_leaves(intel_driver& drv, const dmar_domain& domain, dma_pte* pte, const dma_pte* end,
+                leaf_run leaves) {
   const bool watched = ptes_are_watched(drv);
   for (; pte != end; ++pte, leaves.next()) {
     if (const uint64_t old = load_entry(pte).value; old != 0) [[unlikely]] {
@@ -129,7 +130,7 @@ void set_leaves(intel_driver& drv, dma_pte* pte, const dma_pte* end, leaf_run le
     }
     store_entry(pte, leaves.entry());
     if (watched) [[unlikely]]
-      trace_pte(drv, pte);
+      trace_pte(drv, domain, pte);
   }
 }
 
@@ -183,7 +184,7 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn, uin
     const uint64_t count = std::min(nr_pages >> level_to_offset_bits(level), items_left(first));
     const uint64_t pages = count << level_to_offset_bits(level);
     if (level > 1) switch_to_super_page(drv, domain, iov_pfn, iov_pfn + pages - 1, level);
-    set_leaves(drv, first, first + count,
+    set_leaves(drv, domain, first, first + count,
                {iov_pfn, phys_addr(phys_pfn << page_shift), level, attributes});
     domain_flush_cache(drv, domain, first, count * sizeof(dma_pte));
     iov_pfn += pages;

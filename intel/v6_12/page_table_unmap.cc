@@ -50,7 +50,7 @@ void dma_pte_clear_range(intel_driver& drv, const dmar_domain& domain, uint64_t 
     dma_pte* pte = first;
     const bool watched = ptes_are_watched(drv);
     do {
-      clear_pte(drv, pte, watched);
+      clear_pte(drv, domain, pte, watched);
       start_pfn += level_size(large_page);
       ++pte;
       if (is_first_item(pte) || start_pfn > last_pfn) break;
@@ -79,7 +79,7 @@ void dma_pte_free_level(intel_driver& drv, const dmar_domain& domain, int level,
                          range);
     }
     if (level >= retain_level || !at.covered()) continue;
-    clear_pte(drv, at.item(), ptes_are_watched(drv));
+    clear_pte(drv, domain, at.item(), ptes_are_watched(drv));
     domain_flush_cache(drv, domain, at.item(), sizeof(dma_pte));
     iommu_free_page(drv, entry.address());
   }
@@ -125,7 +125,7 @@ void dma_pte_clear_level(intel_driver& drv, const dmar_domain& domain, int level
     const bool leads_on = level > 1 && pte_walk::leads_to_table(entry);
     if (at.covered()) {
       if (leads_on) dma_pte_list_pagetables(drv, level - 1, entry, freelist);
-      clear_pte(drv, at.item(), watched);
+      clear_pte(drv, domain, at.item(), watched);
       cleared.add(at.item());
     } else if (leads_on) {
       dma_pte_clear_level(drv, domain, level - 1, table_below(drv, entry), at.pfn(), range,
@@ -151,7 +151,7 @@ bool unmap_within_table(intel_driver& drv, const dmar_domain& domain, pfn_range 
   cleared_run cleared;
   for (dma_pte* pte = run.first; pte != run.end(); ++pte) {
     if (!pte_walk::is_present(load_entry(pte))) continue;
-    clear_pte(drv, pte, watched);
+    clear_pte(drv, domain, pte, watched);
     cleared.add(pte);
   }
   if (cleared.first != nullptr) {

@@ -49,33 +49,34 @@ void trace_pasid_entry(intel_driver& drv, const vtd::pasid_entry* entry,
   }
 }
 
-void store_pasid_word(uint64_t& word, uint64_t value) {
-  std::atomic_ref<uint64_t>(word).store(value, std::memory_order_release);
-}
-
 /// The entry becomes what `value` says; the word with the present bit comes last.
 void publish_pasid_entry(intel_driver& drv, vtd::pasid_entry* entry,
                          const vtd::pasid_entry& value) {
   const vtd::pasid_entry before = *entry;
   for (size_t i = vtd::pasid_entry::words - 1; i > 0; --i) {
-    store_pasid_word(entry->q[i], value.q[i]);
+    if (entry->q[i] != value.q[i]) {
+      store_word(drv, table_kind::pasid_entry, entry->q[i], value.q[i]);
+    }
   }
-  store_pasid_word(entry->q[0], value.q[0]);
+  store_word(drv, table_kind::pasid_entry, entry->q[0], value.q[0]);
   trace_pasid_entry(drv, entry, before);
 }
 
 /// pasid_clear_entry(), pasid_clear_entry_with_fpd(): the present bit goes first.
 void clear_pasid_entry(intel_driver& drv, vtd::pasid_entry* entry, bool faults_ignored) {
   const vtd::pasid_entry before = *entry;
-  store_pasid_word(entry->q[0], faults_ignored ? vtd::pasid_entry::fpd.mask() : 0);
-  for (size_t i = 1; i < vtd::pasid_entry::words; ++i) store_pasid_word(entry->q[i], 0);
+  const uint64_t first = faults_ignored ? vtd::pasid_entry::fpd.mask() : 0;
+  store_word(drv, table_kind::pasid_entry, entry->q[0], first);
+  for (size_t i = 1; i < vtd::pasid_entry::words; ++i) {
+    store_word(drv, table_kind::pasid_entry, entry->q[i], 0);
+  }
   trace_pasid_entry(drv, entry, before);
 }
 
 /// One word of an entry changes in place.
 void change_pasid_word(intel_driver& drv, vtd::pasid_entry* entry, size_t word, uint64_t value) {
   const vtd::pasid_entry before = *entry;
-  store_pasid_word(entry->q[word], value);
+  store_word(drv, table_kind::pasid_entry, entry->q[word], value);
   trace_pasid_entry(drv, entry, before);
 }
 
@@ -96,7 +97,7 @@ vtd::pasid_entry* intel_pasid_get_entry(intel_driver& drv, device& dev, ioasid p
     iommu_flush_cache(drv, *info.iommu, page.address, page_size);
     const vtd::pasid_directory_entry wanted =
         vtd::pasid_directory_entry{}.set_table(page.phys).set_present(true);
-    store_pasid_word(link.value, wanted.value);
+    store_word(drv, table_kind::pasid_directory, link.value, wanted.value);
     trace_table_write(drv, "pasid_directory", virt_to_phys(drv, &link), link.value, 0, 0, 0);
     iommu_flush_cache(drv, *info.iommu, &link, sizeof(link));
   }
@@ -208,7 +209,7 @@ int device_pasid_table_setup(intel_driver& drv, device& dev, uint8_t bus, uint8_
     entry.set_device_tlb(info.ats_supported);
     entry.set_pasid_enabled(info.pasid_supported != 0);
     entry.set_present(true);
-    publish(drv, context, lower_half(entry),
+    publish(drv, table_kind::scalable_context, context, lower_half(entry),
             [&](const void* stored, size_t size) { iommu_flush_cache(drv, iommu, stored, size); });
   }
   if (iommu.cap.caching_mode()) {

@@ -34,20 +34,22 @@ inline bool ptes_are_watched(const intel_driver& drv) {
 }
 
 /// Makes known that an entry was written, which was `before`. The one place for it.
-inline void trace_pte(intel_driver& drv, const dma_pte* pte, uint64_t before = 0) {
-  observe_table_write(drv, table_kind::paging, &pte->value, before);
+inline void trace_pte(intel_driver& drv, const dmar_domain& domain, const dma_pte* pte,
+                      uint64_t before = 0) {
+  const table_kind kind = domain.use_first_level ? table_kind::first_level : table_kind::paging;
+  observe_table_write(drv, kind, &pte->value, before);
   trace_table_write(drv, "pte", virt_to_phys(drv, pte), pte->value, 0, before, 0);
 }
 
 /// dma_clear_pte()
-inline void clear_pte(intel_driver& drv, dma_pte* pte, bool watched) {
+inline void clear_pte(intel_driver& drv, const dmar_domain& domain, dma_pte* pte, bool watched) {
   if (!watched) [[likely]] {
     store_entry(pte, dma_pte{});
     return;
   }
   const uint64_t before = load_entry(pte).value;
   store_entry(pte, dma_pte{});
-  trace_pte(drv, pte, before);
+  trace_pte(drv, domain, pte, before);
 }
 
 }  // namespace iommulab::v6_12
