@@ -358,6 +358,9 @@ TEST(dma_api_golden, a_recorded_drivers_calls_come_to_the_same) {
     if (!std::filesystem::exists(golden::root() / folder)) continue;
     for (const std::string& file : golden::files(golden::root() / folder, ".txt")) {
       SCOPED_TRACE(folder + "/" + file);
+      const std::string text = golden::read_text(folder + "/" + file).value();
+      // Without an IOMMU in the way, or passed through, there are no addresses to compare.
+      if (!word_of(golden::lines(text).at(0), "type").starts_with("DMA")) continue;
       replay(scenario, folder + "/" + file);
       if (testing::Test::HasFatalFailure()) return;
       ++files;
