@@ -9,6 +9,7 @@
 #include "core/iommu/iommu_sysfs.h"
 #include "core/iommu/v6_12/group.h"
 #include "core/iommu/v6_12/structures.h"
+#include "dma/v6_12/structures.h"
 #include "intel/dmar/scope.h"
 #include "intel/dmar/table.h"
 #include "intel/v6_12/init.h"
@@ -178,9 +179,32 @@ uint64_t generation::live_domains() const {
   return driver_ == nullptr ? 0 : driver_->live_domain_count();
 }
 
+/// What the DMA API keeps of domains, which are called as the driver's are.
+void generation::add_dma_structures(const structure_query& wanted,
+                                    std::vector<structure_section>& sections) const {
+  structure_section addresses{"iova_domain", {}};
+  structure_section cookies{"iommu_dma_cookie", {}};
+  const spin_guard lock(driver_->live_list_lock);
+  for (const dmar_domain& domain : driver_->live_domains) {
+    if (domain.iova_cookie == nullptr || !wanted.wants_name(domain.name())) continue;
+    const iommu_dma_cookie& cookie = *domain.iova_cookie;
+    if (wanted.wants_kind("iova_domain")) {
+      addresses.structures.push_back(structure_of(cookie.iovad, domain.name(), wanted.field));
+    }
+    if (wanted.wants_kind("iommu_dma_cookie")) {
+      cookies.structures.push_back(structure_of(cookie, domain.name()));
+    }
+  }
+  if (wanted.wants_kind("iova_domain")) sections.push_back(std::move(addresses));
+  if (wanted.wants_kind("iommu_dma_cookie")) sections.push_back(std::move(cookies));
+}
+
 std::vector<structure_section> generation::structures(const structure_query& wanted) const {
   if (driver_ == nullptr) return {};
   std::vector<structure_section> sections = structures_of(*driver_, wanted);
+  if (wanted.wants_kind("iova_domain") || wanted.wants_kind("iommu_dma_cookie")) {
+    add_dma_structures(wanted, sections);
+  }
   if (wanted.wants_kind("iommu_group")) {
     structure_section groups{"iommu_group", {}};
     for (const auto& group : host_.iommu.groups()) {

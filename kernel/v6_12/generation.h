@@ -48,6 +48,8 @@ class generation final : public kernel_generation {
  private:
   /// What acpi_get_table("DMAR") gives.
   [[nodiscard]] std::optional<absl::Span<const uint8_t>> dmar_table() const;
+  void add_dma_structures(const structure_query& wanted,
+                          std::vector<structure_section>& sections) const;
 
   kernel_host host_;
   iommu_subsystem iommu_;

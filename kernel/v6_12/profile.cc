@@ -32,7 +32,8 @@ std::string linux_6_12::does_about(const dmar_table& table, const dmar_finding& 
 absl::Span<const std::string_view> linux_6_12::structure_kinds() const {
   static constexpr auto kinds = std::to_array<std::string_view>(
       {"dmar_drhd_unit", "dmar_rmrr_unit", "dmar_atsr_unit", "dmar_satc_unit", "intel_iommu",
-       "variables", "dmar_domain", "device_domain_info", "pasid_table", "iommu_group", "device"});
+       "variables", "dmar_domain", "device_domain_info", "pasid_table", "iova_domain",
+       "iommu_dma_cookie", "iommu_group", "device"});
   return kinds;
 }
 
