@@ -20,7 +20,7 @@ void put_pages(iommu_dma_cookie& cookie, std::vector<phys_addr>& freelist) {
 // Linux v6.12 drivers/iommu/dma-iommu.c: fq_ring_free_locked(). What a flush that has ended covers.
 void fq_ring_free_locked(iommu_dma_cookie& cookie, iova_fq& fq)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(fq.lock) {
-  IOMMULAB_CALL(cookie.trace, "fq_ring_free_locked");
+  IOMMULAB_CALL(cookie.trace, "fq_ring_free_locked", {"cookie", cookie});
   const uint64_t counter = cookie.fq_flush_finish_cnt.load(std::memory_order_acquire);
   while (fq.head != fq.tail) {
     iova_fq_entry& entry = fq.entries[fq.head];
@@ -33,7 +33,7 @@ void fq_ring_free_locked(iommu_dma_cookie& cookie, iova_fq& fq)
 
 // Linux v6.12 drivers/iommu/dma-iommu.c: fq_flush_iotlb()
 void fq_flush_iotlb(iommu_dma_cookie& cookie) {
-  IOMMULAB_CALL(cookie.trace, "fq_flush_iotlb");
+  IOMMULAB_CALL(cookie.trace, "fq_flush_iotlb", {"cookie", cookie});
   cookie.fq_flush_start_cnt.fetch_add(1);
   iommu_flush_iotlb_all(*cookie.fq_domain.load(std::memory_order_acquire));
   cookie.fq_flush_finish_cnt.fetch_add(1);
@@ -41,7 +41,7 @@ void fq_flush_iotlb(iommu_dma_cookie& cookie) {
 
 // Linux v6.12 drivers/iommu/dma-iommu.c: fq_flush_timeout()
 void fq_flush_timeout(iommu_dma_cookie& cookie) {
-  IOMMULAB_CALL(cookie.trace, "fq_flush_timeout");
+  IOMMULAB_CALL(cookie.trace, "fq_flush_timeout", {"cookie", cookie});
   cookie.fq_timer_on.store(false);
   fq_flush_iotlb(cookie);
   for (const auto& fq : cookie.queues) {
@@ -51,6 +51,11 @@ void fq_flush_timeout(iommu_dma_cookie& cookie) {
 }
 
 }  // namespace
+
+std::string trace_word(const iommu_dma_cookie& cookie) {
+  const iommu_domain* domain = cookie.fq_domain.load(std::memory_order_acquire);
+  return domain == nullptr ? std::string("cookie") : domain->name();
+}
 
 iommu_dma_cookie::~iommu_dma_cookie() {
   // iommu_dma_free_fq(). The ranges go with the domain.

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -98,6 +99,8 @@ void queue_iova(iommu_dma_cookie& cookie, uint64_t pfn, uint64_t pages,
                 std::vector<phys_addr>& freelist);
 /// Ranges that wait.
 uint64_t waiting_iovas(const iommu_dma_cookie& cookie);
+/// The domain's name, once the queue serves one.
+std::string trace_word(const iommu_dma_cookie& cookie);
 
 /// The tick at which a timer fires that is armed at tick `now` for tick `expires`: never early, so
 /// a tick later, and coarser the farther away it is. Linux v6.12 kernel/time/timer.c:

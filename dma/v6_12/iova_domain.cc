@@ -42,7 +42,7 @@ void init_iova_domain(iova_domain& iovad, tracer& trace, uint64_t granule, uint6
 
 // Linux v6.12 drivers/iommu/iova.c: iova_domain_init_rcaches()
 int iova_domain_init_rcaches(iova_domain& iovad, unsigned cpus, slab_failures& slab) {
-  IOMMULAB_CALL(*iovad.trace, "iova_domain_init_rcaches");
+  IOMMULAB_CALL(*iovad.trace, "iova_domain_init_rcaches", {"cpus", cpus});
   iovad.cpus = cpus;
   iovad.ranges = make_linux_iova_domain(
       "v6_12", {.space = {.granule = iovad.granule,

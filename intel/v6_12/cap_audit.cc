@@ -152,7 +152,8 @@ int cap_audit_hotplug(intel_driver& drv, intel_iommu& iommu) {
 
 // Linux v6.12 drivers/iommu/intel/cap_audit.c: intel_cap_audit()
 int intel_cap_audit(intel_driver& drv, intel_iommu* newcomer) {
-  IOMMULAB_CALL(drv.trace, "intel_cap_audit");
+  IOMMULAB_CALL(drv.trace, "intel_cap_audit",
+                {"type", newcomer == nullptr ? "CAP_AUDIT_STATIC_DMAR" : "CAP_AUDIT_HOTPLUG_DMAR"});
   return this_call.result(newcomer == nullptr ? cap_audit_static(drv)
                                               : cap_audit_hotplug(drv, *newcomer));
 }

@@ -29,7 +29,7 @@ constexpr std::array<const char*, 5> rooms_with_ported_functions = {"core", "iov
 /// operations and callbacks, and what holds no name or number of its own.
 const std::regex internal_type(
     R"(\b(intel_driver|dmar_state|iommu_core|tracer|Environment|range_tree|iova_domain|iova_cache|)"
-    R"(dma_pools|coherent_memory|iommu_ops|dmar_dsm|structure_handlers|handler|FunctionRef|)"
+    R"(dma_pools|coherent_memory|iommu_ops|iommu_subsystem|dma_iommu|dmar_dsm|structure_handlers|handler|FunctionRef|)"
     R"(queue_slots|dmar_res_callback|iommu_group_notifier_block)\b)");
 
 /// Functions whose arguments tell a reader nothing, and why.

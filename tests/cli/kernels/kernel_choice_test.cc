@@ -32,7 +32,7 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 const std::string unknown = "v4_5";
-const std::string refusal = "--kernel 'v4_5': no such kernel; there are v4_4, v4_4_178";
+const std::string refusal = "--kernel 'v4_5': no such kernel; there are v4_4, v4_4_178, v6_12";
 
 class kernel_choice : public testing::Test {
  protected:

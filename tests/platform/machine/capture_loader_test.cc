@@ -324,8 +324,13 @@ TEST_F(capture_folder, refuses_a_broken_archive) {
 TEST_F(capture_folder, takes_the_table_that_was_offered_where_the_kernel_showed_none) {
   write("DMAR-given.bin", "DMARgiven");
   EXPECT_EQ(load_capture_dmar(folder_.string()).value().size(), 9u);
-  write("DMAR.bin", "DMAR");
-  EXPECT_EQ(load_capture_dmar(folder_.string()).value().size(), 4u);
+  const std::vector<uint8_t> shown = dmar_builder(39).finish();
+  write("DMAR.bin", std::string(shown.begin(), shown.end()));
+  EXPECT_EQ(load_capture_dmar(folder_.string()).value(), shown);
+  // What the kernel showed was whole.
+  write("DMAR.bin", std::string(shown.begin(), shown.end() - 1));
+  EXPECT_THAT(std::string(load_capture_dmar(folder_.string()).status().message()),
+              HasSubstr("DMAR.bin: offset 0x4: length is 0x30"));
 }
 
 // What script/record-machine makes of a machine, here of a folder that looks like one.
