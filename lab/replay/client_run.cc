@@ -323,26 +323,18 @@ class client_run {
         unit() != nullptr && (unit()->peek(vtd_register::rtaddr) & translation_mode) != 0;
     const hardware_trace trace = trace_of_run(run_->recorder.events(), {std::string()});
     tables_.emplace_back(
-        mark, without_driven_tables(table_lines(memory_tables(run_->system->memory(), scalable),
-                                                root, page_names::by_appearance(roles_of(trace)))));
+        mark, table_lines(memory_tables(run_->system->memory(), scalable), root,
+                          page_names::by_appearance(roles_of(trace)), driven_functions()));
   }
 
-  /// Without second-level tables where drivers are bound. A table's lines stand behind all context
-  /// entries, from its top down: the next domain's begin with the next line of that level.
-  [[nodiscard]] numbered_lines without_driven_tables(numbered_lines lines) const {
-    if (!has_driven_devices()) return lines;
-    std::erase_if(lines, [](const numbered_line& line) {
-      return line.text.size() > 1 && line.text[1] == ' ' && line.text[0] >= '1' &&
-             line.text[0] <= '6';
-    });
-    return lines;
-  }
-
-  [[nodiscard]] bool has_driven_devices() const {
-    const auto& functions = run_->system->machine().pci_functions;
-    return std::any_of(functions.begin(), functions.end(), [](const pci_function_config& f) {
-      return !f.captured_driver.empty() && f.captured_driver != "pcieport";
-    });
+  /// Functions whose drivers had mapped memory, of which nothing is known.
+  [[nodiscard]] std::vector<uint16_t> driven_functions() const {
+    std::vector<uint16_t> found;
+    for (const pci_function_config& f : run_->system->machine().pci_functions) {
+      const bool maps = !f.captured_driver.empty() && f.captured_driver != "pcieport";
+      if (maps) found.push_back(f.id.requester_id());
+    }
+    return found;
   }
 
   // ---- Comparison
@@ -397,8 +389,8 @@ class client_run {
     if (!trace.ok()) return trace.status();
     results_.push_back(
         compare_lines(mark + " tables", file,
-                      without_driven_tables(table_lines(
-                          *dump, dump->root(), page_names::by_appearance(roles_of(*trace)))),
+                      table_lines(*dump, dump->root(), page_names::by_appearance(roles_of(*trace)),
+                                  driven_functions()),
                       ours));
     return absl::OkStatus();
   }

@@ -187,7 +187,8 @@ class dma_api_reader {
     if (dir) item.dir = *dir;
     if (const auto pieces = field(item.given, "nents")) {
       const auto count = parse_number(pieces->substr(0, pieces->find('/')));
-      if (!count && *pieces != "?") return false;
+      if (*pieces == "?") return item.what == item_kind::unmap_sg;
+      if (!count) return false;
       item.pieces = static_cast<unsigned>(count.value_or(0));
     }
     const auto list = field(item.given, "phys");

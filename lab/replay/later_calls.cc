@@ -20,18 +20,37 @@ constexpr std::string_view outermost_functions[] = {"iommu_init", "iommu_dma_ini
                                                     "iommu_subsys_init", "intel_iommu_init",
                                                     "dmar_free_unused_resources"};
 
-/// Interrupts, and what passes calls on: prefixes of names.
+/// What passes calls on: prefixes of names.
 constexpr std::string_view passed_over[] = {
     // The kernel's interrupt core, through which the fault event is set up.
-    "irq_", "__irq_", "msi_domain_", "request_threaded_irq", "__setup_irq", "irq_chip_",
-    // Interrupt remapping.
-    "intel_irq_remap", "intel_ir_", "ir_", "modify_irte", "set_msi_sid",
+    "irq_", "__irq_", "msi_domain_", "request_threaded_irq", "__setup_irq",
     // Devices of a bus, one after the other.
     "bus_for_each_dev", "pci_iommu_init"};
 
-bool is_passed_over(const std::string& function) {
-  return std::any_of(std::begin(passed_over), std::end(passed_over),
+/// Interrupt remapping, which goes with all that it calls.
+constexpr std::string_view of_interrupt_remapping[] = {"intel_irq_remap", "intel_ir_",
+                                                       "modify_irte", "irq_remapping_"};
+
+template <size_t N>
+bool begins_with_one(const std::string& function, const std::string_view (&prefixes)[N]) {
+  return std::any_of(std::begin(prefixes), std::end(prefixes),
                      [&](std::string_view prefix) { return function.starts_with(prefix); });
+}
+
+std::vector<call_event> without_remapping_calls(absl::Span<const call_event> events) {
+  std::vector<call_event> kept;
+  size_t left_out = 0;  // open calls of one that goes, itself included
+  for (const call_event& event : events) {
+    const bool enters = event.what == tree_kind::enter;
+    if (left_out == 0 && !(enters && begins_with_one(event.text, of_interrupt_remapping))) {
+      kept.push_back(event);
+    } else if (enters) {
+      ++left_out;
+    } else if (event.what == tree_kind::exit) {
+      --left_out;
+    }
+  }
+  return kept;
 }
 
 /// A call with all below it.
@@ -103,7 +122,8 @@ std::vector<call_event> with_source_names(absl::Span<const call_event> events) {
 
 std::vector<call_event> compared_part(absl::Span<const call_event> events) {
   const std::vector<call_event> kept = keep_calls(
-      events, [](const std::string& function) { return !is_passed_over(function); },
+      without_remapping_calls(events),
+      [](const std::string& function) { return !begins_with_one(function, passed_over); },
       [](const std::string&) { return false; });
   return keep_subtrees(kept, [](const std::string& function) {
     return std::find(std::begin(outermost_functions), std::end(outermost_functions), function) !=
@@ -147,9 +167,13 @@ absl::StatusOr<std::vector<call_event>> read_later_calls(const capture_folder& f
 }
 
 std::vector<call_event> later_calls_of_run(absl::Span<const trace_event> events,
-                                           const function_names& traced) {
+                                           const function_names& traced, bool queue_is_there) {
   function_names names;
   for (const std::string& name : traced) names.insert(source_name_of(name));
+  if (queue_is_there) {
+    for (const char* name : {"dmar_fault", "dmar_disable_qi", "__dmar_enable_qi"})
+      names.erase(name);
+  }
   const std::vector<call_event> kept = keep_calls(
       calls_of_run(events), [&](const std::string& function) { return names.contains(function); },
       [](const std::string&) { return false; });

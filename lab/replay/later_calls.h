@@ -5,8 +5,9 @@
 //
 // The recorded names end in what the compiler made of a function (".isra.0", ".part.0"), which is
 // taken off; a part of a function right inside it is the function. Functions of other parts of the
-// kernel that only pass a call on, and what interrupts need, are taken out: what they call moves up
-// to their caller (later_calls.cc has the list). Of our run stays what the recorder's tracer saw.
+// kernel that only pass a call on are taken out: what they call moves up to their caller; interrupt
+// remapping goes with all that it calls (later_calls.cc has the lists). Of our run stays what the
+// recorder's tracer saw.
 //
 // Lines are folded: of equal neighbours one is printed, with their number: "f();   /* x3 */".
 #pragma once
@@ -27,9 +28,11 @@ namespace iommulab::verify {
 /// form beside it ("fgraph/boot-tree.txt") says something else.
 absl::StatusOr<std::vector<call_event>> read_later_calls(const capture_folder& folder,
                                                          std::string_view file);
-/// The run's calls of functions that are `traced`, from the recorder's outermost ones on.
+/// The run's calls of functions that are `traced`, from the recorder's outermost ones on. Where the
+/// recording's kernel remapped interrupts (`queue_is_there`) its driver found the queue set up:
+/// what ours calls for that is left out.
 std::vector<call_event> later_calls_of_run(absl::Span<const trace_event> events,
-                                           const function_names& traced);
+                                           const function_names& traced, bool queue_is_there);
 /// Folded.
 numbered_lines later_call_lines(absl::Span<const call_event> calls);
 

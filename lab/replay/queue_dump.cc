@@ -25,7 +25,7 @@ constexpr uint64_t status_bytes = 4;
 bool take_head(std::string_view text, queue_dump& dump) {
   if (!take_prefix(text, "# invalidation queue ")) return false;
   const std::vector<std::string_view> words = split_at(text, ' ');
-  constexpr size_t listed_word = 6;
+  constexpr size_t listed_word = 7;
   if (words.size() <= listed_word || !words[0].ends_with(',') || words[2] != "bytes" ||
       !words[listed_word].starts_with('(')) {
     return false;

@@ -2,6 +2,7 @@
 #include "lab/replay/stop_player.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -56,7 +57,11 @@ std::vector<page_block> stop_player::used_blocks(absl::Span<const dma_api_file> 
   for (const dma_api_file& file : files) {
     for (const dma_api_item& item : file.items) {
       for (const phys_addr page : item.pages) add(page, page_size);
-      if (item.direct && item.what == api_kind::alloc) add(item.phys, item.size);
+      // A buffer of memory's own addresses is a block of a power of two of pages.
+      const uint64_t pages = (item.size + page_size - 1) / page_size;
+      if (item.direct && item.what == api_kind::alloc) {
+        add(item.phys, std::bit_ceil(pages) * page_size);
+      }
       if (item.what == api_kind::map_page) add(item.phys, item.size);
     }
   }
@@ -173,7 +178,10 @@ absl::Status stop_player::call(const dma_api_file& file, const dma_api_item& ite
   if (dev == nullptr) return refuse(file, item, "the machine has no such function");
   dev->dma_mask = dma_bit_mask(file.mask_bits);
   dev->coherent_dma_mask = dma_bit_mask(file.coherent_mask_bits);
-  played.begins = played.step.text;
+  // Linux v6.12 drivers/nvme/host/pci.c: nvme_pci_alloc_dev()
+  if (file.driver == "nvme") dev->dma_max_seg_size = UINT32_MAX;
+  const bool was_missed = item.what == api_kind::unmap_sg && !item.direct && item.pieces == 0;
+  if (!was_missed) played.begins = played.step.text;
   played.line = absl::StrCat(item.direct ? "direct " : "", item.given);
   const auto give = [&](std::string_view result) {
     absl::StrAppend(&played.line, " -> ", std::string(result));
@@ -196,9 +204,10 @@ absl::Status stop_player::call(const dma_api_file& file, const dma_api_item& ite
       break;
     }
     case api_kind::free: {
+      if (item.size == 0) break;  // of nothing, as kfree() takes a null pointer
       const dma_addr handle = ours(file, item.address);
       const auto buffer = buffers_.find(at);
-      if (buffer == buffers_.end()) return refuse(file, item, "no buffer is there");
+      if (buffer == buffers_.end()) break;  // it was not to be had, which its line says
       played.line = with_number(played.line, "dma", handle.value());
       played.begins = with_number(played.begins, "iova", handle.value());
       const phys_addr phys = buffer->second;

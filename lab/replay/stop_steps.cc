@@ -60,6 +60,7 @@ class step_builder {
   absl::Status take(const tracepoint& event) {
     if (event.name == "tracing_mark_write") return take_mark(event);
     if (event.name == "flush_iotlb_all") return take_flush(event);
+    if (event.name == "unmap") return take_missed_call(event);
     const auto* begins = std::find_if(std::begin(events_of_calls), std::end(events_of_calls),
                                       [&](const event_of_call& e) { return e.name == event.name; });
     if (begins == std::end(events_of_calls)) return absl::OkStatus();
@@ -116,6 +117,21 @@ class step_builder {
     if (!take_prefix(mark, fault)) return absl::OkStatus();
     steps_.push_back(
         {stop_step::kind::fault, event.phase, event.line, event.text, 0, 0, std::string(mark)});
+    return absl::OkStatus();
+  }
+
+  /// An unmapping of a list that no probe showed ("nents=?"): its tracepoint alone did.
+  absl::Status take_missed_call(const tracepoint& event) {
+    constexpr std::string_view before_address = "unmap: iova=";
+    std::string_view rest = event.text;
+    if (!take_prefix(rest, before_address)) return refuse(event, "it has no iova=");
+    const auto address = parse_number(rest.substr(0, rest.find(' ')));
+    for (size_t i = 0; i < files_.size(); ++i) {
+      const dma_api_item* item = next_item(i);
+      const bool missed =
+          item != nullptr && item->what == api_kind::unmap_sg && !item->direct && item->pieces == 0;
+      if (missed && item->address.value() == address) return add(stop_step::kind::call, event, i);
+    }
     return absl::OkStatus();
   }
 

@@ -110,19 +110,21 @@ std::optional<table_level> top_level_of_pasid(const table_entry& pasid) {
 
 class walker {
  public:
-  walker(const table_source& tables, page_names names)
-      : tables_(tables), names_(std::move(names)) {}
+  walker(const table_source& tables, page_names names, absl::Span<const uint16_t> passed_over)
+      : tables_(tables), names_(std::move(names)), passed_over_(passed_over) {}
 
   numbered_lines walk(uint64_t root) {
     std::vector<std::pair<table_level, uint64_t>> tops;
     for (const table_entry& bus : page(root_level, root, 0)) {
       const std::string table = names_(root);
       const std::string low = names_(bus.low);
+      first_requester_ = bus.index * functions_of_bus;
       if (tables_.is_scalable()) {
         const std::string high = bus.high == 0 ? "0x0" : names_(bus.high);
         add(bus.line, absl::StrFormat("R %s %d lo=%s hi=%s", table, bus.index, low, high));
         for (const uint64_t half : {bus.low, bus.high}) {
           if ((half & present) != 0) walk_scalable_context(half & address_bits, bus.line, tops);
+          first_requester_ += functions_of_bus / 2;
         }
         continue;
       }
@@ -143,10 +145,16 @@ class walker {
       const std::string low = level ? names_(context.low) : absl::StrFormat("0x%x", context.low);
       add(context.line,
           absl::StrFormat("C %s %d lo=%s hi=0x%x", name, context.index, low, context.high));
-      if (!level) continue;
-      const std::pair<table_level, uint64_t> top{*level, address_of(context)};
-      if (std::find(tops.begin(), tops.end(), top) == tops.end()) tops.push_back(top);
+      requester_ = first_requester_ + context.index;
+      if (level) add_top({*level, address_of(context)}, tops);
     }
+  }
+
+  void add_top(const std::pair<table_level, uint64_t>& top,
+               std::vector<std::pair<table_level, uint64_t>>& tops) const {
+    const bool passed =
+        std::find(passed_over_.begin(), passed_over_.end(), requester_) != passed_over_.end();
+    if (!passed && std::find(tops.begin(), tops.end(), top) == tops.end()) tops.push_back(top);
   }
 
   void walk_scalable_context(uint64_t table, size_t line,
@@ -155,6 +163,7 @@ class walker {
       const bool down = (context.low & present) != 0;
       add(context.line, absl::StrFormat("S %s %d%s", names_(table), context.index,
                                         words(context, scalable_context_level, down)));
+      requester_ = first_requester_ + context.index;
       if (down) walk_pasid_directory(address_of(context), context.line, tops);
     }
   }
@@ -173,9 +182,7 @@ class walker {
         const std::string table = names_(address_of(entry));
         add(pasid.line, absl::StrFormat("P %s %d%s", table, pasid.index,
                                         words(pasid, pasid_table_level, level.has_value())));
-        if (!level) continue;
-        const std::pair<table_level, uint64_t> top{*level, address_of(pasid)};
-        if (std::find(tops.begin(), tops.end(), top) == tops.end()) tops.push_back(top);
+        if (level) add_top({*level, address_of(pasid)}, tops);
       }
     }
   }
@@ -212,8 +219,13 @@ class walker {
 
   void add(size_t line, std::string text) { lines_.push_back({line, std::move(text)}); }
 
+  static constexpr unsigned functions_of_bus = 256;
+
   const table_source& tables_;
   page_names names_;
+  absl::Span<const uint16_t> passed_over_;
+  unsigned first_requester_ = 0;  ///< of the table of contexts
+  unsigned requester_ = 0;        ///< whose entries are walked
   numbered_lines lines_;
   std::set<std::pair<table_level, uint64_t>> seen_;
 };
@@ -392,9 +404,6 @@ absl::Status dumped_tables::take_from_neighbour(const numbered_line& line, const
       !absl::SimpleAtoi(words[2].substr(1), &count)) {
     return line_error(name, line.line, "tables", line.text, "not = FILE (N entries)");
   }
-  if (level == 0) {
-    return line_error(name, line.line, "tables", line.text, "no domain stands above it");
-  }
   const auto from = other(words[1]);
   if (!from.ok()) return from.status();
   const size_t copied = copy_second_level(*from, level, table);
@@ -412,11 +421,11 @@ absl::StatusOr<dumped_tables> dumped_tables::parse(const numbered_lines& lines,
   constexpr std::string_view count_comment = "# count ";
   constexpr std::string_view domain_comment = "# domain ";
   constexpr std::string_view scalable_word = " scalable=1";
+  constexpr std::string_view reference = "  = ";
   dumped_tables dump;
   bool says_root = false;
   size_t second_level = 0;
   size_t counted = 0;
-  domain_line domain;
   for (const numbered_line& line : lines) {
     if (line.text.starts_with(count_comment) && !take_count(line.text, counted)) {
       return line_error(name, line.line, "count", line.text, "it does not end in a number");
@@ -424,7 +433,12 @@ absl::StatusOr<dumped_tables> dumped_tables::parse(const numbered_lines& lines,
     if (line.text.starts_with(domain_comment)) {
       const auto parsed = parse_domain_line(line.text);
       if (!parsed) return line_error(name, line.line, "domain", line.text, "not pgd=… levels=…");
-      domain = *parsed;
+      const domain_line& domain = *parsed;
+      if (const size_t at = line.text.find(reference); at != std::string::npos) {
+        absl::Status status = dump.take_from_neighbour({line.line, line.text.substr(at + 2)}, name,
+                                                       domain.table, domain.level, other);
+        if (!status.ok()) return status;
+      }
     }
     if (line.text.starts_with(root_comment)) {
       std::string_view text = std::string_view(line.text).substr(root_comment.size());
@@ -440,11 +454,6 @@ absl::StatusOr<dumped_tables> dumped_tables::parse(const numbered_lines& lines,
     says_root = says_root || dump.root_ || line.text.starts_with(no_root_comment);
     if (line.text.empty() || line.text.starts_with('#')) continue;
     if (line.text.starts_with("I ")) continue;  // interrupt remapping entries
-    if (line.text.starts_with("= ")) {
-      absl::Status status = dump.take_from_neighbour(line, name, domain.table, domain.level, other);
-      if (!status.ok()) return status;
-      continue;
-    }
     std::optional<dump_line> parsed = parse_dump_line(line);
     if (!parsed) return line_error(name, line.line, "entry", line.text, "not a table entry");
     dump.tables_[{parsed->level, parsed->table}].push_back(parsed->entry);
@@ -508,9 +517,9 @@ void dumped_tables::keep_start_up() {
 }
 
 numbered_lines table_lines(const table_source& tables, std::optional<uint64_t> root,
-                           page_names names) {
+                           page_names names, absl::Span<const uint16_t> passed_over) {
   if (!root) return {{1, "no root table programmed"}};
-  return walker(tables, std::move(names)).walk(*root);
+  return walker(tables, std::move(names), passed_over).walk(*root);
 }
 
 }  // namespace iommulab::verify

@@ -33,6 +33,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "core/types.h"
 #include "lab/replay/capture_folder.h"
 #include "lab/replay/page_names.h"
@@ -125,7 +126,8 @@ class dumped_tables : public table_source {
 /// The tables below `root` as lines; without a root, one line that says so.
 ///   R TABLE INDEX lo=… hi=…  ·  C TABLE INDEX lo=… hi=…  ·  LEVEL TABLE INDEX VALUE
 ///   S, D, P as above
+/// What the entries of the functions `passed_over` (requester ids) point at is left out.
 numbered_lines table_lines(const table_source& tables, std::optional<uint64_t> root,
-                           page_names names);
+                           page_names names, absl::Span<const uint16_t> passed_over = {});
 
 }  // namespace iommulab::verify

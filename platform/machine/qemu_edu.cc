@@ -13,8 +13,9 @@
 namespace iommulab {
 namespace {
 
-/// Device and function of "4.1", "7" or "1f.2".
+/// Device and function of "4.1", "7", "1f.2" or "0x3".
 std::optional<uint8_t> parse_place(std::string_view text) {
+  take_prefix(text, "0x");
   const size_t dot = text.find('.');
   const auto device = parse_hex(text.substr(0, dot));
   const auto function =

@@ -74,6 +74,9 @@ constexpr alteration alterations[] = {
     {"boot/scalable", "queue-boot.txt", "", "q0=0000000000000037", "q0=0000000000000017",
      "boot ring"},
     {"groups/g1-types", "ops.txt", "", "group 3 type=DMA-FQ", "group 3 type=DMA", "operations"},
+    {"groups/g1-types", "pt-d0-dma.txt", "\nC ", "hi=0000000000000301", "hi=0000000000000401",
+     "d0-dma tables"},
+    {"groups/g1-types", "pt-lpc-dma.txt", "\n1 ", "003  # iova", "001  # iova", "lpc-dma tables"},
     {"groups/g1-types", "effects.txt", "", "CC device did=5 sid=0x29", "CC device did=5 sid=0x28",
      "operations' effects"},
 };
