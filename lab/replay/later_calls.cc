@@ -21,7 +21,7 @@ constexpr std::string_view outermost_functions[] = {"iommu_init", "iommu_dma_ini
                                                     "dmar_free_unused_resources"};
 
 /// What passes calls on: prefixes of names.
-constexpr std::string_view passed_over[] = {
+constexpr std::string_view passes_calls_on[] = {
     // The kernel's interrupt core, through which the fault event is set up.
     "irq_", "__irq_", "msi_domain_", "request_threaded_irq", "__setup_irq",
     // Devices of a bus, one after the other.
@@ -123,7 +123,7 @@ std::vector<call_event> with_source_names(absl::Span<const call_event> events) {
 std::vector<call_event> compared_part(absl::Span<const call_event> events) {
   const std::vector<call_event> kept = keep_calls(
       without_remapping_calls(events),
-      [](const std::string& function) { return !begins_with_one(function, passed_over); },
+      [](const std::string& function) { return !begins_with_one(function, passes_calls_on); },
       [](const std::string&) { return false; });
   return keep_subtrees(kept, [](const std::string& function) {
     return std::find(std::begin(outermost_functions), std::end(outermost_functions), function) !=
