@@ -208,31 +208,5 @@ TEST(StartUp, SwitchesProtectedRegionsOff) {
   EXPECT_THAT(s.accesses(), Contains("R4 64"));
 }
 
-// Whatever allocation fails, nothing is left behind when the driver goes.
-TEST(StartUp, LeaksNothingWhenAllocationsFail) {
-  // No ISA bridge: its 16 MiB are 4096 mappings of a page.
-  small_machine m;
-  m.set_cap(recorded_cap).set_ecap(recorded_ecap);
-  uint64_t allocations = 0;
-  {
-    small_system s(m.build());
-    s.record_nothing();
-    const uint64_t before = s.slab().allocations();
-    ASSERT_EQ(s.boot(), 0);
-    allocations = s.slab().allocations() - before;
-  }
-  ASSERT_GT(allocations, 0u);
-  for (uint64_t n = 1; n <= allocations; ++n) {
-    small_system s(m.build());
-    s.record_nothing();
-    s.slab().fail_at(n);
-    const bool failed_early = s.boot() != 0;
-    s.slab().fail_never();
-    if (failed_early) dmar_free_unused_resources(s.driver());
-    s.take_down_driver();
-    for (const page_diagnosis& d : s.pages().diagnoses()) ADD_FAILURE() << n << ": " << d.sentence;
-  }
-}
-
 }  // namespace
 }  // namespace iommulab::v6_12
