@@ -23,13 +23,25 @@ struct entry_traits;
 template <>
 struct entry_traits<vtd::root_entry> {
   static constexpr table_kind kind = table_kind::root;
-  static constexpr std::string_view name = "root";
 };
 template <>
 struct entry_traits<vtd::context_entry> {
   static constexpr table_kind kind = table_kind::context;
-  static constexpr std::string_view name = "context";
 };
+
+/// What an event calls an entry of two words.
+constexpr std::string_view entry_name(table_kind kind) {
+  switch (kind) {
+    case table_kind::root:
+      return "root";
+    case table_kind::scalable_root:
+      return "scalable_root";
+    case table_kind::scalable_context:
+      return "scalable_context";
+    default:
+      return "context";
+  }
+}
 
 /// Stores one word of an entry.
 inline void store_word(const driver_base& drv, table_kind kind, uint64_t& word, uint64_t value) {
@@ -40,9 +52,10 @@ inline void store_word(const driver_base& drv, table_kind kind, uint64_t& word, 
 
 /// The event of an entry that was written, and was `before`.
 template <typename Entry>
-void trace_entry(driver_base& drv, const Entry* entry, const Entry& before) {
+void trace_entry(driver_base& drv, const Entry* entry, const Entry& before,
+                 table_kind kind = entry_traits<Entry>::kind) {
   if (!drv.trace.on(trace_class::tables)) return;
-  trace_table_write(drv, entry_traits<Entry>::name, virt_to_phys(drv, entry), entry->lo, entry->hi,
+  trace_table_write(drv, entry_name(kind), virt_to_phys(drv, entry), entry->lo, entry->hi,
                     before.lo, before.hi);
 }
 
@@ -56,7 +69,7 @@ void publish(driver_base& drv, table_kind kind, Entry* entry, const Entry& value
   if (upper) store_word(drv, kind, entry->hi, value.hi);
   if (lower) store_word(drv, kind, entry->lo, value.lo);
   if (!upper && !lower) return;
-  trace_entry(drv, entry, before);
+  trace_entry(drv, entry, before, kind);
   const uint64_t* first = lower ? &entry->lo : &entry->hi;
   flush(first, upper && lower ? sizeof(Entry) : sizeof(uint64_t));
 }

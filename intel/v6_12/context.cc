@@ -212,14 +212,14 @@ table_kind context_kind(const intel_driver& drv, const intel_iommu& iommu) {
 void context_clear_present(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* context) {
   const vtd::context_entry before = *context;
   store_word(drv, context_kind(drv, iommu), context->lo, vtd::context_entry::p.clear(context->lo));
-  trace_entry(drv, context, before);
+  trace_entry(drv, context, before, context_kind(drv, iommu));
   iommu_flush_cache(drv, iommu, context, sizeof(*context));
 }
 
 void context_clear_entry(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* context) {
   const vtd::context_entry before = *context;
   retract(drv, *context, context_kind(drv, iommu));
-  trace_entry(drv, context, before);
+  trace_entry(drv, context, before, context_kind(drv, iommu));
   iommu_flush_cache(drv, iommu, context, sizeof(*context));
 }
 

@@ -7,6 +7,8 @@
 #include "core/types.h"
 #include "lab/events/register_words.h"
 #include "platform/vtd/spec/entries.h"
+#include "platform/vtd/spec/pasid_entry.h"
+#include "platform/vtd/spec/scalable_entries.h"
 
 namespace iommulab {
 namespace {
@@ -16,6 +18,12 @@ constexpr auto type_words = enum_names<vtd::translation_type>({
     {vtd::translation_type::device_tlb, "translate with device TLB"},
     {vtd::translation_type::pass_through, "pass through"},
     {vtd::translation_type::reserved, "reserved type"},
+});
+constexpr auto pasid_type_words = enum_names<vtd::pasid_translation>({
+    {vtd::pasid_translation::first_level, "first level"},
+    {vtd::pasid_translation::second_level, "second level"},
+    {vtd::pasid_translation::nested, "nested"},
+    {vtd::pasid_translation::pass_through, "pass through"},
 });
 
 std::string root_meaning(const events::table_write& e) {
@@ -49,9 +57,70 @@ std::string pte_meaning(const events::table_write& e) {
   return text;
 }
 
+/// Of an entry whose words are written two by two: which pair.
+uint64_t pair_of(const events::table_write& e, size_t entry_size) {
+  return e.address % entry_size / sizeof(vtd::root_entry);
+}
+
+std::string scalable_root_meaning(const events::table_write& e) {
+  std::string text;
+  const auto add = [&text](const char* devices, uint64_t half) {
+    if (!vtd::scalable_root_entry::present(half)) return;
+    absl::StrAppendFormat(&text, "%sdevices %s: context table 0x%x", text.empty() ? "" : ", ",
+                          devices, vtd::scalable_root_entry::context_table(half).value());
+  };
+  add("00 to 0f", e.lo);
+  add("10 to 1f", e.hi);
+  return text.empty() ? "not present" : text;
+}
+
+std::string scalable_context_meaning(const events::table_write& e) {
+  if (pair_of(e, sizeof(vtd::scalable_context_entry)) != 0) return "";
+  const vtd::scalable_context_entry entry{{e.lo, e.hi}};
+  if (!entry.present()) return "not present";
+  std::string text = absl::StrFormat("PASID directory 0x%x, %d PASIDs, PASID %d without one",
+                                     entry.directory().value(), entry.pasids(),
+                                     entry.request_pasid());
+  if (entry.device_tlb()) text += ", device TLB";
+  if (entry.pasid_enabled()) text += ", PASIDs allowed";
+  if (entry.page_requests()) text += ", page requests allowed";
+  if (entry.fault_processing_disabled()) text += ", faults not recorded";
+  return text;
+}
+
+std::string pasid_directory_meaning(const events::table_write& e) {
+  const vtd::pasid_directory_entry entry{e.lo};
+  if (!entry.present()) return "not present";
+  return absl::StrFormat("PASID table 0x%x", entry.table().value());
+}
+
+std::string pasid_entry_meaning(const events::table_write& e) {
+  const uint64_t pair = pair_of(e, sizeof(vtd::pasid_entry));
+  if (pair > 1) return "";
+  vtd::pasid_entry entry;
+  entry.q[2 * pair] = e.lo;
+  entry.q[2 * pair + 1] = e.hi;
+  if (pair == 1) {
+    return absl::StrFormat("first-level table 0x%x", entry.first_level().value());
+  }
+  if (!entry.present()) return "not present";
+  std::string text =
+      absl::StrFormat("domain %d, %s", entry.domain().value(), pasid_type_words(entry.type()));
+  if (entry.type() == vtd::pasid_translation::second_level ||
+      entry.type() == vtd::pasid_translation::nested) {
+    absl::StrAppendFormat(&text, " by table 0x%x", entry.second_level().value());
+  }
+  if (entry.fault_processing_disabled()) text += ", faults not recorded";
+  return text;
+}
+
 std::string table_meaning(const events::table_write& e) {
   if (e.table == "root") return root_meaning(e);
   if (e.table == "context") return context_meaning(e);
+  if (e.table == "scalable_root") return scalable_root_meaning(e);
+  if (e.table == "scalable_context") return scalable_context_meaning(e);
+  if (e.table == "pasid_directory") return pasid_directory_meaning(e);
+  if (e.table == "pasid_table") return pasid_entry_meaning(e);
   return pte_meaning(e);
 }
 
@@ -171,13 +240,38 @@ std::string event_words::table_place(const events::table_write& e) {
     if (table != context_tables_.end()) bus = absl::StrFormat("%02x", table->second);
     return absl::StrFormat("context entry of %s:%02x.%d", bus, id.device(), id.function());
   }
+  if (e.table == "scalable_root") {
+    const auto bus = static_cast<uint8_t>(address.page_offset() / sizeof(vtd::scalable_root_entry));
+    const auto keep = [&](uint64_t half, uint8_t first) {
+      if (!vtd::scalable_root_entry::present(half)) return;
+      scalable_tables_[vtd::scalable_root_entry::context_table(half).value()] = {0, bus, first};
+    };
+    keep(e.lo, 0);
+    keep(e.hi, vtd::scalable_root_entry::scalable_context_entries);
+    return absl::StrFormat("scalable root entry of bus %02x", bus);
+  }
+  if (e.table == "scalable_context") {
+    const uint64_t at = address.page_offset() / sizeof(vtd::scalable_context_entry);
+    const auto table = scalable_tables_.find(address.page_base().value());
+    if (table == scalable_tables_.end()) return absl::StrFormat("scalable context entry %d", at);
+    source_id id = table->second;
+    id.devfn = static_cast<uint8_t>(id.devfn + at);
+    return absl::StrFormat("scalable context entry of %02x:%02x.%d", id.bus, id.device(),
+                           id.function());
+  }
+  if (e.table == "pasid_table") {
+    const uint64_t entry = address.page_offset() / sizeof(vtd::pasid_entry);
+    const uint64_t word = 2 * pair_of(e, sizeof(vtd::pasid_entry));
+    return absl::StrFormat("PASID entry %d, words %d and %d,", entry, word, word + 1);
+  }
   const uint64_t index = address.page_offset() / sizeof(vtd::second_level_entry);
+  if (e.table == "pasid_directory") return absl::StrFormat("PASID directory entry %d", index);
   return absl::StrFormat("%s %d", e.table, index);
 }
 
 std::string event_words::table_entry(const events::table_write& e) {
   std::string value = absl::StrFormat("0x%x", e.lo);
-  if (e.table != "pte") value = absl::StrFormat("0x%x:%016x", e.hi, e.lo);
+  if (e.table != "pte" && e.table != "pasid_directory") value = absl::StrFormat("0x%x:%016x", e.hi, e.lo);
   return absl::StrFormat("%s at 0x%x = %s %s", table_place(e), e.address, value, table_meaning(e));
 }
 

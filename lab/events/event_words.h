@@ -38,7 +38,8 @@ class event_words {
   std::string table_entry(const events::table_write& e);
 
   std::vector<vtd_config> units_;
-  std::map<uint64_t, uint8_t> context_tables_;  ///< bus by physical address
+  std::map<uint64_t, uint8_t> context_tables_;     ///< bus by physical address
+  std::map<uint64_t, source_id> scalable_tables_;  ///< of the first entry, by physical address
 };
 
 }  // namespace iommulab

@@ -22,7 +22,7 @@ class root_recorder final : public trace_sink {
   explicit root_recorder(std::vector<trace_event>& kept) : kept_(kept) {}
   void on_event(const trace_event& event) override {
     const auto* write = event.as<events::table_write>();
-    if (write != nullptr && write->table == "root") kept_.push_back(event);
+    if (write != nullptr && write->table.ends_with("root")) kept_.push_back(event);
   }
 
  private:

@@ -48,7 +48,7 @@ event_words event_lines::words_before(size_t index) {
   }
   for (; searched_ < index; ++searched_) {
     const auto* entry = history_.event(searched_)->as<events::table_write>();
-    if (entry != nullptr && entry->table == "root") roots_.push_back(searched_);
+    if (entry != nullptr && entry->table.ends_with("root")) roots_.push_back(searched_);
   }
   event_words words = *words_;
   for (const size_t root : roots_) {

@@ -208,18 +208,5 @@ TEST(StartUp, SwitchesProtectedRegionsOff) {
   EXPECT_THAT(s.accesses(), Contains("R4 64"));
 }
 
-// Whatever allocation fails, nothing is left behind when the driver goes.
-TEST(StartUp, LeaksNothingWhenAllocationsFail) {
-  for (uint64_t n = 1; n < 200; ++n) {
-    small_system s(recorded_machine().build());
-    s.slab().fail_at(n);
-    const bool failed_early = s.boot() != 0;
-    s.slab().fail_never();
-    if (failed_early) dmar_free_unused_resources(s.driver());
-    s.take_down_driver();
-    for (const page_diagnosis& d : s.pages().diagnoses()) ADD_FAILURE() << n << ": " << d.sentence;
-  }
-}
-
 }  // namespace
 }  // namespace iommulab::v6_12

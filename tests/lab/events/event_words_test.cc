@@ -94,6 +94,22 @@ TEST_F(event_words_test, context_entries_are_named_by_bus_device_and_function) {
             "table 0x9000, 39 bits");
 }
 
+// VT-d specification 9.2 and 9.4 to 9.6; the PASID entry is the first that Linux 6.12 writes in
+// golden/kernel/v6_12/boot/scalable.
+TEST_F(event_words_test, entries_of_scalable_mode_are_named_by_device_and_pasid) {
+  EXPECT_EQ(words_.describe(entry("scalable_root", 0x1020, 0x5001, 0x6001)),
+            "scalable root entry of bus 02 at 0x1020 = 0x6001:0000000000005001 devices 00 to 0f: "
+            "context table 0x5000, devices 10 to 1f: context table 0x6000");
+  EXPECT_EQ(words_.describe(entry("scalable_context", 0x6000 + 32 * 0x7a, 0x8401, 0)),
+            "scalable context entry of 02:1f.2 at 0x6f40 = 0x0:0000000000008401 PASID directory "
+            "0x8000, 32768 PASIDs, PASID 0 without one");
+  EXPECT_EQ(words_.describe(entry("pasid_directory", 0x8008, 0x9001, 0)),
+            "PASID directory entry 1 at 0x8008 = 0x9001 PASID table 0x9000");
+  EXPECT_EQ(words_.describe(entry("pasid_table", 0x9040, 0x5c9b085, 2)),
+            "PASID entry 1, words 0 and 1, at 0x9040 = 0x2:0000000005c9b085 domain 2, second level "
+            "by table 0x5c9b000");
+}
+
 TEST_F(event_words_test, paging_entries_show_address_and_rights) {
   EXPECT_EQ(words_.describe(entry("pte", 0x6010, 0x200000 | bit(7) | bit(1) | bit(0), 0)),
             "pte 2 at 0x6010 = 0x200083 0x200000 RW, superpage");
