@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/cmdline.h"
 #include "core/iommu/iommu_sysfs.h"
 #include "core/iommu/v6_12/group.h"
@@ -29,7 +30,16 @@ bool manages_dma(std::string_view driver) {
 }  // namespace
 
 generation::generation(const kernel_host& host)
-    : host_(host), iommu_(host.iommu, host.pci_bus, &host.slab), iommu_api_(iommu_, host.pci_bus) {
+    : host_(host),
+      platform_bus_(host.env, host.pci_bus.sysfs, host.iommu, "platform"),
+      iommu_(host.iommu, host.pci_bus, &host.slab),
+      iommu_api_(iommu_, host.pci_bus) {
+  for (size_t i = 0; i < platform_devices_.size(); ++i) {
+    platform_devices_[i].name = absl::StrCat("platform.", i);
+    platform_devices_[i].bus = &platform_bus_;
+    platform_bus_.devices.push_back(&platform_devices_[i]);
+  }
+  iommu_.buses.insert(iommu_.buses.begin(), &platform_bus_);
   // Linux v6.12 drivers/pci/pci-driver.c: pci_dma_configure(), pci_dma_cleanup()
   host_.pci_bus.dma_configure = [](device& dev, std::string_view driver) {
     return manages_dma(driver) ? 0 : iommu_device_use_default_domain(dev);

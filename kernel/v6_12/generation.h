@@ -4,6 +4,7 @@
 // Only this generation's own tests and benchmarks look further in than kernel_generation lets them.
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "core/iommu/v6_12/iommu.h"
@@ -52,6 +53,10 @@ class generation final : public kernel_generation {
                           std::vector<structure_section>& sections) const;
 
   kernel_host host_;
+  /// The other bus whose devices are asked for their unit, and which have none. There are three in
+  /// each recorded boot; which they are, the recordings do not say.
+  bus_type platform_bus_;
+  std::array<device, 3> platform_devices_;
   iommu_subsystem iommu_;
   v6_12::iommu_api iommu_api_;
   x86_options x86_;
