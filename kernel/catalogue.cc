@@ -3,9 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
+#include <regex>
 #include <vector>
 
+#include "absl/strings/str_format.h"
+#include "core/status.h"
 #include "kernel/v4_4/profile.h"
 #include "kernel/v4_4_178/profile.h"
 #include "kernel/v6_12/profile.h"
@@ -80,6 +84,28 @@ std::string path_of_kernel(const std::string& path, const kernel_profile& other)
 
 const kernel_profile& default_kernel_profile() {
   return v4_4_178::profile();
+}
+
+std::string kernel_names() {
+  std::string names;
+  for (const kernel_profile* profile : kernel_profiles()) {
+    if (!names.empty()) names += ", ";
+    names += profile->name();
+  }
+  return names;
+}
+
+absl::StatusOr<const kernel_profile*> recorded_kernel(const std::string& path) {
+  if (const kernel_profile* named = kernel_named_in(path)) return named;
+  static const std::regex name_of_kernel("v[0-9]+(_[0-9]+)+");
+  for (const auto& part : std::filesystem::absolute(path)) {
+    if (!std::regex_match(part.string(), name_of_kernel)) continue;
+    return errno_status(ENOENT, absl::StrFormat("%s: it lies in a folder of %s, and there is no "
+                                                "such kernel here; there are %s (--kernel takes "
+                                                "another)",
+                                                path, part.string(), kernel_names()));
+  }
+  return &default_kernel_profile();
 }
 
 const kernel_profile& kernel_of_path(const std::string& path) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "kernel/profile/kernel_profile.h"
 
@@ -28,7 +29,13 @@ const kernel_profile* kernel_named_in(const std::string& path);
 std::string path_of_kernel(const std::string& path, const kernel_profile& other);
 /// The one that is meant where nobody says which.
 const kernel_profile& default_kernel_profile();
-/// Whose a recorded file or folder is: the kernel that its path names, or else the default.
+/// "v4_4, v4_4_178, v6_12"
+std::string kernel_names();
+/// Whose a recorded run is: the kernel that its path names, or the default where it names none.
+/// ENOENT where it names one that is not here.
+absl::StatusOr<const kernel_profile*> recorded_kernel(const std::string& path);
+/// Whose a file is, for who says something of it in any case: the kernel that its path names, or
+/// else the default.
 const kernel_profile& kernel_of_path(const std::string& path);
 
 }  // namespace iommulab

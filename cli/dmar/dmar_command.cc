@@ -39,9 +39,10 @@ absl::StatusOr<table_input> read_input(const dmar_arguments& a) {
         "dmar takes a FILE (- for standard input), or --machine for that machine's table");
   }
   table_input input;
-  const auto kernel = choose_kernel(a.kernel, a.file.empty() ? a.machine : a.file);
+  const auto kernel = named_kernel(a.kernel);
   if (!kernel.ok()) return kernel.status();
-  input.kernel = *kernel;
+  input.kernel =
+      *kernel != nullptr ? *kernel : &kernel_of_path(a.file.empty() ? a.machine : a.file);
   if (!a.machine.empty()) {
     absl::StatusOr<machine_config> machine = choose_machine(a.machine);
     if (!machine.ok()) return machine.status();

@@ -31,9 +31,7 @@ absl::StatusOr<std::optional<system_facts>> facts_of_machine(const std::string& 
   if (name.empty()) return std::nullopt;
   const auto machine = choose_machine(name);
   if (!machine.ok()) return machine.status();
-  const auto kernel = choose_kernel({}, name);
-  if (!kernel.ok()) return kernel.status();
-  auto facts = facts_of(**kernel, *machine);
+  auto facts = facts_of(kernel_about(name), *machine);
   if (!facts.ok()) return facts.status();
   return std::optional(*std::move(facts));
 }

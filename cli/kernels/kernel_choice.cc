@@ -3,10 +3,8 @@
 
 #include <cerrno>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "platform/machine/builtin.h"
 
 namespace iommulab {
@@ -14,10 +12,8 @@ namespace iommulab {
 absl::StatusOr<const kernel_profile*> kernel_of_option(std::string_view option,
                                                        const std::string& name) {
   if (const kernel_profile* found = find_kernel_profile(name)) return found;
-  std::vector<std::string> names;
-  for (const kernel_profile* profile : kernel_profiles()) names.emplace_back(profile->name());
   return errno_status(ENOENT, absl::StrFormat("%s '%s': no such kernel; there are %s", option, name,
-                                              absl::StrJoin(names, ", ")));
+                                              kernel_names()));
 }
 
 absl::StatusOr<const kernel_profile*> named_kernel(const std::string& name) {
@@ -30,7 +26,13 @@ absl::StatusOr<const kernel_profile*> choose_kernel(const std::string& name,
   auto named = named_kernel(name);
   if (!named.ok() || *named != nullptr) return named;
   const bool recorded = !capture.empty() && !builtin_machine(capture);
-  return recorded ? &kernel_of_path(capture) : &default_kernel_profile();
+  if (!recorded) return &default_kernel_profile();
+  return recorded_kernel(capture);
+}
+
+const kernel_profile& kernel_about(const std::string& capture) {
+  const bool recorded = !capture.empty() && !builtin_machine(capture);
+  return recorded ? kernel_of_path(capture) : default_kernel_profile();
 }
 
 }  // namespace iommulab

@@ -23,6 +23,10 @@ absl::StatusOr<const kernel_profile*> choose_kernel(const std::string& name,
 absl::StatusOr<const kernel_profile*> kernel_of_option(std::string_view option,
                                                        const std::string& name);
 
+/// As choose_kernel(), for who only says something of a file: a path that names a kernel which is
+/// not here leads to the default.
+const kernel_profile& kernel_about(const std::string& capture);
+
 /// Null where choose_kernel() would take the default for lack of anything else.
 absl::StatusOr<const kernel_profile*> named_kernel(const std::string& name);
 

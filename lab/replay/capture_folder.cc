@@ -83,7 +83,12 @@ absl::StatusOr<capture_folder> capture_folder::open(std::string path,
   std::sort(folder.files_.begin(), folder.files_.end());
   folder.path_ = std::move(path);
   folder.recording_ = recording_kind_of(folder.path_);
-  folder.kernel_ = kernel != nullptr ? kernel : &kernel_of_path(folder.path_);
+  if (kernel == nullptr) {
+    const auto recorded = recorded_kernel(folder.path_);
+    if (!recorded.ok()) return recorded.status();
+    kernel = *recorded;
+  }
+  folder.kernel_ = kernel;
   const bool known = std::any_of(capture_files.begin(), capture_files.end(),
                                  [&](std::string_view name) { return folder.has(name); });
   if (!known) {

@@ -152,7 +152,8 @@ TEST(boot_dump, names_the_kinds_that_there_are) {
                  "--dump: \"foo\" is no kind of structure; there are dmar_drhd_unit, "
                  "dmar_rmrr_unit, dmar_atsr_unit, intel_iommu, g_iommus, dmar_domain, "
                  "device_domain_info, iova_domain, deferred_flush_tables, iommu_group, device, "
-                 "registers, root, context, tables, caches, queue, pages, all");
+                 "dmar_satc_unit, variables, pasid_table, iommu_dma_cookie, registers, root, "
+                 "context, tables, caches, queue, pages, all");
   expect_refusal(boot({.command_lines = {"", "x"}, .dump = "all", .diff = true}),
                  "--dump shows one run, --diff has two");
 }

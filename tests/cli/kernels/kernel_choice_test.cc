@@ -60,6 +60,12 @@ TEST_F(kernel_choice, is_what_is_named_or_recorded_or_the_default) {
   EXPECT_EQ(named_kernel("").value(), nullptr);
   EXPECT_EQ(choose_kernel(unknown).status().message(), refusal);
   EXPECT_EQ(kernel_text(*later), "Linux 4.4.178 (v4_4_178)");
+  // A recording of another kernel is not taken for one of the default.
+  EXPECT_EQ(choose_kernel("", "/captures/v5_10/boot/default").status().message(),
+            "/captures/v5_10/boot/default: it lies in a folder of v5_10, and there is no such "
+            "kernel here; there are v4_4, v4_4_178, v6_12 (--kernel takes another)");
+  EXPECT_EQ(choose_kernel("v4_4", "/captures/v5_10/boot/default").value(),
+            find_kernel_profile("v4_4"));
 }
 
 // A built-in machine is no capture of the folder in which somebody stands.

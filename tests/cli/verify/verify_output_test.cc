@@ -79,9 +79,11 @@ TEST_F(verify_output_test, classes_are_chosen_by_words_of_their_names) {
   EXPECT_NE(queue.out.find("netup queue equal, "), std::string::npos);
   EXPECT_NE(queue.out.find("boot log   equal, "), std::string::npos) << queue.out;
   EXPECT_EQ(queue.out.find("registers"), std::string::npos) << queue.out;
-  expect_refusal(verify({"--class", "queues", folder_}),
-                 "--class: 'queues' is no class; there are registers, queue, calls, tables, log, "
-                 "sysfs, groups, domains, vfio, workload, hotplug, operations, start-up");
+  expect_refusal(
+      verify({"--class", "queues", folder_}),
+      "--class: 'queues' is no class; there are registers, queue, calls, tables, log, "
+      "sysfs, groups, domains, vfio, workload, hotplug, operations, start-up, ring, events, "
+      "types, dma-api");
 }
 
 TEST_F(verify_output_test, json_holds_every_class_and_every_line_of_a_difference) {

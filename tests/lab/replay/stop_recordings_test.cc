@@ -38,7 +38,7 @@ namespace fs = std::filesystem;
 
 std::vector<std::string> recordings() {
   std::vector<std::string> found;
-  for (const char* version : {"v6_1", "v6_12"}) {
+  for (const char* version : {"v6_12"}) {
     const fs::path boots = golden::root() / "kernel" / version / "boot";
     for (const std::string& name : golden::cases(boots)) found.push_back((boots / name).string());
   }
