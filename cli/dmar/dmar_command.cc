@@ -41,8 +41,7 @@ absl::StatusOr<table_input> read_input(const dmar_arguments& a) {
   table_input input;
   const auto kernel = named_kernel(a.kernel);
   if (!kernel.ok()) return kernel.status();
-  input.kernel =
-      *kernel != nullptr ? *kernel : &kernel_of_path(a.file.empty() ? a.machine : a.file);
+  input.kernel = *kernel != nullptr ? *kernel : &kernel_about(a.file.empty() ? a.machine : a.file);
   if (!a.machine.empty()) {
     absl::StatusOr<machine_config> machine = choose_machine(a.machine);
     if (!machine.ok()) return machine.status();
