@@ -95,10 +95,7 @@ std::optional<phys_addr> dma_direct_alloc(dma_direct& dma, device& dev, uint64_t
   gfp &= ~(gfp_zero | gfp_dma | gfp_dma32 | gfp_highmem);
   size = page_count(size) << page_shift;
   const std::optional<phys_addr> memory = alloc_reachable(dma, dev, size, gfp);
-  if (!memory) {
-    this_call.result(nullptr);
-    return std::nullopt;
-  }
+  if (!memory) return this_call.result(memory, nullptr);
   clear_memory(dma.memory, *memory, size);
   handle = address_of(*memory);
   return this_call.result(memory);

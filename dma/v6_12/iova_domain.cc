@@ -80,7 +80,8 @@ uint64_t alloc_iova_fast(iova_domain& iovad, uint64_t size, uint64_t limit_pfn, 
     iovad.ranges->free_global_cached_iovas();
     pfn = alloc_iova(iovad, size, limit_pfn);
   }
-  return pfn == 0 ? this_call.result(pfn) : given(pfn);
+  if (pfn == 0) return this_call.result(pfn);
+  return given(pfn);
 }
 
 // Linux v6.12 drivers/iommu/iova.c: free_iova_fast()

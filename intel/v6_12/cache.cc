@@ -147,6 +147,20 @@ void cache_tag_flush_iotlb(intel_driver& drv, dmar_domain& domain, const cache_t
                              range.mask, type));
 }
 
+// Linux v6.12 drivers/iommu/intel/cache.c: qi_batch_add_dev_iotlb()
+void qi_batch_add_dev_iotlb(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu,
+                            const qi_desc& desc) {
+  IOMMULAB_CALL(drv.trace, "qi_batch_add_dev_iotlb", {"iommu", iommu});
+  add_to_batch(drv, iommu, *domain.batch, desc);
+}
+
+// Linux v6.12 drivers/iommu/intel/cache.c: qi_batch_add_pasid_dev_iotlb()
+void qi_batch_add_pasid_dev_iotlb(intel_driver& drv, dmar_domain& domain, intel_iommu& iommu,
+                                  const qi_desc& desc) {
+  IOMMULAB_CALL(drv.trace, "qi_batch_add_pasid_dev_iotlb", {"iommu", iommu});
+  add_to_batch(drv, iommu, *domain.batch, desc);
+}
+
 /// Invalidations of a device's own cache, twice for a buggy one; none while translation is off.
 void add_device_tlb(intel_driver& drv, dmar_domain& domain, const cache_tag& tag,
                     const qi_desc& desc) {
@@ -154,8 +168,11 @@ void add_device_tlb(intel_driver& drv, dmar_domain& domain, const cache_tag& tag
   const int times = info_of(*tag.dev).dtlb_extra_inval ? 2 : 1;
   const bool of_pasid = type_of(desc) == vtd::descriptor_type::pasid_device_tlb;
   for (int i = 0; i < times; ++i) {
-    IOMMULAB_CALL(drv.trace, of_pasid ? "qi_batch_add_pasid_dev_iotlb" : "qi_batch_add_dev_iotlb");
-    add_to_batch(drv, *tag.iommu, *domain.batch, desc);
+    if (of_pasid) {
+      qi_batch_add_pasid_dev_iotlb(drv, domain, *tag.iommu, desc);
+    } else {
+      qi_batch_add_dev_iotlb(drv, domain, *tag.iommu, desc);
+    }
   }
 }
 
@@ -179,9 +196,11 @@ void cache_tag_flush_devtlb_all(intel_driver& drv, dmar_domain& domain, const ca
                  qi_desc_dev_iotlb(info.rid(), info.pfsid, info.ats_qdep, 0, max_agaw_pfn_width));
 }
 
+// Linux v6.12 drivers/iommu/intel/cache.c: calculate_psi_aligned_address()
 psi_range aligned_range(intel_driver& drv, uint64_t start, uint64_t end) {
   IOMMULAB_CALL(drv.trace, "calculate_psi_aligned_address", {"start", start}, {"end", end});
-  return calculate_psi_aligned_address(start, end);
+  const psi_range range = calculate_psi_aligned_address(start, end);
+  return this_call.result(range, range.address);
 }
 
 /// Calls `flush` for each tag; what goes to one unit goes there together.

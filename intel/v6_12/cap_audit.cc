@@ -158,14 +158,19 @@ int intel_cap_audit(intel_driver& drv, intel_iommu* newcomer) {
                                               : cap_audit_hotplug(drv, *newcomer));
 }
 
+// Linux v6.12 drivers/iommu/intel/cap_audit.c: intel_cap_smts_sanity()
 bool intel_cap_smts_sanity(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "intel_cap_smts_sanity");
   return this_call.result(vtd::ecap::smts.test(drv.intel_iommu_ecap_sanity));
 }
+
+// Linux v6.12 drivers/iommu/intel/cap_audit.c: intel_cap_flts_sanity()
 bool intel_cap_flts_sanity(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "intel_cap_flts_sanity");
   return this_call.result(vtd::ecap::flts.test(drv.intel_iommu_ecap_sanity));
 }
+
+// Linux v6.12 drivers/iommu/intel/cap_audit.c: intel_cap_slts_sanity()
 bool intel_cap_slts_sanity(intel_driver& drv) {
   IOMMULAB_CALL(drv.trace, "intel_cap_slts_sanity");
   return this_call.result(vtd::ecap::slts.test(drv.intel_iommu_ecap_sanity));

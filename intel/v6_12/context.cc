@@ -223,6 +223,18 @@ void context_clear_entry(intel_driver& drv, intel_iommu& iommu, vtd::context_ent
   iommu_flush_cache(drv, iommu, context, sizeof(*context));
 }
 
+namespace {
+
+// Linux v6.12 drivers/iommu/intel/iommu.c: domain_context_mapping_cb()
+int domain_context_mapping_cb(intel_driver& drv, dmar_domain& domain,
+                              const device_domain_info& of_dev, pci_dev& pdev, uint16_t alias) {
+  IOMMULAB_CALL(drv.trace, "domain_context_mapping_cb", {"pdev", pdev}, {"alias", alias});
+  const source_id id = source_id::from_requester_id(of_dev.segment, alias);
+  return this_call.result(domain_context_mapping_one(drv, domain, *of_dev.iommu, id.bus, id.devfn));
+}
+
+}  // namespace
+
 // Linux v6.12 drivers/iommu/intel/iommu.c: domain_context_mapping(), a part of its caller there
 int domain_context_mapping(intel_driver& drv, dmar_domain& domain, device& dev) {
   const device_domain_info& of_dev = info_of(dev);
@@ -230,12 +242,22 @@ int domain_context_mapping(intel_driver& drv, dmar_domain& domain, device& dev) 
     return domain_context_mapping_one(drv, domain, *of_dev.iommu, of_dev.bus, of_dev.devfn);
   }
   return v6_12::pci_for_each_dma_alias(*dev.pci, [&](pci_dev& pdev, uint16_t alias) {
-    IOMMULAB_CALL(drv.trace, "domain_context_mapping_cb", {"pdev", pdev}, {"alias", alias});
-    const source_id id = source_id::from_requester_id(of_dev.segment, alias);
-    return this_call.result(
-        domain_context_mapping_one(drv, domain, *of_dev.iommu, id.bus, id.devfn));
+    return domain_context_mapping_cb(drv, domain, of_dev, pdev, alias);
   });
 }
+
+namespace {
+
+// Linux v6.12 drivers/iommu/intel/iommu.c: domain_context_clear_one_cb()
+int domain_context_clear_one_cb(intel_driver& drv, device_domain_info& info, pci_dev& pdev,
+                                uint16_t alias) {
+  IOMMULAB_CALL(drv.trace, "domain_context_clear_one_cb", {"pdev", pdev}, {"alias", alias});
+  const source_id id = source_id::from_requester_id(info.segment, alias);
+  domain_context_clear_one(drv, info, id.bus, id.devfn);
+  return this_call.result(0);
+}
+
+}  // namespace
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: domain_context_clear(), a part of its caller there
 void domain_context_clear(intel_driver& drv, device_domain_info& info) {
@@ -244,12 +266,21 @@ void domain_context_clear(intel_driver& drv, device_domain_info& info) {
     return;
   }
   v6_12::pci_for_each_dma_alias(*info.dev->pci, [&](pci_dev& pdev, uint16_t alias) {
-    IOMMULAB_CALL(drv.trace, "domain_context_clear_one_cb", {"pdev", pdev}, {"alias", alias});
-    const source_id id = source_id::from_requester_id(info.segment, alias);
-    domain_context_clear_one(drv, info, id.bus, id.devfn);
-    return this_call.result(0);
+    return domain_context_clear_one_cb(drv, info, pdev, alias);
   });
 }
+
+namespace {
+
+// Linux v6.12 drivers/iommu/intel/iommu.c: context_setup_pass_through_cb()
+int context_setup_pass_through_cb(intel_driver& drv, const device_domain_info& info, pci_dev& pdev,
+                                  uint16_t alias) {
+  IOMMULAB_CALL(drv.trace, "context_setup_pass_through_cb", {"pdev", pdev}, {"alias", alias});
+  const source_id id = source_id::from_requester_id(info.segment, alias);
+  return this_call.result(context_setup_pass_through(drv, *info.iommu, id.bus, id.devfn));
+}
+
+}  // namespace
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: device_setup_pass_through(), a part of its caller there
 int device_setup_pass_through(intel_driver& drv, device& dev) {
@@ -258,9 +289,7 @@ int device_setup_pass_through(intel_driver& drv, device& dev) {
     return context_setup_pass_through(drv, *info.iommu, info.bus, info.devfn);
   }
   return v6_12::pci_for_each_dma_alias(*dev.pci, [&](pci_dev& pdev, uint16_t alias) {
-    IOMMULAB_CALL(drv.trace, "context_setup_pass_through_cb", {"pdev", pdev}, {"alias", alias});
-    const source_id id = source_id::from_requester_id(info.segment, alias);
-    return this_call.result(context_setup_pass_through(drv, *info.iommu, id.bus, id.devfn));
+    return context_setup_pass_through_cb(drv, info, pdev, alias);
   });
 }
 

@@ -113,21 +113,33 @@ void dmar_msi_write(intel_driver& drv, intel_iommu& iommu, msi_message message) 
 // Linux v6.12 arch/x86/kernel/apic/msi.c: dmar_msi_compose_msg()
 msi_message dmar_msi_compose_msg(intel_driver& drv, const intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "dmar_msi_compose_msg", {"irq", iommu.irq});
-  return drv.host.irqs.compose_msi_msg(iommu.irq);
+  const msi_message message = drv.host.irqs.compose_msi_msg(iommu.irq);
+  return this_call.result(message, message.address);
 }
 
 // Linux v6.12 kernel/irq/chip.c: irq_chip_compose_msi_msg()
 msi_message irq_chip_compose_msi_msg(intel_driver& drv, const intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "irq_chip_compose_msi_msg", {"irq", iommu.irq});
-  return dmar_msi_compose_msg(drv, iommu);
+  const msi_message message = dmar_msi_compose_msg(drv, iommu);
+  return this_call.result(message, message.address);
 }
 
-// Linux v6.12 kernel/irq/msi.c: what msi_domain_activate() and msi_domain_set_affinity() do to the
-// fault event.
-void write_fault_message(intel_driver& drv, intel_iommu& iommu) {
-  const msi_message message = irq_chip_compose_msi_msg(drv, iommu);
+// Linux v6.12 arch/x86/kernel/apic/msi.c: dmar_msi_write_msg()
+void dmar_msi_write_msg(intel_driver& drv, intel_iommu& iommu, const msi_message& message) {
   IOMMULAB_CALL(drv.trace, "dmar_msi_write_msg", {"irq", iommu.irq});
   dmar_msi_write(drv, iommu, message);
+}
+
+// Linux v6.12 kernel/irq/msi.c: msi_domain_activate()
+void msi_domain_activate(intel_driver& drv, intel_iommu& iommu) {
+  IOMMULAB_CALL(drv.trace, "msi_domain_activate", {"irq", iommu.irq});
+  dmar_msi_write_msg(drv, iommu, irq_chip_compose_msi_msg(drv, iommu));
+}
+
+// Linux v6.12 kernel/irq/msi.c: msi_domain_set_affinity()
+void msi_domain_set_affinity(intel_driver& drv, intel_iommu& iommu) {
+  IOMMULAB_CALL(drv.trace, "msi_domain_set_affinity", {"irq", iommu.irq});
+  dmar_msi_write_msg(drv, iommu, irq_chip_compose_msi_msg(drv, iommu));
 }
 
 // Linux v6.12 kernel/irq/msi.c: msi_domain_ops_get_hwirq(). The number within the interrupt domain
@@ -156,14 +168,8 @@ int dmar_alloc_hwirq(intel_driver& drv) {
 // message; then it gets its affinity, which writes it again; then it is unmasked.
 void request_fault_irq(intel_driver& drv, intel_iommu& iommu) {
   drv.host.irqs.request_irq(iommu.irq, [&drv, &iommu] { dmar_fault(drv, iommu); });
-  {
-    IOMMULAB_CALL(drv.trace, "msi_domain_activate", {"irq", iommu.irq});
-    write_fault_message(drv, iommu);
-  }
-  {
-    IOMMULAB_CALL(drv.trace, "msi_domain_set_affinity", {"irq", iommu.irq});
-    write_fault_message(drv, iommu);
-  }
+  msi_domain_activate(drv, iommu);
+  msi_domain_set_affinity(drv, iommu);
   dmar_msi_unmask(drv, iommu);
 }
 

@@ -329,8 +329,18 @@ void find_widths(intel_driver& drv, dmar_drhd_unit& drhd, intel_iommu& iommu) {
   iommu.msagaw = msagaw;
 }
 
+namespace {
+
+// Linux v6.12 drivers/iommu/intel/perfmon.c: alloc_iommu_pmu(). Performance counters are not
+// ported.
+void alloc_iommu_pmu(intel_driver& drv, const intel_iommu& iommu) {
+  IOMMULAB_CALL(drv.trace, "alloc_iommu_pmu", {"iommu", iommu});
+}
+
+}  // namespace
+
 int unit_is_added(intel_driver& drv, dmar_drhd_unit& drhd, intel_iommu& iommu) {
-  { IOMMULAB_CALL(drv.trace, "alloc_iommu_pmu", {"iommu", iommu}); }
+  alloc_iommu_pmu(drv, iommu);
   unit_state& state = state_of(drv, iommu);
   state.iommu.max_pasids = pasid_supported(drv, iommu) ? 1u << iommu.ecap.pasid_bits() : 0;
   return drv.intel_iommu_enabled && !drhd.ignored ? make_known(drv, iommu) : 0;

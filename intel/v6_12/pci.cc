@@ -48,6 +48,7 @@ bool dev_is_real_dma_subdevice(const device& dev) {
   return dev_is_pci(dev) && &v6_12::pci_real_dma_dev(*dev.pci) != dev.pci;
 }
 
+// Linux v6.12 drivers/pci/ats.c: pci_ats_supported()
 bool ats_supported(intel_driver& drv, pci_dev& pdev) {
   IOMMULAB_CALL(drv.trace, "pci_ats_supported", {"dev", pdev});
   if (pci_find_ext_capability(pdev, pci_ext_cap_id_ats) == 0) return this_call.result(false);

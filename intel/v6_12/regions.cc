@@ -28,7 +28,8 @@ typename List::pointer made_of(List& list, const remapping_structure& header) {
 // Linux v6.12 drivers/iommu/intel/iommu.c: dmar_find_atsr()
 dmar_atsr_unit* dmar_find_atsr(intel_driver& drv, const remapping_structure& header) {
   IOMMULAB_CALL(drv.trace, "dmar_find_atsr", {"atsr", header});
-  return made_of(drv.dmar_atsr_units, header);
+  dmar_atsr_unit* found = made_of(drv.dmar_atsr_units, header);
+  return this_call.result(found, found != nullptr);
 }
 
 /// Frees a structure's unit and its scope; it is in no list any more.

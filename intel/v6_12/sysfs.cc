@@ -21,25 +21,29 @@ std::string version_show(intel_driver& drv, intel_iommu& iommu) {
 // Linux v6.12 drivers/iommu/intel/iommu.c: address_show()
 std::string address_show(intel_driver& drv, const intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "address_show", {"dev", iommu});
-  return absl::StrFormat("%x\n", iommu.reg_phys.value());
+  const std::string text = absl::StrFormat("%x\n", iommu.reg_phys.value());
+  return this_call.result(text, static_cast<int>(text.size()));
 }
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: cap_show()
 std::string cap_show(intel_driver& drv, const intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "cap_show", {"dev", iommu});
-  return absl::StrFormat("%x\n", iommu.cap.value());
+  const std::string text = absl::StrFormat("%x\n", iommu.cap.value());
+  return this_call.result(text, static_cast<int>(text.size()));
 }
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: ecap_show()
 std::string ecap_show(intel_driver& drv, const intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "ecap_show", {"dev", iommu});
-  return absl::StrFormat("%x\n", iommu.ecap.value());
+  const std::string text = absl::StrFormat("%x\n", iommu.ecap.value());
+  return this_call.result(text, static_cast<int>(text.size()));
 }
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: domains_supported_show()
 std::string domains_supported_show(intel_driver& drv, const intel_iommu& iommu) {
   IOMMULAB_CALL(drv.trace, "domains_supported_show", {"dev", iommu});
-  return absl::StrFormat("%d\n", iommu.cap.number_of_domains());
+  const std::string text = absl::StrFormat("%d\n", iommu.cap.number_of_domains());
+  return this_call.result(text, static_cast<int>(text.size()));
 }
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: domains_used_show()

@@ -189,11 +189,26 @@ std::vector<std::string> returns_of(const std::string& code, size_t from, size_t
   return found;
 }
 
-/// Whether all of the expression is what goes through call_scope::result().
-bool is_told(const std::string& expression) {
-  static const std::regex told(R"(^\s*this_call\.result\()");
+/// Names of the function's own lambdas that end in call_scope::result(), for its ways out.
+std::set<std::string> telling_lambdas(const std::string& code, size_t from, size_t to) {
+  std::set<std::string> found;
+  static const std::regex lambda(R"(const auto (\w+) = \[)");
+  const std::string body = code.substr(from, to - from);
+  for (std::sregex_iterator at(body.begin(), body.end(), lambda), end; at != end; ++at) {
+    const size_t open = body.find('{', static_cast<size_t>(at->position()));
+    const std::string inside = body.substr(open, close_of(body, open) - open);
+    if (inside.find("this_call.result(") != std::string::npos) found.insert((*at)[1]);
+  }
+  return found;
+}
+
+/// Whether all of the expression is what goes through call_scope::result(), or through one of
+/// `lambdas`, which does that.
+bool is_told(const std::string& expression, const std::set<std::string>& lambdas) {
+  static const std::regex told(R"(^\s*\*?(this_call\.result|\w+)\()");
   std::smatch match;
   if (!std::regex_search(expression, match, told)) return false;
+  if (match[1] != "this_call.result" && !lambdas.contains(match[1])) return false;
   const size_t open = static_cast<size_t>(match.length(0)) - 1;
   const size_t close = close_of(expression, open);
   return expression.find_first_not_of(" \n", close + 1) == std::string::npos;
@@ -219,9 +234,10 @@ std::vector<call_site> sites_in(const std::string& file, const std::string& text
       const size_t end = close_of(code, brace);
       const bool has_named_results =
           code.substr(close, end - close).find("IOMMULAB_RESULT(") != std::string::npos;
+      const std::set<std::string> lambdas = telling_lambdas(code, close, end);
       for (const std::string& expression : returns_of(code, close, end)) {
         const bool returns_nothing = expression.find_first_not_of(" \n") == std::string::npos;
-        if (returns_nothing || is_told(expression) || has_named_results) continue;
+        if (returns_nothing || is_told(expression, lambdas) || has_named_results) continue;
         site.untold_returns.push_back(expression);
       }
       sites.push_back(std::move(site));

@@ -370,8 +370,7 @@ iommu_attach_handle* iommu_attach_handle_get(iommu_group& group, ioasid pasid,
   } else if (type != iommu_domain_type::blocked && it->second->domain->type != type) {
     error = -EBUSY;
   }
-  this_call.result(error);
-  return error == 0 ? it->second : nullptr;
+  return this_call.result(error == 0 ? it->second : nullptr, error);
 }
 
 // Linux v6.12 drivers/iommu/iommu.c: iommu_attach_group_handle()

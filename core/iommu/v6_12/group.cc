@@ -49,8 +49,10 @@ bool sysfs_equal(std::string_view text, std::string_view word) {
 // Linux v6.12 drivers/iommu/iommu.c: iommu_group_show_type()
 std::string iommu_group_show_type(const iommu_group& group) {
   IOMMULAB_CALL(trace_of(group), "iommu_group_show_type", {"group", group});
-  if (group.default_domain == nullptr) return "unknown\n";
-  return std::string(iommulab::name(group.default_domain->type)) + "\n";
+  std::string text = "unknown";
+  if (group.default_domain != nullptr) text = iommulab::name(group.default_domain->type);
+  text += '\n';
+  return this_call.result(text, static_cast<int>(text.size()));
 }
 
 // Linux v6.12 drivers/iommu/iommu.c: iommu_group_show_resv_regions()
@@ -63,7 +65,7 @@ std::string iommu_group_show_resv_regions(iommu_group& group) {
     absl::StrAppendFormat(&text, "0x%016x 0x%016x %s\n", region.start.value(),
                           (region.start + region.length - 1).value(), name(region.type));
   }
-  return text;
+  return this_call.result(text, static_cast<int>(text.size()));
 }
 
 /// The files of a group's directory, and who reads and writes them.
@@ -73,16 +75,20 @@ bool create_files(iommu_subsystem& iommu, iommu_group& group) {
   const auto show = [&group](auto read) {
     return [&group, read] {
       IOMMULAB_CALL(trace_of(group), "iommu_group_attr_show", {"group", group});
-      return read(group);
+      const std::string text = read(group);
+      return this_call.result(text, static_cast<int>(text.size()));
     };
   };
   const auto store_type = [&iommu, &group](std::string_view text) {
     IOMMULAB_CALL(trace_of(group), "iommu_group_attr_store", {"group", group}, {"buf", text});
     const ssize_t ret = iommu_group_store_type(iommu, group, text);
-    if (ret >= 0) return absl::OkStatus();
-    return errno_status(static_cast<int>(-ret),
-                        absl::StrFormat("sysfs: %s/type: cannot become %s", group.sysfs_path,
-                                        std::string(text.substr(0, text.find('\n')))));
+    absl::Status status;
+    if (ret < 0) {
+      status = errno_status(static_cast<int>(-ret),
+                            absl::StrFormat("sysfs: %s/type: cannot become %s", group.sysfs_path,
+                                            std::string(text.substr(0, text.find('\n')))));
+    }
+    return this_call.result(status, int64_t{ret});
   };
   return sysfs
              .create_file(absl::StrCat(group.sysfs_path, "/reserved_regions"),
@@ -203,11 +209,10 @@ std::optional<iommu_resv_region> iommu_alloc_resv_region(iommu_subsystem& iommu,
                                                          iommu_resv_type type) {
   IOMMULAB_CALL(iommu.env().trace, "iommu_alloc_resv_region", {"start", start}, {"length", length},
                 {"prot", prot}, {"type", name(type)});
-  if (!slab_token(iommu.slab)) {
-    this_call.result(nullptr);
-    return std::nullopt;
-  }
-  return iommu_resv_region{start, length, prot, type};
+  std::optional<iommu_resv_region> region;
+  if (!slab_token(iommu.slab)) return this_call.result(region, nullptr);
+  region = iommu_resv_region{start, length, prot, type};
+  return this_call.result(region, start);
 }
 
 // Linux v6.12 drivers/iommu/iommu.c: iommu_get_group_resv_regions()

@@ -30,8 +30,7 @@ bool acs_flags_enabled(const pci_dev& pdev, uint16_t acs_flags) {
 // Linux v6.12 arch/x86/pci/common.c: pci_real_dma_dev()
 pci_dev& pci_real_dma_dev(pci_dev& pdev) {
   IOMMULAB_CALL(trace_of(pdev), "pci_real_dma_dev", {"dev", pdev});
-  this_call.result(&pdev);
-  return pdev;
+  return *this_call.result(&pdev);
 }
 
 // Linux v6.12 drivers/pci/pci.c: pci_devs_are_dma_aliases()

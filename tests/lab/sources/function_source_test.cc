@@ -124,7 +124,7 @@ TEST(sources_of_functions, say_where_each_comes_from) {
 
 TEST(sources_of_functions, bear_the_name_that_the_kernel_gives_them) {
   const std::regex version(R"(v\d+(\.\d+)+)");
-  const std::regex file(R"((arch/x86|drivers|include|lib|mm)/[\w./-]+\.[ch])");
+  const std::regex file(R"((arch/x86|drivers|include|kernel|lib|mm)/[\w./-]+\.[ch])");
   for (const function_source& source : all_sources()) {
     if (source.kernel_function.empty()) continue;  // named by the test above
     EXPECT_EQ(source.kernel_function, source.name) << place_of(source);

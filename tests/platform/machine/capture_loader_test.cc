@@ -330,7 +330,7 @@ TEST_F(capture_folder, takes_the_table_that_was_offered_where_the_kernel_showed_
   // What the kernel showed was whole.
   write("DMAR.bin", std::string(shown.begin(), shown.end() - 1));
   EXPECT_THAT(std::string(load_capture_dmar(folder_.string()).status().message()),
-              HasSubstr("DMAR.bin: offset 0x4: length is 0x30"));
+              HasSubstr("DMAR.bin: offset 0x26: table_size is 0x2f"));
 }
 
 // What script/record-machine makes of a machine, here of a folder that looks like one.
