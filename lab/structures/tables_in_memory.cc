@@ -109,10 +109,41 @@ std::vector<second_level_root> tables_in_memory::second_level_roots(const vtd_un
   return roots;
 }
 
+namespace {
+
+/// The domains that a unit knows, by id: its own list of them; or, of a kernel in which each domain
+/// says on which units it is, a list of the same form.
+structure domains_on_unit(kernel& system, const vtd_unit& unit) {
+  const std::optional<structure> driver = driver_unit(system, unit, "domains");
+  if (!driver || list_in(*driver, "domains") != nullptr) return driver.value_or(structure{});
+  structure_list found;
+  for (const structure_section& section :
+       system.generation().structures({"dmar_domain", {}, "iommu_array"})) {
+    for (const structure& domain : section.structures) {
+      const structure_list* units = list_in(domain, "iommu_array");
+      if (units == nullptr) continue;
+      for (const structure_value& item : *units) {
+        const auto* info = std::get_if<structure>(&item);
+        const structure_link* on = info == nullptr ? nullptr : link_in(*info, "iommu");
+        if (on == nullptr || on->name != driver->name) continue;
+        structure entry{"", "", {}};
+        entry.add("id", number_in(*info, "did"));
+        entry.add("domain", structure_link{"dmar_domain", domain.name});
+        found.emplace_back(std::move(entry));
+      }
+    }
+  }
+  structure s{"intel_iommu", driver->name, {}};
+  s.add("domains", std::move(found));
+  return s;
+}
+
+}  // namespace
+
 structure_link tables_in_memory::domain_of(const vtd_unit& unit, domain_id id) const {
   const structure_link none{"dmar_domain", ""};
   std::optional<structure>& known = facts_of(unit).domains;
-  if (!known) known = driver_unit(system_, unit, "domains").value_or(structure{});
+  if (!known) known = domains_on_unit(system_, unit);
   const structure_list* domains = list_in(*known, "domains");
   if (domains == nullptr) return none;
   for (const structure_value& item : *domains) {
