@@ -142,7 +142,8 @@ void add_iova_replay_command(CLI::App& iova, int& exit_status) {
   const auto a = std::make_shared<iova_replay_arguments>();
   CLI::App* const command =
       iova.add_subcommand("replay", "Play recorded runs and check every result");
-  command->add_option("FILE", a->files, "Trace files, plain or packed (.xz, .gz); - is standard input");
+  command->add_option("FILE", a->files,
+                      "Trace files, plain or packed (.xz, .gz); - is standard input");
   command
       ->add_option("--kernel,--version", a->version,
                    "Kernel that the trace was recorded from, v4_4 or 4.4 …; default: as its first "

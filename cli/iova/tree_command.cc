@@ -189,7 +189,8 @@ void add_iova_tree_command(CLI::App& iova, int& exit_status) {
   const auto a = std::make_shared<iova_tree_arguments>();
   CLI::App* const command =
       iova.add_subcommand("tree", "Draw a space with its gaps and cached nodes, highest first");
-  command->add_option("--recording", a->trace, "Of a trace file, plain or packed (.xz, .gz)")->type_name("FILE");
+  command->add_option("--recording", a->trace, "Of a trace file, plain or packed (.xz, .gz)")
+      ->type_name("FILE");
   command->add_option("--workload", a->workload, "Of a workload, see `iommulab iova list`")
       ->type_name("NAME");
   command

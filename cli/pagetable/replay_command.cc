@@ -88,7 +88,8 @@ void add_page_table_replay_command(CLI::App& pagetable, int& exit_status) {
   CLI::App* const command =
       pagetable.add_subcommand("replay", "Play recorded runs and check every result");
   add_kernel_option(*command, a->kernel);
-  command->add_option("FILE", a->files, "Trace files, plain or packed (.xz, .gz); - is standard input")
+  command
+      ->add_option("FILE", a->files, "Trace files, plain or packed (.xz, .gz); - is standard input")
       ->required();
   command->add_flag("--json", a->json, "Print one JSON document");
   command->footer(

@@ -162,7 +162,7 @@ class kernel_profile {
   /// What this kernel does about a finding in a DMAR table, one sentence; empty where that is
   /// nothing remarkable.
   [[nodiscard]] virtual std::string does_about(const dmar_table& table,
-                                                    const dmar_finding& finding) const = 0;
+                                               const dmar_finding& finding) const = 0;
   /// The kinds of kernel_generation::structures(), in its order.
   [[nodiscard]] virtual absl::Span<const std::string_view> structure_kinds() const = 0;
   /// The kind whose one structure holds the driver's variables.

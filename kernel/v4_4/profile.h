@@ -26,7 +26,7 @@ class linux_4_4 final : public kernel_profile {
     return release_.changes;
   }
   [[nodiscard]] std::string does_about(const dmar_table& table,
-                                            const dmar_finding& finding) const override;
+                                       const dmar_finding& finding) const override;
   [[nodiscard]] absl::Span<const std::string_view> structure_kinds() const override;
   [[nodiscard]] std::string_view variables_kind() const override { return "g_iommus"; }
   [[nodiscard]] absl::Span<const std::string_view> structure_variables() const override;

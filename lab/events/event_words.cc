@@ -78,9 +78,9 @@ std::string scalable_context_meaning(const events::table_write& e) {
   if (pair_of(e, sizeof(vtd::scalable_context_entry)) != 0) return "";
   const vtd::scalable_context_entry entry{{e.lo, e.hi}};
   if (!entry.present()) return "not present";
-  std::string text = absl::StrFormat("PASID directory 0x%x, %d PASIDs, PASID %d without one",
-                                     entry.directory().value(), entry.pasids(),
-                                     entry.request_pasid());
+  std::string text =
+      absl::StrFormat("PASID directory 0x%x, %d PASIDs, PASID %d without one",
+                      entry.directory().value(), entry.pasids(), entry.request_pasid());
   if (entry.device_tlb()) text += ", device TLB";
   if (entry.pasid_enabled()) text += ", PASIDs allowed";
   if (entry.page_requests()) text += ", page requests allowed";
@@ -271,7 +271,8 @@ std::string event_words::table_place(const events::table_write& e) {
 
 std::string event_words::table_entry(const events::table_write& e) {
   std::string value = absl::StrFormat("0x%x", e.lo);
-  if (e.table != "pte" && e.table != "pasid_directory") value = absl::StrFormat("0x%x:%016x", e.hi, e.lo);
+  if (e.table != "pte" && e.table != "pasid_directory")
+    value = absl::StrFormat("0x%x:%016x", e.hi, e.lo);
   return absl::StrFormat("%s at 0x%x = %s %s", table_place(e), e.address, value, table_meaning(e));
 }
 

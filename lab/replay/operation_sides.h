@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "lab/replay/comparison.h"
 #include "lab/diff/numbered_line.h"
+#include "lab/replay/comparison.h"
 
 namespace iommulab::verify {
 

@@ -4,9 +4,9 @@
 //
 // To ask for everything behind everything is what `thorough` does. Else an event names the kinds of
 // structures that it, and what the kernel does until the next event, can change
-// (state_watch.cc: `touched`); a test holds both ways against each other. While many pages are mapped
-// in large tables, entry by entry, nothing is asked: what the entries changed is told behind the
-// last of them, and once in some thousand.
+// (state_watch.cc: `touched`); a test holds both ways against each other. While many pages are
+// mapped in large tables, entry by entry, nothing is asked: what the entries changed is told behind
+// the last of them, and once in some thousand.
 #pragma once
 
 #include <cstddef>

@@ -82,8 +82,8 @@ class scalable_walker {
   /// second level.
   host_word locate(const pasid_context& entry, uint64_t table, unsigned level, dma_access access);
   vtd::fault_reason set_accessed(const pasid_context& entry, uint64_t guest_word,
-                                 uint64_t host_address, vtd::first_level_entry& word, unsigned level,
-                                 bool dirties, bool& changed);
+                                 uint64_t host_address, vtd::first_level_entry& word,
+                                 unsigned level, bool dirties, bool& changed);
   first_level_result finish(const pasid_context& entry, first_level_page page, uint64_t address,
                             const first_level_access& access);
 

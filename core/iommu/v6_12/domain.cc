@@ -123,8 +123,8 @@ uint64_t unmap_gathering(iommu_domain& domain, dma_addr iova, uint64_t size,
     if (piece == 0) break;
     unmapped += piece;
   }
-  IOMMULAB_NOTE(env.trace, "unmap: iova=0x%016x - 0x%016x size=%d unmapped_size=%d",
-                iova.value(), iova.value() + size, size, unmapped);
+  IOMMULAB_NOTE(env.trace, "unmap: iova=0x%016x - 0x%016x size=%d unmapped_size=%d", iova.value(),
+                iova.value() + size, size, unmapped);
   return this_call.result(unmapped);
 }
 

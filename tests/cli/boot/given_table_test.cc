@@ -220,10 +220,9 @@ TEST(emulators_arguments, make_the_same_unit_in_each_spelling) {
 
 TEST(emulators_arguments, that_make_no_unit_or_one_that_is_not_modelled_are_named) {
   if (!fs::is_directory(capture("boot/default"))) IOMMULAB_MISSING("no boot/default");
-  expect_refusal_with(
-      boot_with("-device intel-iommu,intremap=on,x-flts=on"),
-      "qemu.args: line 1: -device is \"intel-iommu,intremap=on,x-flts=on\": "
-      "intel-iommu: x-flts is \"on\"");
+  expect_refusal_with(boot_with("-device intel-iommu,intremap=on,x-flts=on"),
+                      "qemu.args: line 1: -device is \"intel-iommu,intremap=on,x-flts=on\": "
+                      "intel-iommu: x-flts is \"on\"");
   expect_refusal_with(boot_with(""),
                       "qemu.args: -device is \"\": no argument makes an intel-iommu, "
                       "but the capture's DMAR table describes a unit at 0xfed90000");

@@ -8,7 +8,6 @@
 
 #include "cli/fault/fault_report.h"
 #include "cli/fault/lines/explain.h"
-#include "cli/fault/lines/explain.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "support/golden.h"

@@ -13,9 +13,9 @@
 namespace iommulab::v6_12 {
 namespace {
 
-using ::testing::ElementsAre;
 using test::at;
 using test::small_machine;
+using ::testing::ElementsAre;
 
 // strict/events.txt: 17h pages from fff00000h are flushed as 2^5 pages (fact 17); one page as one.
 TEST(PsiRange, IsAPowerOfTwo) {
@@ -95,18 +95,17 @@ struct strict_system : small_system {
 // Fact 17: PSI with the hint when no table went, under the domain's id, in one descriptor.
 TEST(Flush, IsByPageWhenStrict) {
   strict_system s;
-  const dma_addr handle = s.dma().map_page(s.nic(), phys_addr(0x100000), 0, 0x1000,
-                                           dma_data_direction::from_device);
+  const dma_addr handle =
+      s.dma().map_page(s.nic(), phys_addr(0x100000), 0, 0x1000, dma_data_direction::from_device);
   ASSERT_TRUE(s.notes("qi_submit").empty());
   s.dma().unmap_page(s.nic(), handle, 0x1000, dma_data_direction::from_device);
   EXPECT_THAT(s.notes("qi_submit"),
               ElementsAre(absl::StrFormat("qi_submit: iotlb_inv dmar0: 0x300f2 0x%x 0x0 0x0",
                                           handle.value() | 0x40)));
-  EXPECT_THAT(
-      s.notes("cache_tag_flush_range"),
-      ElementsAre(absl::StrFormat("cache_tag_flush_range: dmar0 dmar0[0] type iotlb did 3 "
-                                  "[0x%x-0x%x] addr 0x%x pages 0x1 mask 0x0",
-                                  handle.value(), handle.value() | 0xfff, handle.value())));
+  EXPECT_THAT(s.notes("cache_tag_flush_range"),
+              ElementsAre(absl::StrFormat("cache_tag_flush_range: dmar0 dmar0[0] type iotlb did 3 "
+                                          "[0x%x-0x%x] addr 0x%x pages 0x1 mask 0x0",
+                                          handle.value(), handle.value() | 0xfff, handle.value())));
 }
 
 // Fact 16: to the device 1, from the device 3.

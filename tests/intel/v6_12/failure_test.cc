@@ -25,8 +25,7 @@ const scenario scenarios[] = {
      default_ecap().set_scalable_mode(true).set_second_level(true).set_snoop_control(true),
      "on,sm_on"},
     {"first_level", default_cap().set_sagaw(0b00100).set_max_guest_address_width(48),
-     default_ecap().set_scalable_mode(true).set_first_level(true).set_pasid_bits(20),
-     "on,sm_on"},
+     default_ecap().set_scalable_mode(true).set_first_level(true).set_pasid_bits(20), "on,sm_on"},
 };
 
 struct injection {
@@ -35,8 +34,12 @@ struct injection {
   void (slab_failures::*arm)(uint64_t);
 };
 
-slab_failures& pages_of(small_system& s) { return s.pages().failures(); }
-slab_failures& objects_of(small_system& s) { return s.slab(); }
+slab_failures& pages_of(small_system& s) {
+  return s.pages().failures();
+}
+slab_failures& objects_of(small_system& s) {
+  return s.slab();
+}
 
 const injection injections[] = {
     {"one_page", pages_of, &slab_failures::fail_at},

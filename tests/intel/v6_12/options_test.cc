@@ -49,28 +49,26 @@ TEST(Options, TakesSeveralWords) {
   EXPECT_FALSE(p.options.intel_iommu_superpage);
   EXPECT_TRUE(p.options.disable_igfx_iommu);
   EXPECT_FALSE(p.options.dmar_map_intgpu);
-  EXPECT_THAT(p.log, testing::ElementsAre("DMAR: IOMMU enabled", "DMAR: Scalable mode is disallowed",
-                                          "DMAR: Disable supported super page",
-                                          "DMAR: Disable GFX device mapping",
-                                          "DMAR: Disable integrated GPU device mapping"));
+  EXPECT_THAT(p.log, testing::ElementsAre(
+                         "DMAR: IOMMU enabled", "DMAR: Scalable mode is disallowed",
+                         "DMAR: Disable supported super page", "DMAR: Disable GFX device mapping",
+                         "DMAR: Disable integrated GPU device mapping"));
 }
 
 TEST(Options, SendsOldWordsElsewhere) {
   const parsed p("strict,forcedac");
   EXPECT_TRUE(p.options.iommu_dma_strict);
   EXPECT_TRUE(p.options.iommu_dma_forcedac);
-  EXPECT_THAT(
-      p.log,
-      testing::ElementsAre(
-          "DMAR: intel_iommu=strict deprecated; use iommu.strict=1 instead",
-          "DMAR: intel_iommu=forcedac deprecated; use iommu.forcedac instead"));
+  EXPECT_THAT(p.log, testing::ElementsAre(
+                         "DMAR: intel_iommu=strict deprecated; use iommu.strict=1 instead",
+                         "DMAR: intel_iommu=forcedac deprecated; use iommu.forcedac instead"));
 }
 
 TEST(Options, TellsOfUnknownWordsWithAllThatFollows) {
   const parsed p("ecs_off,on");
   EXPECT_FALSE(p.options.dmar_disabled);
-  EXPECT_THAT(p.log, testing::ElementsAre("DMAR: Unknown option - 'ecs_off,on'",
-                                          "DMAR: IOMMU enabled"));
+  EXPECT_THAT(p.log,
+              testing::ElementsAre("DMAR: Unknown option - 'ecs_off,on'", "DMAR: IOMMU enabled"));
 }
 
 }  // namespace

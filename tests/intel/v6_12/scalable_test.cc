@@ -11,9 +11,9 @@
 namespace iommulab::v6_12 {
 namespace {
 
-using ::testing::Contains;
 using test::at;
 using test::small_machine;
+using ::testing::Contains;
 
 /// The recorded unit's ECAP bits that matter: scalable mode, second level, 2.
 vtd::ecap_register scalable_ecap() {
@@ -81,9 +81,8 @@ TEST(Scalable, UsesFirstLevelTablesWhereThereAreNoOthers) {
   small_system s(m.set_cap(four_level_cap()).set_ecap(first_level_ecap()).build(), "on");
   ASSERT_EQ(s.boot(), 0);
   const auto context = s.scalable_context(test::nic);
-  const uint64_t entry =
-      s.word(context.first & ~uint64_t{0xfff}) & ~uint64_t{0xfff};
-  EXPECT_EQ(s.word(entry) & 0x1ff, 0x049u);            // present, AW 2, first level
+  const uint64_t entry = s.word(context.first & ~uint64_t{0xfff}) & ~uint64_t{0xfff};
+  EXPECT_EQ(s.word(entry) & 0x1ff, 0x049u);              // present, AW 2, first level
   EXPECT_EQ(s.word(entry + 8), 3u | uint64_t{1} << 23);  // page walks snoop
   const uint64_t table = s.word(entry + 16) & ~uint64_t{0xfff};
   ASSERT_NE(table, 0u);

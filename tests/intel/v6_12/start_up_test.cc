@@ -10,12 +10,12 @@
 namespace iommulab::v6_12 {
 namespace {
 
+using test::at;
+using test::small_machine;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
-using test::at;
-using test::small_machine;
 
 // CAP and ECAP of intremap-off, lines 3 and 4 of its vtd-reads.txt.
 constexpr vtd::cap_register recorded_cap{0xd2008c22260206};
@@ -56,15 +56,15 @@ TEST(StartUp, DoesTheRecordedAccesses) {
   small_system s(recorded_machine().build());
   ASSERT_EQ(s.boot(), 0);
   EXPECT_THAT(without_addresses(s.accesses()),
-              ElementsAre("R8 8", "R8 10",                    // dmar_validate_one_drhd
-                          "R8 8", "R8 10",                    // map_iommu
-                          "R4 0", "R4 1c",                    // alloc_iommu
-                          "R4 34", "R4 1c",                   // dmar_fault, dmar_disable_qi
+              ElementsAre("R8 8", "R8 10",   // dmar_validate_one_drhd
+                          "R8 8", "R8 10",   // map_iommu
+                          "R4 0", "R4 1c",   // alloc_iommu
+                          "R4 34", "R4 1c",  // dmar_fault, dmar_disable_qi
                           "W4 88 0", "W8 90 page+000", "W4 18 4000000", "R4 1c",  // queue on
                           "R4 1c",                                                // translation?
                           "W8 20 page+000", "W4 18 44000000", "R4 1c",            // root table
-                          "W4 88 20",                         // context cache, global
-                          "W4 88 40",                         // IOTLB, global
+                          "W4 88 20",                               // context cache, global
+                          "W4 88 40",                               // IOTLB, global
                           "W4 3c 21", "W4 40 fee00000", "W4 44 0",  // the fault event's message
                           "W4 3c 21", "W4 40 fee00000", "W4 44 0",  // its affinity
                           "W4 38 0", "R4 38",                       // unmasked
@@ -175,8 +175,8 @@ TEST(StartUp, TakesTheWidestTables) {
 TEST(StartUp, SwitchesUnitsOffWhenItIsOff) {
   small_system s(recorded_machine().build(), "off");
   ASSERT_EQ(s.boot(), -ENODEV);
-  EXPECT_THAT(s.accesses(), ElementsAre("R8 8", "R8 10", "R8 8", "R8 10", "R4 0", "R4 1c",
-                                        "W4 18 0", "R4 1c"));
+  EXPECT_THAT(s.accesses(),
+              ElementsAre("R8 8", "R8 10", "R8 8", "R8 10", "R4 0", "R4 1c", "W4 18 0", "R4 1c"));
   dmar_free_unused_resources(s.driver());
   EXPECT_TRUE(s.driver().dmar_drhd_units.empty());
 }
