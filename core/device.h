@@ -61,6 +61,7 @@ struct device {
   acpi_device* companion = nullptr;  ///< ACPI_COMPANION(); null when has_acpi_companion() is false
   uint64_t dma_mask = 0xffffffff;
   uint64_t coherent_dma_mask = 0xffffffff;
+  uint64_t bus_dma_limit = 0;                  ///< the last address that its bus hands on; 0: all
   dma_map_ops* dma_ops = nullptr;              ///< dev->archdata.dma_ops; null for the bus's
   iommu_group* group = nullptr;                ///< dev->iommu_group
   void* archdata_iommu = nullptr;              ///< dev->archdata.iommu: the IOMMU driver's own

@@ -110,18 +110,23 @@ uint64_t memparse(std::string_view& text) {
   return number;
 }
 
+void take_common_iommu_word(iommu_parameters& parameters, std::string_view rest) {
+  const auto is = [&](std::string_view option) { return rest.starts_with(option); };
+  if (is("off")) parameters.no_iommu = true;
+  if (is("force")) parameters.force_iommu = true;  // "forcesac" too, as in the kernel
+  if (is("noforce")) parameters.iommu_merge = parameters.force_iommu = false;
+  if (is("biomerge") || is("merge")) parameters.iommu_merge = parameters.force_iommu = true;
+  if (is("panic")) parameters.panic_on_overflow = true;
+  if (is("nopanic")) parameters.panic_on_overflow = false;
+  if (is("nomerge")) parameters.iommu_merge = false;
+}
+
 int iommu_setup(iommu_parameters& parameters, std::optional<std::string_view> value) {
   parameters.iommu_merge = true;
   if (!value) return -EINVAL;
   for (std::string_view rest = *value; !rest.empty();) {
     const auto is = [&](std::string_view option) { return rest.starts_with(option); };
-    if (is("off")) parameters.no_iommu = true;
-    if (is("force")) parameters.force_iommu = true;  // "forcesac" too, as in the kernel
-    if (is("noforce")) parameters.iommu_merge = parameters.force_iommu = false;
-    if (is("biomerge") || is("merge")) parameters.iommu_merge = parameters.force_iommu = true;
-    if (is("panic")) parameters.panic_on_overflow = true;
-    if (is("nopanic")) parameters.panic_on_overflow = false;
-    if (is("nomerge")) parameters.iommu_merge = false;
+    take_common_iommu_word(parameters, rest);
     if (is("forcesac")) parameters.iommu_sac_force = true;
     if (is("allowdac")) parameters.forbid_dac = 0;
     if (is("nodac")) parameters.forbid_dac = 1;

@@ -48,6 +48,10 @@ void add_platform_early_params(command_line& line, x86_options& options);
 /// ends the parsing and returns 1, which the kernel then calls malformed. No value: -EINVAL.
 int iommu_setup(iommu_parameters& parameters, std::optional<std::string_view> value);
 
+/// One word of `iommu=`, as far as it means the same in every kernel: off, force, noforce,
+/// biomerge, merge, nomerge, panic, nopanic. `rest` begins with it.
+void take_common_iommu_word(iommu_parameters& parameters, std::string_view rest);
+
 /// Linux v4.4 lib/cmdline.c: memparse(). A number (0x hexadecimal, a leading 0 octal) with an
 /// optional K, M, G, T, P or E, taken off the front of `text`; 0 and nothing taken when there is
 /// none.

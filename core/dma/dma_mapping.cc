@@ -235,7 +235,7 @@ uint64_t dma_get_mask(const device& dev) {
 }
 
 bool dma_capable(const device& dev, dma_addr address, uint64_t size) {
-  return dev.dma_mask != 0 && address.value() + size - 1 <= dev.dma_mask;
+  return dev.dma_mask != 0 && address.value() + size - 1 <= dma_limit_of(dev, dev.dma_mask);
 }
 
 uint64_t dma_alloc_coherent_mask(const device& dev, gfp_t flags) {

@@ -7,6 +7,7 @@
 // BUG() throws kernel_bug.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -57,6 +58,10 @@ bool dma_supported(device& dev, uint64_t mask);
 uint64_t dma_get_required_mask(const device& dev);
 /// The device's mask; 32 bits when it has none.
 uint64_t dma_get_mask(const device& dev);
+/// `mask`, or what the device's bus makes of it: min_not_zero(mask, dev->bus_dma_limit).
+inline uint64_t dma_limit_of(const device& dev, uint64_t mask) {
+  return dev.bus_dma_limit == 0 ? mask : std::min(mask, dev.bus_dma_limit);
+}
 /// Whether the device can address [address, address + size).
 bool dma_capable(const device& dev, dma_addr address, uint64_t size);
 

@@ -2,9 +2,7 @@
 #include "core/v6_12/divergence.h"
 
 #include <array>
-#include <utility>
 
-#include "absl/strings/str_format.h"
 #include "core/enum_names.h"
 
 namespace iommulab::v6_12 {
@@ -85,37 +83,12 @@ std::string_view name(divergence id) {
   return about(id).name;
 }
 
-std::string_view name(divergence_shows shows) {
-  static constexpr auto names = enum_names<divergence_shows>({
-      {not_recorded, "no"},
-      {operation, "operation"},
-      {start_up, "start-up"},
-  });
-  return names(shows);
-}
-
 std::string divergence_table() {
-  std::string table =
-      "| id | where | Linux 6.12 | here | shows in a recording |\n|---|---|---|---|---|\n";
-  for (const divergence_entry& d : all_divergences) {
-    absl::StrAppendFormat(&table, "| `%s` | %s | %s | %s | %s |\n", d.name, d.where, d.kernel,
-                          d.here, name(d.shows));
-  }
-  return table;
+  return iommulab::divergence_table("Linux 6.12", divergences());
 }
 
 void report(environment& env, divergence id, std::string detail) {
-  const bool is_kept = env.divergences.count();
-  if (!is_kept && !env.trace.on(events::diagnosis::of)) return;
-  const divergence_entry& d = about(id);
-  events::diagnosis told;
-  told.name = d.name;
-  told.text = absl::StrFormat("%s: Linux 6.12 %s; here: %s", d.where, d.kernel, d.here);
-  if (!detail.empty()) absl::StrAppendFormat(&told.text, " (%s)", detail);
-  env.trace.tell([&] { return told; });
-  if (!is_kept) return;
-  env.log.remark(absl::StrFormat("%s: %s", told.name, told.text));
-  env.divergences.keep(std::move(told));
+  report_divergence(env, "Linux 6.12", about(id).words(), detail);
 }
 
 }  // namespace iommulab::v6_12

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/types/span.h"
+#include "core/divergence_row.h"
 #include "core/environment.h"
 
 namespace iommulab::v6_12 {
@@ -36,33 +37,16 @@ enum class divergence : uint8_t {
   queue_never_answers,
 };
 
-/// How a divergence can show in a recorded run of the kernel.
-enum class divergence_shows : uint8_t {
-  not_recorded,  ///< the kernel comes to harm in a way that no recording holds, or memory alone
-                 ///< tells
-  operation,     ///< an operation answers otherwise, or the kernel dies in it
-  start_up,      ///< the kernel hangs while it boots
-};
-
-struct divergence_entry {
-  divergence id;
-  std::string_view name;    ///< the enumerator's
-  std::string_view where;   ///< function of the kernel, or what the driver is asked
-  std::string_view kernel;  ///< what Linux 6.12 does
-  std::string_view here;    ///< what is done instead
-  divergence_shows shows;
-};
+using divergence_entry = divergence_row<divergence>;
 
 /// All of them, in the enumerators' order.
 absl::Span<const divergence_entry> divergences();
 const divergence_entry& about(divergence id);
 std::string_view name(divergence id);
-std::string_view name(divergence_shows shows);
 /// The table as the README has it, Markdown.
 std::string divergence_table();
 
-/// It happens now: an event of kind `diagnosis` with the divergence's name, one more in the
-/// environment's list, and as long as that has room a remark in the log; `detail` says with what.
+/// It happens now: see report_divergence().
 void report(environment& env, divergence id, std::string detail = {});
 
 }  // namespace iommulab::v6_12

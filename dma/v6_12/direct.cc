@@ -27,7 +27,7 @@ bool is_bounce_slot(const dma_direct& dma, dma_addr address) {
 
 /// dma_coherent_ok()
 bool is_reached(const device& dev, phys_addr phys, uint64_t size) {
-  return phys.value() + size - 1 <= dev.coherent_dma_mask;
+  return phys.value() + size - 1 <= dma_limit_of(dev, dev.coherent_dma_mask);
 }
 
 /// dma_direct_optimal_gfp_mask(): the highest zone that is sure to suit.
@@ -50,7 +50,7 @@ void free_contiguous(dma_direct& dma, phys_addr phys, uint64_t size) {
 
 /// __dma_direct_alloc_pages(): a zone lower whenever what came is out of reach.
 std::optional<phys_addr> alloc_reachable(dma_direct& dma, device& dev, uint64_t size, gfp_t gfp) {
-  const uint64_t limit = dev.coherent_dma_mask;
+  const uint64_t limit = dma_limit_of(dev, dev.coherent_dma_mask);
   gfp |= zone_for(limit);
   if (const auto memory = take_contiguous(dma, size, gfp)) {
     if (is_reached(dev, *memory, size)) return memory;
@@ -80,9 +80,9 @@ dma_addr swiotlb_map(dma_direct& dma, device& dev, phys_addr phys, uint64_t size
   const dma_addr address = address_of(*slots);
   if (dma_capable(dev, address, size)) return this_call.result(address);
   dma.bounce->swiotlb_tbl_unmap_single(dev, *slots, size, dir);
-  dev.bus->env.log.warn(
-      absl::StrFormat("%s %s: swiotlb addr 0x%016x+%u overflow (mask %x, bus limit 0).",
-                      dev_driver_string(dev), dev.name, address.value(), size, dev.dma_mask));
+  dev.bus->env.log.warn(absl::StrFormat(
+      "%s %s: swiotlb addr 0x%016x+%u overflow (mask %x, bus limit %x).", dev_driver_string(dev),
+      dev.name, address.value(), size, dev.dma_mask, dev.bus_dma_limit));
   return this_call.result(dma_mapping_error_address);
 }
 
@@ -115,9 +115,9 @@ dma_addr dma_direct_map_page(dma_direct& dma, device& dev, phys_addr page, uint6
   if (dma_capable(dev, address_of(phys), size)) return address_of(phys);
   if (dma.bounce != nullptr) return swiotlb_map(dma, dev, phys, size, dir);
   if (!std::exchange(dma.warned_of_overflow, true)) {
-    dev.bus->env.log.warn(
-        absl::StrFormat("%s %s: DMA addr 0x%016x+%u overflow (mask %x, bus limit 0).",
-                        dev_driver_string(dev), dev.name, phys.value(), size, dev.dma_mask));
+    dev.bus->env.log.warn(absl::StrFormat(
+        "%s %s: DMA addr 0x%016x+%u overflow (mask %x, bus limit %x).", dev_driver_string(dev),
+        dev.name, phys.value(), size, dev.dma_mask, dev.bus_dma_limit));
   }
   return dma_mapping_error_address;
 }

@@ -342,8 +342,10 @@ void add_iommu_dma_early_params(command_line& line, dma_iommu_parameters& parame
 int iommu_dma_init(dma_iommu& dma) {
   tracer& trace = dma.iommu.env().trace;
   IOMMULAB_CALL(trace, "iommu_dma_init");
-  // The nodes of a domain are the allocator's own business here.
-  const call_scope cache(trace, "iova_cache_get");
+  {
+    // The nodes of a domain are the allocator's own business here.
+    const call_scope cache(trace, "iova_cache_get");
+  }
   return this_call.result(0);
 }
 
@@ -360,6 +362,7 @@ dma_addr iommu_dma_alloc_iova(dma_iommu& dma, iommu_domain& domain, uint64_t siz
   }
   iova_domain& iovad = cookie.iovad;
   const uint64_t pages = size >> iovad.shift;
+  dma_limit = dma_limit_of(dev, dma_limit);
   if (domain.geometry.force_aperture) {
     dma_limit = std::min(dma_limit, domain.geometry.aperture_end.value());
   }

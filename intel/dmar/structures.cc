@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/iommu/structures.h"
 #include "intel/hw/width.h"
@@ -74,6 +75,47 @@ structure structure_of(const intel_iommu& iommu, std::string_view field) {
   s.add("flags", uint64_t{iommu.trans_pre_enabled ? 1u : 0u},
         iommu.trans_pre_enabled ? "VTD_FLAG_TRANS_PRE_ENABLED" : "");
   return s;
+}
+
+structure structure_of(const dmar_rmrr_unit& rmrr, size_t place) {
+  structure s{"dmar_rmrr_unit", absl::StrFormat("dmar_rmrr_units[%d]", place), {}};
+  s.add("hdr", uint64_t{rmrr.hdr.table_offset}, "offset of the structure in the table");
+  s.add("base_address", rmrr.base_address).add("end_address", rmrr.end_address);
+  s.add("devices", scopes_of(rmrr.devices));
+  return s;
+}
+
+structure structure_of(const dmar_atsr_unit& atsr, size_t place) {
+  structure s{"dmar_atsr_unit", absl::StrFormat("dmar_atsr_units[%d]", place), {}};
+  s.add("hdr", uint64_t{atsr.hdr.table_offset}, "offset of the structure in the table");
+  s.add("devices", scopes_of(atsr.devices));
+  s.add("segment", int64_t{atsr.segment}).add("include_all", atsr.include_all);
+  return s;
+}
+
+structure structure_of(const dmar_satc_unit& satc, size_t place) {
+  structure s{"dmar_satc_unit", absl::StrFormat("dmar_satc_units[%d]", place), {}};
+  s.add("hdr", uint64_t{satc.hdr.table_offset}, "offset of the structure in the table");
+  s.add("devices", scopes_of(satc.devices));
+  s.add("segment", int64_t{satc.segment}).add("atc_required", satc.atc_required);
+  return s;
+}
+
+void add_domain_ids(structure& unit, const domain_id_bitmap& taken, uint32_t ids) {
+  if (taken.empty()) {
+    unit.add("domain_ids", structure_link{"unsigned long", ""});
+    return;
+  }
+  std::string runs;
+  uint32_t last = 0;
+  for (uint32_t id = taken.next_taken(0, ids); id < ids; id = taken.next_taken(last + 1, ids)) {
+    last = id;
+    while (last + 1 < ids && taken.is_taken(last + 1)) ++last;
+    absl::StrAppend(&runs, runs.empty() ? "" : ", ", id);
+    if (last != id) absl::StrAppend(&runs, "-", last);
+  }
+  unit.add("domain_ids", runs.empty() ? "none" : runs,
+           absl::StrFormat("%d of %d ids are taken", taken.taken(), ids));
 }
 
 }  // namespace iommulab

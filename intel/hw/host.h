@@ -47,6 +47,8 @@ struct driver_host {
   std::function<int(uint32_t)> node_of_proximity_domain;
   /// for_each_mem_pfn_range(): usable memory as the kernel numbers it, first and one-past-last pfn.
   std::vector<std::pair<uint64_t, uint64_t>> memory_pfn_ranges;
+  /// e820__get_entry_type() of [start, end) is reserved or ACPI NVS. Empty where there is no map.
+  std::function<bool(uint64_t start, uint64_t end)> firmware_reserves;
   /// Called where intel_iommu_init() sets dma_ops: the composition installs the intel ops.
   std::function<void()> install_dma_ops;
 };

@@ -59,49 +59,17 @@ structure variables_of(const intel_driver& drv,
   return s;
 }
 
-structure structure_of(const dmar_rmrr_unit& rmrr, size_t place) {
-  structure s{"dmar_rmrr_unit", absl::StrFormat("dmar_rmrr_units[%d]", place), {}};
-  s.add("hdr", uint64_t{rmrr.hdr.table_offset}, "offset of the structure in the table");
-  s.add("base_address", rmrr.base_address).add("end_address", rmrr.end_address);
-  s.add("devices", scopes_of(rmrr.devices));
-  return s;
-}
-
-structure structure_of(const dmar_atsr_unit& atsr, size_t place) {
-  structure s{"dmar_atsr_unit", absl::StrFormat("dmar_atsr_units[%d]", place), {}};
-  s.add("hdr", uint64_t{atsr.hdr.table_offset}, "offset of the structure in the table");
-  s.add("devices", scopes_of(atsr.devices));
-  s.add("segment", int64_t{atsr.segment}).add("include_all", atsr.include_all);
-  return s;
-}
-
-/// Runs of ids that are taken: "0, 1, 5-9".
-std::string taken_ids(const domain_id_bitmap& ids, uint32_t limit) {
-  std::string text;
-  uint32_t last = 0;
-  for (uint32_t id = ids.next_taken(0, limit); id < limit; id = ids.next_taken(last + 1, limit)) {
-    last = id;
-    while (last + 1 < limit && ids.is_taken(last + 1)) ++last;
-    absl::StrAppend(&text, text.empty() ? "" : ", ", id);
-    if (last != id) absl::StrAppend(&text, "-", last);
-  }
-  return text.empty() ? "none" : text;
-}
-
 /// iommu->domain_ids and iommu->domains, which has two levels.
 void add_domains(const intel_driver& drv, const intel_iommu& iommu, const structure_query& wanted,
                  structure& s) {
   if (iommu.seq_id < 0 || static_cast<size_t>(iommu.seq_id) >= drv.domains.size()) return;
   const unit_domains& known = drv.domains[static_cast<size_t>(iommu.seq_id)];
+  if (known.domain_ids.empty() || wanted.wants_field("domain_ids")) {
+    add_domain_ids(s, known.domain_ids, iommu.cap.number_of_domains());
+  }
   if (known.domain_ids.empty()) {
-    s.add("domain_ids", structure_link{"unsigned long", ""});
     s.add("domains", structure_link{"dmar_domain **", ""});
     return;
-  }
-  if (wanted.wants_field("domain_ids")) {
-    const uint32_t ids = iommu.cap.number_of_domains();
-    s.add("domain_ids", taken_ids(known.domain_ids, ids),
-          absl::StrFormat("%d of %d ids are taken", known.domain_ids.taken(), ids));
   }
   if (!wanted.wants_field("domains")) return;
   structure_list owners;
@@ -218,27 +186,6 @@ std::vector<structure> flush_tables_of(const intel_driver& drv, const structure_
   return all;
 }
 
-/// Of what the trace has a word for.
-template <typename List>
-std::vector<structure> named(const List& list, const structure_query& wanted) {
-  std::vector<structure> all;
-  for (const auto& item : list) {
-    if (wanted.wants_name(trace_word(item))) all.push_back(structure_of(item));
-  }
-  return all;
-}
-/// Of what is known by its place in the list alone.
-template <typename List>
-std::vector<structure> numbered(const List& list, const structure_query& wanted) {
-  std::vector<structure> all;
-  size_t place = 0;
-  for (const auto& item : list) {
-    structure s = structure_of(item, place++);
-    if (wanted.wants_name(s.name)) all.push_back(std::move(s));
-  }
-  return all;
-}
-
 std::vector<structure> units_of(const intel_driver& drv, const structure_query& wanted) {
   std::vector<structure> units;
   for (const dmar_drhd_unit& drhd : drv.dmar_drhd_units) {
@@ -264,13 +211,17 @@ std::vector<structure> address_spaces_of(const intel_driver& drv, const structur
 std::vector<structure> structures_of_kind(const intel_driver& drv, std::string_view kind,
                                           const structure_query& wanted)
     ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  if (kind == "dmar_drhd_unit") return numbered(drv.dmar_drhd_units, wanted);
-  if (kind == "dmar_rmrr_unit") return numbered(drv.dmar_rmrr_units, wanted);
-  if (kind == "dmar_atsr_unit") return numbered(drv.dmar_atsr_units, wanted);
+  if (kind == "dmar_drhd_unit") return structures_by_place(drv.dmar_drhd_units, wanted);
+  if (kind == "dmar_rmrr_unit") return structures_by_place(drv.dmar_rmrr_units, wanted);
+  if (kind == "dmar_atsr_unit") return structures_by_place(drv.dmar_atsr_units, wanted);
   if (kind == "intel_iommu") return units_of(drv, wanted);
   if (kind == "g_iommus") return {variables_of(drv, wanted)};
-  if (kind == "dmar_domain") return named(drv.live_list, wanted);
-  if (kind == "device_domain_info") return named(drv.device_domains, wanted);
+  if (kind == "dmar_domain")
+    return structures_by_word(drv.live_list, wanted,
+                              [](const dmar_domain& domain) { return structure_of(domain); });
+  if (kind == "device_domain_info")
+    return structures_by_word(drv.device_domains, wanted,
+                              [](const device_domain_info& info) { return structure_of(info); });
   if (kind == "iova_domain") return address_spaces_of(drv, wanted);
   return flush_tables_of(drv, wanted);
 }

@@ -44,10 +44,15 @@ bool comes_too_late(const intel_driver& drv) {
   return drv.env.state != system_state::booting && !drv.intel_iommu_enabled;
 }
 
-// Linux v6.12 drivers/iommu/intel/iommu.c: rmrr_sanity_check(). On x86 the region has to be one
-// that firmware's memory map reserves; which it is here cannot be told.
-bool rmrr_is_sane(uint64_t base, uint64_t end) {
-  return (base & ~page_mask) == 0 && ((end + 1) & ~page_mask) == 0 && end > base;
+// Linux v6.12 drivers/iommu/intel/iommu.c: rmrr_sanity_check(), and x86's arch_rmrr_sanity_check()
+bool rmrr_is_sane(const intel_driver& drv, uint64_t base, uint64_t end) {
+  if ((base & ~page_mask) != 0 || ((end + 1) & ~page_mask) != 0 || end <= base) return false;
+  if (!drv.host.firmware_reserves || drv.host.firmware_reserves(base, end + 1)) return true;
+  drv.pr.err(
+      "[Firmware Bug]: No firmware reserved region can cover this RMRR [0x%016x-0x%016x], contact "
+      "BIOS vendor for fixes",
+      base, end);
+  return false;
 }
 
 /// Enters the device into a scope, or takes it out: > 0 when it is one of the scope's, < 0 on a
@@ -96,7 +101,7 @@ int dmar_parse_one_rmrr(intel_driver& drv, const remapping_structure& header) {
   const byte_cursor c(header.bytes, header.table_offset);
   const uint64_t base = *c.read(dmar_layout::rmrr::base);
   const uint64_t end = *c.read(dmar_layout::rmrr::limit);
-  if (!rmrr_is_sane(base, end)) {
+  if (!rmrr_is_sane(drv, base, end)) {
     warn_broken_bios(drv, absl::StrFormat("bad RMRR [0x%016x-0x%016x]", base, end));
   }
   kernel_ptr<dmar_rmrr_unit> rmrru = kernel_new<dmar_rmrr_unit>(drv);

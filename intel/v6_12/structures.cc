@@ -44,54 +44,13 @@ structure variables_of(const intel_driver& drv) {
   return s;
 }
 
-structure structure_of(const dmar_rmrr_unit& rmrr, size_t place) {
-  structure s{"dmar_rmrr_unit", absl::StrFormat("dmar_rmrr_units[%d]", place), {}};
-  s.add("hdr", uint64_t{rmrr.hdr.table_offset}, "offset of the structure in the table");
-  s.add("base_address", rmrr.base_address).add("end_address", rmrr.end_address);
-  s.add("devices", scopes_of(rmrr.devices));
-  return s;
-}
-
-structure structure_of(const dmar_atsr_unit& atsr, size_t place) {
-  structure s{"dmar_atsr_unit", absl::StrFormat("dmar_atsr_units[%d]", place), {}};
-  s.add("hdr", uint64_t{atsr.hdr.table_offset}, "offset of the structure in the table");
-  s.add("devices", scopes_of(atsr.devices));
-  s.add("include_all", atsr.include_all);
-  return s;
-}
-
-structure structure_of(const dmar_satc_unit& satc, size_t place) {
-  structure s{"dmar_satc_unit", absl::StrFormat("dmar_satc_units[%d]", place), {}};
-  s.add("hdr", uint64_t{satc.hdr.table_offset}, "offset of the structure in the table");
-  s.add("devices", scopes_of(satc.devices));
-  s.add("atc_required", satc.atc_required);
-  return s;
-}
-
-/// Runs of ids that are taken: "0-1, 5-9".
-std::string taken_id_runs(const domain_id_bitmap& ids, uint32_t limit) {
-  std::string text;
-  uint32_t last = 0;
-  for (uint32_t id = ids.next_taken(0, limit); id < limit; id = ids.next_taken(last + 1, limit)) {
-    last = id;
-    while (last + 1 < limit && ids.is_taken(last + 1)) ++last;
-    absl::StrAppend(&text, text.empty() ? "" : ", ", id);
-    if (last != id) absl::StrAppend(&text, "-", last);
-  }
-  return text.empty() ? "none" : text;
-}
-
 structure unit_of_generation(const intel_driver& drv, const intel_iommu& iommu,
                              const structure_query& wanted) {
   structure s = iommulab::structure_of(iommu, wanted.field);
   if (iommu.seq_id < 0) return s;
   const unit_state& state = state_of(drv, iommu);
-  const uint32_t ids = iommu.cap.number_of_domains();
-  if (state.domain_ids.empty()) {
-    s.add("domain_ids", structure_link{"unsigned long", ""});
-  } else if (wanted.wants_field("domain_ids")) {
-    s.add("domain_ids", taken_id_runs(state.domain_ids, ids),
-          absl::StrFormat("%d of %d ids are taken", state.domain_ids.taken(), ids));
+  if (state.domain_ids.empty() || wanted.wants_field("domain_ids")) {
+    add_domain_ids(s, state.domain_ids, iommu.cap.number_of_domains());
   }
   s.add(
       "copied_tables",
@@ -210,27 +169,6 @@ structure structure_of_info(const device_domain_info& info) {
   return s;
 }
 
-/// Of what is known by its place in the list alone.
-template <typename List, typename Make>
-std::vector<structure> by_place(const List& list, const structure_query& wanted, Make&& make) {
-  std::vector<structure> all;
-  size_t place = 0;
-  for (const auto& item : list) {
-    structure s = make(item, place++);
-    if (wanted.wants_name(s.name)) all.push_back(std::move(s));
-  }
-  return all;
-}
-/// Of what the trace has a word for.
-template <typename List, typename Make>
-std::vector<structure> by_word(const List& list, const structure_query& wanted, Make&& make) {
-  std::vector<structure> all;
-  for (const auto& item : list) {
-    if (wanted.wants_name(trace_word(item))) all.push_back(make(item));
-  }
-  return all;
-}
-
 std::vector<structure> units_by_name(const intel_driver& drv, const structure_query& wanted) {
   std::vector<structure> units;
   for (const dmar_drhd_unit& drhd : drv.dmar_drhd_units) {
@@ -253,21 +191,16 @@ std::vector<structure> pasid_tables_of(const intel_driver& drv, const structure_
 
 std::vector<structure> of_kind(const intel_driver& drv, std::string_view kind,
                                const structure_query& wanted) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  const auto unit_of_table = [](const auto& unit, size_t place) {
-    return structure_of(unit, place);
-  };
-  if (kind == "dmar_drhd_unit") {
-    return by_place(drv.dmar_drhd_units, wanted, [](const dmar_drhd_unit& drhd, size_t place) {
-      return iommulab::structure_of(drhd, place);
-    });
-  }
-  if (kind == "dmar_rmrr_unit") return by_place(drv.dmar_rmrr_units, wanted, unit_of_table);
-  if (kind == "dmar_atsr_unit") return by_place(drv.dmar_atsr_units, wanted, unit_of_table);
-  if (kind == "dmar_satc_unit") return by_place(drv.dmar_satc_units, wanted, unit_of_table);
+  if (kind == "dmar_drhd_unit") return structures_by_place(drv.dmar_drhd_units, wanted);
+  if (kind == "dmar_rmrr_unit") return structures_by_place(drv.dmar_rmrr_units, wanted);
+  if (kind == "dmar_atsr_unit") return structures_by_place(drv.dmar_atsr_units, wanted);
+  if (kind == "dmar_satc_unit") return structures_by_place(drv.dmar_satc_units, wanted);
   if (kind == "intel_iommu") return units_by_name(drv, wanted);
   if (kind == "variables") return {variables_of(drv)};
-  if (kind == "dmar_domain") return by_word(drv.live_domains, wanted, structure_of_domain);
-  if (kind == "device_domain_info") return by_word(drv.live_devices, wanted, structure_of_info);
+  if (kind == "dmar_domain")
+    return structures_by_word(drv.live_domains, wanted, structure_of_domain);
+  if (kind == "device_domain_info")
+    return structures_by_word(drv.live_devices, wanted, structure_of_info);
   return pasid_tables_of(drv, wanted);
 }
 

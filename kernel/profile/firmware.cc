@@ -23,6 +23,20 @@ std::vector<std::pair<uint64_t, uint64_t>> memory_pfn_ranges(const machine_confi
   return ranges;
 }
 
+std::function<bool(uint64_t start, uint64_t end)> firmware_reserves(const machine_config& machine) {
+  if (machine.firmware_map.empty()) return {};
+  return [map = machine.firmware_map](uint64_t start, uint64_t end) {
+    for (const memory_range& r : map) {
+      if (r.start.value() >= end || r.end() <= start) continue;
+      if (r.start.value() <= start) start = r.end();
+      if (start >= end) {
+        return r.type == memory_range::kind::reserved || r.type == memory_range::kind::acpi_nvs;
+      }
+    }
+    return false;
+  };
+}
+
 std::function<int(uint32_t)> node_of_proximity_domain(const machine_config& machine) {
   if (machine.proximity_domains.empty()) return {};
   return [domains = machine.proximity_domains](uint32_t domain) {

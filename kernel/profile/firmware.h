@@ -19,6 +19,10 @@ namespace iommulab {
 /// pages, without page 0.
 std::vector<std::pair<uint64_t, uint64_t>> memory_pfn_ranges(const machine_config& machine);
 
+/// e820__get_entry_type(): whether the firmware's map covers all of [start, end), and the entry
+/// that covers its end is reserved or ACPI NVS. Empty for a machine without a map.
+std::function<bool(uint64_t start, uint64_t end)> firmware_reserves(const machine_config& machine);
+
 /// acpi_map_pxm_to_node() with node_online(); empty for a machine without proximity domains.
 std::function<int(uint32_t)> node_of_proximity_domain(const machine_config& machine);
 

@@ -8,11 +8,11 @@
 #include "core/cmdline.h"
 #include "core/iommu/iommu_sysfs.h"
 #include "core/iommu/structures.h"
-#include "intel/dmar/scope.h"
 #include "intel/dmar/table.h"
 #include "intel/v4_4/init.h"
 #include "intel/v4_4/quirks.h"
 #include "intel/v4_4/structures.h"
+#include "kernel/profile/dmar_view.h"
 #include "kernel/profile/firmware.h"
 #include "kernel/v4_4/page_table.h"
 #include "platform/vtd/spec/registers.h"
@@ -64,6 +64,7 @@ void generation::setup(const std::string& text) {
                   .acpi_dmar_table = [this] { return dmar_table(); },
                   .node_of_proximity_domain = iommulab::node_of_proximity_domain(machine),
                   .memory_pfn_ranges = iommulab::memory_pfn_ranges(machine),
+                  .firmware_reserves = {},
                   .install_dma_ops = [this] { dma_->install_iommu(*intel_dma_ops_); }},
       options);
   intel_dma_ops_ = std::make_unique<intel_dma_ops>(*driver_, dma_->contiguous());
@@ -112,27 +113,16 @@ void generation::late_initcalls() {
   dmar_free_unused_resources(*driver_);
 }
 
-// A run may be held while its command line is still being read: there is no driver then.
-
 std::vector<driven_unit> generation::units() const {
-  std::vector<driven_unit> all;
-  if (driver_ == nullptr) return all;
-  for (const dmar_drhd_unit& drhd : driver_->dmar_drhd_units) {
-    all.push_back({drhd.reg_base_addr, drhd.ignored});
-  }
-  return all;
+  return driven_units(driver_.get());
 }
 
 std::optional<phys_addr> generation::unit_of(pci_dev& pdev) const {
-  if (driver_ == nullptr) return std::nullopt;
-  const dmar_drhd_unit* drhd = dmar_find_matched_drhd_unit(*driver_, pdev);
-  if (drhd == nullptr) return std::nullopt;
-  return drhd->reg_base_addr;
+  return unit_registers(driver_.get(), pdev);
 }
 
 const std::vector<table_diagnosis>& generation::diagnoses() const {
-  static const std::vector<table_diagnosis> none;
-  return driver_ == nullptr ? none : driver_->diagnoses;
+  return table_diagnoses(driver_.get());
 }
 
 waiting_unmaps generation::waiting() const {
@@ -155,22 +145,9 @@ device_domain generation::domain_of(const device& dev) const {
 std::vector<structure_section> generation::structures(const structure_query& wanted) const {
   if (driver_ == nullptr) return {};
   std::vector<structure_section> sections = structures_of(*driver_, wanted);
-  if (wanted.wants_kind("iommu_group")) {
-    structure_section groups{"iommu_group", {}};
-    for (const auto& group : host_.iommu.groups()) {
-      if (wanted.wants_name(std::to_string(group->id))) {
-        groups.structures.push_back(structure_of(*group));
-      }
-    }
-    sections.push_back(std::move(groups));
-  }
-  if (wanted.wants_kind("device")) {
-    structure_section devices{"device", {}};
-    for (const device* dev : host_.pci_bus.devices) {
-      if (wanted.wants_name(dev->name)) devices.structures.push_back(structure_of(*dev));
-    }
-    sections.push_back(std::move(devices));
-  }
+  add_bus_sections(
+      host_, wanted, [](const iommu_group& group) { return iommulab::structure_of(group); },
+      [](const device& dev) { return v4_4::structure_of(dev); }, sections);
   return sections;
 }
 

@@ -16,7 +16,7 @@ namespace iommulab::v4_4 {
 linux_4_4::linux_4_4(const v4_4::release& which) : release_(which) {
   for (const divergence_entry& entry : divergences_without(which.driver.agreed())) {
     differences_.push_back(
-        {entry.name, entry.where, entry.kernel, entry.here, iommulab::v4_4::name(entry.shows)});
+        {entry.name, entry.where, entry.kernel, entry.here, iommulab::name(entry.shows)});
   }
 }
 

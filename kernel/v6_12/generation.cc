@@ -11,11 +11,11 @@
 #include "core/iommu/v6_12/group.h"
 #include "core/iommu/v6_12/structures.h"
 #include "dma/v6_12/structures.h"
-#include "intel/dmar/scope.h"
 #include "intel/dmar/table.h"
 #include "intel/v6_12/init.h"
 #include "intel/v6_12/quirks.h"
 #include "intel/v6_12/structures.h"
+#include "kernel/profile/dmar_view.h"
 #include "kernel/profile/firmware.h"
 #include "kernel/v6_12/page_table.h"
 
@@ -96,6 +96,7 @@ void generation::setup(const std::string& text) {
                   .acpi_dmar_table = [this] { return dmar_table(); },
                   .node_of_proximity_domain = iommulab::node_of_proximity_domain(machine),
                   .memory_pfn_ranges = iommulab::memory_pfn_ranges(machine),
+                  .firmware_reserves = iommulab::firmware_reserves(machine),
                   .install_dma_ops = {}},
       iommu_, options);
 }
@@ -121,11 +122,11 @@ void generation::early_initcalls() {
   iommu_dev_init(host_.iommu);
   iommu_dma_init(dma_->iommu());
   register_intel_iommu_quirks(*driver_);
-  dma_->register_quirks(host_.pci);
 }
 
 void generation::subsys_initcalls() {
   iommu_subsys_init(iommu_);
+  dma_->apply_final_quirks(host_.pci);
 }
 
 // Linux v6.12 arch/x86/kernel/pci-dma.c: pci_iommu_init(). What x86_init.iommu.iommu_init answers
@@ -144,27 +145,16 @@ void generation::late_initcalls() {
   dmar_free_unused_resources(*driver_);
 }
 
-// A run may be held while its command line is still being read: there is no driver then.
-
 std::vector<driven_unit> generation::units() const {
-  std::vector<driven_unit> all;
-  if (driver_ == nullptr) return all;
-  for (const dmar_drhd_unit& drhd : driver_->dmar_drhd_units) {
-    all.push_back({drhd.reg_base_addr, drhd.ignored});
-  }
-  return all;
+  return driven_units(driver_.get());
 }
 
 std::optional<phys_addr> generation::unit_of(pci_dev& pdev) const {
-  if (driver_ == nullptr) return std::nullopt;
-  const dmar_drhd_unit* drhd = dmar_find_matched_drhd_unit(*driver_, pdev);
-  if (drhd == nullptr) return std::nullopt;
-  return drhd->reg_base_addr;
+  return unit_registers(driver_.get(), pdev);
 }
 
 const std::vector<table_diagnosis>& generation::diagnoses() const {
-  static const std::vector<table_diagnosis> none;
-  return driver_ == nullptr ? none : driver_->diagnoses;
+  return table_diagnoses(driver_.get());
 }
 
 waiting_unmaps generation::waiting() const {
@@ -215,22 +205,9 @@ std::vector<structure_section> generation::structures(const structure_query& wan
   if (wanted.wants_kind("iova_domain") || wanted.wants_kind("iommu_dma_cookie")) {
     add_dma_structures(wanted, sections);
   }
-  if (wanted.wants_kind("iommu_group")) {
-    structure_section groups{"iommu_group", {}};
-    for (const auto& group : host_.iommu.groups()) {
-      if (wanted.wants_name(std::to_string(group->id))) {
-        groups.structures.push_back(v6_12::structure_of(*group));
-      }
-    }
-    sections.push_back(std::move(groups));
-  }
-  if (wanted.wants_kind("device")) {
-    structure_section devices{"device", {}};
-    for (const device* dev : host_.pci_bus.devices) {
-      if (wanted.wants_name(dev->name)) devices.structures.push_back(v6_12::structure_of(*dev));
-    }
-    sections.push_back(std::move(devices));
-  }
+  add_bus_sections(
+      host_, wanted, [](const iommu_group& group) { return v6_12::structure_of(group); },
+      [](const device& dev) { return v6_12::structure_of(dev); }, sections);
   return sections;
 }
 

@@ -43,8 +43,10 @@ class generation final : public kernel_generation {
   void take_scattered_pages(bool on) override { dma_->iommu().take_scattered_pages(on); }
   std::unique_ptr<page_table> make_page_table(int width, int superpages) override;
 
+  iommu_subsystem& iommu() { return iommu_; }
   /// Valid from setup() on, as all that follows.
   intel_driver& driver() { return *driver_; }
+  x86_dma& dma() { return *dma_; }
 
  private:
   /// What acpi_get_table("DMAR") gives.

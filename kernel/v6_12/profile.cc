@@ -17,7 +17,7 @@ namespace iommulab::v6_12 {
 linux_6_12::linux_6_12() {
   for (const divergence_entry& entry : divergences()) {
     differences_.push_back(
-        {entry.name, entry.where, entry.kernel, entry.here, v6_12::name(entry.shows)});
+        {entry.name, entry.where, entry.kernel, entry.here, iommulab::name(entry.shows)});
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/dev_printk.h"
+#include "core/dma/dma_mapping.h"
 
 namespace iommulab::v6_12 {
 namespace {
@@ -26,6 +27,12 @@ const swiotlb_release& release_6_12() {
   return the_release;
 }
 
+/// pci_walk_bus() with via_no_dac_cb()
+void limit_to_32_bits(pci_bus& bus) {
+  for (const auto& pdev : bus.devices) pdev->dev.bus_dma_limit = dma_bit_mask(32);
+  for (const auto& child : bus.children) limit_to_32_bits(*child);
+}
+
 }  // namespace
 
 x86_dma::x86_dma(x86_options& options, iommu_subsystem& iommu, bus_type& bus,
@@ -46,16 +53,16 @@ x86_dma::~x86_dma() {
 }
 
 // Linux v6.12 arch/x86/kernel/pci-dma.c: via_no_dac()
-void x86_dma::register_quirks(pci_core& pci) {
-  pci.add_header_fixup([this](pci_dev& pdev) {
+void x86_dma::apply_final_quirks(pci_core& pci) {
+  if (options_.disable_dac_quirk) return;
+  pci.for_each_pci_dev([](pci_dev& bridge) {
     constexpr uint16_t via = 0x1106;
     constexpr uint32_t class_bridge_pci = 0x0604;
-    if (pdev.vendor != via || pdev.class_code >> 8 != class_bridge_pci ||
-        options_.disable_dac_quirk) {
-      return;
+    if (bridge.vendor != via || bridge.class_code >> 8 != class_bridge_pci) return;
+    dev_printk(bridge.dev, log_level::info, "disabling DAC on VIA PCI bridge");
+    for (const auto& below : bridge.bus->children) {
+      if (below->self == &bridge) limit_to_32_bits(*below);
     }
-    dev_printk(pdev.dev, log_level::info, "disabling DAC on VIA PCI bridge");
-    pdev.dev.bus->env.dac.forbid_dac = 1;
   });
 }
 

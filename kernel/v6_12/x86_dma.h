@@ -31,8 +31,8 @@ class x86_dma {
   x86_dma(const x86_dma&) = delete;
   x86_dma& operator=(const x86_dma&) = delete;
 
-  /// Has the quirk of VIA bridges registered, behind which no device uses addresses beyond 4 GiB.
-  void register_quirks(pci_core& pci);
+  /// Behind VIA's bridges no device uses addresses beyond 4 GiB; after the scan of the buses.
+  void apply_final_quirks(pci_core& pci);
   /// Bounce buffers are set up, when they are needed, behind `detect_iommu`, whose answer is
   /// returned. Linux v6.12 arch/x86/kernel/pci-dma.c: pci_iommu_alloc()
   bool pci_iommu_alloc(absl::FunctionRef<bool()> detect_iommu);

@@ -27,13 +27,7 @@ int iommu_setup(x86_options& options, iommu_subsystem& iommu,
   if (!value) return -EINVAL;
   for (std::string_view rest = *value; !rest.empty();) {
     const auto is = [&](std::string_view option) { return rest.starts_with(option); };
-    if (is("off")) parameters.no_iommu = true;
-    if (is("force")) parameters.force_iommu = true;  // "forcesac" too, as in the kernel
-    if (is("noforce")) parameters.iommu_merge = parameters.force_iommu = false;
-    if (is("biomerge") || is("merge")) parameters.iommu_merge = parameters.force_iommu = true;
-    if (is("panic")) parameters.panic_on_overflow = true;
-    if (is("nopanic")) parameters.panic_on_overflow = false;
-    if (is("nomerge")) parameters.iommu_merge = false;
+    take_common_iommu_word(parameters, rest);
     for (const std::string_view word : {"forcesac", "allowdac", "nodac"}) {
       if (is(word)) ignored(iommu.env(), word);
     }
