@@ -40,6 +40,7 @@ class x86_dma {
   /// pci_iommu_init()
   void pci_iommu_init();
 
+  [[nodiscard]] dma_mapping& operations() { return operations_; }
   [[nodiscard]] dma_iommu& iommu() { return operations_.iommu(); }
 
  private:

@@ -7,8 +7,10 @@
 
 #include <random>
 
+#include "intel/v6_12/ops.h"
 #include "intel/v6_12/qi_desc.h"
-#include "intel/v6_12/small_system.h"
+#include "support/small_machine.h"
+#include "support/v6_12/system.h"
 
 namespace iommulab::v6_12 {
 namespace {
@@ -84,8 +86,8 @@ TEST(Descriptors, OfPasidBasedIotlb) {
 }
 
 /// A system with a network function whose mappings are unmapped at once.
-struct strict_system : small_system {
-  strict_system() : small_system(small_machine().build(), "on", false, /*lazy=*/false) {
+struct strict_system : test::linux_6_12::system {
+  strict_system() : system(small_machine().build(), "on", "iommu.strict=1") {
     EXPECT_EQ(boot(), 0);
     events().clear();
   }
@@ -116,8 +118,8 @@ TEST(Map, GivesTheRecordedLeafBits) {
       s.dma().map_page(s.nic(), phys_addr(0x100000), 0, 0x1000, dma_data_direction::to_device);
   const dma_addr from =
       s.dma().map_page(s.nic(), phys_addr(0x200000), 0, 0x1000, dma_data_direction::from_device);
-  EXPECT_EQ(s.walk(table, 3, to.value()), 0x100001u);
-  EXPECT_EQ(s.walk(table, 3, from.value()), 0x200003u);
+  EXPECT_EQ(s.leaf(table, 3, to.value()), 0x100001u);
+  EXPECT_EQ(s.leaf(table, 3, from.value()), 0x200003u);
 }
 
 // A domain has no tag left when its last device goes, and its id is free again.

@@ -5,7 +5,9 @@
 #include <string>
 #include <tuple>
 
-#include "intel/v6_12/small_system.h"
+#include "intel/dmar/table.h"
+#include "support/small_machine.h"
+#include "support/v6_12/system.h"
 
 namespace iommulab::v6_12 {
 namespace {
@@ -30,14 +32,14 @@ const scenario scenarios[] = {
 
 struct injection {
   const char* name;
-  slab_failures& (*of)(small_system&);
+  slab_failures& (*of)(test::linux_6_12::system&);
   void (slab_failures::*arm)(uint64_t);
 };
 
-slab_failures& pages_of(small_system& s) {
+slab_failures& pages_of(test::linux_6_12::system& s) {
   return s.pages().failures();
 }
-slab_failures& objects_of(small_system& s) {
+slab_failures& objects_of(test::linux_6_12::system& s) {
   return s.slab();
 }
 
@@ -50,7 +52,7 @@ const injection injections[] = {
 
 class EveryAllocation : public ::testing::TestWithParam<std::tuple<scenario, injection>> {};
 
-int boot_and_map(small_system& s) {
+int boot_and_map(test::linux_6_12::system& s) {
   if (const int ret = s.boot(); ret != 0) return ret;
   device& dev = s.dev(test::nic);
   const dma_addr at =
@@ -66,8 +68,8 @@ TEST_P(EveryAllocation, LeavesNoPageBehind) {
   m.set_cap(what.cap).set_ecap(what.ecap);
   uint64_t allocations = 0;
   {
-    small_system s(m.build(), what.intel_iommu);
-    s.record_nothing();
+    test::linux_6_12::system s(m.build(), what.intel_iommu);
+    s.stop_recording();
     const uint64_t before = how.of(s).allocations();
     ASSERT_EQ(boot_and_map(s), 0);
     allocations = how.of(s).allocations() - before;
@@ -75,8 +77,8 @@ TEST_P(EveryAllocation, LeavesNoPageBehind) {
   ASSERT_GT(allocations, 0u);
   unsigned failed = 0;
   for (uint64_t n = 1; n <= allocations; ++n) {
-    small_system s(m.build(), what.intel_iommu);
-    s.record_nothing();
+    test::linux_6_12::system s(m.build(), what.intel_iommu);
+    s.stop_recording();
     (how.of(s).*how.arm)(n);
     const int ret = boot_and_map(s);
     how.of(s).fail_never();
@@ -84,7 +86,7 @@ TEST_P(EveryAllocation, LeavesNoPageBehind) {
       ++failed;
       dmar_free_unused_resources(s.driver());
     }
-    s.take_down_driver();
+    s.k().take_down();
     for (const page_diagnosis& d : s.pages().diagnoses()) ADD_FAILURE() << n << ": " << d.sentence;
   }
   EXPECT_GT(failed, 0u);

@@ -13,7 +13,8 @@
 
 #include "core/v6_12/divergence.h"
 #include "intel/v6_12/pages.h"
-#include "intel/v6_12/small_system.h"
+#include "support/small_machine.h"
+#include "support/v6_12/system.h"
 
 namespace iommulab::v6_12 {
 namespace {
@@ -51,7 +52,7 @@ class Tables : public testing::TestWithParam<table_kind_under_test> {
 
   intel_driver& drv() { return system_.driver(); }
   uint64_t leaf(uint64_t pfn) {
-    return system_.walk(domain_.pgd.value(), static_cast<unsigned>(GetParam().levels), pfn << 12);
+    return system_.leaf(domain_.pgd.value(), static_cast<unsigned>(GetParam().levels), pfn << 12);
   }
   /// The physical page that `pfn` leads to, whatever the size of the leaf; 0 nowhere.
   uint64_t page_of(uint64_t pfn) {
@@ -71,10 +72,12 @@ class Tables : public testing::TestWithParam<table_kind_under_test> {
     return write ? 0x67 : 0x25;  // present, user, accessed; writable and dirty
   }
 
-  small_system system_;
+  test::linux_6_12::system system_;
   dmar_domain domain_;
   uint64_t free_before_ = 0;
 };
+
+class TablesOfSuperpages : public Tables {};
 
 TEST_P(Tables, MapAndUnmapOnePage) {
   EXPECT_EQ(domain_mapping(drv(), domain_, 0x12345, 0x777, 1, dma_pte_read | dma_pte_write), 0);
@@ -157,8 +160,7 @@ TEST_P(Tables, FollowAMapOfPages) {
 }
 
 // Small pages that were there make room for a superpage, and their table is freed.
-TEST_P(Tables, MakeRoomForSuperpages) {
-  if (GetParam().superpage == 0) GTEST_SKIP() << "has none";
+TEST_P(TablesOfSuperpages, MakeRoomForThem) {
   EXPECT_EQ(domain_mapping(drv(), domain_, 512, 1, 1, dma_pte_read), 0);
   page_freelist freelist;
   domain_unmap(drv(), domain_, 512, 512, freelist);
@@ -170,8 +172,7 @@ TEST_P(Tables, MakeRoomForSuperpages) {
 }
 
 // A part of a superpage stays: Linux 6.12 would write zeros into the memory that it maps.
-TEST_P(Tables, LeavePartsOfSuperpagesAlone) {
-  if (GetParam().superpage == 0) GTEST_SKIP() << "has none";
+TEST_P(TablesOfSuperpages, LeavePartsOfThemAlone) {
   EXPECT_EQ(domain_mapping(drv(), domain_, 512, 1024, 512, dma_pte_read), 0);
   page_freelist freelist;
   domain_unmap(drv(), domain_, 520, 530, freelist);
@@ -181,11 +182,14 @@ TEST_P(Tables, LeavePartsOfSuperpagesAlone) {
 
 // Memory that runs out: -ENOMEM, and all pages come back.
 TEST_P(Tables, LeakNothingWhenMemoryRunsOut) {
-  for (uint64_t n = 1; n <= 4; ++n) {
+  // Below the top table each level takes a page of its own, whichever is refused.
+  const auto tables = static_cast<uint64_t>(GetParam().levels) - 1;
+  for (uint64_t n = 1; n <= tables + 1; ++n) {
+    const uint64_t pfn = (n - 1) << (9 * tables);
     system_.pages().failures().fail_at(n);
-    const int ret = domain_mapping(drv(), domain_, 0x30000 + 0x200 * n, 1, 1, dma_pte_read);
+    const int ret = domain_mapping(drv(), domain_, pfn, 1, 1, dma_pte_read);
     system_.pages().failures().fail_never();
-    EXPECT_TRUE(ret == 0 || ret == -ENOMEM);
+    EXPECT_EQ(ret, n <= tables ? -ENOMEM : 0) << n;
   }
 }
 
@@ -195,6 +199,11 @@ INSTANTIATE_TEST_SUITE_P(
                     table_kind_under_test{4, 2, false}, table_kind_under_test{5, 0, false},
                     table_kind_under_test{4, 0, true}, table_kind_under_test{4, 2, true},
                     table_kind_under_test{5, 1, true}));
+INSTANTIATE_TEST_SUITE_P(OfEachKind, TablesOfSuperpages,
+                         testing::Values(table_kind_under_test{3, 1, false},
+                                         table_kind_under_test{4, 2, false},
+                                         table_kind_under_test{4, 2, true},
+                                         table_kind_under_test{5, 1, true}));
 
 }  // namespace
 }  // namespace iommulab::v6_12

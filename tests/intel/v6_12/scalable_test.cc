@@ -6,7 +6,8 @@
 
 #include "intel/v6_12/device.h"
 #include "intel/v6_12/pasid.h"
-#include "intel/v6_12/small_system.h"
+#include "support/small_machine.h"
+#include "support/v6_12/system.h"
 
 namespace iommulab::v6_12 {
 namespace {
@@ -33,7 +34,7 @@ vtd::cap_register four_level_cap() {
 // Fact 11: RTADDR bit 10, IQA bits 11 and 0.
 TEST(Scalable, SaysSoInTheRegisters) {
   small_machine m;
-  small_system s(m.set_ecap(scalable_ecap()).build(), "on,sm_on");
+  test::linux_6_12::system s(m.set_ecap(scalable_ecap()).build(), "on,sm_on");
   s.boot();
   bool queue = false;
   bool root = false;
@@ -49,7 +50,7 @@ TEST(Scalable, SaysSoInTheRegisters) {
 // second level, the domain's id.
 TEST(Scalable, MakesTheRecordedEntries) {
   small_machine m;
-  small_system s(m.set_ecap(scalable_ecap()).build(), "on,sm_on");
+  test::linux_6_12::system s(m.set_ecap(scalable_ecap()).build(), "on,sm_on");
   ASSERT_EQ(s.boot(), 0);
   const auto context = s.scalable_context(test::nic);
   EXPECT_EQ(context.first & 0xfff, 0x401u);
@@ -65,7 +66,7 @@ TEST(Scalable, MakesTheRecordedEntries) {
 // scalable/events.txt: context, PASID cache, IOTLB, each global, after the root table was set.
 TEST(Scalable, FlushesThePasidCacheToo) {
   small_machine m;
-  small_system s(m.set_ecap(scalable_ecap()).build(), "on,sm_on");
+  test::linux_6_12::system s(m.set_ecap(scalable_ecap()).build(), "on,sm_on");
   s.boot();
   const std::vector<std::string> queued = s.notes("qi_submit");
   ASSERT_GE(queued.size(), 3u);
@@ -78,7 +79,8 @@ TEST(Scalable, FlushesThePasidCacheToo) {
 // A (9.7), leaves with D where they are written.
 TEST(Scalable, UsesFirstLevelTablesWhereThereAreNoOthers) {
   small_machine m;
-  small_system s(m.set_cap(four_level_cap()).set_ecap(first_level_ecap()).build(), "on");
+  test::linux_6_12::system s(m.set_cap(four_level_cap()).set_ecap(first_level_ecap()).build(),
+                             "on");
   ASSERT_EQ(s.boot(), 0);
   const auto context = s.scalable_context(test::nic);
   const uint64_t entry = s.word(context.first & ~uint64_t{0xfff}) & ~uint64_t{0xfff};
@@ -89,16 +91,16 @@ TEST(Scalable, UsesFirstLevelTablesWhereThereAreNoOthers) {
   EXPECT_EQ(s.word(entry + 16) & 0xfff, 0u);  // four levels
   const dma_addr to = s.dma().map_page(s.dev(test::nic), phys_addr(0x100000), 0, 0x1000,
                                        dma_data_direction::to_device);
-  EXPECT_EQ(s.walk(table, 4, to.value()), 0x100025u);
+  EXPECT_EQ(s.leaf(table, 4, to.value()), 0x100025u);
   const dma_addr from = s.dma().map_page(s.dev(test::nic), phys_addr(0x200000), 0, 0x1000,
                                          dma_data_direction::from_device);
-  EXPECT_EQ(s.walk(table, 4, from.value()), 0x200067u);
+  EXPECT_EQ(s.leaf(table, 4, from.value()), 0x200067u);
   EXPECT_EQ(s.word(table + 8 * (from.value() >> 39 & 511)) & 0xfff, 0x27u);
 }
 
 TEST(Scalable, IsNotUsedWhenSwitchedOff) {
   small_machine m;
-  small_system s(m.set_ecap(scalable_ecap()).build(), "on,sm_off");
+  test::linux_6_12::system s(m.set_ecap(scalable_ecap()).build(), "on,sm_off");
   ASSERT_EQ(s.boot(), 0);
   EXPECT_EQ(s.context(test::nic).second, 0x301u);
 }
@@ -106,7 +108,7 @@ TEST(Scalable, IsNotUsedWhenSwitchedOff) {
 // PASIDs lie 64 to a table, tables 512 to a page of the directory.
 TEST(Scalable, FreesPasidTablesWithTheDevice) {
   small_machine m;
-  small_system s(m.set_ecap(scalable_ecap()).build(), "on,sm_on");
+  test::linux_6_12::system s(m.set_ecap(scalable_ecap()).build(), "on,sm_on");
   ASSERT_EQ(s.boot(), 0);
   const device_domain_info& info = info_of(s.dev(test::nic));
   ASSERT_NE(info.pasid, nullptr);

@@ -5,7 +5,10 @@
 // does not depend on them.
 #include <gmock/gmock.h>
 
-#include "intel/v6_12/small_system.h"
+#include "intel/dmar/table.h"
+#include "intel/v6_12/init.h"
+#include "support/small_machine.h"
+#include "support/v6_12/system.h"
 
 namespace iommulab::v6_12 {
 namespace {
@@ -53,7 +56,7 @@ std::vector<std::string> without_addresses(std::vector<std::string> accesses) {
 
 // Lines 3 to 57 of intremap-off/vtd-trace.txt, register accesses alone.
 TEST(StartUp, DoesTheRecordedAccesses) {
-  small_system s(recorded_machine().build());
+  test::linux_6_12::system s(recorded_machine().build());
   ASSERT_EQ(s.boot(), 0);
   EXPECT_THAT(without_addresses(s.accesses()),
               ElementsAre("R8 8", "R8 10",   // dmar_validate_one_drhd
@@ -72,7 +75,7 @@ TEST(StartUp, DoesTheRecordedAccesses) {
 }
 
 TEST(StartUp, QueuesTheRecordedDescriptors) {
-  small_system s(recorded_machine().build());
+  test::linux_6_12::system s(recorded_machine().build());
   ASSERT_EQ(s.boot(), 0);
   EXPECT_THAT(s.notes("qi_submit"), ElementsAre("qi_submit: cc_inv dmar0: 0x11 0x0 0x0 0x0",
                                                 "qi_submit: iotlb_inv dmar0: 0xd2 0x0 0x0 0x0"));
@@ -81,7 +84,7 @@ TEST(StartUp, QueuesTheRecordedDescriptors) {
 // intremap-off/pt-boot.txt and groups.txt: ids in the order of groups, one domain a group, width
 // code 1, no table for untranslated requests of others.
 TEST(StartUp, MakesTheRecordedContextEntries) {
-  small_system s(recorded_machine().build());
+  test::linux_6_12::system s(recorded_machine().build());
   ASSERT_EQ(s.boot(), 0);
   const std::vector<std::pair<source_id, uint64_t>> recorded = {
       {at(0, 0), 0x201},       {at(0, 3), 0x301},       {at(0, 4), 0x401},      {at(0, 5), 0x501},
@@ -97,20 +100,20 @@ TEST(StartUp, MakesTheRecordedContextEntries) {
 
 // Fact 13 and 14: 16 MiB below the ISA bridge, in leaves of 4 KiB, and nothing else.
 TEST(StartUp, MapsTheIsaRegionInSmallPages) {
-  small_system s(recorded_machine().build());
+  test::linux_6_12::system s(recorded_machine().build());
   ASSERT_EQ(s.boot(), 0);
   const uint64_t table = s.context(at(0, 0x1f, 0)).first & ~uint64_t{0xfff};
   for (uint64_t page = 0; page < 4096; ++page) {
-    ASSERT_EQ(s.walk(table, 3, page << 12), page << 12 | 3) << page;
+    ASSERT_EQ(s.leaf(table, 3, page << 12), page << 12 | 3) << page;
   }
-  EXPECT_EQ(s.walk(table, 3, uint64_t{16} << 20), 0u);
+  EXPECT_EQ(s.leaf(table, 3, uint64_t{16} << 20), 0u);
   const uint64_t other = s.context(at(0, 4)).first & ~uint64_t{0xfff};
-  EXPECT_EQ(s.walk(other, 3, 0), 0u);
+  EXPECT_EQ(s.leaf(other, 3, 0), 0u);
 }
 
 // intremap-off/events.txt, phase boot.
 TEST(StartUp, AssignsCacheTags) {
-  small_system s(recorded_machine().build());
+  test::linux_6_12::system s(recorded_machine().build());
   ASSERT_EQ(s.boot(), 0);
   EXPECT_THAT(s.notes("cache_tag_assign"),
               ElementsAre("cache_tag_assign: dmar0/dmar0 type iotlb did 2 pasid 0 ref 1",
@@ -123,7 +126,7 @@ TEST(StartUp, AssignsCacheTags) {
 }
 
 TEST(StartUp, SaysWhatTheRecordedLogSays) {
-  small_system s(recorded_machine().build());
+  test::linux_6_12::system s(recorded_machine().build());
   ASSERT_EQ(s.boot(), 0);
   EXPECT_THAT(
       s.log(),
@@ -141,7 +144,7 @@ TEST(StartUp, FlushesNewEntriesInCachingMode) {
   vtd::cap_register cap = recorded_cap;
   cap.set_caching_mode(true);
   small_machine m = recorded_machine();
-  small_system s(m.set_cap(cap).build());
+  test::linux_6_12::system s(m.set_cap(cap).build());
   ASSERT_EQ(s.boot(), 0);
   const std::vector<std::string> queued = s.notes("qi_submit");
   ASSERT_GE(queued.size(), 6u);
@@ -154,7 +157,7 @@ TEST(StartUp, FlushesNewEntriesInCachingMode) {
 
 // passthrough/pt-boot.txt: TT 10b, width code 1, no address, id 1.
 TEST(StartUp, LetsDevicesPassThrough) {
-  small_system s(recorded_machine().build(), "on", /*pass_through=*/true);
+  test::linux_6_12::system s(recorded_machine().build(), "on", "iommu=pt");
   ASSERT_EQ(s.boot(), 0);
   for (const source_id id : {at(0, 0), at(0, 4), at(0, 0x1f, 2)}) {
     EXPECT_EQ(s.context(id), std::pair(uint64_t{0x9}, uint64_t{0x101})) << to_string(id);
@@ -166,14 +169,14 @@ TEST(StartUp, TakesTheWidestTables) {
   vtd::cap_register cap = recorded_cap;
   cap.set_sagaw(0b00110).set_max_guest_address_width(48);
   small_machine m = recorded_machine();
-  small_system s(m.set_cap(cap).build());
+  test::linux_6_12::system s(m.set_cap(cap).build());
   ASSERT_EQ(s.boot(), 0);
   EXPECT_EQ(s.context(at(0, 4)).second, 0x402u);
 }
 
 // iommu-off: the queue stays as it was, translation is switched off, and units are freed late.
 TEST(StartUp, SwitchesUnitsOffWhenItIsOff) {
-  small_system s(recorded_machine().build(), "off");
+  test::linux_6_12::system s(recorded_machine().build(), "off");
   ASSERT_EQ(s.boot(), -ENODEV);
   EXPECT_THAT(s.accesses(),
               ElementsAre("R8 8", "R8 10", "R8 8", "R8 10", "R4 0", "R4 1c", "W4 18 0", "R4 1c"));
@@ -183,7 +186,7 @@ TEST(StartUp, SwitchesUnitsOffWhenItIsOff) {
 
 // Power-off of a running system, the last two lines of every trace.
 TEST(StartUp, ShutsDown) {
-  small_system s(recorded_machine().build());
+  test::linux_6_12::system s(recorded_machine().build());
   ASSERT_EQ(s.boot(), 0);
   s.events().clear();
   intel_iommu_shutdown(s.driver());
@@ -192,7 +195,7 @@ TEST(StartUp, ShutsDown) {
 
 // Fact 25: domains_used is 2 and one for each group.
 TEST(StartUp, CountsDomainIds) {
-  small_system s(recorded_machine().build());
+  test::linux_6_12::system s(recorded_machine().build());
   ASSERT_EQ(s.boot(), 0);
   const intel_iommu& iommu = *s.driver().dmar_drhd_units.front().iommu;
   EXPECT_EQ(state_of(s.driver(), iommu).domain_ids.taken(), 7);
@@ -203,7 +206,7 @@ TEST(StartUp, SwitchesProtectedRegionsOff) {
   vtd::cap_register cap = recorded_cap;
   cap.set_protected_low_memory(true).set_protected_high_memory(true);
   small_machine m = recorded_machine();
-  small_system s(m.set_cap(cap).build());
+  test::linux_6_12::system s(m.set_cap(cap).build());
   ASSERT_EQ(s.boot(), 0);
   EXPECT_THAT(s.accesses(), Contains("R4 64"));
 }
