@@ -20,7 +20,7 @@
 #include "cli/verify/verify_json.h"
 #include "cli/verify/verify_junit.h"
 #include "cli/verify/verify_summary.h"
-#include "lab/replay/capture_verification.h"
+#include "lab/verification/capture_verification.h"
 
 namespace iommulab {
 namespace {

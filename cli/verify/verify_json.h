@@ -9,7 +9,7 @@
 #include <string>
 
 #include "cli/verify/verify_summary.h"
-#include "lab/replay/capture_verification.h"
+#include "lab/verification/capture_verification.h"
 
 namespace iommulab {
 

@@ -12,7 +12,7 @@
 #include <memory>
 #include <string>
 
-#include "lab/replay/capture_verification.h"
+#include "lab/verification/capture_verification.h"
 
 namespace iommulab {
 

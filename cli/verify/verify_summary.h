@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "lab/replay/capture_verification.h"
+#include "lab/verification/capture_verification.h"
 
 namespace iommulab {
 

@@ -15,7 +15,7 @@
 #include "cli/runs/run_choice.h"
 #include "cli/trace/against.h"
 #include "cli/trace/run_recording.h"
-#include "lab/replay/capture_verification.h"
+#include "lab/verification/capture_verification.h"
 
 namespace iommulab::trace_captures_test {
 namespace {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "lab/golden/captures.h"
-#include "lab/replay/capture_verification.h"
+#include "lab/verification/capture_verification.h"
 #include "support/golden.h"
 
 namespace iommulab::altered_capture_test {

@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "kernel/catalogue.h"
-#include "lab/replay/capture_verification.h"
+#include "lab/verification/capture_verification.h"
 #include "support/golden.h"
 
 namespace iommulab::altered_stops_test {

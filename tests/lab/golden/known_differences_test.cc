@@ -12,7 +12,7 @@
 
 #include "kernel/catalogue.h"
 #include "lab/golden/captures.h"
-#include "lab/replay/capture_verification.h"
+#include "lab/verification/capture_verification.h"
 
 namespace iommulab::known_differences_test {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "lab/golden/captures.h"
-#include "lab/replay/capture_verification.h"
+#include "lab/verification/capture_verification.h"
 
 namespace iommulab::verify_test {
 namespace {

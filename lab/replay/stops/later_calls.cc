@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lab/replay/later_calls.h"
+#include "lab/replay/stops/later_calls.h"
 
 #include <algorithm>
 #include <memory>

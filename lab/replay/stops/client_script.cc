@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lab/replay/client_script.h"
+#include "lab/replay/stops/client_script.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lab/replay/client_run.h"
+#include "lab/replay/stops/client_run.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -17,13 +17,13 @@
 #include "lab/replay/api_player.h"
 #include "lab/replay/capture_files.h"
 #include "lab/replay/capture_run.h"
-#include "lab/replay/client_script.h"
 #include "lab/replay/comparison.h"
-#include "lab/replay/group_listing.h"
 #include "lab/replay/hardware_trace.h"
 #include "lab/replay/log_listing.h"
 #include "lab/replay/omissions.h"
 #include "lab/replay/page_names.h"
+#include "lab/replay/stops/client_script.h"
+#include "lab/replay/stops/group_listing.h"
 #include "lab/replay/table_dump.h"
 #include "platform/machine/parse.h"
 

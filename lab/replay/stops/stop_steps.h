@@ -18,8 +18,8 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "lab/replay/capture_folder.h"
-#include "lab/replay/dma_api_file.h"
-#include "lab/replay/tracepoint_file.h"
+#include "lab/replay/stops/dma_api_file.h"
+#include "lab/replay/stops/tracepoint_file.h"
 
 namespace iommulab::verify {
 

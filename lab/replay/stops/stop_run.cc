@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lab/replay/stop_run.h"
+#include "lab/replay/stops/stop_run.h"
 
 #include <algorithm>
 #include <array>
@@ -18,21 +18,21 @@
 #include "lab/replay/capture_files.h"
 #include "lab/replay/capture_run.h"
 #include "lab/replay/comparison.h"
-#include "lab/replay/group_listing.h"
 #include "lab/replay/hardware_trace.h"
 #include "lab/replay/interrupt_remapping.h"
-#include "lab/replay/later_calls.h"
 #include "lab/replay/log_listing.h"
 #include "lab/replay/omissions.h"
 #include "lab/replay/page_names.h"
-#include "lab/replay/queue_dump.h"
-#include "lab/replay/run_effects.h"
-#include "lab/replay/stop_listing.h"
-#include "lab/replay/stop_player.h"
-#include "lab/replay/stop_steps.h"
+#include "lab/replay/stops/group_listing.h"
+#include "lab/replay/stops/later_calls.h"
+#include "lab/replay/stops/queue_dump.h"
+#include "lab/replay/stops/run_effects.h"
+#include "lab/replay/stops/stop_listing.h"
+#include "lab/replay/stops/stop_player.h"
+#include "lab/replay/stops/stop_steps.h"
+#include "lab/replay/stops/tracepoint_file.h"
 #include "lab/replay/sysfs_listing.h"
 #include "lab/replay/table_dump.h"
-#include "lab/replay/tracepoint_file.h"
 #include "platform/machine/parse.h"
 #include "platform/vtd/spec/registers.h"
 

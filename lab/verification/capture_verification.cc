@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lab/replay/capture_verification.h"
+#include "lab/verification/capture_verification.h"
 
 #include <algorithm>
 #include <utility>
@@ -10,10 +10,10 @@
 #include "core/status.h"
 #include "lab/replay/capture_accounts.h"
 #include "lab/replay/capture_run.h"
-#include "lab/replay/client_run.h"
 #include "lab/replay/dmalab_run.h"
 #include "lab/replay/omissions.h"
-#include "lab/replay/stop_run.h"
+#include "lab/replay/stops/client_run.h"
+#include "lab/replay/stops/stop_run.h"
 #include "lab/replay/workload_run.h"
 
 namespace iommulab::verify {

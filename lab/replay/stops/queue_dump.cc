@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lab/replay/queue_dump.h"
+#include "lab/replay/stops/queue_dump.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lab/replay/run_effects.h"
+#include "lab/replay/stops/run_effects.h"
 
 #include <algorithm>
 #include <optional>
@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "lab/replay/tracepoint_file.h"
+#include "lab/replay/stops/tracepoint_file.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::verify {

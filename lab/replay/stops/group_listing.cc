@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lab/replay/group_listing.h"
+#include "lab/replay/stops/group_listing.h"
 
 #include <algorithm>
 #include <string>

@@ -13,10 +13,10 @@
 #include "absl/types/span.h"
 #include "core/trace_event.h"
 #include "lab/diff/numbered_line.h"
-#include "lab/replay/dma_api_file.h"
-#include "lab/replay/run_effects.h"
-#include "lab/replay/stop_player.h"
-#include "lab/replay/tracepoint_file.h"
+#include "lab/replay/stops/dma_api_file.h"
+#include "lab/replay/stops/run_effects.h"
+#include "lab/replay/stops/stop_player.h"
+#include "lab/replay/stops/tracepoint_file.h"
 
 namespace iommulab::verify {
 

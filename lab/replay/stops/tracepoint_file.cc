@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lab/replay/tracepoint_file.h"
+#include "lab/replay/stops/tracepoint_file.h"
 
 #include <algorithm>
 #include <array>

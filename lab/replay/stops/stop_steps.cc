@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lab/replay/stop_steps.h"
+#include "lab/replay/stops/stop_steps.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lab/replay/dma_api_file.h"
+#include "lab/replay/stops/dma_api_file.h"
 
 #include <algorithm>
 #include <optional>

@@ -17,8 +17,8 @@
 #include "absl/types/span.h"
 #include "kernel/kernel.h"
 #include "lab/replay/capture_run.h"
-#include "lab/replay/dma_api_file.h"
-#include "lab/replay/stop_steps.h"
+#include "lab/replay/stops/dma_api_file.h"
+#include "lab/replay/stops/stop_steps.h"
 
 namespace iommulab::verify {
 
