@@ -11,6 +11,12 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
+# Links in a fifth of the time that the default takes, and a hundred test programs are linked.
+find_program(IOMMULAB_LLD ld.lld)
+if(IOMMULAB_LLD)
+  add_link_options(-fuse-ld=lld)
+endif()
+
 # Warnings are errors, in our own code only.
 add_library(iommulab_build_flags INTERFACE)
 target_compile_options(iommulab_build_flags INTERFACE
