@@ -40,12 +40,39 @@ std::string members_of(const std::string& group) {
 
 /// "iommu: Adding device 0000:00:1f.0 to group 7", likewise; any other line is its own key.
 std::string without_group(const std::string& line) {
-  constexpr std::string_view before_number = " to group ";
-  const size_t at = line.rfind(before_number);
-  if (at == std::string::npos) return line;
-  const size_t number = at + before_number.size();
-  const bool ends = line.find_first_not_of("0123456789", number) == std::string::npos;
-  return ends ? line.substr(0, number) : line;
+  const size_t number = line.find_last_not_of("0123456789") + 1;
+  return std::string_view(line).substr(0, number).ends_with(" group ") ? line.substr(0, number)
+                                                                       : line;
+}
+
+/// What a line of the log tells, whatever the kernel's words for it; a line that only one kernel
+/// has is its own key.
+std::string told_by(const std::string& line) {
+  constexpr std::string_view of_4_4 = "iommu: Adding device ";
+  constexpr std::string_view of_later = ": Adding to iommu group ";
+  constexpr std::string_view policies[] = {"iommu: Default domain type: ",
+                                           "iommu: DMA domain TLB invalidation policy: "};
+  if (line.starts_with(of_4_4)) {
+    const std::string rest = line.substr(of_4_4.size());
+    return absl::StrFormat("%s joins a group", rest.substr(0, rest.find(' ')));
+  }
+  if (const size_t at = line.find(of_later); at != std::string::npos) {
+    return absl::StrFormat("%s joins a group",
+                           line.substr(line.find(' ') + 1, at - 1 - line.find(' ')));
+  }
+  for (const std::string_view policy : policies) {
+    if (line.starts_with(policy)) return std::string(policy);
+  }
+  return line;
+}
+
+/// "write32 dmar0 GCMD 0x18 = 0x4000000 QIE" without the value.
+std::string access_without_value(const std::string& line) {
+  return line.substr(0, line.find(" = "));
+}
+
+std::string device_of(const std::string& line) {
+  return line.substr(0, line.find(": "));
 }
 
 line_list domains_of(const boot_report& report) {
@@ -86,11 +113,15 @@ run_difference compare_boots(boot_run& left, boot_run& right, bool traced) {
                         {},
                         word_notes(*left.system, left.command_line),
                         word_notes(*right.system, right.command_line)};
-  result.add_by_key("log", log_of(left), log_of(right), without_group);
-  result.add("registers", accesses_of(left), accesses_of(right));
+  result.add_by_meaning("log", log_of(left), log_of(right), told_by,
+                        [](const std::string& x, const std::string& y) {
+                          return without_group(x) == without_group(y);
+                        });
+  result.add_by_meaning("registers", accesses_of(left), accesses_of(right), access_without_value);
   result.add("outcome", outcome_of(a), outcome_of(b));
-  result.add_by_key("groups", groups_of(a), groups_of(b), members_of);
-  result.add("domains", domains_of(a), domains_of(b));
+  result.add_by_meaning("groups", groups_of(a), groups_of(b), members_of,
+                        [](const std::string&, const std::string&) { return true; });
+  result.add_by_meaning("domains", domains_of(a), domains_of(b), device_of);
   result.add("diagnoses", diagnoses_of(a), diagnoses_of(b));
   if (traced) result.add("trace", trace_of(left), trace_of(right));
   return result;

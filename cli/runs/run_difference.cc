@@ -54,24 +54,40 @@ void run_difference::add(const char* title, const std::vector<std::string>& left
   sections.push_back({title, diff_lines(left_lines, right_lines)});
 }
 
-void run_difference::add_by_key(const char* title, const std::vector<std::string>& left_lines,
-                                const std::vector<std::string>& right_lines,
-                                absl::FunctionRef<std::string(const std::string&)> key) {
+void run_difference::add_by_meaning(
+    const char* title, const std::vector<std::string>& left_lines,
+    const std::vector<std::string>& right_lines,
+    absl::FunctionRef<std::string(const std::string&)> key,
+    absl::FunctionRef<bool(const std::string&, const std::string&)> same) {
+  using side = diff_line::side;
   std::vector<std::string> left_keys;
   std::vector<std::string> right_keys;
   left_keys.reserve(left_lines.size());
   right_keys.reserve(right_lines.size());
   for (const std::string& line : left_lines) left_keys.push_back(key(line));
   for (const std::string& line : right_lines) right_keys.push_back(key(line));
-  difference_section section{title, diff_lines(left_keys, right_keys)};
+  difference_section section{title, {}};
   auto left_line = left_lines.begin();
   auto right_line = right_lines.begin();
-  for (diff_line& line : section.lines) {
-    line.text = line.where == diff_line::side::right ? *right_line : *left_line;
-    if (line.where != diff_line::side::right) ++left_line;
-    if (line.where != diff_line::side::left) ++right_line;
+  for (const diff_line& line : diff_lines(left_keys, right_keys)) {
+    const bool both = line.where == side::both;
+    if (both && same(*left_line, *right_line)) {
+      section.lines.push_back({side::both, *left_line});
+    } else {
+      if (line.where != side::right) section.lines.push_back({side::left, *left_line});
+      if (line.where != side::left) section.lines.push_back({side::right, *right_line});
+    }
+    if (line.where != side::right) ++left_line;
+    if (line.where != side::left) ++right_line;
   }
   sections.push_back(std::move(section));
+}
+
+void run_difference::add_by_meaning(const char* title, const std::vector<std::string>& left_lines,
+                                    const std::vector<std::string>& right_lines,
+                                    absl::FunctionRef<std::string(const std::string&)> key) {
+  add_by_meaning(title, left_lines, right_lines, key,
+                 [](const std::string& a, const std::string& b) { return a == b; });
 }
 
 std::string run_title(const kernel& system, const std::string& command_line) {

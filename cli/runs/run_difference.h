@@ -34,10 +34,16 @@ struct run_difference {
   [[nodiscard]] bool equal() const;
   void add(const char* title, const std::vector<std::string>& left_lines,
            const std::vector<std::string>& right_lines);
-  /// The same, by the lines' keys: two lines with one key are the same line, shown as on the left.
-  void add_by_key(const char* title, const std::vector<std::string>& left_lines,
-                  const std::vector<std::string>& right_lines,
-                  absl::FunctionRef<std::string(const std::string&)> key);
+  /// The same, lined up by what the lines mean: two lines with one key are one step of both runs.
+  /// It is shown as on the left where `same` says that the lines say the same, else as a line of
+  /// each side, one behind the other.
+  void add_by_meaning(const char* title, const std::vector<std::string>& left_lines,
+                      const std::vector<std::string>& right_lines,
+                      absl::FunctionRef<std::string(const std::string&)> key,
+                      absl::FunctionRef<bool(const std::string&, const std::string&)> same);
+  void add_by_meaning(const char* title, const std::vector<std::string>& left_lines,
+                      const std::vector<std::string>& right_lines,
+                      absl::FunctionRef<std::string(const std::string&)> key);
 };
 
 /// What a run is called in a difference.

@@ -80,6 +80,23 @@ TEST(boot_diff_test, two_kernels_on_one_machine) {
   EXPECT_LT(lines.size(), 90u);
 }
 
+// What a step is called and with which value it is done is another kernel's; that it is the same
+// step stands side by side. The lines are those of golden/kernel/v4_4_178/boot-ir/default and
+// v6_12/boot/intremap-off.
+TEST(boot_diff_test, steps_of_two_generations_are_lined_up_by_what_they_do) {
+  const command_result result = boot({.kernels = {"v4_4_178", "v6_12"}, .diff = true});
+  EXPECT_EQ(result.status, 1);
+  for (const char* pair : {"\n- iommu: Adding device 0000:00:04.0 to group 1\n"
+                           "+ pci 0000:00:04.0: Adding to iommu group 1\n",
+                           "\n- write32 dmar0 FEADDR 0x40 = 0xfee0100c MA=0xfee0100c\n"
+                           "+ write32 dmar0 FEADDR 0x40 = 0xfee00000 MA=0xfee00000\n",
+                           "\n- 0000:00:1f.0: DMA dmar0:1\n"
+                           "+ 0000:00:1f.0: DMA-FQ dmar0:5\n"}) {
+    EXPECT_THAT(result.out, HasSubstr(pair));
+  }
+  EXPECT_LT(lines_of(result.out).size(), 75u) << "on a screen";
+}
+
 // The words make no difference, and each line has another one.
 TEST(boot_diff_test, notes_on_each_command_line_stand_below_its_title) {
   boot_arguments both{.command_lines = {"intel_iommu=on sm_on", "intel_iommu=on amd_iommu=on"},
