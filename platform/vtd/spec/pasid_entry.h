@@ -123,7 +123,8 @@ struct pasid_entry {
       case 2: {
         uint64_t bits = field64{11, 8}.mask() | beyond_width(host_address_width);
         if (!ecap.supervisor_requests()) bits |= sre.mask();
-        if (!ecap.execute_requests()) bits |= mask_of(ere, nxe, smep);
+        // Not NXE: Linux 6.1 sets it for every first-level table, whatever ECAP.ERS says.
+        if (!ecap.execute_requests()) bits |= mask_of(ere, smep);
         if (!ecap.extended_accessed_flag()) bits |= eafe.mask();
         return bits;
       }
