@@ -4,9 +4,11 @@
 // how it tells when that happens. Each generation has an enum of ids and one table of rows.
 #pragma once
 
+#include <bitset>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/types/span.h"
 #include "core/environment.h"
@@ -45,6 +47,26 @@ struct divergence_row {
     return {name, where, kernel, here, shows};
   }
 };
+
+/// Of a generation's table, by number.
+using divergence_set = std::bitset<64>;
+/// Those that a release does not have, as `environment::agreed_divergences` wants them.
+template <typename Id>
+divergence_set set_of(absl::Span<const Id> ids) {
+  divergence_set set;
+  for (const Id id : ids) set.set(static_cast<size_t>(id));
+  return set;
+}
+/// The rows of a release that does not have `agreed`.
+template <typename Id>
+std::vector<divergence_row<Id>> rows_without(absl::Span<const divergence_row<Id>> rows,
+                                             const divergence_set& agreed) {
+  std::vector<divergence_row<Id>> left;
+  for (const divergence_row<Id>& row : rows) {
+    if (!agreed.test(static_cast<size_t>(row.id))) left.push_back(row);
+  }
+  return left;
+}
 
 /// The head of a table as a README has it, Markdown, and a row of it. `kernel` is "Linux 4.4".
 std::string divergence_table_head(std::string_view kernel);

@@ -50,6 +50,9 @@ struct environment {
   listener_list<table_observer*> tables;  ///< who is told of what is done to tables
   dac_policy dac;
   dma_debug_hooks* dma_debug = nullptr;  ///< who checks the callers of the DMA API; null for nobody
+  /// "Linux 6.12": whose behaviour it is that divergences are from, where a generation's releases
+  /// tell themselves apart.
+  std::string_view kernel_name = "Linux";
   /// Places of the generation's table of divergences where this release of the kernel does as the
   /// port does, by number: nothing is reported there.
   std::bitset<64> agreed_divergences;

@@ -12,6 +12,7 @@
 #include "core/status.h"
 #include "kernel/v4_4/profile.h"
 #include "kernel/v4_4_178/profile.h"
+#include "kernel/v6_1/profile.h"
 #include "kernel/v6_12/profile.h"
 
 namespace iommulab {
@@ -39,7 +40,8 @@ std::vector<std::string> words_of_all(
 }  // namespace
 
 absl::Span<const kernel_profile* const> kernel_profiles() {
-  static const std::array profiles = {&v4_4::profile(), &v4_4_178::profile(), &v6_12::profile()};
+  static const std::array profiles = {&v4_4::profile(), &v4_4_178::profile(), &v6_1::profile(),
+                                      &v6_12::profile()};
   return profiles;
 }
 

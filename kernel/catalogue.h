@@ -29,7 +29,7 @@ const kernel_profile* kernel_named_in(const std::string& path);
 std::string path_of_kernel(const std::string& path, const kernel_profile& other);
 /// The one that is meant where nobody says which.
 const kernel_profile& default_kernel_profile();
-/// "v4_4, v4_4_178, v6_12"
+/// "v4_4, v4_4_178, v6_1, v6_12"
 std::string kernel_names();
 /// Whose a recorded run is: the kernel that its path names, or the default where it names none.
 /// ENOENT where it names one that is not here.

@@ -27,6 +27,9 @@ struct vector_scheme {
 /// One after another from 21h on; to the processor with the physical id 0, fixed.
 inline constexpr vector_scheme linux_6_12_vectors = {0x21, 1, 0xfee00000, 0};
 
+/// The same, to the logical processor 1.
+inline constexpr vector_scheme linux_6_1_vectors = {0x21, 1, 0xfee01004, 0};
+
 class irq_vectors {
  public:
   using handler = std::function<void()>;

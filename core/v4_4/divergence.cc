@@ -177,18 +177,8 @@ std::string divergence_table() {
   return iommulab::divergence_table("Linux 4.4", divergences());
 }
 
-divergence_set set_of(absl::Span<const divergence> ids) {
-  divergence_set set;
-  for (const divergence id : ids) set.set(static_cast<size_t>(id));
-  return set;
-}
-
 std::vector<divergence_entry> divergences_without(const divergence_set& agreed) {
-  std::vector<divergence_entry> left;
-  for (const divergence_entry& d : all) {
-    if (!agreed.test(static_cast<size_t>(d.id))) left.push_back(d);
-  }
-  return left;
+  return rows_without(divergences(), agreed);
 }
 
 void report(environment& env, divergence id, std::string detail) {

@@ -81,10 +81,10 @@ std::string_view name(divergence id);
 /// The table as the README has it, Markdown.
 std::string divergence_table();
 
-/// Of a release's table, by number.
-using divergence_set = std::bitset<64>;
-/// Those that a release does not have, as `environment::agreed_divergences` wants them.
-divergence_set set_of(absl::Span<const divergence> ids);
+/// Those that a release does not have.
+inline divergence_set set_of(absl::Span<const divergence> ids) {
+  return iommulab::set_of<divergence>(ids);
+}
 /// The table of a release that does not have `agreed`.
 std::vector<divergence_entry> divergences_without(const divergence_set& agreed);
 

@@ -46,6 +46,11 @@ constexpr std::array all_divergences = std::to_array<divergence_entry>({
     {copied_context_table_freed, "copied_context_table_freed",
      "free_context_table() with tables copied from another kernel",
      "leaves a table behind whose first entry is a copied one", "frees it", not_recorded},
+    {unmap_beyond_domain, "unmap_beyond_domain", "iommu_unmap() beyond the domain's width",
+     "panics: there is no entry to look at", "answers that nothing was unmapped", operation},
+    {unattached_device_released, "unattached_device_released",
+     "intel_iommu_release_device() of a device that was attached to nothing",
+     "follows the null pointer to its domain", "skips what is done to the domain", operation},
 
     {structure_length_zero, "structure_length_zero", "a structure of the table with a length of 0",
      "ends the parse there, then hangs looking for ANDD structures", "refused with a diagnosis",
@@ -83,12 +88,26 @@ std::string_view name(divergence id) {
   return about(id).name;
 }
 
-std::string divergence_table() {
-  return iommulab::divergence_table("Linux 6.12", divergences());
+divergence_set agreed_by_6_1() {
+  return set_of<divergence>({{unlinked_device_removed}});
+}
+
+divergence_set agreed_by_6_12() {
+  return set_of<divergence>({{unmap_beyond_domain, unattached_device_released}});
+}
+
+std::vector<divergence_entry> divergences_without(const divergence_set& agreed) {
+  return rows_without(divergences(), agreed);
+}
+
+std::string divergence_table(std::string_view kernel, const divergence_set& agreed) {
+  const std::vector<divergence_entry> rows = divergences_without(agreed);
+  return iommulab::divergence_table<divergence>(kernel, rows);
 }
 
 void report(environment& env, divergence id, std::string detail) {
-  report_divergence(env, "Linux 6.12", about(id).words(), detail);
+  if (env.agreed_divergences.test(static_cast<size_t>(id))) return;
+  report_divergence(env, env.kernel_name, about(id).words(), detail);
 }
 
 }  // namespace iommulab::v6_12

@@ -92,13 +92,15 @@ int init_domain(dma_iommu& dma, iommu_domain& domain, device& dev) {
     return iovad.ranges == nullptr ? -ENOMEM : 0;
   }
   init_iova_domain(iovad, env.trace, uint64_t{1} << order, base_pfn);
-  if (const int ret = iova_domain_init_rcaches(iovad, dma.cpus, dma.iommu.slab); ret != 0) {
+  if (const int ret = iova_domain_init_rcaches(iovad, dma.cpus, dma.iommu.slab, dma.release.iova);
+      ret != 0) {
     return ret;
   }
   cookie.options = options_for(dev);
   // Without a queue the domain is strict.
   if (domain.type == iommu_domain_type::dma_fq &&
-      (!device_iommu_capable(dev, iommu_cap::deferred_flush) ||
+      ((dma.release.asks_for_deferred_flush &&
+        !device_iommu_capable(dev, iommu_cap::deferred_flush)) ||
        iommu_dma_init_fq(env, domain, dma.cpus) != 0)) {
     domain.type = iommu_domain_type::dma;
   }
@@ -243,8 +245,14 @@ int prot_for(dma_data_direction dir) {
 }
 
 dma_iommu::dma_iommu(iommu_subsystem& iommu_, coherent_memory& memory_, io_tlb* bounce_,
-                     const dma_iommu_parameters& parameters_, unsigned cpus_)
-    : iommu(iommu_), memory(memory_), bounce(bounce_), parameters(parameters_), cpus(cpus_) {
+                     const dma_iommu_parameters& parameters_, unsigned cpus_,
+                     const dma_release& release_)
+    : release(release_),
+      iommu(iommu_),
+      memory(memory_),
+      bounce(bounce_),
+      parameters(parameters_),
+      cpus(cpus_) {
   iommu.dma = this;
 }
 
@@ -372,8 +380,10 @@ dma_addr iommu_dma_alloc_iova(dma_iommu& dma, iommu_domain& domain, uint64_t siz
     const uint64_t pfn =
         alloc_iova_fast(iovad, pages, dma_bit_mask(32) >> iovad.shift, /*flush_rcache=*/false);
     if (pfn != 0) return address(pfn);
-    dev.iommu->pci_32bit_workaround = false;
-    dev_printk(dev, log_level::notice, "Using %d-bit DMA addresses", std::bit_width(dma_limit));
+    if (dma.release.gives_up_below_4g) {
+      dev.iommu->pci_32bit_workaround = false;
+      dev_printk(dev, log_level::notice, "Using %d-bit DMA addresses", std::bit_width(dma_limit));
+    }
   }
   return address(alloc_iova_fast(iovad, pages, dma_limit >> iovad.shift, /*flush_rcache=*/true));
 }

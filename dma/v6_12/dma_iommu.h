@@ -25,6 +25,7 @@
 #include "dma/memory/coherent_memory.h"
 #include "dma/swiotlb/io_tlb.h"
 #include "dma/v6_12/flush_queue.h"
+#include "dma/v6_12/release.h"
 
 namespace iommulab::v6_12 {
 
@@ -43,7 +44,8 @@ class dma_iommu final : public iommu_dma_hooks {
   /// Registers itself with `iommu`. Both outlive it, as do `memory` and `bounce`, which is null
   /// without bounce buffers. `cpus` processors have caches and queues of their own.
   dma_iommu(iommu_subsystem& iommu, coherent_memory& memory, io_tlb* bounce,
-            const dma_iommu_parameters& parameters, unsigned cpus = 1);
+            const dma_iommu_parameters& parameters, unsigned cpus = 1,
+            const dma_release& release = dma_of_6_12);
   ~dma_iommu() override;
 
   int get_dma_cookie(iommu_domain& domain) override;
@@ -58,6 +60,7 @@ class dma_iommu final : public iommu_dma_hooks {
   /// second mapping of its pages has no counterpart here. Before the first buffer.
   void take_scattered_pages(bool on) { scattered_pages_ = on; }
 
+  const dma_release& release;
   iommu_subsystem& iommu;
   coherent_memory& memory;
   io_tlb* bounce;

@@ -17,8 +17,9 @@ class dma_mapping final : public dma_map_ops {
  public:
   /// `bounce` is null without bounce buffers; `force_bounce` is swiotlb=force. All outlives it.
   dma_mapping(iommu_subsystem& iommu, coherent_memory& memory, io_tlb* bounce, bool force_bounce,
-              const dma_iommu_parameters& parameters, unsigned cpus = 1)
-      : iommu_(iommu, memory, bounce, parameters, cpus),
+              const dma_iommu_parameters& parameters, unsigned cpus = 1,
+              const dma_release& release = dma_of_6_12)
+      : iommu_(iommu, memory, bounce, parameters, cpus, release),
         direct_{.memory = memory, .bounce = bounce, .force_bounce = force_bounce} {}
 
   /// Bounce buffers were set up, or given back (null).

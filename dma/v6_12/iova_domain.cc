@@ -41,16 +41,17 @@ void init_iova_domain(iova_domain& iovad, tracer& trace, uint64_t granule, uint6
 }
 
 // Linux v6.12 drivers/iommu/iova.c: iova_domain_init_rcaches()
-int iova_domain_init_rcaches(iova_domain& iovad, unsigned cpus, slab_failures& slab) {
+int iova_domain_init_rcaches(iova_domain& iovad, unsigned cpus, slab_failures& slab,
+                             std::string_view generation) {
   IOMMULAB_CALL(*iovad.trace, "iova_domain_init_rcaches", {"cpus", cpus});
   iovad.cpus = cpus;
   iovad.ranges = make_linux_iova_domain(
-      "v6_12", {.space = {.granule = iovad.granule,
-                          .start_pfn = iovad.start_pfn,
-                          .last_32bit_pfn = (uint64_t{1} << (32 - iovad.shift)) - 1},
-                .cpus = cpus,
-                .host = lab_host_kind::threaded,
-                .failures = &slab});
+      generation, {.space = {.granule = iovad.granule,
+                             .start_pfn = iovad.start_pfn,
+                             .last_32bit_pfn = (uint64_t{1} << (32 - iovad.shift)) - 1},
+                   .cpus = cpus,
+                   .host = lab_host_kind::threaded,
+                   .failures = &slab});
   return this_call.result(iovad.ranges == nullptr ? -ENOMEM : 0);
 }
 

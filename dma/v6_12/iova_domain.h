@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "core/slab.h"
 #include "core/trace.h"
@@ -34,8 +35,10 @@ struct iova_domain {
 // Linux v6.12 drivers/iommu/iova.c
 
 void init_iova_domain(iova_domain& iovad, tracer& trace, uint64_t granule, uint64_t start_pfn);
-/// Caches for `cpus` processors. 0 or -ENOMEM; then there is nothing to allocate from.
-int iova_domain_init_rcaches(iova_domain& iovad, unsigned cpus, slab_failures& slab);
+/// Caches for `cpus` processors, as the kernel of this name has them (iova/linux). 0 or -ENOMEM;
+/// then there is nothing to allocate from.
+int iova_domain_init_rcaches(iova_domain& iovad, unsigned cpus, slab_failures& slab,
+                             std::string_view generation = "v6_12");
 void reserve_iova(iova_domain& iovad, uint64_t pfn_lo, uint64_t pfn_hi);
 /// A range of `size` frames that ends at or below `limit_pfn`: its first frame, 0 for none. Before
 /// it fails, `flush_rcache` gives back what the caches hold.

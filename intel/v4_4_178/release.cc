@@ -17,7 +17,7 @@ namespace iommulab::v4_4_178 {
 
 using v4_4::divergence;
 
-v4_4::divergence_set linux_release::agreed() const {
+divergence_set linux_release::agreed() const {
   static constexpr std::array agreed = {
       divergence::free_level_mask,        divergence::disable_with_devices,
       divergence::ats_switched_off,       divergence::tylersburg_identity_domain,

@@ -10,7 +10,7 @@ namespace iommulab::v4_4_178 {
 
 class linux_release : public v4_4::linux_release {
  public:
-  [[nodiscard]] v4_4::divergence_set agreed() const override;
+  [[nodiscard]] divergence_set agreed() const override;
 
   [[nodiscard]] uint32_t read_status(intel_iommu& iommu) const override;
   [[nodiscard]] bus_notify scope_removal() const override { return bus_notify::removed_device; }

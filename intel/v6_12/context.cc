@@ -24,6 +24,8 @@ constexpr uint16_t rid_of(uint8_t bus, uint8_t devfn) {
   return static_cast<uint16_t>(bus << 8 | devfn);
 }
 
+}  // namespace
+
 // Linux v6.12 drivers/iommu/intel/iommu.c: domain_lookup_dev_info(), a part of its caller there
 device_domain_info* domain_lookup_dev_info(intel_driver& drv, dmar_domain& domain,
                                            const intel_iommu& iommu, uint8_t bus, uint8_t devfn) {
@@ -33,6 +35,34 @@ device_domain_info* domain_lookup_dev_info(intel_driver& drv, dmar_domain& domai
   }
   return nullptr;
 }
+
+// Linux v6.12 drivers/iommu/intel/iommu.c: context_present_cache_flush(), a part of its callers
+// there. A unit in caching mode remembers under domain 0 what was not present.
+void context_present_cache_flush(intel_driver& drv, intel_iommu& iommu, uint16_t did, uint8_t bus,
+                                 uint8_t devfn) {
+  if (!iommu.cap.caching_mode()) {
+    iommu_flush_write_buffer(drv, iommu);
+    return;
+  }
+  iommu.flush.flush_context(drv, iommu, domain_id(0), rid_of(bus, devfn), no_function_mask,
+                            vtd::context_granularity::device);
+  iommu.flush.flush_iotlb(drv, iommu, domain_id(did), 0, 0, vtd::iotlb_granularity::domain);
+}
+
+void make_present(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* context,
+                  vtd::context_entry value) {
+  value.set_fault_processing_disabled(false);
+  value.set_present(true);
+  publish(drv, table_kind::context, context, value,
+          [&](const void* stored, size_t size) { iommu_flush_cache(drv, iommu, stored, size); });
+}
+
+bool is_set_up(const intel_driver& drv, const intel_iommu& iommu, const vtd::context_entry& context,
+               uint8_t bus, uint8_t devfn) {
+  return context.present() && !context_copied(drv, iommu, bus, devfn);
+}
+
+namespace {
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: copied_context_tear_down(). What the other kernel's
 // entry left in caches goes: nothing else would unmap it.
@@ -50,34 +80,6 @@ void copied_context_tear_down(intel_driver& drv, intel_iommu& iommu, vtd::contex
   }
   context_clear_entry(drv, iommu, context);
   clear_context_copied(drv, iommu, bus, devfn);
-}
-
-// Linux v6.12 drivers/iommu/intel/iommu.c: context_present_cache_flush(), a part of its callers
-// there. A unit in caching mode remembers under domain 0 what was not present.
-void context_present_cache_flush(intel_driver& drv, intel_iommu& iommu, uint16_t did, uint8_t bus,
-                                 uint8_t devfn) {
-  if (!iommu.cap.caching_mode()) {
-    iommu_flush_write_buffer(drv, iommu);
-    return;
-  }
-  iommu.flush.flush_context(drv, iommu, domain_id(0), rid_of(bus, devfn), no_function_mask,
-                            vtd::context_granularity::device);
-  iommu.flush.flush_iotlb(drv, iommu, domain_id(did), 0, 0, vtd::iotlb_granularity::domain);
-}
-
-/// The entry becomes what `value` says, with the present bit; it was absent or another kernel's.
-void make_present(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* context,
-                  vtd::context_entry value) {
-  value.set_fault_processing_disabled(false);
-  value.set_present(true);
-  publish(drv, table_kind::context, context, value,
-          [&](const void* stored, size_t size) { iommu_flush_cache(drv, iommu, stored, size); });
-}
-
-/// Whether the driver has an entry there already.
-bool is_set_up(const intel_driver& drv, const intel_iommu& iommu, const vtd::context_entry& context,
-               uint8_t bus, uint8_t devfn) {
-  return context.present() && !context_copied(drv, iommu, bus, devfn);
 }
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: domain_context_mapping_one()

@@ -29,6 +29,19 @@ void context_clear_present(intel_driver& drv, intel_iommu& iommu, vtd::context_e
 /// Zeroes an entry.
 void context_clear_entry(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* context);
 
+/// The domain's device of this requester id, or null: aliases are no devices.
+device_domain_info* domain_lookup_dev_info(intel_driver& drv, dmar_domain& domain,
+                                           const intel_iommu& iommu, uint8_t bus, uint8_t devfn);
+/// Whether the driver has an entry there already.
+bool is_set_up(const intel_driver& drv, const intel_iommu& iommu, const vtd::context_entry& context,
+               uint8_t bus, uint8_t devfn);
+/// The entry becomes what `value` says, with the present bit; it was absent or another kernel's.
+void make_present(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* context,
+                  vtd::context_entry value);
+/// An entry came: units in caching mode remember that it was not there.
+void context_present_cache_flush(intel_driver& drv, intel_iommu& iommu, uint16_t did, uint8_t bus,
+                                 uint8_t devfn);
+
 /// Entries for the device and its aliases. 0, or -ENOMEM.
 int domain_context_mapping(intel_driver& drv, dmar_domain& domain, device& dev);
 /// domain_context_clear()

@@ -59,26 +59,6 @@ bool dev_needs_extra_dtlb_flush(const pci_dev& pdev) {
   return pdev.vendor == vendor_intel && (pdev.device_id & 0xfffc) == first_of_four;
 }
 
-/// What unit and function have together: ATS, PASIDs, page requests.
-void find_features(intel_driver& drv, device_domain_info& info, pci_dev& pdev) {
-  const intel_iommu& iommu = *info.iommu;
-  if (iommu.ecap.device_tlb() && ats_supported(drv, pdev) && dmar_ats_supported(drv, pdev, iommu)) {
-    info.ats_supported = true;
-    info.dtlb_extra_inval = dev_needs_extra_dtlb_flush(pdev);
-    if (iommu.ecap.device_tlb_throttle()) {
-      info.pfsid = pci_source_id(pci_physfn(pdev)).requester_id();
-    }
-    info.ats_qdep = pci_ats_queue_depth(pdev);
-  }
-  if (!sm_supported(drv, iommu)) return;
-  if (pasid_supported(drv, iommu)) {
-    const int features = pci_pasid_features(pdev);
-    if (features >= 0) info.pasid_supported = static_cast<uint8_t>(features | 1);
-  }
-  info.pri_supported = info.ats_supported && iommu.ecap.page_requests() &&
-                       iommu.ecap.page_request_drain() && pci_pri_supported(pdev);
-}
-
 /// Everything of intel_iommu_probe_device() that can fail once the device's part is there.
 int set_up_device(intel_driver& drv, device_domain_info& info) {
   device& dev = *info.dev;
@@ -110,34 +90,6 @@ int set_up_device(intel_driver& drv, device_domain_info& info) {
   return ret;
 }
 
-/// A device joined a domain, or is about to leave it.
-void tell_membership(intel_driver& drv, events::domain_action action,
-                     const device_domain_info& info) {
-  drv.trace.tell([&] {
-    return events::domain_change{.action = action,
-                                 .table = info.domain->pgd.value(),
-                                 .device = info.dev->name,
-                                 .source = info.rid(),
-                                 .unit = info.iommu->name,
-                                 .id = domain_id_iommu(*info.domain, *info.iommu)};
-  });
-}
-
-// Linux v6.12 drivers/iommu/intel/iommu.c: iommu_enable_pci_caps()
-void iommu_enable_pci_caps(intel_driver& drv, device_domain_info& info) {
-  IOMMULAB_CALL(drv.trace, "iommu_enable_pci_caps", {"info", info});
-  if (!dev_is_pci(*info.dev) || !info.ats_supported) return;
-  pci_dev& pdev = *info.dev->pci;
-  if (ats_page_aligned(pdev) && pci_enable_ats(pdev, page_shift) == 0) info.ats_enabled = true;
-}
-
-// Linux v6.12 drivers/iommu/intel/iommu.c: iommu_disable_pci_caps(), a part of its caller there
-void iommu_disable_pci_caps(device_domain_info& info) {
-  if (!dev_is_pci(*info.dev) || !info.ats_enabled) return;
-  pci_disable_ats(*info.dev->pci);
-  info.ats_enabled = false;
-}
-
 // Linux v6.12 drivers/iommu/intel/iommu.c: domain_need_iotlb_sync_map(), a part of its caller there
 bool domain_need_iotlb_sync_map(const intel_driver& drv, const dmar_domain& domain,
                                 const intel_iommu& iommu) {
@@ -164,6 +116,52 @@ int set_up_pasid_entry(intel_driver& drv, dmar_domain& domain, device& dev, ioas
 }
 
 }  // namespace
+
+void find_features(intel_driver& drv, device_domain_info& info, pci_dev& pdev) {
+  const intel_iommu& iommu = *info.iommu;
+  if (iommu.ecap.device_tlb() && ats_supported(drv, pdev) && dmar_ats_supported(drv, pdev, iommu)) {
+    info.ats_supported = true;
+    info.dtlb_extra_inval = dev_needs_extra_dtlb_flush(pdev);
+    if (iommu.ecap.device_tlb_throttle()) {
+      info.pfsid = pci_source_id(pci_physfn(pdev)).requester_id();
+    }
+    info.ats_qdep = pci_ats_queue_depth(pdev);
+  }
+  if (!sm_supported(drv, iommu)) return;
+  if (pasid_supported(drv, iommu)) {
+    const int features = pci_pasid_features(pdev);
+    if (features >= 0) info.pasid_supported = static_cast<uint8_t>(features | 1);
+  }
+  info.pri_supported = info.ats_supported && iommu.ecap.page_requests() &&
+                       iommu.ecap.page_request_drain() && pci_pri_supported(pdev);
+}
+
+void tell_membership(intel_driver& drv, events::domain_action action,
+                     const device_domain_info& info) {
+  drv.trace.tell([&] {
+    return events::domain_change{.action = action,
+                                 .table = info.domain->pgd.value(),
+                                 .device = info.dev->name,
+                                 .source = info.rid(),
+                                 .unit = info.iommu->name,
+                                 .id = domain_id_iommu(*info.domain, *info.iommu)};
+  });
+}
+
+// Linux v6.12 drivers/iommu/intel/iommu.c: iommu_enable_pci_caps()
+void iommu_enable_pci_caps(intel_driver& drv, device_domain_info& info) {
+  IOMMULAB_CALL(drv.trace, "iommu_enable_pci_caps", {"info", info});
+  if (!dev_is_pci(*info.dev) || !info.ats_supported) return;
+  pci_dev& pdev = *info.dev->pci;
+  if (ats_page_aligned(pdev) && pci_enable_ats(pdev, page_shift) == 0) info.ats_enabled = true;
+}
+
+// Linux v6.12 drivers/iommu/intel/iommu.c: iommu_disable_pci_caps(), a part of its caller there
+void iommu_disable_pci_caps(device_domain_info& info) {
+  if (!dev_is_pci(*info.dev) || !info.ats_enabled) return;
+  pci_disable_ats(*info.dev->pci);
+  info.ats_enabled = false;
+}
 
 bool is_downstream_to_pci_bridge(const device& dev, const device& bridge) {
   if (!dev_is_pci(dev) || !dev_is_pci(bridge)) return false;
@@ -304,6 +302,17 @@ void device_block_translation(intel_driver& drv, device& dev) {
   info.domain = nullptr;
 }
 
+void drop_top_tables(intel_driver& drv, dmar_domain& domain, const intel_iommu& iommu) {
+  while (iommu.agaw < domain.agaw) {
+    const phys_addr top = domain.pgd;
+    if (const dma_pte first = *table_at<dma_pte>(drv, top); first.present()) {
+      domain.pgd = first.address();
+      iommu_free_page(drv, top);
+    }
+    --domain.agaw;
+  }
+}
+
 // Linux v6.12 drivers/iommu/intel/iommu.c: prepare_domain_attach_device()
 int prepare_domain_attach_device(intel_driver& drv, dmar_domain& domain, device& dev) {
   IOMMULAB_CALL(drv.trace, "prepare_domain_attach_device", {"domain", domain}, {"dev", dev});
@@ -314,15 +323,7 @@ int prepare_domain_attach_device(intel_driver& drv, dmar_domain& domain, device&
       std::min(agaw_to_width(iommu.agaw), static_cast<int>(iommu.cap.max_guest_address_width()));
   if (domain.max_addr > uint64_t{1} << addr_width) return this_call.result(-EINVAL);
   domain.gaw = addr_width;
-  // A unit with fewer levels: the top tables that it does not walk go.
-  while (iommu.agaw < domain.agaw) {
-    const phys_addr top = domain.pgd;
-    if (const dma_pte first = *table_at<dma_pte>(drv, top); first.present()) {
-      domain.pgd = first.address();
-      iommu_free_page(drv, top);
-    }
-    --domain.agaw;
-  }
+  drop_top_tables(drv, domain, iommu);
   if (sm_supported(drv, iommu) && !dev_is_real_dma_subdevice(dev) &&
       context_copied(drv, iommu, info.bus, info.devfn)) {
     return this_call.result(intel_pasid_setup_sm_context(drv, dev));

@@ -18,6 +18,17 @@ device* device_rbtree_find(intel_driver& drv, const intel_iommu& iommu, uint16_t
 iommu_device* intel_iommu_probe_device(intel_driver& drv, device& dev, int& error);
 void intel_iommu_release_device(intel_driver& drv, device& dev);
 
+/// What unit and function have together: ATS, PASIDs, page requests.
+void find_features(intel_driver& drv, device_domain_info& info, pci_dev& pdev);
+/// Who listens learns that a device joined its domain, or is about to leave it.
+void tell_membership(intel_driver& drv, events::domain_action action,
+                     const device_domain_info& info);
+/// The device's translation cache goes on, where there is one, and off.
+void iommu_enable_pci_caps(intel_driver& drv, device_domain_info& info);
+void iommu_disable_pci_caps(device_domain_info& info);
+/// A unit with fewer levels than the domain's table: the top tables that it does not walk go.
+void drop_top_tables(intel_driver& drv, dmar_domain& domain, const intel_iommu& iommu);
+
 /// Requests of the device are blocked from now on: it leaves its domain.
 void device_block_translation(intel_driver& drv, device& dev);
 /// Fits the domain's table to the device's unit. 0, or -EINVAL when it cannot serve the domain.

@@ -40,16 +40,17 @@ bool is_coherent(const intel_driver& drv, const dmar_domain& domain) {
   });
 }
 
-// Linux v6.12 drivers/iommu/intel/iommu.c: alloc_domain(), a part of its caller there
+// Linux v6.12 drivers/iommu/intel/iommu.c: alloc_domain()
 dmar_domain* alloc_domain(intel_driver& drv, iommu_domain_type type) {
+  IOMMULAB_CALL(drv.trace, "alloc_domain", {"type", type});
   kernel_ptr<dmar_domain> domain = kernel_new<dmar_domain>(drv);
-  if (domain == nullptr) return nullptr;
+  if (domain == nullptr) return this_call.result(nullptr);
   domain->type = type;
   domain->env = &drv.env;
   domain->use_first_level = first_level_by_default(drv, type);
   const spin_guard lock(drv.live_list_lock);
   drv.live_domains.push_back(*domain);
-  return domain.release();
+  return this_call.result(domain.release());
 }
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: md_domain_init(), a part of its caller there
@@ -88,13 +89,14 @@ std::string trace_word(const device_domain_info& info) {
   return info.dev->name;
 }
 
-// Linux v6.12 drivers/iommu/intel/iommu.c: first_level_by_default(), a part of its callers there
+// Linux v6.12 drivers/iommu/intel/iommu.c: first_level_by_default()
 bool first_level_by_default(intel_driver& drv, iommu_domain_type type) {
-  if (!scalable_mode_support(drv)) return false;
+  IOMMULAB_CALL(drv.trace, "first_level_by_default", {"type", type});
+  if (!scalable_mode_support(drv)) return this_call.result(false);
   const bool first = intel_cap_flts_sanity(drv);
   const bool second = intel_cap_slts_sanity(drv);
-  if (first != second) return intel_cap_flts_sanity(drv);
-  return type != iommu_domain_type::unmanaged;
+  if (first != second) return this_call.result(intel_cap_flts_sanity(drv));
+  return this_call.result(type != iommu_domain_type::unmanaged);
 }
 
 dmar_domain* domain_alloc(intel_driver& drv, iommu_domain_type type) {

@@ -10,53 +10,35 @@
 #include "intel/hw/memory.h"
 #include "intel/v6_12/context.h"
 #include "intel/v6_12/init.h"
-#include "intel/v6_12/ops.h"
 #include "intel/v6_12/regions.h"
+#include "intel/v6_12/release.h"
 #include "platform/firmware/dmar_layout.h"
 
 namespace iommulab::v6_12 {
 namespace {
 
-/// What 6.12 does with a table that is refused here: a divergence of the refusal's name says so.
-std::string kernel_behaviour(table_refusal what) {
+/// What the release does with a table that is refused here: a divergence of the refusal's name says
+/// so.
+std::string kernel_behaviour(const linux_release& release, table_refusal what) {
   for (const divergence_entry& d : divergences()) {
-    if (d.name == name(what)) return absl::StrFormat("Linux 6.12 %s", d.kernel);
+    if (d.name == name(what)) return absl::StrFormat("%s %s", release.name(), d.kernel);
   }
   return {};
 }
 
-// Functions of what generations share that the recorded kernel's compiler put into their callers,
-// or that 6.12 has none of.
-std::vector<std::string_view> inlined_functions() {
-  return {"__iommu_group_for_each_dev",
-          "alloc_iommu",
-          "dmar_acpi_dev_scope_init",
-          "dmar_acpi_insert_dev_scope",
-          "dmar_alloc_seq_id",
-          "dmar_free_seq_id",
-          "dmar_hotplug_insert",
-          "dmar_hotplug_remove",
-          "dmar_match_pci_path",
-          "dmar_parse_one_andd",
-          "dmar_pci_bus_del_dev",
-          "dmar_pci_device_match",
-          "dmar_table_detect",
-          "free_iommu",
-          "iommu_device_create",
-          "iommu_device_destroy",
-          "map_iommu",
-          "unmap_iommu"};
-}
-
 }  // namespace
 
-intel_driver::intel_driver(driver_host host_, iommu_subsystem& core_, intel_iommu_options options_)
+intel_driver::intel_driver(driver_host host_, iommu_subsystem& core_, intel_iommu_options options_,
+                           const linux_release& release_)
     : dmar_state(std::move(host_), options),
+      release(release_),
       core(core_),
       options(options_),
-      ops(std::make_unique<intel_iommu_ops>(*this)) {
-  trace.set_inlined(inlined_functions());
-  host.irqs.set_scheme(linux_6_12_vectors);
+      ops(release.make_ops(*this)) {
+  env.kernel_name = release.name();
+  env.agreed_divergences = release.agreed();
+  trace.set_inlined(release.inlined_functions());
+  host.irqs.set_scheme(release.vectors());
   fill_callbacks();
 }
 
@@ -85,7 +67,9 @@ void intel_driver::fill_callbacks() {
   };
   callbacks.required = [this] { return dmar_required(*this); };
   callbacks.scope_removal = bus_notify::removed_device;
-  callbacks.kernel_behaviour = kernel_behaviour;
+  callbacks.kernel_behaviour = [this](table_refusal what) {
+    return kernel_behaviour(release, what);
+  };
   kernel.type_reserved = static_cast<size_t>(structure_type::satc) + 1;
   kernel.window_by_structure = true;
   kernel.bridge_scope_by_class = true;

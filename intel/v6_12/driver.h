@@ -27,6 +27,7 @@
 namespace iommulab::v6_12 {
 
 // The bits of iommu_identity_mapping.
+inline constexpr unsigned identmap_gfx = 2;  // 6.1
 inline constexpr unsigned identmap_azalia = 4;
 inline constexpr unsigned identmap_intgpu = 8;
 
@@ -49,13 +50,16 @@ struct unit_state {
   bool svm_capable = false;  ///< VTD_FLAG_SVM_CAPABLE
 };
 
-class intel_iommu_ops;
+class linux_release;
+const linux_release& linux_6_12_117();
 
 struct intel_driver : dmar_state {
-  /// Over the IOMMU core `core`, which outlives it.
-  intel_driver(driver_host host_, iommu_subsystem& core_, intel_iommu_options options_);
+  /// Over the IOMMU core `core`, which outlives it. `release` says which kernel's driver it is.
+  intel_driver(driver_host host_, iommu_subsystem& core_, intel_iommu_options options_,
+               const linux_release& release_ = linux_6_12_117());
   ~intel_driver();
 
+  const linux_release& release;
   iommu_subsystem& core;
   intel_iommu_options options;  ///< written by intel_iommu_setup() and by quirks
 
@@ -75,8 +79,12 @@ struct intel_driver : dmar_state {
   uint64_t intel_iommu_ecap_sanity = 0;
   uint32_t intel_pasid_max_id = 0x100000;
 
-  /// The operations, and the two domains that there is one of.
-  std::unique_ptr<intel_iommu_ops> ops;
+  /// The operations, with the domains that there is one of.
+  std::unique_ptr<iommu_ops> ops;
+
+  // Of 6.1, whose identity domain is one like others, with a table where a unit needs one.
+  dmar_domain* si_domain = nullptr;
+  bool hw_pass_through = true;
 
   // Messages that are told once, or not too often.
   bool warned_ioat = false;

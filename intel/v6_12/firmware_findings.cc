@@ -3,7 +3,8 @@
 
 namespace iommulab::v6_12 {
 
-std::string linux_6_12_behaviour(const dmar_table& table, const dmar_finding& finding) {
+std::string linux_6_behaviour(std::string_view kernel, const dmar_table& table,
+                              const dmar_finding& finding) {
   using enum dmar_diagnosis;
   static constexpr table_behaviour rows[] = {
       {rmrr_end_below_base,
@@ -21,7 +22,7 @@ std::string linux_6_12_behaviour(const dmar_table& table, const dmar_finding& fi
       {rmrr_not_reserved,
        "%s says \"No firmware reserved region can cover this RMRR\" and maps it all the same."},
   };
-  return kernel_behaviour({.name = "Linux 6.12", .own = rows, .knows_satc = true}, table, finding);
+  return kernel_behaviour({.name = kernel, .own = rows, .knows_satc = true}, table, finding);
 }
 
 }  // namespace iommulab::v6_12

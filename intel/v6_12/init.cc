@@ -20,6 +20,7 @@
 #include "intel/v6_12/quirks.h"
 #include "intel/v6_12/regions.h"
 #include "intel/v6_12/registers.h"
+#include "intel/v6_12/release.h"
 #include "intel/v6_12/sysfs.h"
 
 namespace iommulab::v6_12 {
@@ -148,6 +149,7 @@ int prepare_unit(intel_driver& drv, intel_iommu& iommu) {
   ret = iommu_alloc_root_entry(drv, iommu);
   if (ret != 0) return ret;
   if (iommu.trans_pre_enabled) take_over_translation(drv, iommu);
+  drv.release.unit_is_prepared(drv, iommu);
   intel_svm_check(drv, iommu);
   return 0;
 }
@@ -167,8 +169,10 @@ int init_units(intel_driver& drv) {
     iommu_flush_write_buffer(drv, iommu);
     iommu_set_root_entry(drv, iommu);
   });
-  if (!drv.options.dmar_map_intgpu) drv.iommu_identity_mapping |= identmap_intgpu;
+  drv.iommu_identity_mapping |= drv.release.identity_mapping(drv.options);
   check_tylersburg_isoch(drv);
+  ret = drv.release.make_identity_domain(drv);
+  if (ret != 0) return ret;
   return for_each_active_iommu(drv, [&](intel_iommu& iommu, const auto&) {
     iommu_flush_write_buffer(drv, iommu);
     return dmar_set_interrupt(drv, iommu);
@@ -183,6 +187,7 @@ int init_dmars(intel_driver& drv) {
     disable_dmar_iommu(drv, iommu);
     free_dmar_iommu(drv, iommu);
   });
+  drv.release.free_identity_domain(drv);
   return ret;
 }
 
@@ -270,6 +275,7 @@ int intel_iommu_add(intel_driver& drv, dmar_drhd_unit& dmaru) {
     free_dmar_iommu(drv, iommu);
     return ret;
   }
+  if (const int refused = drv.release.takes_newcomer(drv, iommu); refused != 0) return refused;
   const int superpage = domain_update_iommu_superpage(drv, nullptr, &iommu) - 1;
   if (superpage >= 0 && ((iommu.cap.super_pages() >> superpage) & 1) == 0) {
     drv.pr.warn("%s: Doesn't support large page.", iommu.name);

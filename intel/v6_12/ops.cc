@@ -17,15 +17,10 @@
 #include "intel/v6_12/pasid.h"
 #include "intel/v6_12/quirks.h"
 #include "intel/v6_12/regions.h"
+#include "intel/v6_12/release.h"
 
 namespace iommulab::v6_12 {
-namespace {
 
-constexpr uint64_t size_of_4k = page_size;
-constexpr uint64_t size_of_2m = uint64_t{1} << 21;
-constexpr uint64_t size_of_1g = uint64_t{1} << 30;
-
-/// Whoever checks the tables learns of what devices are no longer to reach.
 void observe_unmap(const intel_driver& drv, const dmar_domain& domain, uint64_t first,
                    uint64_t last, bool deferred) {
   if (!drv.env.tables.any()) [[likely]]
@@ -36,6 +31,12 @@ void observe_unmap(const intel_driver& drv, const dmar_domain& domain, uint64_t 
     drv.env.tables.each([&](table_observer* observer) { observer->unmap_returned(range); });
   }
 }
+
+namespace {
+
+constexpr uint64_t size_of_4k = page_size;
+constexpr uint64_t size_of_2m = uint64_t{1} << 21;
+constexpr uint64_t size_of_1g = uint64_t{1} << 30;
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: intel_iommu_map(), a part of its caller there
 int intel_iommu_map(intel_driver& drv, dmar_domain& domain, uint64_t iova, uint64_t hpa,
@@ -61,7 +62,7 @@ int intel_iommu_map(intel_driver& drv, dmar_domain& domain, uint64_t iova, uint6
     report(drv.env, divergence::api_map_taken_back, absl::StrFormat("0x%x", iova));
     page_freelist freelist;
     domain_unmap(drv, domain, start_pfn, start_pfn + pages - 1, freelist);
-    cache_tag_flush_range(drv, domain, iova, iova + size - 1, freelist.empty());
+    drv.release.flush_range(drv, domain, iova, iova + size - 1, freelist.empty());
     iommu_put_pages_list(drv, freelist);
   }
   return ret;
@@ -86,7 +87,10 @@ uint64_t intel_iommu_unmap(intel_driver& drv, dmar_domain& domain, uint64_t iova
   // A superpage can only go as a whole.
   int level = 0;
   const uint64_t start_pfn = iova >> page_shift;
-  if (pfn_to_dma_pte(drv, domain, start_pfn, level) == nullptr) return 0;
+  if (pfn_to_dma_pte(drv, domain, start_pfn, level) == nullptr) {
+    report(drv.env, divergence::unmap_beyond_domain, absl::StrFormat("0x%x", iova));
+    return 0;
+  }
   const uint64_t block = page_size << level_to_offset_bits(level);
   const bool enlarged = size < block;
   size = std::max(size, block);
@@ -205,7 +209,9 @@ bool paging_domain_ops::enforce_cache_coherency(iommu_domain& domain) {
   dmar_domain& of = to_dmar_domain(domain);
   if (of.force_snooping) return this_call.result(true);
   spin_lock_irqsave lock(drv_.host.interrupts, of.lock);
-  if (!domain_support_force_snooping(of) || (!of.use_first_level && of.has_mappings)) {
+  const bool comes_too_late =
+      !of.use_first_level && of.has_mappings && !drv_.release.snoops_after_mapping();
+  if (!domain_support_force_snooping(of) || comes_too_late) {
     return this_call.result(false);
   }
   // domain_set_force_snooping(): second-level leaves have a bit for it, a device's entry else.

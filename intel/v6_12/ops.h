@@ -8,6 +8,11 @@
 
 namespace iommulab::v6_12 {
 
+/// Whoever checks the tables learns of what devices are no longer to reach: the bytes `first` to
+/// `last`, at once or, when the flush is `deferred`, after it.
+void observe_unmap(const intel_driver& drv, const dmar_domain& domain, uint64_t first,
+                   uint64_t last, bool deferred);
+
 /// Of domains with page tables. The kernel's functions are static there; here they are methods.
 class paging_domain_ops : public iommu_domain_ops {
  public:
@@ -26,7 +31,7 @@ class paging_domain_ops : public iommu_domain_ops {
   bool enforce_cache_coherency(iommu_domain& domain) override;
   void free(iommu_domain& domain) override;
 
- private:
+ protected:
   intel_driver& drv_;
 };
 
@@ -66,8 +71,10 @@ class intel_iommu_ops : public iommu_ops {
   iommu_domain_type def_domain_type(device& dev) override;
   void remove_dev_pasid(device& dev, ioasid pasid, iommu_domain& domain) override;
 
- private:
+ protected:
   intel_driver& drv_;
+
+ private:
   paging_domain_ops paging_;
   identity_domain_ops identity_;
   blocking_domain_ops blocking_;

@@ -12,6 +12,7 @@
 #include "intel/v6_12/cache.h"
 #include "intel/v6_12/pages.h"
 #include "intel/v6_12/pte.h"
+#include "intel/v6_12/release.h"
 
 namespace iommulab::v6_12 {
 namespace {
@@ -23,8 +24,11 @@ dma_pte link_table(intel_driver& drv, const dmar_domain& domain, dma_pte* pte) {
   const table_page page = iommu_alloc_page_node(drv, domain.nid);
   if (!page) return {};
   domain_flush_cache(drv, domain, page.address, page_size);
-  const dma_pte link = domain.use_first_level ? first_level::table_entry(page.phys)
-                                              : second_level::table_entry(page.phys);
+  dma_pte link = second_level::table_entry(page.phys);
+  if (domain.use_first_level) {
+    link = first_level::table_entry(page.phys);
+    link.value |= drv.release.first_level_bits();
+  }
   dma_pte found;
   if (!exchange_entry(pte, found, link)) {
     iommu_free_page(drv, page.phys);
@@ -68,10 +72,10 @@ dma_pte link_table(intel_driver& drv, const dmar_domain& domain, dma_pte* pte) {
 
 /// What a mapping asks of its leaves, and the bits that first-level ones have besides. Present they
 /// are in any case: what a device may only write, it may read as well.
-uint64_t attributes_of(const dmar_domain& domain, uint64_t prot) {
+uint64_t attributes_of(const intel_driver& drv, const dmar_domain& domain, uint64_t prot) {
   uint64_t bits = (prot & second_level::attributes) | first_level::p.mask();
   if (!domain.use_first_level) return bits;
-  bits |= first_level::us.mask() | first_level::a.mask();
+  bits |= first_level::us.mask() | first_level::a.mask() | drv.release.first_level_bits();
   if ((prot & dma_pte_write) != 0) bits |= first_level::d.mask();
   return bits;
 }
@@ -112,8 +116,8 @@ void switch_to_super_page(intel_driver& drv, dmar_domain& domain, uint64_t start
   for (; start_pfn <= end_pfn; start_pfn += level_size(level), ++pte) {
     if (!pte_walk::is_present(load_entry(pte))) continue;
     dma_pte_free_pagetable(drv, domain, start_pfn, start_pfn + level_size(level) - 1, level + 1);
-    cache_tag_flush_range(drv, domain, start_pfn << page_shift, end_pfn << page_shift,
-                          /*ih=*/false);
+    drv.release.flush_range(drv, domain, start_pfn << page_shift, end_pfn << page_shift,
+                            /*ih=*/false);
   }
 }
 
@@ -157,19 +161,21 @@ dma_pte* pfn_to_dma_pte(intel_driver& drv, dmar_domain& domain, uint64_t pfn, in
   return make_way_to_pte(drv, domain, pfn, target_level);
 }
 
-// Linux v6.12 drivers/iommu/intel/iommu.c: __domain_mapping(), a part of its caller there
+// Linux v6.12 drivers/iommu/intel/iommu.c: __domain_mapping()
 int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn, uint64_t phys_pfn,
                    uint64_t nr_pages, uint64_t prot) {
-  if (!domain_pfn_supported(domain, iov_pfn + nr_pages - 1)) return -EINVAL;
-  if ((prot & (dma_pte_read | dma_pte_write)) == 0) return -EINVAL;
-  const uint64_t attributes = attributes_of(domain, prot);
+  IOMMULAB_CALL(drv.trace, "__domain_mapping", {"domain", domain}, {"iov_pfn", iov_pfn},
+                {"phys_pfn", phys_pfn}, {"nr_pages", nr_pages}, {"prot", prot});
+  if (!domain_pfn_supported(domain, iov_pfn + nr_pages - 1)) return this_call.result(-EINVAL);
+  if ((prot & (dma_pte_read | dma_pte_write)) == 0) return this_call.result(-EINVAL);
+  const uint64_t attributes = attributes_of(drv, domain, prot);
   domain.has_mappings.store(true, std::memory_order_relaxed);
 
   while (nr_pages > 0) {
     const int wanted = hardware_largepage_caps(drv, domain, iov_pfn, phys_pfn, nr_pages);
     int level = wanted;
     dma_pte* const first = pfn_to_dma_pte(drv, domain, iov_pfn, level);
-    if (first == nullptr) return -ENOMEM;
+    if (first == nullptr) return this_call.result(-ENOMEM);
     if (level > wanted) {
       // Within a superpage that is mapped already, and stays.
       report(drv.env, divergence::map_within_superpage, absl::StrFormat("0x%x", iov_pfn));
@@ -191,7 +197,7 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn, uin
     phys_pfn += pages;
     nr_pages -= pages;
   }
-  return 0;
+  return this_call.result(0);
 }
 
 }  // namespace iommulab::v6_12

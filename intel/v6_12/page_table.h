@@ -34,6 +34,9 @@ void domain_flush_cache(intel_driver& drv, const dmar_domain& domain, const void
 /// only looks: the entry at which the walk ends, and its level in `target_level`. Null when the
 /// domain is too narrow or no page could be had.
 dma_pte* pfn_to_dma_pte(intel_driver& drv, dmar_domain& domain, uint64_t pfn, int& target_level);
+/// Clears the leaf entries of a range, and nothing else.
+void dma_pte_clear_range(intel_driver& drv, const dmar_domain& domain, uint64_t start_pfn,
+                         uint64_t last_pfn);
 /// Clears the leaf entries of a range and frees the tables that it covers whole, as far as entries
 /// below `retain_level` lead to them.
 void dma_pte_free_pagetable(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,

@@ -35,36 +35,6 @@ dma_pte* leaf_or_hole(const intel_driver& drv, const dmar_domain& domain, uint64
   return way.level() == 1 || pte_walk::is_present(entry) ? way.item() : nullptr;
 }
 
-// Linux v6.12 drivers/iommu/intel/iommu.c: dma_pte_clear_range(). At a hole it steps to the end of
-// the level above: what lies between is in tables that its one caller frees.
-void dma_pte_clear_range(intel_driver& drv, const dmar_domain& domain, uint64_t start_pfn,
-                         uint64_t last_pfn) {
-  if (range_is_wrong(drv, domain, start_pfn, last_pfn, "dma_pte_clear_range")) return;
-  do {
-    int large_page = 1;
-    dma_pte* first = leaf_or_hole(drv, domain, start_pfn, large_page);
-    if (first == nullptr) {
-      start_pfn = align_to_level(start_pfn + 1, large_page + 1);
-      continue;
-    }
-    dma_pte* pte = first;
-    const bool watched = ptes_are_watched(drv);
-    do {
-      clear_pte(drv, domain, pte, watched);
-      start_pfn += level_size(large_page);
-      ++pte;
-      if (is_first_item(pte) || start_pfn > last_pfn) break;
-      if (large_page > 1 && pte_walk::leads_to_table(load_entry(pte))) {
-        // Linux 6.12 clears the pointer to the table, which leaks.
-        report(drv.env, divergence::clear_range_past_superpage,
-               absl::StrFormat("behind 0x%x", start_pfn - 1));
-        break;
-      }
-    } while (true);
-    domain_flush_cache(drv, domain, first, static_cast<uint64_t>(pte - first) * sizeof(dma_pte));
-  } while (start_pfn != 0 && start_pfn <= last_pfn);
-}
-
 // Linux v6.12 drivers/iommu/intel/iommu.c: dma_pte_free_level(). `table_pfn` is the first page that
 // `table` is for.
 void dma_pte_free_level(intel_driver& drv, const dmar_domain& domain, int level, int retain_level,
@@ -162,6 +132,36 @@ bool unmap_within_table(intel_driver& drv, const dmar_domain& domain, pfn_range 
 }
 
 }  // namespace
+
+// Linux v6.12 drivers/iommu/intel/iommu.c: dma_pte_clear_range(). At a hole it steps to the end of
+// the level above: what lies between is in tables that its one caller frees.
+void dma_pte_clear_range(intel_driver& drv, const dmar_domain& domain, uint64_t start_pfn,
+                         uint64_t last_pfn) {
+  if (range_is_wrong(drv, domain, start_pfn, last_pfn, "dma_pte_clear_range")) return;
+  do {
+    int large_page = 1;
+    dma_pte* first = leaf_or_hole(drv, domain, start_pfn, large_page);
+    if (first == nullptr) {
+      start_pfn = align_to_level(start_pfn + 1, large_page + 1);
+      continue;
+    }
+    dma_pte* pte = first;
+    const bool watched = ptes_are_watched(drv);
+    do {
+      clear_pte(drv, domain, pte, watched);
+      start_pfn += level_size(large_page);
+      ++pte;
+      if (is_first_item(pte) || start_pfn > last_pfn) break;
+      if (large_page > 1 && pte_walk::leads_to_table(load_entry(pte))) {
+        // Linux 6.12 clears the pointer to the table, which leaks.
+        report(drv.env, divergence::clear_range_past_superpage,
+               absl::StrFormat("behind 0x%x", start_pfn - 1));
+        break;
+      }
+    } while (true);
+    domain_flush_cache(drv, domain, first, static_cast<uint64_t>(pte - first) * sizeof(dma_pte));
+  } while (start_pfn != 0 && start_pfn <= last_pfn);
+}
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: dma_pte_free_pagetable(). The leaves go first: tables
 // are empty when they are freed. The top table stays.

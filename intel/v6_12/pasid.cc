@@ -16,6 +16,7 @@
 #include "intel/v6_12/pci.h"
 #include "intel/v6_12/queue.h"
 #include "intel/v6_12/registers.h"
+#include "intel/v6_12/release.h"
 #include "platform/vtd/spec/pasid_entry.h"
 #include "platform/vtd/spec/scalable_entries.h"
 
@@ -80,6 +81,21 @@ void change_pasid_word(intel_driver& drv, vtd::pasid_entry* entry, size_t word, 
   trace_pasid_entry(drv, entry, before);
 }
 
+// What 6.1 calls across files, and 6.12 has inline.
+
+// Linux v6.1 drivers/iommu/intel/iommu.c: alloc_pgtable_page()
+table_page alloc_pgtable_page(intel_driver& drv, int node) {
+  IOMMULAB_CALL(drv.trace, "alloc_pgtable_page", {"node", node});
+  const table_page page = iommu_alloc_page_node(drv, node);
+  return this_call.result(page, page.phys);
+}
+
+// Linux v6.1 drivers/iommu/intel/iommu.c: free_pgtable_page()
+void free_pgtable_page(intel_driver& drv, phys_addr page) {
+  IOMMULAB_CALL(drv.trace, "free_pgtable_page", {"page", page});
+  iommu_free_page(drv, page);
+}
+
 // Linux v6.12 drivers/iommu/intel/pasid.c: intel_pasid_get_entry(). The table for it is made where
 // there is none; null when no page could be had.
 vtd::pasid_entry* intel_pasid_get_entry(intel_driver& drv, device& dev, ioasid pasid) {
@@ -92,7 +108,7 @@ vtd::pasid_entry* intel_pasid_get_entry(intel_driver& drv, device& dev, ioasid p
   vtd::pasid_directory_entry& link =
       directory_of(drv, *info.pasid)[vtd::pasid_directory_entry::index_of(pasid)];
   if (!link.present()) {
-    const table_page page = iommu_alloc_page_node(drv, info.iommu->node);
+    const table_page page = alloc_pgtable_page(drv, info.iommu->node);
     if (!page) return this_call.result(nullptr);
     iommu_flush_cache(drv, *info.iommu, page.address, page_size);
     const vtd::pasid_directory_entry wanted =
@@ -147,6 +163,7 @@ void pasid_flush_caches(intel_driver& drv, intel_iommu& iommu, const vtd::pasid_
 int set_up_entry(intel_driver& drv, device& dev, ioasid pasid, vtd::pasid_entry value) {
   intel_iommu& iommu = *info_of(dev).iommu;
   value.set_page_walk_snoop(iommu.ecap.scalable_page_walk_coherency());
+  drv.release.add_to_pasid_entry(iommu, pasid, value);
   value.set_present(true);
   vtd::pasid_entry* entry = nullptr;
   {
@@ -168,10 +185,21 @@ unsigned context_get_sm_pds(const pasid_table& table) {
   return entries_lg2 < smallest_directory_lg2 ? 0 : entries_lg2 - smallest_directory_lg2;
 }
 
-/// A scalable-mode entry's first two words, where iommu_context_addr() shows them.
+}  // namespace
+
+vtd::scalable_context_entry entry_for(const pasid_table& table) {
+  vtd::scalable_context_entry entry;
+  entry.set_directory(table.table);
+  entry.set_directory_size_code(context_get_sm_pds(table));
+  entry.set_request_pasid(iommu_no_pasid);
+  return entry;
+}
+
 vtd::context_entry lower_half(const vtd::scalable_context_entry& entry) {
   return {entry.q[0], entry.q[1]};
 }
+
+namespace {
 
 /// Another kernel's entry goes, and all that may be cached of it: which ids and PASIDs it used is
 /// not known.
@@ -202,10 +230,7 @@ int device_pasid_table_setup(intel_driver& drv, device& dev, uint8_t bus, uint8_
     const bool copied = context_copied(drv, iommu, bus, devfn);
     if (context->present() && !copied) return this_call.result(0);
     if (copied) drop_copied_entry(drv, dev, context, bus, devfn);
-    vtd::scalable_context_entry entry;
-    entry.set_directory(info.pasid->table);
-    entry.set_directory_size_code(context_get_sm_pds(*info.pasid));
-    entry.set_request_pasid(iommu_no_pasid);
+    vtd::scalable_context_entry entry = entry_for(*info.pasid);
     entry.set_device_tlb(info.ats_supported);
     entry.set_pasid_enabled(info.pasid_supported != 0);
     entry.set_present(true);
@@ -294,7 +319,7 @@ void intel_pasid_free_table(intel_driver& drv, device& dev) {
   pasid_table* table = std::exchange(info.pasid, nullptr);
   const vtd::pasid_directory_entry* directory = directory_of(drv, *table);
   for (uint32_t i = 0; i < table->max_pasid >> pasids_per_table_lg2; ++i) {
-    if (directory[i].present()) iommu_free_page(drv, directory[i].table());
+    if (directory[i].present()) free_pgtable_page(drv, directory[i].table());
   }
   iommu_free_pages(drv, table->table, table->order);
   kernel_delete(drv, table);
@@ -397,7 +422,7 @@ void intel_pasid_setup_page_snoop_control(intel_driver& drv, device& dev, ioasid
   }
   pasid_cache_invalidation_with_pasid(drv, iommu, did, pasid);
   qi_flush_piotlb(drv, iommu, did, pasid, 0, every_page, /*ih=*/false);
-  devtlb_invalidation_with_pasid(drv, iommu, dev, pasid);
+  if (drv.release.tells_device_tlbs(iommu)) devtlb_invalidation_with_pasid(drv, iommu, dev, pasid);
 }
 
 // Linux v6.12 drivers/iommu/intel/pasid.c: intel_pasid_tear_down_entry()
@@ -434,7 +459,7 @@ void intel_pasid_tear_down_entry(intel_driver& drv, intel_iommu& iommu, device& 
   } else {
     iommu.flush.flush_iotlb(drv, iommu, domain_id(did), 0, 0, vtd::iotlb_granularity::domain);
   }
-  devtlb_invalidation_with_pasid(drv, iommu, dev, pasid);
+  if (drv.release.tells_device_tlbs(iommu)) devtlb_invalidation_with_pasid(drv, iommu, dev, pasid);
   // The present bit is gone by now, so that ignoring faults, too, clears the whole entry.
   (void)intel_pasid_get_entry(drv, dev, pasid);
   clear_pasid_entry(drv, entry, /*faults_ignored=*/fault_ignore && entry->present());

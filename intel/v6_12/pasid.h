@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "intel/v6_12/driver.h"
+#include "platform/vtd/spec/scalable_entries.h"
 
 namespace iommulab::v6_12 {
 
@@ -17,6 +18,10 @@ namespace iommulab::v6_12 {
 /// An empty directory for the device. -ENOMEM.
 int intel_pasid_alloc_table(intel_driver& drv, device& dev);
 void intel_pasid_free_table(intel_driver& drv, device& dev);
+/// A context entry that leads to the directory, not present yet; and its first two words, where
+/// iommu_context_addr() shows them: the others are reserved.
+vtd::scalable_context_entry entry_for(const pasid_table& table);
+vtd::context_entry lower_half(const vtd::scalable_context_entry& entry);
 /// The device's context entry leads to its directory.
 int intel_pasid_setup_sm_context(intel_driver& drv, device& dev);
 void intel_pasid_teardown_sm_context(intel_driver& drv, device& dev);

@@ -78,12 +78,6 @@ const dmar_satc_unit* dmar_find_matched_satc_unit(const intel_driver& drv, const
   return nullptr;
 }
 
-// Linux v6.12 drivers/iommu/intel/iommu.c: device_rmrr_is_relaxable(). USB and graphics have their
-// regions for what firmware does with them before the system runs.
-bool device_rmrr_is_relaxable(const device& dev) {
-  return dev_is_pci(dev) && (is_usb_device(*dev.pci) || is_gfx_device(*dev.pci));
-}
-
 /// Adds a region when memory can be had for it.
 bool add_region(intel_driver& drv, std::vector<iommu_resv_region>& regions,
                 const iommu_resv_region& region) {
@@ -94,6 +88,12 @@ bool add_region(intel_driver& drv, std::vector<iommu_resv_region>& regions,
 }
 
 }  // namespace
+
+// Linux v6.12 drivers/iommu/intel/iommu.c: device_rmrr_is_relaxable(). USB and graphics have their
+// regions for what firmware does with them before the system runs.
+bool device_rmrr_is_relaxable(const device& dev) {
+  return dev_is_pci(dev) && (is_usb_device(*dev.pci) || is_gfx_device(*dev.pci));
+}
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: dmar_parse_one_rmrr()
 int dmar_parse_one_rmrr(intel_driver& drv, const remapping_structure& header) {

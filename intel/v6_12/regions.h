@@ -25,5 +25,7 @@ bool dmar_ats_supported(intel_driver& drv, pci_dev& dev, const intel_iommu& iomm
 void intel_iommu_get_resv_regions(intel_driver& drv, device& dev,
                                   std::vector<iommu_resv_region>& regions);
 void intel_iommu_free_dmars(intel_driver& drv);
+/// Whether the device could do without its reserved region once the system runs.
+bool device_rmrr_is_relaxable(const device& dev);
 
 }  // namespace iommulab::v6_12

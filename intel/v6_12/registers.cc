@@ -8,6 +8,7 @@
 #include "intel/v6_12/capabilities.h"
 #include "intel/v6_12/pages.h"
 #include "intel/v6_12/queue.h"
+#include "intel/v6_12/release.h"
 
 namespace iommulab::v6_12 {
 namespace {
@@ -81,8 +82,10 @@ void iommu_disable_translation(intel_driver& drv, intel_iommu& iommu) {
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: iommu_disable_protect_mem_regions()
 void iommu_disable_protect_mem_regions(intel_driver& drv, intel_iommu& iommu) {
-  if (!iommu.cap.protected_low_memory() && !iommu.cap.protected_high_memory()) return;
+  const bool has_regions = iommu.cap.protected_low_memory() || iommu.cap.protected_high_memory();
+  if (!has_regions && drv.release.looks_for_protected_regions_first()) return;
   IOMMULAB_CALL(drv.trace, "iommu_disable_protect_mem_regions", {"iommu", iommu});
+  if (!has_regions) return;
   spin_lock_irqsave lock(drv.host.interrupts, iommu.register_lock);
   const uint32_t pmen = iommu.reg.readl(vtd::pmen_reg) & ~vtd::pmen::epm.mask();
   iommu.reg.writel(pmen, vtd::pmen_reg);

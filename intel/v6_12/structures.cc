@@ -11,6 +11,7 @@
 #include "intel/dmar/structures.h"
 #include "intel/hw/memory.h"
 #include "intel/hw/width.h"
+#include "intel/v6_12/release.h"
 #include "platform/vtd/spec/pasid_entry.h"
 #include "platform/vtd/spec/scalable_entries.h"
 
@@ -32,7 +33,7 @@ structure variables_of(const intel_driver& drv) {
   s.add("intel_iommu_sm", drv.options.intel_iommu_sm);
   s.add("intel_iommu_enabled", drv.intel_iommu_enabled);
   s.add("dmar_map_intgpu", drv.options.dmar_map_intgpu);
-  s.add("disable_igfx_iommu", drv.options.disable_igfx_iommu);
+  drv.release.add_variables(drv, s);
   s.add("intel_iommu_superpage", drv.options.intel_iommu_superpage);
   s.add("iommu_identity_mapping", uint64_t{drv.iommu_identity_mapping});
   s.add("iommu_skip_te_disable", drv.iommu_skip_te_disable);

@@ -155,6 +155,8 @@ class kernel_profile {
   [[nodiscard]] virtual std::string_view name() const = 0;
   /// "4.4.1"
   [[nodiscard]] virtual std::string_view release() const = 0;
+  /// The kernel on whose code it stands: "v4_4" of 4.4.178, "v6_12" of 6.1; itself otherwise.
+  [[nodiscard]] virtual std::string_view stands_on() const { return name(); }
   /// All places where the port does something else on purpose.
   [[nodiscard]] virtual absl::Span<const kernel_difference> differences() const = 0;
   /// What this kernel does otherwise than the catalogue's one before it; empty for the first.
@@ -177,6 +179,10 @@ class kernel_profile {
       const std::string& /*command_line*/) const {
     return {};
   }
+
+  /// Whether a kernel that remaps interrupts sets units' fault events up with that, before
+  /// intel_iommu_init(). Who reads recordings of such a kernel wants to know.
+  [[nodiscard]] virtual bool fault_event_comes_with_interrupts() const { return true; }
 
   [[nodiscard]] virtual std::unique_ptr<kernel_generation> create(
       const kernel_host& host) const = 0;

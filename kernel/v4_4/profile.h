@@ -19,6 +19,7 @@ class linux_4_4 final : public kernel_profile {
 
   [[nodiscard]] std::string_view name() const override { return release_.name; }
   [[nodiscard]] std::string_view release() const override { return release_.number; }
+  [[nodiscard]] std::string_view stands_on() const override { return "v4_4"; }
   [[nodiscard]] absl::Span<const kernel_difference> differences() const override {
     return differences_;
   }

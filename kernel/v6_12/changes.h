@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What Linux 6.12 does otherwise than 4.4.1, row by row, for who compares the two.
+// What Linux 6.12 does otherwise than 6.1, row by row, for who compares the two.
 #pragma once
 
 #include "absl/types/span.h"

@@ -29,10 +29,11 @@ bool manages_dma(std::string_view driver) {
 
 }  // namespace
 
-generation::generation(const kernel_host& host)
+generation::generation(const kernel_host& host, const v6_12::release& which)
     : host_(host),
+      release_(which),
       platform_bus_(host.env, host.pci_bus.sysfs, host.iommu, "platform"),
-      iommu_(host.iommu, host.pci_bus, &host.slab),
+      iommu_(host.iommu, host.pci_bus, &host.slab, which.core),
       iommu_api_(iommu_, host.pci_bus) {
   for (size_t i = 0; i < platform_devices_.size(); ++i) {
     platform_devices_[i].name = absl::StrCat("platform.", i);
@@ -78,7 +79,7 @@ void generation::setup(const std::string& text) {
   parameters.is_kdump_kernel = options.is_kdump_kernel = x86_.platform.elfcorehdr_addr.has_value();
   options.no_iommu = x86_.platform.iommu.no_iommu;
   dma_ = std::make_unique<x86_dma>(x86_, iommu_, host_.pci_bus, host_.memory, host_.pages, area,
-                                   parameters);
+                                   parameters, release_.dma);
 
   const machine_config& machine = host_.machine;
   driver_ = std::make_unique<intel_driver>(
@@ -98,7 +99,7 @@ void generation::setup(const std::string& text) {
                   .memory_pfn_ranges = iommulab::memory_pfn_ranges(machine),
                   .firmware_reserves = iommulab::firmware_reserves(machine),
                   .install_dma_ops = {}},
-      iommu_, options);
+      iommu_, options, release_.driver);
 }
 
 std::optional<absl::Span<const uint8_t>> generation::dmar_table() const {

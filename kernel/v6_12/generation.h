@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// A running Linux 6.12: its driver, its IOMMU core and its DMA API over an IOMMU, put together.
-// Only this generation's own tests and benchmarks look further in than kernel_generation lets them.
+// A running Linux 6.12, or an earlier release of this generation: its driver, its IOMMU core and
+// its DMA API over an IOMMU, put together. Only this generation's own tests and benchmarks look
+// further in than kernel_generation lets them.
 #pragma once
 
 #include <array>
@@ -13,6 +14,7 @@
 #include "dma/v6_12/dma_mapping.h"
 #include "intel/v6_12/driver.h"
 #include "kernel/profile/kernel_profile.h"
+#include "kernel/v6_12/release.h"
 #include "kernel/v6_12/x86_dma.h"
 #include "kernel/v6_12/x86_options.h"
 
@@ -20,7 +22,7 @@ namespace iommulab::v6_12 {
 
 class generation final : public kernel_generation {
  public:
-  explicit generation(const kernel_host& host);
+  generation(const kernel_host& host, const v6_12::release& which);
   ~generation() override;
 
   void setup(const std::string& command_line) override;
@@ -55,6 +57,7 @@ class generation final : public kernel_generation {
                           std::vector<structure_section>& sections) const;
 
   kernel_host host_;
+  const v6_12::release& release_;
   /// The other bus whose devices are asked for their unit, and which have none. There are three in
   /// each recorded boot; which they are, the recordings do not say.
   bus_type platform_bus_;

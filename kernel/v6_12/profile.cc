@@ -14,22 +14,18 @@
 
 namespace iommulab::v6_12 {
 
-linux_6_12::linux_6_12() {
-  for (const divergence_entry& entry : divergences()) {
+linux_6::linux_6(const v6_12::release& which) : release_(which) {
+  for (const divergence_entry& entry : divergences_without(which.driver.agreed())) {
     differences_.push_back(
         {entry.name, entry.where, entry.kernel, entry.here, iommulab::name(entry.shows)});
   }
 }
 
-absl::Span<const kernel_change> linux_6_12::changes() const {
-  return v6_12::changes();
+std::string linux_6::does_about(const dmar_table& table, const dmar_finding& finding) const {
+  return linux_6_behaviour(release_.driver.name(), table, finding);
 }
 
-std::string linux_6_12::does_about(const dmar_table& table, const dmar_finding& finding) const {
-  return linux_6_12_behaviour(table, finding);
-}
-
-absl::Span<const std::string_view> linux_6_12::structure_kinds() const {
+absl::Span<const std::string_view> linux_6::structure_kinds() const {
   static constexpr auto kinds = std::to_array<std::string_view>(
       {"dmar_drhd_unit", "dmar_rmrr_unit", "dmar_atsr_unit", "dmar_satc_unit", "intel_iommu",
        "variables", "dmar_domain", "device_domain_info", "pasid_table", "iova_domain",
@@ -37,16 +33,7 @@ absl::Span<const std::string_view> linux_6_12::structure_kinds() const {
   return kinds;
 }
 
-absl::Span<const std::string_view> linux_6_12::structure_variables() const {
-  static constexpr auto variables = std::to_array<std::string_view>(
-      {"dmar_disabled", "intel_iommu_sm", "intel_iommu_enabled", "dmar_map_intgpu",
-       "disable_igfx_iommu", "intel_iommu_superpage", "iommu_identity_mapping",
-       "iommu_skip_te_disable", "rwbf_quirk", "intel_pasid_max_id", "intel_iommu_cap_sanity",
-       "intel_iommu_ecap_sanity"});
-  return variables;
-}
-
-bool linux_6_12::translation_asked_for(const std::string& text) const {
+bool linux_6::translation_asked_for(const std::string& text) const {
   environment silent;
   intel_iommu_options options;
   iommulab::x86_options x86;
@@ -63,16 +50,28 @@ bool linux_6_12::translation_asked_for(const std::string& text) const {
   return !options.dmar_disabled && !x86.iommu.no_iommu;
 }
 
-std::vector<command_line_note> linux_6_12::notes_on(const std::string& text) const {
+std::vector<command_line_note> linux_6::notes_on(const std::string& text) const {
   return notes_on_command_line(text, {release(), &command_words(), translation_asked_for(text)});
 }
 
-std::unique_ptr<kernel_generation> linux_6_12::create(const kernel_host& host) const {
-  return std::make_unique<generation>(host);
+std::unique_ptr<kernel_generation> linux_6::create(const kernel_host& host) const {
+  return std::make_unique<generation>(host, release_);
 }
 
 const kernel_profile& profile() {
-  static const linux_6_12 the_profile;
+  static constexpr auto variables = std::to_array<std::string_view>(
+      {"dmar_disabled", "intel_iommu_sm", "intel_iommu_enabled", "dmar_map_intgpu",
+       "disable_igfx_iommu", "intel_iommu_superpage", "iommu_identity_mapping",
+       "iommu_skip_te_disable", "rwbf_quirk", "intel_pasid_max_id", "intel_iommu_cap_sanity",
+       "intel_iommu_ecap_sanity"});
+  static const v6_12::release linux_6_12 = {.name = "v6_12",
+                                            .number = "6.12.117",
+                                            .driver = linux_6_12_117(),
+                                            .core = core_of_6_12(),
+                                            .dma = dma_of_6_12,
+                                            .changes = changes(),
+                                            .structure_variables = variables};
+  static const linux_6 the_profile(linux_6_12);
   return the_profile;
 }
 

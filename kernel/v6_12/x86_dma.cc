@@ -37,13 +37,14 @@ void limit_to_32_bits(pci_bus& bus) {
 
 x86_dma::x86_dma(x86_options& options, iommu_subsystem& iommu, bus_type& bus,
                  physical_memory& memory, page_allocator& pages, const cma_parameters& area,
-                 const dma_iommu_parameters& parameters)
+                 const dma_iommu_parameters& parameters, const dma_release& release)
     : options_(options),
       bus_(bus),
       memory_{memory, pages},
       contiguous_(dma_contiguous_reserve(area, pages, phys_addr(bus.env.max_pfn << page_shift),
                                          bus.env.log)),
-      operations_(iommu, memory_, /*bounce=*/nullptr, options.swiotlb_force_bounce, parameters) {
+      operations_(iommu, memory_, /*bounce=*/nullptr, options.swiotlb_force_bounce, parameters,
+                  /*cpus=*/1, release) {
   memory_.contiguous = contiguous_.get();
   bus_.dma_ops = &operations_;
 }

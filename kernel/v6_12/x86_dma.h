@@ -25,8 +25,8 @@ class x86_dma {
   /// The operations of the devices on `bus`. What `options` say is looked at when a phase runs;
   /// `x86_swiotlb_enable` in it is the kernel's variable and changes. All outlive it.
   x86_dma(x86_options& options, iommu_subsystem& iommu, bus_type& bus, physical_memory& memory,
-          page_allocator& pages, const cma_parameters& area,
-          const dma_iommu_parameters& parameters);
+          page_allocator& pages, const cma_parameters& area, const dma_iommu_parameters& parameters,
+          const dma_release& release = dma_of_6_12);
   ~x86_dma();
   x86_dma(const x86_dma&) = delete;
   x86_dma& operator=(const x86_dma&) = delete;

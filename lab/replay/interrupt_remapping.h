@@ -17,9 +17,9 @@
 // and clear.
 //
 // Recordings of stops (interrupt_style::later()) differ: the status is read in 4 bytes. From 6.12
-// on the fault event is set up in intel_iommu_init(), so that it is compared; where translation is
-// not switched on, the driver says so once more with the command of before, which is kept, without
-// what is there for interrupts alone, the queue among it.
+// on, not in 6.1, the fault event is set up in intel_iommu_init(), so that it is compared; where
+// translation is not switched on, the driver says so once more with the command of before, which is
+// kept, without what is there for interrupts alone, the queue among it.
 //
 // Calls. With interrupt remapping the queue and the fault interrupt are there when init_dmars()
 // comes to them, so that their functions return at once: what is below dmar_enable_qi and
@@ -42,11 +42,11 @@ struct interrupt_style {
   bool ends_with_command = false;  ///< without translation the driver repeats the last command
   uint64_t descriptor_bytes = 16;  ///< of the queue
 
-  /// Linux 6.12's; `scalable` is a unit in scalable mode.
-  static interrupt_style later(bool scalable) {
+  /// Linux 6.1's and 6.12's; `scalable` is a unit in scalable mode.
+  static interrupt_style later(bool scalable, bool faults_early) {
     constexpr uint64_t narrow = 16;
     constexpr uint64_t wide = 32;
-    return {false, true, scalable ? wide : narrow};
+    return {faults_early, true, scalable ? wide : narrow};
   }
 };
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "kernel/catalogue.h"
+
 namespace iommulab {
 namespace {
 
@@ -31,14 +33,8 @@ version_numbers numbers_of(std::string_view version) {
   return numbers;
 }
 
-}  // namespace
-
-absl::Span<const function_source> all_sources() {
-  return sources;
-}
-
-const function_source* source_of(std::string_view function, std::string_view profile) {
-  const version_numbers kernel = numbers_of(profile);
+/// The latest that is not later than `kernel`, or null.
+const function_source* latest_until(std::string_view function, const version_numbers& kernel) {
   version_numbers latest{};
   const function_source* found = nullptr;
   for (const function_source& source :
@@ -49,6 +45,21 @@ const function_source* source_of(std::string_view function, std::string_view pro
     found = &source;
   }
   return found;
+}
+
+}  // namespace
+
+absl::Span<const function_source> all_sources() {
+  return sources;
+}
+
+const function_source* source_of(std::string_view function, std::string_view profile) {
+  const version_numbers kernel = numbers_of(profile);
+  const function_source* own = latest_until(function, kernel);
+  if (own != nullptr && numbers_of(own->kernel_version)[0] == kernel[0]) return own;
+  // What the kernel does not do otherwise is the later one's on whose code it stands.
+  const kernel_profile* known = find_kernel_profile(profile);
+  return known == nullptr ? own : latest_until(function, numbers_of(known->stands_on()));
 }
 
 }  // namespace iommulab

@@ -27,8 +27,9 @@ struct function_source {
 absl::Span<const function_source> all_sources();
 
 /// The function as the kernel runs it whose profile ("v4_4_178") or release ("4.4.1") this is: of
-/// several, the latest that is not later than this kernel. Null for a function that is in no trace
-/// of it.
+/// several, the latest that is not later than this kernel; of a kernel that stands on a later one's
+/// code (6.1 on 6.12), that one's where it has none of its own. Null for a function that is in no
+/// trace of it.
 const function_source* source_of(std::string_view function, std::string_view profile);
 
 }  // namespace iommulab

@@ -198,10 +198,14 @@ std::string generation_of(const std::string& path) {
 }
 
 /// Whether `from`, a generation's file, may look into the folder of `to`'s: its own, or that of the
-/// series that it is a later release of.
+/// kernel on whose code it stands.
 bool may_look(const std::string& from, const std::string& to) {
+  static const std::map<std::string, std::string> stands_on = {{"v4_4_178", "v4_4"},
+                                                               {"v6_1", "v6_12"}};
   const std::string own = generation_of(from);
-  return own == generation_of(to) || own.starts_with(generation_of(to) + "_");
+  const auto under = stands_on.find(own);
+  return own == generation_of(to) ||
+         (under != stands_on.end() && under->second == generation_of(to));
 }
 
 TEST(includes, of_a_generation_are_its_own) {
@@ -226,10 +230,12 @@ TEST(includes, of_a_generation_are_for_the_tests_in_its_folders) {
   EXPECT_GT(own, 50u);
 }
 
-TEST(generations, look_at_the_series_they_are_of) {
+TEST(generations, look_at_the_one_they_stand_on) {
   EXPECT_TRUE(may_look("intel/v4_4/a.cc", "intel/v4_4/b.h"));
   EXPECT_TRUE(may_look("intel/v4_4_178/a.cc", "intel/v4_4/b.h"));
   EXPECT_FALSE(may_look("intel/v4_4/a.cc", "intel/v4_4_178/b.h"));
+  EXPECT_TRUE(may_look("intel/v6_1/a.cc", "intel/v6_12/b.h"));
+  EXPECT_FALSE(may_look("intel/v6_12/a.cc", "intel/v6_1/b.h"));
   EXPECT_FALSE(may_look("intel/v6_12/a.cc", "intel/v4_4/b.h"));
   EXPECT_FALSE(may_look("kernel/kernel.cc", "intel/v4_4/b.h"));
 }

@@ -11,10 +11,6 @@
 namespace iommulab::v6_12 {
 namespace {
 
-environment& env_of_group(const iommu_group& group) {
-  return group.core->env();
-}
-
 // Linux v6.12 drivers/iommu/iommu.c: __iommu_attach_device()
 int attach_device_unlocked(iommu_domain& domain, device& dev) {
   environment& env = dev.bus->env;
@@ -26,36 +22,11 @@ int attach_device_unlocked(iommu_domain& domain, device& dev) {
   return this_call.result(0);
 }
 
-int group_set_domain(iommu_group& group, iommu_domain* new_domain) {
-  return iommu_group_set_domain_internal(group, new_domain, set_domain_flags::none);
-}
-
-void group_set_domain_nofail(iommu_group& group, iommu_domain* new_domain) {
-  if (iommu_group_set_domain_internal(group, new_domain, set_domain_flags::must_succeed) != 0) {
-    env_of_group(group).log.warn_on("__iommu_group_set_domain_nofail");
-  }
-}
-
 /// __iommu_group_set_core_domain(): back to what the core has for the group.
 void group_set_core_domain(iommu_group& group) {
   const group_state& state = state_of(group);
-  group_set_domain_nofail(
+  release_of(group).set_domain_nofail(
       group, state.owner != nullptr ? state.blocking_domain : own_domain(group.default_domain));
-}
-
-// Linux v6.12 drivers/iommu/iommu.c: __iommu_attach_group()
-int attach_group_unlocked(iommu_domain& domain, iommu_group& group) {
-  IOMMULAB_CALL(env_of_group(group).trace, "__iommu_attach_group", {"domain", domain},
-                {"group", group});
-  if (group.domain != nullptr && group.domain != group.default_domain &&
-      group.domain != state_of(group).blocking_domain) {
-    return this_call.result(-EBUSY);
-  }
-  const device& dev = *group.devices.front().dev;
-  if (!dev_has_iommu(dev) || &dev_iommu_ops(dev) != domain.owner) {
-    return this_call.result(-EINVAL);
-  }
-  return this_call.result(group_set_domain(group, &domain));
 }
 
 /// __iommu_group_alloc_blocking_domain()
@@ -83,7 +54,7 @@ int take_dma_ownership(iommu_group& group, const void* owner) {
     return this_call.result(-EBUSY);
   }
   if (const int ret = alloc_blocking_domain(group); ret != 0) return this_call.result(ret);
-  if (const int ret = group_set_domain(group, state.blocking_domain); ret != 0) {
+  if (const int ret = release_of(group).set_domain(group, state.blocking_domain); ret != 0) {
     return this_call.result(ret);
   }
   state.owner = owner;
@@ -102,7 +73,7 @@ void release_dma_ownership(iommu_group& group) {
   }
   state.owner_cnt = 0;
   state.owner = nullptr;
-  group_set_domain_nofail(group, own_domain(group.default_domain));
+  release_of(group).set_domain_nofail(group, own_domain(group.default_domain));
 }
 
 /// __iommu_set_group_pasid(): all members that can have process address spaces, or none.
@@ -123,6 +94,31 @@ int set_group_pasid(iommu_domain& domain, iommu_group& group, ioasid pasid) {
 }
 
 }  // namespace
+
+int core_release::set_domain(iommu_group& group, iommu_domain* new_domain) const {
+  return iommu_group_set_domain_internal(group, new_domain, set_domain_flags::none);
+}
+
+void core_release::set_domain_nofail(iommu_group& group, iommu_domain* new_domain) const {
+  if (iommu_group_set_domain_internal(group, new_domain, set_domain_flags::must_succeed) != 0) {
+    env_of_group(group).log.warn_on("__iommu_group_set_domain_nofail");
+  }
+}
+
+// Linux v6.12 drivers/iommu/iommu.c: __iommu_attach_group()
+int core_release::attach_group(iommu_domain& domain, iommu_group& group) const {
+  IOMMULAB_CALL(env_of_group(group).trace, "__iommu_attach_group", {"domain", domain},
+                {"group", group});
+  if (group.domain != nullptr && group.domain != group.default_domain &&
+      group.domain != state_of(group).blocking_domain) {
+    return this_call.result(-EBUSY);
+  }
+  const device& dev = *group.devices.front().dev;
+  if (!dev_has_iommu(dev) || &dev_iommu_ops(dev) != domain.owner) {
+    return this_call.result(-EINVAL);
+  }
+  return this_call.result(set_domain(group, &domain));
+}
 
 // Linux v6.12 drivers/iommu/iommu.c: __iommu_device_set_domain()
 int iommu_device_set_domain(iommu_group& group, device& dev, iommu_domain& new_domain,
@@ -186,14 +182,18 @@ int iommu_attach_device(iommu_domain& domain, device& dev) {
   if (dev.group == nullptr) return this_call.result(-ENODEV);
   // A device goes nowhere without the other members of its group, which nobody asked to come.
   if (dev.group->devices.size() != 1) return this_call.result(-EINVAL);
-  return this_call.result(attach_group_unlocked(domain, *dev.group));
+  return this_call.result(release_of(*dev.group).attach_group(domain, *dev.group));
 }
 
 // Linux v6.12 drivers/iommu/iommu.c: iommu_deferred_attach()
 int iommu_deferred_attach(device& dev, iommu_domain& domain) {
   IOMMULAB_CALL(dev.bus->env.trace, "iommu_deferred_attach", {"dev", dev}, {"domain", domain});
-  if (dev.iommu == nullptr || !dev.iommu->attach_deferred) return this_call.result(0);
-  return this_call.result(attach_device_unlocked(domain, dev));
+  return this_call.result(dev.bus->iommu.subsystem->release.deferred_attach(dev, domain));
+}
+
+int core_release::deferred_attach(device& dev, iommu_domain& domain) const {
+  if (dev.iommu == nullptr || !dev.iommu->attach_deferred) return 0;
+  return attach_device_unlocked(domain, dev);
 }
 
 // Linux v6.12 drivers/iommu/iommu.c: iommu_detach_device()
@@ -225,7 +225,7 @@ iommu_domain& iommu_get_dma_domain(device& dev) {
 int iommu_attach_group(iommu_domain& domain, iommu_group& group) {
   IOMMULAB_CALL(env_of_group(group).trace, "iommu_attach_group", {"domain", domain},
                 {"group", group});
-  return this_call.result(attach_group_unlocked(domain, group));
+  return this_call.result(release_of(group).attach_group(domain, group));
 }
 
 // Linux v6.12 drivers/iommu/iommu.c: iommu_group_replace_domain()
@@ -233,7 +233,7 @@ int iommu_group_replace_domain(iommu_group& group, iommu_domain* new_domain) {
   IOMMULAB_CALL(env_of_group(group).trace, "iommu_group_replace_domain", {"group", group},
                 {"new_domain", new_domain});
   if (new_domain == nullptr) return this_call.result(-EINVAL);
-  return this_call.result(group_set_domain(group, new_domain));
+  return this_call.result(release_of(group).set_domain(group, new_domain));
 }
 
 // Linux v6.12 drivers/iommu/iommu.c: iommu_detach_group()
@@ -247,15 +247,20 @@ void iommu_detach_group(iommu_domain& domain, iommu_group& group) {
 int iommu_device_use_default_domain(device& dev) {
   IOMMULAB_CALL(dev.bus->env.trace, "iommu_device_use_default_domain", {"dev", dev});
   if (dev.group == nullptr) return this_call.result(0);
-  const iommu_group& group = *dev.group;
-  group_state& state = state_of(*dev.group);
-  if (group.default_domain == nullptr) return this_call.result(-eprobe_defer);
-  if (state.owner_cnt != 0 && (group.domain != group.default_domain || state.owner != nullptr ||
-                               !state.pasid_array.empty())) {
-    return this_call.result(-EBUSY);
+  if (const int ret = release_of(*dev.group).may_use_default_domain(*dev.group); ret != 0) {
+    return this_call.result(ret);
   }
-  ++state.owner_cnt;
+  ++state_of(*dev.group).owner_cnt;
   return this_call.result(0);
+}
+
+int core_release::may_use_default_domain(const iommu_group& group) const {
+  const group_state& state = state_of(group);
+  if (group.default_domain == nullptr) return -eprobe_defer;
+  const bool is_taken =
+      state.owner_cnt != 0 && (group.domain != group.default_domain || state.owner != nullptr ||
+                               !state.pasid_array.empty());
+  return is_taken ? -EBUSY : 0;
 }
 
 // Linux v6.12 drivers/iommu/iommu.c: iommu_device_unuse_default_domain()
@@ -381,7 +386,7 @@ int iommu_attach_group_handle(iommu_domain& domain, iommu_group& group,
   if (handle != nullptr) handle->domain = &domain;
   auto& pasids = state_of(group).pasid_array;
   if (!pasids.emplace(iommu_no_pasid, handle).second) return this_call.result(-EBUSY);
-  const int ret = attach_group_unlocked(domain, group);
+  const int ret = release_of(group).attach_group(domain, group);
   if (ret != 0) pasids.erase(iommu_no_pasid);
   return this_call.result(ret);
 }
@@ -401,7 +406,7 @@ int iommu_replace_group_handle(iommu_group& group, iommu_domain* new_domain,
                 {"new_domain", new_domain});
   if (new_domain == nullptr) return this_call.result(-EINVAL);
   if (handle != nullptr) handle->domain = new_domain;
-  const int ret = group_set_domain(group, new_domain);
+  const int ret = release_of(group).set_domain(group, new_domain);
   if (ret != 0) return this_call.result(ret);
   auto& pasids = state_of(group).pasid_array;
   if (handle != nullptr) {

@@ -16,9 +16,11 @@ environment& env_of_domain(const iommu_domain& domain) {
   return *domain.env;
 }
 
+}  // namespace
+
 // Linux v6.12 drivers/iommu/iommu.c: __iommu_domain_alloc()
-iommu_domain* domain_alloc_of_type(iommu_subsystem& iommu, iommu_ops& ops, device* dev,
-                                   iommu_domain_type type, int& error) {
+iommu_domain* core_release::domain_alloc(iommu_subsystem& iommu, iommu_ops& ops, device* dev,
+                                         iommu_domain_type type, int& error) const {
   environment& env = iommu.env();
   IOMMULAB_CALL(env.trace, "__iommu_domain_alloc", {"dev", dev}, {"type", iommulab::name(type)});
   error = 0;
@@ -52,6 +54,8 @@ iommu_domain* domain_alloc_of_type(iommu_subsystem& iommu, iommu_ops& ops, devic
   }
   return this_call.result(domain);
 }
+
+namespace {
 
 // Linux v6.12 drivers/iommu/iommu.c: __iommu_domain_alloc_dev()
 int note_ops_of(const device& dev, iommu_ops*& ops) {
@@ -167,7 +171,7 @@ int map_pages(iommu_domain& domain, dma_addr iova, phys_addr paddr, uint64_t siz
 iommu_domain* iommu_group_domain_alloc(iommu_subsystem& iommu, iommu_group& group,
                                        iommu_domain_type type, int& error) {
   device& dev = *group.devices.front().dev;
-  return domain_alloc_of_type(iommu, dev_iommu_ops(dev), &dev, type, error);
+  return iommu.release.domain_alloc(iommu, dev_iommu_ops(dev), &dev, type, error);
 }
 
 // Linux v6.12 drivers/iommu/iommu.c: iommu_domain_alloc()
@@ -178,7 +182,7 @@ iommu_domain* iommu_domain_alloc(iommu_subsystem& iommu, bus_type& bus) {
   if (ops == nullptr) return this_call.result(nullptr);
   int error = 0;
   return this_call.result(
-      domain_alloc_of_type(iommu, *ops, nullptr, iommu_domain_type::unmanaged, error));
+      iommu.release.domain_alloc(iommu, *ops, nullptr, iommu_domain_type::unmanaged, error));
 }
 
 // Linux v6.12 drivers/iommu/iommu.c: iommu_paging_domain_alloc()
@@ -186,8 +190,9 @@ iommu_domain* iommu_paging_domain_alloc(device& dev, int& error) {
   IOMMULAB_CALL(dev.bus->env.trace, "iommu_paging_domain_alloc", {"dev", dev});
   error = -ENODEV;
   if (!dev_has_iommu(dev)) return this_call.result(nullptr, error);
-  iommu_domain* domain = domain_alloc_of_type(*dev.bus->iommu.subsystem, dev_iommu_ops(dev), &dev,
-                                              iommu_domain_type::unmanaged, error);
+  iommu_subsystem& iommu = *dev.bus->iommu.subsystem;
+  iommu_domain* domain = iommu.release.domain_alloc(iommu, dev_iommu_ops(dev), &dev,
+                                                    iommu_domain_type::unmanaged, error);
   if (domain == nullptr) return this_call.result(nullptr, error);
   return this_call.result(domain);
 }

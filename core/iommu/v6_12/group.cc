@@ -81,7 +81,7 @@ bool create_files(iommu_subsystem& iommu, iommu_group& group) {
   };
   const auto store_type = [&iommu, &group](std::string_view text) {
     IOMMULAB_CALL(trace_of(group), "iommu_group_attr_store", {"group", group}, {"buf", text});
-    const ssize_t ret = iommu_group_store_type(iommu, group, text);
+    const ssize_t ret = iommu.release.store_type(iommu, group, text);
     absl::Status status;
     if (ret < 0) {
       status = errno_status(static_cast<int>(-ret),
@@ -234,24 +234,14 @@ int iommu_get_group_resv_regions(iommu_group& group, std::vector<iommu_resv_regi
   return this_call.result(0);
 }
 
-// Linux v6.12 drivers/iommu/iommu.c: iommu_create_device_direct_mappings()
-int iommu_create_device_direct_mappings(iommu_subsystem& iommu, iommu_domain& domain, device& dev) {
-  environment& env = iommu.env();
-  IOMMULAB_CALL(env.trace, "iommu_create_device_direct_mappings", {"domain", domain}, {"dev", dev});
+int map_direct_regions(iommu_domain& domain, absl::Span<const iommu_resv_region> regions) {
   const uint64_t page = domain.pgsize_bitmap & (~domain.pgsize_bitmap + 1);
-  const bool translates = iommu_is_dma_domain(domain);
-  if (translates && page == 0) {
-    env.log.warn_on("iommu_create_device_direct_mappings");
-    return this_call.result(-EINVAL);
-  }
-  std::vector<iommu_resv_region> regions;
-  dev_iommu_ops(dev).get_resv_regions(dev, regions);
+  const auto aligned = [page](uint64_t address) { return (address + page - 1) & ~(page - 1); };
   for (const iommu_resv_region& region : regions) {
-    const bool is_direct = region.type == iommu_resv_type::direct;
-    if (is_direct) dev.iommu->require_direct = true;
-    if (!translates || (!is_direct && region.type != iommu_resv_type::direct_relaxable)) continue;
-
-    const auto aligned = [page](uint64_t address) { return (address + page - 1) & ~(page - 1); };
+    if (region.type != iommu_resv_type::direct &&
+        region.type != iommu_resv_type::direct_relaxable) {
+      continue;
+    }
     const uint64_t end = aligned(region.start.value() + region.length);
     // Runs between what another device of the group has mapped already.
     uint64_t unmapped = 0;
@@ -263,33 +253,54 @@ int iommu_create_device_direct_mappings(iommu_subsystem& iommu, iommu_domain& do
       if (unmapped == 0) continue;
       const uint64_t first = address - unmapped;
       const int ret = iommu_map(domain, dma_addr(first), phys_addr(first), unmapped, region.prot);
-      if (ret != 0) return this_call.result(ret);
+      if (ret != 0) return ret;
       unmapped = 0;
     }
   }
-  if (!regions.empty() && translates) domain.ops->flush_iotlb_all(domain);
+  return 0;
+}
+
+// Linux v6.12 drivers/iommu/iommu.c: iommu_create_device_direct_mappings()
+int iommu_create_device_direct_mappings(iommu_subsystem& iommu, iommu_domain& domain, device& dev) {
+  environment& env = iommu.env();
+  IOMMULAB_CALL(env.trace, "iommu_create_device_direct_mappings", {"domain", domain}, {"dev", dev});
+  const bool translates = iommu_is_dma_domain(domain);
+  if (translates && domain.pgsize_bitmap == 0) {
+    env.log.warn_on("iommu_create_device_direct_mappings");
+    return this_call.result(-EINVAL);
+  }
+  std::vector<iommu_resv_region> regions;
+  dev_iommu_ops(dev).get_resv_regions(dev, regions);
+  for (const iommu_resv_region& region : regions) {
+    if (region.type == iommu_resv_type::direct) dev.iommu->require_direct = true;
+  }
+  if (!translates) return this_call.result(0);
+  if (const int ret = map_direct_regions(domain, regions); ret != 0) return this_call.result(ret);
+  if (!regions.empty()) domain.ops->flush_iotlb_all(domain);
   return this_call.result(0);
 }
 
+std::optional<iommu_domain_type> type_of_text(std::string_view text) {
+  if (sysfs_equal(text, "identity")) return iommu_domain_type::identity;
+  if (sysfs_equal(text, "DMA")) return iommu_domain_type::dma;
+  if (sysfs_equal(text, "DMA-FQ")) return iommu_domain_type::dma_fq;
+  if (sysfs_equal(text, "auto")) return iommu_domain_type::blocked;
+  return std::nullopt;
+}
+
+bool may_change_type(const iommu_subsystem& iommu) {
+  return iommu.cap_sys_admin && iommu.cap_sys_rawio;
+}
+
 // Linux v6.12 drivers/iommu/iommu.c: iommu_group_store_type()
-ssize_t iommu_group_store_type(iommu_subsystem& iommu, iommu_group& group, std::string_view text) {
+ssize_t core_release::store_type(iommu_subsystem& iommu, iommu_group& group,
+                                 std::string_view text) const {
   IOMMULAB_CALL(iommu.env().trace, "iommu_group_store_type", {"group", group}, {"buf", text});
   const auto result = [&](ssize_t ret) { return this_call.result(ret); };
-  if (!iommu.cap_sys_admin || !iommu.cap_sys_rawio) return result(-EACCES);
+  if (!may_change_type(iommu)) return result(-EACCES);
   if (group.default_domain == nullptr) return result(-EINVAL);
-
-  iommu_domain_type wanted;
-  if (sysfs_equal(text, "identity")) {
-    wanted = iommu_domain_type::identity;
-  } else if (sysfs_equal(text, "DMA")) {
-    wanted = iommu_domain_type::dma;
-  } else if (sysfs_equal(text, "DMA-FQ")) {
-    wanted = iommu_domain_type::dma_fq;
-  } else if (sysfs_equal(text, "auto")) {
-    wanted = iommu_domain_type::blocked;
-  } else {
-    return result(-EINVAL);
-  }
+  const std::optional<iommu_domain_type> wanted = type_of_text(text);
+  if (!wanted) return result(-EINVAL);
   const auto count = static_cast<ssize_t>(text.size());
 
   // A flush queue can be added while the domain is in use.
@@ -301,7 +312,7 @@ ssize_t iommu_group_store_type(iommu_subsystem& iommu, iommu_group& group, std::
     return result(count);
   }
   if (group.devices.empty() || state_of(group).owner_cnt != 0) return result(-EPERM);
-  const int ret = iommu_setup_default_domain(iommu, group, wanted);
+  const int ret = iommu_setup_default_domain(iommu, group, *wanted);
   if (ret != 0) return result(ret);
   if (iommu.dma != nullptr) {
     for (const iommu_group::member& member : group.devices) iommu.dma->setup_dma_ops(*member.dev);

@@ -5,8 +5,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <string_view>
 
+#include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
 #include "core/iommu/v6_12/iommu.h"
+#include "core/iommu/v6_12/release.h"
 #include "core/slab.h"
 
 namespace iommulab::v6_12 {
@@ -40,8 +45,23 @@ inline bool dev_has_iommu(const device& dev) {
 inline iommu_ops& dev_iommu_ops(const device& dev) {
   return *dev.iommu->iommu_dev->ops;
 }
+inline environment& env_of_group(const iommu_group& group) {
+  return group.core->env();
+}
+/// The release whose core has the group.
+inline const core_release& release_of(const iommu_group& group) {
+  return group.core->subsystem->release;
+}
 
 // What is static in iommu.c and shared between its parts here.
+
+/// "Translated": what the log calls domains of the type.
+std::string_view iommu_domain_type_str(iommu_domain_type type);
+/// The operations of the units, which are all of one driver; null before the first one.
+iommu_ops* any_ops(const iommu_subsystem& iommu);
+void dev_iommu_free(iommu_subsystem& iommu, device& dev);
+/// A walk over a bus that recorded kernels show: bus_for_each_dev().
+int each_device(bus_type& bus, absl::FunctionRef<int(device&)> fn);
 
 /// A group of its own number, with its files. Null with `error` set.
 iommu_group* iommu_group_alloc(iommu_subsystem& iommu, int& error);
@@ -53,6 +73,8 @@ void iommu_group_free_device(iommu_subsystem& iommu, iommu_group& group,
                              const iommu_group::member& member);
 /// Maps what the device must find one to one, where that is missing. 0 or a negative errno.
 int iommu_create_device_direct_mappings(iommu_subsystem& iommu, iommu_domain& domain, device& dev);
+/// The direct ones of `regions`, in a domain that translates.
+int map_direct_regions(iommu_domain& domain, absl::Span<const iommu_resv_region> regions);
 
 /// A domain of this type for the group's first device. Null with `error` set.
 iommu_domain* iommu_group_domain_alloc(iommu_subsystem& iommu, iommu_group& group,
@@ -60,7 +82,10 @@ iommu_domain* iommu_group_domain_alloc(iommu_subsystem& iommu, iommu_group& grou
 /// Gives the group a default domain; blocked: of the type that driver and system prefer.
 int iommu_setup_default_domain(iommu_subsystem& iommu, iommu_group& group,
                                iommu_domain_type target_type);
-ssize_t iommu_group_store_type(iommu_subsystem& iommu, iommu_group& group, std::string_view text);
+/// The type that somebody writes into the file: blocked for "auto", nothing for no type's name.
+std::optional<iommu_domain_type> type_of_text(std::string_view text);
+/// Whether whoever writes may change a type.
+bool may_change_type(const iommu_subsystem& iommu);
 
 enum class set_domain_flags : uint8_t { none, must_succeed };
 int iommu_device_set_domain(iommu_group& group, device& dev, iommu_domain& new_domain,

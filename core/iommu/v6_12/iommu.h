@@ -47,20 +47,25 @@ struct iommu_defaults {
   iommu_domain_type def_domain_type = iommu_domain_type::blocked;
 };
 
+class core_release;
+const core_release& core_of_6_12();
+
 /// What is global in iommu.c, for one running system.
 ///
 /// Domains are the driver's own: what is attached when the system ends, the driver frees.
 class iommu_subsystem {
  public:
   /// Over the groups of `core`, for the devices of `bus`; both outlive it. `slab` fails
-  /// allocations, and may be null.
-  iommu_subsystem(iommu_core& core, bus_type& bus, slab_failures* slab = nullptr);
+  /// allocations, and may be null. `release` says which kernel's core it is.
+  iommu_subsystem(iommu_core& core, bus_type& bus, slab_failures* slab = nullptr,
+                  const core_release& release = core_of_6_12());
   ~iommu_subsystem();
   iommu_subsystem(const iommu_subsystem&) = delete;
   iommu_subsystem& operator=(const iommu_subsystem&) = delete;
 
   [[nodiscard]] environment& env() const { return core.env(); }
 
+  const core_release& release;
   iommu_core& core;
   /// iommu_buses: the platform's before PCI's, when there is one.
   std::vector<bus_type*> buses;

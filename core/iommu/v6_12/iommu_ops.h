@@ -94,6 +94,8 @@ class iommu_domain_ops {
   virtual ~iommu_domain_ops() = default;
 
   virtual int attach_dev(iommu_domain& domain, device& dev) = 0;
+  /// Up to 6.1: the device is in no domain.
+  virtual void detach_dev(iommu_domain&, device&) {}
   /// Whether the driver has set_dev_pasid().
   [[nodiscard]] virtual bool sets_dev_pasid() const { return false; }
   virtual int set_dev_pasid(iommu_domain&, device&, ioasid, iommu_domain* /*old*/) {

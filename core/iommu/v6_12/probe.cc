@@ -15,7 +15,6 @@
 #include "core/pci/v6_12/pci.h"
 
 namespace iommulab::v6_12 {
-namespace {
 
 std::string_view iommu_domain_type_str(iommu_domain_type type) {
   switch (type) {
@@ -38,6 +37,18 @@ void dev_iommu_free(iommu_subsystem& iommu, device& dev) {
   kernel_delete(iommu.slab, std::exchange(dev.iommu, nullptr));
 }
 
+iommu_ops* any_ops(const iommu_subsystem& iommu) {
+  return iommu.iommu_device_list.empty() ? nullptr : iommu.iommu_device_list.front()->ops;
+}
+
+// Linux v6.12 drivers/base/bus.c: bus_for_each_dev()
+int each_device(bus_type& bus, absl::FunctionRef<int(device&)> fn) {
+  IOMMULAB_CALL(bus.env.trace, "bus_for_each_dev", {"bus", bus});
+  return this_call.result(bus_for_each_dev(bus, fn));
+}
+
+namespace {
+
 uint32_t dev_iommu_get_max_pasids(const device& dev) {
   uint32_t max_pasids = 0;
   if (dev_is_pci(dev)) {
@@ -46,11 +57,6 @@ uint32_t dev_iommu_get_max_pasids(const device& dev) {
     }
   }
   return std::min(max_pasids, dev.iommu->iommu_dev->max_pasids);
-}
-
-/// The first unit's operations: all units here are of one driver.
-iommu_ops* any_ops(const iommu_subsystem& iommu) {
-  return iommu.iommu_device_list.empty() ? nullptr : iommu.iommu_device_list.front()->ops;
 }
 
 /// iommu_init_device(): the device has a unit and a group, of which the caller has a reference.
@@ -158,39 +164,12 @@ int probe_device_locked(iommu_subsystem& iommu, device& dev, std::vector<iommu_g
   return this_call.result(0);
 }
 
-// Linux v6.12 drivers/iommu/iommu.c: __iommu_group_remove_device()
-void remove_device_from_group(iommu_subsystem& iommu, device& dev) {
-  environment& env = iommu.env();
-  IOMMULAB_CALL(env.trace, "__iommu_group_remove_device", {"dev", dev});
-  iommu_group& group = *dev.group;
-  const auto at = std::find_if(group.devices.begin(), group.devices.end(),
-                               [&dev](const iommu_group::member& m) { return m.dev == &dev; });
-  if (at != group.devices.end()) {
-    const iommu_group::member member = *at;
-    group.devices.erase(at);
-    env.trace.tell([&] {
-      return events::group_change{events::group_action::leave, group.id, dev.name};
-    });
-    iommu_group_free_device(iommu, group, member);
-    if (dev_has_iommu(dev)) {
-      iommu_deinit_device(iommu, dev);
-    } else {
-      dev.group = nullptr;
-    }
-  }
-  group_put_reference(group);
-}
-
-/// iommu_release_device()
-void release_device(iommu_subsystem& iommu, device& dev) {
-  if (dev.group != nullptr) remove_device_from_group(iommu, dev);
-  if (dev.iommu != nullptr) dev_iommu_free(iommu, dev);
-}
-
 // Linux v6.12 drivers/iommu/iommu.c: remove_iommu_group()
 int remove_iommu_group(iommu_subsystem& iommu, device& dev, const iommu_device& unit) {
   IOMMULAB_CALL(iommu.env().trace, "remove_iommu_group", {"dev", dev});
-  if (dev.iommu != nullptr && dev.iommu->iommu_dev == &unit) release_device(iommu, dev);
+  if (dev.iommu != nullptr && dev.iommu->iommu_dev == &unit) {
+    iommu.release.release_device(iommu, dev);
+  }
   return this_call.result(0);
 }
 
@@ -202,31 +181,6 @@ int probe_iommu_group(iommu_subsystem& iommu, device& dev, std::vector<iommu_gro
   return this_call.result(ret == -ENODEV ? 0 : ret);
 }
 
-/// A walk over a bus that recorded kernels show. Linux v6.12 drivers/base/bus.c: bus_for_each_dev()
-int each_device(bus_type& bus, absl::FunctionRef<int(device&)> fn) {
-  IOMMULAB_CALL(bus.env.trace, "bus_for_each_dev", {"bus", bus});
-  return this_call.result(bus_for_each_dev(bus, fn));
-}
-
-// Linux v6.12 drivers/iommu/iommu.c: bus_iommu_probe()
-int bus_iommu_probe(iommu_subsystem& iommu, bus_type& bus) {
-  IOMMULAB_CALL(iommu.env().trace, "bus_iommu_probe", {"bus", bus});
-  std::vector<iommu_group*> list;
-  int ret = each_device(bus, [&](device& dev) { return probe_iommu_group(iommu, dev, list); });
-  if (ret != 0) return this_call.result(ret);
-  for (iommu_group* group : list) {
-    ret = iommu_setup_default_domain(iommu, *group, iommu_domain_type::blocked);
-    if (ret != 0) return this_call.result(ret);
-    for (const iommu_group::member& member : group->devices) {
-      if (iommu.dma != nullptr) iommu.dma->setup_dma_ops(*member.dev);
-    }
-    for (const iommu_group::member& member : group->devices) {
-      dev_iommu_ops(*member.dev).probe_finalize(*member.dev);
-    }
-  }
-  return this_call.result(0);
-}
-
 // Linux v6.12 drivers/iommu/iommu.c: iommu_bus_notifier()
 notify_result iommu_bus_notifier(iommu_subsystem& iommu, bus_notify action, device& dev) {
   IOMMULAB_CALL(iommu.env().trace, "iommu_bus_notifier", {"action", action}, {"dev", dev});
@@ -235,7 +189,7 @@ notify_result iommu_bus_notifier(iommu_subsystem& iommu, bus_notify action, devi
                                                                 : notify_result::ok);
   }
   if (action == bus_notify::removed_device) {
-    release_device(iommu, dev);
+    iommu.release.release_device(iommu, dev);
     return this_call.result(notify_result::ok);
   }
   return this_call.result(notify_result::done);
@@ -317,8 +271,71 @@ iommu_domain* alloc_default_domain(iommu_subsystem& iommu, iommu_group& group,
 
 }  // namespace
 
-iommu_subsystem::iommu_subsystem(iommu_core& core_, bus_type& bus, slab_failures* slab_)
-    : core(core_), buses{&bus}, slab(slab_ == nullptr ? own_slab_ : *slab_) {
+const core_release& core_of_6_12() {
+  static const core_release the_release;
+  return the_release;
+}
+
+std::string_view core_release::policy_origin(bool by_command_line) const {
+  return by_command_line ? " (set via kernel command line)" : "";
+}
+
+// Linux v6.12 drivers/iommu/iommu.c: __iommu_group_remove_device()
+void core_release::remove_from_group(iommu_subsystem& iommu, device& dev) const {
+  environment& env = iommu.env();
+  IOMMULAB_CALL(env.trace, "__iommu_group_remove_device", {"dev", dev});
+  iommu_group& group = *dev.group;
+  const auto at = std::find_if(group.devices.begin(), group.devices.end(),
+                               [&dev](const iommu_group::member& m) { return m.dev == &dev; });
+  if (at != group.devices.end()) {
+    const iommu_group::member member = *at;
+    group.devices.erase(at);
+    env.trace.tell([&] {
+      return events::group_change{events::group_action::leave, group.id, dev.name};
+    });
+    iommu_group_free_device(iommu, group, member);
+    if (dev_has_iommu(dev)) {
+      iommu_deinit_device(iommu, dev);
+    } else {
+      dev.group = nullptr;
+    }
+  }
+  group_put_reference(group);
+}
+
+void core_release::release_device(iommu_subsystem& iommu, device& dev) const {
+  if (dev.group != nullptr) remove_from_group(iommu, dev);
+  if (dev.iommu != nullptr) dev_iommu_free(iommu, dev);
+}
+
+// Linux v6.12 drivers/iommu/iommu.c: bus_iommu_probe()
+int core_release::bus_iommu_probe(iommu_subsystem& iommu, bus_type& bus) const {
+  IOMMULAB_CALL(iommu.env().trace, "bus_iommu_probe", {"bus", bus});
+  std::vector<iommu_group*> list;
+  int ret = each_device(bus, [&](device& dev) { return probe_iommu_group(iommu, dev, list); });
+  if (ret != 0) return this_call.result(ret);
+  for (iommu_group* group : list) {
+    ret = iommu_setup_default_domain(iommu, *group, iommu_domain_type::blocked);
+    if (ret != 0) return this_call.result(ret);
+    for (const iommu_group::member& member : group->devices) {
+      if (iommu.dma != nullptr) iommu.dma->setup_dma_ops(*member.dev);
+    }
+    for (const iommu_group::member& member : group->devices) {
+      dev_iommu_ops(*member.dev).probe_finalize(*member.dev);
+    }
+  }
+  return this_call.result(0);
+}
+
+int core_release::probe_device(iommu_subsystem& iommu, device& dev) const {
+  const int ret = probe_device_locked(iommu, dev, nullptr);
+  if (ret == 0) dev_iommu_ops(dev).probe_finalize(dev);
+  return ret;
+}
+
+iommu_subsystem::iommu_subsystem(iommu_core& core_, bus_type& bus, slab_failures* slab_,
+                                 const core_release& release_)
+    : release(release_), core(core_), buses{&bus}, slab(slab_ == nullptr ? own_slab_ : *slab_) {
   core.subsystem = this;
 }
 
@@ -376,15 +393,13 @@ int iommu_subsys_init(iommu_subsystem& iommu) {
   const bool passthrough = defaults.def_domain_type == iommu_domain_type::identity;
   if (!passthrough && !defaults.dma_strict) defaults.def_domain_type = iommu_domain_type::dma_fq;
 
-  const auto asked_for = [](bool by_command_line) {
-    return by_command_line ? " (set via kernel command line)" : "";
-  };
+  const core_release& release = iommu.release;
   iommu_log(env).info("Default domain type: %s%s", iommu_domain_type_str(defaults.def_domain_type),
-                      asked_for(defaults.cmd_line_dma_api));
+                      release.policy_origin(defaults.cmd_line_dma_api));
   if (!passthrough) {
     iommu_log(env).info("DMA domain TLB invalidation policy: %s mode%s",
                         defaults.dma_strict ? "strict" : "lazy",
-                        asked_for(defaults.cmd_line_strict));
+                        release.policy_origin(defaults.cmd_line_strict));
   }
 
   if (!slab_token(iommu.slab)) return this_call.result(-ENOMEM);
@@ -407,7 +422,7 @@ int iommu_device_register(iommu_subsystem& iommu, iommu_device& unit, iommu_ops&
   iommu.iommu_device_list.push_back(&unit);
   int ret = 0;
   for (bus_type* bus : iommu.buses) {
-    ret = bus_iommu_probe(iommu, *bus);
+    ret = iommu.release.bus_iommu_probe(iommu, *bus);
     if (ret != 0) break;
   }
   if (ret != 0) {
@@ -431,11 +446,7 @@ void iommu_device_unregister(iommu_subsystem& iommu, iommu_device& unit) {
 // Linux v6.12 drivers/iommu/iommu.c: iommu_probe_device()
 int iommu_probe_device(iommu_subsystem& iommu, device& dev) {
   IOMMULAB_CALL(iommu.env().trace, "iommu_probe_device", {"dev", dev});
-  if (const int ret = probe_device_locked(iommu, dev, nullptr); ret != 0) {
-    return this_call.result(ret);
-  }
-  dev_iommu_ops(dev).probe_finalize(dev);
-  return this_call.result(0);
+  return this_call.result(iommu.release.probe_device(iommu, dev));
 }
 
 // Linux v6.12 drivers/iommu/iommu.c: iommu_group_remove_device()
@@ -443,7 +454,8 @@ void iommu_group_remove_device(device& dev) {
   IOMMULAB_CALL(dev.bus->env.trace, "iommu_group_remove_device", {"dev", dev});
   if (dev.group == nullptr) return;
   dev_printk(dev, log_level::info, "Removing from iommu group %d", dev.group->id);
-  remove_device_from_group(*dev.bus->iommu.subsystem, dev);
+  iommu_subsystem& iommu = *dev.bus->iommu.subsystem;
+  iommu.release.remove_from_group(iommu, dev);
 }
 
 // Linux v6.12 drivers/iommu/iommu.c: iommu_set_dma_strict()

@@ -71,8 +71,13 @@ class dma_api_reader {
     if (file_.device.empty()) {
       return line_error(path_, 1, "device", "", "the first line names the device");
     }
-    for (const dma_api_item& item : file_.items) {
-      if (item.what != item_kind::map_sg || item.direct || item.list.empty()) continue;
+    for (dma_api_item& item : file_.items) {
+      if (item.what != item_kind::map_sg || item.direct) continue;
+      if (item.list.empty()) take_list_from_pages(item);
+      if (item.list.empty()) {
+        return line_error(path_, item.line, "map_sg", item.text,
+                          "it has no phys=, and the pages that it mapped do not tell the pieces");
+      }
       if (item.address.value() != 0 && pieces_of(item).empty()) {
         return line_error(path_, item.line, "map_sg", item.text,
                           "the pages that it mapped do not have these pieces");
@@ -182,6 +187,18 @@ class dma_api_reader {
     return false;
   }
 
+  /// Of whole pages: a piece for each line of a mapping, or for each page.
+  static void take_list_from_pages(dma_api_item& item) {
+    const bool a_piece_a_page = item.pieces == item.pages.size();
+    if (!a_piece_a_page && item.pieces != item.runs.size()) return;
+    size_t at = 0;
+    for (size_t i = 0; i < item.pieces; ++i) {
+      item.list.push_back(item.pages[at]);
+      at += a_piece_a_page ? 1 : item.runs[i];
+    }
+    item.size = item.pages.size() * page_size;
+  }
+
   /// "nents=1", "nents=16/16" or, of a call that the probe missed, "nents=?".
   static bool take_list(dma_api_item& item, std::optional<dma_data_direction> dir) {
     if (dir) item.dir = *dir;
@@ -227,6 +244,7 @@ class dma_api_reader {
       if (!address || !length) return false;
       if (first) item.address = dma_addr(*address);
       first = false;
+      item.tells_parts = true;
       item.size += *length;
     }
     return true;
@@ -258,6 +276,11 @@ class dma_api_reader {
     constexpr uint64_t most_pages = 1u << 20;
     if (!phys || !pages || *pages > most_pages) return refuse(line, "it has no pa= or no pages=");
     for (uint64_t i = 0; i < *pages; ++i) item.pages.emplace_back(*phys + i * page_size);
+    item.runs.push_back(*pages);
+    const auto iova = number_field(text, "iova");
+    if (item.what == item_kind::map_sg && item.address.value() == 0 && iova) {
+      item.address = dma_addr(*iova);
+    }
     return absl::OkStatus();
   }
 

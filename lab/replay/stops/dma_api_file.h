@@ -49,11 +49,15 @@ struct dma_api_item {
   uint64_t size = 0;  ///< bytes
   uint64_t attrs = 0;
   dma_data_direction dir = dma_data_direction::bidirectional;
-  unsigned pieces = 0;          ///< of a list
-  std::vector<phys_addr> list;  ///< where each piece begins, where that was recorded
+  unsigned pieces = 0;  ///< of a list
+  /// Where each piece begins. Linux 6.1 does not tell: there it is what was mapped.
+  std::vector<phys_addr> list;
+  bool tells_parts =
+      false;  ///< of map_sg: the result has what the device got, not their number alone
   /// What was mapped, page by page, in the order of the addresses.
   std::vector<phys_addr> pages;
-  unsigned domain = 0;  ///< whose queue was flushed
+  std::vector<uint64_t> runs;  ///< how many pages each line of those mapped
+  unsigned domain = 0;         ///< whose queue was flushed
 };
 
 struct dma_api_file {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "core/text_source.h"
 #include "lab/replay/call_listing.h"
+#include "lab/replay/interrupt_remapping.h"
 
 namespace iommulab::verify {
 namespace {
@@ -167,15 +168,16 @@ absl::StatusOr<std::vector<call_event>> read_later_calls(const capture_folder& f
 }
 
 std::vector<call_event> later_calls_of_run(absl::Span<const trace_event> events,
-                                           const function_names& traced, bool queue_is_there) {
+                                           const function_names& traced, set_up_before found) {
   function_names names;
   for (const std::string& name : traced) names.insert(source_name_of(name));
-  if (queue_is_there) {
+  if (found.queue) {
     for (const char* name : {"dmar_fault", "dmar_disable_qi", "__dmar_enable_qi"})
       names.erase(name);
   }
   const std::vector<call_event> kept = keep_calls(
-      calls_of_run(events), [&](const std::string& function) { return names.contains(function); },
+      found.fault_event ? without_interrupt_remapping(calls_of_run(events)) : calls_of_run(events),
+      [&](const std::string& function) { return names.contains(function); },
       [](const std::string&) { return false; });
   return compared_part(kept);
 }

@@ -29,10 +29,14 @@ namespace iommulab::verify {
 absl::StatusOr<std::vector<call_event>> read_later_calls(const capture_folder& folder,
                                                          std::string_view file);
 /// The run's calls of functions that are `traced`, from the recorder's outermost ones on. Where the
-/// recording's kernel remapped interrupts (`queue_is_there`) its driver found the queue set up:
-/// what ours calls for that is left out.
+/// recording's kernel remapped interrupts its driver found things set up: what ours calls for them
+/// is left out.
+struct set_up_before {
+  bool queue = false;
+  bool fault_event = false;
+};
 std::vector<call_event> later_calls_of_run(absl::Span<const trace_event> events,
-                                           const function_names& traced, bool queue_is_there);
+                                           const function_names& traced, set_up_before found);
 /// Folded.
 numbered_lines later_call_lines(absl::Span<const call_event> calls);
 

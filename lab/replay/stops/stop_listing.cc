@@ -20,6 +20,14 @@ bool is_left_out(const tracepoint& event) {
   return submitted && submitted->type == interrupt_submission;
 }
 
+/// A call whose result has an event of its own, so that its end is seen.
+bool begins_call_with_result(const tracepoint& event) {
+  return event.name == "map_sg" || event.name == "map_page" || event.name == "alloc";
+}
+bool ends_call(const tracepoint& event) {
+  return event.name == "map_sg_ret" || event.name == "map_page_ret" || event.name == "alloc_ret";
+}
+
 /// Events that a kernel shows without probes on its functions.
 bool is_tracepoint(std::string_view raw) {
   constexpr std::string_view prefixes[] = {"qi_submit: ",
@@ -116,14 +124,31 @@ class dma_api_writer {
 
 }  // namespace
 
-numbered_lines event_lines_of(absl::Span<const tracepoint> events, std::string_view phase) {
+numbered_lines event_lines_of(absl::Span<const tracepoint> events,
+                              absl::Span<const stop_step> steps, std::string_view phase) {
   constexpr std::string_view with_pointer = "alloc_ret:";
   numbered_lines lines;
+  numbered_lines held;  // missed, while a call is open
+  bool is_in_call = false;
   for (const tracepoint& event : events) {
     if (event.phase != phase || is_left_out(event)) continue;
     const bool pointer = event.text.starts_with(with_pointer);
-    lines.push_back({event.line, pointer ? std::string(with_pointer) : event.text});
+    numbered_line line{event.line, pointer ? std::string(with_pointer) : event.text};
+    const bool is_missed = std::any_of(steps.begin(), steps.end(), [&](const stop_step& step) {
+      return step.missed && step.line == event.line;
+    });
+    if (is_missed && is_in_call) {
+      held.push_back(std::move(line));
+      continue;
+    }
+    lines.push_back(std::move(line));
+    if (begins_call_with_result(event)) is_in_call = true;
+    if (!ends_call(event)) continue;
+    is_in_call = false;
+    lines.insert(lines.end(), held.begin(), held.end());
+    held.clear();
   }
+  lines.insert(lines.end(), held.begin(), held.end());
   return lines;
 }
 
@@ -144,9 +169,15 @@ numbered_lines event_lines_of_run(absl::Span<const run_effect> effects,
     if (!p.begins.empty()) all.push_back({p.first_event, begins, &p.begins});
     if (!p.ends.empty()) all.push_back({p.last_event, ends, &p.ends});
   }
+  const auto is_seen_by_probes = [&](size_t event) {
+    return with_probes && std::none_of(played.begin(), played.end(), [&](const played_step& p) {
+             return p.step.missed && p.first_event <= event && event < p.last_event;
+           });
+  };
   for (const run_effect& e : effects) {
     if (e.event < first || e.event >= last || e.raw.empty()) continue;
-    if (with_probes || is_tracepoint(e.raw)) all.push_back({e.event, effect, &e.raw});
+    if (is_tracepoint(e.raw) || is_seen_by_probes(e.event))
+      all.push_back({e.event, effect, &e.raw});
   }
   std::stable_sort(all.begin(), all.end(), [](const placed& a, const placed& b) {
     return a.event != b.event ? a.event < b.event : a.what < b.what;

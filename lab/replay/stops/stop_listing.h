@@ -20,8 +20,10 @@
 
 namespace iommulab::verify {
 
-/// The recording's events of a phase.
-numbered_lines event_lines_of(absl::Span<const tracepoint> events, std::string_view phase);
+/// The recording's events of a phase. What `steps` say was missed by probes stands behind the call
+/// that its interrupt came into: there it is played.
+numbered_lines event_lines_of(absl::Span<const tracepoint> events,
+                              absl::Span<const stop_step> steps, std::string_view phase);
 /// Ours among the events [first, last) of the run: with the calls of `played`, or, while probes
 /// were off, only what tracepoints show.
 numbered_lines event_lines_of_run(absl::Span<const run_effect> effects,

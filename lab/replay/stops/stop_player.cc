@@ -180,8 +180,7 @@ absl::Status stop_player::call(const dma_api_file& file, const dma_api_item& ite
   dev->coherent_dma_mask = dma_bit_mask(file.coherent_mask_bits);
   // Linux v6.12 drivers/nvme/host/pci.c: nvme_pci_alloc_dev()
   if (file.driver == "nvme") dev->dma_max_seg_size = UINT32_MAX;
-  const bool was_missed = item.what == api_kind::unmap_sg && !item.direct && item.pieces == 0;
-  if (!was_missed) played.begins = played.step.text;
+  if (!played.step.missed) played.begins = played.step.text;
   played.line = absl::StrCat(item.direct ? "direct " : "", item.given);
   const auto give = [&](std::string_view result) {
     absl::StrAppend(&played.line, " -> ", std::string(result));
@@ -235,7 +234,7 @@ absl::Status stop_player::call(const dma_api_file& file, const dma_api_item& ite
       if (list.empty()) return refuse(file, item, "no list is like that");
       const int entries = dma_map_sg(*dev, absl::MakeSpan(list), item.dir);
       std::string result = item.direct ? std::string() : absl::StrFormat("%d", entries);
-      for (int i = 0; i < entries; ++i) {
+      for (int i = 0; i < entries && (item.direct || item.tells_parts); ++i) {
         const scatterlist& piece = list.at(static_cast<size_t>(i));
         absl::StrAppendFormat(&result, "%s0x%x:0x%x", result.empty() ? "" : " ",
                               piece.dma_address.value(), piece.dma_length);

@@ -71,7 +71,8 @@ class stop_run {
     effects_ = effects_of_run(run_->recorder.events());
     our_trace_ = trace_of_run(run_->recorder.events(), {std::string()}, read_values::kept);
     if (run_->result.interrupt_remapping) {
-      const interrupt_style style = interrupt_style::later(is_scalable_capture());
+      const interrupt_style style =
+          interrupt_style::later(is_scalable_capture(), fault_event_is_early());
       captured_ = without_interrupt_remapping(captured_, start_up_lines_, style);
       our_trace_ = without_interrupt_remapping(our_trace_, start_up_events_, style);
     }
@@ -114,6 +115,10 @@ class stop_run {
     if (!seen.ok()) return seen.status();
     captured_ = *std::move(seen);
     return absl::OkStatus();
+  }
+
+  [[nodiscard]] bool fault_event_is_early() const {
+    return run_->system->profile().fault_event_comes_with_interrupts();
   }
 
   [[nodiscard]] bool is_scalable_capture() const {
@@ -236,7 +241,7 @@ class stop_run {
     // The start-up's events are the first phase's.
     const size_t first = with_probes ? stop.first_event : 0;
     results_.push_back(compare_lines(
-        stop.name + " events", tracepoints_file, event_lines_of(tracepoints_, stop.name),
+        stop.name + " events", tracepoints_file, event_lines_of(tracepoints_, steps_, stop.name),
         event_lines_of_run(effects_, player_->played(), first, stop.last_event, with_probes)));
     compare_tables(stop);
     if (!with_probes) compare_sysfs();
@@ -348,10 +353,12 @@ class stop_run {
     if (!names.ok()) return add_unreadable("calls", names.status());
     const auto all = absl::MakeConstSpan(run_->recorder.events());
     const size_t boot = stops_.empty() ? start_up_events_ : stops_.front().last_event;
-    results_.push_back(
-        compare_lines("calls", file, later_call_lines(*tree),
-                      later_call_lines(later_calls_of_run(all.first(boot), *names,
-                                                          run_->result.interrupt_remapping))));
+    results_.push_back(compare_lines(
+        "calls", file, later_call_lines(*tree),
+        later_call_lines(later_calls_of_run(
+            all.first(boot), *names,
+            {.queue = run_->result.interrupt_remapping,
+             .fault_event = run_->result.interrupt_remapping && fault_event_is_early()}))));
   }
 
   absl::Status compare_dma_calls() {

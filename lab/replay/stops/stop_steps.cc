@@ -130,7 +130,10 @@ class step_builder {
       const dma_api_item* item = next_item(i);
       const bool missed =
           item != nullptr && item->what == api_kind::unmap_sg && !item->direct && item->pieces == 0;
-      if (missed && item->address.value() == address) return add(stop_step::kind::call, event, i);
+      if (!missed || item->address.value() != address) continue;
+      absl::Status status = add(stop_step::kind::call, event, i);
+      steps_.back().missed = true;
+      return status;
     }
     return absl::OkStatus();
   }

@@ -36,6 +36,9 @@ struct stop_step {
   size_t file = 0;       ///< index among the dma-api files
   size_t item = 0;       ///< index among its items
   std::string device{};  ///< of a fault
+  /// An interrupt came while a probe was at work, and what its handler called no probe showed: only
+  /// the kernel's own tracepoint did.
+  bool missed = false;
 };
 
 /// EINVAL, naming file and line, where events and calls do not agree.

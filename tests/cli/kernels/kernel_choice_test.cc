@@ -32,7 +32,8 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 const std::string unknown = "v4_5";
-const std::string refusal = "--kernel 'v4_5': no such kernel; there are v4_4, v4_4_178, v6_12";
+const std::string refusal =
+    "--kernel 'v4_5': no such kernel; there are v4_4, v4_4_178, v6_1, v6_12";
 
 class kernel_choice : public testing::Test {
  protected:
@@ -63,7 +64,7 @@ TEST_F(kernel_choice, is_what_is_named_or_recorded_or_the_default) {
   // A recording of another kernel is not taken for one of the default.
   EXPECT_EQ(choose_kernel("", "/captures/v5_10/boot/default").status().message(),
             "/captures/v5_10/boot/default: it lies in a folder of v5_10, and there is no such "
-            "kernel here; there are v4_4, v4_4_178, v6_12 (--kernel takes another)");
+            "kernel here; there are v4_4, v4_4_178, v6_1, v6_12 (--kernel takes another)");
   EXPECT_EQ(choose_kernel("v4_4", "/captures/v5_10/boot/default").value(),
             find_kernel_profile("v4_4"));
 }

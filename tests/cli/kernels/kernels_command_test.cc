@@ -113,7 +113,7 @@ TEST(kernels_command, compares_as_json) {
 }
 
 TEST(kernels_command, refuses_a_name_that_is_none) {
-  const std::string rest = ": no such kernel; there are v4_4, v4_4_178, v6_12";
+  const std::string rest = ": no such kernel; there are v4_4, v4_4_178, v6_1, v6_12";
   for (const std::string name : {"v4_5", "4.4.17", ""}) {
     const std::string sentence = absl::StrCat("--diff '", name, "'", rest);
     expect_refusal(diff(name, "v4_4"), sentence);

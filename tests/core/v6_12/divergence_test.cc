@@ -35,11 +35,16 @@ TEST(divergences_of_6_12, have_names_of_their_own) {
   }
 }
 
-TEST(divergences_of_6_12, are_what_the_readme_shows) {
-  const std::string readme = content_of(IOMMULAB_SOURCE_DIR "/intel/v6_12/README.md");
-  EXPECT_NE(readme.find(divergence_table()), std::string::npos)
-      << "the README of intel/v6_12 should have this table:\n"
-      << divergence_table();
+TEST(divergences_of_6_12, are_what_the_readmes_show) {
+  const auto shows = [](const std::string& file, const std::string& table) {
+    EXPECT_NE(content_of(file).find(table), std::string::npos)
+        << file << " should have this table:\n"
+        << table;
+  };
+  shows(IOMMULAB_SOURCE_DIR "/intel/v6_12/README.md",
+        divergence_table("Linux 6.12", agreed_by_6_12()));
+  shows(IOMMULAB_SOURCE_DIR "/intel/v6_1/README.md",
+        divergence_table("Linux 6.1", agreed_by_6_1()));
 }
 
 /// Every id is reported somewhere, or is one of the refusals that intel/dmar reports.
@@ -65,6 +70,18 @@ TEST(divergences_of_6_12, are_told_by_name_to_who_listens) {
   const auto* told = recorder.events()[0].as<events::diagnosis>();
   ASSERT_NE(told, nullptr);
   EXPECT_EQ(told->name, "api_unmap_everything");
+}
+
+TEST(divergences_of_6_12, that_a_release_agrees_in_are_not_told) {
+  environment env;
+  env.agreed_divergences = agreed_by_6_12();
+  trace_recorder recorder;
+  const trace_subscription subscription = env.trace.subscribe(recorder, trace_class::faults);
+  report(env, divergence::unmap_beyond_domain);
+  EXPECT_TRUE(recorder.events().empty());
+  env.agreed_divergences = agreed_by_6_1();
+  report(env, divergence::unmap_beyond_domain);
+  EXPECT_EQ(recorder.events().size(), 1u);
 }
 
 }  // namespace

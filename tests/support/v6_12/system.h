@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// A running Linux 6.12 with its driver open to a test that is about this generation, and what such
-// tests ask about a run. Tables are read by shifting and adding here, not through the code under
-// test.
+// A running Linux 6.12, or an earlier release of its generation, with its driver open to a test
+// that is about this generation, and what such tests ask about a run. Tables are read by shifting
+// and adding here, not through the code under test.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,8 +21,9 @@ namespace iommulab::test::linux_6_12 {
 class system : public test::system {
  public:
   explicit system(const machine_config& machine, const std::string& intel_iommu = "on",
-                  const std::string& more_words = "")
-      : test::system(machine, {.profile = &v6_12::profile(),
+                  const std::string& more_words = "",
+                  const kernel_profile& profile = v6_12::profile())
+      : test::system(machine, {.profile = &profile,
                                .command_line = "intel_iommu=" + intel_iommu + " " + more_words}) {}
 
   /// All of the start-up; what intel_iommu_init() came to.

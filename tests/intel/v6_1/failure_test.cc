@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // Every allocation of a boot and of a mapping fails once, or it and all behind it do: the driver
-// says so or lives with it, and leaves no page behind when it goes.
+// says so or lives with it, and leaves no page behind when it goes. 6.1 and 6.12.
 #include <string>
 #include <tuple>
 
 #include "intel/dmar/table.h"
+#include "kernel/v6_1/profile.h"
 #include "support/small_machine.h"
 #include "support/v6_12/system.h"
 
-namespace iommulab::v6_12 {
+namespace iommulab::v6_1 {
 namespace {
 
 using test::small_machine;
@@ -50,25 +51,26 @@ const injection injections[] = {
     {"all_objects_from_then_on", objects_of, &slab_failures::fail_from},
 };
 
-class EveryAllocation : public ::testing::TestWithParam<std::tuple<scenario, injection>> {};
+class EveryAllocation
+    : public ::testing::TestWithParam<std::tuple<const kernel_profile*, scenario, injection>> {};
 
 int boot_and_map(test::linux_6_12::system& s) {
   if (const int ret = s.boot(); ret != 0) return ret;
   device& dev = s.dev(test::nic);
   const dma_addr at =
       s.dma().map_page(dev, phys_addr(0x100000), 0, 0x1000, dma_data_direction::to_device);
-  if (at == dma_mapping_error_address) return -ENOMEM;
+  if (at == v6_12::dma_mapping_error_address) return -ENOMEM;
   s.dma().unmap_page(dev, at, 0x1000, dma_data_direction::to_device);
   return 0;
 }
 
 TEST_P(EveryAllocation, LeavesNoPageBehind) {
-  const auto& [what, how] = GetParam();
+  const auto& [profile, what, how] = GetParam();
   small_machine m;
   m.set_cap(what.cap).set_ecap(what.ecap);
   uint64_t allocations = 0;
   {
-    test::linux_6_12::system s(m.build(), what.intel_iommu);
+    test::linux_6_12::system s(m.build(), what.intel_iommu, "", *profile);
     s.stop_recording();
     const uint64_t before = how.of(s).allocations();
     ASSERT_EQ(boot_and_map(s), 0);
@@ -77,7 +79,7 @@ TEST_P(EveryAllocation, LeavesNoPageBehind) {
   ASSERT_GT(allocations, 0u);
   unsigned failed = 0;
   for (uint64_t n = 1; n <= allocations; ++n) {
-    test::linux_6_12::system s(m.build(), what.intel_iommu);
+    test::linux_6_12::system s(m.build(), what.intel_iommu, "", *profile);
     s.stop_recording();
     (how.of(s).*how.arm)(n);
     const int ret = boot_and_map(s);
@@ -93,12 +95,14 @@ TEST_P(EveryAllocation, LeavesNoPageBehind) {
 }
 
 INSTANTIATE_TEST_SUITE_P(OfABoot, EveryAllocation,
-                         ::testing::Combine(::testing::ValuesIn(scenarios),
+                         ::testing::Combine(::testing::Values(&v6_1::profile(), &v6_12::profile()),
+                                            ::testing::ValuesIn(scenarios),
                                             ::testing::ValuesIn(injections)),
                          [](const auto& run) {
-                           return std::string(std::get<0>(run.param).name) + "_" +
-                                  std::get<1>(run.param).name;
+                           return absl::StrCat(std::string(std::get<0>(run.param)->name()), "_",
+                                               std::get<1>(run.param).name, "_",
+                                               std::get<2>(run.param).name);
                          });
 
 }  // namespace
-}  // namespace iommulab::v6_12
+}  // namespace iommulab::v6_1

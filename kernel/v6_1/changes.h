@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What Linux 6.1 does otherwise than 4.4.178, row by row, for who compares the two.
+#pragma once
+
+#include "absl/types/span.h"
+#include "kernel/profile/kernel_profile.h"
+
+namespace iommulab::v6_1 {
+
+absl::Span<const kernel_change> changes();
+
+}  // namespace iommulab::v6_1
