@@ -15,6 +15,7 @@
 #include "intel/hw/memory.h"
 #include "intel/v6_12/capabilities.h"
 #include "intel/v6_12/device.h"
+#include "intel/v6_12/pci.h"
 
 namespace iommulab::v6_12 {
 namespace {

@@ -13,6 +13,7 @@
 #include "core/iommu/v6_12/group.h"
 #include "core/iommu/v6_12/strtobool.h"
 #include "core/pci/v6_12/pci.h"
+#include "core/sysfs.h"
 
 namespace iommulab::v6_12 {
 
