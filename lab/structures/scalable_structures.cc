@@ -199,9 +199,9 @@ structure_list first_level_entries(const vtd_unit& unit) {
   for (const auto& [domain, pasid, address, page] : all) {
     structure entry{"entry", absl::StrFormat("[%d/%d:0x%x]", domain, pasid, address), {}};
     entry.add("DID", uint64_t{domain}).add("PASID", uint64_t{pasid});
-    entry.add("address", address).add("level", int64_t{page.level}).add("page", page.page);
-    entry.add("W", bit(page.writable)).add("U", bit(page.user));
-    entry.add("XD", bit(page.execute_disabled)).add("D", bit(!page.clean));
+    entry.add("address", address).add("level", int64_t{page.level()}).add("page", page.page());
+    entry.add("W", bit(page.writable())).add("U", bit(page.user()));
+    entry.add("XD", bit(page.execute_disabled())).add("D", bit(!page.clean()));
     list.emplace_back(std::move(entry));
   }
   return list;

@@ -2,6 +2,7 @@
 #include "platform/vtd/scalable_walk.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "absl/strings/str_format.h"
 #include "platform/vtd/spec/capability.h"
@@ -47,6 +48,16 @@ first_level_result no_page(fault_reason reason) {
   return result;
 }
 
+/// The word at `index` of a table; the table may end outside of memory.
+bool read_word_of_table(const page_finder& pages, const physical_memory& memory, uint64_t table,
+                        unsigned index, uint64_t& out) {
+  auto* words = reinterpret_cast<uint64_t*>(pages.at(phys_addr(table)));
+  if (words == nullptr) [[unlikely]]
+    return read_table_word(memory, table + index * word_bytes, out);
+  out = std::atomic_ref<uint64_t>(words[index]).load(std::memory_order_acquire);
+  return true;
+}
+
 }  // namespace
 
 fault_reason second_level_reason(const iotlb_entry& entry, dma_access access) {
@@ -67,6 +78,26 @@ fault_reason second_level_reason(const iotlb_entry& entry, dma_access access) {
       return fault_reason::second_level_entry_reserved;
     default:
       return entry.reason();
+  }
+}
+
+scalable_walker::scalable_walker(const vtd_config& config, const physical_memory& memory,
+                                 page_walker& second, first_level_cache& cache,
+                                 diagnosis_log& diagnoses, const unit_observers& observers)
+    : config_(config),
+      memory_(memory),
+      second_(second),
+      cache_(cache),
+      diagnoses_(diagnoses),
+      observers_(observers) {
+  for (unsigned level = 1; level < level_slots; ++level) {
+    const bool large_here = level == 2 || (level == 3 && config.cap.first_level_1g_pages());
+    const auto reserved = [&](unsigned width) {
+      return reserved_bits{first_level_entry::reserved(level, true, width, large_here),
+                           first_level_entry::reserved(level, false, width, large_here)};
+    };
+    reserved_[level] = reserved(config.host_address_width);
+    reserved_nested_[level] = reserved(first_level_entry::addr.high + 1);
   }
 }
 
@@ -241,25 +272,6 @@ void scalable_walker::check_programming(const pasid_entry& entry, pasid_context&
   }
 }
 
-fault_reason scalable_walker::denied(const pasid_context& entry, const first_level_page& page,
-                                     const first_level_access& access) {
-  // SGN.2: user requests keep to pages of the user.
-  if (!access.privileged && !page.user) return fault_reason::user_access_of_supervisor_page;
-  // SGN.6: privileged requests write what they like, unless WPE.
-  const bool overrides = access.privileged && !entry.write_protect;
-  if (access.write && !page.writable && !overrides) {
-    return fault_reason::scalable_write_not_permitted;
-  }
-  // SGN.3.
-  const bool forbidden = (entry.no_execute && page.execute_disabled) ||
-                         (entry.supervisor_execute_prevented && access.privileged && page.user);
-  if (access.execute && forbidden) return fault_reason::execute_not_permitted;
-  // SGN.6, SGN.7: what the second level takes away.
-  if (access.write && !page.host_writable) return fault_reason::scalable_write_not_permitted;
-  if (!access.write && !page.host_readable) return fault_reason::scalable_read_not_permitted;
-  return fault_reason::none;
-}
-
 scalable_walker::host_word scalable_walker::locate(const pasid_context& entry, uint64_t address,
                                                    unsigned level, dma_access access) {
   if (!entry.nested()) return {fault_reason::none, address};
@@ -282,15 +294,10 @@ scalable_walker::host_word scalable_walker::locate(const pasid_context& entry, u
   }
 }
 
-// 9.7: A in the entries that a translation uses, EA too with EAFE, D in the leaf of a write.
+// SFS.9: where walks do not snoop an entry cannot be updated.
 fault_reason scalable_walker::set_accessed(const pasid_context& entry, uint64_t guest_word,
                                            uint64_t host_address, first_level_entry& word,
-                                           unsigned level, bool dirties, bool& changed) {
-  uint64_t bits = first_level_entry::a.mask();
-  if (entry.extended_accessed) bits |= first_level_entry::ea.mask();
-  if (dirties) bits |= first_level_entry::d.mask();
-  if ((word.value & bits) == bits) return fault_reason::none;
-  // SFS.9: where walks do not snoop an entry cannot be updated.
+                                           unsigned level, uint64_t bits, bool& changed) {
   if (!entry.page_walk_snoop) return fault_reason::first_level_update_not_coherent;
   const auto writable = locate(entry, guest_word, level, dma_access::write);
   if (writable.reason != fault_reason::none) return writable.reason;
@@ -303,14 +310,12 @@ fault_reason scalable_walker::set_accessed(const pasid_context& entry, uint64_t 
   return fault_reason::none;
 }
 
-// Where a leaf leads, through the second level when there is one; the smaller page counts.
+// Where a leaf leads through the second level; the smaller page counts.
 first_level_result scalable_walker::finish(const pasid_context& entry, first_level_page page,
                                            uint64_t address, const first_level_access& access) {
   first_level_result result;
-  result.page = page;
-  result.page.snoop = entry.page_snoop;
-  if (!entry.nested()) return result;
-  const uint64_t guest = page.page + (address & ones_below(page.page_bits()));
+  result.page = page.set_snoop(entry.page_snoop);
+  const uint64_t guest = page.page() + (address & ones_below(page.page_bits()));
   const dma_access kind = access.write ? dma_access::write : dma_access::read;
   const iotlb_entry host = second_.walk(observers_, entry.second, guest, kind, access.check);
   result.reason = second_level_reason(host, kind);
@@ -318,14 +323,12 @@ first_level_result scalable_walker::finish(const pasid_context& entry, first_lev
     result.access_refused = host.access_refused();
     return result;
   }
-  const unsigned level = std::min(page.level, host.level());
+  const unsigned level = std::min(page.level(), host.level());
   const uint64_t below = ones_below(page_shift + vtd::bits_per_level * (level - 1));
-  result.page.page = (host.page() + (guest & ones_below(host.page_bits()))) & ~below;
-  result.page.level = level;
-  result.page.host_readable = host.readable();
-  result.page.host_writable = host.writable();
-  result.page.clean = page.clean || host.clean();
-  result.page.snoop = entry.page_snoop || host.snoop();
+  result.page.set_page((host.page() + (guest & ones_below(host.page_bits()))) & ~below, level)
+      .set_host_rights(host.readable(), host.writable())
+      .set_clean(page.clean() || host.clean())
+      .set_snoop(entry.page_snoop || host.snoop());
   // A translation request takes what there is.
   if (!access.check && result.reason != fault_reason::none) result.reason = fault_reason::none;
   return result;
@@ -333,79 +336,100 @@ first_level_result scalable_walker::finish(const pasid_context& entry, first_lev
 
 first_level_result scalable_walker::walk(const pasid_context& entry, const address_space& space,
                                          uint64_t address, const first_level_access& access) {
+  if (entry.nested()) return walk_levels<true>(observers_, entry, space, address, access);
+  if (observers_.any()) [[unlikely]]
+    return walk_levels<false>(observers_, entry, space, address, access);
+  return walk_levels<false>(nobody(), entry, space, address, access);
+}
+
+template <bool Nested, typename Observers>
+first_level_result scalable_walker::walk_levels(const Observers& observers,
+                                                const pasid_context& entry,
+                                                const address_space& space, uint64_t address,
+                                                const first_level_access& access) {
+  const page_finder pages(memory_);
+  // 9.7: A in the entries that a translation uses, EA too with EAFE, D in the leaf of a write.
+  uint64_t used_bits = first_level_entry::a.mask();
+  if (entry.extended_accessed) used_bits |= first_level_entry::ea.mask();
   unsigned level = entry.first_levels;
   uint64_t table = entry.first_table;  // a guest address where there is nesting
-  first_level_page rights;
-  rights.writable = true;
-  rights.user = true;
+  uint64_t rights = first_level_rights::all;
   if (const auto cached = cache_.find_table(space, address, entry.first_levels)) {
     level = cached->level - 1;
     table = cached->address;
-    rights.writable = cached->writable;
-    rights.user = cached->user;
-    rights.execute_disabled = cached->execute_disabled;
+    rights = cached->rights;
   }
   for (;;) {
-    const uint64_t guest_word = table + second_level_entry::index_of(address, level) * word_bytes;
+    const unsigned index = second_level_entry::index_of(address, level);
+    const uint64_t guest_word = table + index * word_bytes;
     // Read the entry: SFS.6, SFS.7 and the second level's own reasons; SFS.4 of the top table,
     // SFS.1 of those below.
-    const host_word at = locate(entry, guest_word, level, dma_access::read);
-    if (at.reason != fault_reason::none) return no_page(at.reason);
+    uint64_t host_address = guest_word;
     first_level_entry word;
-    if (!read_table_word(memory_, at.address, word.value)) {
+    bool read = false;
+    if constexpr (Nested) {
+      const host_word at = locate(entry, guest_word, level, dma_access::read);
+      if (at.reason != fault_reason::none) return no_page(at.reason);
+      host_address = at.address;
+      read = read_table_word(memory_, host_address, word.value);
+    } else {
+      read = read_word_of_table(pages, memory_, table, index, word.value);
+    }
+    if (!read) [[unlikely]] {
       return no_page(level == entry.first_levels ? fault_reason::first_level_table_access
                                                  : fault_reason::first_level_entry_access);
     }
-    observers_.tell(&unit_observer::paging_word_read, at.address, entry.domain, address);
+    observers.tell(&unit_observer::paging_word_read, host_address, entry.domain, address);
     // SFS.2.
     if (!word.present()) return no_page(fault_reason::first_level_entry_not_present);
     // SFS.3. With nesting the addresses are the guest's, and SFS.5 says that they are too wide.
     const bool leaf = word.is_leaf(level);
-    const bool large_here = level == 2 || (level == 3 && config_.cap.first_level_1g_pages());
-    const unsigned width =
-        entry.nested() ? first_level_entry::addr.high + 1 : config_.host_address_width;
-    if ((word.value & first_level_entry::reserved(level, leaf, width, large_here)) != 0) {
+    const reserved_bits& reserved = (Nested ? reserved_nested_ : reserved_)[level];
+    if ((word.value & (leaf ? reserved.leaf : reserved.table)) != 0) {
       return no_page(fault_reason::first_level_entry_reserved);
     }
-    const uint64_t target = word.address(level).value();
-    if (entry.nested() && target > entry.second.address_limit) {
+    const uint64_t target =
+        leaf ? word.address(level).value() : word.value & first_level_entry::addr.mask();
+    if (Nested && target > entry.second.address_limit) {
       return no_page(fault_reason::first_level_address_beyond_nesting);
     }
-    first_level_page here = rights;
-    here.writable = rights.writable && word.writable();
-    here.user = rights.user && word.user();
-    here.execute_disabled = rights.execute_disabled || word.execute_disabled();
-    if (leaf && access.check) {
-      const fault_reason reason = denied(entry, here, access);
-      if (reason != fault_reason::none) {
-        first_level_result refused = no_page(reason);
-        refused.access_refused = true;
-        return refused;
-      }
-    }
-    // A translation request that is given the right to write makes the page dirty (4.1).
-    const bool dirties =
-        leaf &&
-        (access.check ? access.write
-                      : denied(entry, here, {.write = true, .privileged = access.privileged}) ==
-                            fault_reason::none);
-    bool changed = false;
-    const fault_reason update =
-        set_accessed(entry, guest_word, at.address, word, level, dirties, changed);
-    if (update != fault_reason::none) return no_page(update);
-    if (changed) continue;  // read it again
+    const uint64_t granted = first_level_rights::through(rights, word);
+    uint64_t bits = used_bits;
     if (leaf) {
-      here.page = target;
-      here.level = level;
-      here.clean = !word.dirty();
-      return finish(entry, here, address, access);
+      const auto here = first_level_page::leaf(target, level, granted, false);
+      if (access.check) {
+        const fault_reason reason = denied(entry, here, access);
+        if (reason != fault_reason::none) {
+          first_level_result refused = no_page(reason);
+          refused.access_refused = true;
+          return refused;
+        }
+      }
+      // A translation request that is given the right to write makes the page dirty (4.1).
+      const bool dirties =
+          access.check ? access.write
+                       : denied(entry, here, {.write = true, .privileged = access.privileged}) ==
+                             fault_reason::none;
+      if (dirties) bits |= first_level_entry::d.mask();
     }
-    rights = here;
+    if ((word.value & bits) != bits) [[unlikely]] {
+      bool changed = false;
+      const fault_reason update =
+          set_accessed(entry, guest_word, host_address, word, level, bits, changed);
+      if (update != fault_reason::none) return no_page(update);
+      if (changed) continue;  // read it again
+    }
+    if (leaf) {
+      auto page = first_level_page::leaf(target, level, granted, !word.dirty());
+      if constexpr (Nested) return finish(entry, page, address, access);
+      first_level_result found;
+      found.page = page.set_snoop(entry.page_snoop);
+      return found;
+    }
+    rights = granted;
     table = target;
-    const first_level_table below{table, level, rights.writable, rights.user,
-                                  rights.execute_disabled};
-    const auto displaced = cache_.insert_table(space, address, below);
-    tell_first_level_cached(observers_, page_cache::first_level_structures, cache_, space, address,
+    const auto displaced = cache_.insert_table(space, address, {table, level, rights});
+    tell_first_level_cached(observers, page_cache::first_level_structures, cache_, space, address,
                             level, displaced);
     --level;
   }

@@ -119,8 +119,8 @@ class vtd_unit final : public mmio_region {
   dma_translation translate_in(const Observers& observers, const dma_request& request,
                                const context& ctx, lookup context_from);
   [[nodiscard]] bool grants(const iotlb_entry& entry, const dma_request& request) const;
-  [[gnu::always_inline]] dma_translation serve(const dma_request& request, const context& ctx,
-                                               iotlb_entry entry, provenance from);
+  dma_translation serve(const dma_request& request, const context& ctx, iotlb_entry entry,
+                        provenance from);
   [[nodiscard]] dma_translation pass(const dma_request& request, provenance from) const;
   [[nodiscard]] bool is_protected(const dma_request& request) const;
   // What a translation out of the caches does without.
@@ -153,9 +153,13 @@ class vtd_unit final : public mmio_region {
                                       const iotlb_entry& found, provenance from);
   dma_translation translate_first_level(const dma_request& request, const pasid_context& entry,
                                         uint32_t pasid, bool privileged, lookup context_from);
-  dma_translation serve_first_level(const dma_request& request, const pasid_context& entry,
-                                    const first_level_page& page, const first_level_access& access,
-                                    provenance from);
+  dma_translation refuse_first_level(const dma_request& request, vtd::fault_reason reason, bool fpd,
+                                     provenance from);
+  [[gnu::always_inline]] dma_translation serve_first_level(const dma_request& request,
+                                                           const pasid_context& entry,
+                                                           const first_level_page& page,
+                                                           const first_level_access& access,
+                                                           provenance from);
   /// The number under which this unit reports a condition of scalable mode.
   [[nodiscard]] vtd::fault_reason reported(vtd::fault_reason reason,
                                            const dma_request& request) const;

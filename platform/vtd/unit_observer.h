@@ -176,8 +176,8 @@ void tell_cached(const Observers& observers, page_cache cache, domain_id domain,
 }
 
 /// The same of first-level and nested translations; their caches' tags are numbers of spaces.
-template <typename Displaced>
-void tell_first_level_cached(const unit_observers& observers, page_cache cache,
+template <typename Observers, typename Displaced>
+void tell_first_level_cached(const Observers& observers, page_cache cache,
                              const first_level_cache& spaces, const address_space& space,
                              uint64_t address, unsigned level, Displaced displaced) {
   if (!observers.any()) [[likely]]

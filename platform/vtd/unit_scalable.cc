@@ -297,6 +297,35 @@ dma_translation vtd_unit::refuse_second_level(const dma_request& request,
   return block(request, reason, entry.fault_processing_disabled, from);
 }
 
+inline dma_translation vtd_unit::serve_first_level(const dma_request& request,
+                                                   const pasid_context& entry,
+                                                   const first_level_page& page,
+                                                   const first_level_access& access,
+                                                   provenance from) {
+  unsigned page_bits = page.page_bits();
+  const uint64_t offset = request.address & low_bits(page_bits);
+  const uint64_t address = page.page() + offset;
+  // SGN.8: tables may not lead into the interrupt range.
+  if (in_interrupt_range(address)) {
+    return block(request, fault_reason::scalable_interrupt_range_output,
+                 entry.fault_processing_disabled, from);
+  }
+  const uint64_t length = clip_at_interrupt_range(
+      address, std::min(request.length, (uint64_t{1} << page_bits) - offset));
+  if (request.type == address_type::translation_request &&
+      reaches_interrupt_range(page.page(), page.page() + low_bits(page_bits))) {
+    page_bits = page_shift;
+  }
+  return {.outcome = dma_outcome::translated,
+          .address = address,
+          .length = length,
+          .readable = scalable_walker::grants_read(page, access.privileged),
+          .writable = scalable_walker::grants_write(entry, page, access.privileged),
+          .snoop = page.snoop(),
+          .page_bits = static_cast<uint8_t>(page_bits),
+          .from = from};
+}
+
 dma_translation vtd_unit::translate_first_level(const dma_request& request,
                                                 const pasid_context& entry, uint32_t pasid,
                                                 bool privileged, lookup context_from) {
@@ -308,65 +337,38 @@ dma_translation vtd_unit::translate_first_level(const dma_request& request,
   }
   const address_space space{entry.domain, pasid, entry.nested()};
   const first_level_access access = access_of(request, privileged);
-  first_level_result result;
-  provenance from{answer_source::iotlb, context_from};
-  lookup page_from = lookup::cache;
   const auto hit = caches_.first_level.find(space, request.address);
   // A device-TLB that is given the right to write has to find the page dirty.
   const bool may_write = access.write || !access.check;
-  if (hit && !(may_write && hit->clean)) {
-    result.page = *hit;
-    if (access.check) result.reason = scalable_walker::denied(entry, *hit, access);
-  } else {
-    from.decided = answer_source::tables;
-    page_from = lookup::memory;
-    result = scalable_walker_.walk(entry, space, request.address, access);
-    const bool whole = result.reason == fault_reason::none;
-    if (whole) {
-      const auto displaced = caches_.first_level.insert(space, request.address, result.page);
-      tell_first_level_cached(observers_, page_cache::first_level_iotlb, caches_.first_level, space,
-                              request.address, result.page.level, displaced);
+  if (hit && !(may_write && hit->clean())) {
+    const provenance from{answer_source::iotlb, context_from};
+    if (access.check) {
+      const fault_reason reason = scalable_walker::denied(entry, *hit, access);
+      if (reason != fault_reason::none) return refuse_first_level(request, reason, fpd, from);
     }
+    observers_.tell(&unit_observer::first_level_used, request, entry, space, *hit, lookup::cache);
+    return serve_first_level(request, entry, *hit, access, from);
   }
-  if (result.reason != fault_reason::none) {
-    if (request.type == address_type::translation_request && is_missing_permission(result.reason)) {
-      return {.outcome = dma_outcome::translated, .from = from};
-    }
-    return block(request, result.reason, fpd, from);
+  const provenance from{answer_source::tables, context_from};
+  const first_level_result walked = scalable_walker_.walk(entry, space, request.address, access);
+  if (walked.reason != fault_reason::none) {
+    return refuse_first_level(request, walked.reason, fpd, from);
   }
-  observers_.tell(&unit_observer::first_level_used, request, entry, space, result.page, page_from);
-  return serve_first_level(request, entry, result.page, access, from);
+  const auto displaced = caches_.first_level.insert(space, request.address, walked.page);
+  tell_first_level_cached(observers_, page_cache::first_level_iotlb, caches_.first_level, space,
+                          request.address, walked.page.level(), displaced);
+  observers_.tell(&unit_observer::first_level_used, request, entry, space, walked.page,
+                  lookup::memory);
+  return serve_first_level(request, entry, walked.page, access, from);
 }
 
-dma_translation vtd_unit::serve_first_level(const dma_request& request, const pasid_context& entry,
-                                            const first_level_page& page,
-                                            const first_level_access& access, provenance from) {
-  unsigned page_bits = page.page_bits();
-  const uint64_t offset = request.address & low_bits(page_bits);
-  const uint64_t address = page.page + offset;
-  // SGN.8: tables may not lead into the interrupt range.
-  if (in_interrupt_range(address)) {
-    return block(request, fault_reason::scalable_interrupt_range_output,
-                 entry.fault_processing_disabled, from);
+// Missing permission is an answer to a translation request, not a fault.
+dma_translation vtd_unit::refuse_first_level(const dma_request& request, fault_reason reason,
+                                             bool fpd, provenance from) {
+  if (request.type == address_type::translation_request && is_missing_permission(reason)) {
+    return {.outcome = dma_outcome::translated, .from = from};
   }
-  const uint64_t length = clip_at_interrupt_range(
-      address, std::min(request.length, (uint64_t{1} << page_bits) - offset));
-  if (request.type == address_type::translation_request &&
-      reaches_interrupt_range(page.page, page.page + low_bits(page_bits))) {
-    page_bits = page_shift;
-  }
-  const auto allows = [&](bool write) {
-    const first_level_access asked{.write = write, .privileged = access.privileged};
-    return scalable_walker::denied(entry, page, asked) == fault_reason::none;
-  };
-  return {.outcome = dma_outcome::translated,
-          .address = address,
-          .length = length,
-          .readable = allows(false),
-          .writable = allows(true),
-          .snoop = page.snoop,
-          .page_bits = static_cast<uint8_t>(page_bits),
-          .from = from};
+  return block(request, reason, fpd, from);
 }
 
 }  // namespace iommulab

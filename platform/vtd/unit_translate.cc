@@ -181,8 +181,8 @@ dma_translation vtd_unit::refuse(const dma_request& request, const context& ctx,
   return block(request, permission ? denied : reason, ctx.fault_processing_disabled, from);
 }
 
-inline dma_translation vtd_unit::serve(const dma_request& request, const context& ctx,
-                                       iotlb_entry entry, provenance from) {
+dma_translation vtd_unit::serve(const dma_request& request, const context& ctx, iotlb_entry entry,
+                                provenance from) {
   // Step 6b. Put the address together; the rest of the page comes with it.
   unsigned page_bits = entry.page_bits();
   const uint64_t offset = request.address & mask_below(page_bits);

@@ -135,9 +135,10 @@ void unit_sanitizer::first_level_used(const dma_request& request, const pasid_co
   tables.first_levels = entry.first_levels;
   word_path path;
   const first_level_in_memory now = state_.scalable_tables.page_of(tables, request.address, path);
-  const uint64_t target = page.page + (request.address & ((uint64_t{1} << page.page_bits()) - 1));
+  const uint64_t target = page.page() + (request.address & ((uint64_t{1} << page.page_bits()) - 1));
   const bool writes = request.access == dma_access::write;
-  const bool permitted = now.present && (!writes || now.writable || page.writable == now.writable);
+  const bool permitted =
+      now.present && (!writes || now.writable || page.writable() == now.writable);
   if (permitted && now.address == target) return;
   if (!now.present && in_window("IOTLB", request, space.domain, request.address)) return;
   const page_in_memory said{now.present, now.present, now.writable, now.address};

@@ -44,8 +44,8 @@ class listener : public unit_observer {
   void first_level_used(const dma_request& /*request*/, const pasid_context& /*entry*/,
                         const address_space& space, const first_level_page& page,
                         lookup from) override {
-    told.push_back(absl::StrFormat("page %d/%d %x %s", space.domain.value(), space.pasid, page.page,
-                                   name(from)));
+    told.push_back(absl::StrFormat("page %d/%d %x %s", space.domain.value(), space.pasid,
+                                   page.page(), name(from)));
   }
   void pasids_invalidated(const vtd::pasid_cache_descriptor& request) override {
     told.push_back(vtd::to_string(request));
