@@ -7,7 +7,7 @@
 // a table linked sees it zeroed, and a unit sees an entry whole or not at all. No pointer outlives
 // the function that takes it.
 //
-// The two finders are what most mappings, unmappings and look-ups consist of: they are inlined, so
+// The finders are what most mappings, unmappings and look-ups consist of: they are inlined, so
 // that the levels which a caller knows are known in the loop too.
 #pragma once
 
@@ -150,6 +150,31 @@ template <typename Format>
     table = reinterpret_cast<entry*>(pages.at(Format::address(found)));
   }
   return table;
+}
+
+/// Where the way down to a page ends.
+template <typename Format>
+struct found_item {
+  typename Format::entry* item = nullptr;
+  int level = 0;
+};
+
+/// The item at which the way to `pfn` ends, as descent::go_down() has it: a leaf, or a hole; null
+/// when a table is out of memory.
+template <typename Format>
+[[gnu::always_inline]] inline found_item<Format> find_item(const physical_memory& memory,
+                                                           phys_addr top, int levels,
+                                                           uint64_t pfn) {
+  using entry = typename Format::entry;
+  const page_finder pages(memory);
+  auto* table = reinterpret_cast<entry*>(pages.at(top));
+  for (int level = levels; table != nullptr; --level) {
+    entry* item = &table[pfn_level_offset(pfn, level)];
+    const entry found = load_entry(item);
+    if (level == 1 || !Format::leads_to_table(found)) return {item, level};
+    table = reinterpret_cast<entry*>(pages.at(Format::address(found)));
+  }
+  return {};
 }
 
 /// Successive items of one table.

@@ -102,7 +102,9 @@ uint64_t intel_iommu_unmap(intel_driver& drv, dmar_domain& domain, uint64_t iova
   }
   unmap_of_live_domain(drv, domain, start_pfn, end_pfn, gather.freelist);
   uint64_t highest = iova + size;
-  domain.max_addr.compare_exchange_strong(highest, iova, std::memory_order_relaxed);
+  if (domain.max_addr.load(std::memory_order_relaxed) == highest) {
+    domain.max_addr.compare_exchange_strong(highest, iova, std::memory_order_relaxed);
+  }
   if (gather.queued) {
     observe_unmap(drv, domain, iova, iova + size - 1, /*deferred=*/true);
   } else {

@@ -109,10 +109,11 @@ void already_set(intel_driver& drv, uint64_t iov_pfn, uint64_t old, uint64_t wan
 }
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: switch_to_super_page(). Small tables that are still
-// there make room for superpages at `level`, which are entries of one table; that one stays.
-void switch_to_super_page(intel_driver& drv, dmar_domain& domain, uint64_t start_pfn,
+// there make room for superpages at `level`, which are entries of one table; that one stays. `pte`
+// is the first: the kernel looks it up once more, which who follows calls is shown.
+void switch_to_super_page(intel_driver& drv, dmar_domain& domain, dma_pte* pte, uint64_t start_pfn,
                           uint64_t end_pfn, int level) {
-  dma_pte* pte = pfn_to_dma_pte(drv, domain, start_pfn, level);
+  if (drv.trace.follows_calls()) pte = pfn_to_dma_pte(drv, domain, start_pfn, level);
   for (; start_pfn <= end_pfn; start_pfn += level_size(level), ++pte) {
     if (!pte_walk::is_present(load_entry(pte))) continue;
     dma_pte_free_pagetable(drv, domain, start_pfn, start_pfn + level_size(level) - 1, level + 1);
@@ -149,14 +150,25 @@ void domain_flush_cache(intel_driver& drv, const dmar_domain& domain, const void
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: pfn_to_dma_pte()
 dma_pte* pfn_to_dma_pte(intel_driver& drv, dmar_domain& domain, uint64_t pfn, int& target_level) {
-  if (target_level <= 1 && !drv.trace.follows_calls() && domain.has_pgd() &&
-      domain_pfn_supported(domain, pfn)) [[likely]] {
-    dma_pte* table =
-        find_table<pte_walk>(drv.host.memory, domain.pgd, agaw_to_level(domain.agaw), pfn, 1);
-    if (table != nullptr) [[likely]] {
-      target_level = 1;
+  if (drv.trace.follows_calls() || !domain.has_pgd() || !domain_pfn_supported(domain, pfn))
+      [[unlikely]] {
+    return make_way_to_pte(drv, domain, pfn, target_level);
+  }
+  const physical_memory& memory = drv.host.memory;
+  const int levels = agaw_to_level(domain.agaw);
+  if (target_level == 1) [[likely]] {
+    dma_pte* const table = find_table<pte_walk>(memory, domain.pgd, levels, pfn, 1);
+    if (table != nullptr) [[likely]]
       return &table[pfn_level_offset(pfn, 1)];
+  } else if (target_level == 0) {
+    const auto found = find_item<pte_walk>(memory, domain.pgd, levels, pfn);
+    if (found.item != nullptr) [[likely]] {
+      target_level = found.level;
+      return found.item;
     }
+  } else {
+    dma_pte* const table = find_table<pte_walk>(memory, domain.pgd, levels, pfn, target_level);
+    if (table != nullptr) return &table[pfn_level_offset(pfn, target_level)];
   }
   return make_way_to_pte(drv, domain, pfn, target_level);
 }
@@ -189,7 +201,7 @@ int domain_mapping(intel_driver& drv, dmar_domain& domain, uint64_t iov_pfn, uin
     }
     const uint64_t count = std::min(nr_pages >> level_to_offset_bits(level), items_left(first));
     const uint64_t pages = count << level_to_offset_bits(level);
-    if (level > 1) switch_to_super_page(drv, domain, iov_pfn, iov_pfn + pages - 1, level);
+    if (level > 1) switch_to_super_page(drv, domain, first, iov_pfn, iov_pfn + pages - 1, level);
     set_leaves(drv, domain, first, first + count,
                {iov_pfn, phys_addr(phys_pfn << page_shift), level, attributes});
     domain_flush_cache(drv, domain, first, count * sizeof(dma_pte));

@@ -110,13 +110,18 @@ void dma_pte_clear_level(intel_driver& drv, const dmar_domain& domain, int level
                      static_cast<uint64_t>(cleared.last + 1 - cleared.first) * sizeof(dma_pte));
 }
 
-/// Clears a range within one table of level 1, when nobody follows calls: what most unmappings are.
-/// False, and nothing done, for any other.
-bool unmap_within_table(intel_driver& drv, const dmar_domain& domain, pfn_range range) {
-  if (drv.trace.follows_calls() || !domain.has_pgd()) return false;
+/// Clears a range within one table of `Level`, none of whose entries leads to a table. False, and
+/// nothing done, for any other.
+template <int Level>
+bool clear_leaves(intel_driver& drv, const dmar_domain& domain, const pfn_range& range) {
   const auto run =
-      find_run<pte_walk>(drv.host.memory, domain.pgd, agaw_to_level(domain.agaw), range, 1);
+      find_run<pte_walk>(drv.host.memory, domain.pgd, agaw_to_level(domain.agaw), range, Level);
   if (run.first == nullptr) return false;
+  if (Level > 1 && std::any_of(run.first, run.end(), [](dma_pte& pte) {
+        return pte_walk::leads_to_table(load_entry(&pte));
+      })) {
+    return false;
+  }
   const bool watched = ptes_are_watched(drv);
   cleared_run cleared;
   for (dma_pte* pte = run.first; pte != run.end(); ++pte) {
@@ -129,6 +134,13 @@ bool unmap_within_table(intel_driver& drv, const dmar_domain& domain, pfn_range 
                        static_cast<uint64_t>(cleared.last + 1 - cleared.first) * sizeof(dma_pte));
   }
   return true;
+}
+
+/// What most unmappings are, when nobody follows calls: pages, or large pages, within one table.
+bool unmap_within_table(intel_driver& drv, const dmar_domain& domain, const pfn_range& range) {
+  if (drv.trace.follows_calls() || !domain.has_pgd()) return false;
+  if (range.count() < level_size(2)) return clear_leaves<1>(drv, domain, range);
+  return domain.iommu_superpage > 0 && clear_leaves<2>(drv, domain, range);
 }
 
 }  // namespace

@@ -93,7 +93,7 @@ page_run iommu_pgsize(const iommu_domain& domain, uint64_t iova, uint64_t paddr,
       if (to_boundary + next >= next && to_boundary + next <= size) size = to_boundary;
     }
   }
-  const page_run run{page, size / page};
+  const page_run run{page, size >> std::countr_zero(page)};
   IOMMULAB_RESULT(trace, {"pgsize", run.pgsize}, {"count", run.count});
   return run;
 }
