@@ -28,6 +28,7 @@ enum class divergence : uint8_t {
   api_map_taken_back,
   api_unmap_past_block,
   api_unmap_everything,
+  gather_frees_tables_early,
   unlinked_device_removed,
   copied_context_table_freed,
   unmap_beyond_domain,         // 6.1

@@ -81,6 +81,19 @@ void unmap_of_live_domain(intel_driver& drv, dmar_domain& domain, uint64_t start
   domain_unmap(drv, domain, middle + 1, last_pfn, freelist);
 }
 
+/// The gather grows by the range, and may be flushed before that. In Linux 6.12 the range's tables
+/// are in its list by then: that flush frees them, and the range's own leaves them cached.
+void gather_range(intel_driver& drv, dmar_domain& domain, uint64_t iova, uint64_t size,
+                  iommu_iotlb_gather& gather, bool tables_went) {
+  const bool is_first = gather.pgsize == 0;
+  iommu_iotlb_gather_add_page(domain, gather, dma_addr(iova), size);
+  const bool begins_anew =
+      gather.start == dma_addr(iova) && gather.end == dma_addr(iova + size - 1);
+  if (tables_went && !is_first && begins_anew) {
+    report(drv.env, divergence::gather_frees_tables_early, absl::StrFormat("0x%x", iova));
+  }
+}
+
 // Linux v6.12 drivers/iommu/intel/iommu.c: intel_iommu_unmap(), a part of its caller there
 uint64_t intel_iommu_unmap(intel_driver& drv, dmar_domain& domain, uint64_t iova, uint64_t size,
                            iommu_iotlb_gather& gather) {
@@ -92,15 +105,18 @@ uint64_t intel_iommu_unmap(intel_driver& drv, dmar_domain& domain, uint64_t iova
     return 0;
   }
   const uint64_t block = page_size << level_to_offset_bits(level);
-  const bool enlarged = size < block;
-  size = std::max(size, block);
-  const uint64_t last_pfn = (iova + size - 1) >> page_shift;
-  // From the middle of a hole the block reaches past its own end. What lies there stays.
-  const uint64_t end_pfn = enlarged ? start_pfn | (level_size(level) - 1) : last_pfn;
+  const uint64_t asked_pfn = (iova + size - 1) >> page_shift;
+  const uint64_t last_pfn = (iova + std::max(size, block) - 1) >> page_shift;
+  // From the middle of a hole the block reaches past its own end. What lies there stays, unless it
+  // was asked for; and the core is told where it is to go on.
+  const uint64_t end_pfn =
+      std::min(last_pfn, std::max(asked_pfn, start_pfn | (level_size(level) - 1)));
+  size = (end_pfn + 1 - start_pfn) << page_shift;
   if (end_pfn != last_pfn) {
     report(drv.env, divergence::api_unmap_past_block, absl::StrFormat("0x%x", iova));
   }
-  unmap_of_live_domain(drv, domain, start_pfn, end_pfn, gather.freelist);
+  page_freelist unlinked;
+  unmap_of_live_domain(drv, domain, start_pfn, end_pfn, unlinked);
   uint64_t highest = iova + size;
   if (domain.max_addr.load(std::memory_order_relaxed) == highest) {
     domain.max_addr.compare_exchange_strong(highest, iova, std::memory_order_relaxed);
@@ -108,8 +124,9 @@ uint64_t intel_iommu_unmap(intel_driver& drv, dmar_domain& domain, uint64_t iova
   if (gather.queued) {
     observe_unmap(drv, domain, iova, iova + size - 1, /*deferred=*/true);
   } else {
-    iommu_iotlb_gather_add_page(domain, gather, dma_addr(iova), size);
+    gather_range(drv, domain, iova, size, gather, !unlinked.empty());
   }
+  gather.freelist.insert(gather.freelist.end(), unlinked.begin(), unlinked.end());
   return size;
 }
 
