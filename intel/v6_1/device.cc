@@ -190,9 +190,7 @@ v6_12::iommu_device* intel_iommu_probe_device(intel_driver& drv, device& dev, in
       return refused(ret);
     }
   }
-  const spin_guard lock(drv.live_list_lock);
-  drv.live_devices.push_back(*info);
-  info.release();
+  keep_device_info(drv, *info.release());
   return this_call.result(&state_of(drv, *iommu).iommu, [&] { return iommu->name; });
 }
 
@@ -202,13 +200,7 @@ void intel_iommu_release_device(intel_driver& drv, device& dev) {
   device_domain_info& info = info_of(dev);
   dmar_remove_one_dev_info(drv, dev);
   intel_pasid_free_table(drv, dev);
-  {
-    const spin_guard lock(drv.live_list_lock);
-    drv.live_devices.erase(drv.live_devices.iterator_to(info));
-  }
-  dev.iommu->priv = nullptr;
-  kernel_delete(drv, &info);
-  dev.dma_ops = nullptr;
+  free_device_info(drv, dev, info);
 }
 
 // Linux v6.1 drivers/iommu/intel/iommu.c: intel_iommu_attach_device()

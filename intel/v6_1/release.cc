@@ -22,28 +22,12 @@ divergence_set linux_release::agreed() const {
 }
 
 std::vector<std::string_view> linux_release::inlined_functions() const {
-  return {"__iommu_group_for_each_dev",
-          "alloc_iommu",
-          "alloc_iommu_pmu",
-          "dmar_acpi_dev_scope_init",
-          "dmar_acpi_insert_dev_scope",
-          "dmar_alloc_seq_id",
-          "dmar_free_seq_id",
-          "dmar_hotplug_insert",
-          "dmar_hotplug_remove",
-          "dmar_match_pci_path",
-          "dmar_parse_one_andd",
-          "dmar_pci_bus_del_dev",
-          "dmar_pci_device_match",
-          "domain_attach_iommu",
-          "free_iommu",
-          "iommu_alloc_root_entry",
-          "iommu_device_create",
-          "iommu_device_destroy",
-          "iommu_enable_pci_caps",
-          "iommu_pmu_register",
-          "map_iommu",
-          "unmap_iommu"};
+  std::vector<std::string_view> all = {"alloc_iommu_pmu", "domain_attach_iommu",
+                                       "iommu_alloc_root_entry", "iommu_enable_pci_caps",
+                                       "iommu_pmu_register"};
+  const std::vector<std::string_view> common = v6_12::inlined_in_all_releases();
+  all.insert(all.end(), common.begin(), common.end());
+  return all;
 }
 
 std::unique_ptr<v6_12::iommu_ops> linux_release::make_ops(intel_driver& drv) const {

@@ -212,6 +212,11 @@ device* device_rbtree_find(intel_driver& drv, const intel_iommu& iommu, uint16_t
   return this_call.result(found == state.device_rbtree.end() ? nullptr : found->second->dev);
 }
 
+void keep_device_info(intel_driver& drv, device_domain_info& info) {
+  const spin_guard lock(drv.live_list_lock);
+  drv.live_devices.push_back(info);
+}
+
 // Linux v6.12 drivers/iommu/intel/iommu.c: intel_iommu_probe_device()
 iommu_device* intel_iommu_probe_device(intel_driver& drv, device& dev, int& error) {
   IOMMULAB_CALL(drv.trace, "intel_iommu_probe_device", {"dev", dev});
@@ -243,10 +248,18 @@ iommu_device* intel_iommu_probe_device(intel_driver& drv, device& dev, int& erro
       pci_enable_pasid(*dev.pci, info->pasid_supported & ~plain) == 0) {
     info->pasid_enabled = true;
   }
-  const spin_guard lock(drv.live_list_lock);
-  drv.live_devices.push_back(*info);
-  info.release();
+  keep_device_info(drv, *info.release());
   return this_call.result(&state_of(drv, *iommu).iommu, [&] { return iommu->name; });
+}
+
+void free_device_info(intel_driver& drv, device& dev, device_domain_info& info) {
+  {
+    const spin_guard lock(drv.live_list_lock);
+    drv.live_devices.erase(drv.live_devices.iterator_to(info));
+  }
+  dev.iommu->priv = nullptr;
+  kernel_delete(drv, &info);
+  dev.dma_ops = nullptr;
 }
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: intel_iommu_release_device()
@@ -264,13 +277,7 @@ void intel_iommu_release_device(intel_driver& drv, device& dev) {
     intel_pasid_teardown_sm_context(drv, dev);
   }
   intel_pasid_free_table(drv, dev);
-  {
-    const spin_guard lock(drv.live_list_lock);
-    drv.live_devices.erase(drv.live_devices.iterator_to(info));
-  }
-  dev.iommu->priv = nullptr;
-  kernel_delete(drv, &info);
-  dev.dma_ops = nullptr;
+  free_device_info(drv, dev, info);
 }
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: device_block_translation()

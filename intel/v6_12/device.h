@@ -20,6 +20,9 @@ void intel_iommu_release_device(intel_driver& drv, device& dev);
 
 /// What unit and function have together: ATS, PASIDs, page requests.
 void find_features(intel_driver& drv, device_domain_info& info, pci_dev& pdev);
+/// A device was probed: its part is the driver's from now on, until free_device_info().
+void keep_device_info(intel_driver& drv, device_domain_info& info);
+void free_device_info(intel_driver& drv, device& dev, device_domain_info& info);
 /// Who listens learns that a device joined its domain, or is about to leave it.
 void tell_membership(intel_driver& drv, events::domain_action action,
                      const device_domain_info& info);

@@ -6,21 +6,9 @@
 
 namespace iommulab::v6_12 {
 
-const linux_release& linux_6_12_117() {
-  static const linux_release the_release;
-  return the_release;
-}
-
-divergence_set linux_release::agreed() const {
-  return agreed_by_6_12();
-}
-
-std::vector<std::string_view> linux_release::inlined_functions() const {
-  return {"__domain_mapping",
-          "__iommu_group_for_each_dev",
-          "alloc_domain",
+std::vector<std::string_view> inlined_in_all_releases() {
+  return {"__iommu_group_for_each_dev",
           "alloc_iommu",
-          "alloc_pgtable_page",
           "dmar_acpi_dev_scope_init",
           "dmar_acpi_insert_dev_scope",
           "dmar_alloc_seq_id",
@@ -31,14 +19,29 @@ std::vector<std::string_view> linux_release::inlined_functions() const {
           "dmar_parse_one_andd",
           "dmar_pci_bus_del_dev",
           "dmar_pci_device_match",
-          "dmar_table_detect",
-          "first_level_by_default",
           "free_iommu",
-          "free_pgtable_page",
           "iommu_device_create",
           "iommu_device_destroy",
           "map_iommu",
           "unmap_iommu"};
+}
+
+const linux_release& linux_6_12_117() {
+  static const linux_release the_release;
+  return the_release;
+}
+
+divergence_set linux_release::agreed() const {
+  return agreed_by_6_12();
+}
+
+std::vector<std::string_view> linux_release::inlined_functions() const {
+  std::vector<std::string_view> all = {"__domain_mapping",       "alloc_domain",
+                                       "alloc_pgtable_page",     "dmar_table_detect",
+                                       "first_level_by_default", "free_pgtable_page"};
+  const std::vector<std::string_view> common = inlined_in_all_releases();
+  all.insert(all.end(), common.begin(), common.end());
+  return all;
 }
 
 std::unique_ptr<iommu_ops> linux_release::make_ops(intel_driver& drv) const {

@@ -82,4 +82,7 @@ class linux_release {
 
 const linux_release& linux_6_12_117();
 
+/// Of inlined_functions(), what every recorded release has.
+std::vector<std::string_view> inlined_in_all_releases();
+
 }  // namespace iommulab::v6_12

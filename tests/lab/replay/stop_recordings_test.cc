@@ -219,7 +219,8 @@ hardware_trace filtered_start_up(const std::string& name) {
   const auto trace = read_start_up_trace(*folder);
   EXPECT_TRUE(trace.ok()) << trace.status();
   if (!trace.ok()) return {};
-  return without_interrupt_remapping(*trace, trace->last_line, interrupt_style::later(false, false));
+  return without_interrupt_remapping(*trace, trace->last_line,
+                                     interrupt_style::later(false, false));
 }
 
 std::vector<std::string> texts(const numbered_lines& lines) {
