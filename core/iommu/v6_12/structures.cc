@@ -11,7 +11,9 @@ namespace iommulab::v6_12 {
 
 structure structure_of(const iommu_group& group) {
   structure s = iommulab::structure_of(group);
-  const group_state& state = state_of(group);
+  // A group is there before what this core keeps of it, and at the system's end after it.
+  static const group_state nothing;
+  const group_state& state = group.state == nullptr ? nothing : state_of(group);
   s.add("blocking_domain", link_to(state.blocking_domain));
   s.add("owner_cnt", uint64_t{state.owner_cnt});
   s.add("owned", state.owner != nullptr);

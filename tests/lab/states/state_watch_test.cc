@@ -83,6 +83,13 @@ TEST(state_watch_test, of_a_boot_as_it_goes) {
   EXPECT_GT(compare_run(*stepping_test::boot_of_q35(), 3), 500u);
 }
 
+TEST(state_watch_test, of_a_boot_of_each_kernel_as_it_goes) {
+  for (const kernel_profile* kernel : kernel_profiles()) {
+    SCOPED_TRACE(kernel->name());
+    EXPECT_GT(compare_run(*stepping_test::boot_without_isa(*kernel), 3), 400u);
+  }
+}
+
 TEST(state_watch_test, of_a_script_with_a_fault_as_it_goes) {
   EXPECT_GT(compare_run(*stepping_test::script_with_a_fault(), 5), 500u);
 }

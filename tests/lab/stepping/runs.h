@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernel/catalogue.h"
 #include "lab/script/script.h"
 #include "lab/stepping/run_sources.h"
 #include "platform/machine/builtin.h"
@@ -17,6 +18,18 @@ namespace iommulab::stepping_test {
 inline std::unique_ptr<repeatable_run> boot_of_q35() {
   boot_request request;
   request.machine = *builtin_machine("q35");
+  request.command_line = "intel_iommu=on";
+  return boot_to_repeat(std::move(request));
+}
+
+/// Without the ISA bridge, of whose 16 MiB 6.1 and 6.12 map each page.
+inline std::unique_ptr<repeatable_run> boot_without_isa(const kernel_profile& kernel) {
+  boot_request request;
+  request.kernel = &kernel;
+  request.machine = *builtin_machine("q35");
+  std::erase_if(request.machine.pci_functions, [](const pci_function_config& function) {
+    return function.id == source_id{0, 0, 0x1f << 3};
+  });
   request.command_line = "intel_iommu=on";
   return boot_to_repeat(std::move(request));
 }
