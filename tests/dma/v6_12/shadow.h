@@ -61,13 +61,14 @@ struct shadow_group {
   std::string first_type;        ///< after start-up
   shadow_domain* attached = nullptr;
   bool claimed = false;
+  bool cut_off = false;  ///< no memory to go back to the default domain: that cannot fail
   unsigned users = 0;
   std::map<uint32_t, shadow_domain*> pasids;
   std::vector<dma_buffer> buffers;
   std::deque<uint64_t> addresses;  ///< pages that were of interest lately
 
   [[nodiscard]] bool blocked() const {
-    return group == nullptr || (claimed && attached == nullptr);
+    return group == nullptr || cut_off || (claimed && attached == nullptr);
   }
   /// Where requests without PASID go, unless they are blocked.
   [[nodiscard]] const shadow_domain& current() const {

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <barrier>
 #include <random>
 #include <string_view>
 #include <thread>
@@ -172,6 +173,49 @@ TEST_P(mapping_threads, keep_what_they_map) {
   shadow.check_accounts();
   for (shadow_group& g : groups) shadow.probe(g);
   EXPECT_EQ(shadow.finish(), shadow_system::of_untouched(kind, words));
+}
+
+/// Each round all threads map the first pages of a block that has no table yet: one table is made,
+/// and all use it.
+TEST_P(mapping_threads, make_one_table_together) {
+  constexpr uint64_t blocks = 1200;
+  constexpr uint64_t pages_of_block = 512;
+  const auto& [kind, words] = GetParam();
+  shadow_system shadow(kind, words);
+  ASSERT_EQ(shadow.boot(), 0);
+  shadow_group& group = shadow.groups()[1];
+  shadow_domain* domain = shadow.make_domain(group);
+  ASSERT_NE(domain, nullptr);
+  ASSERT_TRUE(shadow.attach(group, *domain));
+  const auto run_of = [](uint64_t block, unsigned thread) {
+    const uint64_t page = block * pages_of_block + thread;
+    return page_run{page, page, 0x100000 + 7 * page, true};
+  };
+  std::barrier together(threads);
+  std::atomic<unsigned> wrong = 0;
+  std::vector<std::thread> running;
+  running.reserve(threads);
+  for (unsigned t = 0; t < threads; ++t) {
+    running.emplace_back([&, t] {
+      for (uint64_t block = 0; block < blocks; ++block) {
+        const page_run run = run_of(block, t);
+        together.arrive_and_wait();
+        wrong += v6_12::iommu_map(*domain->domain, dma_addr(run.first << page_shift),
+                                  phys_addr(run.to << page_shift), page_size,
+                                  iommu_read | iommu_write) == 0
+                     ? 0u
+                     : 1u;
+      }
+    });
+  }
+  for (std::thread& t : running) t.join();
+  EXPECT_EQ(wrong, 0u);
+  for (uint64_t block = 0; block < blocks; ++block) {
+    for (unsigned t = 0; t < threads; ++t) domain->pages.map(run_of(block, t));
+  }
+  shadow.check_tables();
+  shadow.check_accounts();
+  shadow.finish();
 }
 
 /// Both kinds of tables, small pages and superpages, one unit and two.

@@ -89,6 +89,7 @@ void give_back(shadow_system& s) {
     s.unmap_all(g);
     while (!g.pasids.empty()) s.detach_pasid(g, g.pasids.begin()->first);
     if (g.attached != nullptr) s.detach(g);
+    if (g.cut_off) s.claim(g);
     if (g.claimed) s.release(g);
   }
   while (!s.domains().empty()) s.free_domain(s.domains().front());

@@ -51,7 +51,7 @@ constexpr vtd::ecap_register scalable_ecap() {
 /// legacy_3_levels, …; see README.md of platform/vtd for what the bits mean.
 inline std::vector<translation_kind> translation_kinds() {
   // Ranges of first-level tables are flushed by pages whatever their size and CAP.MAMV.
-  constexpr unsigned any_mask = 52;
+  constexpr unsigned any_mask = 63;
   const auto second = scalable_ecap().set_second_level(true);
   const auto first = scalable_ecap().set_first_level(true);
   return {
