@@ -44,7 +44,7 @@ struct iova_fq_entry {
 
 /// Linux v6.12 drivers/iommu/dma-iommu.c: struct iova_fq. The entries from head to tail wait.
 struct iova_fq {
-  mutable spin_lock lock;
+  spin_lock lock;
   uint32_t head ABSL_GUARDED_BY(lock) = 0;
   uint32_t tail ABSL_GUARDED_BY(lock) = 0;
   std::vector<iova_fq_entry> entries ABSL_GUARDED_BY(lock);

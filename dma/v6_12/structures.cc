@@ -9,9 +9,9 @@
 namespace iommulab::v6_12 {
 namespace {
 
-structure_list waiting_entries(const iova_fq& fq, uint32_t fq_size) {
+// Without fq.lock: the thread that is watched looks itself, and it may be holding the lock.
+structure_list waiting_entries(const iova_fq& fq, uint32_t fq_size) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   structure_list entries;
-  const spin_guard guard(fq.lock);
   for (uint32_t i = fq.head; i != fq.tail; i = (i + 1) & (fq_size - 1)) {
     const iova_fq_entry& waiting = fq.entries[i];
     structure entry{"iova_fq_entry", "", {}};

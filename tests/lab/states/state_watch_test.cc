@@ -90,6 +90,14 @@ TEST(state_watch_test, of_a_boot_of_each_kernel_as_it_goes) {
   }
 }
 
+// Of each event: some come while a lock of what is looked at is held.
+TEST(state_watch_test, of_a_lazy_script_of_each_kernel_as_it_goes) {
+  for (const kernel_profile* kernel : kernel_profiles()) {
+    SCOPED_TRACE(kernel->name());
+    EXPECT_GT(compare_run(*stepping_test::lazy_script(*kernel), 1), 400u);
+  }
+}
+
 TEST(state_watch_test, of_a_script_with_a_fault_as_it_goes) {
   EXPECT_GT(compare_run(*stepping_test::script_with_a_fault(), 5), 500u);
 }

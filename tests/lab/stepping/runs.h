@@ -23,15 +23,36 @@ inline std::unique_ptr<repeatable_run> boot_of_q35() {
 }
 
 /// Without the ISA bridge, of whose 16 MiB 6.1 and 6.12 map each page.
+inline machine_config q35_without_isa() {
+  machine_config machine = *builtin_machine("q35");
+  std::erase_if(machine.pci_functions, [](const pci_function_config& function) {
+    return function.id == source_id{0, 0, 0x1f << 3};
+  });
+  return machine;
+}
+
 inline std::unique_ptr<repeatable_run> boot_without_isa(const kernel_profile& kernel) {
   boot_request request;
   request.kernel = &kernel;
-  request.machine = *builtin_machine("q35");
-  std::erase_if(request.machine.pci_functions, [](const pci_function_config& function) {
-    return function.id == source_id{0, 0, 0x1f << 3};
-  });
+  request.machine = q35_without_isa();
   request.command_line = "intel_iommu=on";
   return boot_to_repeat(std::move(request));
+}
+
+/// Maps a buffer and unmaps it lazily, so that it waits in the flush queue.
+inline std::unique_ptr<repeatable_run> lazy_script(const kernel_profile& kernel) {
+  dmalab::script_request request;
+  request.kernel = &kernel;
+  request.machine = q35_without_isa();
+  request.command_line = "intel_iommu=on";
+  auto script = dmalab::parse_script(text_source{"lazy.dma",
+                                                 "map 1 0 0 0x123 0x100 1\n"
+                                                 "unmap 1\n"
+                                                 "map 2 0 0 0x123 0x100 1\n"
+                                                 "unmap 2\n"});
+  if (!script.ok()) return nullptr;
+  request.what = *std::move(script);
+  return script_to_repeat(std::move(request));
 }
 
 /// Maps a buffer, lets the device write to it, unmaps it strictly and lets the device write again.
