@@ -46,6 +46,14 @@ void refuse_empty_values(CLI::App& command) {
   }
 }
 
+/// An option that may be repeated has one value each time: the word behind that is an argument.
+void take_values_as_told(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
+    const bool is_fixed = option->get_items_expected_min() == option->get_items_expected_max();
+    if (takes_value(*option) && is_fixed) option->allow_extra_args(false);
+  }
+}
+
 void add_output_options(CLI::App& command, output_options& output) {
   constexpr const char* group = "Output";
   command
@@ -86,6 +94,7 @@ void name_values(CLI::App& command) {
 void complete(CLI::App& command, output_options& output) {
   name_values(command);
   refuse_empty_values(command);
+  take_values_as_told(command);
   if (command.get_option_no_throw("--version") == nullptr) {
     command.set_version_flag("--version", version_text, "Print the program's version and exit");
   }

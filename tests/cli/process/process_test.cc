@@ -285,6 +285,15 @@ TEST_F(program, names_a_missing_file) {
   }
 }
 
+// An option that may be given several times takes one value each time, not the argument as well.
+TEST_F(program, takes_an_argument_between_options) {
+  const std::string script = IOMMULAB_SOURCE_DIR "/cli/dma/examples/coherent.dma";
+  for (const char* option : {"--kernel v4_4", "--kernel=v4_4", "--machine q35"}) {
+    const command_result result = run(std::string("dma ") + option + " " + script + " --quiet");
+    EXPECT_EQ(result.status, 0) << option << ": " << result.err;
+  }
+}
+
 TEST_F(program, takes_options_in_their_forms) {
   EXPECT_EQ(run("iova record --workload linear-8 --version v4_4 -o record.trace").status, 0);
   EXPECT_NE(content_of(folder_ + "/record.trace"), "");

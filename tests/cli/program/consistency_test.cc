@@ -40,6 +40,21 @@ TEST(options, mean_the_same_in_every_command) {
   }
 }
 
+TEST(options, leave_the_argument_behind_their_value) {
+  const whole_program program;
+  size_t checked = 0;
+  for (const CLI::App* command : program.commands()) {
+    for (const CLI::Option* option : options_of(*command)) {
+      if (option->get_items_expected_min() != option->get_items_expected_max()) continue;
+      if (!takes_value(*option)) continue;
+      EXPECT_FALSE(option->get_allow_extra_args())
+          << full_name(*command) << ' ' << option->get_name();
+      ++checked;
+    }
+  }
+  EXPECT_GT(checked, 100u);
+}
+
 TEST(options, of_output_are_everywhere) {
   const whole_program program;
   for (const CLI::App* command : program.commands()) {
