@@ -60,6 +60,32 @@ int link_group_member(iommu_group& group, device& dev, std::string& name) {
   }
 }
 
+void unlink_group_member(iommu_group& group, const iommu_group::member& member) {
+  sysfs_tree& sysfs = group.core->sysfs();
+  sysfs.remove(absl::StrCat(group.sysfs_path, "/devices/", member.name)).IgnoreError();
+  sysfs.remove(absl::StrCat(member.dev->sysfs_path, "/iommu_group")).IgnoreError();
+}
+
+void add_group_member(iommu_group& group, iommu_group::member member) {
+  const device& dev = *member.dev;
+  group.devices.push_back(std::move(member));
+  group.core->env().trace.tell([&] {
+    return events::group_change{events::group_action::join, group.id, dev.name};
+  });
+}
+
+std::optional<iommu_group::member> take_group_member(iommu_group& group, const device& dev) {
+  const auto at = std::find_if(group.devices.begin(), group.devices.end(),
+                               [&dev](const iommu_group::member& m) { return m.dev == &dev; });
+  if (at == group.devices.end()) return std::nullopt;
+  iommu_group::member taken = std::move(*at);
+  group.devices.erase(at);
+  group.core->env().trace.tell([&] {
+    return events::group_change{events::group_action::leave, group.id, dev.name};
+  });
+  return taken;
+}
+
 iommu_core::iommu_core(environment& env, sysfs_tree& sysfs) : env_(env), sysfs_(sysfs) {}
 iommu_core::~iommu_core() = default;
 

@@ -28,18 +28,6 @@ constexpr uint16_t rid_of(uint8_t bus, uint8_t devfn) {
   return static_cast<uint16_t>(bus << 8 | devfn);
 }
 
-/// What another kernel's entry left in caches goes; the entry itself is about to be written over.
-void forget_copied_entry(intel_driver& drv, intel_iommu& iommu, const vtd::context_entry& copied,
-                         uint8_t bus, uint8_t devfn) {
-  const domain_id did_old = copied.domain();
-  if (did_old.value() < iommu.cap.number_of_domains()) {
-    iommu.flush.flush_context(drv, iommu, did_old, rid_of(bus, devfn), no_function_mask,
-                              vtd::context_granularity::device);
-    iommu.flush.flush_iotlb(drv, iommu, did_old, 0, 0, vtd::iotlb_granularity::domain);
-  }
-  clear_context_copied(drv, iommu, bus, devfn);
-}
-
 vtd::context_entry scalable_entry(const device_domain_info* info, const v6_12::pasid_table& table) {
   vtd::scalable_context_entry entry = v6_12::entry_for(table);
   if (info != nullptr) {
@@ -48,27 +36,6 @@ vtd::context_entry scalable_entry(const device_domain_info* info, const v6_12::p
     entry.set_pasid_enabled(info->pasid_supported != 0);
   }
   return v6_12::lower_half(entry);
-}
-
-vtd::context_entry pass_through_entry(const intel_iommu& iommu, uint16_t did) {
-  // The widest the hardware has, and no table (VT-d specification 9.3, TT 10b).
-  vtd::context_entry entry;
-  entry.set_domain(domain_id(did));
-  entry.set_address_width(static_cast<unsigned>(iommu.msagaw));
-  entry.set_type(vtd::translation_type::pass_through);
-  return entry;
-}
-
-vtd::context_entry table_entry(const device_domain_info* info, const dmar_domain& domain,
-                               uint16_t did) {
-  // prepare_domain_attach_device() took the levels that the unit does not walk.
-  vtd::context_entry entry;
-  entry.set_domain(domain_id(did));
-  entry.set_address_root(domain.pgd);
-  entry.set_address_width(static_cast<unsigned>(domain.agaw));
-  entry.set_type(info != nullptr && info->ats_supported ? vtd::translation_type::device_tlb
-                                                        : vtd::translation_type::untranslated_only);
-  return entry;
 }
 
 // Linux v6.1 drivers/iommu/intel/iommu.c: domain_context_mapping_one()
@@ -86,15 +53,16 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   if (context == nullptr) return this_call.result(-ENOMEM);
   if (is_set_up(drv, iommu, *context, bus, devfn)) return this_call.result(0);
   if (context_copied(drv, iommu, bus, devfn)) {
-    forget_copied_entry(drv, iommu, *context, bus, devfn);
+    flush_copied_entry(drv, iommu, context->domain(), bus, devfn);
+    clear_context_copied(drv, iommu, bus, devfn);
   }
   vtd::context_entry entry;
   if (sm_supported(drv, iommu)) {
     entry = scalable_entry(info, *table);
   } else if (drv.hw_pass_through && domain_type_is_si(domain)) {
-    entry = pass_through_entry(iommu, did);
+    entry = v6_12::context_of_pass_through(iommu, did);
   } else {
-    entry = table_entry(info, domain, did);
+    entry = context_of_table(info, domain, did);
   }
   make_present(drv, iommu, context, entry);
   context_present_cache_flush(drv, iommu, did, bus, devfn);

@@ -64,19 +64,6 @@ void iommu_disable_dev_iotlb(device_domain_info& info) {
   info.pasid_enabled = false;
 }
 
-/// The device is in its domain's list no longer, and the domain perhaps on the unit no longer.
-void leave_domain(intel_driver& drv, device_domain_info& info) {
-  tell_membership(drv, events::domain_action::detach, info);
-  dmar_domain& domain = *info.domain;
-  {
-    spin_lock_irqsave lock(drv.host.interrupts, domain.lock);
-    domain.devices.erase(domain.devices.iterator_to(info));
-  }
-  domain_detach_iommu(drv, domain, *info.iommu);
-  info.domain = nullptr;
-  info.domain_attached = false;
-}
-
 // Linux v6.1 drivers/iommu/intel/iommu.c: prepare_domain_attach_device(), a part of its caller
 // there
 int prepare_attach(intel_driver& drv, dmar_domain& domain, device& dev) {
@@ -98,21 +85,12 @@ int prepare_attach(intel_driver& drv, dmar_domain& domain, device& dev) {
   return 0;
 }
 
-// Linux v6.1 drivers/iommu/intel/iommu.c: domain_setup_first_level()
-int domain_setup_first_level(intel_driver& drv, dmar_domain& domain, device& dev) {
-  constexpr int four_levels = 4;
-  constexpr int five_levels = 5;
-  const int level = agaw_to_level(domain.agaw);
-  if (level != four_levels && level != five_levels) return -EINVAL;
-  return intel_pasid_setup_first_level(drv, domain, dev, iommu_no_pasid, level == five_levels);
-}
-
 /// The entry for requests without PASID.
 int set_up_rid2pasid(intel_driver& drv, dmar_domain& domain, device& dev) {
   if (drv.hw_pass_through && domain_type_is_si(domain)) {
     return intel_pasid_setup_pass_through(drv, dev, iommu_no_pasid);
   }
-  if (domain.use_first_level) return domain_setup_first_level(drv, domain, dev);
+  if (domain.use_first_level) return domain_setup_first_level(drv, domain, dev, iommu_no_pasid);
   return intel_pasid_setup_second_level(drv, domain, dev, iommu_no_pasid);
 }
 
@@ -121,16 +99,9 @@ int domain_add_dev_info(intel_driver& drv, dmar_domain& domain, device& dev) {
   source_id id;
   intel_iommu* iommu = device_to_iommu(drv, dev, id);
   if (iommu == nullptr) return -ENODEV;
-  int ret = domain_attach_iommu(drv, domain, *iommu);
-  if (ret != 0) return ret;
   device_domain_info& info = info_of(dev);
-  info.domain = &domain;
-  info.domain_attached = true;
-  {
-    spin_lock_irqsave lock(drv.host.interrupts, domain.lock);
-    domain.devices.push_front(info);
-  }
-  tell_membership(drv, events::domain_action::attach, info);
+  int ret = join_domain(drv, domain, info);
+  if (ret != 0) return ret;
   const auto give_up = [&](const char* what) {
     dev_printk(dev, log_level::err, "DMAR: %s", what);
     v6_1::device_block_translation(drv, dev);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "intel/v6_1/flush.h"
 
-#include <bit>
-
+#include "intel/v6_12/cache.h"
 #include "intel/v6_12/device.h"
 #include "intel/v6_12/queue.h"
 #include "intel/v6_12/registers.h"
@@ -30,25 +29,17 @@ void iommu_flush_iotlb_psi(intel_driver& drv, intel_iommu& iommu, dmar_domain& d
                            uint64_t pages, bool ih, bool map) {
   IOMMULAB_CALL(drv.trace, "iommu_flush_iotlb_psi", {"iommu", iommu}, {"domain", domain},
                 {"pfn", pfn}, {"pages", pages}, {"ih", ih}, {"map", map});
-  const uint64_t aligned_pages = std::bit_ceil(pages);
-  auto mask = static_cast<unsigned>(std::countr_zero(aligned_pages));
   const uint64_t addr = pfn << page_shift;
+  const uint64_t last = addr + (pages << page_shift) - 1;
+  const unsigned mask = v6_12::calculate_psi_aligned_address(addr, last).mask;
   const uint16_t did = domain_id_iommu(domain, iommu);
   if (domain.use_first_level) {
     v6_12::qi_flush_piotlb(drv, iommu, did, v6_12::iommu_no_pasid, addr, pages, ih);
+  } else if (!iommu.cap.page_selective_invalidation() || mask > iommu.cap.max_address_mask()) {
+    iommu.flush.flush_iotlb(drv, iommu, domain_id(did), 0, 0, vtd::iotlb_granularity::domain);
   } else {
-    const uint64_t bitmask = aligned_pages - 1;
-    if ((bitmask & pfn) != 0) {
-      // Up to the lowest bit from which on the first and the last page have the same ones.
-      const uint64_t shared = ~(pfn ^ (pfn + pages - 1)) & ~bitmask;
-      mask = shared != 0 ? static_cast<unsigned>(std::countr_zero(shared)) : 64;
-    }
-    if (!iommu.cap.page_selective_invalidation() || mask > iommu.cap.max_address_mask()) {
-      iommu.flush.flush_iotlb(drv, iommu, domain_id(did), 0, 0, vtd::iotlb_granularity::domain);
-    } else {
-      iommu.flush.flush_iotlb(drv, iommu, domain_id(did), addr | (ih ? ih_in_address : 0), mask,
-                              vtd::iotlb_granularity::page);
-    }
+    iommu.flush.flush_iotlb(drv, iommu, domain_id(did), addr | (ih ? ih_in_address : 0), mask,
+                            vtd::iotlb_granularity::page);
   }
   if (!iommu.cap.caching_mode() || !map) flush_dev_iotlbs(drv, domain, addr, mask);
 }

@@ -22,9 +22,9 @@ divergence_set linux_release::agreed() const {
 }
 
 std::vector<std::string_view> linux_release::inlined_functions() const {
-  std::vector<std::string_view> all = {"alloc_iommu_pmu", "domain_attach_iommu",
-                                       "iommu_alloc_root_entry", "iommu_enable_pci_caps",
-                                       "iommu_pmu_register"};
+  std::vector<std::string_view> all = {"alloc_iommu_pmu",          "domain_attach_iommu",
+                                       "domain_setup_first_level", "iommu_alloc_root_entry",
+                                       "iommu_enable_pci_caps",    "iommu_pmu_register"};
   const std::vector<std::string_view> common = v6_12::inlined_in_all_releases();
   all.insert(all.end(), common.begin(), common.end());
   return all;

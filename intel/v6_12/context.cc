@@ -62,10 +62,38 @@ bool is_set_up(const intel_driver& drv, const intel_iommu& iommu, const vtd::con
   return context.present() && !context_copied(drv, iommu, bus, devfn);
 }
 
+void flush_copied_entry(intel_driver& drv, intel_iommu& iommu, domain_id did_old, uint8_t bus,
+                        uint8_t devfn) {
+  if (did_old.value() >= iommu.cap.number_of_domains()) return;
+  iommu.flush.flush_context(drv, iommu, did_old, rid_of(bus, devfn), no_function_mask,
+                            vtd::context_granularity::device);
+  iommu.flush.flush_iotlb(drv, iommu, did_old, 0, 0, vtd::iotlb_granularity::domain);
+}
+
+vtd::context_entry context_of_table(const device_domain_info* info, const dmar_domain& domain,
+                                    uint16_t did) {
+  // Extra levels are gone: prepare_domain_attach_device() took them.
+  vtd::context_entry entry;
+  entry.set_domain(domain_id(did));
+  entry.set_address_root(domain.pgd);
+  entry.set_address_width(static_cast<unsigned>(domain.agaw));
+  entry.set_type(info != nullptr && info->ats_supported ? vtd::translation_type::device_tlb
+                                                        : vtd::translation_type::untranslated_only);
+  return entry;
+}
+
+vtd::context_entry context_of_pass_through(const intel_iommu& iommu, uint16_t did) {
+  // The widest the hardware has, and no table (VT-d specification 9.3, TT 10b).
+  vtd::context_entry entry;
+  entry.set_domain(domain_id(did));
+  entry.set_address_width(static_cast<unsigned>(iommu.msagaw));
+  entry.set_type(vtd::translation_type::pass_through);
+  return entry;
+}
+
 namespace {
 
-// Linux v6.12 drivers/iommu/intel/iommu.c: copied_context_tear_down(). What the other kernel's
-// entry left in caches goes: nothing else would unmap it.
+// Linux v6.12 drivers/iommu/intel/iommu.c: copied_context_tear_down()
 void copied_context_tear_down(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* context,
                               uint8_t bus, uint8_t devfn) {
   IOMMULAB_CALL(drv.trace, "copied_context_tear_down", {"iommu", iommu}, {"bus", bus},
@@ -73,11 +101,7 @@ void copied_context_tear_down(intel_driver& drv, intel_iommu& iommu, vtd::contex
   if (!context_copied(drv, iommu, bus, devfn)) return;
   const domain_id did_old = context->domain();
   context_clear_present(drv, iommu, context);
-  if (did_old.value() < iommu.cap.number_of_domains()) {
-    iommu.flush.flush_context(drv, iommu, did_old, rid_of(bus, devfn), no_function_mask,
-                              vtd::context_granularity::device);
-    iommu.flush.flush_iotlb(drv, iommu, did_old, 0, 0, vtd::iotlb_granularity::domain);
-  }
+  flush_copied_entry(drv, iommu, did_old, bus, devfn);
   context_clear_entry(drv, iommu, context);
   clear_context_copied(drv, iommu, bus, devfn);
 }
@@ -97,14 +121,7 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   if (context == nullptr) return this_call.result(-ENOMEM);
   if (is_set_up(drv, iommu, *context, bus, devfn)) return this_call.result(0);
   copied_context_tear_down(drv, iommu, context, bus, devfn);
-  // Extra levels are gone: prepare_domain_attach_device() took them.
-  vtd::context_entry entry;
-  entry.set_domain(domain_id(did));
-  entry.set_address_root(domain.pgd);
-  entry.set_address_width(static_cast<unsigned>(domain.agaw));
-  entry.set_type(info != nullptr && info->ats_supported ? vtd::translation_type::device_tlb
-                                                        : vtd::translation_type::untranslated_only);
-  make_present(drv, iommu, context, entry);
+  make_present(drv, iommu, context, context_of_table(info, domain, did));
   context_present_cache_flush(drv, iommu, did, bus, devfn);
   return this_call.result(0);
 }
@@ -119,12 +136,7 @@ int context_setup_pass_through(intel_driver& drv, intel_iommu& iommu, uint8_t bu
   if (context == nullptr) return this_call.result(-ENOMEM);
   if (is_set_up(drv, iommu, *context, bus, devfn)) return this_call.result(0);
   copied_context_tear_down(drv, iommu, context, bus, devfn);
-  // The widest the hardware has, and no table (VT-d specification 9.3, TT 10b).
-  vtd::context_entry entry;
-  entry.set_domain(domain_id(flpt_default_did));
-  entry.set_address_width(static_cast<unsigned>(iommu.msagaw));
-  entry.set_type(vtd::translation_type::pass_through);
-  make_present(drv, iommu, context, entry);
+  make_present(drv, iommu, context, context_of_pass_through(iommu, flpt_default_did));
   context_present_cache_flush(drv, iommu, flpt_default_did, bus, devfn);
   return this_call.result(0);
 }

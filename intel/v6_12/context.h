@@ -35,6 +35,15 @@ device_domain_info* domain_lookup_dev_info(intel_driver& drv, dmar_domain& domai
 /// Whether the driver has an entry there already.
 bool is_set_up(const intel_driver& drv, const intel_iommu& iommu, const vtd::context_entry& context,
                uint8_t bus, uint8_t devfn);
+/// What another kernel's entry, of domain `did_old`, left in caches goes: nothing else would unmap
+/// it.
+void flush_copied_entry(intel_driver& drv, intel_iommu& iommu, domain_id did_old, uint8_t bus,
+                        uint8_t devfn);
+/// An entry of legacy mode that leads to the domain's table. `info` is null for an alias.
+vtd::context_entry context_of_table(const device_domain_info* info, const dmar_domain& domain,
+                                    uint16_t did);
+/// One without a table: the device passes through.
+vtd::context_entry context_of_pass_through(const intel_iommu& iommu, uint16_t did);
 /// The entry becomes what `value` says, with the present bit; it was absent or another kernel's.
 void make_present(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* context,
                   vtd::context_entry value);

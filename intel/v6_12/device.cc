@@ -97,16 +97,17 @@ bool domain_need_iotlb_sync_map(const intel_driver& drv, const dmar_domain& doma
   return drv.rwbf_quirk || iommu.cap.required_write_buffer_flush();
 }
 
-// Linux v6.12 drivers/iommu/intel/iommu.c: domain_setup_first_level()
-int domain_setup_first_level(intel_driver& drv, dmar_domain& domain, device& dev, ioasid pasid) {
-  IOMMULAB_CALL(drv.trace, "domain_setup_first_level", {"domain", domain}, {"dev", dev},
-                {"pasid", pasid});
-  constexpr int four_levels = 4;
-  constexpr int five_levels = 5;
-  const int level = agaw_to_level(domain.agaw);
-  if (level != four_levels && level != five_levels) return this_call.result(-EINVAL);
-  return this_call.result(
-      intel_pasid_setup_first_level(drv, domain, dev, pasid, level == five_levels));
+/// Who listens learns that a device joined its domain, or is about to leave it.
+void tell_membership(intel_driver& drv, events::domain_action action,
+                     const device_domain_info& info) {
+  drv.trace.tell([&] {
+    return events::domain_change{.action = action,
+                                 .table = info.domain->pgd.value(),
+                                 .device = info.dev->name,
+                                 .source = info.rid(),
+                                 .unit = info.iommu->name,
+                                 .id = domain_id_iommu(*info.domain, *info.iommu)};
+  });
 }
 
 /// The entry for requests with the PASID, or without one, leads to the domain's table.
@@ -136,16 +137,40 @@ void find_features(intel_driver& drv, device_domain_info& info, pci_dev& pdev) {
                        iommu.ecap.page_request_drain() && pci_pri_supported(pdev);
 }
 
-void tell_membership(intel_driver& drv, events::domain_action action,
-                     const device_domain_info& info) {
-  drv.trace.tell([&] {
-    return events::domain_change{.action = action,
-                                 .table = info.domain->pgd.value(),
-                                 .device = info.dev->name,
-                                 .source = info.rid(),
-                                 .unit = info.iommu->name,
-                                 .id = domain_id_iommu(*info.domain, *info.iommu)};
-  });
+int join_domain(intel_driver& drv, dmar_domain& domain, device_domain_info& info) {
+  if (const int ret = domain_attach_iommu(drv, domain, *info.iommu); ret != 0) return ret;
+  info.domain = &domain;
+  info.domain_attached = true;
+  {
+    spin_lock_irqsave lock(drv.host.interrupts, domain.lock);
+    domain.devices.push_front(info);
+  }
+  tell_membership(drv, events::domain_action::attach, info);
+  return 0;
+}
+
+void leave_domain(intel_driver& drv, device_domain_info& info) {
+  tell_membership(drv, events::domain_action::detach, info);
+  dmar_domain& domain = *info.domain;
+  {
+    spin_lock_irqsave lock(drv.host.interrupts, domain.lock);
+    domain.devices.erase(domain.devices.iterator_to(info));
+  }
+  domain_detach_iommu(drv, domain, *info.iommu);
+  info.domain = nullptr;
+  info.domain_attached = false;
+}
+
+// Linux v6.12 drivers/iommu/intel/iommu.c: domain_setup_first_level()
+int domain_setup_first_level(intel_driver& drv, dmar_domain& domain, device& dev, ioasid pasid) {
+  IOMMULAB_CALL(drv.trace, "domain_setup_first_level", {"domain", domain}, {"dev", dev},
+                {"pasid", pasid});
+  constexpr int four_levels = 4;
+  constexpr int five_levels = 5;
+  const int level = agaw_to_level(domain.agaw);
+  if (level != four_levels && level != five_levels) return this_call.result(-EINVAL);
+  return this_call.result(
+      intel_pasid_setup_first_level(drv, domain, dev, pasid, level == five_levels));
 }
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: iommu_enable_pci_caps()
@@ -298,15 +323,7 @@ void device_block_translation(intel_driver& drv, device& dev) {
     }
   }
   info.domain_attached = false;
-  if (info.domain == nullptr) return;
-  tell_membership(drv, events::domain_action::detach, info);
-  dmar_domain& domain = *info.domain;
-  {
-    spin_lock_irqsave lock(drv.host.interrupts, domain.lock);
-    domain.devices.erase(domain.devices.iterator_to(info));
-  }
-  domain_detach_iommu(drv, domain, iommu);
-  info.domain = nullptr;
+  if (info.domain != nullptr) leave_domain(drv, info);
 }
 
 void drop_top_tables(intel_driver& drv, dmar_domain& domain, const intel_iommu& iommu) {
@@ -342,15 +359,8 @@ int prepare_domain_attach_device(intel_driver& drv, dmar_domain& domain, device&
 int dmar_domain_attach_device(intel_driver& drv, dmar_domain& domain, device& dev) {
   device_domain_info& info = info_of(dev);
   intel_iommu& iommu = *info.iommu;
-  int ret = domain_attach_iommu(drv, domain, iommu);
+  int ret = join_domain(drv, domain, info);
   if (ret != 0) return ret;
-  info.domain = &domain;
-  info.domain_attached = true;
-  {
-    spin_lock_irqsave lock(drv.host.interrupts, domain.lock);
-    domain.devices.push_front(info);
-  }
-  tell_membership(drv, events::domain_action::attach, info);
   if (dev_is_real_dma_subdevice(dev)) return 0;
   ret = sm_supported(drv, iommu) ? set_up_pasid_entry(drv, domain, dev, iommu_no_pasid)
                                  : domain_context_mapping(drv, domain, dev);

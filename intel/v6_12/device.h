@@ -23,9 +23,13 @@ void find_features(intel_driver& drv, device_domain_info& info, pci_dev& pdev);
 /// A device was probed: its part is the driver's from now on, until free_device_info().
 void keep_device_info(intel_driver& drv, device_domain_info& info);
 void free_device_info(intel_driver& drv, device& dev, device_domain_info& info);
-/// Who listens learns that a device joined its domain, or is about to leave it.
-void tell_membership(intel_driver& drv, events::domain_action action,
-                     const device_domain_info& info);
+/// The domain is on the device's unit from now on, and the device in its list. 0 or a negative
+/// errno.
+int join_domain(intel_driver& drv, dmar_domain& domain, device_domain_info& info);
+/// The device is in its domain's list no longer, and the domain perhaps on the unit no longer.
+void leave_domain(intel_driver& drv, device_domain_info& info);
+/// The PASID's entry leads to the domain's first-level table. 0 or a negative errno.
+int domain_setup_first_level(intel_driver& drv, dmar_domain& domain, device& dev, ioasid pasid);
 /// The device's translation cache goes on, where there is one, and off.
 void iommu_enable_pci_caps(intel_driver& drv, device_domain_info& info);
 void iommu_disable_pci_caps(device_domain_info& info);

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // Devices join and leave groups. Linux v4.4 drivers/iommu/iommu.c.
-#include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/iommu/iommu_internal.h"
 #include "core/iommu/v4_4/internal.h"
-#include "core/sysfs.h"
 #include "core/v4_4/divergence.h"
 
 namespace iommulab::v4_4 {
@@ -29,10 +27,7 @@ void enter_group(iommu_group& group, device& dev, std::string name) {
   ++group.references;
   dev.group = &group;
   create_direct_mappings(group);
-  group.devices.push_back({&dev, std::move(name)});
-  group.core->env().trace.tell([&] {
-    return events::group_change{events::group_action::join, group.id, dev.name};
-  });
+  add_group_member(group, {&dev, std::move(name)});
 }
 
 void announce_member(iommu_group& group, device& dev) {
@@ -64,16 +59,9 @@ void iommu_group_remove_device(device& dev) {
   iommu_group& group = *dev.group;
   iommu_log(env).info("Removing device %s from group %d", dev.name, group.id);
   group.notifier.call(iommu_group_notify::del_device, dev);
-  const auto at = std::find_if(group.devices.begin(), group.devices.end(),
-                               [&dev](const iommu_group::member& m) { return m.dev == &dev; });
-  if (at == group.devices.end()) return;
-  sysfs_tree& sysfs = group.core->sysfs();
-  sysfs.remove(absl::StrCat(group.sysfs_path, "/devices/", at->name)).IgnoreError();
-  sysfs.remove(absl::StrCat(dev.sysfs_path, "/iommu_group")).IgnoreError();
-  group.devices.erase(at);
-  env.trace.tell([&] {
-    return events::group_change{events::group_action::leave, group.id, dev.name};
-  });
+  const std::optional<iommu_group::member> member = take_group_member(group, dev);
+  if (!member) return;
+  unlink_group_member(group, *member);
   IOMMULAB_NOTE(env.trace, "remove_device_from_group: IOMMU: groupID=%d device=%s", group.id,
                 dev.name);
   dev.group = nullptr;

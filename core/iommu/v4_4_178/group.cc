@@ -16,10 +16,7 @@ namespace {
 /// The device has entered, and leaves again. Its link in the group's directory stays, as the
 /// kernel forgets it.
 void leave_group(iommu_group& group, device& dev) {
-  group.devices.pop_back();
-  group.core->env().trace.tell([&] {
-    return events::group_change{events::group_action::leave, group.id, dev.name};
-  });
+  take_group_member(group, dev);
   dev.group = nullptr;
   group_put_reference(group);
   group.core->sysfs().remove(absl::StrCat(dev.sysfs_path, "/iommu_group")).IgnoreError();

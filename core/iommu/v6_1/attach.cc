@@ -56,12 +56,7 @@ iommu_domain* core_release::domain_alloc(iommu_subsystem& iommu, iommu_ops& ops,
   error = -EINVAL;
   iommu_domain* domain = ops.domain_alloc(type);
   if (domain == nullptr) return this_call.result(nullptr);
-  domain->type = type;
-  domain->owner = &ops;
-  domain->env = &env;
-  domain->iommu = &iommu;
-  if (domain->pgsize_bitmap == 0) domain->pgsize_bitmap = ops.pgsize_bitmap;
-  if (domain->ops == nullptr) domain->ops = ops.default_domain_ops;
+  note_owner(iommu, ops, type, *domain);
   if (iommu_is_dma_domain(*domain) && iommu.dma != nullptr &&
       iommu.dma->get_dma_cookie(*domain) != 0) {
     iommu_domain_free(*domain);

@@ -4,15 +4,14 @@
 // drivers/iommu/iommu.c.
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "core/dev_printk.h"
 #include "core/iommu/iommu_internal.h"
 #include "core/iommu/v6_1/group.h"
 #include "core/iommu/v6_1/release.h"
 #include "core/pci/pci.h"
-#include "core/sysfs.h"
 
 namespace iommulab::v6_1 {
 
@@ -26,19 +25,6 @@ using v6_12::state_of;
 
 namespace {
 
-void tell_group(tracer& trace, events::group_action action, const iommu_group& group,
-                const device& dev) {
-  trace.tell([&] { return events::group_change{action, group.id, dev.name}; });
-}
-
-/// The two links between a device and its group go.
-void unlink_member(iommu_subsystem& iommu, const iommu_group& group,
-                   const iommu_group::member& member) {
-  sysfs_tree& sysfs = iommu.core.sysfs();
-  sysfs.remove(absl::StrCat(group.sysfs_path, "/devices/", member.name)).IgnoreError();
-  sysfs.remove(absl::StrCat(member.dev->sysfs_path, "/iommu_group")).IgnoreError();
-}
-
 // Linux v6.1 drivers/iommu/iommu.c: iommu_group_add_device(). A group that is in a domain takes the
 // device along.
 int iommu_group_add_device(iommu_subsystem& iommu, iommu_group& group, device& dev) {
@@ -50,17 +36,14 @@ int iommu_group_add_device(iommu_subsystem& iommu, iommu_group& group, device& d
   int ret = link_group_member(group, dev, name);
   if (ret == 0) {
     dev.group = &group;
-    group.devices.push_back({&dev, name});
-    tell_group(env.trace, events::group_action::join, group, dev);
+    add_group_member(group, {&dev, name});
     if (group.domain != nullptr && !iommu_is_attach_deferred(dev)) {
       ret = attach_device(*own_domain(group.domain), dev);
     }
     if (ret != 0) {
-      const iommu_group::member member = group.devices.back();
-      group.devices.pop_back();
-      tell_group(env.trace, events::group_action::leave, group, dev);
+      take_group_member(group, dev);
       dev.group = nullptr;
-      unlink_member(iommu, group, member);
+      unlink_group_member(group, {&dev, name});
     }
   }
   if (ret != 0) {
@@ -275,13 +258,9 @@ void core_release::release_device(iommu_subsystem& iommu, device& dev) const {
 
 void core_release::remove_from_group(iommu_subsystem& iommu, device& dev) const {
   iommu_group& group = *dev.group;
-  const auto at = std::find_if(group.devices.begin(), group.devices.end(),
-                               [&dev](const iommu_group::member& m) { return m.dev == &dev; });
-  if (at == group.devices.end()) return;
-  const iommu_group::member member = *at;
-  group.devices.erase(at);
-  tell_group(iommu.env().trace, events::group_action::leave, group, dev);
-  unlink_member(iommu, group, member);
+  const std::optional<iommu_group::member> member = take_group_member(group, dev);
+  if (!member) return;
+  unlink_group_member(group, *member);
   IOMMULAB_NOTE(iommu.env().trace, "remove_device_from_group: groupID=%d device=%s", group.id,
                 dev.name);
   iommu.slab.freed();

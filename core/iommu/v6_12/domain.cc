@@ -18,6 +18,16 @@ environment& env_of_domain(const iommu_domain& domain) {
 
 }  // namespace
 
+void note_owner(iommu_subsystem& iommu, iommu_ops& ops, iommu_domain_type type,
+                iommu_domain& domain) {
+  domain.type = type;
+  domain.owner = &ops;
+  domain.env = &iommu.env();
+  domain.iommu = &iommu;
+  if (domain.pgsize_bitmap == 0) domain.pgsize_bitmap = ops.pgsize_bitmap;
+  if (domain.ops == nullptr) domain.ops = ops.default_domain_ops;
+}
+
 // Linux v6.12 drivers/iommu/iommu.c: __iommu_domain_alloc()
 iommu_domain* core_release::domain_alloc(iommu_subsystem& iommu, iommu_ops& ops, device* dev,
                                          iommu_domain_type type, int& error) const {
@@ -39,12 +49,7 @@ iommu_domain* core_release::domain_alloc(iommu_subsystem& iommu, iommu_ops& ops,
     error = -ENOMEM;
     return this_call.result(nullptr, error);
   }
-  domain->type = type;
-  domain->owner = &ops;
-  domain->env = &env;
-  domain->iommu = &iommu;
-  if (domain->pgsize_bitmap == 0) domain->pgsize_bitmap = ops.pgsize_bitmap;
-  if (domain->ops == nullptr) domain->ops = ops.default_domain_ops;
+  note_owner(iommu, ops, type, *domain);
   if (iommu_is_dma_domain(*domain) && iommu.dma != nullptr) {
     error = iommu.dma->get_dma_cookie(*domain);
     if (error != 0) {

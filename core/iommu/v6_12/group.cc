@@ -172,9 +172,7 @@ void iommu_group_free_device(iommu_subsystem& iommu, iommu_group& group,
                              const iommu_group::member& member) {
   environment& env = iommu.env();
   IOMMULAB_CALL(env.trace, "__iommu_group_free_device", {"group", group}, {"dev", member.dev});
-  sysfs_tree& sysfs = iommu.core.sysfs();
-  sysfs.remove(absl::StrCat(group.sysfs_path, "/devices/", member.name)).IgnoreError();
-  sysfs.remove(absl::StrCat(member.dev->sysfs_path, "/iommu_group")).IgnoreError();
+  unlink_group_member(group, member);
   IOMMULAB_NOTE(env.trace, "remove_device_from_group: groupID=%d device=%s", group.id,
                 member.dev->name);
   if (group.devices.empty() &&

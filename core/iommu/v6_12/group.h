@@ -79,6 +79,9 @@ int map_direct_regions(iommu_domain& domain, absl::Span<const iommu_resv_region>
 /// A domain of this type for the group's first device. Null with `error` set.
 iommu_domain* iommu_group_domain_alloc(iommu_subsystem& iommu, iommu_group& group,
                                        iommu_domain_type type, int& error);
+/// What a domain that the driver made gets to know of its owner, where it does not know.
+void note_owner(iommu_subsystem& iommu, iommu_ops& ops, iommu_domain_type type,
+                iommu_domain& domain);
 /// Gives the group a default domain; blocked: of the type that driver and system prefer.
 int iommu_setup_default_domain(iommu_subsystem& iommu, iommu_group& group,
                                iommu_domain_type target_type);

@@ -138,8 +138,7 @@ int probe_device_locked(iommu_subsystem& iommu, device& dev, std::vector<iommu_g
   iommu_group::member member;
   ret = iommu_group_alloc_device(iommu, group, dev, member);
   if (ret != 0) return this_call.result(give_up(ret));
-  group.devices.push_back(member);
-  trace.tell([&] { return events::group_change{events::group_action::join, group.id, dev.name}; });
+  add_group_member(group, member);
 
   if (group.default_domain != nullptr) {
     iommu_create_device_direct_mappings(iommu, *own_domain(group.default_domain), dev);
@@ -154,10 +153,7 @@ int probe_device_locked(iommu_subsystem& iommu, device& dev, std::vector<iommu_g
     }
   }
   if (ret != 0) {
-    group.devices.pop_back();
-    trace.tell([&] {
-      return events::group_change{events::group_action::leave, group.id, dev.name};
-    });
+    take_group_member(group, dev);
     iommu_group_free_device(iommu, group, member);
     return this_call.result(give_up(ret));
   }
@@ -286,15 +282,8 @@ void core_release::remove_from_group(iommu_subsystem& iommu, device& dev) const 
   environment& env = iommu.env();
   IOMMULAB_CALL(env.trace, "__iommu_group_remove_device", {"dev", dev});
   iommu_group& group = *dev.group;
-  const auto at = std::find_if(group.devices.begin(), group.devices.end(),
-                               [&dev](const iommu_group::member& m) { return m.dev == &dev; });
-  if (at != group.devices.end()) {
-    const iommu_group::member member = *at;
-    group.devices.erase(at);
-    env.trace.tell([&] {
-      return events::group_change{events::group_action::leave, group.id, dev.name};
-    });
-    iommu_group_free_device(iommu, group, member);
+  if (const auto member = take_group_member(group, dev); member.has_value()) {
+    iommu_group_free_device(iommu, group, *member);
     if (dev_has_iommu(dev)) {
       iommu_deinit_device(iommu, dev);
     } else {

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -39,20 +41,27 @@ inline std::unique_ptr<repeatable_run> boot_without_isa(const kernel_profile& ke
   return boot_to_repeat(std::move(request));
 }
 
+/// The text as a script of `name`, on the machine and with the command line; null if it is none.
+inline std::unique_ptr<repeatable_run> run_of_script(const char* name, std::string_view text,
+                                                     dmalab::script_request request) {
+  auto script = dmalab::parse_script(text_source{name, std::string(text)});
+  if (!script.ok()) return nullptr;
+  request.what = *std::move(script);
+  return script_to_repeat(std::move(request));
+}
+
 /// Maps a buffer and unmaps it lazily, so that it waits in the flush queue.
 inline std::unique_ptr<repeatable_run> lazy_script(const kernel_profile& kernel) {
   dmalab::script_request request;
   request.kernel = &kernel;
   request.machine = q35_without_isa();
   request.command_line = "intel_iommu=on";
-  auto script = dmalab::parse_script(text_source{"lazy.dma",
-                                                 "map 1 0 0 0x123 0x100 1\n"
-                                                 "unmap 1\n"
-                                                 "map 2 0 0 0x123 0x100 1\n"
-                                                 "unmap 2\n"});
-  if (!script.ok()) return nullptr;
-  request.what = *std::move(script);
-  return script_to_repeat(std::move(request));
+  return run_of_script("lazy.dma",
+                       "map 1 0 0 0x123 0x100 1\n"
+                       "unmap 1\n"
+                       "map 2 0 0 0x123 0x100 1\n"
+                       "unmap 2\n",
+                       std::move(request));
 }
 
 /// Maps a buffer, lets the device write to it, unmaps it strictly and lets the device write again.
@@ -60,14 +69,12 @@ inline std::unique_ptr<repeatable_run> script_with_a_fault() {
   dmalab::script_request request;
   request.machine = *builtin_machine("q35");
   request.command_line = "intel_iommu=on,strict";
-  auto script = dmalab::parse_script(text_source{"fault.dma",
-                                                 "map 1 0 0 0x123 0x100 1\n"
-                                                 "edu 0 1 h1+0 0x40000 0x80\n"
-                                                 "unmap 1\n"
-                                                 "edu 0 1 h1+0 0x40000 0x80\n"});
-  if (!script.ok()) return nullptr;
-  request.what = *std::move(script);
-  return script_to_repeat(std::move(request));
+  return run_of_script("fault.dma",
+                       "map 1 0 0 0x123 0x100 1\n"
+                       "edu 0 1 h1+0 0x40000 0x80\n"
+                       "unmap 1\n"
+                       "edu 0 1 h1+0 0x40000 0x80\n",
+                       std::move(request));
 }
 
 /// Tells these events: their payloads, calls as calls.
