@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "intel/page_table/levels.h"
 #include "intel/v6_1/flush.h"
 #include "intel/v6_1/identity.h"
 #include "intel/v6_1/ops.h"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/dma/dma_map_ops.h"
 #include "intel/hw/memory.h"
 #include "intel/v6_12/page_table.h"
 #include "intel/v6_12/pte.h"

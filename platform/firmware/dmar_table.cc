@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_format.h"
 #include "core/enum_names.h"
+#include "core/status.h"
 #include "platform/firmware/dmar_check.h"
 
 namespace iommulab {
