@@ -151,10 +151,14 @@ std::string lab::i2p(arguments& args) {
 std::string lab::cap(arguments& args) {
   device_index(args);
   if (!args.ok()) return {};
+  // In the order of the recorded module, whose compiler began with the last argument.
+  const int present = api().present() ? 1 : 0;
   const auto flag = [&](iommu_cap which) { return api().capable(which) ? 1 : 0; };
-  return absl::StrFormat("cache_coherency=%d intr_remap=%d noexec=%d present=%d",
-                         flag(iommu_cap::cache_coherency), flag(iommu_cap::intr_remap),
-                         flag(iommu_cap::noexec), api().present() ? 1 : 0);
+  const int noexec = flag(iommu_cap::noexec);
+  const int intr_remap = flag(iommu_cap::intr_remap);
+  const int cache_coherency = flag(iommu_cap::cache_coherency);
+  return absl::StrFormat("cache_coherency=%d intr_remap=%d noexec=%d present=%d", cache_coherency,
+                         intr_remap, noexec, present);
 }
 
 }  // namespace iommulab::dmalab

@@ -99,11 +99,19 @@ class random_operations {
     if (g.buffers.size() >= most_buffers) return unmap_one(g);
     constexpr uint64_t mib_2 = uint64_t{2} << 20;
     if (one_in(12)) {
-      shadow_.map_page(g, member(g), buffer_place(mib_2), mib_2 * (1 + below(2)), direction());
+      const uint64_t size = mib_2 * (1 + below(2));
+      map_buffer(g, mib_2, size);
     } else {
-      shadow_.map_page(g, member(g), buffer_place(1), 1 + below(40'000), direction());
+      const uint64_t size = 1 + below(40'000);
+      map_buffer(g, 1, size);
     }
     shadow_.probe(g);
+  }
+  // A line for each draw: compilers take the arguments of a call in an order of their own.
+  void map_buffer(shadow_group& g, uint64_t alignment, uint64_t size) {
+    device& dev = member(g);
+    const uint64_t place = buffer_place(alignment);
+    shadow_.map_page(g, dev, place, size, direction());
   }
   void map_list() {
     shadow_group& g = group();
@@ -115,14 +123,16 @@ class random_operations {
       piece.length = static_cast<uint32_t>(1 + below(3 * page_size));
       if (one_in(2)) piece.length = static_cast<uint32_t>(2 * page_size) - piece.offset;
     }
-    shadow_.map_sg(g, member(g), std::move(list), direction());
+    device& dev = member(g);
+    shadow_.map_sg(g, dev, std::move(list), direction());
     shadow_.probe(g);
   }
   void alloc() {
     shadow_group& g = group();
     if (g.buffers.size() >= most_buffers) return unmap_one(g);
     const gfp_t gfp = one_in(2) ? gfp_atomic : gfp_kernel | gfp_direct_reclaim;
-    shadow_.alloc_coherent(g, member(g), 1 + below(6 * page_size), gfp);
+    const size_t size = 1 + below(6 * page_size);
+    shadow_.alloc_coherent(g, member(g), size, gfp);
     shadow_.probe(g);
   }
   void unmap() { unmap_one(group()); }
@@ -134,7 +144,7 @@ class random_operations {
   void fill_queue() {
     shadow_group& g = group();
     for (int i = 0; i < 260; ++i) {
-      shadow_.map_page(g, member(g), buffer_place(page_size), page_size, direction());
+      map_buffer(g, page_size, page_size);
       shadow_.probe(g);
       shadow_.unmap(g, g.buffers.size() - 1);
     }

@@ -273,9 +273,11 @@ TEST(dma_event_reader, survives_damage) {
       case 2:
         damaged.erase(at, random() % 20);
         break;
-      case 3:
-        damaged.insert(at, damaged.substr(random() % damaged.size(), random() % 40));
+      case 3: {
+        const size_t from = random() % damaged.size();
+        damaged.insert(at, damaged.substr(from, random() % 40));
         break;
+      }
       default:
         damaged.insert(at, random() % 30, "0f{},= \n[:"[random() % 10]);
     }

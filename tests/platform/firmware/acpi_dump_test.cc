@@ -178,7 +178,8 @@ TEST(acpi_dump, changed_text_gives_an_error_or_a_table_of_its_length) {
           text.erase(at, 1 + random() % 20);
           break;
         default:
-          text.insert(at, text.substr(random() % text.size(), random() % 90));
+          const size_t from = random() % text.size();
+          text.insert(at, text.substr(from, random() % 90));
       }
       if (text.empty()) text = good;
     }
