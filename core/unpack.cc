@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <memory>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 
@@ -28,24 +30,40 @@ const uint8_t* bytes_of(std::string_view text) {
   return reinterpret_cast<const uint8_t*>(text.data());
 }
 
+struct xz_stream_deleter {
+  void operator()(lzma_stream* stream) const {
+    lzma_end(stream);
+    delete stream;
+  }
+};
+using xz_stream = std::unique_ptr<lzma_stream, xz_stream_deleter>;
+
+/// The stream of this thread's last unpacker. liblzma keeps a stream's memory for the next use, and
+/// the dictionary, 8 MiB by default, is more than most of what is unpacked here.
+xz_stream& idle_xz_stream() {
+  thread_local xz_stream idle;
+  return idle;
+}
+
 class xz_unpacker : public unpacker {
  public:
-  xz_unpacker() {
-    ready_ = lzma_stream_decoder(&stream_, memory_limit, LZMA_CONCATENATED) == LZMA_OK;
+  xz_unpacker() : stream_(std::move(idle_xz_stream())) {
+    if (stream_ == nullptr) stream_.reset(new lzma_stream(LZMA_STREAM_INIT));
+    ready_ = lzma_stream_decoder(stream_.get(), memory_limit, LZMA_CONCATENATED) == LZMA_OK;
   }
   xz_unpacker(const xz_unpacker&) = delete;
   xz_unpacker& operator=(const xz_unpacker&) = delete;
-  ~xz_unpacker() override { lzma_end(&stream_); }
+  ~xz_unpacker() override { idle_xz_stream() = std::move(stream_); }
 
   absl::Status unpack(std::string_view& packed, bool last, std::string& text) override {
     if (!ready_) return errno_status(ENOMEM, "needs more memory to unpack than there is");
-    stream_.next_in = bytes_of(packed);
-    stream_.avail_in = packed.size();
-    stream_.next_out = piece_.data();
-    stream_.avail_out = piece_.size();
-    const lzma_ret result = lzma_code(&stream_, last ? LZMA_FINISH : LZMA_RUN);
-    packed.remove_prefix(packed.size() - stream_.avail_in);
-    text.append(piece_.begin(), piece_.end() - static_cast<std::ptrdiff_t>(stream_.avail_out));
+    stream_->next_in = bytes_of(packed);
+    stream_->avail_in = packed.size();
+    stream_->next_out = piece_.data();
+    stream_->avail_out = piece_.size();
+    const lzma_ret result = lzma_code(stream_.get(), last ? LZMA_FINISH : LZMA_RUN);
+    packed.remove_prefix(packed.size() - stream_->avail_in);
+    text.append(piece_.begin(), piece_.end() - static_cast<std::ptrdiff_t>(stream_->avail_out));
     complete_ = result == LZMA_STREAM_END;
     if (result == LZMA_BUF_ERROR && !last) return absl::OkStatus();
     return complaint_of(result);
@@ -73,7 +91,7 @@ class xz_unpacker : public unpacker {
     }
   }
 
-  lzma_stream stream_ = LZMA_STREAM_INIT;
+  xz_stream stream_;
   std::array<uint8_t, piece_size> piece_{};
   bool ready_ = false;
   bool complete_ = false;

@@ -10,7 +10,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "core/status.h"
-#include "core/text_source.h"
 #include "lab/graph/graph_reader.h"
 
 namespace iommulab::verify {
@@ -76,7 +75,7 @@ absl::StatusOr<function_names> read_traced_functions(const capture_folder& folde
     std::error_code error;
     if (!std::filesystem::exists(path, error)) path += ".xz";
     if (!std::filesystem::exists(path, error)) continue;
-    absl::StatusOr<std::string> text = read_text_file(path);
+    const absl::StatusOr<std::string_view> text = folder.shared_text(path);
     if (!text.ok()) return text.status();
     function_names names;
     for (std::string_view rest = *text; !rest.empty();) {

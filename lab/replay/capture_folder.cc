@@ -5,6 +5,8 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <map>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
@@ -40,6 +42,26 @@ std::string without_xz(std::string name) {
 }
 
 }  // namespace
+
+/// Files that were read. Threads may ask at once: a held run has its own.
+class capture_folder::kept_texts {
+ public:
+  absl::StatusOr<std::string_view> text_of(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    const auto kept = texts_.find(path);
+    if (kept != texts_.end()) return kept->second;
+    absl::StatusOr<std::string> text = read_text_file(path);
+    if (!text.ok()) return text.status();
+    return texts_.emplace(path, *std::move(text)).first->second;
+  }
+
+ private:
+  std::mutex mutex_;
+  /// By path. Its nodes stay where they are.
+  std::map<std::string, std::string> texts_;
+};
+
+capture_folder::capture_folder() : texts_(std::make_shared<kept_texts>()) {}
 
 bool looks_like_capture(const std::string& path) {
   const auto has = [&](std::string_view name) {
@@ -115,14 +137,25 @@ std::string capture_folder::file_path(std::string_view name) const {
   return std::filesystem::exists(packed, error) ? packed : plain;
 }
 
+absl::StatusOr<std::string_view> capture_folder::shared_text(const std::string& path) const {
+  return texts_->text_of(path);
+}
+
+absl::StatusOr<std::string_view> capture_folder::text_of(std::string_view name) const {
+  return texts_->text_of(file_path(name));
+}
+
 absl::StatusOr<std::string> capture_folder::read_text(std::string_view name) const {
-  return read_text_file(file_path(name));
+  const absl::StatusOr<std::string_view> text = text_of(name);
+  if (!text.ok()) return text.status();
+  return std::string(*text);
 }
 
 absl::StatusOr<numbered_lines> capture_folder::read_lines(std::string_view name) const {
-  absl::StatusOr<std::string> text = read_text(name);
+  const absl::StatusOr<std::string_view> text = text_of(name);
   if (!text.ok()) return text.status();
   numbered_lines lines;
+  lines.reserve(static_cast<size_t>(std::count(text->begin(), text->end(), '\n')) + 1);
   std::string_view rest = *text;
   while (!rest.empty()) {
     const size_t end = rest.find('\n');

@@ -4,10 +4,12 @@
 // register trace, tables, call tree, log and sysfs listing. Large files are stored as NAME.xz;
 // readers ask for NAME and do not care.
 //
-// Immutable after open(); the files themselves are read anew at every call.
+// Immutable after open(). A file is read once, at the first call that asks for it: a comparison
+// reads some of them twenty times, and most of that time would be spent in unpacking.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,16 +61,24 @@ class capture_folder {
   /// for more lines than any capture has.
   [[nodiscard]] absl::StatusOr<numbered_lines> read_lines(std::string_view name) const;
 
+  /// The content of the file at `path`, which several captures share, read once like their own.
+  [[nodiscard]] absl::StatusOr<std::string_view> shared_text(const std::string& path) const;
+
   /// The path of NAME as messages print it.
   [[nodiscard]] std::string file_path(std::string_view name) const;
 
  private:
-  capture_folder() = default;
+  class kept_texts;
+
+  capture_folder();
+  /// NAME's content, which stays until the last copy of this folder goes.
+  [[nodiscard]] absl::StatusOr<std::string_view> text_of(std::string_view name) const;
 
   std::string path_;
   const kernel_profile* kernel_ = nullptr;
   recording_kind recording_ = recording_kind::phases;
   std::vector<std::string> files_;
+  std::shared_ptr<kept_texts> texts_;
 };
 
 }  // namespace iommulab::verify
