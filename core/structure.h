@@ -42,6 +42,13 @@ using structure_list = std::vector<structure_value>;
 struct structure_value : std::variant<bool, int64_t, uint64_t, std::string, structure_link,
                                       structure, structure_list> {
   using variant::variant;
+  // Defined in structure.cc: what they do for each kind of value is code that would otherwise be
+  // made for every file that includes this.
+  structure_value(const structure_value& other);
+  structure_value(structure_value&& other) noexcept;
+  structure_value& operator=(const structure_value& other);
+  structure_value& operator=(structure_value&& other) noexcept;
+  ~structure_value();
 
   bool operator==(const structure_value& other) const;
 };
@@ -53,18 +60,6 @@ struct structure_field {
 
   bool operator==(const structure_field&) const = default;
 };
-
-inline bool structure::operator==(const structure&) const = default;
-inline bool structure_value::operator==(const structure_value& other) const {
-  return static_cast<const variant&>(*this) == static_cast<const variant&>(other);
-}
-
-inline structure& structure::add(std::string field, structure_value value, std::string words) {
-  constexpr size_t most_have = 8;
-  if (fields.empty()) fields.reserve(most_have);
-  fields.push_back({std::move(field), std::move(value), std::move(words)});
-  return *this;
-}
 
 /// Which structures somebody wants. An empty word stands for all.
 struct structure_query {

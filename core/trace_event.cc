@@ -37,10 +37,9 @@ constexpr auto kind_names = enum_names<trace_kind>({
 
 template <size_t... Is>
 constexpr std::array<trace_class, sizeof...(Is)> classes_of_kinds(std::index_sequence<Is...>) {
-  return {std::variant_alternative_t<Is, trace_payload>::of...};
+  return {std::variant_alternative_t<Is, trace_detail::alternatives>::of...};
 }
-constexpr auto kind_classes =
-    classes_of_kinds(std::make_index_sequence<std::variant_size_v<trace_payload>>());
+constexpr auto kind_classes = classes_of_kinds(std::make_index_sequence<trace_kinds>());
 
 std::string text_of(const call_value& v) {
   if (const auto* number = std::get_if<int64_t>(&v.value)) return absl::StrCat(*number);
@@ -49,6 +48,15 @@ std::string text_of(const call_value& v) {
 }
 
 }  // namespace
+
+trace_payload::trace_payload(const trace_payload& other) = default;
+trace_payload::trace_payload(trace_payload&& other) noexcept = default;
+trace_payload& trace_payload::operator=(const trace_payload& other) = default;
+trace_payload& trace_payload::operator=(trace_payload&& other) noexcept = default;
+trace_payload::~trace_payload() = default;
+bool trace_payload::operator==(const trace_payload& other) const {
+  return static_cast<const variant&>(*this) == static_cast<const variant&>(other);
+}
 
 std::string to_string(const call_values& values) {
   std::string text;

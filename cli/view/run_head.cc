@@ -29,7 +29,7 @@ json system_head(kernel& system) {
 
 json kind_names() {
   json names = json::array();
-  for (size_t kind = 0; kind < std::variant_size_v<trace_payload>; ++kind) {
+  for (size_t kind = 0; kind < trace_kinds; ++kind) {
     names.push_back(name(static_cast<trace_kind>(kind)));
   }
   return names;
