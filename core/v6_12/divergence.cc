@@ -94,11 +94,11 @@ std::string_view name(divergence id) {
 }
 
 divergence_set agreed_by_6_1() {
-  return set_of<divergence>({{unlinked_device_removed}});
+  return set_of<divergence>({unlinked_device_removed});
 }
 
 divergence_set agreed_by_6_12() {
-  return set_of<divergence>({{unmap_beyond_domain, unattached_device_released}});
+  return set_of<divergence>({unmap_beyond_domain, unattached_device_released});
 }
 
 std::vector<divergence_entry> divergences_without(const divergence_set& agreed) {

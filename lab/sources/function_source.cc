@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 #include "kernel/catalogue.h"
 
 namespace iommulab {
 namespace {
+
+using namespace std::string_view_literals;
 
 constexpr auto sources = std::to_array<function_source>({
 #include "lab/sources/function_table.inc"
@@ -37,12 +40,12 @@ version_numbers numbers_of(std::string_view version) {
 const function_source* latest_until(std::string_view function, const version_numbers& kernel) {
   version_numbers latest{};
   const function_source* found = nullptr;
-  for (const function_source& source :
-       std::ranges::equal_range(sources, function, {}, &function_source::name)) {
-    const version_numbers since = numbers_of(source.kernel_version);
+  auto source = std::ranges::lower_bound(sources, function, {}, &function_source::name);
+  for (; source != sources.end() && source->name == function; ++source) {
+    const version_numbers since = numbers_of(source->kernel_version);
     if (since > kernel || since < latest) continue;
     latest = since;
-    found = &source;
+    found = &*source;
   }
   return found;
 }

@@ -70,7 +70,7 @@ std::string table_of(const std::vector<table_row>& rows) {
   std::ostringstream table;
   for (const auto& [function, file] : rows) {
     table << '{' << quoted(function.name) << quoted(file) << function.first_line << ", "
-          << function.last_line << ", R\"text(" << function.text << ")text\", "
+          << function.last_line << ", R\"text(" << function.text << ")text\"sv, "
           << quoted(function.origin.version) << quoted(function.origin.file)
           << quoted(function.origin.function) << "},\n";
   }

@@ -82,7 +82,7 @@ TEST(divergences, are_in_the_log_and_can_be_asked_for) {
 
 TEST(divergences, are_none_where_a_release_agrees) {
   environment env;
-  env.agreed_divergences = set_of({{divergence::unmapped_twice}});
+  env.agreed_divergences = set_of({divergence::unmapped_twice});
   report(env, divergence::unmapped_twice);
   EXPECT_EQ(env.divergences.total(), 0u);
   EXPECT_TRUE(env.log.lines().empty());

@@ -173,7 +173,10 @@ void expect_off_and_empty(system& s) {
   EXPECT_EQ(s.k().pages().live_objects(), 0u);
   EXPECT_EQ(s.k().slab().live(), 0);
   EXPECT_TRUE(s.driver().dmar_drhd_units.empty());
-  EXPECT_TRUE(s.driver().deferred.tables.empty());
+  {
+    const spin_guard lock(s.driver().deferred.async_umap_flush_lock);
+    EXPECT_TRUE(s.driver().deferred.tables.empty());
+  }
   EXPECT_TRUE(s.driver().g_iommus.empty());
 }
 
