@@ -3,10 +3,8 @@
 // One table: what mapping and unmapping costs in each generation, and in the kernel's own code
 // where the build has it; below, walks of first-level tables against those of second-level ones.
 // All figures of a row are of turns that follow one another. See README.md.
-#include <CLI/CLI.hpp>
-#include <cstdio>
-#include <exception>
 #include <iostream>
+#include <optional>
 #include <regex>
 #include <string>
 #include <utility>
@@ -15,16 +13,14 @@
 #include "absl/strings/str_format.h"
 #include "bench/dma/kernel_subject.h"
 #include "bench/dma/system_subject.h"
-#include "bench/dma/turns.h"
 #include "bench/dma/walk_subject.h"
-#include "bench/iova/kept_memory.h"
+#include "bench/support/kept_memory.h"
+#include "bench/support/program.h"
+#include "bench/support/turns.h"
 #include "kernel/catalogue.h"
 
 namespace iommulab {
 namespace {
-
-constexpr int finding = 1;
-constexpr int bad_use = 2;
 
 /// What stands beside one another in a row. `own_code` is that of a kernel itself.
 struct column {
@@ -164,7 +160,8 @@ int run(int argc, char** argv) {
   CLI::App app{
       "Times mapping and unmapping in every generation, in turns, and prints nanoseconds and\n"
       "ratios. Status 1 with --fail-when-slower when a port is slower than its kernel's own code,\n"
-      "or walks of first-level tables than those of second-level ones."};
+      "or walks of first-level tables than those of second-level ones.",
+      "bench_generations"};
   std::string filter;
   std::string kernels;
   turn_options options;
@@ -175,29 +172,19 @@ int run(int argc, char** argv) {
   app.add_option("--milliseconds", options.milliseconds_a_turn, "length of a turn")
       ->check(CLI::Range(0.01, 10000.0));
   app.add_flag("--fail-when-slower", fail_when_slower, "status 1 then");
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return std::string("bench_generations: ") + error.what() + " (see --help)\n";
-  });
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : bad_use;
-  }
-  try {
-    const std::regex wanted(filter);
-    table t(options, wanted);
-    t.print_generations(columns(std::regex(kernels)));
-    t.print_walks();
-    if (t.rows() == 0) {
-      std::cerr << "bench_generations: no row matches \"" << filter << "\"\n";
-      return bad_use;
-    }
-    return fail_when_slower && t.slower() != 0 ? finding : 0;
-  } catch (const std::regex_error&) {
-    std::cerr << "bench_generations: \"" << filter << "\" or \"" << kernels
-              << "\" is no regular expression\n";
+  if (const std::optional<int> status = parse(app, argc, argv); status.has_value()) return *status;
+  const std::optional<std::regex> rows = filter_of(app, "--filter", filter);
+  if (!rows) return bad_use;
+  const std::optional<std::regex> wanted_columns = filter_of(app, "--kernels", kernels);
+  if (!wanted_columns) return bad_use;
+  table t(options, *rows);
+  t.print_generations(columns(*wanted_columns));
+  t.print_walks();
+  if (t.rows() == 0) {
+    std::cerr << "bench_generations: no row matches \"" << filter << "\"\n";
     return bad_use;
   }
+  return fail_when_slower && t.slower() != 0 ? finding : 0;
 }
 
 }  // namespace
@@ -205,10 +192,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   iommulab::keep_freed_memory();
-  try {
-    return iommulab::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bench_generations: %s\n", error.what());
-    return iommulab::bad_use;
-  }
+  return iommulab::run_program("bench_generations", [&] { return iommulab::run(argc, argv); });
 }

@@ -86,7 +86,7 @@ class kernel_buffer final : public kernel_6_12 {
       kernel_dma_map(dma(), (first_other_page + i) << page_shift, page_size);
     }
   }
-  void run(uint64_t operations) override {
+  void run(uint64_t operations, unsigned /*thread*/) override {
     for (uint64_t i = 0; i < operations; ++i) {
       const uint64_t address = kernel_dma_map(dma(), phys(), size());
       if (address == UINT64_MAX) std::abort();
@@ -103,7 +103,7 @@ class kernel_list final : public kernel_6_12 {
                              2 * page_size))
       std::abort();
   }
-  void run(uint64_t operations) override {
+  void run(uint64_t operations, unsigned /*thread*/) override {
     for (uint64_t i = 0; i < operations; ++i) {
       const uint64_t address = kernel_dma_map_list(dma());
       if (address == UINT64_MAX) std::abort();
@@ -119,7 +119,7 @@ class kernel_table final : public kernel_6_12 {
     map(table_neighbour, 1, 1);
     if (c.pages < 512) map(table_frame + 511, 1, 1);
   }
-  void run(uint64_t operations) override {
+  void run(uint64_t operations, unsigned /*thread*/) override {
     const uint64_t pages = size() >> page_shift;
     for (uint64_t i = 0; i < operations; ++i) {
       map(table_frame, phys() >> page_shift, pages);

@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "bench/dma/dma_case.h"
-#include "bench/dma/turns.h"
+#include "bench/support/turns.h"
 
 namespace iommulab {
 

@@ -29,7 +29,7 @@ class buffer_subject final : public subject {
       dma_map_single(*s_.dev, phys_addr((first_other_page + i) << page_shift), page_size, both);
     }
   }
-  void run(uint64_t operations) override {
+  void run(uint64_t operations, unsigned /*thread*/) override {
     for (uint64_t i = 0; i < operations; ++i) {
       const dma_addr address = dma_map_single(*s_.dev, phys_, size_, both);
       if (dma_mapping_error(*s_.dev, address)) std::abort();
@@ -52,7 +52,7 @@ class list_subject final : public subject {
       list_[i].length = page_size;
     }
   }
-  void run(uint64_t operations) override {
+  void run(uint64_t operations, unsigned /*thread*/) override {
     for (uint64_t i = 0; i < operations; ++i) {
       if (dma_map_sg(*s_.dev, absl::MakeSpan(list_), both) == 0) std::abort();
       note(list_[0].dma_address.value());
@@ -76,7 +76,7 @@ class table_subject final : public subject {
     // Others in its table of level 1, unless it takes the whole.
     if (pages_ < 512 && table_->map(table_frame + 511, 1, 1, read_write) != 0) std::abort();
   }
-  void run(uint64_t operations) override {
+  void run(uint64_t operations, unsigned /*thread*/) override {
     for (uint64_t i = 0; i < operations; ++i) {
       if (table_->map(table_frame, phys_page_, pages_, read_write) != 0) std::abort();
       table_->unmap(table_frame, table_frame + pages_ - 1);

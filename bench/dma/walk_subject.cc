@@ -61,11 +61,11 @@ class walk_subject final : public subject {
     const uint64_t top = page();
     for (const uint64_t address : addresses_) map(top, c, address);
     put_device(top, c.levels);
-    run(addresses_.size());
+    run(addresses_.size(), 0);
     check(c);
   }
 
-  void run(uint64_t operations) override {
+  void run(uint64_t operations, unsigned /*thread*/) override {
     dma_request request;
     request.source = device;
     request.length = sizeof(uint64_t);
@@ -167,7 +167,7 @@ class walk_subject final : public subject {
     word_counter counter;
     {
       const unit_observation watched = unit_.observe(counter);
-      run(addresses_.size());
+      run(addresses_.size(), 0);
     }
     dma_request request;
     request.source = device;

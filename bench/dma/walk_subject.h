@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/dma/turns.h"
+#include "bench/support/turns.h"
 
 namespace iommulab {
 

@@ -2,11 +2,10 @@
 //
 // A hostile device against every generation's driver, while that maps and unmaps: each access that
 // the unit lets through is held against a shadow of what may be reached. Status 1 with an escape.
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
-#include <exception>
 #include <iostream>
+#include <optional>
 #include <regex>
 #include <string>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "bench/hostile/attack.h"
+#include "bench/support/program.h"
 #include "core/ensure.h"
 #include "core/pci/registers.h"
 #include "kernel/catalogue.h"
@@ -23,8 +23,6 @@
 namespace iommulab::hostile {
 namespace {
 
-constexpr int finding = 1;
-constexpr int bad_use = 2;
 constexpr uint32_t pasid = 5;
 
 struct scenario {
@@ -170,7 +168,8 @@ int run(int argc, char** argv) {
       "A hostile device tries addresses while drivers map and unmap, in every generation, mode "
       "and\n"
       "kind of table; what is let through is held against what may be reached. Status 1 with an\n"
-      "escape."};
+      "escape.",
+      "bench_hostile"};
   uint64_t accesses = 2'000'000;
   uint64_t seed = 1;
   std::string filter;
@@ -178,29 +177,18 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40));
   app.add_option("--seed", seed, "of everything that is random");
   app.add_option("--filter", filter, "only scenarios that this regular expression matches");
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return std::string("bench_hostile: ") + error.what() + " (see --help)\n";
-  });
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : bad_use;
-  }
+  if (const std::optional<int> status = parse(app, argc, argv); status.has_value()) return *status;
+  const std::optional<std::regex> wanted = filter_of(app, "--filter", filter);
+  if (!wanted) return bad_use;
   std::vector<std::pair<scenario, std::unique_ptr<kernel>>> systems;
-  try {
-    const std::regex wanted(filter);
-    for (const scenario& s : scenarios()) {
-      if (!std::regex_search(s.name(), wanted)) continue;
-      auto started = start(s);
-      if (!started.ok()) {
-        std::cerr << "bench_hostile: " << started.status().message() << '\n';
-        return bad_use;
-      }
-      if (*started != nullptr) systems.emplace_back(s, *std::move(started));
+  for (const scenario& s : scenarios()) {
+    if (!std::regex_search(s.name(), *wanted)) continue;
+    auto started = start(s);
+    if (!started.ok()) {
+      std::cerr << "bench_hostile: " << started.status().message() << '\n';
+      return bad_use;
     }
-  } catch (const std::regex_error&) {
-    std::cerr << "bench_hostile: \"" << filter << "\" is no regular expression\n";
-    return bad_use;
+    if (*started != nullptr) systems.emplace_back(s, *std::move(started));
   }
   if (systems.empty()) {
     std::cerr << "bench_hostile: no scenario matches \"" << filter << "\"\n";
@@ -218,10 +206,5 @@ int run(int argc, char** argv) {
 }  // namespace iommulab::hostile
 
 int main(int argc, char** argv) {
-  try {
-    return iommulab::hostile::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bench_hostile: %s\n", error.what());
-    return iommulab::hostile::bad_use;
-  }
+  return iommulab::run_program("bench_hostile", [&] { return iommulab::hostile::run(argc, argv); });
 }

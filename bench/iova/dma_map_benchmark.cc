@@ -2,21 +2,17 @@
 //
 // The options and the output of the kernel's dma_map_benchmark, over an allocator of the lab: what
 // of a map and an unmap is the allocator's.
-#include <CLI/CLI.hpp>
-#include <cstdio>
-#include <exception>
 #include <iostream>
 #include <optional>
 
 #include "absl/strings/str_format.h"
 #include "bench/iova/map_load.h"
 #include "bench/kernel/catalogue.h"
+#include "bench/support/program.h"
 #include "iova/allocators.h"
 
 namespace iommulab {
 namespace {
-
-constexpr int bad_use = 2;
 
 /// DMA_MAP_BIDIRECTIONAL, DMA_MAP_TO_DEVICE, DMA_MAP_FROM_DEVICE
 constexpr const char* directions[] = {"BIDIRECTIONAL", "TO_DEVICE", "FROM_DEVICE"};
@@ -32,7 +28,8 @@ int refuse(const std::string& sentence) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app{"The kernel's dma_map_benchmark over an allocator of I/O virtual addresses."};
+  CLI::App app{"The kernel's dma_map_benchmark over an allocator of I/O virtual addresses.",
+               "dma_map_benchmark"};
   map_load load;
   std::string allocator = "v6_12";
   int node = -1, direction = 0, digits = 1;
@@ -50,14 +47,7 @@ int run(int argc, char** argv) {
   app.add_option("--allocator", allocator, "name of the allocator");
   app.add_option("--digits", digits, "behind the point: the kernel prints one")
       ->check(CLI::Range(1, 6));
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return std::string("dma_map_benchmark: ") + error.what() + " (see --help)\n";
-  });
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : bad_use;
-  }
+  if (const std::optional<int> status = parse(app, argc, argv); status.has_value()) return *status;
   const iova_catalogue_entry* entry = find_entry(allocator);
   if (entry == nullptr) return refuse("--allocator: there is no allocator \"" + allocator + "\"");
   if (load.threads > 1 && !entry->thread_safe) {
@@ -85,10 +75,5 @@ int run(int argc, char** argv) {
 }  // namespace iommulab
 
 int main(int argc, char** argv) {
-  try {
-    return iommulab::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "dma_map_benchmark: %s\n", error.what());
-    return iommulab::bad_use;
-  }
+  return iommulab::run_program("dma_map_benchmark", [&] { return iommulab::run(argc, argv); });
 }

@@ -7,8 +7,8 @@
 #include <set>
 #include <string>
 
-#include "bench/iova/kept_memory.h"
 #include "bench/iova/pattern.h"
+#include "bench/support/kept_memory.h"
 
 namespace iommulab {
 namespace {

@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // The kernel's own code and ours in one run, in turns; or any other two allocators.
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
-#include <exception>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <regex>
 
 #include "absl/strings/str_format.h"
-#include "bench/iova/kept_memory.h"
 #include "bench/iova/ratio.h"
+#include "bench/support/kept_memory.h"
+#include "bench/support/program.h"
 #include "iova/trace/versions.h"
 
 namespace iommulab {
 namespace {
-
-constexpr int finding = 1;
-constexpr int bad_use = 2;
 
 struct pairing {
   const bench_case* baseline;
@@ -103,28 +99,21 @@ int run(int argc, char** argv) {
       "Times two allocators in turns, pattern by pattern, and prints the median time an operation\n"
       "of each and the median of the ratios contender / baseline. Without --baseline: the "
       "kernels'\n"
-      "own code against v6_1 and v6_12."};
+      "own code against v6_1 and v6_12.",
+      "bench_iova_ratio"};
   std::string filter, baseline, contender;
-  ratio_options options;
+  turn_options options;
   bool json = false, check_only = false, list = false;
   app.add_option("--filter", filter, "only patterns that this regular expression matches");
   auto* base = app.add_option("--baseline", baseline, "allocator that is 1.0");
   app.add_option("--contender", contender, "allocator held against it")->needs(base);
-  app.add_option("--repetitions", options.repetitions, "turns of each")
-      ->check(CLI::Range(1, 10000));
+  app.add_option("--repetitions", options.rounds, "turns of each")->check(CLI::Range(1, 10000));
   app.add_option("--milliseconds", options.milliseconds_a_turn, "length of a turn")
       ->check(CLI::Range(0.01, 10000.0));
   app.add_flag("--json", json, "as JSON");
   app.add_flag("--list", list, "print allocators and patterns");
   app.add_flag("--check", check_only, "time nothing: both must give out the same frames");
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return std::string("bench_iova_ratio: ") + error.what() + " (see --help)\n";
-  });
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : bad_use;
-  }
+  if (const std::optional<int> status = parse(app, argc, argv); status.has_value()) return *status;
 
   const auto cases = bench_cases();
   if (list) {
@@ -150,15 +139,10 @@ int run(int argc, char** argv) {
     }
     pair_up(cases, baseline, contender, pairings);
   }
-  try {
-    const std::regex wanted(filter);
-    std::erase_if(pairings, [&](const pairing& p) {
-      return !std::regex_search(p.baseline->pattern, wanted);
-    });
-  } catch (const std::regex_error&) {
-    std::cerr << "--filter: \"" << filter << "\" is no regular expression\n";
-    return bad_use;
-  }
+  const std::optional<std::regex> wanted = filter_of(app, "--filter", filter);
+  if (!wanted) return bad_use;
+  std::erase_if(pairings,
+                [&](const pairing& p) { return !std::regex_search(p.baseline->pattern, *wanted); });
   if (pairings.empty()) {
     std::cerr << "no pattern matches \"" << filter << "\" (--list names them)\n";
     return bad_use;
@@ -201,10 +185,5 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   iommulab::keep_freed_memory();
-  try {
-    return iommulab::run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "bench_iova_ratio: %s\n", error.what());
-    return iommulab::bad_use;
-  }
+  return iommulab::run_program("bench_iova_ratio", [&] { return iommulab::run(argc, argv); });
 }

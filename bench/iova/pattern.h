@@ -14,26 +14,15 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "bench/support/turns.h"
 #include "iova/lab/catalogue.h"
 
 namespace iommulab {
 
-class pattern {
+class pattern : public subject {
  public:
-  virtual ~pattern() = default;
-
-  /// Runs `operations`, a multiple of the case's batch, as thread `thread` of its threads.
-  virtual void run(uint64_t operations, unsigned thread) = 0;
-
-  /// Depends on every frame that thread 0 was given, and on their order. One thread: equal for
-  /// allocators that answer equally.
-  [[nodiscard]] uint64_t checksum() const { return checksum_; }
-
   [[nodiscard]] virtual iova_counters counters() const = 0;
   [[nodiscard]] virtual std::vector<iova_range> ranges() const = 0;
-
- protected:
-  uint64_t checksum_ = 0;
 };
 
 /// One allocator under one pattern.

@@ -64,8 +64,8 @@ struct on_kernel {
 template <class Subject, class Pattern>
 class pattern_on final : public pattern {
  public:
-  pattern_on(std::unique_ptr<Subject> subject, Pattern steps)
-      : subject_(std::move(subject)), steps_(std::move(steps)) {}
+  pattern_on(std::unique_ptr<Subject> allocator, Pattern steps)
+      : subject_(std::move(allocator)), steps_(std::move(steps)) {}
 
   absl::Status set_up() { return steps_.set_up(*subject_); }
 

@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Two allocators held against each other, pattern by pattern, in turns. On a machine that others
-// use as well, the nanoseconds of two runs cannot be compared; of two pieces of one run some
-// milliseconds apart the ratio can, and the median of many such ratios is steady.
+// Two allocators held against each other, pattern by pattern, in turns (bench/support/turns.h).
 #pragma once
 
-#include <cstdint>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "bench/iova/pattern.h"
+#include "bench/support/turns.h"
 
 namespace iommulab {
-
-struct ratio_options {
-  unsigned repetitions = 15;        ///< turns of each; at least 9 for a figure that is to be quoted
-  double milliseconds_a_turn = 10;  ///< of each allocator
-};
 
 struct ratio_result {
   std::string pattern;
@@ -31,8 +23,9 @@ struct ratio_result {
                                ///< not said of patterns with several threads
 };
 
-/// Runs both cases, of one pattern, in turns: A B, B A, A B, … Fails when one cannot be set up.
+/// Runs both cases, of one pattern, in turns; threads and batch are the case's. Fails when one
+/// cannot be set up.
 absl::StatusOr<ratio_result> compare(const bench_case& baseline, const bench_case& contender,
-                                     const ratio_options& options);
+                                     const turn_options& options);
 
 }  // namespace iommulab
