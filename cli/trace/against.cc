@@ -15,8 +15,8 @@ namespace iommulab {
 namespace {
 
 absl::StatusOr<std::optional<function_names>> traced_beside(const std::string& path) {
-  std::string folder = std::filesystem::path(path).parent_path().string();
-  if (folder.empty()) folder = ".";
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const std::string folder = (parent.empty() ? "." : parent).string();
   if (path == "-" || !verify::looks_like_capture(folder)) return std::nullopt;
   const auto capture = verify::capture_folder::open(folder);
   if (!capture.ok()) return std::nullopt;

@@ -93,7 +93,7 @@ class line_writer {
     if (open_.empty()) return;
     const uint64_t since = open_.back();
     open_.pop_back();
-    add(index, "}" + result_text(left, form_), events_[index].time_ns - since);
+    add(index, absl::StrCat("}", result_text(left, form_)), events_[index].time_ns - since);
   }
   void add(size_t index, std::string text, std::optional<uint64_t> duration = std::nullopt) {
     lines_.push_back({index, open_.size(), std::move(text), duration});
@@ -111,7 +111,9 @@ class line_writer {
 
 std::string graph_text_of(const trace_event& event, event_words& words, const graph_form& form) {
   if (const auto* line = event.as<events::log_text>()) return log_text(event, *line);
-  if (const auto* left = event.as<events::call_exit>()) return "}" + result_text(*left, form);
+  if (const auto* left = event.as<events::call_exit>()) {
+    return absl::StrCat("}", result_text(*left, form));
+  }
   if (const auto* enter = event.as<events::call_enter>(); enter != nullptr && !form.values) {
     return absl::StrCat(std::string(enter->name), "()");
   }

@@ -174,7 +174,7 @@ structure_list scalable_context_cache_entries(const tables_in_memory& tables,
                                               const vtd_unit& unit) {
   structure_list list;
   unit.caches().scalable_contexts.for_each([&](uint16_t source, const scalable_context& cached) {
-    structure entry{"entry", "[" + tables.device_at(unit, source) + "]", {}};
+    structure entry{"entry", absl::StrCat("[", tables.device_at(unit, source), "]"), {}};
     entry.add("PASIDDIRPTR", cached.directory).add("pasids", uint64_t{cached.pasids});
     entry.add("RID_PASID", uint64_t{cached.request_pasid});
     entry.add("DTE", bit(cached.device_tlb)).add("PASIDE", bit(cached.pasid_enabled));

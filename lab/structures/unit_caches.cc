@@ -67,7 +67,7 @@ class cache_reader {
   structure_list context_entries() {
     structure_list list;
     unit_.caches().contexts.for_each([&](uint16_t source, const context& cached) {
-      structure entry{"entry", "[" + tables_.device_at(unit_, source) + "]", {}};
+      structure entry{"entry", absl::StrCat("[", tables_.device_at(unit_, source), "]"), {}};
       entry.add("DID", uint64_t{cached.domain.value()}, "domain id");
       entry.add("T", uint64_t{static_cast<uint8_t>(cached.type)});
       entry.add("SLPTPTR", cached.table).add("levels", int64_t{cached.levels});

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "lab/replay/table_dump.h"
 #include "lab/structures/driver_unit.h"
@@ -31,7 +32,7 @@ std::string outcome_word(dma_outcome outcome) {
 }
 
 structure step_entry(const walk_step& step) {
-  structure entry{"entry", "[" + step_name(step) + "]", {}};
+  structure entry{"entry", absl::StrCat("[", step_name(step), "]"), {}};
   entry.add("table", step.table).add("index", int64_t{step.index});
   entry.add("low", step.low, entry_words(step)).add("high", step.high);
   return entry;
