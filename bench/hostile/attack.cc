@@ -82,9 +82,11 @@ uint64_t attack::next_address() {
       return below(ram);  // all of memory, one to one
     case 13:
       return four_gib - 1 - below(uint64_t{64} << 20);  // where the DMA API puts things
-    case 14:
+    case 14: {
       // Around the end of what the tables hold, and where addresses turn negative.
-      return near((uint64_t{1} << (where_.width - below(2))) & (below(2) == 0 ? 0 : ~uint64_t{0}));
+      const uint64_t end = uint64_t{1} << (where_.width - below(2));
+      return near(below(2) == 0 ? 0 : end);
+    }
     default:
       return below(8) == 0 ? interrupt_base + below(interrupt_end - interrupt_base) : next_random();
   }

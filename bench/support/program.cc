@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bench/support/program.h"
 
-#include <cstdio>
 #include <exception>
 #include <iostream>
 
@@ -34,7 +33,7 @@ int run_program(const char* name, absl::FunctionRef<int()> run) {
   try {
     return run();
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", name, error.what());
+    std::cerr << name << ": " << error.what() << '\n';
     return bad_use;
   }
 }

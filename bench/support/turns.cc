@@ -62,7 +62,9 @@ uint64_t operations_for(absl::Span<const std::unique_ptr<subject>> subjects,
 
 quartiles turn_times::ratio(size_t contender, size_t baseline) const {
   std::vector<double> ratios;
-  for (unsigned i = 0; i < rounds_; ++i) ratios.push_back(ns_[contender][i] / ns_[baseline][i]);
+  for (size_t i = 0; i < ns_[baseline].size(); ++i) {
+    ratios.push_back(ns_[contender][i] / ns_[baseline][i]);
+  }
   return quartiles_of(std::move(ratios));
 }
 
@@ -70,7 +72,7 @@ turn_times take_turns(absl::Span<const std::unique_ptr<subject>> subjects,
                       const turn_options& options) {
   const uint64_t operations = operations_for(subjects, options);
   const double ns = 1e9 / static_cast<double>(operations);
-  turn_times times(subjects.size(), options.rounds);
+  turn_times times(subjects.size());
   for (unsigned round = 0; round < options.rounds; ++round) {
     for (size_t i = 0; i < subjects.size(); ++i) {
       const size_t place = round % 2 == 0 ? i : subjects.size() - 1 - i;

@@ -42,7 +42,7 @@ struct turn_options {
 /// another program has the processor; with several threads of the wall's, of the slowest thread.
 class turn_times {
  public:
-  turn_times(size_t subjects, unsigned rounds) : ns_(subjects), rounds_(rounds) {}
+  explicit turn_times(size_t subjects) : ns_(subjects) {}
 
   void add(size_t subject, double ns) { ns_[subject].push_back(ns); }
   [[nodiscard]] quartiles ns(size_t subject) const { return quartiles_of(ns_[subject]); }
@@ -51,7 +51,6 @@ class turn_times {
 
  private:
   std::vector<std::vector<double>> ns_;
-  unsigned rounds_;
 };
 
 /// Every second round goes backwards, and each pair of rounds begins with another subject: of two,

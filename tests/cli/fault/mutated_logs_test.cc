@@ -60,9 +60,11 @@ std::string mutated(std::mt19937& random) {
       case 2:
         log.insert(at, log.substr(random() % log.size(), length));
         break;
-      case 3:
-        log.insert(at, 1 + random() % 3, "\n\r\0 =[]>"[random() % 8]);
+      case 3: {
+        const size_t count = 1 + random() % 3;
+        log.insert(at, count, "\n\r\0 =[]>"[random() % 8]);
         break;
+      }
       case 4:
         log.resize(at);
         break;

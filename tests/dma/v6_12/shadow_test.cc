@@ -175,7 +175,8 @@ class random_operations {
     if (d == nullptr) return;
     page_run run;
     run.first = place_in(*d);
-    uint64_t pages = one_in(4) ? pages_2m * (1 + below(3)) + below(2) * below(100) : 1 + below(20);
+    uint64_t pages = one_in(4) ? pages_2m * (1 + below(3)) : 1 + below(20);
+    if (pages >= pages_2m && one_in(2)) pages += below(100);
     if (pages >= pages_2m && one_in(2)) run.first &= ~(pages_2m - 1);
     if (one_in(40)) {
       run.first &= ~(pages_1g - 1);
@@ -184,7 +185,8 @@ class random_operations {
     run.last = run.first + pages - 1;
     // Aligned alike, so that superpages fit where the addresses allow them, or not at all; never
     // where doorbells are.
-    run.to = ((4 + below(100)) * pages_1g | (run.first & (pages_1g - 1))) + below(2) * below(2);
+    run.to = (4 + below(100)) * pages_1g | (run.first & (pages_1g - 1));
+    run.to += below(2) * below(2);
     run.writable = !one_in(3);
     if (d->pages.overlaps(run.first, run.last)) return;
     if (shadow_.map(*d, run)) remember(*d, run);

@@ -156,7 +156,10 @@ class random_mappings : public testing::TestWithParam<domain_kind> {
         return 1 + random(20);
     }
   }
-  uint64_t random_prot() { return (1 + random(3)) | (random(4) == 0 ? 0x800 : 0); }
+  uint64_t random_prot() {
+    const uint64_t access = 1 + random(3);
+    return random(4) == 0 ? access | 0x800 : access;
+  }
 
   void map_somewhere() {
     uint64_t first = random_page();
@@ -169,9 +172,8 @@ class random_mappings : public testing::TestWithParam<domain_kind> {
     length = std::min(length, end_ - first);
     if (shadow_.overlaps(first, first + length - 1)) return map_over(first, length);
     // Aligned alike, so that superpages fit where the address allows them, or not at all.
-    const uint64_t phys =
-        (random(1 << 10) << 18 | (first & (pages_1g - 1))) + random(2) * random(2);
-    map(first, length, phys);
+    const uint64_t aligned = random(1 << 10) << 18 | (first & (pages_1g - 1));
+    map(first, length, aligned + random(2) * random(2));
   }
 
   /// What is mapped stays, and is complained of; the rest is filled, with small pages only.

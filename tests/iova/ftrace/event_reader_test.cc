@@ -279,7 +279,8 @@ TEST(dma_event_reader, survives_damage) {
         break;
       }
       default:
-        damaged.insert(at, random() % 30, "0f{},= \n[:"[random() % 10]);
+        const size_t count = random() % 30;
+        damaged.insert(at, count, "0f{},= \n[:"[random() % 10]);
     }
     const auto log = parse_dma_events("t", damaged);
     if (log.ok()) continue;
