@@ -27,11 +27,6 @@ bool same_slot(const pci_dev& a, const pci_dev& b) {
   return a.bus == b.bus && a.slot() == b.slot();
 }
 
-bool aliases_to(const pci_dev& pdev, const pci_dev& other) {
-  return (pdev.dev_flags & pci_dev_flags_dma_alias_devfn) != 0 &&
-         pdev.dma_alias_devfn == other.devfn;
-}
-
 // Linux v4.4 drivers/iommu/iommu.c: get_pci_function_alias_group(). A group that exists on another
 // function of the slot which is as little isolated as this one.
 iommu_group* get_pci_function_alias_group(pci_dev& pdev, visited_devfns& visited) {
@@ -62,7 +57,7 @@ iommu_group* get_pci_alias_group(pci_dev& pdev, visited_devfns& visited) {
   if (group != nullptr) return this_call.result(group);
   pdev.bus->core->for_each_pci_dev([&](pci_dev& other) {
     if (&other == &pdev || other.bus != pdev.bus) return 0;
-    if (!aliases_to(pdev, other) && !aliases_to(other, pdev)) return 0;
+    if (!pci_uses_id_of(pdev, other) && !pci_uses_id_of(other, pdev)) return 0;
     group = get_pci_alias_group(other, visited);
     if (group == nullptr) group = get_pci_function_alias_group(other, visited);
     return group != nullptr ? 1 : 0;

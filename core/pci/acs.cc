@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "core/pci/acs.h"
 
-#include "core/pci/quirks.h"
+#include "core/pci/acs_quirks.h"
 #include "core/pci/registers.h"
 
 namespace iommulab {
@@ -39,7 +39,7 @@ bool pci_acs_enabled(pci_dev& pdev, uint16_t acs_flags) {
 
 bool pci_acs_enabled_by(pci_dev& pdev, uint16_t acs_flags,
                         absl::FunctionRef<bool(const pci_dev&, uint16_t)> flags_enabled) {
-  const acs_quirk quirk = pci_dev_specific_acs_enabled(pdev, acs_flags);
+  const acs_quirk quirk = pci_dev_specific_acs_enabled(pdev, acs_flags).known;
   if (quirk != acs_quirk::unknown) return quirk == acs_quirk::has;
   if (!pci_is_pcie(pdev)) return false;  // a shared bus isolates nobody
   switch (pdev.pcie_type) {
@@ -71,8 +71,13 @@ bool pci_acs_path_enabled(pci_dev& start, pci_dev* end, uint16_t acs_flags) {
 
 void pci_enable_acs(pci_dev& pdev) {
   if (!pdev.bus->core->acs_requested()) return;
-  if (std_enable_acs(pdev)) return;
-  pci_dev_specific_enable_acs(pdev);
+  // What releases before 4.7 have quirks for has no capability, so they ask for that first.
+  constexpr pci_release quirks_come_first{4, 7};
+  if (pdev.bus->core->release() < quirks_come_first) {
+    if (!std_enable_acs(pdev)) pci_dev_specific_enable_acs(pdev);
+  } else {
+    if (!pci_dev_specific_enable_acs(pdev)) std_enable_acs(pdev);
+  }
 }
 
 }  // namespace iommulab

@@ -9,6 +9,8 @@
 #pragma once
 
 #include <array>
+#include <bitset>
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -41,8 +43,19 @@ enum class pci_exp_type : uint8_t {
 
 enum class pci_header_type : uint8_t { normal = 0, bridge = 1, cardbus = 2 };
 
+/// A release of Linux, as far as the PCI core tells releases apart: 5.8 is {5, 8}.
+struct pci_release {
+  uint16_t major = 4;
+  uint16_t minor = 4;
+
+  constexpr auto operator<=>(const pci_release&) const = default;
+};
+/// Of what the oldest release that this project knows has already.
+inline constexpr pci_release in_every_release{};
+/// The newest that it knows the quirks of. Late stable releases of 6.1 and 6.12 have all of them.
+inline constexpr pci_release newest_pci_release{7, 2};
+
 // pci_dev::dev_flags
-inline constexpr uint16_t pci_dev_flags_dma_alias_devfn = 1u << 4;
 inline constexpr uint16_t pci_dev_flag_pcie_bridge_alias = 1u << 5;
 inline constexpr uint16_t pci_dev_flags_acs_enabled_quirk = 1u << 3;
 
@@ -68,7 +81,8 @@ struct pci_dev {
   uint16_t pcie_cap = 0;               ///< offset of the PCIe capability, 0 when conventional
   pci_exp_type pcie_type = pci_exp_type::endpoint;
   uint16_t dev_flags = 0;
-  uint8_t dma_alias_devfn = 0;
+  /// dma_alias_mask: what else of its bus its requests may come from; null for nothing.
+  std::unique_ptr<std::bitset<256>> dma_alias_mask;
   std::array<pci_resource, pci_num_resources> resource{};
   pci_config_space* config = nullptr;
 
@@ -91,6 +105,8 @@ struct pci_bus {
   pci_dev* self = nullptr;    ///< the bridge above; null on a root bus and on a virtual bus
   std::vector<std::unique_ptr<pci_dev>> devices;
   std::vector<std::unique_ptr<pci_bus>> children;
+  /// Of a root bus behind a volume management device: that one, whose id all requests bear.
+  pci_dev* volume_device = nullptr;
   /// Of a root bus: its memory windows, as the firmware tells them. Empty where nobody said.
   std::vector<pci_host_window> windows;
 };
@@ -103,6 +119,11 @@ inline uint16_t pci_domain_nr(const pci_bus& bus) {
 }
 inline bool pci_is_pcie(const pci_dev& pdev) {
   return pdev.pcie_cap != 0;
+}
+/// Whether requests of one may bear the other's id. Linux v4.4 drivers/iommu/iommu.c:
+/// get_pci_alias_group(); v6.12 drivers/pci/pci.c: pci_devs_are_dma_aliases()
+inline bool pci_uses_id_of(const pci_dev& pdev, const pci_dev& other) {
+  return pdev.dma_alias_mask != nullptr && pdev.dma_alias_mask->test(other.devfn);
 }
 inline const std::string& pci_name(const pci_dev& pdev) {
   return pdev.dev.name;
@@ -187,6 +208,13 @@ class pci_core {
     for (const header_fixup& fixup : enable_fixups_) fixup(pdev);
   }
 
+  /// Whose quirks are in force: 4.4's, unless told.
+  void set_release(pci_release release) { release_ = release; }
+  [[nodiscard]] pci_release release() const { return release_; }
+  /// The firmware describes an AMD IOMMU (IVRS).
+  void set_amd_iommu(bool described) { has_amd_iommu_ = described; }
+  [[nodiscard]] bool has_amd_iommu() const { return has_amd_iommu_; }
+
   /// A link hangs off a PCI-to-PCIe bridge as well, with only a device 0 on it: later kernels know.
   void know_links_of_pcie_bridges() { pcie_bridges_have_links_ = true; }
   [[nodiscard]] bool pcie_bridges_have_links() const { return pcie_bridges_have_links_; }
@@ -222,6 +250,8 @@ class pci_core {
   std::vector<header_fixup> enable_fixups_;
   std::function<void(pci_dev&)> attach_;
   std::vector<const pci_bus*> scanned_;  ///< buses that the scan under way has been on
+  pci_release release_;
+  bool has_amd_iommu_ = false;
   bool acs_enable_ = false;
   bool pcie_bridges_have_links_ = false;
 };

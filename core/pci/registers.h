@@ -83,6 +83,7 @@ inline constexpr field32 extended_version{19, 16};
 inline constexpr field32 extended_next{31, 20};
 inline constexpr uint16_t acs_capability = 0x04;
 inline constexpr uint16_t acs_control = 0x06;
+inline constexpr uint16_t wide_acs_control = 0x08;  ///< of Intel Sunrise Point root ports
 inline constexpr uint16_t ari_capability = 0x04;
 inline constexpr field16 ari_next_function{15, 8};
 inline constexpr uint16_t ats_capability = 0x04;

@@ -34,12 +34,20 @@ bridge_alias alias_of(const pci_dev& bridge) {
 
 }  // namespace
 
-int pci_for_each_dma_alias(pci_dev& pdev,
+pci_dev& pci_real_dma_dev(pci_dev& pdev) {
+  const pci_bus* bus = pdev.bus;
+  while (!pci_is_root_bus(*bus)) bus = bus->parent;
+  return bus->volume_device == nullptr ? pdev : *bus->volume_device;
+}
+
+int pci_for_each_dma_alias(pci_dev& function,
                            absl::FunctionRef<int(pci_dev& pdev, uint16_t alias)> fn) {
+  pci_dev& pdev = pci_real_dma_dev(function);
   int ret = fn(pdev, requester_id(*pdev.bus, pdev.devfn));
   if (ret != 0) return ret;
-  if ((pdev.dev_flags & pci_dev_flags_dma_alias_devfn) != 0) {
-    ret = fn(pdev, requester_id(*pdev.bus, pdev.dma_alias_devfn));
+  for (unsigned devfn = 0; pdev.dma_alias_mask != nullptr && devfn < 256; ++devfn) {
+    if (!pdev.dma_alias_mask->test(devfn)) continue;
+    ret = fn(pdev, requester_id(*pdev.bus, static_cast<uint8_t>(devfn)));
     if (ret != 0) return ret;
   }
   for (const pci_bus* bus = pdev.bus; !pci_is_root_bus(*bus); bus = bus->parent) {

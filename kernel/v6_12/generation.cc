@@ -60,6 +60,8 @@ void generation::setup(const std::string& text) {
   dma_iommu_parameters parameters;
   cma_parameters area;
   command_line line;
+  host_.pci.set_release(newest_pci_release);
+  host_.pci.know_links_of_pcie_bridges();
   add_x86_early_params(line, x86_, iommu_);
   add_iommu_early_params(line, iommu_.defaults);
   add_iommu_dma_early_params(line, parameters, host_.env.log);

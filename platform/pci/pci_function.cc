@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "core/pci/acs_quirks.h"
 #include "core/pci/registers.h"
 #include "platform/pci/capability_layout.h"
 #include "platform/pci/config_bytes.h"
@@ -183,6 +184,12 @@ void pci_function::allow_extended_capability(uint16_t id, uint16_t at) {
   const auto reg = [at](uint16_t offset) { return static_cast<uint16_t>(at + offset); };
   switch (id) {
     case pci_ext_cap_id_acs:
+      if (has_wide_acs(static_cast<uint16_t>(initial(pci_reg::vendor_id, 2)),
+                       static_cast<uint16_t>(initial(pci_reg::device_id, 2)))) {
+        allow(reg(pci_reg::wide_acs_control), 4,
+              initial(reg(pci_reg::acs_capability), cap_layout::acs_controllable));
+        return;
+      }
       allow(reg(pci_reg::acs_control), 2,
             initial(reg(pci_reg::acs_capability), cap_layout::acs_controllable));
       return;

@@ -14,11 +14,6 @@ tracer& trace_of(const pci_dev& pdev) {
   return pdev.dev.bus->env.trace;
 }
 
-bool uses_id_of(const pci_dev& pdev, const pci_dev& other) {
-  return (pdev.dev_flags & pci_dev_flags_dma_alias_devfn) != 0 &&
-         pdev.dma_alias_devfn == other.devfn;
-}
-
 // Linux v6.12 drivers/pci/pci.c: pci_acs_flags_enabled()
 bool acs_flags_enabled(const pci_dev& pdev, uint16_t acs_flags) {
   IOMMULAB_CALL(trace_of(pdev), "pci_acs_flags_enabled", {"pdev", pdev}, {"acs_flags", acs_flags});
@@ -30,21 +25,21 @@ bool acs_flags_enabled(const pci_dev& pdev, uint16_t acs_flags) {
 // Linux v6.12 arch/x86/pci/common.c: pci_real_dma_dev()
 pci_dev& pci_real_dma_dev(pci_dev& pdev) {
   IOMMULAB_CALL(trace_of(pdev), "pci_real_dma_dev", {"dev", pdev});
-  return *this_call.result(&pdev);
+  return *this_call.result(&iommulab::pci_real_dma_dev(pdev));
 }
 
 // Linux v6.12 drivers/pci/pci.c: pci_devs_are_dma_aliases()
 bool pci_devs_are_dma_aliases(pci_dev& a, pci_dev& b) {
   IOMMULAB_CALL(trace_of(a), "pci_devs_are_dma_aliases", {"dev1", a}, {"dev2", b});
-  return this_call.result(uses_id_of(a, b) || uses_id_of(b, a) || &pci_real_dma_dev(a) == &b ||
-                          &pci_real_dma_dev(b) == &a);
+  return this_call.result(pci_uses_id_of(a, b) || pci_uses_id_of(b, a) ||
+                          &v6_12::pci_real_dma_dev(a) == &b || &v6_12::pci_real_dma_dev(b) == &a);
 }
 
 // Linux v6.12 drivers/pci/search.c: pci_for_each_dma_alias()
 int pci_for_each_dma_alias(pci_dev& pdev,
                            absl::FunctionRef<int(pci_dev& pdev, uint16_t alias)> fn) {
   IOMMULAB_CALL(trace_of(pdev), "pci_for_each_dma_alias", {"pdev", pdev});
-  return this_call.result(iommulab::pci_for_each_dma_alias(pci_real_dma_dev(pdev), fn));
+  return this_call.result(iommulab::pci_for_each_dma_alias(v6_12::pci_real_dma_dev(pdev), fn));
 }
 
 // Linux v6.12 drivers/pci/pci.c: pci_acs_enabled()

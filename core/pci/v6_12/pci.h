@@ -11,8 +11,7 @@
 
 namespace iommulab::v6_12 {
 
-/// The function whose requester id the requests have: another one behind an Intel volume
-/// management device, which is in no machine here. Linux v6.12 arch/x86/pci/common.c
+/// As core/pci/search.h has it. Linux v6.12 arch/x86/pci/common.c
 pci_dev& pci_real_dma_dev(pci_dev& pdev);
 /// Whether one of two functions of a bus uses the other's id. Linux v6.12 drivers/pci/pci.c
 bool pci_devs_are_dma_aliases(pci_dev& a, pci_dev& b);

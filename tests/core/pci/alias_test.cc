@@ -114,9 +114,10 @@ TEST(dma_alias_quirk, the_listed_controllers_are_the_kernels) {
            endpoint(at(0, 1, 3), vendor, device).build(),
            endpoint(at(0, 2), vendor, static_cast<uint16_t>(device + 1)).build()});
       const pci_dev& found = sys.dev(at(0, 1, 3));
-      EXPECT_EQ(found.dev_flags, pci_dev_flags_dma_alias_devfn) << std::hex << device;
-      EXPECT_EQ(found.dma_alias_devfn, pci_devfn(1, function)) << std::hex << device;
-      EXPECT_EQ(sys.dev(at(0, 2)).dev_flags, 0) << std::hex << device + 1;
+      ASSERT_NE(found.dma_alias_mask, nullptr) << std::hex << device;
+      EXPECT_EQ(found.dma_alias_mask->count(), 1u) << std::hex << device;
+      EXPECT_TRUE(found.dma_alias_mask->test(pci_devfn(1, function))) << std::hex << device;
+      EXPECT_EQ(sys.dev(at(0, 2)).dma_alias_mask, nullptr) << std::hex << device + 1;
     }
   }
 }
