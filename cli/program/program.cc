@@ -7,6 +7,7 @@
 #include "cli/dma/dma_command.h"
 #include "cli/dmar/dmar_command.h"
 #include "cli/fault/fault_command.h"
+#include "cli/groups/groups_command.h"
 #include "cli/iova/iova_command.h"
 #include "cli/kernels/kernels_command.h"
 #include "cli/machines/machines_command.h"
@@ -112,6 +113,7 @@ void describe_program(CLI::App& app, int& exit_status, output_options& output) {
   add_fault_command(app, exit_status);
   add_iova_command(app, exit_status);
   add_kernels_command(app, exit_status);
+  add_groups_command(app, exit_status);
   add_machines_command(app, exit_status);
   add_pagetable_command(app, exit_status);
   add_step_command(app, exit_status);

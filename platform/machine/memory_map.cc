@@ -50,12 +50,6 @@ memory_kind e820_kind(std::string_view text) {
   return memory_kind::reserved;
 }
 
-std::string_view trimmed(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t\r");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
-}
-
 /// First and last byte and the type's words.
 struct e820_line {
   uint64_t first = 0;

@@ -21,6 +21,8 @@ std::optional<source_id> parse_pci_address(std::string_view text);
 /// "1G", "512M", "2048" (MiB), as QEMU's -m takes it; the result is in bytes.
 std::optional<uint64_t> parse_memory_size(std::string_view text);
 
+/// Without blanks, tabs and line ends at either end.
+std::string_view trimmed(std::string_view text);
 /// Takes `prefix` off the front of `text`; false, and nothing taken, when it is not there.
 bool take_prefix(std::string_view& text, std::string_view prefix);
 /// The parts of `text` between separators; empty ones count.

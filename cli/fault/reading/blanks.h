@@ -6,11 +6,11 @@
 #include <string>
 #include <string_view>
 
+#include "platform/machine/parse.h"  // IWYU pragma: export
+
 namespace iommulab {
 
 /// Runs of blanks and tabs made one blank; bytes 0 too.
 std::string squeezed(std::string_view text);
-/// Without blanks at both ends.
-std::string_view trimmed(std::string_view text);
 
 }  // namespace iommulab

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/groups/group_choice.h"
+
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "cli/machines/class_names.h"
+#include "cli/machines/machine_choice.h"
+#include "core/number.h"
+#include "core/pci/registers.h"
+#include "core/text_source.h"
+#include "platform/firmware/dmar_table.h"
+#include "platform/lspci/lspci_machine.h"
+#include "platform/machine/parse.h"
+
+namespace iommulab {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view listing_file = "lspci.txt";
+
+uint32_t config_word(const pci_function_config& f, size_t at, size_t bytes) {
+  uint32_t word = 0;
+  for (size_t i = bytes; i > 0; --i) word = word << 8 | f.config[at + i - 1];
+  return word;
+}
+
+/// As lspci -nn has it, without names of vendors.
+std::string title_of(const pci_function_config& f) {
+  const uint32_t class_code = config_word(f, pci_reg::class_revision, 4) >> 8;
+  return absl::StrFormat("%s [%04x]: [%04x:%04x] (rev %02x)", pci_class_name(class_code),
+                         class_code >> 8, config_word(f, pci_reg::vendor_id, 2),
+                         config_word(f, pci_reg::device_id, 2),
+                         config_word(f, pci_reg::class_revision, 1));
+}
+
+groups_subject subject_of(lspci_machine listing) {
+  groups_subject subject;
+  for (size_t i = 0; i < listing.functions.size(); ++i) {
+    const source_id id = listing.functions[i].id;
+    subject.titles[id] = listing.listed[i].title;
+    if (listing.listed[i].group) subject.recorded[id] = *listing.listed[i].group;
+  }
+  subject.machine = {
+      std::move(listing.roots), std::move(listing.functions), std::move(listing.volumes), {}};
+  subject.wide_domains = std::move(listing.wide_domains);
+  subject.assumed = std::move(listing.assumed);
+  return subject;
+}
+
+groups_subject subject_of(machine_config machine) {
+  groups_subject subject;
+  for (const pci_function_config& f : machine.pci_functions) subject.titles[f.id] = title_of(f);
+  subject.machine = {std::move(machine.pci_roots),
+                     std::move(machine.pci_functions),
+                     {},
+                     std::move(machine.dmar_table)};
+  return subject;
+}
+
+absl::StatusOr<groups_subject> listed_subject(const std::string& file) {
+  const auto source = read_source(file);
+  if (!source.ok()) return source.status();
+  auto listing = machine_of_listing(*source);
+  if (!listing.ok()) return listing.status();
+  return subject_of(*std::move(listing));
+}
+
+absl::StatusOr<std::vector<uint8_t>> whole_table(const std::string& file) {
+  auto table = read_dmar_file(file);
+  if (!table.ok()) return table.status();
+  if (absl::Status status = check_dmar_signature(file, *table); !status.ok()) return status;
+  if (absl::Status status = check_dmar_is_whole(file, *table); !status.ok()) return status;
+  return table;
+}
+
+/// The folder's own table; empty for none.
+std::string table_file(const fs::path& folder) {
+  for (const char* name : {"DMAR.bin", "DMAR"}) {
+    if (fs::exists(folder / name)) return (folder / name).string();
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string groups_subject::address(source_id id) const {
+  const auto wide = wide_domains.find(id.segment);
+  const uint32_t domain = wide == wide_domains.end() ? id.segment : wide->second;
+  const std::string slot = absl::StrFormat("%02x:%02x.%d", id.bus, id.devfn >> 3, id.devfn & 7);
+  return domain == 0 ? slot : absl::StrFormat("%04x:%s", domain, slot);
+}
+
+std::optional<source_id> groups_subject::find(std::string_view wanted) const {
+  if (take_prefix(wanted, "0000:") && wanted.size() != 7) return std::nullopt;
+  for (const auto& [id, title] : titles) {
+    if (address(id) == wanted) return id;
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<groups_subject> choose_groups_subject(const std::string& name,
+                                                     const std::string& dmar_file) {
+  std::error_code ignored;
+  const fs::path path(name);
+  const bool is_folder = fs::is_directory(path, ignored);
+  const bool has_listing = is_folder && source_exists((path / listing_file).string());
+  absl::StatusOr<groups_subject> subject;
+  std::string table = dmar_file;
+  if (has_listing) {
+    subject = listed_subject((path / listing_file).string());
+    if (table.empty()) table = table_file(path);
+  } else if (is_descriptor(name) || (!is_folder && fs::exists(path, ignored))) {
+    subject = listed_subject(name);
+  } else {
+    auto machine = choose_machine(name);
+    if (!machine.ok()) return machine.status();
+    subject = subject_of(*std::move(machine));
+  }
+  if (!subject.ok() || table.empty()) return subject;
+  auto bytes = whole_table(table);
+  if (!bytes.ok()) return bytes.status();
+  subject->machine.dmar_table = *std::move(bytes);
+  return subject;
+}
+
+absl::StatusOr<pci_release> choose_release(std::string_view text) {
+  std::string_view rest = text;
+  const char separator = take_prefix(rest, "v") ? '_' : '.';
+  const std::vector<std::string_view> parts = split_at(rest, separator);
+  const auto number = [&](size_t i) {
+    return i < parts.size() ? parse_number(parts[i]) : std::nullopt;
+  };
+  const auto major = number(0);
+  const auto minor = number(1);
+  if (!major || !minor || *major > 99 || *minor > 99) {
+    return errno_status(EINVAL, absl::StrFormat("kernel is %s: no release of Linux (6.12, v6_12, "
+                                                "5.11)",
+                                                quoted(text)));
+  }
+  const pci_release release{static_cast<uint16_t>(*major), static_cast<uint16_t>(*minor)};
+  if (release < pci_release{4, 4}) {
+    return errno_status(
+        EINVAL, absl::StrFormat("kernel is %s: releases before 4.4 are not known", quoted(text)));
+  }
+  const bool is_ported_stable = release == pci_release{6, 1} || release == pci_release{6, 12};
+  return is_ported_stable ? newest_pci_release : release;
+}
+
+}  // namespace iommulab

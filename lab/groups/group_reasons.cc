@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lab/groups/group_reasons.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "core/pci/acs.h"
+#include "core/pci/registers.h"
+#include "core/pci/search.h"
+
+namespace iommulab {
+namespace {
+
+/// What Linux asks of every function between a device and memory.
+constexpr uint16_t isolating_flags = pci_acs_sv | pci_acs_rr | pci_acs_cr | pci_acs_uf;
+
+struct named_flag {
+  uint16_t flag;
+  std::string_view name;
+};
+constexpr std::array<named_flag, 4> flag_names = {{{pci_acs_sv, "Source Validation"},
+                                                   {pci_acs_rr, "Request Redirect"},
+                                                   {pci_acs_cr, "Completion Redirect"},
+                                                   {pci_acs_uf, "Upstream Forwarding"}}};
+
+std::string names_of(uint16_t flags) {
+  std::string names;
+  for (const named_flag& known : flag_names) {
+    if ((flags & known.flag) == 0) continue;
+    if (!names.empty()) names += ", ";
+    names += known.name;
+  }
+  return names;
+}
+
+std::string_view kind_of(const pci_dev& pdev) {
+  if (!pci_is_pcie(pdev)) {
+    return pdev.hdr_type == pci_header_type::normal ? "conventional function"
+                                                    : "conventional bridge";
+  }
+  switch (pdev.pcie_type) {
+    case pci_exp_type::endpoint:
+      return "endpoint";
+    case pci_exp_type::legacy_endpoint:
+      return "legacy endpoint";
+    case pci_exp_type::root_port:
+      return "root port";
+    case pci_exp_type::upstream:
+      return "switch's upstream port";
+    case pci_exp_type::downstream:
+      return "switch's downstream port";
+    case pci_exp_type::pci_bridge:
+      return "bridge from PCI Express to PCI";
+    case pci_exp_type::pcie_bridge:
+      return "bridge from PCI to PCI Express";
+    case pci_exp_type::rc_endpoint:
+      return "integrated endpoint";
+    case pci_exp_type::rc_event_collector:
+      return "event collector";
+  }
+  return "function";
+}
+
+std::string named(const pci_dev& pdev) {
+  return absl::StrFormat("%s (%s)", to_short_string(pci_source_id(pdev)), kind_of(pdev));
+}
+
+/// What the function's own capability says.
+isolation by_capability(const pci_dev& pdev) {
+  const uint16_t at = pci_find_ext_capability(pdev, pci_ext_cap_id_acs);
+  if (at == 0) return {false, "it has no ACS capability", nullptr};
+  const auto word = [&](uint16_t offset) {
+    return pdev.config->read16(static_cast<uint16_t>(at + offset));
+  };
+  const uint16_t capability = word(pci_reg::acs_capability);
+  const uint16_t control = word(pci_reg::acs_control);
+  const auto off = static_cast<uint16_t>(isolating_flags & capability & ~control);
+  if (off != 0) {
+    return {false,
+            absl::StrFormat("its ACS capability at %xh offers %s, which is off (control %04x)", at,
+                            names_of(off), control),
+            nullptr};
+  }
+  std::string because = absl::StrFormat("its ACS capability at %xh has %s on", at,
+                                        names_of(isolating_flags & capability));
+  const auto absent = static_cast<uint16_t>(isolating_flags & ~capability);
+  if (absent != 0) {
+    because += absl::StrFormat(" (%s is not offered, which counts as given)", names_of(absent));
+  }
+  return {true, because, nullptr};
+}
+
+std::string words_of_quirk(const acs_quirk_answer& answer) {
+  const acs_quirk_row& row = *answer.row;
+  const bool has = answer.known == acs_quirk::has;
+  std::string words;
+  switch (row.rule) {
+    case acs_rule::chipset_port:
+      words = has ? "it has no ACS capability, but registers of its chipset isolate it"
+                  : "it has no ACS capability, and registers of its chipset that would isolate it "
+                    "are not set";
+      break;
+    case acs_rule::wide_registers:
+      words = has ? "its ACS registers, which are laid out unlike the specification's, are on"
+                  : "its ACS registers, which are laid out unlike the specification's, are not on";
+      break;
+    case acs_rule::integrated_endpoint:
+      words = "integrated endpoints of Intel's reach each other by translated requests only";
+      break;
+    case acs_rule::multifunction:
+    case acs_rule::amd_southbridge:
+      words = "its vendor vouches that functions of the device do not reach each other";
+      break;
+    case acs_rule::no_way_between:
+    case acs_rule::root_port:
+    case acs_rule::port:
+      words = "its vendor vouches that nothing leads from it to its peers";
+      break;
+    case acs_rule::other_port:
+    case acs_rule::other_function:
+      words = "it is none of those that its vendor vouches for";
+      break;
+  }
+  return absl::StrFormat("%s (quirk for %s, since Linux %d.%d)", words, row.who, row.since.major,
+                         row.since.minor);
+}
+
+std::vector<const pci_dev*> siblings_of(const machine_groups& groups, const pci_dev& pdev,
+                                        bool open_only) {
+  std::vector<const pci_dev*> list;
+  groups.pci().for_each_pci_dev([&](pci_dev& other) {
+    if (&other == &pdev || other.bus != pdev.bus || other.slot() != pdev.slot()) return 0;
+    if (!open_only || !isolation_of(other).isolated) list.push_back(&other);
+    return 0;
+  });
+  return list;
+}
+
+std::string list_of(const std::vector<const pci_dev*>& devices) {
+  std::string list;
+  for (const pci_dev* dev : devices) {
+    if (!list.empty()) list += ", ";
+    list += to_short_string(pci_source_id(*dev));
+  }
+  return list;
+}
+
+/// Follows pci_device_group(), step by step.
+class reasoning {
+ public:
+  reasoning(const machine_groups& groups, pci_dev& function)
+      : groups_(groups), function_(function), top_(&function) {}
+
+  std::vector<group_reason> run() {
+    through_aliases();
+    up_the_path();
+    across_the_bus();
+    across_functions();
+    conclude();
+    return std::move(reasons_);
+  }
+
+ private:
+  void say(group_rule rule, const pci_dev& about, std::string sentence) {
+    reasons_.push_back({rule, pci_source_id(about), std::move(sentence)});
+  }
+
+  /// Whoever's id its requests may bear at the root bus.
+  void through_aliases() {
+    pci_for_each_dma_alias(function_, [&](pci_dev& by, uint16_t id) {
+      if (&by == &function_) {
+        if (id != pci_source_id(by).requester_id()) {
+          say(group_rule::alias, by,
+              absl::StrFormat("requests of %s may bear the id %s (quirk for its ids)", named(by),
+                              to_short_string(source_id::from_requester_id(0, id))));
+        }
+      } else if (by.subordinate == nullptr) {
+        say(group_rule::alias, by,
+            absl::StrFormat("%s lies behind %s, a volume management device, whose id all its "
+                            "requests bear",
+                            named(function_), named(by)));
+      } else {
+        say(group_rule::alias, by,
+            absl::StrFormat("%s puts the id %s on requests from behind it, so nobody can tell "
+                            "whose they are",
+                            named(by), to_short_string(source_id::from_requester_id(0, id))));
+      }
+      top_ = &by;
+      return 0;
+    });
+  }
+
+  /// Every bridge from there to the root bus has to be isolated.
+  void up_the_path() {
+    for (pci_bus* bus = top_->bus; !pci_is_root_bus(*bus); bus = bus->parent) {
+      if (bus->self == nullptr) continue;
+      pci_dev* open = nullptr;
+      isolation why;
+      for (pci_dev* bridge = bus->self; bridge != nullptr; bridge = bridge->bus->self) {
+        why = isolation_of(*bridge);
+        if (!why.isolated) {
+          open = bridge;
+          break;
+        }
+      }
+      if (open == nullptr) {
+        say(group_rule::path, *bus->self,
+            absl::StrFormat("%s and all above it send requests up to the IOMMU: %s",
+                            named(*bus->self), isolation_of(*bus->self).because));
+        return;
+      }
+      const std::string whose = open == bus->self
+                                    ? std::string("its group")
+                                    : absl::StrFormat("the group of %s", named(*bus->self));
+      say(group_rule::path, *open,
+          absl::StrFormat(
+              "%s may turn requests back before they reach the IOMMU, as %s: what is "
+              "behind %s belongs to %s",
+              named(*open), why.because,
+              open == bus->self ? std::string("it") : to_short_string(pci_source_id(*bus->self)),
+              whose));
+      top_ = bus->self;
+    }
+  }
+
+  void across_the_bus() {
+    groups_.pci().for_each_pci_dev([&](pci_dev& other) {
+      if (&other == top_ || other.bus != top_->bus) return 0;
+      if (!pci_uses_id_of(*top_, other) && !pci_uses_id_of(other, *top_)) return 0;
+      say(group_rule::alias, other,
+          absl::StrFormat("%s and %s use one requester id", named(*top_), named(other)));
+      return 0;
+    });
+  }
+
+  void across_functions() {
+    const auto siblings = siblings_of(groups_, *top_, false);
+    if (!top_->multifunction) {
+      const bool others = !siblings.empty();
+      say(group_rule::alone, *top_,
+          others
+              ? absl::StrFormat("%s says that it is the only function of its device", named(*top_))
+              : absl::StrFormat("%s is the only function of its device", named(*top_)));
+      return;
+    }
+    const isolation why = isolation_of(*top_);
+    if (why.isolated) {
+      say(group_rule::alone, *top_,
+          absl::StrFormat("%s keeps to itself among the functions of its device: %s", named(*top_),
+                          why.because));
+      return;
+    }
+    const auto open = siblings_of(groups_, *top_, true);
+    if (open.empty()) {
+      say(group_rule::alone, *top_,
+          absl::StrFormat("%s is not isolated from the other functions of its device, as %s; but "
+                          "all of those are isolated",
+                          named(*top_), why.because));
+      return;
+    }
+    say(group_rule::functions, *top_,
+        absl::StrFormat(
+            "%s may reach other functions of its device, as %s; so may %s: they share a "
+            "group",
+            named(*top_), why.because, list_of(open)));
+  }
+
+  void conclude() {
+    const machine_group* group = groups_.group_of(pci_source_id(function_));
+    if (group == nullptr) {
+      say(group_rule::alone, function_,
+          absl::StrFormat("%s has no group: no IOMMU serves it", named(function_)));
+      return;
+    }
+    std::vector<const pci_dev*> others;
+    std::vector<const pci_dev*> bridges;
+    for (const pci_dev* member : group->members) {
+      if (member == &function_) continue;
+      (member->hdr_type == pci_header_type::bridge ? bridges : others).push_back(member);
+    }
+    std::string sentence = absl::StrFormat("Group %d", group->id);
+    if (others.empty() && bridges.empty()) {
+      sentence += " holds nothing else: it can be given to a guest by itself";
+    } else {
+      sentence += ":";
+      if (!others.empty()) {
+        sentence +=
+            absl::StrFormat(" to give it to a guest, unbind %s from host drivers", list_of(others));
+      }
+      if (!bridges.empty()) {
+        sentence +=
+            absl::StrFormat("%s %s may keep the port driver, as %s", others.empty() ? "" : ";",
+                            list_of(bridges), bridges.size() == 1 ? "a bridge does" : "bridges do");
+      }
+    }
+    say(group_rule::alone, function_, sentence + ".");
+  }
+
+  const machine_groups& groups_;
+  pci_dev& function_;
+  pci_dev* top_;
+  std::vector<group_reason> reasons_;
+};
+
+}  // namespace
+
+std::string_view name(group_rule rule) {
+  switch (rule) {
+    case group_rule::alias:
+      return "alias";
+    case group_rule::path:
+      return "path";
+    case group_rule::functions:
+      return "functions";
+    case group_rule::alone:
+      return "alone";
+  }
+  return "";
+}
+
+isolation isolation_of(pci_dev& pdev) {
+  const acs_quirk_answer quirk = pci_dev_specific_acs_enabled(pdev, isolating_flags);
+  if (quirk.known != acs_quirk::unknown) {
+    return {quirk.known == acs_quirk::has, words_of_quirk(quirk), quirk.row};
+  }
+  if (!pci_is_pcie(pdev)) {
+    return {false, "on a conventional bus everybody sees everybody's requests", nullptr};
+  }
+  switch (pdev.pcie_type) {
+    case pci_exp_type::pcie_bridge:
+    case pci_exp_type::pci_bridge:
+    case pci_exp_type::rc_event_collector:
+      return {false, "nothing of its kind can have ACS", nullptr};
+    case pci_exp_type::root_port:
+    case pci_exp_type::downstream:
+      return by_capability(pdev);
+    case pci_exp_type::endpoint:
+    case pci_exp_type::legacy_endpoint:
+    case pci_exp_type::upstream:
+    case pci_exp_type::rc_endpoint:
+      if (!pdev.multifunction) return {true, "a lone function has no peers", nullptr};
+      return by_capability(pdev);
+  }
+  return {true, "its kind has no peers", nullptr};
+}
+
+std::vector<group_reason> group_reasons(const machine_groups& groups, source_id function) {
+  pci_dev* const pdev = groups.pci().find(function);
+  if (pdev == nullptr) return {};
+  return reasoning(groups, *pdev).run();
+}
+
+std::vector<group_reason> group_reasons(const machine_groups& groups, source_id one,
+                                        source_id other) {
+  std::vector<group_reason> reasons = group_reasons(groups, one);
+  if (reasons.empty()) return {};
+  reasons.pop_back();
+  for (group_reason& reason : group_reasons(groups, other)) reasons.push_back(std::move(reason));
+  if (!reasons.empty()) reasons.pop_back();
+  const machine_group* of_one = groups.group_of(one);
+  const machine_group* of_other = groups.group_of(other);
+  const bool together = of_one != nullptr && of_one == of_other;
+  reasons.push_back(
+      {group_rule::alone, one,
+       absl::StrFormat("So %s and %s are %s.", to_short_string(one), to_short_string(other),
+                       together ? absl::StrFormat("together in group %d", of_one->id)
+                                : std::string("in different groups"))});
+  return reasons;
+}
+
+}  // namespace iommulab

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "platform/lspci/lspci_machine.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "core/pci/acs.h"
+#include "core/pci/acs_quirks.h"
+#include "core/pci/registers.h"
+#include "core/pci/vendor_ids.h"
+#include "platform/pci/function_builder.h"
+
+namespace iommulab {
+namespace {
+
+constexpr uint16_t class_pci_bridge = 0x0604;
+constexpr uint16_t class_cardbus_bridge = 0x0607;
+constexpr uint16_t class_isa_bridge = 0x0601;
+constexpr uint16_t widest_segment = 0xffff;
+constexpr size_t small_space = 256;
+constexpr size_t whole_space = 4096;
+constexpr size_t whole_header = 64;
+
+/// Vendor-specific: what nobody looks for stands at 100h where the listing has something later.
+constexpr uint16_t ext_cap_id_vendor = 0x0b;
+
+// Volume management devices. Linux v6.12 drivers/pci/controller/vmd.c: vmd_ids[]
+constexpr std::array<uint16_t, 10> vmd_ids = {0x201d, 0x28c0, 0x467f, 0x4c3d, 0xa77f,
+                                              0x7d0b, 0xad0b, 0x9a0b, 0xb60b, 0xb06f};
+
+// The register block of an Intel chipset with which its root ports are isolated: enabled, and where
+// it lies on most boards.
+constexpr uint16_t lpc_rcba = 0xf0;
+constexpr uint32_t usual_rcba = 0xfed1c001;
+
+bool is_vmd(const lspci_function& f) {
+  return f.ids.vendor == pci_vendor::intel &&
+         std::find(vmd_ids.begin(), vmd_ids.end(), f.ids.device) != vmd_ids.end();
+}
+
+bool is_chipset_port(const lspci_function& f) {
+  return std::any_of(
+      acs_quirk_rows().begin(), acs_quirk_rows().end(), [&](const acs_quirk_row& row) {
+        return row.rule == acs_rule::chipset_port && row.names(f.ids.vendor, f.ids.device);
+      });
+}
+
+class machine_maker {
+ public:
+  machine_maker(const text_source& source, std::vector<lspci_function> listed)
+      : source_(source), listed_(std::move(listed)) {}
+
+  absl::StatusOr<lspci_machine> run() {
+    if (const absl::Status status = check(); !status.ok()) return status;
+    for (const lspci_function& f : listed_) {
+      if (f.bridge) secondaries_.insert({f.domain, f.bridge->secondary});
+    }
+    name_domains();
+    for (lspci_function& f : listed_) place(std::move(f));
+    find_volumes();
+    std::sort(made_.roots.begin(), made_.roots.end());
+    return std::move(made_);
+  }
+
+ private:
+  absl::Status error(const lspci_function& f, std::string_view field, std::string_view value,
+                     std::string_view why) const {
+    return line_error(source_.name, f.line, field, value, why);
+  }
+
+  absl::Status check() const {
+    std::set<std::string> seen;
+    for (const lspci_function& f : listed_) {
+      if (!seen.insert(f.address()).second) {
+        return error(f, "address", f.address(), "it is listed twice");
+      }
+      if (f.denied && f.bytes.size() < small_space) {
+        return error(f, "Capabilities", "<access denied>",
+                     "the listing has to be printed by root (sudo lspci -vvnn)");
+      }
+      if (!f.bytes.empty() && f.bytes.size() < whole_header) {
+        return error(f, "bytes", absl::StrCat(f.bytes.size()), "a header has 64 bytes");
+      }
+      if (f.class_code == class_pci_bridge && !f.bridge && f.bytes.empty()) {
+        return error(f, "bridge", f.address(), "its bus numbers are missing: lspci -vv shows them");
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  /// Segments for domains that 16 bits do not hold, from the highest down.
+  void name_domains() {
+    std::set<uint32_t> wide;
+    std::set<uint32_t> narrow;
+    for (const lspci_function& f : listed_) {
+      (f.domain > widest_segment ? wide : narrow).insert(f.domain);
+    }
+    uint16_t segment = widest_segment;
+    for (const uint32_t domain : wide) {
+      while (narrow.count(segment) != 0) --segment;
+      segments_[domain] = segment;
+      made_.wide_domains[segment--] = domain;
+    }
+  }
+
+  uint16_t segment_of(uint32_t domain) const {
+    const auto found = segments_.find(domain);
+    return found == segments_.end() ? static_cast<uint16_t>(domain) : found->second;
+  }
+
+  /// Between a bridge's secondary and subordinate bus: where virtual functions overflow to.
+  bool is_virtual_bus(const lspci_function& f) const {
+    return std::any_of(listed_.begin(), listed_.end(), [&](const lspci_function& b) {
+      return b.bridge && b.domain == f.domain && f.bus > b.bridge->secondary &&
+             f.bus <= b.bridge->subordinate;
+    });
+  }
+
+  void place(lspci_function f) {
+    if (secondaries_.count({f.domain, f.bus}) == 0) {
+      if (is_virtual_bus(f)) {
+        made_.assumed.push_back(absl::StrCat(
+            f.address(), " is a virtual function on a bus of its own, which is left out"));
+        return;
+      }
+      const pci_root root{segment_of(f.domain), f.bus};
+      if (std::find(made_.roots.begin(), made_.roots.end(), root) == made_.roots.end()) {
+        made_.roots.push_back(root);
+      }
+    }
+    made_.functions.push_back(config_of(f));
+    made_.listed.push_back(std::move(f));
+  }
+
+  bool has_siblings(const lspci_function& f) const {
+    return std::any_of(listed_.begin(), listed_.end(), [&](const lspci_function& other) {
+      return other.devfn != f.devfn && other.devfn >> 3 == f.devfn >> 3 &&
+             other.domain == f.domain && other.bus == f.bus;
+    });
+  }
+
+  pci_function_config config_of(const lspci_function& f) {
+    const source_id id{segment_of(f.domain), f.bus, f.devfn};
+    if (f.bytes.size() >= small_space) return config_of_bytes(f, id);
+    const uint32_t class_code = uint32_t{f.class_code} << 8 | f.prog_if;
+    function_builder builder(id, f.ids.vendor, f.ids.device, class_code);
+    builder.revision(f.revision);
+    if (has_siblings(f)) builder.multifunction();
+    if (f.subsystem && !f.bridge) builder.subsystem(f.subsystem->vendor, f.subsystem->device);
+    if (f.bridge) builder.bridge(f.bridge->primary, f.bridge->secondary, f.bridge->subordinate);
+    if (f.express) {
+      constexpr uint8_t usual_place = 0x40;
+      const uint16_t at = f.express->at >= whole_header ? f.express->at : usual_place;
+      builder.express(f.express->type, static_cast<uint8_t>(at), f.express->ari_forwarding);
+    }
+    add_extended(f, builder);
+    add_chipset_registers(f, builder);
+    pci_function_config config = builder.build();
+    if (f.class_code == class_cardbus_bridge) {
+      config.config[pci_reg::header_type] |= static_cast<uint8_t>(pci_header_type::cardbus);
+    }
+    // Of `-x` the header is known to the byte.
+    std::copy(f.bytes.begin(), f.bytes.end(), config.config.begin());
+    if (!f.bytes.empty() && f.express) restore_list(config, f);
+    config.captured_driver = f.driver;
+    return config;
+  }
+
+  /// The list of capabilities begins where the builder put it, not where the bytes say.
+  static void restore_list(pci_function_config& config, const lspci_function& f) {
+    const uint16_t at = f.express->at >= whole_header ? f.express->at : 0x40;
+    config.config[pci_reg::capability_list] = static_cast<uint8_t>(at);
+  }
+
+  /// Configuration space as it was read, but for what a kernel had switched on.
+  static pci_function_config config_of_bytes(const lspci_function& f, source_id id) {
+    pci_function_config config;
+    config.id = id;
+    config.config = f.bytes;
+    config.config.resize(f.bytes.size() > small_space ? whole_space : small_space);
+    config.captured_driver = f.driver;
+    return config;
+  }
+
+  /// In the order of their places. Where the listing has dropped these, one behind the other.
+  void add_extended(const lspci_function& f, function_builder& builder) {
+    struct wanted {
+      uint16_t id;
+      uint16_t at;
+    };
+    std::vector<wanted> all;
+    const auto want = [&](uint16_t id, const auto& capability) {
+      if (capability) all.push_back({id, capability->at});
+    };
+    want(pci_ext_cap_id_acs, f.acs);
+    want(pci_ext_cap_id_ari, f.ari);
+    want(pci_ext_cap_id_ats, f.ats);
+    want(pci_ext_cap_id_sriov, f.sriov);
+    want(pci_ext_cap_id_pri, f.pri);
+    want(pci_ext_cap_id_pasid, f.pasid);
+    if (all.empty()) return;
+    constexpr uint16_t room = 0x40;
+    uint16_t next = pci_reg::first_extended_capability;
+    const bool placed = std::all_of(all.begin(), all.end(), [](const wanted& w) {
+      return w.at >= pci_reg::first_extended_capability;
+    });
+    if (!placed) {
+      for (wanted& w : all) w.at = std::exchange(next, static_cast<uint16_t>(next + room));
+    }
+    std::sort(all.begin(), all.end(), [](const wanted& a, const wanted& b) { return a.at < b.at; });
+    if (all.front().at != pci_reg::first_extended_capability) {
+      builder.extended_capability(ext_cap_id_vendor, 1, pci_reg::first_extended_capability);
+    }
+    for (const wanted& w : all) {
+      if (w.id == pci_ext_cap_id_acs) {
+        builder.acs(w.at, acs_capability_of(f));
+      } else if (w.id == pci_ext_cap_id_ats) {
+        builder.ats(w.at, 32);
+      } else {
+        builder.extended_capability(w.id, 1, w.at);
+      }
+    }
+  }
+
+  uint16_t acs_capability_of(const lspci_function& f) {
+    if (f.acs->has_bits) return f.acs->capability;
+    made_.assumed.push_back(
+        absl::StrCat(f.address(), " has ACS, of which the listing shows no bit (lspci -vv does): ",
+                     "taken to offer everything that isolation takes"));
+    return pci_acs_sv | pci_acs_rr | pci_acs_cr | pci_acs_uf;
+  }
+
+  void add_chipset_registers(const lspci_function& f, function_builder& builder) {
+    const bool is_lpc = f.ids.vendor == pci_vendor::intel && f.class_code == class_isa_bridge &&
+                        f.bus == 0 && f.devfn == pci_devfn(0x1f, 0);
+    if (!is_lpc || !std::any_of(listed_.begin(), listed_.end(), is_chipset_port)) return;
+    builder.device_register(lpc_rcba, 4, usual_rcba);
+    made_.assumed.push_back(
+        absl::StrCat("the chipset's register block is enabled (", f.address(),
+                     ", offset f0h), so that kernels isolate its root ports: a listing with "
+                     "-xxx would say"));
+  }
+
+  /// Domains behind volume management devices are numbered as the devices are found.
+  void find_volumes() {
+    std::vector<source_id> endpoints;
+    for (size_t i = 0; i < made_.listed.size(); ++i) {
+      if (is_vmd(made_.listed[i])) endpoints.push_back(made_.functions[i].id);
+    }
+    std::map<uint32_t, uint16_t> by_domain;
+    for (const auto& [segment, domain] : made_.wide_domains) by_domain[domain] = segment;
+    size_t next = 0;
+    for (const auto& [domain, segment] : by_domain) {
+      if (next == endpoints.size()) break;
+      for (const pci_root& root : made_.roots) {
+        if (root.segment == segment) made_.volumes.push_back({root, endpoints[next]});
+      }
+      ++next;
+    }
+    if (endpoints.size() > 1 && !by_domain.empty()) {
+      made_.assumed.push_back(
+          "which volume management device a domain lies behind: the first has the lowest number");
+    }
+  }
+
+  const text_source& source_;
+  std::vector<lspci_function> listed_;
+  std::set<std::pair<uint32_t, uint8_t>> secondaries_;
+  std::map<uint32_t, uint16_t> segments_;
+  lspci_machine made_;
+};
+
+}  // namespace
+
+absl::StatusOr<lspci_machine> machine_of_listing(const text_source& source) {
+  auto listed = parse_lspci(source);
+  if (!listed.ok()) return listed.status();
+  return machine_maker(source, *std::move(listed)).run();
+}
+
+}  // namespace iommulab

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Listings of lspci, as pciutils 3.9 prints them, made into hardware; and listings that say too
+// little, or are damaged.
+#include <gmock/gmock.h>
+
+#include "absl/strings/str_format.h"
+#include "core/pci/acs.h"
+#include "core/pci/registers.h"
+#include "platform/lspci/lspci_machine.h"
+#include "platform/pci/config_bytes.h"
+
+namespace iommulab::lspci_test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+absl::StatusOr<lspci_machine> machine(const std::string& text) {
+  return machine_of_listing({"list", text});
+}
+std::string complaint(const std::string& text) {
+  return std::string(machine(text).status().message());
+}
+uint32_t at(const pci_function_config& f, uint16_t offset, unsigned bytes) {
+  return config_get(f.config, offset, bytes);
+}
+
+constexpr const char* port =
+    "00:01.0 PCI bridge [0604]: Intel Corporation Device [8086:9a01] (rev 05) (prog-if 00 [Normal "
+    "decode])\n"
+    "\tControl: I/O+ Mem+ BusMaster+\n"
+    "\tBus: primary=00, secondary=01, subordinate=02, sec-latency=0\n"
+    "\tCapabilities: [40] Express (v2) Root Port (Slot+), MSI 00\n"
+    "\t\tDevCap2: Completion Timeout: Range ABC, TimeoutDis+ NROPrPrP- LTR+ ARIFwd+\n"
+    "\tCapabilities: [220 v1] Access Control Services\n"
+    "\t\tACSCap:\tSrcValid+ TransBlk+ ReqRedir+ CmpltRedir+ UpstreamFwd+ EgressCtrl- DirectTrans-\n"
+    "\t\tACSCtl:\tSrcValid+ TransBlk- ReqRedir+ CmpltRedir+ UpstreamFwd+ EgressCtrl- DirectTrans-\n"
+    "\tKernel driver in use: pcieport\n\n";
+constexpr const char* endpoint =
+    "01:00.0 Non-Volatile memory controller [0108]: Samsung [144d:a809] (prog-if 02 [NVM "
+    "Express])\n"
+    "\tSubsystem: Samsung [144d:a801]\n"
+    "\tCapabilities: [70] Express (v2) Endpoint, MSI 00\n";
+
+TEST(lspci, a_port_has_its_buses_type_and_acs_where_they_were) {
+  const auto m = machine(port);
+  ASSERT_TRUE(m.ok()) << m.status();
+  const pci_function_config& f = m->functions.at(0);
+  EXPECT_EQ(at(f, pci_reg::vendor_id, 4), 0x9a018086u);
+  EXPECT_EQ(at(f, pci_reg::class_revision, 4), 0x06040005u);
+  EXPECT_EQ(at(f, pci_reg::primary_bus, 3), 0x020100u);
+  EXPECT_EQ(at(f, 0x42, 2) >> 4 & 0xf, 4u);       // PCI Express Base 7.5.3.2: a root port
+  EXPECT_EQ(at(f, 0x40 + 0x24, 4) >> 5 & 1, 1u);  // 7.5.3.15: ARI forwarding
+  EXPECT_EQ(at(f, 0x220, 2), 0x0du);              // 7.7.11: ACS
+  EXPECT_EQ(at(f, 0x224, 2), 0x1fu);
+  EXPECT_EQ(at(f, 0x226, 2), 0u) << "a kernel that starts finds it off";
+  EXPECT_EQ(f.captured_driver, "pcieport");
+  EXPECT_EQ(m->roots.size(), 1u);
+}
+
+TEST(lspci, functions_are_one_of_several_when_another_is_listed) {
+  const auto m = machine(
+      "00:1f.0 ISA bridge [0601]: Intel [8086:2918]\n00:1f.2 SATA controller [0106]: Intel "
+      "[8086:2922] (rev 02)\n00:02.0 VGA [0300]: Intel [8086:9a60]\n");
+  ASSERT_TRUE(m.ok()) << m.status();
+  const auto is_one_of_several = [&](size_t i) {
+    return (at(m->functions.at(i), pci_reg::header_type, 1) & 0x80) != 0;
+  };
+  EXPECT_TRUE(is_one_of_several(0));
+  EXPECT_TRUE(is_one_of_several(1));
+  EXPECT_FALSE(is_one_of_several(2));
+}
+
+TEST(lspci, numbers_alone_will_do) {
+  const auto m = machine("0000:00:1f.2 0106: 8086:3a22 (rev 03)\n");
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_EQ(at(m->functions.at(0), pci_reg::vendor_id, 4), 0x3a228086u);
+}
+
+TEST(lspci, a_bus_that_no_bridge_leads_to_is_a_root) {
+  const auto m = machine(std::string(port) + endpoint + "\nff:08.0 0880: 8086:2c50\n");
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_THAT(m->roots, ElementsAre(pci_root{0, 0}, pci_root{0, 0xff}));
+}
+
+// Bus 2 lies within the port's buses and no bridge leads to it.
+TEST(lspci, a_virtual_function_on_a_bus_of_its_own_is_left_out_and_named) {
+  const auto m = machine(std::string(port) + endpoint + "\n02:00.1 0200: 8086:154c\n");
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_EQ(m->functions.size(), 2u);
+  EXPECT_THAT(m->assumed, ElementsAre(HasSubstr("0000:02:00.1 is a virtual function")));
+}
+
+TEST(lspci, a_domain_behind_a_volume_management_device_gets_a_segment) {
+  const auto m = machine(
+      "0000:00:0e.0 0104: 8086:9a0b\n10000:e0:01.0 0604: 8086:9a09\n\tBus: primary=e0, "
+      "secondary=e1, subordinate=e1\n10000:e1:00.0 0108: 144d:a809\n");
+  ASSERT_TRUE(m.ok()) << m.status();
+  ASSERT_EQ(m->volumes.size(), 1u);
+  EXPECT_EQ(m->volumes[0].endpoint, (source_id{0, 0, pci_devfn(0x0e, 0)}));
+  EXPECT_EQ(m->wide_domains.at(m->volumes[0].root.segment), 0x10000u);
+  EXPECT_EQ(m->functions.at(2).id.segment, m->volumes[0].root.segment);
+}
+
+TEST(lspci, bytes_are_the_function_where_all_are_there) {
+  std::string rows = "00:02.0 0300: 8086:9a60\n";
+  for (int row = 0; row < 16; ++row) {
+    rows += absl::StrFormat("%x0:", row);
+    for (int i = 0; i < 16; ++i) rows += absl::StrFormat(" %02x", row == 0 ? 0x10 + i : row);
+    rows += '\n';
+  }
+  const auto m = machine(rows);
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_EQ(m->functions.at(0).config.size(), 256u);
+  EXPECT_EQ(at(m->functions.at(0), 0, 4), 0x13121110u);
+  EXPECT_EQ(at(m->functions.at(0), 0xfc, 4), 0x0f0f0f0fu);
+}
+
+TEST(lspci, acs_without_its_bits_is_assumed_and_said) {
+  const auto m = machine(
+      "00:1c.0 0604: 8086:a110\n\tBus: primary=00, secondary=01, subordinate=01\n\tCapabilities: "
+      "[40] Express (v2) Root Port (Slot+)\n\tCapabilities: [140 v1] Access Control Services\n");
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_EQ(at(m->functions.at(0), 0x144, 2),
+            uint32_t{pci_acs_sv | pci_acs_rr | pci_acs_cr | pci_acs_uf});
+  EXPECT_THAT(m->assumed, ElementsAre(HasSubstr("0000:00:1c.0 has ACS, of which the listing")));
+}
+
+TEST(lspci, what_says_too_little_is_refused_in_one_sentence) {
+  EXPECT_THAT(complaint(""), HasSubstr("no function as lspci prints it"));
+  EXPECT_THAT(complaint("hello\nworld\n"), HasSubstr("no function as lspci prints it"));
+  EXPECT_THAT(complaint("00:1f.2 SATA controller: Intel Corporation ICH9\n"),
+              HasSubstr("list: line 1: class is \"SATA controller\": no number in it"));
+  EXPECT_THAT(complaint("00:1f.2 SATA controller [0106]: Intel Corporation ICH9\n"),
+              HasSubstr("line 1: device is \"Intel Corporation ICH9\": no ids in it"));
+  EXPECT_THAT(
+      complaint("00:1f.2 0106: 8086:2922\n\tCapabilities: <access denied>\n"),
+      HasSubstr("line 1: Capabilities is \"<access denied>\": the listing has to be printed "
+                "by root"));
+  EXPECT_THAT(complaint("00:01.0 0604: 8086:9a01\n"), HasSubstr("its bus numbers are missing"));
+  EXPECT_THAT(complaint("00:02.0 0300: 8086:1\n"), HasSubstr("no ids in it"));
+  EXPECT_THAT(complaint("00:02.0 0300: 8086:9a60\n00:02.0 0300: 8086:9a60\n"),
+              HasSubstr("line 2: address is \"0000:00:02.0\": it is listed twice"));
+}
+
+TEST(lspci, what_is_damaged_names_line_field_and_value) {
+  const std::string head = "00:02.0 0300: 8086:9a60\n";
+  EXPECT_THAT(complaint(head + "00:2.0 0300: 8086:9a60\n"),
+              HasSubstr("line 2: address is \"00:2.0\": no PCI address"));
+  EXPECT_THAT(complaint(head + "\tBus: primary=00, secondary=0\n"), HasSubstr("line 2: Bus is"));
+  EXPECT_THAT(complaint(head + "\tCapabilities: [zz] Express (v2) Endpoint\n"),
+              HasSubstr("no offset in configuration space"));
+  EXPECT_THAT(complaint(head + "\tCapabilities: [40] Express (v2) Teapot\n"),
+              HasSubstr("line 2: Express is"));
+  EXPECT_THAT(complaint(head + "\t\tACSCap: SrcValid+\n"),
+              HasSubstr("no Access Control Services go before it"));
+  EXPECT_THAT(complaint(head + "\tIOMMU group: many\n"), HasSubstr("line 2: IOMMU group is"));
+  EXPECT_THAT(complaint(head + "00: 86 80\n20: 00\n"),
+              HasSubstr("line 3: offset is \"20\": the bytes before it end at 02"));
+  EXPECT_THAT(complaint(head + "00: 86 8x\n"), HasSubstr("byte is \"8x\": no byte"));
+  EXPECT_THAT(complaint(head + "00: 86 80\n"), HasSubstr("a header has 64 bytes"));
+}
+
+// Cut anywhere, a listing is refused or is the listing of fewer functions; nothing else happens.
+TEST(lspci, a_cut_listing_never_does_more_harm) {
+  const std::string whole = std::string(port) + endpoint;
+  for (size_t end = 0; end < whole.size(); ++end) {
+    const auto m = machine(whole.substr(0, end));
+    if (m.ok()) {
+      EXPECT_LE(m->functions.size(), 2u);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace iommulab::lspci_test
