@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_format.h"
+#include "intel/hw/publish.h"
 #include "intel/v6_1/device.h"
 #include "intel/v6_1/flush.h"
 #include "intel/v6_1/identity.h"
@@ -55,6 +56,10 @@ int domain_context_mapping_one(intel_driver& drv, dmar_domain& domain, intel_iom
   if (context_copied(drv, iommu, bus, devfn)) {
     flush_copied_entry(drv, iommu, context->domain(), bus, devfn);
     clear_context_copied(drv, iommu, bus, devfn);
+    // context_clear_entry(): the present bit goes before anything else changes.
+    const vtd::context_entry before = *context;
+    retract(drv, *context, context_kind(drv, iommu));
+    trace_entry(drv, context, before, context_kind(drv, iommu));
   }
   vtd::context_entry entry;
   if (sm_supported(drv, iommu)) {

@@ -53,7 +53,7 @@ void make_present(intel_driver& drv, intel_iommu& iommu, vtd::context_entry* con
                   vtd::context_entry value) {
   value.set_fault_processing_disabled(false);
   value.set_present(true);
-  publish(drv, table_kind::context, context, value,
+  publish(drv, context_kind(drv, iommu), context, value,
           [&](const void* stored, size_t size) { iommu_flush_cache(drv, iommu, stored, size); });
 }
 

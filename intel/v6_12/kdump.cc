@@ -45,6 +45,7 @@ int copy_context_table(intel_driver& drv, intel_iommu& iommu, uint8_t bus,
   for (size_t half = 0; half < table_halves; ++half) {
     if (!vtd::root_entry::p.test(roots[half])) continue;
     const phys_addr old_phys(roots[half] & vtd::root_entry::ctp.mask());
+    if (old_phys == phys_addr()) continue;  // root_entry_lctp() gives 0 for no table, too
     const auto* old_table =
         drv.host.memory.object_at<vtd::context_entry>(old_phys, entries_of_table);
     if (old_table == nullptr) return -ENOMEM;  // memremap() fails

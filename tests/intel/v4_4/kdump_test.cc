@@ -6,7 +6,7 @@
 
 #include "intel/expect.h"
 #include "intel/v4_4/device.h"
-#include "intel/v4_4/old_kernel.h"
+#include "support/old_kernel.h"
 #include "support/v4_4/divergences.h"
 #include "support/v4_4/system.h"
 

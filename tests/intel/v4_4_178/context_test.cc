@@ -6,9 +6,10 @@
 #include "intel/expect.h"
 #include "intel/v4_4/device.h"
 #include "intel/v4_4/domain.h"
-#include "intel/v4_4/old_kernel.h"
 #include "intel/v4_4/page_table.h"
+#include "support/old_kernel.h"
 #include "support/v4_4/divergences.h"
+#include "support/v4_4/system.h"
 #include "support/v4_4_178/releases.h"
 
 namespace iommulab::test::release_context_test {

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What a crashed kernel leaves to the one that dumps it.
+// What a crashed kernel leaves to the one that dumps it: a unit that translates through tables of
+// legacy mode.
 #pragma once
 
-#include "intel/expect.h"
-#include "support/v4_4/system.h"
+#include <gtest/gtest.h>
+
+#include <string_view>
+
+#include "support/gcmd_bits.h"
+#include "support/small_machine.h"
+#include "support/system.h"
 
 namespace iommulab::test {
 
@@ -23,7 +29,7 @@ class old_kernel {
   static constexpr uint64_t mapped = 0x12345000;
   static constexpr uint64_t memory = 0x180000;
 
-  explicit old_kernel(linux_4_4::system& s) : s_(s) {
+  explicit old_kernel(system& s) : s_(s) {
     EXPECT_TRUE(s.k().pages().reserve(phys_addr(root), 0x100000).ok());
     set_bus(0, contexts_0);
     set_bus(5, contexts_5);
@@ -43,16 +49,17 @@ class old_kernel {
   }
   /// Switches the unit on, the way 10.4.4 wants it.
   void run(uint64_t rtaddr = root) {
-    s_.unit().write64(r_rtaddr, rtaddr);
-    s_.unit().write32(r_gcmd, srtp);
-    s_.unit().write64(r_ccmd, uint64_t{1} << 63 | uint64_t{1} << 61);
-    s_.unit().write64(0xf8, uint64_t{1} << 63 | uint64_t{1} << 60);
-    s_.unit().write32(r_gcmd, te);
-    ASSERT_NE(s_.unit().read32(r_gsts) & te, 0u);
+    constexpr uint64_t gcmd = 0x18, gsts = 0x1c, rtaddr_at = 0x20, ccmd = 0x28, iotlb = 0xf8;
+    s_.unit().write64(rtaddr_at, rtaddr);
+    s_.unit().write32(gcmd, gcmd_bits::srtp);
+    s_.unit().write64(ccmd, uint64_t{1} << 63 | uint64_t{1} << 61);
+    s_.unit().write64(iotlb, uint64_t{1} << 63 | uint64_t{1} << 60);
+    s_.unit().write32(gcmd, gcmd_bits::te);
+    ASSERT_NE(s_.unit().read32(gsts) & gcmd_bits::te, 0u);
   }
 
  private:
-  linux_4_4::system& s_;
+  system& s_;
 };
 
 }  // namespace iommulab::test
