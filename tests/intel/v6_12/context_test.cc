@@ -11,6 +11,7 @@
 #include "intel/v6_12/pasid_system.h"
 #include "kernel/v6_1/profile.h"
 #include "support/absent_function.h"
+#include "support/gcmd_bits.h"
 #include "support/v6_12/translation_kinds.h"
 
 namespace iommulab::v6_12::context_test {

@@ -10,6 +10,7 @@
 #include "intel/dmar/table.h"
 #include "intel/v6_12/context.h"
 #include "intel/v6_12/pasid_system.h"
+#include "support/gcmd_bits.h"
 #include "support/old_kernel.h"
 #include "support/v6_12/cache_lines.h"
 

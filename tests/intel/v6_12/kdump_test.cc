@@ -10,6 +10,7 @@
 
 #include "intel/v6_12/context.h"
 #include "kernel/v6_1/profile.h"
+#include "support/gcmd_bits.h"
 #include "support/old_kernel.h"
 #include "support/v6_12/cache_lines.h"
 #include "support/v6_12/system.h"

@@ -9,6 +9,7 @@
 #include "intel/v6_12/pasid_system.h"
 #include "kernel/v6_1/profile.h"
 #include "support/absent_function.h"
+#include "support/gcmd_bits.h"
 
 namespace iommulab::v6_12::pasid_flush_test {
 namespace {
