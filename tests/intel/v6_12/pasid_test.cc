@@ -90,6 +90,7 @@ TEST(Pasids, LeaveNoTableBehind) {
   pasid_system s{pasid_machine(pasid_machine::second_level())};
   s.pci().remove(*s.dev().pci);
   const uint64_t live = s.pages().live_pages();
+  const int64_t objects = s.slab().live();
   s.pci().rescan();
   EXPECT_EQ(s.pages().live_pages(), live + 32 + 1 + 1) << "directory, table, the domain's table";
   for (const uint32_t pasid : {64u, 512u * 64, 0xfffc0u}) {
@@ -98,6 +99,7 @@ TEST(Pasids, LeaveNoTableBehind) {
   }
   s.pci().remove(*s.dev().pci);
   EXPECT_EQ(s.pages().live_pages(), live);
+  EXPECT_EQ(s.slab().live(), objects);
   EXPECT_THAT(s.pages().diagnoses(), IsEmpty());
 }
 
