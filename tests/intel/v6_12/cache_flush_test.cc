@@ -6,6 +6,8 @@
 // how much is written back where is clflush_cache_range()'s arguments in iommu.c and pasid.c.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "intel/v6_12/page_table.h"
 #include "intel/v6_12/pages.h"
 #include "intel/v6_12/pasid.h"
@@ -223,6 +225,21 @@ TEST(CacheFlush, OfPasidsIsAsLargeAsWhatChanged) {
   constexpr uint64_t pages_of_directory = 32;  // 2^20 PASIDs, 64 to a table, 512 tables to a page
   const uint64_t directory = s.scalable_context(nic).first & ~uint64_t{0xfff};
   EXPECT_THAT(s.lines.flushes(), ::testing::Contains(flush(directory, pages_of_directory << 12)));
+}
+
+// A context entry, too: before the unit is told, and when it is empty.
+TEST(CacheFlush, OfAContextEntryThatGoes) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+    for (const unit_kind& kind : {kinds[0], kinds[1]}) {
+      watched s(kind, *profile);
+      const uint64_t table = s.word(s.root_table()) & ~uint64_t{0xfff};
+      const flush entry(table + (kind.scalable() ? 32 : 16) * uint64_t{nic.devfn}, 16);
+      s.lines.flushes();
+      s.pci().remove(*s.nic().pci);
+      const std::vector<flush> all = s.lines.flushes();
+      EXPECT_EQ(std::count(all.begin(), all.end(), entry), 2) << kind.name;
+    }
+  }
 }
 
 // An entry that is to snoop changes in one word, and its line is written back before the unit hears

@@ -76,6 +76,26 @@ TEST(EntryOrder, OfPasidEntries) {
   }
 }
 
+// Of a word that changes in place: its pair, with what was there before.
+TEST(EntryOrder, OfAWordThatChangesInPlace) {
+  pasid_system s{pasid_machine(pasid_machine::first_level().set_snoop_control(true),
+                               pasid_machine::four_levels())};
+  const pasid_system::words before = s.entry(0);
+  intel_pasid_setup_page_snoop_control(s.driver(), s.dev(), 0);
+  unsigned told = 0;
+  for (const trace_event& e : s.events().events()) {
+    const auto* write = e.as<events::table_write>();
+    if (write == nullptr) continue;
+    ++told;
+    EXPECT_EQ(write->address, s.entry_at(0));
+    EXPECT_EQ(write->lo, before[0]);
+    EXPECT_EQ(write->hi, before[1] | 1 << 24);
+    EXPECT_EQ(write->lo_before, before[0]);
+    EXPECT_EQ(write->hi_before, before[1]);
+  }
+  EXPECT_EQ(told, 1u);
+}
+
 TEST(EntryOrder, OfScalableContextEntries) {
   for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
     pasid_system s(pasid_machine(pasid_machine::second_level()), *profile);
@@ -137,6 +157,12 @@ TEST(EntryOrder, OfDevicesThatAreNoPciFunctions) {
   {
     pasid_system s{pasid_machine(pasid_machine::second_level())};
     named_device other(s.iommu(), id, &info_of(s.dev()));
+    const uint64_t live = s.pages().live_pages();
+    intel_pasid_teardown_sm_context(s.driver(), other.dev);
+    EXPECT_EQ(s.pages().live_pages(), live) << "there is no table, and none is made";
+    s.pages().failures().fail_at(1);
+    EXPECT_EQ(intel_pasid_setup_sm_context(s.driver(), other.dev), -ENOMEM);
+    s.pages().failures().fail_never();
     EXPECT_EQ(intel_pasid_setup_sm_context(s.driver(), other.dev), 0);
     EXPECT_EQ(s.scalable_context(id).first, s.directory() | 0xe01);
     intel_pasid_teardown_sm_context(s.driver(), other.dev);
@@ -149,6 +175,9 @@ TEST(EntryOrder, OfDevicesThatAreNoPciFunctions) {
   intel_iommu& iommu = *s.driver().dmar_drhd_units.front().iommu;
   named_device other(iommu, id);
   dmar_domain& domain = *info_of(s.dev(nic)).domain;
+  const uint64_t live = s.pages().live_pages();
+  domain_context_clear(s.driver(), other.info);
+  EXPECT_EQ(s.pages().live_pages(), live);
   EXPECT_EQ(domain_context_mapping(s.driver(), domain, other.dev), 0);
   EXPECT_EQ(s.context(id), s.context(nic));
   domain_context_clear(s.driver(), other.info);

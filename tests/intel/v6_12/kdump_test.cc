@@ -102,17 +102,17 @@ TEST(Kdump, NeverStopsTranslating) {
   }
 }
 
-// A unit with 256 ids: what is above them is copied, and takes none.
+// A unit with 16 ids: what is above them is copied, and takes none.
 TEST(Kdump, TakesTheIdsThatTheUnitHas) {
   small_machine m;
-  dumping s(m.set_cap(default_cap().set_number_of_domains(256)));
-  s.old.set_context(old_kernel::contexts_0, nic, 255);
-  s.old.set_context(old_kernel::contexts_0, at(0, 9), 256);
+  dumping s(m.set_cap(default_cap().set_number_of_domains(16)));
+  s.old.set_context(old_kernel::contexts_0, nic, 15);
+  s.old.set_context(old_kernel::contexts_0, at(0, 9), 16);
   s.start();
-  EXPECT_EQ(s.context(at(0, 9)), old_entry(256));
+  EXPECT_EQ(s.context(at(0, 9)), old_entry(16));
   EXPECT_EQ(s.context(disk), old_entry(old_kernel::disk_domain));
   EXPECT_TRUE(s.copied(at(0, 9)));
-  EXPECT_TRUE(s.ids().is_taken(255));
+  EXPECT_TRUE(s.ids().is_taken(15));
   EXPECT_EQ(s.ids().taken(), 3);
 }
 

@@ -165,9 +165,23 @@ TEST(MapPages, TakesBackWhatItDidBeforeMemoryRanOut) {
   EXPECT_THAT(
       s.notes("qi_submit"),
       ElementsAre(absl::StrFormat("qi_submit: iotlb_inv dmar0: 0x%x00f2 0x4b 0x0 0x0", s.id())));
+  // A table that the range covers goes with it, and what is behind the range stays.
+  EXPECT_EQ(s.map(0x400000, 0x5000, size_4k), 0);
+  EXPECT_EQ(s.unmap(0x400000, size_4k), size_4k);
+  EXPECT_EQ(s.map(0x800000, 0x5000, size_4k), 0);
+  s.events().clear();
+  const uint64_t before = s.pages().live_pages();
+  s.pages().failures().fail_at(1);
+  EXPECT_EQ(s.map(0x400000, 0x100000, size_4k, 0x400), -ENOMEM);
+  s.pages().failures().fail_never();
+  EXPECT_EQ(s.pages().live_pages(), before - 1);
+  EXPECT_NE(s.leaf_of(0x800000), 0u);
+  EXPECT_THAT(s.notes("qi_submit"),
+              ElementsAre(absl::StrFormat("qi_submit: iotlb_inv dmar0: 0x%x00f2 0x40000a 0x0 0x0",
+                                          s.id())));
   // Every other failure has nothing to take back.
   EXPECT_EQ(s.map(0x3e0000, 0x5000, size_4k, 1, 0), -EINVAL);
-  EXPECT_EQ(s.env().divergences.total(), 1u);
+  EXPECT_EQ(s.env().divergences.total(), 2u);
   EXPECT_NE(s.leaf_of(0x3e0000), 0u);
 }
 
@@ -234,6 +248,26 @@ TEST(UnmapPages, KeepsTablesUntilTheFlush) {
   EXPECT_THAT(told.made, IsEmpty());
 }
 
+// When a gather begins anew with a range whose tables go, Linux has freed them with the range
+// before.
+TEST(UnmapPages, TellWhereLinuxFreesTablesTooEarly) {
+  owned s;
+  s.attach();
+  EXPECT_EQ(s.map(size_2m, 0x5000, size_4k, 512), 0);
+  EXPECT_EQ(s.map(0x1000, 0x5000, size_4k, 2), 0);
+  EXPECT_EQ(s.unmap(0x1000, size_4k), size_4k);
+  EXPECT_EQ(s.unmap(0x2000, size_4k), size_4k);
+  EXPECT_EQ(s.env().divergences.total(), 0u);
+  EXPECT_EQ(s.unmap(size_2m, size_4k, 512), size_2m);
+  EXPECT_EQ(s.env().divergences.total(), 1u);
+  s.domain->ops->iotlb_sync(*s.domain, s.gather);
+  EXPECT_EQ(s.map(size_2m, 0x5000, size_4k, 512), 0);
+  s.gather = {};
+  EXPECT_EQ(s.unmap(size_2m, size_4k, 512), size_2m) << "the first that is gathered";
+  EXPECT_EQ(s.env().divergences.total(), 1u);
+  s.domain->ops->iotlb_sync(*s.domain, s.gather);
+}
+
 // Linux frees the top table under the domain's feet.
 TEST(UnmapPages, OfEverythingLeaveTheDomainItsTable) {
   owned s;
@@ -244,6 +278,8 @@ TEST(UnmapPages, OfEverythingLeaveTheDomainItsTable) {
   }
   EXPECT_EQ(s.map(size_1g, size_1g, size_1g), 0);
   EXPECT_EQ(s.unmap(size_1g, size_1g, 511), 511 * size_1g);
+  EXPECT_EQ(s.unmap(0, size_4k), size_4k);
+  EXPECT_EQ(s.map(0, 0x5000, size_4k), 0);
   EXPECT_EQ(s.env().divergences.total(), 0u);
   EXPECT_NE(s.leaf_of(0), 0u);
   s.domain->ops->iotlb_sync(*s.domain, s.gather);

@@ -234,6 +234,28 @@ TEST(Pasids, AreRefusedTablesThatTheUnitHasNot) {
   iommu_domain_free(of_first);
 }
 
+// intel_pasid_alloc_table() takes an object and pages; without a directory there is no entry.
+TEST(Pasids, NeedADirectory) {
+  pasid_system s{pasid_machine(pasid_machine::second_level())};
+  device_domain_info& info = info_of(s.dev());
+  pasid_table* const real = std::exchange(info.pasid, nullptr);
+  const uint64_t live = s.pages().live_pages();
+  const int64_t objects = s.slab().live();
+  s.slab().fail_at(1);
+  EXPECT_EQ(intel_pasid_alloc_table(s.driver(), s.dev()), -ENOMEM);
+  s.slab().fail_never();
+  s.pages().failures().fail_at(1);
+  EXPECT_EQ(intel_pasid_alloc_table(s.driver(), s.dev()), -ENOMEM);
+  s.pages().failures().fail_never();
+  EXPECT_EQ(info.pasid, nullptr);
+  EXPECT_EQ(s.pages().live_pages(), live);
+  EXPECT_EQ(s.slab().live(), objects);
+  EXPECT_EQ(intel_pasid_setup_pass_through(s.driver(), s.dev(), 5), -ENODEV);
+  EXPECT_TRUE(s.log_contains("WARNING: at intel_pasid_get_entry()"));
+  intel_pasid_free_table(s.driver(), s.dev());
+  info.pasid = real;
+}
+
 // What is no PCI device has no directory.
 TEST(Pasids, AreOfPciDevices) {
   pasid_system s{pasid_machine(pasid_machine::second_level())};
