@@ -287,6 +287,12 @@ TEST(CacheFlush, OfPagesIsAsLargeAsTheRange) {
     // The whole of the second table goes, by its entry above.
     unmap(0x400, 0x5ff);
     EXPECT_THAT(s.lines.flushes(), ElementsAre(flush(middle + 16, 8)));
+    // When a table makes room: its entries, then the one that led to it.
+    map(0x400, 1);
+    const uint64_t last = s.word(middle + 16) & 0x000ffffffffff000;
+    s.lines.flushes();
+    dma_pte_free_pagetable(s.driver(), domain, 0x400, 0x5ff, 3);
+    EXPECT_THAT(s.lines.flushes(), ElementsAre(flush(last, 0x1000), flush(middle + 16, 8)));
   }
 }
 

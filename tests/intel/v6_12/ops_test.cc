@@ -185,6 +185,22 @@ TEST(MapPages, TakesBackWhatItDidBeforeMemoryRanOut) {
   EXPECT_NE(s.leaf_of(0x3e0000), 0u);
 }
 
+// switch_to_super_page(): the table that makes room may be cached, so that the flush has no hint.
+TEST(MapPages, FlushesTheTableThatMakesRoom) {
+  owned s;
+  s.attach();
+  EXPECT_EQ(s.map(size_2m, 0x5000, size_4k), 0);
+  EXPECT_EQ(s.unmap(size_2m, size_4k), size_4k);
+  s.events().clear();
+  EXPECT_EQ(s.map(size_2m, 4 * size_2m, size_2m), 0);
+  EXPECT_THAT(s.notes("qi_submit"),
+              ElementsAre(absl::StrFormat("qi_submit: iotlb_inv dmar0: 0x%x00f2 0x200009 0x0 0x0",
+                                          s.id())));
+  s.events().clear();
+  EXPECT_EQ(s.map(2 * size_2m, 4 * size_2m, size_2m), 0);
+  EXPECT_THAT(s.notes("qi_submit"), IsEmpty()) << "nothing was in the way";
+}
+
 // intel_iommu_iova_to_phys(): with the offset in a page of whatever size; 0 for what is not there.
 TEST(IovaToPhys, KeepsTheOffset) {
   owned s;

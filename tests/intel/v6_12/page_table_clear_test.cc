@@ -221,6 +221,7 @@ TEST_P(Range, HasNoSuperpageAboveItsTopTable) {
 TEST_P(Range, ThatBeginsInASuperpageGoesOnBehindIt) {
   EXPECT_EQ(map(512, 1024, 512), 0);
   EXPECT_EQ(map(1000, 1, 40), 0);
+  EXPECT_EQ(s_.logged("DMAR: ERROR: DMA PTE for vPFN 0x3e8 already set (to 400083 not 1003)"), 1);
   EXPECT_EQ(divergences(), 1u);
   EXPECT_EQ(leaf(1000), leaf(512));
   EXPECT_EQ(leaf(1023), leaf(512));
@@ -265,9 +266,9 @@ TEST_P(Range, ThatIsAPartOfASuperpageStays) {
 // may be cached of them.
 TEST_P(Range, ThatTakesSuperpagesFreesEmptyTables) {
   const auto tables = [&] { return s_.pages().live_pages() - live_ - 1; };
-  for (const uint64_t at : {0u, 1u, 3u}) EXPECT_EQ(map(at * pages_of_2m, 0x1000), 0);
+  for (const uint64_t at : {0u, 2u, 3u}) EXPECT_EQ(map(at * pages_of_2m, 0x1000), 0);
   unmap(0, 0);
-  unmap(pages_of_2m, pages_of_2m);
+  unmap(2 * pages_of_2m, 2 * pages_of_2m);
   EXPECT_EQ(tables(), 4u);
   EXPECT_EQ(map(0, 0x10000, 3 * pages_of_2m), 0);
   EXPECT_EQ(tables(), 2u);
