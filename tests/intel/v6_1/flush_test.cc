@@ -102,6 +102,10 @@ TEST(PageFlush, ThroughRegistersHasTheHint) {
     EXPECT_EQ(s.written(0xf8).front() >> 60 & 0xb, 0xbu) << "IVT, and granularity 11b";
     EXPECT_EQ(s.written(0xf8).front() >> 32 & 0xffff, 3u);
   }
+  // What comes is flushed without it.
+  system caching{m.set_cap(default_cap().set_caching_mode(true))};
+  tell_of_new_mappings(caching.driver(), caching.domain(), 4, 4);
+  EXPECT_THAT(caching.written(0xf0), ElementsAre(0x4002u));
 }
 
 // First-level tables: by pages of PASID 0, with the hint, whatever the unit's greatest mask is.

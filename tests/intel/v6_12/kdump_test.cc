@@ -208,35 +208,42 @@ TEST(Kdump, LeavesABusOutForWhichThereIsNoPage) {
 // intel_iommu_is_attach_deferred(): until the first mapping. Then what the old entry left in caches
 // goes under its own id, and the new domain has the lowest id that nobody has.
 TEST(Kdump, TakesADeviceOverWithItsFirstMapping) {
-  dumping s;
-  s.start();
-  EXPECT_TRUE(s.dev(nic).iommu->attach_deferred);
-  s.events().clear();
-  const dma_addr handle = s.map();
-  EXPECT_THAT(s.notes("qi_submit"), ElementsAre("qi_submit: cc_inv dmar0: 0x1800070031 0x0 0x0 0x0",
-                                                "qi_submit: iotlb_inv dmar0: 0x700e2 0x0 0x0 0x0"));
-  EXPECT_FALSE(s.copied(nic));
-  EXPECT_EQ(s.context(nic).second, 0x201u);
-  EXPECT_EQ(s.test::system::dma(nic, handle.value()).address, 0x800000u);
-  EXPECT_FALSE(s.test::system::dma(nic, old_kernel::mapped).ok());
-  EXPECT_TRUE(s.copied(disk));
-  s.events().clear();
-  s.map();
-  EXPECT_THAT(s.notes("qi_submit"), IsEmpty());
+  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+    dumping s({}, *profile);
+    s.start();
+    EXPECT_TRUE(s.driver().ops->is_attach_deferred(s.dev(nic)));
+    s.events().clear();
+    const dma_addr handle = s.map();
+    EXPECT_THAT(s.notes("qi_submit"),
+                ElementsAre("qi_submit: cc_inv dmar0: 0x1800070031 0x0 0x0 0x0",
+                            "qi_submit: iotlb_inv dmar0: 0x700e2 0x0 0x0 0x0"))
+        << profile->name();
+    EXPECT_FALSE(s.copied(nic));
+    EXPECT_FALSE(s.driver().ops->is_attach_deferred(s.dev(nic)));
+    EXPECT_EQ(s.context(nic).second, 0x201u);
+    EXPECT_EQ(s.test::system::dma(nic, handle.value()).address, 0x800000u);
+    EXPECT_FALSE(s.test::system::dma(nic, old_kernel::mapped).ok());
+    EXPECT_TRUE(s.copied(disk));
+    s.events().clear();
+    s.map();
+    EXPECT_THAT(s.notes("qi_submit"), IsEmpty());
+  }
 }
 
 // An id that the unit does not have names nothing in its caches.
 TEST(Kdump, FlushesNothingForAnIdThatCannotBe) {
-  for (const unsigned id : {255u, 256u}) {
-    small_machine m;
-    dumping s(m.set_cap(default_cap().set_number_of_domains(256)));
-    s.old.set_context(old_kernel::contexts_0, nic, id);
-    s.start();
-    s.events().clear();
-    s.map();
-    EXPECT_EQ(s.notes("qi_submit").size(), id == 255 ? 2u : 0u) << id;
-    EXPECT_EQ(s.context(nic).second, 0x201u);
-    EXPECT_FALSE(s.copied(nic));
+  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+    for (const unsigned id : {15u, 16u}) {
+      small_machine m;
+      dumping s(m.set_cap(default_cap().set_number_of_domains(16)), *profile);
+      s.old.set_context(old_kernel::contexts_0, nic, id);
+      s.start();
+      s.events().clear();
+      s.map();
+      EXPECT_EQ(s.notes("qi_submit").size(), id == 15 ? 2u : 0u) << id;
+      EXPECT_EQ(s.context(nic).second, 0x201u);
+      EXPECT_FALSE(s.copied(nic));
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 
 #include "intel/v6_12/pages.h"
 #include "intel/v6_12/pasid_system.h"
+#include "support/v6_12/unmap_promises.h"
 
 namespace iommulab::v6_12::ops_test {
 namespace {
@@ -21,25 +22,6 @@ constexpr uint64_t size_4k = 0x1000;
 constexpr uint64_t size_2m = uint64_t{1} << 21;
 constexpr uint64_t size_1g = uint64_t{1} << 30;
 constexpr int both = iommu_read | iommu_write;
-
-/// What unmap operations promised.
-class promises final : public table_observer {
- public:
-  explicit promises(environment& env) : subscription_(env.tables.add(this)) {}
-  void table_word_written(table_kind, phys_addr, uint64_t, uint64_t) override {}
-  void cache_lines_flushed(phys_addr, uint64_t) override {}
-  void table_page_allocated(phys_addr) override {}
-  void table_page_freed(phys_addr) override {}
-  void unmap_returned(const unmapped_range& range) override {
-    made.push_back(absl::StrFormat("%x %d: %x-%x%s", range.unit.value(), range.domain.value(),
-                                   range.first.value(), range.last.value(),
-                                   range.deferred ? " later" : ""));
-  }
-  std::vector<std::string> made;
-
- private:
-  listener_list<table_observer*>::subscription subscription_;
-};
 
 /// A network function in a domain of an owner's.
 struct owned : test::linux_6_12::system {
@@ -229,7 +211,7 @@ TEST(UnmapPages, GathersWhatItUnmapped) {
   EXPECT_THAT(s.notes("qi_submit"), IsEmpty());
   s.gather = {};
   s.gather.queued = true;
-  promises told(s.env());
+  test::unmap_promises told(s.env());
   EXPECT_EQ(s.unmap(0x1000, size_4k, 2), 2 * size_4k);
   EXPECT_EQ(s.gather.start, dma_addr(UINT64_MAX));
   EXPECT_EQ(s.gather.end, dma_addr(0));
@@ -248,7 +230,7 @@ TEST(UnmapPages, KeepsTablesUntilTheFlush) {
   EXPECT_EQ(s.unmap(size_2m, size_4k, 512), size_2m);
   EXPECT_EQ(s.gather.freelist.size(), 1u);
   EXPECT_EQ(s.pages().live_pages(), live);
-  promises told(s.env());
+  test::unmap_promises told(s.env());
   s.domain->ops->iotlb_sync(*s.domain, s.gather);
   EXPECT_THAT(s.gather.freelist, IsEmpty());
   EXPECT_EQ(s.pages().live_pages(), live - 1);
