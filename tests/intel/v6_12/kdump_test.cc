@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 
+#include "intel/dmar/table.h"
 #include "intel/v6_12/context.h"
 #include "kernel/v6_1/profile.h"
 #include "support/gcmd_bits.h"
@@ -295,6 +296,32 @@ TEST(Kdump, LeavesTheEntryOfADeviceThatGoes) {
   EXPECT_EQ(s.context(nic), old_entry(old_kernel::nic_domain));
   EXPECT_TRUE(s.copied(nic));
   EXPECT_THAT(s.notes("qi_submit"), IsEmpty());
+}
+
+// free_context_table() when the second unit's root table cannot be had.
+TEST(Kdump, LeavesNoTableBehindWhenTheStartFails) {
+  small_machine m;
+  m.add_unit(0xfeda0000);
+  const dmar_scope_spec scopes[] = {dmar_scope_spec::endpoint(0, {{3, 0}})};
+  m.table = dmar_builder(39)
+                .add_drhd(0, 0, test::small_unit_base, scopes)
+                .add_drhd(1, 0, 0xfeda0000)
+                .finish();
+  unsigned failed = 0;
+  for (uint64_t n = 1; n < 16; ++n) {
+    dumping s(m);
+    s.old.run();
+    const uint64_t live = s.pages().live_pages();
+    s.pages().failures().fail_at(n);
+    const int ret = s.boot();
+    s.pages().failures().fail_never();
+    if (ret == 0) continue;
+    failed += s.log_contains("Copied translation tables") ? 1u : 0u;
+    dmar_free_unused_resources(s.driver());
+    s.k().take_down();
+    EXPECT_EQ(s.pages().live_pages(), live) << n;
+  }
+  EXPECT_GT(failed, 0u);
 }
 
 // init_dmars(): out of kdump nobody's DMA has to go on.
