@@ -12,9 +12,9 @@
 #include "intel/v6_12/pages.h"
 #include "intel/v6_12/pasid.h"
 #include "intel/v6_12/pasid_system.h"
-#include "kernel/v6_1/profile.h"
 #include "support/old_kernel.h"
 #include "support/v6_12/cache_lines.h"
+#include "support/v6_12/releases.h"
 
 namespace iommulab::v6_12::cache_flush_test {
 namespace {
@@ -138,7 +138,8 @@ TEST_P(UnitWithoutSnooping, FindsEverythingInMemory) {
 }
 
 INSTANTIATE_TEST_SUITE_P(OfEachKind, UnitWithoutSnooping,
-                         ::testing::Combine(::testing::Values(&v6_12::profile(), &v6_1::profile()),
+                         ::testing::Combine(::testing::Values(&v6_12::profile(),
+                                                              &test::linux_6_1()),
                                             ::testing::ValuesIn(kinds), ::testing::Bool()),
                          [](const auto& test_case) {
                            return absl::StrCat(std::string(std::get<0>(test_case.param)->name()),
@@ -164,7 +165,7 @@ TEST(CacheFlush, IsOfTablesThatAreCopied) {
 // A unit that snoops has no need of it. Only the top table of a domain is written back: it may come
 // to a unit that does not (md_domain_init()).
 TEST(CacheFlush, IsNotForUnitsThatSnoop) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     for (unit_kind kind : kinds) {
       kind.ecap.set_page_walk_coherency(true).set_scalable_page_walk_coherency(kind.scalable());
       test::linux_6_12::system s(pasid_machine(kind.ecap, kind.cap).build(), "on,sm_on", "",
@@ -229,7 +230,7 @@ TEST(CacheFlush, OfPasidsIsAsLargeAsWhatChanged) {
 
 // A context entry, too: before the unit is told, and when it is empty.
 TEST(CacheFlush, OfAContextEntryThatGoes) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     for (const unit_kind& kind : {kinds[0], kinds[1]}) {
       watched s(kind, *profile);
       const uint64_t table = s.word(s.root_table()) & ~uint64_t{0xfff};

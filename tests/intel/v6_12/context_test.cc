@@ -9,9 +9,9 @@
 #include <gmock/gmock.h>
 
 #include "intel/v6_12/pasid_system.h"
-#include "kernel/v6_1/profile.h"
 #include "support/absent_function.h"
 #include "support/gcmd_bits.h"
+#include "support/v6_12/releases.h"
 #include "support/v6_12/translation_kinds.h"
 
 namespace iommulab::v6_12::context_test {
@@ -90,7 +90,7 @@ TEST(Context, EntriesAreWhereTheUnitLooksForThem) {
 // 9.3: TT in bits 3:2 of the lower word, 01b for a device that has a cache and is let use it; width
 // code and domain in the upper one.
 TEST(Context, SaysWhetherADeviceMayCacheTranslations) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     for (const bool unit_knows : {false, true}) {
       pasid_machine m(default_ecap().set_device_tlb(unit_knows));
       m.set_function(std::nullopt, /*ats=*/true);
@@ -113,7 +113,7 @@ machine_config with_alias(bool caching = false) {
 // pci_for_each_dma_alias(): the device, and what the bridge makes of it. Each has an entry, and
 // each is flushed by its own id when it goes.
 TEST(Context, OfADeviceIsThatOfItsAliases) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     system s(with_alias(), "", *profile);
     device& dev = s.dev(test::behind_bridge);
     const entry of_device = s.context(test::behind_bridge);

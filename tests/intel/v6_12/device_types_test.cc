@@ -7,7 +7,7 @@
 
 #include "intel/v6_12/ops.h"
 #include "intel/v6_12/pasid_system.h"
-#include "kernel/v6_1/profile.h"
+#include "support/v6_12/releases.h"
 
 namespace iommulab::v6_12::device_types_test {
 namespace {
@@ -25,7 +25,7 @@ struct system : test::linux_6_12::system {
 };
 
 TEST(Capable, IsOfCoherencyAndLateFlushesAlways) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     system s(small_machine(), *profile);
     EXPECT_TRUE(s.capable(iommu_cap::cache_coherency));
     EXPECT_FALSE(s.capable(iommu_cap::noexec));
@@ -40,7 +40,7 @@ TEST(Capable, IsOfCoherencyAndLateFlushesAlways) {
 // DMAR's flag 2, DMA_CTRL_PLATFORM_OPT_IN_FLAG (8.1).
 TEST(Capable, IsOfProtectionBeforeTheStartWhereFirmwareSaysSo) {
   constexpr uint8_t opt_in = 1 << 2;
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     small_machine m;
     m.table = dmar_builder(39, opt_in).add_drhd(1, 0, test::small_unit_base).finish();
     system s(m, *profile);
@@ -50,7 +50,7 @@ TEST(Capable, IsOfProtectionBeforeTheStartWhereFirmwareSaysSo) {
 
 // ECAP.SC; 6.1 has no such question.
 TEST(Capable, OfSnoopingIsWhatTheUnitSays) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     small_machine m;
     m.set_ecap(default_ecap().set_snoop_control(true));
     system s(m, *profile);
@@ -85,8 +85,8 @@ small_machine with_display() {
 // IDENTMAP_AZALIA, IDENTMAP_INTGPU, and of 6.1 IDENTMAP_GFX: each for its own devices, and only
 // when it is asked for.
 TEST(Types, AreIdentityForWhatSeesMemoryAsItIs) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
-    const bool early = profile == &v6_1::profile();
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
+    const bool early = profile == &test::linux_6_1();
     system s(with_display(), *profile);
     const auto are = [&](unsigned bits) {
       s.driver().iommu_identity_mapping = bits;
@@ -112,8 +112,8 @@ TEST(Types, AreIdentityForWhatSeesMemoryAsItIs) {
 
 // 6.12: a unit that cannot pass through makes every device translated; 6.1 has a table for it.
 TEST(Types, AreTranslatedWhereNothingPassesThrough) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
-    const bool early = profile == &v6_1::profile();
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
+    const bool early = profile == &test::linux_6_1();
     small_machine m = with_display();
     m.set_ecap(default_ecap().set_pass_through(false));
     system s(m, *profile);
@@ -125,7 +125,7 @@ TEST(Types, AreTranslatedWhereNothingPassesThrough) {
 
 // What is no PCI device is none of them.
 TEST(Types, OfOtherDevicesAreFree) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     system s(with_display(), *profile);
     s.driver().iommu_identity_mapping = identmap_azalia | identmap_intgpu | identmap_gfx;
     device_domain_info info;
@@ -141,8 +141,8 @@ TEST(Types, OfOtherDevicesAreFree) {
 // 6.12 makes translating domains alone, the others there are one of; 6.1 hands its identity domain
 // out, makes queued ones, and has none that blocks.
 TEST(Types, OfDomainsThatCanBeHad) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
-    const bool early = profile == &v6_1::profile();
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
+    const bool early = profile == &test::linux_6_1();
     system s(small_machine(), *profile);
     iommu_ops& ops = *s.driver().ops;
     const uint64_t before = s.driver().live_domain_count();

@@ -9,8 +9,8 @@
 #include "intel/v6_12/context.h"
 #include "intel/v6_12/pasid.h"
 #include "intel/v6_12/pasid_system.h"
-#include "kernel/v6_1/profile.h"
 #include "support/v6_12/cache_lines.h"
+#include "support/v6_12/releases.h"
 
 namespace iommulab::v6_12::entry_order_test {
 namespace {
@@ -97,7 +97,7 @@ TEST(EntryOrder, OfAWordThatChangesInPlace) {
 }
 
 TEST(EntryOrder, OfScalableContextEntries) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     pasid_system s(pasid_machine(pasid_machine::second_level()), *profile);
     const uint64_t at = (s.word(s.root_table()) & ~uint64_t{0xfff}) + 32 * uint64_t{nic.devfn};
     const uint64_t entry = s.word(at);
@@ -118,7 +118,7 @@ TEST(EntryOrder, OfScalableContextEntries) {
 }
 
 TEST(EntryOrder, OfContextEntries) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     test::linux_6_12::system s(small_machine().build(), "on", "", *profile);
     ASSERT_EQ(s.boot(), 0);
     const uint64_t at = (s.word(s.root_table()) & ~uint64_t{0xfff}) + 16 * uint64_t{nic.devfn};

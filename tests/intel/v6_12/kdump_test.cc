@@ -10,10 +10,10 @@
 
 #include "intel/dmar/table.h"
 #include "intel/v6_12/context.h"
-#include "kernel/v6_1/profile.h"
 #include "support/gcmd_bits.h"
 #include "support/old_kernel.h"
 #include "support/v6_12/cache_lines.h"
+#include "support/v6_12/releases.h"
 #include "support/v6_12/system.h"
 
 namespace iommulab::v6_12::kdump_test {
@@ -209,7 +209,7 @@ TEST(Kdump, LeavesABusOutForWhichThereIsNoPage) {
 // intel_iommu_is_attach_deferred(): until the first mapping. Then what the old entry left in caches
 // goes under its own id, and the new domain has the lowest id that nobody has.
 TEST(Kdump, TakesADeviceOverWithItsFirstMapping) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     dumping s({}, *profile);
     s.start();
     EXPECT_TRUE(s.driver().ops->is_attach_deferred(s.dev(nic)));
@@ -233,7 +233,7 @@ TEST(Kdump, TakesADeviceOverWithItsFirstMapping) {
 
 // An id that the unit does not have names nothing in its caches.
 TEST(Kdump, FlushesNothingForAnIdThatCannotBe) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     for (const unsigned id : {15u, 16u}) {
       small_machine m;
       dumping s(m.set_cap(default_cap().set_number_of_domains(16)), *profile);
@@ -251,7 +251,7 @@ TEST(Kdump, FlushesNothingForAnIdThatCannotBe) {
 // Present bit first, the rest, then the new entry with the present bit last; 6.1 zeroes the entry
 // as well, if after the flushes. What is stored goes to memory.
 TEST(Kdump, ReplacesAnEntryInOrder) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     dumping s({}, *profile);
     s.start();
     const uint64_t at = (s.word(s.root_table()) & ~uint64_t{0xfff}) + 16 * uint64_t{nic.devfn};

@@ -7,9 +7,9 @@
 
 #include "intel/v6_12/pasid.h"
 #include "intel/v6_12/pasid_system.h"
-#include "kernel/v6_1/profile.h"
 #include "support/absent_function.h"
 #include "support/gcmd_bits.h"
+#include "support/v6_12/releases.h"
 
 namespace iommulab::v6_12::pasid_flush_test {
 namespace {
@@ -154,7 +154,7 @@ TEST(PasidFlush, SparesADeviceThatIsGone) {
 // PASID 0 stands for requests without one: the device's cache is told without a PASID, and its ATS
 // stays on until then. 6.1 tells it in that place, too, but not in caching mode.
 TEST(PasidFlush, OfRequestsWithoutAPasid) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     for (const bool caching : {false, true}) {
       told s(second_level(/*ats=*/true, default_cap().set_caching_mode(caching)), *profile);
       device_domain_info& info = info_of(s.dev());

@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 
 #include "intel/v6_12/pasid_system.h"
-#include "kernel/v6_1/profile.h"
+#include "support/v6_12/releases.h"
 
 namespace iommulab::v6_12::snooping_test {
 namespace {
@@ -86,8 +86,8 @@ TEST(Snooping, IsNotThereUnlessAskedFor) {
 
 // 6.12 refuses when leaves without the bit are there; 6.1 lets them be.
 TEST(Snooping, ComesTooLateForLeavesThatAreThere) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
-    const bool early = profile == &v6_1::profile();
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
+    const bool early = profile == &test::linux_6_1();
     system s(one_unit(true), *profile);
     ASSERT_EQ(s.attach(nic), 0);
     s.map(1);
@@ -131,7 +131,7 @@ TEST(Snooping, KeepsDevicesOutThatCannot) {
 // First-level leaves have no such bit: the entries of the domain's devices get it, mapped or not,
 // and those that come later have it at once.
 TEST(Snooping, IsInTheEntriesOfFirstLevelTables) {
-  for (const kernel_profile* profile : {&v6_12::profile(), &v6_1::profile()}) {
+  for (const kernel_profile* profile : {&v6_12::profile(), &test::linux_6_1()}) {
     pasid_machine m(pasid_machine::first_level().set_snoop_control(true),
                     pasid_machine::four_levels());
     pasid_system s(m, *profile);
@@ -147,7 +147,7 @@ TEST(Snooping, IsInTheEntriesOfFirstLevelTables) {
     const dma_addr later =
         s.dma().map_page(s.dev(), phys_addr(0x100000), 0, 0x1000, dma_data_direction::to_device);
     EXPECT_EQ(s.leaf(s.top_of(domain), 4, later.value()) & 0xfff, 0x25u);
-    if (profile == &v6_1::profile()) continue;
+    if (profile == &test::linux_6_1()) continue;
     ASSERT_EQ(s.attach(domain, 66), 0);
     EXPECT_NE(s.entry(66)[1] & entry_snoops, 0u);
     s.detach(domain, 66);
