@@ -254,10 +254,11 @@ iommu_device* intel_iommu_probe_device(intel_driver& drv, device& dev, int& erro
   if (iommu == nullptr || state_of(drv, *iommu).iommu.ops == nullptr) return refused(-ENODEV);
   kernel_ptr<device_domain_info> info = kernel_new<device_domain_info>(drv);
   if (info == nullptr) return refused(-ENOMEM);
-  if (dev_is_real_dma_subdevice(dev)) id = pci_source_id(*dev.pci);
+  const bool is_subdevice = dev_is_real_dma_subdevice(dev);
+  if (is_subdevice) id = pci_source_id(*dev.pci);
   info->bus = id.bus;
   info->devfn = id.devfn;
-  info->segment = iommu->segment;
+  info->segment = is_subdevice ? id.segment : iommu->segment;
   info->dev = &dev;
   info->iommu = iommu;
   if (dev_is_pci(dev)) find_features(drv, *info, *dev.pci);
