@@ -41,6 +41,16 @@ small_machine& small_machine::add_unit(uint64_t base, vtd::cap_register cap,
   return *this;
 }
 
+small_machine& small_machine::add_unit_for_others(vtd::cap_register cap, vtd::ecap_register ecap) {
+  constexpr uint8_t include_all = 1;
+  const dmar_scope_spec of_nic[] = {dmar_scope_spec::endpoint(0, {{nic.device(), 0}})};
+  table = dmar_builder(39)
+              .add_drhd(0, 0, small_unit_base, of_nic)
+              .add_drhd(include_all, 0, other_unit_base)
+              .finish();
+  return add_unit(other_unit_base, cap, ecap);
+}
+
 small_machine& small_machine::add_function(pci_function_config function) {
   functions.push_back(std::move(function));
   return *this;

@@ -16,6 +16,7 @@
 namespace iommulab::test {
 
 inline constexpr uint64_t small_unit_base = 0xfed90000;
+inline constexpr uint64_t other_unit_base = 0xfed91000;
 
 /// Requester ids of functions that small_machine makes or tests add.
 constexpr source_id at(uint8_t bus, unsigned device, unsigned function = 0) {
@@ -44,6 +45,9 @@ struct small_machine {
   small_machine& set_ecap(vtd::ecap_register ecap);
   small_machine& add_unit(uint64_t base, vtd::cap_register cap = default_cap(),
                           vtd::ecap_register ecap = default_ecap());
+  /// A second unit for all but nic, which the first one keeps.
+  small_machine& add_unit_for_others(vtd::cap_register cap = default_cap(),
+                                     vtd::ecap_register ecap = default_ecap());
   small_machine& add_function(pci_function_config function);
 
   [[nodiscard]] machine_config build() const;

@@ -38,6 +38,15 @@ class system : public test::system {
   v6_12::intel_driver& driver() { return generation().driver(); }
   v6_12::dma_mapping& dma() { return generation().dma().operations(); }
 
+  /// The unit with this sequence id, which is its place in the table.
+  intel_iommu& iommu(int seq_id = 0) {
+    for (dmar_drhd_unit& drhd : driver().dmar_drhd_units) {
+      if (drhd.iommu->seq_id == seq_id) return *drhd.iommu;
+    }
+    throw std::runtime_error("no such unit");
+  }
+  v6_12::device_domain_info& info(source_id id) { return v6_12::info_of(dev(id)); }
+
   environment& env() { return k().env(); }
   slab_failures& slab() { return k().slab(); }
   page_allocator& pages() { return k().pages(); }
