@@ -50,11 +50,14 @@ bool pci_ats_enabled(const pci_dev& pdev) {
   return pci_reg::ats_enable.test(control_of(pdev, at));
 }
 
+// Linux v4.4 drivers/pci/ats.c: pci_ats_queue_depth(); a field of 0 is PCI_ATS_MAX_QDEP.
 uint8_t pci_ats_queue_depth(const pci_dev& pdev) {
+  constexpr uint8_t deepest_queue = 32;
   const uint16_t cap = pci_find_ext_capability(pdev, pci_ext_cap_id_ats);
   if (cap == 0 || pdev.is_virtfn) return 0;
   const uint16_t value = pdev.config->read16(static_cast<uint16_t>(cap + pci_reg::ats_capability));
-  return static_cast<uint8_t>(pci_reg::ats_queue_depth.get(value));
+  const auto depth = static_cast<uint8_t>(pci_reg::ats_queue_depth.get(value));
+  return depth == 0 ? deepest_queue : depth;
 }
 
 }  // namespace iommulab

@@ -51,7 +51,9 @@ bool dev_is_real_dma_subdevice(const device& dev) {
 // Linux v6.12 drivers/pci/ats.c: pci_ats_supported()
 bool ats_supported(intel_driver& drv, pci_dev& pdev) {
   IOMMULAB_CALL(drv.trace, "pci_ats_supported", {"dev", pdev});
-  if (pci_find_ext_capability(pdev, pci_ext_cap_id_ats) == 0) return this_call.result(false);
+  if (pci_find_ext_capability(pdev, pci_ext_cap_id_ats) == 0 || pdev.untrusted) {
+    return this_call.result(false);
+  }
   if (pdev.is_virtfn) return this_call.result(ats_supported(drv, pci_physfn(pdev)));
   return this_call.result(true);
 }

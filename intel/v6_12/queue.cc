@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "intel/v6_12/queue.h"
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -68,29 +69,37 @@ constexpr int slot_after(int slot, int count) {
   return (slot + count + qi_length) % qi_length;
 }
 
-/// What the kernel calls a type of descriptors.
-struct type_words {
-  vtd::descriptor_type type;
-  std::string_view in_trace;  ///< drivers/iommu/intel/trace.h: qi_submit
-  std::string_view in_log;    ///< drivers/iommu/intel/dmar.c: qi_type_string()
-};
-const type_words& words_of(const qi_desc& desc) {
-  using enum vtd::descriptor_type;
-  static constexpr std::array<type_words, 8> known = {{
-      {context_cache, "cc_inv", "Context-cache Invalidation"},
-      {iotlb, "iotlb_inv", "IOTLB Invalidation"},
-      {device_tlb, "dev_tlb_inv", "Device-TLB Invalidation"},
-      {interrupt_entry, "iec_inv", "Interrupt Entry Cache Invalidation"},
-      {wait, "inv_wait", "Invalidation Wait"},
-      {pasid_iotlb, "p_iotlb_inv", "PASID-based IOTLB Invalidation"},
-      {pasid_cache, "pc_inv", "PASID-cache Invalidation"},
-      {pasid_device_tlb, "p_dev_tlb_inv", "PASID-based Device-TLB Invalidation"},
-  }};
-  static constexpr type_words other = {context_cache, "unknown", "UNKNOWN"};
-  const vtd::descriptor_type type = type_of(desc);
-  const auto found = std::find_if(known.begin(), known.end(),
-                                  [type](const type_words& w) { return w.type == type; });
-  return found == known.end() ? other : *found;
+/// Bits 3:0 of a descriptor. Page group responses, which the driver does not send, have words too.
+unsigned type_number(const qi_desc& desc) {
+  return static_cast<unsigned>(type_of(desc));
+}
+
+/// Linux v6.12 drivers/iommu/intel/dmar.c: qi_type_string()
+std::string_view type_in_log(const qi_desc& desc) {
+  static constexpr std::array<std::string_view, 10> words = {
+      "UNKNOWN",
+      "Context-cache Invalidation",
+      "IOTLB Invalidation",
+      "Device-TLB Invalidation",
+      "Interrupt Entry Cache Invalidation",
+      "Invalidation Wait",
+      "PASID-based IOTLB Invalidation",
+      "PASID-cache Invalidation",
+      "PASID-based Device-TLB Invalidation",
+      "Page Group Response",
+  };
+  const unsigned type = type_number(desc);
+  return type < words.size() ? words[type] : words.front();
+}
+
+/// Linux v6.12 drivers/iommu/intel/trace.h: qi_submit; a type without a word is told by number.
+std::string type_in_trace(const qi_desc& desc) {
+  static constexpr std::array<std::string_view, 10> words = {
+      "",         "cc_inv",      "iotlb_inv", "dev_tlb_inv",   "iec_inv",
+      "inv_wait", "p_iotlb_inv", "pc_inv",    "p_dev_tlb_inv", "page_grp_resp"};
+  const unsigned type = type_number(desc);
+  if (type == 0 || type >= words.size()) return absl::StrFormat("0x%x", type);
+  return std::string(words[type]);
 }
 
 // Linux v6.12 drivers/iommu/intel/dmar.c: reclaim_free_desc(). Slots come free in the order in
@@ -116,11 +125,9 @@ void qi_dump_fault(intel_driver& drv, intel_iommu& iommu, const queue_view& slot
     drv.pr.err("VT-d detected Invalidation Completion Error: SID %x", vtd::iqer::icesid.get(error));
   }
   const qi_desc at_head = slots.get(head);
-  drv.pr.err("QI HEAD: %s qw0 = 0x%x, qw1 = 0x%x", words_of(at_head).in_log, at_head.qw0,
-             at_head.qw1);
+  drv.pr.err("QI HEAD: %s qw0 = 0x%x, qw1 = 0x%x", type_in_log(at_head), at_head.qw0, at_head.qw1);
   const qi_desc before = slots.get(slot_after(head, -1));
-  drv.pr.err("QI PRIOR: %s qw0 = 0x%x, qw1 = 0x%x", words_of(before).in_log, before.qw0,
-             before.qw1);
+  drv.pr.err("QI PRIOR: %s qw0 = 0x%x, qw1 = 0x%x", type_in_log(before), before.qw0, before.qw1);
 }
 
 /// The unit dropped the waits that it had fetched: whoever submitted one of them tries again.
@@ -198,7 +205,7 @@ int submit_batch_once(intel_driver& drv, intel_iommu& iommu, absl::Span<const qi
     const qi_desc& desc = descs[static_cast<size_t>(i)];
     slots.put(slot_after(index, i), desc);
     slots.set_status(slot_after(index, i), qi_status::in_use);
-    IOMMULAB_NOTE(drv.trace, "qi_submit: %s %s: 0x%x 0x%x 0x%x 0x%x", words_of(desc).in_trace,
+    IOMMULAB_NOTE(drv.trace, "qi_submit: %s %s: 0x%x 0x%x 0x%x 0x%x", type_in_trace(desc),
                   iommu.name, desc.qw0, desc.qw1, desc.qw2, desc.qw3);
   }
   slots.set_status(wait_index, qi_status::in_use);

@@ -34,6 +34,18 @@ bool is_any_of(const pci_dev& pdev, absl::Span<const uint16_t> ids) {
          std::find(ids.begin(), ids.end(), pdev.device_id) != ids.end();
 }
 
+// What comes in from outside may bear any id; it is not to switch protection off.
+// Linux v6.12 drivers/iommu/intel/iommu.c: risky_device(), a part of its callers there
+bool risky_device(const pci_dev& pdev) {
+  if (!pdev.untrusted) return false;
+  dev_printk(pdev.dev, log_level::info,
+             "DMAR: Skipping IOMMU quirk for dev [%04X:%04X] on untrusted PCI link", pdev.vendor,
+             pdev.device_id);
+  dev_printk(pdev.dev, log_level::info,
+             "DMAR: Please check with your BIOS/Platform vendor about this");
+  return true;
+}
+
 // Graphics control of the Ironlake host bridge.
 constexpr uint16_t ggc_at = 0x52;
 constexpr uint16_t ggc_vt_enabled = 0x8 << 8;
@@ -41,6 +53,7 @@ constexpr uint16_t ggc_vt_enabled = 0x8 << 8;
 // Linux v6.12 drivers/iommu/intel/iommu.c: quirk_iommu_igfx()
 void quirk_iommu_igfx(intel_driver& drv, const pci_dev& dev) {
   IOMMULAB_CALL(drv.trace, "quirk_iommu_igfx", {"dev", dev});
+  if (risky_device(dev)) return;
   dev_printk(dev.dev, log_level::info, "DMAR: Disabling IOMMU for graphics on this chipset");
   drv.options.disable_igfx_iommu = true;
 }
@@ -48,6 +61,7 @@ void quirk_iommu_igfx(intel_driver& drv, const pci_dev& dev) {
 // Linux v6.12 drivers/iommu/intel/iommu.c: quirk_iommu_rwbf()
 void quirk_iommu_rwbf(intel_driver& drv, const pci_dev& dev) {
   IOMMULAB_CALL(drv.trace, "quirk_iommu_rwbf", {"dev", dev});
+  if (risky_device(dev)) return;
   dev_printk(dev.dev, log_level::info, "DMAR: Forcing write-buffer flush capability");
   drv.rwbf_quirk = true;
 }
@@ -55,6 +69,7 @@ void quirk_iommu_rwbf(intel_driver& drv, const pci_dev& dev) {
 // Linux v6.12 drivers/iommu/intel/iommu.c: quirk_calpella_no_shadow_gtt()
 void quirk_calpella_no_shadow_gtt(intel_driver& drv, const pci_dev& dev) {
   IOMMULAB_CALL(drv.trace, "quirk_calpella_no_shadow_gtt", {"dev", dev});
+  if (risky_device(dev)) return;
   const uint16_t ggc = dev.config->read16(ggc_at);
   if ((ggc & ggc_vt_enabled) == 0) {
     dev_printk(dev.dev, log_level::info,
@@ -75,6 +90,7 @@ void quirk_igfx_skip_te_disable(intel_driver& drv, const pci_dev& dev) {
   if (std::find(hangs_when_off.begin(), hangs_when_off.end(), generation) == hangs_when_off.end()) {
     return;
   }
+  if (risky_device(dev)) return;
   dev_printk(dev.dev, log_level::info, "DMAR: Skip IOMMU disabling for graphics");
   drv.iommu_skip_te_disable = true;
 }
@@ -121,9 +137,11 @@ bool quirk_ioat_snb_local_iommu(intel_driver& drv, pci_dev& pdev) {
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: check_tylersburg_isoch(), a part of its caller there
 void check_tylersburg_isoch(intel_driver& drv) {
-  if (drv.host.pci.get_device(vendor_id_intel, azalia_device) == nullptr) return;
+  const pci_dev* azalia = drv.host.pci.get_device(vendor_id_intel, azalia_device);
+  if (azalia == nullptr || risky_device(*azalia)) return;
   const pci_dev* management = drv.host.pci.get_device(vendor_id_intel, management_device);
-  if (management == nullptr || management->config->size() <= vtisochctrl_at) return;
+  if (management == nullptr || risky_device(*management)) return;
+  if (management->config->size() <= vtisochctrl_at) return;
   const uint32_t vtisochctrl = management->config->read32(vtisochctrl_at);
   if (routed_elsewhere.test(vtisochctrl)) return;
   const uint32_t entries = vtisochctrl & isoch_tlb_entries.mask();
