@@ -6,6 +6,7 @@
 
 #include "core/panic.h"
 #include "intel/expect.h"
+#include "support/device_tlbs.h"
 #include "support/v4_4/divergences.h"
 #include "support/v4_4/system.h"
 
@@ -29,26 +30,6 @@ sequence rest_of_start_up(system& s) {
                 command(te | qie),
                 disable_protected_memory()});
 }
-
-/// A unit with device-TLB support and its devices: each answer is used once, then `done`.
-class answering_devices : public device_tlb_sink {
- public:
-  struct request {
-    uint16_t source;
-    uint64_t address;
-    uint64_t bytes;
-    bool operator==(const request&) const = default;
-  };
-  device_tlb_reply invalidate(uint16_t source, uint64_t address, uint64_t bytes) override {
-    seen.push_back({source, address, bytes});
-    if (answers.empty()) return device_tlb_reply::done;
-    const device_tlb_reply answer = answers.front();
-    answers.erase(answers.begin());
-    return answer;
-  }
-  std::vector<device_tlb_reply> answers;
-  std::vector<request> seen;
-};
 
 machine_config device_tlb_machine() {
   small_machine m;
@@ -255,34 +236,6 @@ TEST(queue, a_device_error_is_reported_by_the_fault_event) {
   EXPECT_EQ(s.logged("DMAR: DRHD: handling fault status reg 20"), 1);
   EXPECT_EQ(s.unit().peek(vtd_register::fsts), ice);
 }
-
-/// A unit that does the first descriptor of a submission when FSTS is read the first time, and the
-/// rest at the second: what a submitter sees of hardware that takes its time.
-class slow_queue : public mmio_region {
- public:
-  explicit slow_queue(vtd_unit& unit) : unit_(unit) {}
-  [[nodiscard]] uint64_t size() const override { return unit_.size(); }
-  uint32_t read32(uint64_t offset) override {
-    if (offset == r_fsts && held_ != done_) {
-      const bool first = done_ + descriptor_bytes < held_;
-      done_ = first ? done_ + descriptor_bytes : held_;
-      unit_.write32(r_iqt, static_cast<uint32_t>(done_));
-    }
-    return unit_.read32(offset);
-  }
-  uint64_t read64(uint64_t offset) override { return unit_.read64(offset); }
-  void write32(uint64_t offset, uint32_t value) override {
-    if (offset != r_iqt) return unit_.write32(offset, value);
-    done_ = unit_.peek(vtd_register::iqt);
-    held_ = value;
-  }
-  void write64(uint64_t offset, uint64_t value) override { unit_.write64(offset, value); }
-
- private:
-  vtd_unit& unit_;
-  uint64_t held_ = 0;
-  uint64_t done_ = 0;
-};
 
 TEST(queue, a_device_error_seen_while_waiting_is_cleared) {
   system s(device_tlb_machine());

@@ -4,11 +4,11 @@
 // v4.4 drivers/iommu/dmar.c; VT-d specification 8.8). The _DSM of a test returns structures that
 // it built itself.
 #include <cerrno>
-#include <map>
 
 #include "intel/dmar/hotplug.h"
 #include "intel/dmar/table.h"
 #include "intel/expect.h"
+#include "support/device_of_acpi.h"
 #include "support/v4_4/system.h"
 
 namespace iommulab::test::unit_hotplug_test {
@@ -17,26 +17,6 @@ namespace {
 using linux_4_4::system;
 
 constexpr uint64_t second_base = 0xfeda0000;
-
-// The structures of a table, without its header.
-std::vector<uint8_t> structures(const dmar_builder& builder) {
-  std::vector<uint8_t> bytes = builder.finish();
-  bytes.erase(bytes.begin(), bytes.begin() + 48);
-  return bytes;
-}
-
-struct device_of_acpi {
-  std::map<dmar_dsm_function, std::vector<uint8_t>> functions;
-
-  [[nodiscard]] dmar_dsm dsm() const {
-    return [this](dmar_dsm_function f) -> std::optional<std::vector<uint8_t>> {
-      const auto it = functions.find(f);
-      if (it == functions.end()) return std::nullopt;
-      return it->second;
-    };
-  }
-};
-
 constexpr source_id in_scope = at(0, 4);
 constexpr source_id port = at(0, 5);
 
