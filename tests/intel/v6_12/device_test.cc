@@ -275,8 +275,15 @@ TEST(PasidAttach, MakesAnEntry) {
   intel_iommu_remove_dev_pasid(s.driver(), s.dev(), 11, *s.driver().ops->identity_domain);
   EXPECT_THAT(s.pasids(), ElementsAre(0u, 7u, 9u));
 
+  // Another device's PASID 7 is another entry.
+  ASSERT_EQ(intel_iommu_set_dev_pasid(s.driver(), *domain, s.dev(nic), 7), 0);
   intel_iommu_remove_dev_pasid(s.driver(), s.dev(), 7, *domain);
   EXPECT_THAT(s.pasids(), ElementsAre(0u, 9u));
+  ASSERT_EQ(domain->dev_pasids.size(), 2u);
+  EXPECT_EQ(domain->dev_pasids.front().dev, &s.dev(nic));
+  EXPECT_EQ(domain->dev_pasids.front().pasid, 7u);
+  EXPECT_EQ(domain->dev_pasids.back().pasid, 9u);
+  intel_iommu_remove_dev_pasid(s.driver(), s.dev(nic), 7, *domain);
   EXPECT_EQ(s.ids(), ids + 1);
   EXPECT_EQ(domain->cache_tags.size(), 2u);
   intel_iommu_remove_dev_pasid(s.driver(), s.dev(), 9, *domain);

@@ -75,8 +75,11 @@ TEST(DomainIds, ThatRunOutLeaveADeviceBlocked) {
   booted s(m.set_cap(default_cap().set_number_of_domains(16)));
   domain_id_bitmap& ids = state_of(s.driver(), s.iommu()).domain_ids;
   for (uint32_t id = 0; id < 16; ++id) ids.take(id);
+  device_block_translation(s.driver(), s.dev(test::nic));
+  ids.take(3);
   dmar_domain* domain = s.make();
   EXPECT_EQ(dmar_domain_attach_device(s.driver(), *domain, s.dev(test::nic)), -ENOSPC);
+  EXPECT_FALSE(s.info(test::nic).domain_attached);
   EXPECT_TRUE(domain->devices.empty());
   domain_exit(s.driver(), *domain);
 }

@@ -201,6 +201,37 @@ TEST(Scopes, FollowDevices) {
   EXPECT_EQ(s.leaf(s.context(nic).first & ~uint64_t{0xfff}, 3, base), base | 3);
 }
 
+// Of two that name a device, ATSR and SATC have it once: the driver's list begins with the later.
+// One that is there already, to the byte, is not taken again (dmar_find_atsr(), dmar_find_satc()).
+TEST(Scopes, OfRegionsShareADeviceAndOthersDoNot) {
+  small_machine m;
+  const dmar_scope_spec of_nic[] = {endpoint(nic)};
+  const dmar_scope_spec of_two[] = {endpoint(nic), endpoint(at(0, 0x1e))};
+  m.table = dmar_builder(39)
+                .add_drhd(1, 0, small_unit_base)
+                .add_rmrr(0, base, limit, of_nic)
+                .add_rmrr(0, base + 0x10000, limit + 0x10000, of_nic)
+                .add_atsr(0, 0, of_nic)
+                .add_atsr(0, 0, of_nic)
+                .add_atsr(0, 0, of_two)
+                .add_satc(0, 0, of_nic)
+                .add_satc(0, 0, of_nic)
+                .add_satc(0, 0, of_two)
+                .finish();
+  system s(m.build());
+  ASSERT_EQ(s.boot(), 0);
+  s.k().finish_boot();
+  const std::string eth = to_string(nic);
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_THAT(scopes(s.driver().dmar_rmrr_units), ElementsAre(eth, eth));
+    EXPECT_THAT(scopes(s.driver().dmar_atsr_units), ElementsAre(eth, "-", "-"));
+    EXPECT_THAT(scopes(s.driver().dmar_satc_units), ElementsAre(eth, "-", "-"));
+    s.pci().remove(s.function(nic));
+    EXPECT_THAT(scopes(s.driver().dmar_rmrr_units), ElementsAre("-", "-"));
+    s.pci().rescan();
+  }
+}
+
 // Once the system runs without the driver, nobody asks.
 TEST(Scopes, AreLeftAloneWhenTheDriverIsOff) {
   system s(machine_with_all(), "off");
