@@ -16,11 +16,36 @@
 #include "core/iommu/v6_12/fake_driver.h"
 #include "core/iommu/v6_12/iommu.h"
 #include "core/pci/test_system.h"
+#include "dma/swiotlb/io_tlb.h"
 #include "dma/v6_12/dma_mapping.h"
 #include "platform/memory/page_allocator.h"
 #include "platform/memory/physical_memory.h"
 
 namespace iommulab::v6_12 {
+
+// The default domain that fake_driver makes first is called A.
+inline constexpr auto both = dma_data_direction::bidirectional;
+inline constexpr auto to_device = dma_data_direction::to_device;
+inline constexpr auto from_device = dma_data_direction::from_device;
+inline constexpr uint64_t mib = uint64_t{1} << 20;
+
+inline scatterlist piece(uint64_t page, uint32_t offset, uint32_t length) {
+  scatterlist sg;
+  sg.page = phys_addr(page);
+  sg.offset = offset;
+  sg.length = length;
+  return sg;
+}
+
+/// "dma:length …" of what the device sees.
+inline std::string seen(const std::vector<scatterlist>& list, int ents) {
+  std::string text;
+  for (int i = 0; i < ents; ++i) {
+    const scatterlist& sg = list[static_cast<size_t>(i)];
+    absl::StrAppendFormat(&text, "%x:%x ", sg.dma_address.value(), sg.dma_length);
+  }
+  return text;
+}
 
 struct dma_system {
   explicit dma_system(const dma_iommu_parameters& parameters = {}, unsigned cpus = 1,
@@ -69,6 +94,16 @@ struct dma_system {
   fake_driver driver;
   iommu_subsystem iommu{sys.iommu, sys.bus, &slab};
   dma_mapping mapping;
+};
+
+/// With 256 MiB of memory and bounce buffers in it.
+struct bouncing_system : dma_system {
+  bouncing_system()
+      : dma_system({}, 1, 256 * mib), slots(swiotlb_4_4_1(), sys.env, *memory, pages, 256) {
+    slots.swiotlb_init();
+    mapping.set_bounce(&slots);
+  }
+  io_tlb slots;
 };
 
 }  // namespace iommulab::v6_12
