@@ -122,6 +122,7 @@ void iommu_core::release(iommu_group& group) {
   env_.trace.tell([&] { return events::group_change{events::group_action::free, group.id}; });
   sysfs_.remove(group.sysfs_path).IgnoreError();
   if (group.default_domain != nullptr) group.default_domain->free();
+  if (group.state != nullptr) group.state->group_released();
   std::erase_if(groups_, [&group](const auto& g) { return g.get() == &group; });
 }
 

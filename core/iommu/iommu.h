@@ -90,6 +90,8 @@ using iommu_group_notifier_block = notifier_block<iommu_group_notify, device>;
 /// What a generation's core keeps of a group beside what all do.
 struct iommu_group_state {
   virtual ~iommu_group_state() = default;
+  /// iommu_group_release(): the group goes, and with it what it owns beside its default domain.
+  virtual void group_released() {}
 };
 
 struct iommu_group {

@@ -11,6 +11,7 @@
 #include "core/iommu/iommu_internal.h"
 #include "core/iommu/v6_1/group.h"
 #include "core/iommu/v6_1/release.h"
+#include "core/panic.h"
 #include "core/pci/pci.h"
 
 namespace iommulab::v6_1 {
@@ -111,7 +112,7 @@ int probe_iommu_group(iommu_subsystem& iommu, device& dev, std::vector<iommu_gro
 }
 
 /// probe_get_default_domain_type(): the type that a group's devices ask for. Where two of them
-/// contradict each other it is the system's, until a third one asks.
+/// contradict each other it is the system's, whatever a third one asks for.
 iommu_domain_type type_asked_for(const iommu_group& group) {
   constexpr iommu_domain_type any = iommu_domain_type::blocked;
   iommu_domain_type type = any;
@@ -205,6 +206,7 @@ int iommu_create_device_direct_mappings(iommu_subsystem& iommu, iommu_group& gro
   IOMMULAB_CALL(iommu.env().trace, "iommu_create_device_direct_mappings", {"group", group},
                 {"dev", dev});
   if (domain == nullptr || !iommu_is_dma_domain(*domain)) return this_call.result(0);
+  bug_on(domain->pgsize_bitmap == 0, "iommu_create_device_direct_mappings: no page size");
   std::vector<iommu_resv_region> regions;
   dev_iommu_ops(dev).get_resv_regions(dev, regions);
   const int ret = v6_12::map_direct_regions(*domain, regions);
@@ -265,15 +267,7 @@ void core_release::remove_from_group(iommu_subsystem& iommu, device& dev) const 
                 dev.name);
   iommu.slab.freed();
   dev.group = nullptr;
-  // iommu_group_release(): the domains go with the group.
-  if (group.references == 1) {
-    if (group.default_domain != nullptr) iommu_domain_free(*own_domain(group.default_domain));
-    group.default_domain = nullptr;
-    group.domain = nullptr;
-    iommu_domain*& blocking = state_of(group).blocking_domain;
-    if (blocking != nullptr) iommu_domain_free(*blocking);
-    blocking = nullptr;
-  }
+  // The domains go with the group's last reference, which somebody else may hold.
   group_put_reference(group);
 }
 

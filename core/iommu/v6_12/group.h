@@ -18,6 +18,9 @@ namespace iommulab::v6_12 {
 
 /// Linux v6.12 drivers/iommu/iommu.c: the rest of struct iommu_group
 struct group_state final : iommu_group_state {
+  void group_released() override {
+    if (blocking_domain != nullptr) iommu_domain_free(*blocking_domain);
+  }
   slab_token memory;
   iommu_domain* blocking_domain = nullptr;
   /// Drivers that use the default domain, or claims of `owner`. With one the domain stays.
