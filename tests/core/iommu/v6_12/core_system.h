@@ -7,7 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include "absl/strings/str_format.h"
 #include "core/iommu/iommu_sysfs.h"
 #include "core/iommu/v6_12/iommu.h"
+#include "core/iommu/v6_12/release.h"
 #include "core/status.h"
 #include "fake_driver.h"
 
@@ -40,7 +43,9 @@ struct noting_dma final : iommu_dma_hooks {
 };
 
 struct core_system {
-  explicit core_system(const std::vector<pci_function_config>& functions) : sys(functions) {
+  explicit core_system(const std::vector<pci_function_config>& functions,
+                       const core_release& release = core_of_6_12())
+      : sys(functions), iommu(sys.iommu, sys.bus, &slab, release) {
     iommu.dma = &dma;
     iommu_dev_init(sys.iommu);
   }
@@ -62,12 +67,19 @@ struct core_system {
     for (const log_line& line : sys.env.log.lines()) lines.push_back(line.text);
     return lines;
   }
+  /// The kernel's warnings of that function.
+  [[nodiscard]] int warnings(std::string_view function) const {
+    const std::vector<std::string> lines = log();
+    return static_cast<int>(std::count_if(lines.begin(), lines.end(), [&](const std::string& l) {
+      return l == absl::StrFormat("WARNING: at %s()", function);
+    }));
+  }
 
   test_system sys;
   fake_driver driver;
   noting_dma dma;
   slab_failures slab;
-  iommu_subsystem iommu{sys.iommu, sys.bus, &slab};
+  iommu_subsystem iommu;
 };
 
 inline std::vector<pci_function_config> two_and_a_pair() {

@@ -45,13 +45,18 @@ class fake_driver final : public iommu_ops, public iommu_domain_ops {
   }
 
   // What it is told to do otherwise.
-  std::set<std::string> foreign;                    ///< devices that no unit is in charge of
-  std::map<std::string, int> attach_refusal;        ///< results of attach_dev(), by short name
+  std::set<std::string> foreign;  ///< devices that no unit is in charge of
+  /// Results of attach_dev(), by short name, or by the domain's and the device's: "A 00:04.1". The
+  /// former spare the blocking domain.
+  std::map<std::string, int> attach_refusal;
   std::map<std::string, iommu_domain_type> wanted;  ///< def_domain_type(), by short name
   std::map<std::string, std::vector<iommu_resv_region>> regions;
   std::set<iommu_domain_type> cannot_make;
   int map_failure_at = -1;  ///< that many calls of map_pages() from now on one fails
   bool deferred = false;
+  std::set<std::string> deferred_devices;
+  std::map<std::string, int> group_refusal;  ///< errors of device_group(), by short name
+  bool notes_finalize = false;               ///< "finalize 00:04.1" among the calls
   bool map_only_attached = false;
 
   std::vector<std::string> calls;
@@ -82,14 +87,22 @@ class fake_driver final : public iommu_ops, public iommu_domain_ops {
   }
   void release_device(device& dev) override { calls.push_back("release " + short_name(dev)); }
   iommu_group* device_group(device& dev, int& error) override {
-    return pci_device_group(dev, error);
+    const auto refusal = group_refusal.find(short_name(dev));
+    if (refusal == group_refusal.end()) return pci_device_group(dev, error);
+    error = refusal->second;
+    return nullptr;
+  }
+  void probe_finalize(device& dev) override {
+    if (notes_finalize) calls.push_back("finalize " + short_name(dev));
   }
   void get_resv_regions(device& dev, std::vector<iommu_resv_region>& list) override {
     const auto& own = regions[short_name(dev)];
     list.insert(list.end(), own.begin(), own.end());
     list.push_back({phys_addr(0xfee00000), 0x100000, 0, iommu_resv_type::msi});
   }
-  bool is_attach_deferred(device&) override { return deferred; }
+  bool is_attach_deferred(device& dev) override {
+    return deferred || deferred_devices.contains(short_name(dev));
+  }
   iommu_domain_type def_domain_type(device& dev) override { return wanted[short_name(dev)]; }
   void remove_dev_pasid(device& dev, ioasid pasid, iommu_domain&) override {
     calls.push_back(absl::StrFormat("remove pasid %d %s", pasid, short_name(dev)));
@@ -97,14 +110,19 @@ class fake_driver final : public iommu_ops, public iommu_domain_ops {
 
   // iommu_domain_ops
   int attach_dev(iommu_domain& domain, device& dev) override {
-    const auto refusal = attach_refusal.find(short_name(dev));
+    auto refusal = attach_refusal.find(domain.name() + " " + short_name(dev));
+    const bool is_of_domain = refusal != attach_refusal.end();
+    if (!is_of_domain) refusal = attach_refusal.find(short_name(dev));
     const int ret = refusal == attach_refusal.end() ? 0 : refusal->second;
     calls.push_back(absl::StrFormat("attach %s %s%s", domain.name(), short_name(dev),
                                     ret == 0 ? "" : absl::StrFormat(" = %d", ret)));
-    if (ret != 0 && &domain != &blocked) return ret;
+    if (ret != 0 && (is_of_domain || &domain != &blocked)) return ret;
     for (const auto& other : domains) other->attached.erase(&dev);
     static_cast<fake_domain&>(domain).attached.insert(&dev);
     return 0;
+  }
+  void detach_dev(iommu_domain& domain, device& dev) override {
+    calls.push_back(absl::StrFormat("detach %s %s", domain.name(), short_name(dev)));
   }
   [[nodiscard]] bool sets_dev_pasid() const override { return true; }
   int set_dev_pasid(iommu_domain& domain, device& dev, ioasid pasid, iommu_domain*) override {
