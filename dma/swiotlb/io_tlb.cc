@@ -143,7 +143,8 @@ void io_tlb::give_back(uint64_t index, uint64_t nslots) {
 
 // Linux v4.4 lib/swiotlb.c: swiotlb_tbl_map_single()
 std::optional<phys_addr> io_tlb::swiotlb_tbl_map_single(device& dev, phys_addr orig, uint64_t size,
-                                                        dma_data_direction dir) {
+                                                        dma_data_direction dir,
+                                                        uint64_t alloc_align) {
   IOMMULAB_CALL(env_.trace, "swiotlb_tbl_map_single", {"hwdev", dev}, {"orig_addr", orig},
                 {"size", size}, {"dir", dir});
   if (no_iotlb_memory_) {
@@ -151,8 +152,10 @@ std::optional<phys_addr> io_tlb::swiotlb_tbl_map_single(device& dev, phys_addr o
         "Can not allocate SWIOTLB buffer earlier and can't now provide you with the DMA bounce "
         "buffer");
   }
-  const uint64_t nslots = slots_for(size);
-  const uint64_t stride = release_.begins_with_a_page(size) ? page_size >> io_tlb_shift : 1;
+  const uint64_t alloc_size = align_up(size, alloc_align);
+  const uint64_t nslots = slots_for(alloc_size);
+  const uint64_t begins_at = release_.begins_with_a_page(alloc_size) ? page_size : slot_size;
+  const uint64_t stride = std::max(begins_at, alloc_align) >> io_tlb_shift;
   bug_on(nslots == 0, "swiotlb_tbl_map_single: a buffer of no bytes");
   std::optional<uint64_t> index;
   bool tell = false;
@@ -167,22 +170,22 @@ std::optional<phys_addr> io_tlb::swiotlb_tbl_map_single(device& dev, phys_addr o
   }
   if (!index) {
     if (tell) {
-      dev_printk(dev, log_level::warning, "swiotlb buffer is full (sz: %d bytes)", size);
+      dev_printk(dev, log_level::warning, "%s", release_.full(alloc_size, nslabs_, used_slots()));
     }
     return this_call.result(std::nullopt);
   }
   for (uint64_t i = 0; i < nslots; ++i) orig_addr_[*index + i] = orig + (i << io_tlb_shift);
   const phys_addr tlb_addr = start_ + (*index << io_tlb_shift);
-  if (device_reads(dir)) bounce(orig, tlb_addr, size, dma_data_direction::to_device);
+  if (release_.is_filled(dir)) bounce(orig, tlb_addr, size, dma_data_direction::to_device);
   return this_call.result(tlb_addr);
 }
 
 // Linux v4.4 lib/swiotlb.c: swiotlb_tbl_unmap_single()
 void io_tlb::swiotlb_tbl_unmap_single(device& dev, phys_addr tlb_addr, uint64_t size,
-                                      dma_data_direction dir) {
+                                      dma_data_direction dir, uint64_t alloc_align) {
   IOMMULAB_CALL(env_.trace, "swiotlb_tbl_unmap_single", {"hwdev", dev}, {"tlb_addr", tlb_addr},
                 {"size", size}, {"dir", dir});
-  const uint64_t nslots = slots_for(size);
+  const uint64_t nslots = slots_for(align_up(size, alloc_align));
   const uint64_t index = slot_of(tlb_addr);
   bug_on(index >= nslabs_ || nslots > nslabs_ - index,
          "swiotlb_tbl_unmap_single: slots beyond the end");

@@ -60,13 +60,14 @@ class io_tlb {
   [[nodiscard]] phys_addr overflow_buffer() const { return overflow_buffer_; }
 
   /// Slots for `size` bytes (not 0), filled from `orig` when the device is going to read; nothing
-  /// when no run is long enough.
+  /// when no run is long enough. With `alloc_align`, a power of two and at most a page, the slots
+  /// begin at a multiple of it and nobody else's share the last one (later kernels).
   std::optional<phys_addr> swiotlb_tbl_map_single(device& dev, phys_addr orig, uint64_t size,
-                                                  dma_data_direction dir);
+                                                  dma_data_direction dir, uint64_t alloc_align = 1);
   /// Gives the slots back, after copying to the original when the device may have written. Slots
-  /// beyond the end are a kernel_bug.
+  /// beyond the end are a kernel_bug. `alloc_align` is the mapping's.
   void swiotlb_tbl_unmap_single(device& dev, phys_addr tlb_addr, uint64_t size,
-                                dma_data_direction dir);
+                                dma_data_direction dir, uint64_t alloc_align = 1);
   /// Copies a part of a mapping in the direction that `target` asks for. A direction that does not
   /// go with it is passed over, as in the kernel; `none` is a kernel_bug.
   void swiotlb_tbl_sync_single(device& dev, phys_addr tlb_addr, uint64_t size,

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/dma/dma_map_ops.h"
 #include "core/types.h"
 
 namespace iommulab {
@@ -26,6 +27,10 @@ class swiotlb_release {
   [[nodiscard]] virtual std::string_view prefix() const { return "swiotlb: "; }
   /// swiotlb_tbl_map_single(): whether a mapping of `size` bytes begins with a page.
   [[nodiscard]] virtual bool begins_with_a_page(uint64_t size) const { return size > page_size; }
+  /// Whether the slots are filled from the buffer when it is mapped.
+  [[nodiscard]] virtual bool is_filled(dma_data_direction dir) const;
+  /// That there is no run of slots for `size` bytes; `used` of `total` slots are taken.
+  [[nodiscard]] virtual std::string full(uint64_t size, uint64_t total, uint64_t used) const;
 };
 
 /// Linux 4.4.1.

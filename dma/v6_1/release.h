@@ -7,7 +7,9 @@
 
 namespace iommulab::v6_1 {
 
-inline constexpr v6_12::dma_release dma_of_6_1 = {
-    .iova = "v6_1", .asks_for_deferred_flush = false, .gives_up_below_4g = false};
+inline constexpr v6_12::dma_release dma_of_6_1 = {.iova = "v6_1",
+                                                  .asks_for_deferred_flush = false,
+                                                  .gives_up_below_4g = false,
+                                                  .empties_what_is_written = true};
 
 }  // namespace iommulab::v6_1

@@ -79,10 +79,13 @@ dma_addr swiotlb_map(dma_direct& dma, device& dev, phys_addr phys, uint64_t size
   if (!slots) return this_call.result(dma_mapping_error_address);
   const dma_addr address = address_of(*slots);
   if (dma_capable(dev, address, size)) return this_call.result(address);
-  dma.bounce->swiotlb_tbl_unmap_single(dev, *slots, size, dir);
-  dev.bus->env.log.warn(absl::StrFormat(
-      "%s %s: swiotlb addr 0x%016x+%u overflow (mask %x, bus limit %x).", dev_driver_string(dev),
-      dev.name, address.value(), size, dev.dma_mask, dev.bus_dma_limit));
+  // DMA_ATTR_SKIP_CPU_SYNC: nothing is copied back.
+  dma.bounce->swiotlb_tbl_unmap_single(dev, *slots, size, dma_data_direction::to_device);
+  if (!std::exchange(dma.warned_of_slots, true)) {
+    dev.bus->env.log.warn(absl::StrFormat(
+        "%s %s: swiotlb addr 0x%016x+%u overflow (mask %x, bus limit %x).", dev_driver_string(dev),
+        dev.name, address.value(), size, dev.dma_mask, dev.bus_dma_limit));
+  }
   return this_call.result(dma_mapping_error_address);
 }
 
@@ -137,7 +140,7 @@ int dma_direct_map_sg(dma_direct& dma, device& dev, absl::Span<scatterlist> sg,
     scatterlist& piece = sg[i];
     piece.dma_address = dma_direct_map_page(dma, dev, piece.page, piece.offset, piece.length, dir);
     if (piece.dma_address == dma_mapping_error_address) {
-      dma_direct_unmap_sg(dma, dev, sg.first(i), dir);
+      dma_direct_unmap_sg(dma, dev, sg.first(i), dma_data_direction::to_device);
       return this_call.result(-EIO);
     }
     piece.dma_length = piece.length;

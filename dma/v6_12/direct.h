@@ -21,6 +21,7 @@ struct dma_direct {
   io_tlb* bounce = nullptr;         ///< null without bounce buffers
   bool force_bounce = false;        ///< swiotlb=force
   bool warned_of_overflow = false;  ///< dev_WARN_ONCE() of dma_direct_map_page()
+  bool warned_of_slots = false;     ///< dev_WARN_ONCE() of swiotlb_map()
 };
 
 std::optional<phys_addr> dma_direct_alloc(dma_direct& dma, device& dev, uint64_t size,

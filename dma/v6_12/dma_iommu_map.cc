@@ -13,13 +13,15 @@
 namespace iommulab::v6_12 {
 namespace {
 
-/// What the bounce buffer's pages hold beside the buffer is none of the device's business.
-void clear_padding(dma_iommu& dma, const iova_domain& iovad, phys_addr phys, uint64_t size) {
-  const uint64_t before = iovad.offset(phys.value());
-  const phys_addr end = phys + size;
-  const uint64_t behind = iovad.align(end.value()) - end.value();
-  if (before != 0) clear_memory(dma.memory, phys - before, before);
-  if (behind != 0) clear_memory(dma.memory, end, behind);
+/// What the bounce buffer's pages, which are its own, hold behind the buffer is none of the
+/// device's business.
+void clear_padding(dma_iommu& dma, const iova_domain& iovad, phys_addr slots, uint64_t size,
+                   dma_data_direction dir) {
+  const bool is_emptied =
+      dma.release.empties_what_is_written && dir == dma_data_direction::from_device;
+  const uint64_t kept = is_emptied ? 0 : size;
+  const uint64_t padding = iovad.align(size) - kept;
+  if (padding != 0) clear_memory(dma.memory, slots + kept, padding);
 }
 
 bool is_bounced(const dma_iommu& dma, phys_addr phys) {
@@ -91,7 +93,8 @@ int map_sg_swiotlb(dma_iommu& dma, device& dev, absl::Span<scatterlist> sg,
     scatterlist& piece = sg[i];
     piece.dma_address = iommu_dma_map_page(dma, dev, piece.page, piece.offset, piece.length, dir);
     if (piece.dma_address == dma_mapping_error_address) {
-      unmap_sg_swiotlb(dma, dev, sg.first(i), dir);
+      // DMA_ATTR_SKIP_CPU_SYNC: nothing is copied back.
+      unmap_sg_swiotlb(dma, dev, sg.first(i), dma_data_direction::to_device);
       return -EIO;
     }
     piece.dma_length = piece.length;
@@ -125,14 +128,15 @@ dma_addr iommu_dma_map_page(dma_iommu& dma, device& dev, phys_addr page, uint64_
       }
       return this_call.result(dma_mapping_error_address);
     }
-    const std::optional<phys_addr> slots = dma.bounce->swiotlb_tbl_map_single(dev, phys, size, dir);
+    const std::optional<phys_addr> slots =
+        dma.bounce->swiotlb_tbl_map_single(dev, phys, size, dir, iovad.granule);
     if (!slots) return this_call.result(dma_mapping_error_address);
     phys = *slots;
-    clear_padding(dma, iovad, phys, size);
+    clear_padding(dma, iovad, phys, size, dir);
   }
   const dma_addr iova = iommu_dma_map(dma, dev, phys, size, prot_for(dir), dma_get_mask(dev));
   if (iova == dma_mapping_error_address && bounces) {
-    dma.bounce->swiotlb_tbl_unmap_single(dev, phys, size, dir);
+    dma.bounce->swiotlb_tbl_unmap_single(dev, phys, size, dir, iovad.granule);
   }
   return this_call.result(iova);
 }
@@ -143,14 +147,15 @@ void iommu_dma_unmap_page(dma_iommu& dma, device& dev, dma_addr handle, uint64_t
   environment& env = dma.iommu.env();
   IOMMULAB_CALL(env.trace, "iommu_dma_unmap_page", {"dev", dev}, {"handle", handle}, {"size", size},
                 {"dir", dir});
-  const phys_addr phys = iommu_iova_to_phys(iommu_get_dma_domain(dev), handle);
+  iommu_domain& domain = iommu_get_dma_domain(dev);
+  const phys_addr phys = iommu_iova_to_phys(domain, handle);
   if (phys == phys_addr(0)) {
     env.log.warn_on("iommu_dma_unmap_page");
     return;
   }
   iommu_dma_unmap(dma, dev, handle, size);
   if (is_bounced(dma, phys)) [[unlikely]]
-    dma.bounce->swiotlb_tbl_unmap_single(dev, phys, size, dir);
+    dma.bounce->swiotlb_tbl_unmap_single(dev, phys, size, dir, domain.iova_cookie->iovad.granule);
 }
 
 // Linux v6.12 drivers/iommu/dma-iommu.c: iommu_dma_map_sg()

@@ -14,6 +14,8 @@ struct dma_release {
   bool asks_for_deferred_flush = true;
   /// A device for which no address below 4 GiB was left has its first try above from then on.
   bool gives_up_below_4g = true;
+  /// A bounced buffer that the device only writes is empty before it does.
+  bool empties_what_is_written = false;
 };
 
 inline constexpr dma_release dma_of_6_12;

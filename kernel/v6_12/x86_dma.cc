@@ -4,28 +4,12 @@
 #include "absl/strings/str_format.h"
 #include "core/dev_printk.h"
 #include "core/dma/dma_mapping.h"
+#include "dma/v6_12/swiotlb.h"
 
 namespace iommulab::v6_12 {
 namespace {
 
 constexpr uint64_t max_dma32_frame = (uint64_t{4} << 30) >> page_shift;
-
-// Linux v6.12 kernel/dma/swiotlb.c
-class bounce_release final : public swiotlb_release {
- public:
-  [[nodiscard]] std::string mapped(phys_addr start, phys_addr end) const override {
-    return absl::StrFormat("software IO TLB: mapped [mem 0x%016x-0x%016x] (%dMB)", start.value(),
-                           end.value(), (end - start) >> 20);
-  }
-  [[nodiscard]] std::string_view no_room() const override { return "software IO TLB: No low mem"; }
-  [[nodiscard]] std::string_view prefix() const override { return "software IO TLB: "; }
-  [[nodiscard]] bool begins_with_a_page(uint64_t size) const override { return size >= page_size; }
-};
-
-const swiotlb_release& release_6_12() {
-  static const bounce_release the_release;
-  return the_release;
-}
 
 /// pci_walk_bus() with via_no_dac_cb()
 void limit_to_32_bits(pci_bus& bus) {
@@ -75,7 +59,7 @@ void x86_dma::swiotlb_init() {
     options_.swiotlb_areas = 1;
     bus_.env.log.print(log_level::info, "software IO TLB: area num 1.");
   }
-  io_tlb_ = std::make_unique<io_tlb>(release_6_12(), bus_.env, memory_.memory, memory_.pages,
+  io_tlb_ = std::make_unique<io_tlb>(swiotlb(), bus_.env, memory_.memory, memory_.pages,
                                      options_.platform.io_tlb_nslabs);
   io_tlb_->swiotlb_init();
   operations_.set_bounce(io_tlb_.get());

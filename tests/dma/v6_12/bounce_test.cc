@@ -46,7 +46,7 @@ TEST(dma_iommu, an_untrusted_device_sees_whole_pages_or_copies) {
 
   std::vector<scatterlist> list = {piece(0x5000, 0, 0x1000), piece(0x6000, 0x10, 0x20)};
   ASSERT_EQ(dma_map_sg(s.dev(), absl::MakeSpan(list), both), 2);
-  EXPECT_EQ(s.slots.used_slots(), 1u);
+  EXPECT_EQ(s.slots.used_slots(), 2u) << "a page";
   dma_unmap_sg(s.dev(), absl::MakeSpan(list), both);
   EXPECT_EQ(s.slots.used_slots(), 0u);
   s.driver.map_failure_at = 1;
@@ -61,7 +61,7 @@ TEST(dma_iommu, without_bounce_buffers_an_untrusted_device_gets_whole_pages_only
   s.start();
   EXPECT_FALSE(
       dma_mapping_error(s.dev(), dma_map_page(s.dev(), phys_addr(0x5000), 0, 0x1000, both)));
-  for (int i = 0; i < 2; ++i) {
+  for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(
         dma_mapping_error(s.dev(), dma_map_page(s.dev(), phys_addr(0x5000), 1, 0x1000, both)));
   }

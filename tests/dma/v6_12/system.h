@@ -18,6 +18,7 @@
 #include "core/pci/test_system.h"
 #include "dma/swiotlb/io_tlb.h"
 #include "dma/v6_12/dma_mapping.h"
+#include "dma/v6_12/swiotlb.h"
 #include "platform/memory/page_allocator.h"
 #include "platform/memory/physical_memory.h"
 
@@ -48,14 +49,17 @@ inline std::string seen(const std::vector<scatterlist>& list, int ents) {
 }
 
 struct dma_system {
-  explicit dma_system(const dma_iommu_parameters& parameters = {}, unsigned cpus = 1,
-                      uint64_t ram = uint64_t{1} << 30)
-      : memory(physical_memory::create(
+  explicit dma_system(
+      const dma_iommu_parameters& parameters = {}, unsigned cpus = 1,
+      uint64_t ram = uint64_t{1} << 30, const dma_release& release = dma_of_6_12,
+      const std::vector<pci_function_config>& functions = {endpoint(at(0, 4)).build()})
+      : sys(functions),
+        memory(physical_memory::create(
                    std::vector<memory_range>{{phys_addr(0), ram, memory_range::kind::ram}})
                    .value()),
         pages(*memory, sys.env.trace),
         coherent{*memory, pages},
-        mapping(iommu, coherent, nullptr, false, parameters, cpus) {
+        mapping(iommu, coherent, nullptr, false, parameters, cpus, release) {
     sys.env.max_pfn = ram >> page_shift;
     sys.bus.dma_ops = &mapping;
     iommu_dev_init(sys.iommu);
@@ -86,7 +90,7 @@ struct dma_system {
     return lines;
   }
 
-  test_system sys{{endpoint(at(0, 4)).build()}};
+  test_system sys;
   std::unique_ptr<physical_memory> memory;
   page_allocator pages;
   coherent_memory coherent;
@@ -96,10 +100,10 @@ struct dma_system {
   dma_mapping mapping;
 };
 
-/// With 256 MiB of memory and bounce buffers in it.
+/// With 512 KiB of bounce buffers in its memory, of 256 MiB at first.
 struct bouncing_system : dma_system {
-  bouncing_system()
-      : dma_system({}, 1, 256 * mib), slots(swiotlb_4_4_1(), sys.env, *memory, pages, 256) {
+  explicit bouncing_system(const dma_release& release = dma_of_6_12, uint64_t ram = 256 * mib)
+      : dma_system({}, 1, ram, release), slots(swiotlb(), sys.env, *memory, pages, 256) {
     slots.swiotlb_init();
     mapping.set_bounce(&slots);
   }

@@ -57,7 +57,10 @@ class fake_driver final : public iommu_ops, public iommu_domain_ops {
   std::set<std::string> deferred_devices;
   std::map<std::string, int> group_refusal;  ///< errors of device_group(), by short name
   bool notes_finalize = false;               ///< "finalize 00:04.1" among the calls
+  int map_error = -ENOMEM;
   bool map_only_attached = false;
+  bool defers_flush = true;  ///< IOMMU_CAP_DEFERRED_FLUSH
+  iommu_domain_geometry geometry = {dma_addr(0), dma_addr((uint64_t{1} << 39) - 1), true};
 
   std::vector<std::string> calls;
   std::vector<std::unique_ptr<fake_domain>> domains;
@@ -68,12 +71,14 @@ class fake_driver final : public iommu_ops, public iommu_domain_ops {
   std::vector<std::string> take_calls() { return std::exchange(calls, {}); }
 
   // iommu_ops
-  bool capable(device&, iommu_cap cap) override { return cap == iommu_cap::deferred_flush; }
+  bool capable(device&, iommu_cap cap) override {
+    return cap == iommu_cap::deferred_flush && defers_flush;
+  }
   iommu_domain* domain_alloc(iommu_domain_type type) override {
     calls.push_back(absl::StrFormat("alloc %s", iommulab::name(type)));
     if (cannot_make.contains(type)) return nullptr;
     domains.push_back(std::make_unique<fake_domain>());
-    domains.back()->geometry = {dma_addr(0), dma_addr((uint64_t{1} << 39) - 1), true};
+    domains.back()->geometry = geometry;
     domains.back()->label = std::string(1, static_cast<char>('A' + made_++ % 26));
     return domains.back().get();
   }
@@ -134,7 +139,7 @@ class fake_driver final : public iommu_ops, public iommu_domain_ops {
                 uint64_t pgcount, int prot, uint64_t& mapped) override {
     calls.push_back(absl::StrFormat("map %s %x %x %x*%d prot %d", domain.name(), iova.value(),
                                     paddr.value(), pgsize, pgcount, prot));
-    if (map_failure_at >= 0 && map_failure_at-- == 0) return -ENOMEM;
+    if (map_failure_at >= 0 && map_failure_at-- == 0) return map_error;
     auto& own = static_cast<fake_domain&>(domain);
     if (map_only_attached && own.attached.empty()) return -ENODEV;
     for (uint64_t at = 0; at < pgsize * pgcount; at += page_size) {
