@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "dma/contiguous/dma_contiguous.h"
 #include "system.h"
 
 namespace iommulab::v6_12::dma_iommu_test {
@@ -67,6 +68,87 @@ TEST(dma_iommu, coherent_memory_that_cannot_be_had_costs_nothing) {
     ASSERT_TRUE(dma_alloc_coherent(s.dev(), 0x3000, handle, gfp).has_value());
     EXPECT_EQ(handle, dma_addr(0xffffc000)) << "the range had been given back";
   }
+}
+
+constexpr gfp_t may_sleep = gfp_kernel | gfp_direct_reclaim;
+
+// __iommu_dma_alloc_pages(): the pages before the one that fails are freed; so are all when there
+// is no address or no table.
+TEST(dma_iommu, scattered_pages_that_do_not_suffice_are_given_back) {
+  dma_system s;
+  s.start();
+  s.mapping.iommu().take_scattered_pages(true);
+  dma_addr handle;
+  s.pages.fail_at(3);
+  EXPECT_FALSE(dma_alloc_coherent(s.dev(), 0x3000, handle, may_sleep).has_value());
+  EXPECT_EQ(s.pages.live_pages(), 0u);
+  s.driver.map_failure_at = 0;
+  EXPECT_FALSE(dma_alloc_coherent(s.dev(), 0x3000, handle, may_sleep).has_value());
+  EXPECT_EQ(s.pages.live_pages(), 0u);
+  // Buffers of one page and of several, freed in any order, and taken again.
+  dma_addr first_handle, second_handle;
+  const auto first = dma_alloc_coherent(s.dev(), 0x3000, first_handle, may_sleep);
+  const auto second = dma_alloc_coherent(s.dev(), 0x1000, second_handle, may_sleep);
+  EXPECT_EQ(s.pages.live_pages(), 4u);
+  dma_free_coherent(s.dev(), 0x3000, *first, first_handle);
+  EXPECT_EQ(s.pages.live_pages(), 1u);
+  dma_free_coherent(s.dev(), 0x1000, *second, second_handle);
+  EXPECT_EQ(s.pages.live_pages(), 0u);
+  // Who may not sleep gets a block, and it goes as one.
+  const auto block = dma_alloc_coherent(s.dev(), 0x3000, handle, gfp_atomic);
+  EXPECT_EQ(s.pages.live_pages(), 4u);
+  dma_free_coherent(s.dev(), 0x3000, *block, handle);
+  EXPECT_EQ(s.pages.live_pages(), 0u);
+  s.dev().coherent_dma_mask = 0xfff;
+  EXPECT_FALSE(dma_alloc_coherent(s.dev(), 0x3000, handle, may_sleep).has_value());
+  EXPECT_EQ(s.pages.live_pages(), 0u);
+  EXPECT_TRUE(s.pages.diagnoses().empty());
+}
+
+TEST(dma_iommu, without_an_address_a_block_is_given_back) {
+  for (const gfp_t gfp : {may_sleep, gfp_t{gfp_atomic}}) {
+    dma_system s;
+    s.start();
+    s.dev().coherent_dma_mask = 0xfff;
+    dma_addr handle;
+    EXPECT_FALSE(dma_alloc_coherent(s.dev(), 0x3000, handle, gfp).has_value());
+    EXPECT_EQ(s.pages.live_pages(), 0u);
+    EXPECT_TRUE(s.driver.calls.empty());
+  }
+}
+
+// What no block of the page allocator holds comes from the area, zeroed, and goes back there.
+TEST(dma_iommu, larger_buffers_come_from_the_area) {
+  dma_system s;
+  s.start();
+  dma_addr handle;
+  constexpr uint64_t size = 5 * mib;
+  EXPECT_FALSE(dma_alloc_coherent(s.dev(), size, handle, may_sleep).has_value());
+  command_line line;
+  cma_parameters parameters;
+  add_cma_early_param(line, parameters);
+  line.dispatch("cma=8M@64M", s.sys.env.log);
+  const auto area =
+      dma_contiguous_reserve(parameters, s.pages, phys_addr(1024 * mib), s.sys.env.log);
+  ASSERT_NE(area, nullptr);
+  s.coherent.contiguous = area.get();
+  std::memset(s.memory->at(phys_addr(64 * mib), 8 * mib), 0x77, 8 * mib);
+  for (int i = 0; i < 2; ++i) {
+    const auto memory = dma_alloc_coherent(s.dev(), size, handle, may_sleep);
+    ASSERT_EQ(memory, phys_addr(64 * mib)) << i;
+    EXPECT_EQ(*s.memory->object_at<uint8_t>(*memory + (size - 1)), 0);
+    EXPECT_EQ(*s.memory->object_at<uint8_t>(*memory + size), 0x77);
+    EXPECT_EQ(iommu_iova_to_phys(s.domain(), handle + (size - 1)), *memory + (size - 1));
+    dma_free_coherent(s.dev(), size, *memory, handle);
+    EXPECT_TRUE(s.domain().pages.empty());
+  }
+  EXPECT_EQ(s.pages.live_pages(), 0u);
+  // What fits a block is one, although there is an area.
+  const auto block = dma_alloc_coherent(s.dev(), 0x3000, handle, may_sleep);
+  EXPECT_EQ(s.pages.live_pages(), 4u);
+  dma_free_coherent(s.dev(), 0x3000, *block, handle);
+  EXPECT_EQ(s.pages.live_pages(), 0u);
+  s.coherent.contiguous = nullptr;
 }
 
 }  // namespace
