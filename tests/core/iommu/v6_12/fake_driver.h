@@ -58,6 +58,7 @@ class fake_driver final : public iommu_ops, public iommu_domain_ops {
   std::map<std::string, int> group_refusal;  ///< errors of device_group(), by short name
   bool notes_finalize = false;               ///< "finalize 00:04.1" among the calls
   int map_error = -ENOMEM;
+  std::set<uint64_t> unmappable;  ///< runs that begin at these addresses fail
   bool map_only_attached = false;
   bool defers_flush = true;  ///< IOMMU_CAP_DEFERRED_FLUSH
   iommu_domain_geometry geometry = {dma_addr(0), dma_addr((uint64_t{1} << 39) - 1), true};
@@ -140,6 +141,7 @@ class fake_driver final : public iommu_ops, public iommu_domain_ops {
     calls.push_back(absl::StrFormat("map %s %x %x %x*%d prot %d", domain.name(), iova.value(),
                                     paddr.value(), pgsize, pgcount, prot));
     if (map_failure_at >= 0 && map_failure_at-- == 0) return map_error;
+    if (unmappable.contains(iova.value())) return map_error;
     auto& own = static_cast<fake_domain&>(domain);
     if (map_only_attached && own.attached.empty()) return -ENODEV;
     for (uint64_t at = 0; at < pgsize * pgcount; at += page_size) {
