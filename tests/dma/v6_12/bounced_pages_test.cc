@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // What a device that is not trusted sees of bounced buffers, and what is copied when. Expected:
-// Linux v6.12 and v6.1 drivers/iommu/dma-iommu.c, iommu_dma_map_page() and what it calls in
+// Linux v6.12 drivers/iommu/dma-iommu.c, iommu_dma_map_page() and what it calls in
 // kernel/dma/swiotlb.c.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,6 @@
 #include <cstring>
 #include <vector>
 
-#include "dma/v6_1/release.h"
 #include "system.h"
 
 namespace iommulab::v6_12::bounced_pages_test {
@@ -18,22 +17,6 @@ namespace {
 
 using testing::Contains;
 using testing::IsEmpty;
-
-struct untrusting_system : bouncing_system {
-  explicit untrusting_system(const dma_release& release = dma_of_6_12) : bouncing_system(release) {
-    sys.dev(at(0, 4)).untrusted = true;
-    start();
-  }
-  void fill(phys_addr where, uint64_t size, int value) {
-    std::memset(memory->at(where, size), value, size);
-  }
-  [[nodiscard]] unsigned byte(phys_addr where) const { return *memory->object_at<uint8_t>(where); }
-  /// Where what the device finds at the address lies.
-  [[nodiscard]] phys_addr behind(dma_addr address) { return iommu_iova_to_phys(domain(), address); }
-  dma_addr map(uint64_t address, uint64_t size, dma_data_direction dir) {
-    return dma_map_page(dev(), phys_addr(address), 0, size, dir);
-  }
-};
 
 // swiotlb_tbl_map_single() with alloc_align_mask: a page that the IOMMU maps is nobody else's.
 TEST(bounced_pages, no_two_buffers_share_a_page) {
@@ -67,41 +50,6 @@ TEST(bounced_pages, nothing_of_earlier_buffers_is_seen) {
   const phys_addr seen = s.behind(s.map(0x5100, 0x1040, to_device));
   EXPECT_EQ(s.byte(seen + 0x103f), 0x77u);
   for (uint64_t at = 0x1040; at < 0x2000; ++at) ASSERT_EQ(s.byte(seen + at), 0u) << at;
-}
-
-// swiotlb_bounce() fills the slots whatever the direction, so that what a device does not write
-// stays. 6.1 empties what the device only writes (iommu_dma_map_page(), the padding).
-TEST(bounced_pages, what_the_device_does_not_write) {
-  for (const dma_release* release : {&dma_of_6_12, &v6_1::dma_of_6_1}) {
-    const bool is_kept = release == &dma_of_6_12;
-    untrusting_system s(*release);
-    s.fill(phys_addr(0x5000), 0x1000, 0x77);
-    const dma_addr address = s.map(0x5100, 0x40, from_device);
-    const phys_addr seen = s.behind(address);
-    EXPECT_EQ(s.byte(seen), is_kept ? 0x77u : 0u);
-    EXPECT_EQ(s.byte(seen + 0x40), 0u);
-    s.fill(seen + 1, 1, 0x12);
-    dma_unmap_page(s.dev(), address, 0x40, from_device);
-    EXPECT_EQ(s.byte(phys_addr(0x5100)), is_kept ? 0x77u : 0u);
-    EXPECT_EQ(s.byte(phys_addr(0x5101)), 0x12u);
-    EXPECT_EQ(s.byte(phys_addr(0x5140)), 0x77u) << "behind the buffer";
-
-    // What the device reads as well is there in both.
-    EXPECT_EQ(s.byte(s.behind(s.map(0x5200, 0x40, both)) + 0x3f), 0x77u);
-    EXPECT_EQ(s.byte(s.behind(s.map(0x5200, 0x40, to_device)) + 0x3f), 0x77u);
-  }
-}
-
-// DMA_ATTR_SKIP_CPU_SYNC of iommu_dma_map_sg_swiotlb(): a list that cannot be mapped is left alone.
-TEST(bounced_pages, a_list_that_fails_is_not_copied_back) {
-  untrusting_system s(v6_1::dma_of_6_1);
-  s.fill(phys_addr(0x5000), 0x2000, 0x77);
-  std::vector<scatterlist> list = {piece(0x5000, 0x10, 0x20), piece(0x6000, 0x10, 0x20)};
-  s.driver.map_failure_at = 1;
-  EXPECT_EQ(iommu_dma_map_sg(s.mapping.iommu(), s.dev(), absl::MakeSpan(list), from_device), -EIO);
-  EXPECT_EQ(s.byte(phys_addr(0x5010)), 0x77u);
-  EXPECT_EQ(s.slots.used_slots(), 0u);
-  EXPECT_THAT(s.domain().pages, IsEmpty());
 }
 
 TEST(bounced_pages, copies_go_in_the_direction_of_the_data) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// How a domain's addresses are set up, and which of them a device gets. Expected: Linux v6.12 and
-// v6.1 drivers/iommu/dma-iommu.c, iommu_dma_init_domain(), iommu_dma_alloc_iova(),
+// How a domain's addresses are set up, and which of them a device gets. Expected: Linux v6.12
+// drivers/iommu/dma-iommu.c, iommu_dma_init_domain(), iommu_dma_alloc_iova(),
 // iommu_dma_get_msi_page().
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "dma/v6_1/release.h"
 #include "system.h"
 
 namespace iommulab::v6_12::domain_setup_test {
@@ -131,38 +130,6 @@ TEST(domain_setup, a_domain_without_a_cookie_of_its_own_is_none_of_the_dma_apis)
   s.mapping.iommu().setup_dma_ops(s.dev());
   EXPECT_TRUE(s.dev().dma_iommu);
   EXPECT_EQ(s.mapping.iommu().get_dma_cookie(s.domain()), -EEXIST);
-}
-
-// IOMMU_CAP_DEFERRED_FLUSH is asked for in 6.12 only.
-TEST(domain_setup, a_driver_that_cannot_flush_late_is_strict) {
-  for (const dma_release* release : {&dma_of_6_12, &v6_1::dma_of_6_1}) {
-    dma_system s({}, 1, gib, *release);
-    s.driver.defers_flush = false;
-    s.start();
-    const bool is_strict = release == &dma_of_6_12;
-    EXPECT_EQ(s.domain().type, is_strict ? iommu_domain_type::dma : iommu_domain_type::dma_fq);
-    EXPECT_EQ(s.cookie().fq_domain.load() == nullptr, is_strict);
-  }
-}
-
-// iommu_dma_alloc_iova(): 6.12 gives up below 4 GiB with the first that finds nothing there.
-TEST(domain_setup, below_4_gib_first) {
-  for (const dma_release* release : {&dma_of_6_12, &v6_1::dma_of_6_1}) {
-    dma_system s({}, 1, gib, *release);
-    s.iommu.defaults.dma_strict = true;
-    s.start();
-    device& dev = s.dev();
-    dev.dma_mask = dma_bit_mask(33);
-    EXPECT_EQ(map(s), dma_addr(0xfffff000));
-    reserve_iova(s.cookie().iovad, 0x10, 0xffffe);
-    EXPECT_EQ(map(s, 0x10000), dma_addr(0x1ffff0000)) << "15 pages are left, 16 were asked for";
-    const bool gives_up = release == &dma_of_6_12;
-    EXPECT_EQ(dev.iommu->pci_32bit_workaround, !gives_up);
-    EXPECT_THAT(s.log(), gives_up ? Contains("pci 0000:00:04.0: Using 33-bit DMA addresses")
-                                  : testing::Matcher<const std::vector<std::string>&>(
-                                        Not(Contains(HasSubstr("DMA addresses")))));
-    EXPECT_EQ(map(s), gives_up ? dma_addr(0x1fffef000) : dma_addr(0xf000));
-  }
 }
 
 TEST(domain_setup, a_mask_of_32_bits_has_no_second_try) {

@@ -110,4 +110,21 @@ struct bouncing_system : dma_system {
   io_tlb slots;
 };
 
+/// The same with a device that is not trusted.
+struct untrusting_system : bouncing_system {
+  explicit untrusting_system(const dma_release& release = dma_of_6_12) : bouncing_system(release) {
+    sys.dev(at(0, 4)).untrusted = true;
+    start();
+  }
+  void fill(phys_addr where, uint64_t size, int value) {
+    std::memset(memory->at(where, size), value, size);
+  }
+  [[nodiscard]] unsigned byte(phys_addr where) const { return *memory->object_at<uint8_t>(where); }
+  /// Where what the device finds at the address lies.
+  [[nodiscard]] phys_addr behind(dma_addr address) { return iommu_iova_to_phys(domain(), address); }
+  dma_addr map(uint64_t address, uint64_t size, dma_data_direction dir) {
+    return dma_map_page(dev(), phys_addr(address), 0, size, dir);
+  }
+};
+
 }  // namespace iommulab::v6_12

@@ -59,7 +59,11 @@ TEST(iommu_core_6_1, devices_without_a_unit_have_nothing) {
   EXPECT_EQ(v6_12::iommu_probe_device(s.iommu, s.dev(at(0, 4))), -ENODEV);
   s.sys.pci->remove(s.sys.dev(at(0, 4)));
   EXPECT_THAT(s.driver.take_calls(), IsEmpty());
+  s.sys.pci->rescan();
+  EXPECT_THAT(s.driver.take_calls(), IsEmpty());
   EXPECT_EQ(s.slab.live(), 2 * 3) << "dev_iommu, group and member of two devices";
+  s.driver.foreign.clear();
+  EXPECT_EQ(v6_12::iommu_probe_device(s.iommu, s.dev(at(0, 4))), 0);
 }
 
 TEST(iommu_core_6_1, without_any_unit_a_device_has_nothing) {
