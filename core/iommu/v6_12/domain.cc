@@ -267,16 +267,21 @@ int64_t iommu_map_sg(iommu_domain& domain, dma_addr iova, absl::Span<const scatt
     iommu_unmap(domain, iova, mapped);
     return int64_t{error};
   };
-  for (size_t i = 0; i < sg.size();) {
-    const phys_addr start = sg_phys(sg[i]);
-    uint64_t length = sg[i].length;
-    for (++i; i < sg.size() && sg_phys(sg[i]) == start + length; ++i) length += sg[i].length;
-    // Pieces without a byte begin no run.
-    if (length == 0) continue;
-    if (const int ret = map_pages(domain, iova + mapped, start, length, prot); ret != 0) {
-      return this_call.result(give_up(ret));
+  phys_addr start;
+  uint64_t length = 0;
+  // The last piece is looked at once more, which ends its run: unless it has no byte and lies where
+  // the run ends, which leaves that run out.
+  for (size_t i = 0; !sg.empty() && i <= sg.size(); ++i) {
+    const scatterlist& piece = sg[std::min(i, sg.size() - 1)];
+    if (length != 0 && sg_phys(piece) != start + length) {
+      if (const int ret = map_pages(domain, iova + mapped, start, length, prot); ret != 0) {
+        return this_call.result(give_up(ret));
+      }
+      mapped += length;
+      length = 0;
     }
-    mapped += length;
+    if (length == 0) start = sg_phys(piece);
+    length += piece.length;
   }
   if (const int ret = domain.ops->iotlb_sync_map(domain, iova, mapped); ret != 0) {
     return this_call.result(give_up(ret));
