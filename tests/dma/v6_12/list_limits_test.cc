@@ -89,6 +89,20 @@ TEST(list_limits, an_empty_list_takes_no_addresses) {
   EXPECT_EQ(waiting_iovas(s.cookie()), 0u);
 }
 
+// `pad_len < s_length - 1` of a piece without a byte: nothing is below -1 without a sign, so that
+// it is padded up to the boundary, which overflows the piece before.
+TEST(list_limits, an_empty_piece_behind_others_spoils_a_list) {
+  list_system s;
+  s.start();
+  std::vector<scatterlist> list = {piece(0x100000, 0, 0x1000), piece(0x103000, 0, 0)};
+  EXPECT_EQ(s.map(list), -EINVAL);
+  EXPECT_EQ(list[0].length, 0x1000u);
+  EXPECT_THAT(s.driver.calls, IsEmpty());
+  list = {piece(0x103000, 0, 0), piece(0x100000, 0, 0x1000)};
+  EXPECT_EQ(s.map(list), 2) << "in front it does no harm";
+  EXPECT_EQ(seen(list, 2), "fffff000:0 fffff000:1000 ");
+}
+
 // __invalidate_sg(): pieces that were laid out, and those that were not yet.
 void expect_untouched(const std::vector<scatterlist>& list,
                       const std::vector<scatterlist>& before) {
