@@ -70,6 +70,9 @@ TEST(pci_group_6_12, functions_that_lack_acs) {
                        {2, {"00:02.1"}},
                        {3, {"00:03.0"}},
                        {4, {"00:03.1", "00:03.2"}}}));
+  // One with ACS does not join one without that came before.
+  EXPECT_EQ(groups_among({function(at(0, 1, 0), false), function(at(0, 1, 1), true)}),
+            (partition{{0, {"00:01.0"}}, {1, {"00:01.1"}}}));
   // Functions that say of themselves that they are alone are.
   EXPECT_EQ(groups_among({endpoint(at(0, 1)).build(), endpoint(at(0, 2)).build()}),
             (partition{{0, {"00:01.0"}}, {1, {"00:02.0"}}}));
