@@ -55,6 +55,7 @@ TEST(pci_6_12, a_virtual_bus_ends_a_path) {
   pci_bus virtual_bus;
   virtual_bus.parent = sys.dev(at(3, 0)).bus;
   pci_dev function;
+  virtual_bus.core = sys.pci.get();
   function.bus = &virtual_bus;
   function.dev.bus = sys.dev(at(3, 0)).dev.bus;
   function.dev.name = "0000:04:00.0";
