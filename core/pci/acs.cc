@@ -14,13 +14,21 @@ bool std_enable_acs(pci_dev& pdev) {
   const auto control_at = static_cast<uint16_t>(at + pci_reg::acs_control);
   const uint16_t capability =
       pdev.config->read16(static_cast<uint16_t>(at + pci_reg::acs_capability));
-  const uint16_t wanted = pci_acs_sv | pci_acs_rr | pci_acs_cr | pci_acs_uf;
+  const uint16_t wanted = acs_wanted(pdev);
   const uint16_t control = pdev.config->read16(control_at);
   pdev.config->write16(control_at, static_cast<uint16_t>(control | (capability & wanted)));
   return true;
 }
 
 }  // namespace
+
+uint16_t acs_wanted(const pci_dev& pdev) {
+  constexpr uint16_t isolation = pci_acs_sv | pci_acs_rr | pci_acs_cr | pci_acs_uf;
+  constexpr pci_release blocks_translated{5, 10};
+  const bool from_outside = pdev.external_facing || pdev.untrusted;
+  const bool blocks = from_outside && pdev.bus->core->release() >= blocks_translated;
+  return blocks ? isolation | pci_acs_tb : isolation;
+}
 
 bool pci_acs_flags_enabled(const pci_dev& pdev, uint16_t acs_flags) {
   const uint16_t at = pci_find_ext_capability(pdev, pci_ext_cap_id_acs);

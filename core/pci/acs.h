@@ -29,6 +29,10 @@ bool pci_acs_enabled_by(pci_dev& pdev, uint16_t acs_flags,
 /// The same for every function from `start` up to `end`, or to the root bus when `end` is null.
 /// Linux v4.4 drivers/pci/pci.c: pci_acs_path_enabled()
 bool pci_acs_path_enabled(pci_dev& start, pci_dev* end, uint16_t acs_flags);
+/// What is turned on of what a function offers: isolation, and for what can be plugged in from
+/// outside that requests which claim to be translated are blocked.
+/// Linux v5.10 drivers/pci/pci.c: pci_std_enable_acs()
+uint16_t acs_wanted(const pci_dev& pdev);
 /// Turns ACS on where the function can, if it was requested. Linux v4.4: pci_enable_acs()
 void pci_enable_acs(pci_dev& pdev);
 

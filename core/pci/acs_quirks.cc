@@ -293,7 +293,7 @@ bool pci_dev_specific_enable_acs(pci_dev& pdev) {
     enable_chipset_acs(pdev);
     return true;
   }
-  return row_of(pdev, wide_registers) != nullptr && enable_wide_acs(pdev, isolated);
+  return row_of(pdev, wide_registers) != nullptr && enable_wide_acs(pdev, acs_wanted(pdev));
 }
 
 }  // namespace iommulab

@@ -41,6 +41,12 @@ inline constexpr uint64_t ioresource_mem = 0x200;
 inline constexpr size_t pci_num_resources = 17;
 
 /// Finds config space by address. The platform's machine implements it.
+/// ACPI properties of a function.
+struct pci_firmware_properties {
+  bool external_facing_port = false;  ///< ExternalFacingPort: what is behind it is outside
+  bool usb4_host_interface = false;   ///< usb4-host-interface: what is behind it comes by a tunnel
+};
+
 class pci_config_access {
  public:
   virtual ~pci_config_access() = default;
@@ -51,6 +57,11 @@ class pci_config_access {
   virtual const std::array<pci_resource, pci_num_resources>* recorded_resources(source_id id) {
     (void)id;
     return nullptr;
+  }
+  /// What firmware says of a function; nothing, unless told.
+  virtual pci_firmware_properties firmware_properties(source_id id) {
+    (void)id;
+    return {};
   }
   /// Memory-mapped chipset registers that a quirk of the PCI core reaches (readl, writel of an
   /// ioremap()ed address). All ones and no effect where nothing is modelled.

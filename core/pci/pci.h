@@ -72,8 +72,10 @@ struct pci_dev {
   pci_header_type hdr_type = pci_header_type::normal;
   bool multifunction = false;
   bool is_virtfn = false;
-  bool is_added = false;      ///< it was offered to the drivers
-  bool untrusted = false;     ///< it, or a port above it, can be reached from outside the machine
+  bool is_added = false;         ///< it was offered to the drivers
+  bool untrusted = false;        ///< it can be plugged in from outside the machine
+  bool external_facing = false;  ///< a root port: what is behind it can
+  bool usb4_host_interface = false;
   pci_dev* physfn = nullptr;  ///< of a virtual function
   /// Order of the pages with which ATS was switched on, 0 before that.
   uint8_t ats_page_order = 0;

@@ -13,6 +13,7 @@
 #include "core/pci/registers.h"
 #include "core/pci/resource.h"
 #include "core/pci/sysfs_switch.h"
+#include "core/pci/trust.h"
 #include "core/sysfs.h"
 
 namespace iommulab {
@@ -281,6 +282,7 @@ std::unique_ptr<pci_dev> pci_core::setup_device(pci_bus& bus, uint8_t devfn) {
         config->read16(static_cast<uint16_t>(pdev->pcie_cap + pci_reg::exp_flags));
     pdev->pcie_type = static_cast<pci_exp_type>(pci_reg::exp_flags_type.get(flags));
   }
+  set_pcie_untrusted(*pdev, access_.firmware_properties(id));
   if (const auto* recorded = access_.recorded_resources(id); recorded != nullptr) {
     pdev->resource = *recorded;
   } else {

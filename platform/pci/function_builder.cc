@@ -124,6 +124,11 @@ function_builder& function_builder::bridge(uint8_t primary, uint8_t secondary,
   return *this;
 }
 
+function_builder& function_builder::firmware(pci_firmware_properties properties) {
+  function_.firmware = properties;
+  return *this;
+}
+
 function_builder& function_builder::memory_window(uint32_t first, uint32_t last) {
   put(pci_reg::memory_base, 2, first >> 16);
   put(pci_reg::memory_limit, 2, (last >> 16) & 0xfff0);

@@ -38,6 +38,8 @@ class function_builder {
   function_builder& io_bar(unsigned index, uint16_t address, uint16_t size);
 
   function_builder& bridge(uint8_t primary, uint8_t secondary, uint8_t subordinate);
+  /// What ACPI says of the function.
+  function_builder& firmware(pci_firmware_properties properties);
   /// First and last byte, 1 MiB aligned.
   function_builder& memory_window(uint32_t first, uint32_t last);
 

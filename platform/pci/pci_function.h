@@ -28,6 +28,7 @@ struct pci_function_config {
   source_id id;                                 ///< where it answers after reset
   std::vector<uint8_t> config;                  ///< 256 or 4096 bytes, as after reset
   std::optional<pci_resource_table> resources;  ///< the kernel's table, where one was recorded
+  pci_firmware_properties firmware;             ///< what ACPI says of it
   bool present = true;                          ///< false: a hot-plug slot that is still empty
 
   // What the kernel of a capture had done by its boot mark; a run starts unbound, with 32-bit

@@ -85,6 +85,11 @@ const pci_resource_table* pci_machine::recorded_resources(source_id id) {
   return &*f->function.description().resources;
 }
 
+pci_firmware_properties pci_machine::firmware_properties(source_id id) {
+  const placed* f = find(id);
+  return f == nullptr ? pci_firmware_properties{} : f->function.description().firmware;
+}
+
 uint32_t pci_machine::read_memory32(uint64_t address) {
   const auto it = chipset_registers_.find(address);
   return it == chipset_registers_.end() ? 0 : it->second;

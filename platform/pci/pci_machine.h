@@ -43,6 +43,7 @@ class pci_machine final : public pci_config_access {
 
   pci_config_space* config(source_id id) override;
   const pci_resource_table* recorded_resources(source_id id) override;
+  pci_firmware_properties firmware_properties(source_id id) override;
   /// The chipset's root complex registers, as far as the PCI core's quirks use them: zero until
   /// written.
   uint32_t read_memory32(uint64_t address) override;
