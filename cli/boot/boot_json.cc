@@ -76,6 +76,7 @@ std::string boot_to_json(boot_run& run, const boot_report& report, bool traced) 
       json_document("boot", {{"kernel", report.kernel->name()},
                              {"release", report.kernel->release()},
                              {"machine", report.machine},
+                             {"assumed", report.assumed},
                              {"command_line", report.command_line},
                              {"outcome", outcome_json(report)},
                              {"log", std::move(log)},

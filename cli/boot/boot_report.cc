@@ -91,6 +91,7 @@ boot_report report_of(boot_run& run, const std::string& dump) {
   boot_report report;
   report.kernel = &system.profile();
   report.machine = system.machine().name;
+  report.assumed = system.machine().assumed;
   report.command_line = run.command_line;
   report.ending = name(run.ending);
   report.panic = run.outcome.panic;

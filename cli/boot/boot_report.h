@@ -74,6 +74,7 @@ struct boot_report {
   std::optional<std::vector<structure_section>> structures;
   std::vector<reported_diagnosis> diagnoses;  ///< the command line's first, then the table's
   uint64_t diagnoses_beyond_capacity = 0;     ///< counted but not kept
+  std::vector<std::string> assumed;           ///< machine_config::assumed
   uint64_t sanitizer_errors = 0;              ///< 0 as well when nobody looked
 
   /// What an exit status of 1 says: the kernel stopped, translation is missing, a diagnosis is an

@@ -102,6 +102,12 @@ std::string diagnoses_text(const boot_report& report) {
   return text;
 }
 
+std::string assumed_text(const boot_report& report) {
+  std::string text = report.assumed.empty() ? "" : "Assumed, as nobody said it:\n";
+  for (const std::string& what : report.assumed) text += "  " + what + '\n';
+  return text;
+}
+
 }  // namespace
 
 std::string outcome_text(const boot_report& report) {
@@ -110,7 +116,7 @@ std::string outcome_text(const boot_report& report) {
 
 std::string boot_summary(const boot_report& report) {
   return absl::StrFormat("Machine: %s\nCommand line: %s\n", report.machine, report.command_line) +
-         outcome_text(report) + groups_text(report) + diagnoses_text(report);
+         outcome_text(report) + groups_text(report) + diagnoses_text(report) + assumed_text(report);
 }
 
 std::string boot_to_text(boot_run& run, const boot_report& report, bool traced) {

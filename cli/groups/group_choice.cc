@@ -70,14 +70,6 @@ absl::StatusOr<groups_subject> listed_subject(const std::string& file) {
   return subject_of(*std::move(listing));
 }
 
-absl::StatusOr<std::vector<uint8_t>> whole_table(const std::string& file) {
-  auto table = read_dmar_file(file);
-  if (!table.ok()) return table.status();
-  if (absl::Status status = check_dmar_signature(file, *table); !status.ok()) return status;
-  if (absl::Status status = check_dmar_is_whole(file, *table); !status.ok()) return status;
-  return table;
-}
-
 /// The folder's own table; empty for none.
 std::string table_file(const fs::path& folder) {
   for (const char* name : {"DMAR.bin", "DMAR"}) {
@@ -122,7 +114,7 @@ absl::StatusOr<groups_subject> choose_groups_subject(const std::string& name,
     subject = subject_of(*std::move(machine));
   }
   if (!subject.ok() || table.empty()) return subject;
-  auto bytes = whole_table(table);
+  auto bytes = read_whole_dmar_file(table);
   if (!bytes.ok()) return bytes.status();
   subject->machine.dmar_table = *std::move(bytes);
   return subject;

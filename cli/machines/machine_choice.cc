@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_format.h"
 #include "platform/firmware/dmar_table.h"
+#include "platform/lspci/listed_folder.h"
 #include "platform/machine/builtin.h"
 #include "platform/machine/capture_loader.h"
 
@@ -39,18 +40,21 @@ absl::StatusOr<machine_config> choose_machine(const std::string& name_or_folder)
                                 "the built-in machines are %s",
                                 name_or_folder, names()));
   }
+  if (is_listed_folder(name_or_folder)) return load_listed_folder(name_or_folder);
   return load_capture(name_or_folder);
 }
 
 absl::StatusOr<machine_config> choose_machine(const std::string& name_or_folder,
                                               const std::string& dmar_file) {
-  absl::StatusOr<machine_config> machine = choose_machine(name_or_folder);
-  if (!machine.ok() || dmar_file.empty()) return machine;
-  absl::StatusOr<std::vector<uint8_t>> table = read_dmar_file(dmar_file);
+  if (dmar_file.empty()) return choose_machine(name_or_folder);
+  absl::StatusOr<std::vector<uint8_t>> table = read_whole_dmar_file(dmar_file);
   if (!table.ok()) return table.status();
-  if (absl::Status status = check_dmar_signature(dmar_file, *table); !status.ok()) return status;
-  if (absl::Status status = check_dmar_is_whole(dmar_file, *table); !status.ok()) return status;
-  machine->dmar_table = *std::move(table);
+  // The units of a machine that was only listed are those of its table.
+  if (!builtin_machine(name_or_folder) && is_listed_folder(name_or_folder)) {
+    return load_listed_folder(name_or_folder, *std::move(table));
+  }
+  absl::StatusOr<machine_config> machine = choose_machine(name_or_folder);
+  if (machine.ok()) machine->dmar_table = *std::move(table);
   return machine;
 }
 

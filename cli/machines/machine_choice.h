@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Which machine a subcommand works on: one of the built-in ones by name, or a capture's folder.
+// Which machine a subcommand works on: one of the built-in ones by name, a capture's folder, or one
+// with what lspci listed.
 #pragma once
 
 #include <string>
@@ -16,7 +17,7 @@ inline constexpr const char* default_machine = "q35";
 inline constexpr const char* default_command_line = "intel_iommu=on";
 
 /// A built-in name goes before a folder of that name ("./q35" is the folder). A built-in machine
-/// comes with default_command_line, a capture with its own. The loader's error for a folder that
+/// comes with default_command_line, a folder with its own. The loader's error for a folder that
 /// does not read; ENOENT, listing the names, for what is neither.
 absl::StatusOr<machine_config> choose_machine(const std::string& name_or_folder);
 

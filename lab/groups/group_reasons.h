@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/pci/acs_quirks.h"
 #include "lab/groups/machine_groups.h"
 
 namespace iommulab {
@@ -22,17 +21,6 @@ enum class group_rule : uint8_t {
   alone,      ///< nothing joins it with another
 };
 std::string_view name(group_rule rule);
-
-/// Whether and why requests that reach a function's peers pass the IOMMU on their way.
-struct isolation {
-  bool isolated = false;
-  /// "ACS at 100h redirects requests and completions": what decided it, without the function's
-  /// name.
-  std::string because;
-  const acs_quirk_row* quirk = nullptr;  ///< whose answer it is, where one has it
-};
-/// As pci_acs_enabled() decides, for the isolation that groups take.
-isolation isolation_of(pci_dev& pdev);
 
 struct group_reason {
   group_rule rule = group_rule::alone;

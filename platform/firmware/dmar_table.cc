@@ -468,4 +468,12 @@ std::string_view dmar_scope_type_name(uint8_t type) {
   return names(static_cast<dmar_layout::scope_type>(type));
 }
 
+absl::StatusOr<std::vector<uint8_t>> read_whole_dmar_file(const std::string& path) {
+  absl::StatusOr<std::vector<uint8_t>> table = read_dmar_file(path);
+  if (!table.ok()) return table.status();
+  if (absl::Status status = check_dmar_signature(path, *table); !status.ok()) return status;
+  if (absl::Status status = check_dmar_is_whole(path, *table); !status.ok()) return status;
+  return table;
+}
+
 }  // namespace iommulab

@@ -139,6 +139,8 @@ absl::Status refusal_of(const std::string& file, const dmar_finding& why);
 absl::Status check_dmar_is_whole(const std::string& file, absl::Span<const uint8_t> bytes);
 /// Whether it is a DMAR table at all; else EINVAL.
 absl::Status check_dmar_signature(const std::string& file, absl::Span<const uint8_t> bytes);
+/// read_dmar_file() of a table that is one, and whole.
+absl::StatusOr<std::vector<uint8_t>> read_whole_dmar_file(const std::string& path);
 
 dmar_table decode_dmar(absl::Span<const uint8_t> bytes);
 

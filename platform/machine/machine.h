@@ -99,6 +99,9 @@ struct machine_config {
   std::vector<edu_property> edus;  ///< those whose mask is not QEMU's default
   /// What the root buses' host bridges hand down, ascending; empty where nobody said.
   std::vector<host_bridge_window> pci_windows;
+  /// Of a machine that is known in part: what stands in place of what nobody said, one sentence
+  /// each.
+  std::vector<std::string> assumed;
 };
 
 }  // namespace iommulab

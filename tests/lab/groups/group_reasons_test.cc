@@ -11,6 +11,7 @@
 #include <map>
 
 #include "core/pci/acs.h"
+#include "lab/groups/isolation.h"
 #include "platform/lspci/lspci_machine.h"
 #include "platform/pci/function_builder.h"
 #include "support/golden.h"
