@@ -561,5 +561,17 @@ TEST(vtd_scalable_structures, as_the_recorded_unit_reports_faults) {
   EXPECT_EQ(m.record_high(), 0x8000000580000018u);
 }
 
+// 10.4.6: after reset RTADDR is 0, a root table in legacy mode; scalable mode leaves nothing
+// behind.
+TEST(vtd_scalable_structures, a_unit_that_was_reset_is_in_legacy_mode) {
+  mapped m;
+  m.start();
+  m.unit.reset();
+  m.command(te);
+  const dma_translation blocked = m.read(nic, 0x1000);
+  EXPECT_EQ(blocked.reason, vtd::fault_reason::root_entry_not_present);
+  EXPECT_EQ(m.record_high() >> 32 & 0xff, 0x01u);
+}
+
 }  // namespace
 }  // namespace iommulab::vtd_test::structures_test
