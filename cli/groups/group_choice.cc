@@ -87,6 +87,11 @@ std::string groups_subject::address(source_id id) const {
   return domain == 0 ? slot : absl::StrFormat("%04x:%s", domain, slot);
 }
 
+std::string groups_subject::title(source_id id) const {
+  const auto found = titles.find(id);
+  return found == titles.end() ? std::string() : found->second;
+}
+
 std::optional<source_id> groups_subject::find(std::string_view wanted) const {
   if (take_prefix(wanted, "0000:") && wanted.size() != 7) return std::nullopt;
   for (const auto& [id, title] : titles) {

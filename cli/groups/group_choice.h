@@ -24,6 +24,8 @@ struct groups_subject {
 
   /// "00:1f.2", with the domain where it is not 0.
   [[nodiscard]] std::string address(source_id id) const;
+  /// Empty for a function that is found at an address where none is listed.
+  [[nodiscard]] std::string title(source_id id) const;
   /// The function of that address, in either spelling; none for an address that is none.
   [[nodiscard]] std::optional<source_id> find(std::string_view address) const;
 };

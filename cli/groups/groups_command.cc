@@ -91,8 +91,7 @@ std::string groups_text(const groups_report& report) {
     text += absl::StrFormat("IOMMU Group %d:\n", group.id);
     for (const pci_dev* member : group.members) {
       const source_id id = pci_source_id(*member);
-      text +=
-          absl::StrFormat("\t%s %s\n", report.subject.address(id), report.subject.titles.at(id));
+      text += absl::StrFormat("\t%s %s\n", report.subject.address(id), report.subject.title(id));
     }
   }
   for (const other_company& d : report.differences) {

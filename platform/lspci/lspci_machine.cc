@@ -55,7 +55,8 @@ class machine_maker {
       : source_(source), listed_(std::move(listed)) {}
 
   absl::StatusOr<lspci_machine> run() {
-    if (const absl::Status status = check(); !status.ok()) return status;
+    for (lspci_function& f : listed_) read_buses_of_bytes(f);
+    if (absl::Status status = check(); !status.ok()) return status;
     for (const lspci_function& f : listed_) {
       if (f.bridge) secondaries_.insert({f.domain, f.bridge->secondary});
     }
@@ -72,9 +73,26 @@ class machine_maker {
     return line_error(source_.name, f.line, field, value, why);
   }
 
+  /// Of `-x` without `-v` the header has them.
+  static void read_buses_of_bytes(lspci_function& f) {
+    if (f.bridge || f.bytes.size() < whole_header) return;
+    const uint8_t layout = pci_reg::header_layout.get(f.bytes[pci_reg::header_type]);
+    if (layout != static_cast<uint8_t>(pci_header_type::bridge)) return;
+    f.bridge = lspci_bridge{f.bytes[pci_reg::primary_bus], f.bytes[pci_reg::secondary_bus],
+                            f.bytes[pci_reg::subordinate_bus]};
+  }
+
   absl::Status check() const {
     std::set<std::string> seen;
+    std::set<std::pair<uint32_t, uint8_t>> secondaries;
     for (const lspci_function& f : listed_) {
+      if (f.bridge) {
+        if (absl::Status status = check_buses(f); !status.ok()) return status;
+        if (!secondaries.insert({f.domain, f.bridge->secondary}).second) {
+          return error(f, "secondary", absl::StrFormat("%02x", f.bridge->secondary),
+                       "a bridge before it leads to that bus");
+        }
+      }
       if (!seen.insert(f.address()).second) {
         return error(f, "address", f.address(), "it is listed twice");
       }
@@ -88,6 +106,25 @@ class machine_maker {
       if (f.class_code == class_pci_bridge && !f.bridge && f.bytes.empty()) {
         return error(f, "bridge", f.address(), "its bus numbers are missing: lspci -vv shows them");
       }
+    }
+    return absl::OkStatus();
+  }
+
+  /// A kernel that finds numbers which make no sense gives others, and what is behind the bridge
+  /// has other addresses than are listed; Linux has listed what it came to.
+  absl::Status check_buses(const lspci_function& f) const {
+    const auto shown = [](uint8_t bus) { return absl::StrFormat("%02x", bus); };
+    const lspci_bridge& b = *f.bridge;
+    const bool is_hard_wired = b.primary == 0;  // which Linux takes for right
+    if (b.primary != f.bus && !is_hard_wired) {
+      return error(f, "primary", shown(b.primary), "the bridge sits on bus " + shown(f.bus));
+    }
+    if (b.secondary <= f.bus) {
+      return error(f, "secondary", shown(b.secondary), "not above its own bus " + shown(f.bus));
+    }
+    if (b.subordinate < b.secondary) {
+      return error(f, "subordinate", shown(b.subordinate),
+                   "less than its secondary bus " + shown(b.secondary));
     }
     return absl::OkStatus();
   }
@@ -161,7 +198,9 @@ class machine_maker {
     add_chipset_registers(f, builder);
     pci_function_config config = builder.build();
     if (f.class_code == class_cardbus_bridge) {
-      config.config[pci_reg::header_type] |= static_cast<uint8_t>(pci_header_type::cardbus);
+      uint8_t& header = config.config[pci_reg::header_type];
+      header = static_cast<uint8_t>((header & pci_reg::header_multifunction.mask()) |
+                                    static_cast<uint8_t>(pci_header_type::cardbus));
     }
     // Of `-x` the header is known to the byte.
     std::copy(f.bytes.begin(), f.bytes.end(), config.config.begin());

@@ -116,7 +116,7 @@ class lspci_parser {
   absl::StatusOr<std::vector<lspci_function>> run() {
     for (const std::string_view line : source_.lines()) {
       ++number_;
-      if (const absl::Status status = read(line); !status.ok()) return status;
+      if (absl::Status status = read(line); !status.ok()) return status;
     }
     if (functions_.empty()) {
       return line_error(source_.name, 0, "listing", "", "it holds no function as lspci prints it");
@@ -156,7 +156,7 @@ class lspci_parser {
     if (colon == std::string_view::npos) {
       return error("function", text, "a class, a colon and a device belong here");
     }
-    if (const absl::Status status = read_ids(rest.substr(0, colon), rest.substr(colon + 2), f);
+    if (absl::Status status = read_ids(rest.substr(0, colon), rest.substr(colon + 2), f);
         !status.ok()) {
       return status;
     }

@@ -117,6 +117,23 @@ TEST(lspci, bytes_are_the_function_where_all_are_there) {
   EXPECT_EQ(at(m->functions.at(0), 0xfc, 4), 0x0f0f0f0fu);
 }
 
+TEST(lspci, a_header_in_bytes_has_the_buses) {
+  std::string rows = "00:01.0 0604: 8086:9a01\n";
+  for (int row = 0; row < 4; ++row) {
+    rows += absl::StrFormat("%x0:", row);
+    for (int i = 0; i < 16; ++i) {
+      unsigned byte = 0;
+      if (row == 0 && i == 14) byte = 1;                        // a bridge's header
+      if (row == 1 && i >= 8 && i < 11) byte = i == 8 ? 0 : 1;  // buses 0, 1, 1
+      rows += absl::StrFormat(" %02x", byte);
+    }
+    rows += '\n';
+  }
+  const auto m = machine(rows + "\n01:00.0 0108: 144d:a809\n");
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_THAT(m->roots, ElementsAre(pci_root{0, 0}));
+}
+
 TEST(lspci, acs_without_its_bits_is_assumed_and_said) {
   const auto m = machine(
       "00:1c.0 0604: 8086:a110\n\tBus: primary=00, secondary=01, subordinate=01\n\tCapabilities: "
@@ -142,6 +159,35 @@ TEST(lspci, what_says_too_little_is_refused_in_one_sentence) {
   EXPECT_THAT(complaint("00:02.0 0300: 8086:1\n"), HasSubstr("no ids in it"));
   EXPECT_THAT(complaint("00:02.0 0300: 8086:9a60\n00:02.0 0300: 8086:9a60\n"),
               HasSubstr("line 2: address is \"0000:00:02.0\": it is listed twice"));
+}
+
+// A kernel would renumber such bridges, and nothing behind them would be where it is listed.
+TEST(lspci, bridges_whose_buses_make_no_sense_are_refused) {
+  const auto bridge = [](const char* buses) {
+    return complaint(std::string("01:02.0 0604: 8086:9a01\n\tBus: ") + buses + "\n");
+  };
+  EXPECT_THAT(bridge("primary=03, secondary=02, subordinate=02"),
+              HasSubstr("line 1: primary is \"03\": the bridge sits on bus 01"));
+  EXPECT_EQ(bridge("primary=00, secondary=02, subordinate=02"), "")
+      << "a primary that is wired to 0";
+  EXPECT_THAT(bridge("primary=01, secondary=01, subordinate=02"),
+              HasSubstr("secondary is \"01\": not above its own bus 01"));
+  EXPECT_THAT(bridge("primary=01, secondary=03, subordinate=02"),
+              HasSubstr("subordinate is \"02\": less than its secondary bus 03"));
+  EXPECT_THAT(complaint("00:01.0 0604: 1:1\n"), HasSubstr("no ids"));
+  EXPECT_THAT(
+      complaint("00:01.0 0604: 8086:0001\n\tBus: primary=00, secondary=01, subordinate=01\n"
+                "00:02.0 0604: 8086:0001\n\tBus: primary=00, secondary=01, subordinate=01\n"),
+      HasSubstr("line 3: secondary is \"01\": a bridge before it leads to that bus"));
+}
+
+TEST(lspci, a_cardbus_bridge_has_a_header_of_its_own) {
+  const auto m = machine(
+      "02:04.0 0607: 104c:ac56\n\tBus: primary=02, secondary=03, subordinate=06\n02:04.1 0c00: "
+      "104c:8029\n");
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_EQ(at(m->functions.at(0), pci_reg::header_type, 1), 0x82u);
+  EXPECT_EQ(at(m->functions.at(0), pci_reg::primary_bus, 3), 0x060302u);
 }
 
 TEST(lspci, what_is_damaged_names_line_field_and_value) {
