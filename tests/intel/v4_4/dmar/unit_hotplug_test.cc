@@ -231,6 +231,31 @@ TEST(unit_hotplug_refused, a_unit_that_lacks_what_domains_count_on) {
   }
 }
 
+// VT-d 6.8 (CAP.RWBF); intel_iommu_add() has one flush, behind the queue and before the root table.
+TEST(unit_hotplug_write_buffer, is_flushed_once_where_the_capability_asks_for_it) {
+  for (const bool required : {true, false}) {
+    small_machine machine;
+    machine.add_unit(second_base, default_cap().set_required_write_buffer_flush(required),
+                     default_ecap());
+    machine.table = dmar_builder(39).add_drhd(1, 0, small_unit_base).finish();
+    system s(machine.build());
+    ASSERT_EQ(s.boot().intel_iommu_init, 0);
+    s.k().finish_boot();
+    device_of_acpi plugged;
+    plugged.functions[dmar_dsm_function::drhd] =
+        structures(dmar_builder(39).add_drhd(0, 1, second_base));
+    ASSERT_EQ(dmar_device_add(s.driver(), plugged.dsm()), 0);
+    constexpr uint64_t flush = uint64_t{1} << 27;
+    constexpr uint64_t set_root_table = uint64_t{1} << 30;
+    std::vector<uint64_t> seen;
+    for (const uint64_t value : s.written(0x18, "dmar1")) {
+      if ((value & (flush | set_root_table)) != 0) seen.push_back(value & (flush | set_root_table));
+    }
+    EXPECT_EQ(seen,
+              required ? std::vector({flush, set_root_table}) : std::vector({set_root_table}));
+  }
+}
+
 // dmar_in_use(): with remapping off nothing is looked at.
 TEST(unit_hotplug_off, does_nothing) {
   small_machine machine;
