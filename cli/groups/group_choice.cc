@@ -13,6 +13,7 @@
 #include "core/pci/registers.h"
 #include "core/text_source.h"
 #include "platform/firmware/dmar_table.h"
+#include "platform/lspci/listed_folder.h"
 #include "platform/lspci/lspci_machine.h"
 #include "platform/machine/parse.h"
 
@@ -70,14 +71,6 @@ absl::StatusOr<groups_subject> listed_subject(const std::string& file) {
   return subject_of(*std::move(listing));
 }
 
-/// The folder's own table; empty for none.
-std::string table_file(const fs::path& folder) {
-  for (const char* name : {"DMAR.bin", "DMAR"}) {
-    if (fs::exists(folder / name)) return (folder / name).string();
-  }
-  return "";
-}
-
 }  // namespace
 
 std::string groups_subject::address(source_id id) const {
@@ -105,12 +98,11 @@ absl::StatusOr<groups_subject> choose_groups_subject(const std::string& name,
   std::error_code ignored;
   const fs::path path(name);
   const bool is_folder = fs::is_directory(path, ignored);
-  const bool has_listing = is_folder && source_exists((path / listing_file).string());
   absl::StatusOr<groups_subject> subject;
-  std::string table = dmar_file;
-  if (has_listing) {
+  absl::StatusOr<std::vector<uint8_t>> table = std::vector<uint8_t>();
+  if (is_folder && is_listed_folder(name)) {
     subject = listed_subject((path / listing_file).string());
-    if (table.empty()) table = table_file(path);
+    if (dmar_file.empty()) table = table_of_listed_folder(name);
   } else if (is_descriptor(name) || (!is_folder && fs::exists(path, ignored))) {
     subject = listed_subject(name);
   } else {
@@ -118,10 +110,10 @@ absl::StatusOr<groups_subject> choose_groups_subject(const std::string& name,
     if (!machine.ok()) return machine.status();
     subject = subject_of(*std::move(machine));
   }
-  if (!subject.ok() || table.empty()) return subject;
-  auto bytes = read_whole_dmar_file(table);
-  if (!bytes.ok()) return bytes.status();
-  subject->machine.dmar_table = *std::move(bytes);
+  if (!dmar_file.empty()) table = read_whole_dmar_file(dmar_file);
+  if (!subject.ok()) return subject.status();
+  if (!table.ok()) return table.status();
+  if (!table->empty()) subject->machine.dmar_table = *std::move(table);
   return subject;
 }
 

@@ -37,7 +37,7 @@ std::vector<other_company> differences_of(const groups_report& report) {
   std::map<unsigned, int> ours_by_recorded;
   std::map<int, unsigned> recorded_by_ours;
   for (const auto& [id, recorded] : report.subject.recorded) {
-    const machine_group* group = report.groups->group_of(id);
+    const iommu_group* group = report.groups->group_of(id);
     const int ours = group == nullptr ? -1 : group->id;
     const int expected = ours_by_recorded.try_emplace(recorded, ours).first->second;
     const bool is_theirs =
@@ -57,11 +57,6 @@ absl::StatusOr<groups_report> report_of(const groups_arguments& arguments) {
   groups_report report{*std::move(subject), *std::move(groups), {}, {}};
   report.assumed = report.subject.assumed;
   for (const std::string& what : report.groups->assumed()) report.assumed.push_back(what);
-  constexpr pci_release numbers_by_units{6, 1};
-  if (*release >= numbers_by_units && !report.groups->numbered_by_units()) {
-    report.assumed.emplace_back(
-        "the numbers, without the table of remapping units (--dmar): as for one unit");
-  }
   for (const source_id id : report.groups->not_found()) {
     report.assumed.push_back(report.subject.address(id) +
                              " is not found by a scan of its bus, and has no group");
@@ -87,10 +82,10 @@ absl::StatusOr<std::vector<group_reason>> reasons_of(const groups_report& report
 
 std::string groups_text(const groups_report& report) {
   std::string text;
-  for (const machine_group& group : report.groups->groups()) {
-    text += absl::StrFormat("IOMMU Group %d:\n", group.id);
-    for (const pci_dev* member : group.members) {
-      const source_id id = pci_source_id(*member);
+  for (const auto& group : report.groups->groups()) {
+    text += absl::StrFormat("IOMMU Group %d:\n", group->id);
+    for (const iommu_group::member& member : group->devices) {
+      const source_id id = pci_source_id(*member.dev->pci);
       text += absl::StrFormat("\t%s %s\n", report.subject.address(id), report.subject.title(id));
     }
   }
@@ -112,13 +107,13 @@ std::string reasons_text(const groups_report& report, const std::vector<group_re
 
 json groups_json(const groups_report& report) {
   json list = json::array();
-  for (const machine_group& group : report.groups->groups()) {
+  for (const auto& group : report.groups->groups()) {
     json devices = json::array();
-    for (const pci_dev* member : group.members) {
-      const std::string address = report.subject.address(pci_source_id(*member));
+    for (const iommu_group::member& member : group->devices) {
+      const std::string address = report.subject.address(pci_source_id(*member.dev->pci));
       devices.push_back(address.size() == 7 ? "0000:" + address : address);
     }
-    list.push_back({{"id", group.id}, {"devices", std::move(devices)}});
+    list.push_back({{"id", group->id}, {"devices", std::move(devices)}});
   }
   json differences = json::array();
   for (const other_company& d : report.differences) {
@@ -149,8 +144,9 @@ int run_groups_command(const groups_arguments& arguments, std::ostream& out, std
   if (!arguments.why.empty()) {
     const auto reasons = reasons_of(*report, arguments.why);
     if (!reasons.ok()) return complain(err, reasons.status());
-    out << (arguments.json ? json_text(json_document("groups", reasons_json(*report, *reasons)))
-                           : reasons_text(*report, *reasons));
+    out << (arguments.json
+                ? json_text(json_document("group_reasons", reasons_json(*report, *reasons)))
+                : reasons_text(*report, *reasons));
     return static_cast<int>(exit_code::good);
   }
   out << (arguments.json ? json_text(json_document("groups", groups_json(*report)))

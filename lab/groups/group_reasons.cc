@@ -183,7 +183,7 @@ class reasoning {
   }
 
   void conclude() {
-    const machine_group* group = groups_.group_of(pci_source_id(function_));
+    const iommu_group* group = groups_.group_of(pci_source_id(function_));
     if (group == nullptr) {
       say(group_rule::alone, function_,
           absl::StrFormat("%s has no group: no IOMMU serves it", named(function_)));
@@ -191,9 +191,10 @@ class reasoning {
     }
     std::vector<const pci_dev*> others;
     std::vector<const pci_dev*> bridges;
-    for (const pci_dev* member : group->members) {
-      if (member == &function_) continue;
-      (member->hdr_type == pci_header_type::bridge ? bridges : others).push_back(member);
+    for (const iommu_group::member& member : group->devices) {
+      const pci_dev* pdev = member.dev->pci;
+      if (pdev == &function_) continue;
+      (pdev->hdr_type == pci_header_type::bridge ? bridges : others).push_back(pdev);
     }
     std::string sentence = absl::StrFormat("Group %d", group->id);
     if (others.empty() && bridges.empty()) {
@@ -248,8 +249,8 @@ std::vector<group_reason> group_reasons(const machine_groups& groups, source_id 
   reasons.pop_back();
   for (group_reason& reason : group_reasons(groups, other)) reasons.push_back(std::move(reason));
   if (!reasons.empty()) reasons.pop_back();
-  const machine_group* of_one = groups.group_of(one);
-  const machine_group* of_other = groups.group_of(other);
+  const iommu_group* of_one = groups.group_of(one);
+  const iommu_group* of_other = groups.group_of(other);
   const bool together = of_one != nullptr && of_one == of_other;
   reasons.push_back(
       {group_rule::alone, one,

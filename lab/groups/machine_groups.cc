@@ -2,7 +2,6 @@
 #include "lab/groups/machine_groups.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 #include <variant>
 
@@ -29,6 +28,8 @@ constexpr std::string_view ranges_of_amd =
     "which functions an AMD IOMMU serves (the table IVRS says): all but itself and what lies "
     "before "
     "it in its device";
+constexpr std::string_view numbers_of_one_unit =
+    "the numbers, without the table of remapping units (--dmar): as for one unit";
 
 /// An AMD IOMMU is a function of its own, of which firmware tells in a table (IVRS).
 bool is_amd_iommu(const pci_dev& pdev) {
@@ -104,9 +105,10 @@ absl::StatusOr<std::unique_ptr<machine_groups>> machine_groups::create(
   if (!hardware.ok()) return hardware.status();
   std::unique_ptr<machine_groups> made(new machine_groups(*std::move(hardware), release));
   made->scan(machine);
-  made->numbered_by_units_ = release >= numbers_by_units && !machine.dmar_table.empty();
   const std::vector<device*> devices = made->bus_.devices;
-  made->put_into_groups(made->numbered_by_units_ ? by_units(machine, devices) : devices);
+  const bool follows_units = release >= numbers_by_units;
+  if (follows_units && machine.dmar_table.empty()) made->assumed_.emplace_back(numbers_of_one_unit);
+  made->put_into_groups(follows_units ? by_units(machine, devices) : devices);
   return made;
 }
 
@@ -132,6 +134,7 @@ void machine_groups::scan(const grouped_machine& machine) {
 
 bool machine_groups::is_unseen(pci_dev& pdev) const {
   if (&pci_real_dma_dev(pdev) != &pdev) return pci_.release() < volumes_have_groups;
+  if (!pci_.has_amd_iommu()) return false;
   return pci_.find_if([&](const pci_dev& unit) {
     return is_amd_iommu(unit) && unit.bus == pdev.bus && unit.slot() == pdev.slot() &&
            pdev.devfn <= unit.devfn;
@@ -139,26 +142,18 @@ bool machine_groups::is_unseen(pci_dev& pdev) const {
 }
 
 void machine_groups::put_into_groups(const std::vector<device*>& order) {
-  std::map<int, size_t> places;
   for (device* const dev : order) {
     if (is_unseen(*dev->pci)) continue;
     iommu_group* const group = pci_device_group(*dev);
     if (group == nullptr) continue;
     dev->group = group;
     group->devices.push_back({dev, dev->name});
-    const auto [found, is_new] = places.try_emplace(group->id, groups_.size());
-    if (is_new) groups_.push_back({group->id, {}});
-    groups_[found->second].members.push_back(dev->pci);
   }
 }
 
-const machine_group* machine_groups::group_of(source_id id) const {
-  for (const machine_group& group : groups_) {
-    for (const pci_dev* member : group.members) {
-      if (pci_source_id(*member) == id) return &group;
-    }
-  }
-  return nullptr;
+const iommu_group* machine_groups::group_of(source_id id) const {
+  const pci_dev* const pdev = pci_.find(id);
+  return pdev == nullptr ? nullptr : pdev->dev.group;
 }
 
 }  // namespace iommulab

@@ -29,11 +29,6 @@ struct grouped_machine {
   std::vector<uint8_t> dmar_table;
 };
 
-struct machine_group {
-  int id = 0;
-  std::vector<pci_dev*> members;  ///< in the order of joining
-};
-
 class machine_groups {
  public:
   /// EINVAL as pci_machine::create().
@@ -43,15 +38,16 @@ class machine_groups {
   machine_groups& operator=(const machine_groups&) = delete;
 
   [[nodiscard]] const pci_core& pci() const { return pci_; }
-  [[nodiscard]] const std::vector<machine_group>& groups() const { return groups_; }
-  /// The group of a function; null for a function that the kernel did not find.
-  [[nodiscard]] const machine_group* group_of(source_id id) const;
+  /// In the order of their numbers, members in the order of joining.
+  [[nodiscard]] const std::vector<std::unique_ptr<iommu_group>>& groups() const {
+    return iommu_.groups();
+  }
+  /// The group of a function; null for a function that the kernel did not find or gave none.
+  [[nodiscard]] const iommu_group* group_of(source_id id) const;
   /// Functions that the machine has and the kernel does not find, ascending.
   [[nodiscard]] const std::vector<source_id>& not_found() const { return not_found_; }
   /// What the machine does not say, and what was taken instead; one sentence each.
   [[nodiscard]] const std::vector<std::string>& assumed() const { return assumed_; }
-  /// Whether numbers follow the table's units.
-  [[nodiscard]] bool numbered_by_units() const { return numbered_by_units_; }
 
  private:
   machine_groups(std::unique_ptr<pci_machine> hardware, pci_release release);
@@ -65,10 +61,8 @@ class machine_groups {
   bus_type bus_;
   std::unique_ptr<pci_machine> hardware_;
   pci_core pci_;
-  std::vector<machine_group> groups_;
   std::vector<source_id> not_found_;
   std::vector<std::string> assumed_;
-  bool numbered_by_units_ = false;
 };
 
 }  // namespace iommulab

@@ -20,8 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The unit of a client machine that serves all functions without a unit of their own (Comet Lake to
-// Alder Lake): second level of 4 levels, queued invalidation, no snooping.
+// What the unit that serves all functions without one of their own is in logs of client machines,
+// Whiskey Lake to Alder Lake: tables of 4 levels, queued invalidation, page walks that do not
+// snoop.
 constexpr uint64_t usual_cap = 0xd2008c40660462;
 constexpr uint64_t usual_ecap = 0xf050da;
 
@@ -37,16 +38,6 @@ std::optional<text_source> optional_source(const std::string& folder,
     if (source.ok()) return *std::move(source);
   }
   return std::nullopt;
-}
-
-absl::StatusOr<std::vector<uint8_t>> own_table(const std::string& folder) {
-  for (const char* name : {"DMAR.bin", "DMAR"}) {
-    const std::string path = absl::StrCat(folder, "/", name);
-    std::error_code ignored;
-    if (!fs::exists(path, ignored)) continue;
-    return read_whole_dmar_file(path);
-  }
-  return std::vector<uint8_t>();
 }
 
 /// The table's units, with the capabilities that the log has.
@@ -141,6 +132,16 @@ bool is_listed_folder(const std::string& folder) {
          !source_exists(absl::StrCat(folder, "/pci.txt"));
 }
 
+absl::StatusOr<std::vector<uint8_t>> table_of_listed_folder(const std::string& folder) {
+  for (const char* name : {"DMAR.bin", "DMAR"}) {
+    const std::string path = absl::StrCat(folder, "/", name);
+    std::error_code ignored;
+    if (!fs::exists(path, ignored)) continue;
+    return read_whole_dmar_file(path);
+  }
+  return std::vector<uint8_t>();
+}
+
 absl::StatusOr<machine_config> load_listed_folder(const std::string& folder,
                                                   std::vector<uint8_t> table) {
   const auto listing = read_source(absl::StrCat(folder, "/lspci.txt"));
@@ -156,7 +157,7 @@ absl::StatusOr<machine_config> load_listed_folder(const std::string& folder,
   machine.assumed = std::move(pci->assumed);
   machine.unowned_reads = std::byte{0xff};
   if (table.empty()) {
-    auto own = own_table(folder);
+    auto own = table_of_listed_folder(folder);
     if (!own.ok()) return own.status();
     table = *std::move(own);
   }

@@ -26,6 +26,9 @@ namespace iommulab {
 /// Whether it is such a folder: it has lspci.txt and is no capture.
 bool is_listed_folder(const std::string& folder);
 
+/// The folder's own DMAR table; empty for none. EINVAL for one that is none, or is cut.
+absl::StatusOr<std::vector<uint8_t>> table_of_listed_folder(const std::string& folder);
+
 /// `table` in place of the folder's own where it is not empty. One sentence with file, line, field
 /// and value for what does not read (EINVAL).
 absl::StatusOr<machine_config> load_listed_folder(const std::string& folder,

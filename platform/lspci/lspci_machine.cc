@@ -60,6 +60,7 @@ class machine_maker {
     for (const lspci_function& f : listed_) {
       if (f.bridge) secondaries_.insert({f.domain, f.bridge->secondary});
     }
+    say_what_is_not_shown();
     name_domains();
     for (lspci_function& f : listed_) place(std::move(f));
     find_volumes();
@@ -100,8 +101,10 @@ class machine_maker {
         return error(f, "Capabilities", "<access denied>",
                      "the listing has to be printed by root (sudo lspci -vvnn)");
       }
-      if (!f.bytes.empty() && f.bytes.size() < whole_header) {
-        return error(f, "bytes", absl::StrCat(f.bytes.size()), "a header has 64 bytes");
+      constexpr std::array<size_t, 5> printed = {0, whole_header, 128, small_space, whole_space};
+      if (std::find(printed.begin(), printed.end(), f.bytes.size()) == printed.end()) {
+        return error(f, "bytes", absl::StrCat(f.bytes.size()),
+                     "lspci prints 64, 128, 256 or 4096: the listing is cut");
       }
       if (f.class_code == class_pci_bridge && !f.bridge && f.bytes.empty()) {
         return error(f, "bridge", f.address(), "its bus numbers are missing: lspci -vv shows them");
@@ -127,6 +130,18 @@ class machine_maker {
                    "less than its secondary bus " + shown(b.secondary));
     }
     return absl::OkStatus();
+  }
+
+  /// Where no function shows an extended capability, it is the listing that leaves them out.
+  void say_what_is_not_shown() {
+    const bool shows = std::any_of(listed_.begin(), listed_.end(), [](const lspci_function& f) {
+      return f.express || f.bytes.size() > small_space;
+    });
+    if (shows) return;
+    made_.assumed.emplace_back(
+        "that no function has a capability but those in its bytes, ACS above all: the listing "
+        "shows "
+        "none (lspci -vv or -xxxx does)");
   }
 
   /// Segments for domains that 16 bits do not hold, from the highest down.
@@ -182,7 +197,7 @@ class machine_maker {
 
   pci_function_config config_of(const lspci_function& f) {
     const source_id id{segment_of(f.domain), f.bus, f.devfn};
-    if (f.bytes.size() >= small_space) return config_of_bytes(f, id);
+    if (f.bytes.size() > small_space) return config_of_bytes(f, id);
     const uint32_t class_code = uint32_t{f.class_code} << 8 | f.prog_if;
     function_builder builder(id, f.ids.vendor, f.ids.device, class_code);
     builder.revision(f.revision);
@@ -202,9 +217,9 @@ class machine_maker {
       header = static_cast<uint8_t>((header & pci_reg::header_multifunction.mask()) |
                                     static_cast<uint8_t>(pci_header_type::cardbus));
     }
-    // Of `-x` the header is known to the byte.
+    // Of `-x` the header is known to the byte, of `-xxx` all but extended capabilities.
     std::copy(f.bytes.begin(), f.bytes.end(), config.config.begin());
-    if (!f.bytes.empty() && f.express) restore_list(config, f);
+    if (!f.bytes.empty() && f.bytes.size() < small_space && f.express) restore_list(config, f);
     config.captured_driver = f.driver;
     return config;
   }
@@ -220,7 +235,6 @@ class machine_maker {
     pci_function_config config;
     config.id = id;
     config.config = f.bytes;
-    config.config.resize(f.bytes.size() > small_space ? whole_space : small_space);
     config.captured_driver = f.driver;
     return config;
   }

@@ -285,6 +285,9 @@ class lspci_parser {
     std::string_view text = name;
     take_prefix(text, "Express ");
     if (text.starts_with("(v")) text.remove_prefix(std::min(text.size(), text.find(' ') + 1));
+    if (at.at > 0xff) {
+      return error("Express", absl::StrFormat("%x", at.at), "no offset of a capability");
+    }
     for (const named_type& type : express_types) {
       if (!text.starts_with(type.name)) continue;
       f.express = lspci_express{at, type.type};

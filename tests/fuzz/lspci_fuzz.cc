@@ -24,10 +24,10 @@ void group(const lspci_machine& machine, pci_release release) {
       machine_groups::create({machine.roots, machine.functions, machine.volumes, {}}, release);
   if (!groups.ok()) return;
   size_t members = 0;
-  for (const machine_group& g : (*groups)->groups()) {
-    must(!g.members.empty());
-    for (const pci_dev* member : g.members) {
-      must((*groups)->group_of(pci_source_id(*member)) == &g);
+  for (const auto& g : (*groups)->groups()) {
+    must(!g->devices.empty());
+    for (const iommu_group::member& member : g->devices) {
+      must((*groups)->group_of(pci_source_id(*member.dev->pci)) == g.get());
       ++members;
     }
   }

@@ -91,7 +91,7 @@ compared compare(const fs::path& folder) {
   EXPECT_TRUE(groups.ok()) << groups.status();
   if (!groups.ok()) return result;
   for (size_t i = 0; i < machine->functions.size(); ++i) {
-    const machine_group* group = (*groups)->group_of(machine->functions[i].id);
+    const iommu_group* group = (*groups)->group_of(machine->functions[i].id);
     if (group == nullptr) continue;
     const std::string address = machine->listed[i].address();
     if (result.recorded.count(address) != 0) result.ours[address] = group->id;

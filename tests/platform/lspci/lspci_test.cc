@@ -134,6 +134,31 @@ TEST(lspci, a_header_in_bytes_has_the_buses) {
   EXPECT_THAT(m->roots, ElementsAre(pci_root{0, 0}));
 }
 
+// `lspci -vvnnxxx`: the bytes end before ACS, the lines have it.
+TEST(lspci, capabilities_beyond_256_bytes_are_those_of_the_lines) {
+  std::string rows = port;
+  rows.pop_back();
+  for (int row = 0; row < 16; ++row) {
+    rows += absl::StrFormat("%x0:", row);
+    for (int i = 0; i < 16; ++i)
+      rows += row == 1 && i == 9 ? " 01" : row == 1 && i == 10 ? " 02" : " 00";
+    rows += '\n';
+  }
+  const auto m = machine(rows);
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_EQ(at(m->functions.at(0), 0x224, 2), 0x1fu);
+  EXPECT_EQ(at(m->functions.at(0), pci_reg::vendor_id, 4), 0u) << "the header is that of the bytes";
+}
+
+TEST(lspci, a_listing_without_capabilities_says_so) {
+  const auto silent = machine("00:1f.2 0106: 8086:2922\n");
+  ASSERT_TRUE(silent.ok());
+  EXPECT_THAT(silent->assumed, ElementsAre(HasSubstr("the listing shows none")));
+  const auto telling = machine(port);
+  ASSERT_TRUE(telling.ok());
+  EXPECT_THAT(telling->assumed, ElementsAre());
+}
+
 TEST(lspci, acs_without_its_bits_is_assumed_and_said) {
   const auto m = machine(
       "00:1c.0 0604: 8086:a110\n\tBus: primary=00, secondary=01, subordinate=01\n\tCapabilities: "
@@ -205,7 +230,8 @@ TEST(lspci, what_is_damaged_names_line_field_and_value) {
   EXPECT_THAT(complaint(head + "00: 86 80\n20: 00\n"),
               HasSubstr("line 3: offset is \"20\": the bytes before it end at 02"));
   EXPECT_THAT(complaint(head + "00: 86 8x\n"), HasSubstr("byte is \"8x\": no byte"));
-  EXPECT_THAT(complaint(head + "00: 86 80\n"), HasSubstr("a header has 64 bytes"));
+  EXPECT_THAT(complaint(head + "00: 86 80\n"),
+              HasSubstr("bytes is \"2\": lspci prints 64, 128, 256 or 4096: the listing is cut"));
 }
 
 // Cut anywhere, a listing is refused or is the listing of fewer functions; nothing else happens.
