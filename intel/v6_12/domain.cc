@@ -114,6 +114,50 @@ dmar_domain* domain_alloc(intel_driver& drv, iommu_domain_type type) {
   return domain;
 }
 
+namespace {
+
+// Linux v6.12 drivers/iommu/intel/iommu.c: iommu_superpage_capability(), a part of its caller there
+int iommu_superpage_capability(const intel_driver& drv, const intel_iommu& iommu,
+                               bool first_stage) {
+  if (!drv.options.intel_iommu_superpage) return 0;
+  if (first_stage) return iommu.cap.first_level_1g_pages() ? 2 : 1;
+  return static_cast<int>(std::bit_width(static_cast<unsigned>(iommu.cap.super_pages())));
+}
+
+}  // namespace
+
+// Linux v6.12 drivers/iommu/intel/iommu.c: paging_domain_alloc()
+dmar_domain* paging_domain_alloc(intel_driver& drv, device& dev, bool first_stage) {
+  IOMMULAB_CALL(drv.trace, "paging_domain_alloc", {"dev", dev}, {"first_stage", first_stage});
+  const intel_iommu& iommu = *info_of(dev).iommu;
+  kernel_ptr<dmar_domain> domain = kernel_new<dmar_domain>(drv);
+  if (domain == nullptr) return this_call.result(nullptr);
+  domain->env = &drv.env;
+  domain->use_first_level = first_stage;
+  domain->gaw =
+      std::min(agaw_to_width(iommu.agaw), static_cast<int>(iommu.cap.max_guest_address_width()));
+  domain->agaw = iommu.agaw;
+  domain->max_addr = domain_max_address(domain->gaw);
+  domain->iommu_coherency = iommu_paging_structure_coherency(drv, iommu);
+  domain->iommu_superpage = iommu_superpage_capability(drv, iommu, first_stage);
+  domain->pgsize_bitmap = page_size;
+  if (domain->iommu_superpage >= 1) domain->pgsize_bitmap |= size_2m;
+  if (domain->iommu_superpage == 2) domain->pgsize_bitmap |= size_1g;
+  const int width = first_stage ? domain->gaw - 1 : domain->gaw;
+  domain->geometry = {dma_addr(0), dma_addr(domain_max_address(width)), true};
+  const table_page page = iommu_alloc_page_node(drv, domain->nid);
+  if (!page) return this_call.result(nullptr);
+  domain->pgd = page.phys;
+  drv.trace.tell([&] {
+    return events::domain_change{.action = events::domain_action::create,
+                                 .table = page.phys.value()};
+  });
+  domain_flush_cache(drv, *domain, page.address, page_size);
+  const spin_guard lock(drv.live_list_lock);
+  drv.live_domains.push_back(*domain);
+  return this_call.result(domain.release());
+}
+
 // Linux v6.12 drivers/iommu/intel/iommu.c: domain_exit()
 void domain_exit(intel_driver& drv, dmar_domain& domain) {
   IOMMULAB_CALL(drv.trace, "domain_exit", {"domain", domain});

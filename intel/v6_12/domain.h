@@ -16,6 +16,8 @@ inline constexpr int made_for_width = 57;
 bool first_level_by_default(intel_driver& drv, iommu_domain_type type);
 /// A domain for the core: -ENOMEM is null.
 dmar_domain* domain_alloc(intel_driver& drv, iommu_domain_type type);
+/// A domain for the device's unit as it is: paging_domain_alloc(). Null when memory has run out.
+dmar_domain* paging_domain_alloc(intel_driver& drv, device& dev, bool first_stage);
 /// Takes down the table, and the domain. One with devices stays, with a warning.
 void domain_exit(intel_driver& drv, dmar_domain& domain);
 /// One more device, or PASID of one, of the domain is behind the unit: 0, -ENOMEM, or -ENOSPC when

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "absl/strings/str_format.h"
 #include "core/v6_12/divergence.h"
@@ -310,6 +311,55 @@ iommu_domain* intel_iommu_ops::domain_alloc(iommu_domain_type type) {
     return this_call.result(static_cast<iommu_domain*>(nullptr));
   }
   return this_call.result(static_cast<iommu_domain*>(v6_12::domain_alloc(drv_, type)));
+}
+
+// Linux v6.12 drivers/iommu/intel/iommu.c: intel_iommu_domain_alloc_user(). Nesting and tracking of
+// written pages are not ported: a unit that has them is taken for one that has not.
+iommu_domain* intel_iommu_ops::domain_alloc_user(device& dev, uint32_t flags, iommu_domain* parent,
+                                                 const iommu_user_data* user_data, int& error) {
+  IOMMULAB_CALL(drv_.trace, "intel_iommu_domain_alloc_user", {"dev", dev}, {"flags", flags},
+                {"parent", parent});
+  error = -EOPNOTSUPP;
+  if (parent != nullptr || flags != 0 || user_data != nullptr) {
+    return this_call.result(static_cast<iommu_domain*>(nullptr), error);
+  }
+  // A first-level table is never a user's.
+  dmar_domain* const domain = paging_domain_alloc(drv_, dev, /*first_stage=*/false);
+  if (domain == nullptr) {
+    error = -ENOMEM;
+    return this_call.result(static_cast<iommu_domain*>(nullptr), error);
+  }
+  domain->type = iommu_domain_type::unmanaged;
+  domain->owner = this;
+  domain->ops = default_domain_ops;
+  domain->iommu = &drv_.core;
+  error = 0;
+  return this_call.result(static_cast<iommu_domain*>(domain));
+}
+
+// Linux v6.12 drivers/iommu/intel/iommu.c: intel_iommu_hw_info()
+int intel_iommu_ops::hw_info(device& dev, iommu_hw_info_data& info) {
+  IOMMULAB_CALL(drv_.trace, "intel_iommu_hw_info", {"dev", dev});
+  constexpr uint32_t type_intel_vtd = 1;
+  constexpr uint32_t errata_772415_spr17 = 1;  // said of every unit
+  // Linux v6.12 include/uapi/linux/iommufd.h: struct iommu_hw_info_vtd
+  struct vtd_info {
+    uint32_t flags = errata_772415_spr17;
+    uint32_t reserved = 0;
+    uint64_t cap_reg = 0;
+    uint64_t ecap_reg = 0;
+  };
+  static_assert(sizeof(vtd_info) == 24);
+  info.memory = slab_token(drv_.host.slab);
+  if (!info.memory) return this_call.result(-ENOMEM);
+  const intel_iommu& iommu = *info_of(dev).iommu;
+  vtd_info vtd;
+  vtd.cap_reg = iommu.cap.value();
+  vtd.ecap_reg = iommu.ecap.value();
+  info.type = type_intel_vtd;
+  info.bytes.resize(sizeof(vtd));
+  std::memcpy(info.bytes.data(), &vtd, sizeof(vtd));
+  return this_call.result(0);
 }
 
 iommu_device* intel_iommu_ops::probe_device(device& dev, int& error) {

@@ -63,6 +63,11 @@ class intel_iommu_ops : public iommu_ops {
   explicit intel_iommu_ops(intel_driver& drv);
   bool capable(device& dev, iommu_cap cap) override;
   iommu_domain* domain_alloc(iommu_domain_type type) override;
+  [[nodiscard]] bool allocates_for_users() const override { return true; }
+  iommu_domain* domain_alloc_user(device& dev, uint32_t flags, iommu_domain* parent,
+                                  const iommu_user_data* user_data, int& error) override;
+  [[nodiscard]] bool has_hw_info() const override { return true; }
+  int hw_info(device& dev, iommu_hw_info_data& info) override;
   iommu_device* probe_device(device& dev, int& error) override;
   void release_device(device& dev) override;
   iommu_group* device_group(device& dev, int& error) override;

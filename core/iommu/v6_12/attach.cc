@@ -327,6 +327,13 @@ bool iommu_group_dma_owner_claimed(const iommu_group& group) {
   return this_call.result(state_of(group).owner_cnt != 0);
 }
 
+// Linux v6.12 drivers/iommu/iommu.c: iommu_group_has_isolated_msi(). Without interrupt remapping,
+// which is not ported, no device has: msi_device_has_isolated_msi().
+bool iommu_group_has_isolated_msi(const iommu_group& group) {
+  IOMMULAB_CALL(env_of_group(group).trace, "iommu_group_has_isolated_msi", {"group", group});
+  return this_call.result(group.devices.empty());
+}
+
 // Linux v6.12 drivers/iommu/iommu.c: iommu_attach_device_pasid()
 int iommu_attach_device_pasid(iommu_domain& domain, device& dev, ioasid pasid,
                               iommu_attach_handle* handle) {

@@ -7,6 +7,7 @@
 // API over an IOMMU (dma-iommu.c), through `iommu_dma_hooks`; nothing here includes that.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -34,6 +35,8 @@ class iommu_dma_hooks {
   virtual void setup_dma_ops(device& dev) = 0;
   /// The core is done with the device: dev->dma_iommu = false.
   virtual void device_released(device& /*dev*/) {}
+  /// iommu_get_msi_cookie(): a window of the domain's for doorbells of interrupts.
+  virtual int get_msi_cookie(iommu_domain& /*domain*/, phys_addr /*base*/) { return -ENODEV; }
   /// 0, or a negative errno when there is no flush queue: the domain stays strict.
   virtual int init_fq(iommu_domain& domain) = 0;
 };
@@ -140,6 +143,8 @@ void iommu_group_release_dma_owner(iommu_group& group);
 int iommu_device_claim_dma_owner(device& dev, const void* owner);
 void iommu_device_release_dma_owner(device& dev);
 bool iommu_group_dma_owner_claimed(const iommu_group& group);
+/// Whether DMA of none of the group's devices can raise an interrupt that is somebody else's.
+bool iommu_group_has_isolated_msi(const iommu_group& group);
 
 /// Null when no device of the bus has an IOMMU or the driver refuses.
 iommu_domain* iommu_domain_alloc(iommu_subsystem& iommu, bus_type& bus);

@@ -8,14 +8,18 @@
 #pragma once
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "core/iommu/iommu.h"
 #include "core/iommu/iommu_sysfs.h"
+#include "core/slab.h"
 
 namespace iommulab::v6_12 {
 
@@ -24,6 +28,7 @@ struct iommu_dma_cookie;  // the DMA API's part of a domain: dma/v6_12
 class iommu_subsystem;    // core/iommu/v6_12/iommu.h
 class iommu_ops;
 class iommu_domain_ops;
+class iommu_dirty_ops;
 
 /// A process address space id, 20 bits.
 using ioasid = uint32_t;
@@ -72,7 +77,8 @@ struct iommu_domain : iommulab::iommu_domain {
   /// iommu_domain_free()
   void free() override;
   iommu_domain_ops* ops = nullptr;
-  const iommu_ops* owner = nullptr;  ///< whose domain_alloc() it came from
+  const iommu_ops* owner = nullptr;      ///< whose domain_alloc() it came from
+  iommu_dirty_ops* dirty_ops = nullptr;  ///< null: nobody can tell which pages were written
   uint64_t pgsize_bitmap = 0;
   iommu_dma_cookie* iova_cookie = nullptr;
   iommu_subsystem* iommu = nullptr;  ///< whose core made it; null of a domain that there is one of
@@ -86,6 +92,57 @@ constexpr bool is_paging_type(iommu_domain_type type) {
 inline bool iommu_is_dma_domain(const iommu_domain& domain) {
   return (static_cast<uint32_t>(domain.type) & 2u) != 0;
 }
+
+// Linux v6.12 include/uapi/linux/iommufd.h: what a user asks of a domain
+inline constexpr uint32_t hwpt_alloc_nest_parent = 1u << 0;
+inline constexpr uint32_t hwpt_alloc_dirty_tracking = 1u << 1;
+
+/// Linux v6.12 include/linux/iommu.h: struct iommu_user_data. A structure of the driver's own that
+/// describes a domain to be made.
+struct iommu_user_data {
+  uint32_t type = 0;
+  uint32_t len = 0;  ///< bytes that the user has
+  /// iommu_copy_struct_from_user(): 0 or -EFAULT, -E2BIG.
+  std::function<int(absl::Span<std::byte>)> copy;
+};
+/// Linux v6.12 include/linux/iommu.h: struct iommu_user_data_array
+struct iommu_user_data_array {
+  uint32_t type = 0;
+  uint32_t entry_len = 0;  ///< bytes
+  uint32_t entry_num = 0;  ///< comes back as entries that were done
+  std::function<int(absl::Span<std::byte>, uint32_t index)> copy;
+};
+
+/// Who is told of pages that were written: iova_bitmap_set().
+class dirty_page_listener {
+ public:
+  virtual ~dirty_page_listener() = default;
+  virtual void set(dma_addr iova, uint64_t length) = 0;
+};
+/// Linux v6.12 include/linux/iommu.h: struct iommu_dirty_bitmap; either may be null.
+struct iommu_dirty_bitmap {
+  dirty_page_listener* bitmap = nullptr;
+  iommu_iotlb_gather* gather = nullptr;
+};
+inline constexpr unsigned iommu_dirty_no_clear = 1u << 0;
+
+/// Linux v6.12 include/linux/iommu.h: struct iommu_dirty_ops
+class iommu_dirty_ops {
+ public:
+  virtual ~iommu_dirty_ops() = default;
+  virtual int set_dirty_tracking(iommu_domain& domain, bool enable) = 0;
+  /// Pages of the range that were written go to `dirty`, and count as not written from now on
+  /// unless `flags` say otherwise.
+  virtual int read_and_clear_dirty(iommu_domain& domain, dma_addr iova, uint64_t size,
+                                   unsigned flags, iommu_dirty_bitmap& dirty) = 0;
+};
+
+/// What a unit is, for a user who knows its kind: struct iommu_hw_info_vtd of VT-d.
+struct iommu_hw_info_data {
+  uint32_t type = 0;  ///< 1: VT-d
+  std::vector<std::byte> bytes;
+  slab_token memory;
+};
 
 /// Linux v6.12 include/linux/iommu.h: struct iommu_domain_ops. What is not overridden is a null
 /// pointer there.
@@ -116,6 +173,9 @@ class iommu_domain_ops {
   virtual void iotlb_sync(iommu_domain&, iommu_iotlb_gather&) {}
   virtual phys_addr iova_to_phys(iommu_domain&, dma_addr) { return {}; }
   virtual bool enforce_cache_coherency(iommu_domain&) { return false; }
+  /// Whether the driver has cache_invalidate_user(): the domain is nested in another.
+  [[nodiscard]] virtual bool invalidates_for_users() const { return false; }
+  virtual int cache_invalidate_user(iommu_domain&, iommu_user_data_array&) { return -EOPNOTSUPP; }
   virtual void free(iommu_domain&) {}
 };
 
@@ -159,6 +219,18 @@ class iommu_ops {
   virtual iommu_domain* domain_alloc_paging(device&) { return nullptr; }
   /// Whether the driver has domain_alloc_paging().
   [[nodiscard]] virtual bool allocates_paging() const { return false; }
+  /// Whether the driver has domain_alloc_user().
+  [[nodiscard]] virtual bool allocates_for_users() const { return false; }
+  /// Null with `error` set. `parent` and `user_data` may be null.
+  virtual iommu_domain* domain_alloc_user(device&, uint32_t /*flags*/, iommu_domain* /*parent*/,
+                                          const iommu_user_data* /*user_data*/, int& error) {
+    error = -EOPNOTSUPP;
+    return nullptr;
+  }
+  /// Whether the driver has hw_info().
+  [[nodiscard]] virtual bool has_hw_info() const { return false; }
+  /// 0 or -ENOMEM.
+  virtual int hw_info(device&, iommu_hw_info_data&) { return -EOPNOTSUPP; }
 
   /// Null with `error` set: -ENODEV when no unit is in charge.
   virtual iommu_device* probe_device(device&, int& error) = 0;
