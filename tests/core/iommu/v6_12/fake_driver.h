@@ -61,6 +61,7 @@ class fake_driver final : public iommu_ops, public iommu_domain_ops {
   std::set<uint64_t> unmappable;  ///< runs that begin at these addresses fail
   bool map_only_attached = false;
   bool defers_flush = true;  ///< IOMMU_CAP_DEFERRED_FLUSH
+  bool is_coherent = false;  ///< IOMMU_CAP_CACHE_COHERENCY
   iommu_domain_geometry geometry = {dma_addr(0), dma_addr((uint64_t{1} << 39) - 1), true};
 
   std::vector<std::string> calls;
@@ -73,6 +74,7 @@ class fake_driver final : public iommu_ops, public iommu_domain_ops {
 
   // iommu_ops
   bool capable(device&, iommu_cap cap) override {
+    if (cap == iommu_cap::cache_coherency) return is_coherent;
     return cap == iommu_cap::deferred_flush && defers_flush;
   }
   iommu_domain* domain_alloc(iommu_domain_type type) override {
