@@ -20,6 +20,18 @@ vfio_modules::vfio_modules(const vfio_module_options& options, iommu_subsystem& 
   vfio_init(vfio_);
   // Without VFIO's own container nobody asks for type1: CONFIG_VFIO_IOMMU_TYPE1 is off then.
   if (!options.container_is_iommufd) type1_.init();
+  add_parameters(sysfs);
+}
+
+void vfio_modules::add_parameters(sysfs_tree& sysfs) {
+  parameters_.push_back(std::make_unique<module_parameters>(sysfs, "iommufd"));
+  parameters_.back()->add("allow_unsafe_interrupts", iommufd_.allow_unsafe_interrupts);
+  vfio_module_options& options = vfio_.options;
+  if (options.container_is_iommufd) return;
+  parameters_.push_back(std::make_unique<module_parameters>(sysfs, "vfio_iommu_type1"));
+  parameters_.back()->add("allow_unsafe_interrupts", options.allow_unsafe_interrupts);
+  parameters_.back()->add("disable_hugepages", options.disable_hugepages);
+  parameters_.back()->add("dma_entry_limit", options.dma_entry_limit);
 }
 
 vfio_modules::~vfio_modules() {

@@ -3,10 +3,14 @@
 // VFIO and iommufd of 6.12 as modules of one running system: loaded together, gone together.
 #pragma once
 
+#include <memory>
+#include <vector>
+
 #include "core/pci/pci.h"
 #include "core/sysfs.h"
 #include "vfio/module_options.h"
 #include "vfio/v6_12/iommufd/iommufd.h"
+#include "vfio/v6_12/module_parameters.h"
 #include "vfio/v6_12/pci/vfio_pci.h"
 #include "vfio/v6_12/type1/type1.h"
 #include "vfio/v6_12/vfio/vfio.h"
@@ -28,10 +32,13 @@ class vfio_modules {
   void remove(pci_dev& pdev);
 
  private:
+  void add_parameters(sysfs_tree& sysfs);
+
   iommufd_module iommufd_;
   vfio_module vfio_;
   vfio_iommu_type1 type1_;
   vfio_pci_driver pci_;
+  std::vector<std::unique_ptr<module_parameters>> parameters_;
 };
 
 }  // namespace iommulab::v6_12

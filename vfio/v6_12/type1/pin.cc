@@ -33,6 +33,13 @@ int64_t pin_user_pages_remote(vfio_iommu& iommu, mm_struct& mm, uint64_t start, 
   return this_call.result(mm.pin_user_pages(start, nr_pages, gup_flags, pages));
 }
 
+// Linux v6.12 mm/gup.c: unpin_user_pages_dirty_lock()
+void unpin_user_pages_dirty_lock(vfio_iommu& iommu, phys_addr page, bool make_dirty) {
+  IOMMULAB_CALL(trace_of(iommu), "unpin_user_pages_dirty_lock", {"page", page},
+                {"make_dirty", make_dirty});
+  iommu.module.pages.unpin(page);
+}
+
 uint64_t pfn_of(phys_addr page) {
   return page.value() >> page_shift;
 }
@@ -107,6 +114,7 @@ int64_t pin_run(pinned_run& run, mm_struct& mm) {
     }
     const run_step step = extend_run(run);
     if (step == run_step::run_ended) break;
+    if (step == run_step::batch_used_up && run.iommu.module.options.disable_hugepages) break;
     if (step == run_step::beyond_limit) {
       run.iommu.module.env.log.print(
           log_level::warning, absl::StrFormat("vfio_pin_pages_remote: RLIMIT_MEMLOCK (%d) exceeded",
@@ -153,14 +161,16 @@ bool is_invalid_reserved_pfn(vfio_iommu& iommu, uint64_t pfn) {
 int put_pfn(vfio_iommu& iommu, uint64_t pfn, int prot) {
   IOMMULAB_CALL(trace_of(iommu), "put_pfn", {"pfn", pfn}, {"prot", prot});
   if (is_invalid_reserved_pfn(iommu, pfn)) return this_call.result(0);
-  iommu.module.pages.unpin(phys_addr(pfn << page_shift));
+  unpin_user_pages_dirty_lock(iommu, phys_addr(pfn << page_shift), (prot & iommu_write) != 0);
   return this_call.result(1);
 }
 
 // Linux v6.12 drivers/vfio/vfio_iommu_type1.c: vfio_batch_init()
 void vfio_batch_init(vfio_iommu& iommu, vfio_batch& batch) {
   IOMMULAB_CALL(trace_of(iommu), "vfio_batch_init", {"capacity", vfio_batch_max_capacity});
-  batch.memory = iommu.module.pages.allocator().alloc_pages(0, gfp_kernel);
+  if (!iommu.module.options.disable_hugepages) {
+    batch.memory = iommu.module.pages.allocator().alloc_pages(0, gfp_kernel);
+  }
   batch.capacity = batch.memory ? vfio_batch_max_capacity : 1;
 }
 
