@@ -2,6 +2,9 @@
 #include "kernel/kernel.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -98,6 +101,7 @@ absl::Status kernel::build() {
   memory_ = std::move(*memory);
   pages_ = std::make_unique<page_allocator>(*memory_, env_.trace);
   dma_pools_ = std::make_unique<iommulab::dma_pools>(*memory_, slab_);
+  user_pages_ = std::make_unique<iommulab::user_pages>(*pages_);
   if (!options_.recorded_pages.empty()) pages_->replay(options_.recorded_pages);
 
   if (options_.sanitize) {
@@ -140,7 +144,10 @@ absl::Status kernel::build() {
                                           .iommu = *iommu_,
                                           .pci_bus = *pci_bus_,
                                           .pci = *pci_,
-                                          .acpi = acpi_});
+                                          .acpi = acpi_,
+                                          .sysfs = sysfs_,
+                                          .user_memory = *user_pages_,
+                                          .nodes = nodes_});
   return absl::OkStatus();
 }
 
@@ -154,6 +161,16 @@ absl::Status kernel::build_devices() {
   auto endpoints = machine_endpoints::create(config_, *dma_hardware_, env_.clock, mmio_);
   if (!endpoints.ok()) return endpoints.status();
   endpoints_ = *std::move(endpoints);
+  return absl::OkStatus();
+}
+
+absl::Status kernel::load_vfio(const vfio_module_options& options) {
+  std::optional<pci_driver> driver = generation_->load_vfio(options);
+  if (!driver) {
+    return errno_status(EOPNOTSUPP, absl::StrFormat("kernel %s: VFIO is not ported",
+                                                    std::string(options_.profile->name())));
+  }
+  drivers_->register_driver(*std::move(driver));
   return absl::OkStatus();
 }
 

@@ -89,6 +89,14 @@ class kernel {
   /// Those whose own initcall is a late one, behind finish_boot().
   void load_late_drivers() { drivers_->load(pci_drivers::initcall::late); }
 
+  /// The modules that let a process in come, and vfio-pci for the functions whose driver_override
+  /// names it. EOPNOTSUPP for a kernel of which they are not ported.
+  absl::Status load_vfio(const vfio_module_options& options);
+  /// /dev. Whoever has opened a node closes it before the kernel goes.
+  [[nodiscard]] const device_nodes& nodes() const { return nodes_; }
+  /// Memory of processes.
+  iommulab::user_pages& user_pages() { return *user_pages_; }
+
   [[nodiscard]] const machine_config& machine() const { return config_; }
   [[nodiscard]] const std::string& command_line() const { return options_.command_line; }
   environment& env() { return env_; }
@@ -147,6 +155,8 @@ class kernel {
   std::unique_ptr<physical_memory> memory_;
   std::unique_ptr<page_allocator> pages_;
   std::unique_ptr<iommulab::dma_pools> dma_pools_;
+  std::unique_ptr<iommulab::user_pages> user_pages_;
+  device_nodes nodes_;
   std::unique_ptr<vtd_sanitizer> sanitizer_;
   listener_list<table_observer*>::subscription sanitizer_subscription_;
   std::unique_ptr<iommulab::dma_debug> dma_debug_;

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -101,6 +102,70 @@ void pci_drivers::create_files(const std::string& driver) {
   file("unbind", [this, driver](std::string_view name) { return unbind(driver, trimmed(name)); });
 }
 
+void pci_drivers::register_driver(pci_driver driver) {
+  create_files(driver.name);
+  if (registered_.empty()) create_override_files();
+  std::string name = driver.name;
+  registered_.emplace(std::move(name), std::move(driver));
+}
+
+void pci_drivers::create_override_files() {
+  sysfs_
+      .create_file("bus/pci/drivers_probe", {},
+                   [this](std::string_view name) { return probe(trimmed(name)); })
+      .IgnoreError();
+  pci_.for_each_pci_dev([this](pci_dev& pdev) {
+    const std::string& name = pdev.dev.name;
+    sysfs_
+        .create_file(
+            absl::StrCat(pdev.dev.sysfs_path, "/driver_override"),
+            [this, name] { return absl::StrCat(overrides_[name], "\n"); },
+            [this, name](std::string_view driver) {
+              overrides_[name] = trimmed(driver);
+              return absl::OkStatus();
+            })
+        .IgnoreError();
+  });
+}
+
+// Linux v6.12 drivers/base/bus.c: drivers_probe_store()
+absl::Status pci_drivers::probe(std::string_view name) {
+  device* dev = find(name);
+  if (dev == nullptr) return no_device("drivers_probe", name, "there is no such function");
+  if (!dev->driver.empty()) return absl::OkStatus();
+  const auto asked_for = overrides_.find(name);
+  const auto found =
+      asked_for == overrides_.end() ? registered_.end() : registered_.find(asked_for->second);
+  if (found != registered_.end()) {
+    bool was_asked = false;
+    const int ret = bind_to(*dev->pci, found->second, was_asked);
+    // What a probe() says is passed over: another driver might have tried its luck.
+    if (ret == 0 || was_asked) return absl::OkStatus();
+  } else {
+    const auto claimed = claims_.find(name);
+    const bool is_another =
+        asked_for != overrides_.end() && !asked_for->second.empty() &&
+        (claimed == claims_.end() || claimed->second.driver != asked_for->second);
+    if (is_another || claimed == claims_.end() || !loaded_.contains(claimed->second.driver)) {
+      return absl::OkStatus();
+    }
+    attach(*dev->pci);
+    if (!dev->driver.empty()) return absl::OkStatus();
+  }
+  return errno_status(EINVAL,
+                      absl::StrFormat("drivers_probe: %s: its driver may not use its DMA", name));
+}
+
+int pci_drivers::bind_to(pci_dev& pdev, const pci_driver& driver, bool& was_asked) {
+  return device_bind_driver(
+      pdev.dev, driver.name,
+      [&](device&) {
+        was_asked = true;
+        return driver.probe(pdev);
+      },
+      [remove = driver.remove](device& dev) { remove(*dev.pci); });
+}
+
 device* pci_drivers::find(std::string_view name) const {
   pci_dev* found = pci_.find_if([&](const pci_dev& pdev) { return pdev.dev.name == name; });
   return found == nullptr ? nullptr : &found->dev;
@@ -111,6 +176,13 @@ absl::Status pci_drivers::bind(const std::string& driver, std::string_view name)
   device* dev = find(name);
   if (dev == nullptr) return no_device(driver, name, "there is no such function");
   if (!dev->driver.empty()) return no_device(driver, name, "it has a driver");
+  const auto registered = registered_.find(driver);
+  if (registered != registered_.end() && overrides_[std::string(name)] == driver) {
+    bool was_asked = false;
+    const int ret = bind_to(*dev->pci, registered->second, was_asked);
+    if (ret == 0) return absl::OkStatus();
+    return errno_status(-ret, absl::StrFormat("%s: %s: the driver refuses it", driver, name));
+  }
   const auto found = claims_.find(name);
   if (found == claims_.end() || found->second.driver != driver) {
     return no_device(driver, name, "the driver does not know it");

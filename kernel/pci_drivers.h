@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "core/pci/pci.h"
+#include "core/pci/pci_driver.h"
 #include "core/sysfs.h"
 #include "platform/machine/machine.h"
 
@@ -42,6 +43,11 @@ class pci_drivers {
   /// driver's, or is in the wrong state).
   void load(initcall when);
 
+  /// A module's driver: takes the functions whose driver_override names it. Makes its files bind
+  /// and unbind, and with the first such driver every function's file driver_override and the bus's
+  /// drivers_probe: Linux v6.12 drivers/base/bus.c: drivers_probe_store().
+  void register_driver(pci_driver driver);
+
  private:
   struct claim {
     std::string driver;
@@ -51,6 +57,9 @@ class pci_drivers {
   void load_driver(std::string_view driver);
   void attach(pci_dev& pdev);
   void create_files(const std::string& driver);
+  void create_override_files();
+  absl::Status probe(std::string_view name);
+  int bind_to(pci_dev& pdev, const pci_driver& driver, bool& was_asked);
   absl::Status bind(const std::string& driver, std::string_view name);
   absl::Status unbind(const std::string& driver, std::string_view name);
   [[nodiscard]] device* find(std::string_view name) const;
@@ -59,6 +68,8 @@ class pci_drivers {
   sysfs_tree& sysfs_;
   std::map<std::string, claim, std::less<>> claims_;  ///< by the function's name
   std::set<std::string, std::less<>> loaded_;
+  std::map<std::string, pci_driver, std::less<>> registered_;  ///< by name
+  std::map<std::string, std::string, std::less<>> overrides_;  ///< a driver, by the function's name
   bool has_port_driver_ = false;
 };
 

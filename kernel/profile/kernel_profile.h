@@ -25,6 +25,7 @@
 #include "core/irq/irq_vectors.h"
 #include "core/irq/local_irq.h"
 #include "core/pci/pci.h"
+#include "core/pci/pci_driver.h"
 #include "core/slab.h"
 #include "core/structure.h"
 #include "core/sysfs.h"
@@ -36,6 +37,9 @@
 #include "platform/memory/page_allocator.h"
 #include "platform/memory/physical_memory.h"
 #include "platform/mmio_space.h"
+#include "vfio/module_options.h"
+#include "vfio/process/device_nodes.h"
+#include "vfio/process/user_pages.h"
 
 namespace iommulab {
 
@@ -54,6 +58,9 @@ struct kernel_host {
   bus_type& pci_bus;
   pci_core& pci;
   acpi_bus& acpi;
+  sysfs_tree& sysfs;
+  user_pages& user_memory;
+  device_nodes& nodes;
 };
 
 /// What start-up came to.
@@ -120,6 +127,17 @@ class kernel_generation {
   virtual int pci_iommu_init() = 0;
   /// late.
   virtual void late_initcalls() = 0;
+
+  /// The modules that let a process in come: VFIO, vfio-pci, and what else this kernel has. They
+  /// make their nodes below /dev; vfio-pci is the result, for the bus. Nothing of a kernel for
+  /// which none are ported.
+  virtual std::optional<pci_driver> load_vfio(const vfio_module_options& /*options*/) {
+    return std::nullopt;
+  }
+
+  /// What whoever writes files of sysfs may do from now on: CAP_SYS_ADMIN, CAP_SYS_RAWIO. At first,
+  /// everything.
+  virtual void set_writers_capabilities(bool /*sys_admin*/, bool /*sys_rawio*/) {}
 
   // What can be asked of the running kernel.
 

@@ -18,6 +18,7 @@
 #include "kernel/profile/dmar_view.h"
 #include "kernel/profile/firmware.h"
 #include "kernel/v6_12/page_table.h"
+#include "vfio/v6_12/modules.h"
 
 namespace iommulab::v6_12 {
 namespace {
@@ -51,6 +52,7 @@ generation::generation(const kernel_host& host, const v6_12::release& which)
 }
 
 generation::~generation() {
+  vfio_.reset();
   host_.pci_bus.dma_configure = nullptr;
   host_.pci_bus.dma_cleanup = nullptr;
 }
@@ -146,6 +148,19 @@ int generation::pci_iommu_init() {
 
 void generation::late_initcalls() {
   dmar_free_unused_resources(*driver_);
+}
+
+std::optional<pci_driver> generation::load_vfio(const vfio_module_options& options) {
+  if (!release_.has_vfio) return std::nullopt;
+  vfio_ = std::make_unique<vfio_modules>(options, iommu_, host_.sysfs, host_.user_memory,
+                                         host_.nodes, vfio_hardware{&host_.mmio, &host_.irqs});
+  return pci_driver{"vfio-pci", [this](pci_dev& pdev) { return vfio_->probe(pdev); },
+                    [this](pci_dev& pdev) { vfio_->remove(pdev); }};
+}
+
+void generation::set_writers_capabilities(bool sys_admin, bool sys_rawio) {
+  iommu_.cap_sys_admin = sys_admin;
+  iommu_.cap_sys_rawio = sys_rawio;
 }
 
 std::vector<driven_unit> generation::units() const {

@@ -20,6 +20,8 @@
 
 namespace iommulab::v6_12 {
 
+class vfio_modules;
+
 class generation final : public kernel_generation {
  public:
   generation(const kernel_host& host, const v6_12::release& which);
@@ -32,6 +34,8 @@ class generation final : public kernel_generation {
   void subsys_initcalls() override;
   int pci_iommu_init() override;
   void late_initcalls() override;
+  std::optional<pci_driver> load_vfio(const vfio_module_options& options) override;
+  void set_writers_capabilities(bool sys_admin, bool sys_rawio) override;
 
   [[nodiscard]] std::vector<driven_unit> units() const override;
   [[nodiscard]] std::optional<phys_addr> unit_of(pci_dev& pdev) const override;
@@ -68,6 +72,7 @@ class generation final : public kernel_generation {
   std::unique_ptr<x86_dma> dma_;
   std::unique_ptr<intel_driver> driver_;
   bool detected_ = false;
+  std::unique_ptr<vfio_modules> vfio_;  ///< null until they are loaded
 };
 
 }  // namespace iommulab::v6_12

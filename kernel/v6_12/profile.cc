@@ -70,7 +70,8 @@ const kernel_profile& profile() {
                                             .core = core_of_6_12(),
                                             .dma = dma_of_6_12,
                                             .changes = changes(),
-                                            .structure_variables = variables};
+                                            .structure_variables = variables,
+                                            .has_vfio = true};
   static const linux_6 the_profile(linux_6_12);
   return the_profile;
 }

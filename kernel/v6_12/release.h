@@ -21,6 +21,7 @@ struct release {
   const dma_release& dma;
   absl::Span<const kernel_change> changes;  ///< since the kernel before it in the catalogue
   absl::Span<const std::string_view> structure_variables;
+  bool has_vfio = false;  ///< its VFIO and iommufd are ported
 };
 
 }  // namespace iommulab::v6_12

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vfio/process/file.h"
+
+#include <cerrno>
+#include <iterator>
+#include <memory>
+
+namespace iommulab {
+
+int64_t file::unlocked_ioctl(task_struct& /*current*/, uint32_t /*cmd*/, uint64_t /*arg*/) {
+  return -ENOTTY;
+}
+
+int64_t file::read(task_struct& /*current*/, uint64_t /*buffer*/, uint64_t /*count*/,
+                   uint64_t /*position*/) {
+  return -EINVAL;
+}
+
+int64_t file::write(task_struct& /*current*/, uint64_t /*buffer*/, uint64_t /*count*/,
+                    uint64_t /*position*/) {
+  return -EINVAL;
+}
+
+int64_t file::mmap(task_struct& /*current*/, uint64_t /*address*/, uint64_t /*length*/,
+                   uint64_t /*offset*/) {
+  return -ENODEV;
+}
+
+file& get_file(file& f) {
+  ++f.references_;
+  return f;
+}
+
+void fput(file* f) {
+  if (f == nullptr || --f->references_ != 0) return;
+  const std::unique_ptr<file> last(f);
+  last->release();
+}
+
+int files_struct::install(file& f) {
+  int fd = first_;
+  for (const auto& [taken, of] : open_) {
+    if (taken != fd) break;
+    ++fd;
+  }
+  open_[fd] = &f;
+  return fd;
+}
+
+file* files_struct::lookup(int fd) const {
+  const auto found = open_.find(fd);
+  return found == open_.end() ? nullptr : found->second;
+}
+
+int files_struct::close(int fd) {
+  const auto found = open_.find(fd);
+  if (found == open_.end()) return -EBADF;
+  file* const closed = found->second;
+  open_.erase(found);
+  fput(closed);
+  return 0;
+}
+
+void files_struct::exit_files() {
+  while (!open_.empty()) close(std::prev(open_.end())->first);
+}
+
+}  // namespace iommulab
