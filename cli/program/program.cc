@@ -19,6 +19,7 @@
 #include "cli/trace/trace_command.h"
 #include "cli/translate/translate_command.h"
 #include "cli/verify/verify_command.h"
+#include "cli/vfio/vfio_command.h"
 #include "cli/view/view_command.h"
 
 namespace iommulab {
@@ -125,6 +126,7 @@ void describe_program(CLI::App& app, int& exit_status, output_options& output) {
   add_trace_command(app, exit_status);
   add_translate_command(app, exit_status);
   add_verify_command(app, exit_status);
+  add_vfio_command(app, exit_status);
   add_view_command(app, exit_status, program);
   add_reference_command(app, exit_status);
   app.get_formatter()->label("SUBCOMMAND", "COMMAND");

@@ -14,7 +14,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
-#include "lab/replay/api_player.h"
+#include "lab/clients/client.h"
+#include "lab/clients/effects.h"
+#include "lab/clients/group_lines.h"
+#include "lab/replay/call_listing.h"
 #include "lab/replay/capture_files.h"
 #include "lab/replay/capture_run.h"
 #include "lab/replay/comparison.h"
@@ -22,8 +25,11 @@
 #include "lab/replay/log_listing.h"
 #include "lab/replay/omissions.h"
 #include "lab/replay/page_names.h"
+#include "lab/replay/stops/client_calls.h"
+#include "lab/replay/stops/client_inputs.h"
 #include "lab/replay/stops/client_script.h"
 #include "lab/replay/stops/group_listing.h"
+#include "lab/replay/stops/later_calls.h"
 #include "lab/replay/table_dump.h"
 #include "platform/machine/parse.h"
 
@@ -33,41 +39,6 @@ namespace {
 using outcome = class_result::outcome;
 
 constexpr std::string_view client_groups = "kernel/iommu_groups";
-
-std::string without_newline(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text;
-}
-
-std::vector<std::string> names_below(const sysfs_tree& tree, const std::string& path) {
-  const auto names = tree.list(path);
-  return names.ok() ? *names : std::vector<std::string>();
-}
-
-std::vector<std::string> by_number(std::vector<std::string> names) {
-  std::stable_sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
-    return parse_number(a).value_or(0) < parse_number(b).value_or(0);
-  });
-  return names;
-}
-
-/// The errno's name, of those that a file of a group can give.
-std::string_view errno_word(int number) {
-  switch (number) {
-    case EPERM:
-      return "EPERM";
-    case EACCES:
-      return "EACCES";
-    case EBUSY:
-      return "EBUSY";
-    case EINVAL:
-      return "EINVAL";
-    case ENODEV:
-      return "ENODEV";
-    default:
-      return "another error";
-  }
-}
 
 class client_run {
  public:
@@ -80,11 +51,17 @@ class client_run {
     auto marks = read_marks(folder_);
     if (!marks.ok()) return marks.status();
     marks_ = *std::move(marks);
-    auto started = run_capture(folder_);
+    if (absl::Status status = read_modules(); !status.ok()) return status;
+    auto memory = memory_of_client(folder_, operations_);
+    if (!memory.ok()) return memory.status();
+    memory_ = *std::move(memory);
+    auto started = run_capture(folder_, held_back());
     if (!started.ok()) return started.status();
     run_ = *std::move(started);
     start_up_events_ = events();
-    recording_ = run_->system->env().trace.subscribe(run_->recorder, compared_effects);
+    if (absl::Status status = read_calls(); !status.ok()) return status;
+    recording_ = run_->system->env().trace.subscribe(
+        run_->recorder, has_calls_ ? compared_events : compared_effects);
     if (!run_->outcome.panic.empty()) return absl::OkStatus();
     stopped_ = run_guarded([&] { play(); }).line();
     return absl::OkStatus();
@@ -101,8 +78,13 @@ class client_run {
       if (absl::Status status = compare_tables(mark, ours); !status.ok()) return status;
     }
     compare_operations();
+    if (has_calls_) compare_calls();
     if (played_ < operations_.size()) {
-      results_.push_back(omitted_class("operations of VFIO and iommufd", files_left_out()));
+      results_.push_back({"operations that were not played",
+                          outcome::different,
+                          0,
+                          absl::StrFormat("from operation %d on: %s", played_ + 1, unplayed_),
+                          {}});
     }
     return std::move(results_);
   }
@@ -118,109 +100,82 @@ class client_run {
     run_->system->finish_boot();
     run_->system->load_late_drivers();
     sysfs_at_start_ = list_tree();
-    log_at_start_ = log_so_far();
     take_tables("boot");
+    if (absl::Status status = run_->system->load_vfio(modules_); !status.ok()) {
+      unplayed_ = std::string(status.message());
+      return;
+    }
+    vfio_client client(*run_->system, {.recorded_pages = [this](std::string_view block) {
+      const auto found = memory_.find(block);
+      return found == memory_.end() ? std::vector<phys_addr>() : found->second;
+    }});
     for (; played_ < operations_.size(); ++played_) {
       const client_operation& operation = operations_[played_];
       const size_t first = events();
-      const std::optional<std::string> result = perform(operation);
-      if (!result) return;
-      add(operation, *result);
-      add_effects(first);
+      const size_t log_before = run_->system->env().log.lines().size();
+      const auto answer = client.perform(operation.words);
+      if (!answer.ok()) {
+        unplayed_ = std::string(answer.status().message());
+        return;
+      }
+      add(operation, *answer, log_before);
+      add_effects(operation, *answer, first);
+      if (has_calls_) add_calls(operation, first);
       if (operation.words[0] == "sync") take_tables(operation.words[1]);
     }
   }
 
-  /// What came out; nothing for an operation that needs what is not here.
-  std::optional<std::string> perform(const client_operation& operation) {
-    const std::vector<std::string>& words = operation.words;
-    if (words[0] == "note" || words[0] == "sync" || words[0] == "sysfs") return "ok";
-    if (words.size() < 2) return std::nullopt;
-    if (words[0] == "dev" && words.size() == 3) {
-      devices_[words[1]] = words[2];
-      return absl::StrCat("group=", group_of(words[2]));
-    }
-    const auto device = devices_.find(words[1]);
-    if (device == devices_.end()) return std::nullopt;
-    if (words[0] == "gtype") return group_type(device->second, words);
-    if (words[0] == "unbind" && words.size() == 2) return unbind(device->second);
-    if (words[0] == "bind" && words.size() == 3) return bind(device->second, words[2]);
-    return std::nullopt;
-  }
-
-  [[nodiscard]] std::string group_of(const std::string& device) const {
-    for (const std::string& group : names_below(sysfs(), std::string(client_groups))) {
-      for (const std::string& member :
-           names_below(sysfs(), absl::StrFormat("%s/%s/devices", client_groups, group))) {
-        if (member == device) return group;
-      }
-    }
-    return "none";
-  }
-
-  std::string group_type(const std::string& device, const std::vector<std::string>& words) {
-    const std::string group = group_of(device);
-    std::string text;
-    if (words.size() > 2) {
-      const absl::Status status = run_->system->sysfs().write(
-          absl::StrFormat("%s/%s/type", client_groups, group), words[2]);
-      text = status.ok() ? absl::StrFormat("r=%d ok ", words[2].size())
-                         : absl::StrFormat("r=-1 %s ", errno_word(status_errno(status)));
-    }
-    return absl::StrCat(text, "type=", group_attribute(sysfs(), group, "type"));
-  }
-
-  std::string write_driver_file(const std::string& driver, const char* file,
-                                const std::string& device) {
-    const absl::Status status =
-        run_->system->sysfs().write(absl::StrFormat("bus/pci/drivers/%s/%s", driver, file), device);
-    return status.ok() ? absl::StrFormat("r=%d ok", device.size())
-                       : absl::StrFormat("r=-1 %s", errno_word(status_errno(status)));
-  }
-
-  std::optional<std::string> unbind(const std::string& device) {
-    const iommulab::device* dev = find_pci_device(*run_->system, device);
-    if (dev == nullptr || dev->driver.empty()) return std::nullopt;
-    return write_driver_file(dev->driver, "unbind", device);
-  }
-
-  std::optional<std::string> bind(const std::string& device, const std::string& driver) {
-    if (!sysfs().exists(absl::StrCat("bus/pci/drivers/", driver))) return std::nullopt;
-    const std::string result = write_driver_file(driver, "bind", device);
-    const iommulab::device* dev = find_pci_device(*run_->system, device);
-    return absl::StrCat(result, " driver=", dev == nullptr ? "" : dev->driver);
-  }
-
-  void add(const client_operation& operation, const std::string& result) {
+  void add(const client_operation& operation, const client_answer& answer, size_t log_before) {
     const auto line = [&](std::string text) {
       ours_.push_back({ours_.size() + 1, std::move(text)});
     };
-    line(absl::StrCat(operation.number, " ", operation.text, " -> ", result));
-    if (operation.words[0] != "sysfs") return;
-    for (const std::string& answer : sysfs_answer()) line(answer);
+    line(absl::StrCat(operation.number, " ", operation.text, " -> ", answer.result));
+    for (const std::string& text : log_so_far(log_before)) line(absl::StrCat("k: ", text));
+    for (const std::string& text : answer.lines) line(text);
   }
 
-  void add_effects(size_t first) {
+  void add_effects(const client_operation& operation, const client_answer& answer, size_t first) {
     const auto line = [&](std::string text) {
       our_effects_.push_back({our_effects_.size() + 1, std::move(text)});
     };
-    line(ours_.back().text.starts_with("s: ") ? last_operation_line() : ours_.back().text);
-    const auto all = absl::MakeConstSpan(run_->recorder.events());
-    std::vector<std::string> found;
-    for (const trace_event& event : all.subspan(first)) {
-      const auto* descriptor = event.as<events::descriptor>();
-      if (descriptor == nullptr) continue;
-      std::string effect = effect_of_descriptor(descriptor->low, descriptor->high);
-      if (!effect.empty()) found.push_back(std::move(effect));
+    line(absl::StrCat(operation.number, " ", operation.text, " -> ", answer.result));
+    const bool writes = operation.words.size() > 2 && operation.words[2] == "3";
+    for (std::string& text : in_order(effects_of_events(
+             absl::MakeConstSpan(run_->recorder.events()).subspan(first), writes))) {
+      line(std::move(text));
     }
-    for (std::string& text : in_order(std::move(found))) line(std::move(text));
   }
 
-  [[nodiscard]] std::string last_operation_line() const {
-    for (auto at = ours_.rbegin(); at != ours_.rend(); ++at) {
-      if (!at->text.starts_with("s: ")) return at->text;
+  absl::Status read_calls() {
+    has_calls_ = folder_.has(client_graph_file);
+    if (!has_calls_) return absl::OkStatus();
+    auto calls = read_client_calls(folder_);
+    if (!calls.ok()) return calls.status();
+    their_calls_ = *std::move(calls);
+    auto traced = read_traced_functions(folder_);
+    if (!traced.ok()) return traced.status();
+    traced_ = *std::move(traced);
+    return absl::OkStatus();
+  }
+
+  void add_calls(const client_operation& operation, size_t first) {
+    const std::string head = absl::StrCat(operation.number, " ", operation.text);
+    our_calls_.push_back({our_calls_.size() + 1, head});
+    const std::vector<call_event> calls =
+        client_calls_of_run(absl::MakeConstSpan(run_->recorder.events()).subspan(first), traced_);
+    for (numbered_line& line : later_call_lines(calls)) our_calls_.push_back(std::move(line));
+  }
+
+  void compare_calls() {
+    numbered_lines theirs;
+    for (size_t i = 0; i < played_; ++i) {
+      const client_operation& o = operations_[i];
+      const auto found = their_calls_.find(o.number);
+      theirs.push_back({0, absl::StrCat(o.number, " ", o.text)});
+      if (found == their_calls_.end()) continue;
+      for (numbered_line& line : later_call_lines(found->second)) theirs.push_back(std::move(line));
     }
-    return {};
+    results_.push_back(compare_lines("operations' calls", client_graph_file, theirs, our_calls_));
   }
 
   /// Those without an event come first: where they stand is not known.
@@ -230,38 +185,9 @@ class client_run {
     return effects;
   }
 
-  [[nodiscard]] std::vector<std::string> sysfs_answer() const {
-    std::vector<std::string> lines;
-    for (const std::string& group : by_number(names_below(sysfs(), std::string(client_groups)))) {
-      std::string text =
-          absl::StrFormat("s: group %s type=%s", group, group_attribute(sysfs(), group, "type"));
-      for (const std::string& device :
-           names_below(sysfs(), absl::StrFormat("%s/%s/devices", client_groups, group))) {
-        const std::string driver = driver_of(device);
-        absl::StrAppend(&text, " ", device, "(", driver.empty() ? "-" : driver, ")");
-      }
-      const std::string regions = group_attribute(sysfs(), group, "reserved_regions");
-      for (const std::string_view region : split_at(regions, '\n')) {
-        if (!region.empty()) absl::StrAppend(&text, " [", std::string(region), "]");
-      }
-      lines.push_back(std::move(text));
-    }
-    for (const std::string& unit : names_below(sysfs(), "class/iommu")) {
-      lines.push_back(
-          absl::StrFormat("s: %s domains_used=%s", unit, attribute_of(unit, "domains_used")));
-    }
-    return lines;
-  }
-
-  [[nodiscard]] std::string driver_of(const std::string& device) const {
-    const iommulab::device* dev = find_pci_device(*run_->system, device);
-    return dev == nullptr ? std::string() : dev->driver;
-  }
-
   [[nodiscard]] std::string attribute_of(const std::string& unit, const char* name) const {
-    const auto text =
-        sysfs().read(absl::StrFormat("devices/virtual/iommu/%s/intel-iommu/%s", unit, name));
-    return text.ok() ? without_newline(*text) : std::string();
+    return attribute(sysfs(),
+                     absl::StrFormat("devices/virtual/iommu/%s/intel-iommu/%s", unit, name));
   }
 
   /// As this recorder's sysfs-iommu.txt has it.
@@ -276,7 +202,7 @@ class client_run {
       line(absl::StrCat("  type ", group_attribute(sysfs(), group, "type")));
       for (const std::string& device :
            names_below(sysfs(), absl::StrFormat("%s/%s/devices", client_groups, group))) {
-        line(absl::StrCat("  device ", device, " driver=", driver_of(device)));
+        line(absl::StrCat("  device ", device, " driver=", driver_of(*run_->system, device)));
       }
       const std::string regions = group_attribute(sysfs(), group, "reserved_regions");
       for (const std::string_view region : split_at(regions, '\n')) {
@@ -297,10 +223,11 @@ class client_run {
     return lines;
   }
 
-  [[nodiscard]] std::vector<std::string> log_so_far() const {
+  [[nodiscard]] std::vector<std::string> log_so_far(size_t first = 0) const {
     std::vector<std::string> lines;
-    for (const log_line& line : run_->system->env().log.lines()) {
-      if (line.level != log_level::debug) lines.push_back(line.text);
+    const auto& all = run_->system->env().log.lines();
+    for (size_t i = first; i < all.size(); ++i) {
+      if (all[i].level != log_level::debug) lines.push_back(all[i].text);
     }
     return lines;
   }
@@ -377,7 +304,7 @@ class client_run {
     constexpr const char* file = "dmesg.txt";
     const auto raw = folder_.read_lines(file);
     if (!raw.ok()) return raw.status();
-    results_.push_back(compare_lines("log", file, driver_lines(*raw), log_of_run(log_at_start_)));
+    results_.push_back(compare_lines("log", file, driver_lines(*raw), log_of_run(log_so_far())));
     return absl::OkStatus();
   }
 
@@ -414,16 +341,25 @@ class client_run {
     results_.push_back(compare_lines("operations' effects", effects_file, effects, our_effects_));
   }
 
-  /// The dumps at marks that were not reached.
-  [[nodiscard]] std::vector<std::string> files_left_out() const {
-    std::vector<std::string> left;
-    for (const trace_mark& mark : marks_) {
-      const std::string file = absl::StrCat("pt-", mark.name, ".txt");
-      const bool reached = std::any_of(tables_.begin(), tables_.end(),
-                                       [&](const auto& t) { return t.first == mark.name; });
-      if (!reached && folder_.has(file)) left.push_back(file);
+  /// How the modules were loaded: the script's options, and the variant in the folder's name.
+  absl::Status read_modules() {
+    const auto options = read_client_options(folder_);
+    if (!options.ok()) return options.status();
+    modules_ = *options;
+    return absl::OkStatus();
+  }
+
+  /// Memory of the client: nobody else gets it before.
+  [[nodiscard]] std::vector<page_block> held_back() const {
+    std::set<uint64_t> pages;
+    for (const auto& [name, block] : memory_) {
+      for (const phys_addr page : block) {
+        if (page != phys_addr()) pages.insert(page.value());
+      }
     }
-    return left;
+    std::vector<page_block> blocks;
+    for (const uint64_t page : pages) blocks.push_back({phys_addr(page), page_size});
+    return blocks;
   }
 
   const capture_folder& folder_;
@@ -434,9 +370,14 @@ class client_run {
   trace_subscription recording_;
   std::string stopped_;
   size_t played_ = 0;
-  std::map<std::string, std::string> devices_;  ///< by the client's name
+  std::string unplayed_;  ///< why not all was
+  bool has_calls_ = false;
+  std::map<unsigned, std::vector<call_event>> their_calls_;  ///< by the operation's number
+  function_names traced_;
+  numbered_lines our_calls_;
+  vfio_module_options modules_;
+  client_memory memory_;
   numbered_lines sysfs_at_start_;
-  std::vector<std::string> log_at_start_;
   std::vector<std::pair<std::string, numbered_lines>> tables_;  ///< by mark, in order
   numbered_lines ours_;
   numbered_lines our_effects_;

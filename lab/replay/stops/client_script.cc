@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/text_source.h"
+#include "lab/clients/effects.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::verify {
@@ -65,11 +66,11 @@ class operations_reader {
 
   absl::Status take(const numbered_lines& script, const numbered_line& line) {
     if (line.text.starts_with("  ")) {
-      const bool answer = line.text.starts_with("  s: ");
-      if (operations_.empty() || (!answer && !line.text.starts_with("  k: "))) {
+      const bool is_answer = line.text.starts_with("  s: ") || line.text.starts_with("  k: ");
+      if (operations_.empty() || !is_answer) {
         return refuse(operations_file, line.line, line.text, "neither k: nor s:");
       }
-      if (answer) operations_.back().answers.push_back({line.line, line.text.substr(2)});
+      operations_.back().answers.push_back({line.line, line.text.substr(2)});
       return absl::OkStatus();
     }
     const size_t next = operations_.size();
@@ -128,48 +129,10 @@ class operations_reader {
   std::vector<client_operation> operations_;
 };
 
-uint64_t bits(uint64_t word, unsigned low, unsigned count) {
-  return (word >> low) & ((uint64_t{1} << count) - 1);
-}
-
 }  // namespace
 
 absl::StatusOr<std::vector<client_operation>> read_client_operations(const capture_folder& folder) {
   return operations_reader(folder).read();
-}
-
-// VT-d specification 6.5.2.1 (context cache), 6.5.2.3 (IOTLB), 6.5.2.2 (PASID cache).
-std::string effect_of_descriptor(uint64_t low, uint64_t high) {
-  constexpr std::string_view granularities[] = {"reserved", "global", "domain", "device"};
-  constexpr std::string_view iotlb_granularities[] = {"reserved", "global", "domain", "page"};
-  constexpr uint64_t context_type = 1;
-  constexpr uint64_t iotlb_type = 2;
-  constexpr uint64_t wait = 5;
-  constexpr uint64_t first_of_pasids = 6;  // IOTLB, cache, device TLB of a PASID
-  constexpr uint64_t last_of_pasids = 8;
-  constexpr uint64_t page_granularity = 3;
-  const uint64_t granularity = bits(low, 4, 2);
-  switch (bits(low, 0, 4)) {
-    case context_type:
-      return absl::StrFormat("CC %s did=%d sid=0x%x fm=%d", std::string(granularities[granularity]),
-                             bits(low, 16, 16), bits(low, 32, 16), bits(low, 48, 2));
-    case iotlb_type: {
-      std::string text = absl::StrFormat(
-          "IOTLB %s did=%d", std::string(iotlb_granularities[granularity]), bits(low, 16, 16));
-      if (granularity == page_granularity) {
-        absl::StrAppendFormat(&text, " addr=0x%x am=%d ih=%d", high & page_mask, bits(high, 0, 6),
-                              bits(high, 6, 1));
-      }
-      return absl::StrCat(text, absl::StrFormat(" dr=%d dw=%d", bits(low, 7, 1), bits(low, 6, 1)));
-    }
-    case wait:
-      return {};
-    default:
-      if (bits(low, 0, 4) >= first_of_pasids && bits(low, 0, 4) <= last_of_pasids) {
-        return std::string(unseen_effect);
-      }
-      return absl::StrFormat("descriptor 0x%x 0x%x", low, high);
-  }
 }
 
 }  // namespace iommulab::verify

@@ -31,17 +31,11 @@ struct client_operation {
   std::vector<std::string> words;  ///< "gtype", "d0", "DMA"
   std::string text;                ///< "gtype d0 DMA"
   std::string result;              ///< behind the arrow
-  numbered_lines answers;          ///< "s: …"
-  numbered_lines effects;          ///< of effects.txt: descriptors alone
+  numbered_lines answers;          ///< "k: …" and "s: …"
+  numbered_lines effects;          ///< of effects.txt, without translations of DMA
 };
 
 /// EINVAL, naming file and line, where the three files do not agree or one does not read.
 absl::StatusOr<std::vector<client_operation>> read_client_operations(const capture_folder& folder);
-
-/// A descriptor that QEMU prints no event for; which of them stands where is not known.
-inline constexpr std::string_view unseen_effect = "descriptor without an event";
-
-/// A descriptor as effects.txt has it: "CC device did=3 sid=0x18 fm=0"; empty for a wait.
-std::string effect_of_descriptor(uint64_t low, uint64_t high);
 
 }  // namespace iommulab::verify

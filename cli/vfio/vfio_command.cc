@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli/vfio/vfio_command.h"
+
+#include <iostream>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "cli/kernels/command_line_words.h"
+#include "cli/kernels/kernel_choice.h"
+#include "cli/machines/machine_choice.h"
+#include "cli/output/complain.h"
+#include "cli/output/json.h"
+#include "cli/runs/event_json.h"
+#include "cli/runs/sanitizer_json.h"
+#include "lab/clients/client_session.h"
+#include "lab/events/trace_choice.h"
+#include "lab/graph/graph_text.h"
+#include "lab/runs/script_run.h"
+#include "platform/vtd/sanitizer/vtd_sanitizer.h"
+
+namespace iommulab {
+namespace {
+
+constexpr const char* default_client_kernel = "v6_12";
+constexpr const char* container_of_iommufd = "iommufd";
+
+absl::Span<const trace_event> events_of(const client_session& session, const client_step& step) {
+  return absl::MakeConstSpan(session.recorder.events())
+      .subspan(step.first_event, step.last_event - step.first_event);
+}
+
+/// Those that --trace asks for; the others are there for the effects.
+std::vector<trace_event> chosen_events(const client_session& session, const client_step& step,
+                                       trace_class classes) {
+  std::vector<trace_event> chosen;
+  for (const trace_event& event : events_of(session, step)) {
+    if (overlaps(classes, class_of(event.kind()))) chosen.push_back(event);
+  }
+  return chosen;
+}
+
+absl::StatusOr<client_request> request_for(const vfio_arguments& a) {
+  client_request request;
+  const auto source = read_source(a.script);
+  if (!source.ok()) return source.status();
+  auto script = read_client_script(*source);
+  if (!script.ok()) return script.status();
+  request.script = *std::move(script);
+  const auto kernel =
+      kernel_of_option("--kernel", a.kernel.empty() ? default_client_kernel : a.kernel);
+  if (!kernel.ok()) return kernel.status();
+  request.kernel = *kernel;
+  const std::string capture = dmalab::capture_of_script(a.script);
+  const std::string own = capture.empty() ? default_machine : capture;
+  auto machine = choose_machine(a.machine.empty() ? own : a.machine, a.dmar_file);
+  if (!machine.ok()) return machine.status();
+  request.machine = *std::move(machine);
+  request.command_line = a.has_command_line ? a.command_line : request.machine.command_line;
+  if (!a.has_command_line && capture.empty() && request.script.command_line) {
+    absl::StrAppend(&request.command_line, " ", *request.script.command_line);
+  }
+  request.modules.container_is_iommufd = a.container == container_of_iommufd;
+  request.modules.allow_unsafe_interrupts =
+      !a.no_unsafe_interrupts && request.script.unsafe_interrupts.value_or(true);
+  request.modules.dma_entry_limit = a.dma_entry_limit;
+  request.sanitize = a.sanitize;
+  if (!a.trace.empty()) {
+    const auto classes = parse_trace_classes(a.trace);
+    if (!classes.ok()) return classes.status();
+    request.classes = *classes;
+  }
+  return request;
+}
+
+std::string to_text(client_session& session, trace_class classes) {
+  event_words words(session.system->units());
+  std::string text;
+  for (size_t i = 0; i < session.steps.size(); ++i) {
+    const client_step& step = session.steps[i];
+    absl::StrAppendFormat(&text, "%d %s -> %s\n", i + 1, step.operation->text, step.answer.result);
+    for (const std::string& line : step.log) absl::StrAppend(&text, "  k: ", line, "\n");
+    for (const std::string& line : step.answer.lines) absl::StrAppend(&text, "  ", line, "\n");
+    for (const std::string& line : step.effects) absl::StrAppend(&text, "    ", line, "\n");
+    if (classes == trace_class::none) continue;
+    for (const std::string& line : short_graph(chosen_events(session, step, classes), words)) {
+      absl::StrAppend(&text, "      ", line, "\n");
+    }
+  }
+  if (!session.stopped.empty()) absl::StrAppend(&text, session.stopped, "\n");
+  if (const vtd_sanitizer* units = session.system->sanitizer()) {
+    absl::StrAppend(&text, "\n", iommulab::to_text(*units));
+  }
+  return text;
+}
+
+std::string to_json(client_session& session, trace_class classes) {
+  event_words words(session.system->units());
+  json operations = json::array();
+  for (const client_step& step : session.steps) {
+    json one = {{"line", step.operation->line}, {"operation", step.operation->text},
+                {"result", step.answer.result}, {"log", step.log},
+                {"answers", step.answer.lines}, {"effects", step.effects}};
+    if (classes != trace_class::none) {
+      one["events"] = events_json(chosen_events(session, step, classes), words);
+    }
+    operations.push_back(std::move(one));
+  }
+  json members = {{"kernel", session.system->profile().name()},
+                  {"command_line", session.system->command_line()},
+                  {"operations", std::move(operations)}};
+  if (!session.stopped.empty()) members["stopped"] = session.stopped;
+  if (const vtd_sanitizer* units = session.system->sanitizer()) {
+    members["sanitizer"] = sanitizer_json(*units);
+  }
+  return json_text(json_document("vfio", members));
+}
+
+}  // namespace
+
+int run_vfio_command(const vfio_arguments& a, std::ostream& out, std::ostream& err) {
+  auto request = request_for(a);
+  if (!request.ok()) return complain(err, request.status());
+  const trace_class classes = request->classes;
+  if (a.has_command_line) note_words(err, *request->kernel, a.command_line);
+  auto session = run_client(*std::move(request));
+  if (!session.ok()) return complain(err, session.status());
+  out << (a.json ? to_json(**session, classes) : to_text(**session, classes));
+  const vtd_sanitizer* const units = (*session)->system->sanitizer();
+  const bool is_wrong =
+      !(*session)->stopped.empty() || (units != nullptr && units->log().errors() != 0);
+  return static_cast<int>(is_wrong ? exit_code::finding : exit_code::good);
+}
+
+void add_vfio_command(CLI::App& app, int& exit_status) {
+  auto a = std::make_shared<vfio_arguments>();
+  CLI::App* const command = app.add_subcommand(
+      "vfio", "Let a program use VFIO and iommufd: map its memory for devices, move data");
+  command->add_option("SCRIPT", a->script, "What the program does (cli/vfio/README.md)")
+      ->required();
+  command
+      ->add_option("--kernel", a->kernel,
+                   absl::StrFormat("The kernel, one of which VFIO is ported: %s, the default",
+                                   default_client_kernel))
+      ->type_name("NAME");
+  command
+      ->add_option("--machine", a->machine,
+                   "A built-in machine or a folder (see `iommulab machines`); default the capture "
+                   "that the script lies in, else q35")
+      ->type_name("NAME|DIR");
+  add_dmar_option(*command, a->dmar_file);
+  command
+      ->add_option("--cmdline", a->command_line,
+                   "The kernel's command line; default the machine's own")
+      ->type_name("TEXT")
+      ->each([a](const std::string&) { a->has_command_line = true; });
+  command
+      ->add_option("--container", a->container,
+                   "Who serves /dev/vfio/vfio: VFIO with its type1 driver, or iommufd in its place")
+      ->check(CLI::IsMember({"vfio", container_of_iommufd}))
+      ->type_name("vfio|iommufd");
+  command->add_flag("--no-unsafe-interrupts", a->no_unsafe_interrupts,
+                    "Load the modules without allow_unsafe_interrupts: devices whose interrupts "
+                    "are not isolated are refused");
+  command
+      ->add_option("--dma-entry-limit", a->dma_entry_limit,
+                   "Mappings that a container of type1 may have")
+      ->type_name("COUNT");
+  command->add_flag("--trace{calls}", a->trace,
+                    "Show events below each operation, --trace=CLASS,... as of `boot`; alone, "
+                    "calls");
+  command->add_flag("--sanitize", a->sanitize, "Check what the driver does to tables and caches");
+  command->add_flag("--json", a->json, "Print one JSON document");
+  command->footer(
+      "Exit status: 0 the script was run, whatever its calls returned; 1 the kernel stopped, or "
+      "--sanitize found an error; 2 bad use, or a script that cannot be run.");
+  command->callback(
+      [a, &exit_status] { exit_status = run_vfio_command(*a, std::cout, std::cerr); });
+}
+
+}  // namespace iommulab

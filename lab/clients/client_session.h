@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// A client's script run on a system of its own, operation by operation, with what the kernel said
+// and what the unit was told meanwhile.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/trace.h"
+#include "kernel/kernel.h"
+#include "lab/clients/client.h"
+#include "lab/clients/client_script.h"
+#include "platform/machine/machine.h"
+#include "vfio/module_options.h"
+
+namespace iommulab {
+
+struct client_request {
+  const kernel_profile* kernel = nullptr;  ///< null: the default
+  machine_config machine;
+  std::string command_line;
+  vfio_module_options modules;
+  client_script script;
+  trace_class classes = trace_class::none;  ///< events to keep beside what effects need
+  bool sanitize = false;
+};
+
+struct client_step {
+  const script_line* operation = nullptr;
+  client_answer answer;
+  std::vector<std::string> log;
+  std::vector<std::string> effects;
+  size_t first_event = 0;  ///< in client_session::recorder
+  size_t last_event = 0;   ///< one past the last
+};
+
+struct client_session {
+  client_script script;
+  trace_recorder recorder;
+  std::unique_ptr<kernel> system;
+  trace_subscription subscription;
+  std::vector<client_step> steps;
+  std::string stopped;  ///< why the kernel stopped, empty when it did not
+};
+
+/// Errors of the machine; of an operation, naming its line; EIO when the kernel stops in its
+/// start-up; EOPNOTSUPP for a kernel of which VFIO is not ported. What the client left open at its
+/// end is closed as at a process's end, within the last step's events.
+absl::StatusOr<std::unique_ptr<client_session>> run_client(client_request request);
+
+}  // namespace iommulab

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// What sysfs says about groups and units, in the lines of recorded clients:
+//
+//   s: group 1 type=DMA-FQ 0000:00:03.0(-) [0x00000000fee00000 0x00000000feefffff msi]
+//   s: dmar0 domains_used=11
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/sysfs.h"
+#include "kernel/kernel.h"
+
+namespace iommulab {
+
+std::vector<std::string> group_lines(kernel& system);
+
+/// Names below a folder; none where there is no folder.
+std::vector<std::string> names_below(const sysfs_tree& tree, const std::string& path);
+/// In the order of the numbers that they are.
+std::vector<std::string> by_number(std::vector<std::string> names);
+/// The group that a function is in, "7"; empty without one.
+std::string group_of(const sysfs_tree& tree, std::string_view device);
+/// A file's text without its last newline; empty where there is none.
+std::string attribute(const sysfs_tree& tree, const std::string& path);
+/// A function of the bus; null when it is not there.
+device* device_named(kernel& system, std::string_view name);
+/// The driver that has it; empty for none.
+std::string driver_of(kernel& system, std::string_view name);
+
+}  // namespace iommulab

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lab/replay/stops/client_calls.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/text_source.h"
+#include "lab/graph/graph_reader.h"
+#include "lab/replay/call_listing.h"
+#include "lab/replay/stops/later_calls.h"
+#include "platform/machine/parse.h"
+
+namespace iommulab::verify {
+namespace {
+
+using tree_kind = call_event::kind;
+
+/// Functions that go, with all that they call.
+constexpr std::string_view functions_left_out[] = {
+    // Files of sysfs: which are read is the recorder's choice.
+    "iommu_group_attr_show",
+    // Power management of the device, which has none here.
+    "vfio_device_pm_runtime_get",
+    "vfio_device_pm_runtime_put",
+};
+
+/// Functions that go, and what they call moves up.
+constexpr std::string_view passed_through[] = {
+    "bus_for_each_dev",
+};
+
+template <size_t N>
+bool is_one(const std::string& function, const std::string_view (&names)[N]) {
+  return std::find(std::begin(names), std::end(names), function) != std::end(names);
+}
+
+std::vector<call_event> compared_client_part(absl::Span<const call_event> events) {
+  std::vector<call_event> kept;
+  size_t open_left_out = 0;  // open calls of one that goes, itself included
+  for (const call_event& event : events) {
+    const bool enters = event.what == tree_kind::enter;
+    if (event.what == tree_kind::note) continue;
+    if (open_left_out == 0 && !(enters && is_one(event.text, functions_left_out))) {
+      kept.push_back(event);
+    } else if (enters) {
+      ++open_left_out;
+    } else {
+      --open_left_out;
+    }
+  }
+  return keep_calls(
+      kept, [](const std::string& function) { return !is_one(function, passed_through); },
+      [](const std::string&) { return false; });
+}
+
+/// The number behind "OP begin " or "OP end "; nothing in any other note.
+std::optional<unsigned> number_behind(std::string_view note, std::string_view mark) {
+  if (!take_prefix(note, mark)) return std::nullopt;
+  const auto number = parse_number(note.substr(0, note.find(' ')));
+  return number ? std::optional<unsigned>(static_cast<unsigned>(*number)) : std::nullopt;
+}
+
+}  // namespace
+
+absl::StatusOr<std::map<unsigned, std::vector<call_event>>> read_client_calls(
+    const capture_folder& folder) {
+  const auto lines = folder.read_lines(client_graph_file);
+  if (!lines.ok()) return lines.status();
+  const auto graph = read_graph(*lines, folder.file_path(client_graph_file));
+  if (!graph.ok()) return graph.status();
+  std::map<unsigned, std::vector<call_event>> calls;
+  std::optional<unsigned> open;
+  uint32_t task = 0;
+  for (size_t i = 0; i < graph->events.size(); ++i) {
+    const call_event& event = graph->events[i];
+    const bool is_note = event.what == tree_kind::note;
+    if (const auto begun = is_note ? number_behind(event.text, "OP begin ") : std::nullopt) {
+      if (open) {
+        return line_error(folder.file_path(client_graph_file), event.line, "mark", event.text,
+                          "the operation before has no end");
+      }
+      open = begun;
+      task = graph->tasks[i];
+      calls[*open];
+    } else if (const auto ended = is_note ? number_behind(event.text, "OP end ") : std::nullopt) {
+      if (open != ended) {
+        return line_error(folder.file_path(client_graph_file), event.line, "mark", event.text,
+                          "this operation has not begun");
+      }
+      calls[*open] = compared_client_part(calls[*open]);
+      open.reset();
+    } else if (open && graph->tasks[i] == task) {
+      calls[*open].push_back({event.what, event.line, source_name_of(event.text)});
+    }
+  }
+  if (open) {
+    return line_error(folder.file_path(client_graph_file), lines->size(), "mark", "",
+                      "the file is cut short: an operation has no end");
+  }
+  return calls;
+}
+
+std::vector<call_event> client_calls_of_run(absl::Span<const trace_event> events,
+                                            const function_names& traced) {
+  function_names names;
+  for (const std::string& name : traced) names.insert(source_name_of(name));
+  return compared_client_part(keep_calls(
+      calls_of_run(events), [&](const std::string& function) { return names.contains(function); },
+      [](const std::string&) { return false; }));
+}
+
+}  // namespace iommulab::verify
