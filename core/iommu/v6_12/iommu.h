@@ -102,6 +102,12 @@ int iommu_init(iommu_subsystem& iommu);
 /// A unit of `ops`: devices that have no unit yet are probed.
 int iommu_device_register(iommu_subsystem& iommu, iommu_device& unit, iommu_ops& ops);
 void iommu_device_unregister(iommu_subsystem& iommu, iommu_device& unit);
+/// The same for the devices of one bus that the core does not know: iommufd's mock devices. `nb` is
+/// filled, and hears of devices until the unit is unregistered.
+int iommu_device_register_bus(iommu_subsystem& iommu, iommu_device& unit, iommu_ops& ops,
+                              bus_type& bus, bus_notifier_block& nb);
+void iommu_device_unregister_bus(iommu_subsystem& iommu, iommu_device& unit, bus_type& bus,
+                                 const bus_notifier_block& nb);
 /// A device that came; -ENODEV when no unit is in charge of it.
 int iommu_probe_device(iommu_subsystem& iommu, device& dev);
 /// iommu_set_dma_strict(): before the first default domain is made.

@@ -253,6 +253,9 @@ class iommu_ops {
   iommu_domain* identity_domain = nullptr;
   iommu_domain* blocked_domain = nullptr;
   iommu_domain* release_domain = nullptr;  ///< attached when a device leaves
+  /// What every group has as its default domain; null: one of the type that driver and system
+  /// prefer.
+  iommu_domain* default_domain = nullptr;
 };
 
 /// dev_iommu_priv_get(); null for a device that no unit is in charge of.

@@ -196,7 +196,9 @@ notify_result iommu_bus_notifier(iommu_subsystem& iommu, bus_notify action, devi
 /// before it; pass-through wins where it contradicts itself.
 iommu_domain_type driver_type_with(const iommu_group& group, device& dev,
                                    iommu_domain_type current) {
-  const iommu_domain_type type = dev_iommu_ops(dev).def_domain_type(dev);
+  iommu_ops& ops = dev_iommu_ops(dev);
+  const iommu_domain_type type =
+      ops.default_domain != nullptr ? ops.default_domain->type : ops.def_domain_type(dev);
   if (type == iommu_domain_type::blocked || type == current) return current;
   if (current == iommu_domain_type::blocked) return type;
   dev_printk(dev, log_level::err,
@@ -246,6 +248,11 @@ iommu_domain* default_domain_of_type(iommu_subsystem& iommu, iommu_group& group,
 /// the driver can make.
 iommu_domain* alloc_default_domain(iommu_subsystem& iommu, iommu_group& group,
                                    iommu_domain_type type, int& error) {
+  if (iommu_domain* const given = dev_iommu_ops(*group.devices.front().dev).default_domain;
+      given != nullptr) {
+    error = type == given->type ? 0 : -EINVAL;
+    return error == 0 ? given : nullptr;
+  }
   if (type != iommu_domain_type::blocked) {
     return default_domain_of_type(iommu, group, type, error);
   }
@@ -431,6 +438,30 @@ void iommu_device_unregister(iommu_subsystem& iommu, iommu_device& unit) {
   }
   std::erase(iommu.iommu_device_list, &unit);
   unit.ready = false;
+}
+
+// Linux v6.12 drivers/iommu/iommu.c: iommu_device_register_bus()
+int iommu_device_register_bus(iommu_subsystem& iommu, iommu_device& unit, iommu_ops& ops,
+                              bus_type& bus, bus_notifier_block& nb) {
+  IOMMULAB_CALL(iommu.env().trace, "iommu_device_register_bus", {"iommu", unit.dev}, {"bus", bus});
+  unit.ops = &ops;
+  nb.notifier_call = [&iommu](bus_notify action, device& dev) {
+    return iommu_bus_notifier(iommu, action, dev);
+  };
+  bus.notifier.register_block(nb);
+  iommu.iommu_device_list.push_back(&unit);
+  const int ret = iommu.release.bus_iommu_probe(iommu, bus);
+  if (ret != 0) iommu_device_unregister_bus(iommu, unit, bus, nb);
+  return this_call.result(ret);
+}
+
+// Linux v6.12 drivers/iommu/iommu.c: iommu_device_unregister_bus()
+void iommu_device_unregister_bus(iommu_subsystem& iommu, iommu_device& unit, bus_type& bus,
+                                 const bus_notifier_block& nb) {
+  IOMMULAB_CALL(iommu.env().trace, "iommu_device_unregister_bus", {"iommu", unit.dev},
+                {"bus", bus});
+  bus.notifier.unregister_block(nb);
+  iommu_device_unregister(iommu, unit);
 }
 
 // Linux v6.12 drivers/iommu/iommu.c: iommu_probe_device()
