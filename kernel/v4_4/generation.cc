@@ -16,6 +16,7 @@
 #include "kernel/profile/firmware.h"
 #include "kernel/v4_4/page_table.h"
 #include "platform/vtd/spec/registers.h"
+#include "vfio/v4_4/modules.h"
 
 namespace iommulab::v4_4 {
 
@@ -111,6 +112,16 @@ int generation::pci_iommu_init() {
 
 void generation::late_initcalls() {
   dmar_free_unused_resources(*driver_);
+}
+
+// This kernel has no iommufd: the container is VFIO's own.
+std::optional<pci_driver> generation::load_vfio(const vfio_module_options& options) {
+  vfio_ = std::make_unique<vfio_modules>(
+      release_.vfio, options,
+      vfio_services{host_.env, host_.slab, host_.sysfs, host_.user_memory, host_.nodes,
+                    vfio_hardware{&host_.mmio, &host_.irqs}});
+  return pci_driver{"vfio-pci", [this](pci_dev& pdev) { return vfio_->probe(pdev); },
+                    [this](pci_dev& pdev) { vfio_->remove(pdev); }};
 }
 
 std::vector<driven_unit> generation::units() const {

@@ -16,6 +16,8 @@
 
 namespace iommulab::v4_4 {
 
+class vfio_modules;
+
 class generation final : public kernel_generation {
  public:
   generation(const release& which, const kernel_host& host);
@@ -27,6 +29,7 @@ class generation final : public kernel_generation {
   void early_initcalls() override;
   int pci_iommu_init() override;
   void late_initcalls() override;
+  std::optional<pci_driver> load_vfio(const vfio_module_options& options) override;
 
   [[nodiscard]] std::vector<driven_unit> units() const override;
   [[nodiscard]] std::optional<phys_addr> unit_of(pci_dev& pdev) const override;
@@ -58,6 +61,7 @@ class generation final : public kernel_generation {
   std::unique_ptr<x86_dma> dma_;
   std::unique_ptr<intel_driver> driver_;
   std::unique_ptr<intel_dma_ops> intel_dma_ops_;
+  std::unique_ptr<vfio_modules> vfio_;  ///< null until they are loaded
 };
 
 }  // namespace iommulab::v4_4

@@ -69,6 +69,7 @@ const kernel_profile& profile() {
                                                     .number = "4.4.1",
                                                     .driver = linux_4_4_1(),
                                                     .swiotlb = swiotlb_4_4_1(),
+                                                    .vfio = vfio_4_4_1(),
                                                     .changes = {}};
   static const linux_4_4 the_profile(linux_4_4_1_release);
   return the_profile;

@@ -10,6 +10,7 @@
 #include "dma/swiotlb/release.h"
 #include "intel/v4_4/release.h"
 #include "kernel/profile/kernel_profile.h"
+#include "vfio/v4_4/vfio/release.h"
 
 namespace iommulab::v4_4 {
 
@@ -18,6 +19,7 @@ struct release {
   std::string_view number;  ///< "4.4.1"
   const linux_release& driver;
   const swiotlb_release& swiotlb;
+  const vfio_release& vfio;
   /// Quirks over 4.4.1's; null for none.
   void (*register_pci_quirks)(pci_core& pci) = nullptr;
   absl::Span<const kernel_change> changes;  ///< since 4.4.1

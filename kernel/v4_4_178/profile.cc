@@ -6,6 +6,7 @@
 #include "intel/v4_4_178/release.h"
 #include "kernel/v4_4/profile.h"
 #include "kernel/v4_4_178/changes.h"
+#include "vfio/v4_4_178/release.h"
 
 namespace iommulab::v4_4_178 {
 
@@ -14,6 +15,7 @@ const kernel_profile& profile() {
                                                       .number = "4.4.178",
                                                       .driver = linux_4_4_178(),
                                                       .swiotlb = swiotlb(),
+                                                      .vfio = vfio_4_4_178(),
                                                       .register_pci_quirks = register_pci_quirks,
                                                       .changes = changes()};
   static const v4_4::linux_4_4 the_profile(linux_4_4_178_release);

@@ -2,30 +2,13 @@
 #include "vfio/v6_12/pci/intrs.h"
 
 #include <bit>
-#include <cstring>
 #include <utility>
 
 #include "core/pci/registers.h"
-#include "vfio/v6_12/pci/vectors.h"
+#include "vfio/pci/vectors.h"
 
 namespace iommulab::v6_12 {
 namespace {
-
-bool irq_is(const vfio_pci_core_device& vdev, unsigned type) {
-  return vdev.irq_type == type;
-}
-bool is_intx(const vfio_pci_core_device& vdev) {
-  return irq_is(vdev, uapi::vfio_pci_intx_irq_index);
-}
-bool is_irq_none(const vfio_pci_core_device& vdev) {
-  return vdev.irq_type > uapi::vfio_pci_msix_irq_index;
-}
-
-// Linux v6.12 drivers/vfio/pci/vfio_pci_intrs.c: vfio_irq_ctx_get()
-vfio_pci_irq_ctx* vfio_irq_ctx_get(vfio_pci_core_device& vdev, unsigned index) {
-  const auto found = vdev.ctx.find(index);
-  return found == vdev.ctx.end() ? nullptr : &found->second;
-}
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_intrs.c: vfio_irq_ctx_alloc()
 vfio_pci_irq_ctx* vfio_irq_ctx_alloc(vfio_pci_core_device& vdev, unsigned index) {
@@ -37,12 +20,6 @@ vfio_pci_irq_ctx* vfio_irq_ctx_alloc(vfio_pci_core_device& vdev, unsigned index)
 }
 
 // ---- INTx
-
-// Linux v6.12 drivers/vfio/pci/vfio_pci_intrs.c: vfio_send_intx_eventfd()
-void vfio_send_intx_eventfd(vfio_pci_core_device& vdev, const vfio_pci_irq_ctx* ctx) {
-  if (!is_intx(vdev) || vdev.virq_disabled || ctx == nullptr || ctx->trigger == nullptr) return;
-  ctx->trigger->signal();
-}
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_intrs.c: vfio_intx_enable()
 int vfio_intx_enable(vfio_pci_core_device& vdev, std::shared_ptr<eventfd_ctx> trigger) {
@@ -61,7 +38,7 @@ int vfio_intx_enable(vfio_pci_core_device& vdev, std::shared_ptr<eventfd_ctx> tr
 // Linux v6.12 drivers/vfio/pci/vfio_pci_intrs.c: vfio_intx_disable()
 void vfio_intx_disable(vfio_pci_core_device& vdev) {
   if (vfio_pci_irq_ctx* ctx = vfio_irq_ctx_get(vdev, 0)) {
-    vfio_virqfd_disable(vdev, ctx->unmask);
+    vfio_virqfd_disable(vdev.services(), ctx->unmask);
     vdev.ctx.erase(0);
   }
   vdev.irq_type = uapi::vfio_pci_num_irqs;
@@ -80,9 +57,10 @@ int vfio_pci_set_intx_unmask(vfio_pci_core_device& vdev, task_struct* current, u
     if (ctx == nullptr) return -EINVAL;
     if (data.fd(0) >= 0) {
       return vfio_virqfd_enable(
-          vdev, *current, [&vdev] { vfio_pci_intx_unmask(vdev); }, ctx->unmask, data.fd(0));
+          vdev.services(), *current, [&vdev] { vfio_pci_intx_unmask(vdev); }, ctx->unmask,
+          data.fd(0));
     }
-    vfio_virqfd_disable(vdev, ctx->unmask);
+    vfio_virqfd_disable(vdev.services(), ctx->unmask);
   }
   return 0;
 }
@@ -126,7 +104,7 @@ int vfio_pci_set_intx_trigger(vfio_pci_core_device& vdev, task_struct* current, 
   }
   if (!is_intx(vdev)) return -EINVAL;
   const bool asked = is_none || ((flags & uapi::vfio_irq_set_data_bool) != 0 && data.flag(0));
-  if (asked) vfio_send_intx_eventfd(vdev, vfio_irq_ctx_get(vdev, 0));
+  if (asked) vfio_send_intx_eventfd(vdev);
   return 0;
 }
 
@@ -265,64 +243,6 @@ int set_intx(vfio_pci_core_device& vdev, task_struct* current, uint32_t action, 
 }
 
 }  // namespace
-
-int32_t vfio_irq_data::fd(size_t i) const {
-  int32_t value = 0;
-  std::memcpy(&value, bytes.data() + i * sizeof(value), sizeof(value));
-  return value;
-}
-
-// Linux v6.12 drivers/vfio/pci/vfio_pci_intrs.c: vfio_pci_intx_mask()
-bool vfio_pci_intx_mask(vfio_pci_core_device& vdev) {
-  if (!is_intx(vdev)) {
-    if (vdev.pci_2_3) pci_intx(*vdev.pdev, false);
-    return false;
-  }
-  vfio_pci_irq_ctx* const ctx = vfio_irq_ctx_get(vdev, 0);
-  if (ctx == nullptr || ctx->masked) return false;
-  if (vdev.pci_2_3) pci_intx(*vdev.pdev, false);
-  ctx->masked = true;
-  return true;
-}
-
-// Linux v6.12 drivers/vfio/pci/vfio_pci_intrs.c: vfio_pci_intx_unmask()
-void vfio_pci_intx_unmask(vfio_pci_core_device& vdev) {
-  if (!is_intx(vdev)) {
-    if (vdev.pci_2_3) pci_intx(*vdev.pdev, true);
-    return;
-  }
-  vfio_pci_irq_ctx* const ctx = vfio_irq_ctx_get(vdev, 0);
-  if (ctx == nullptr || !ctx->masked || vdev.virq_disabled) return;
-  // A line that is asserted again would be signalled here. Nothing says that it is: the status
-  // register of functions here does not follow their line.
-  if (vdev.pci_2_3) pci_intx(*vdev.pdev, true);
-  ctx->masked = false;
-}
-
-// Linux v6.12 drivers/vfio/virqfd.c: vfio_virqfd_enable()
-int vfio_virqfd_enable(vfio_pci_core_device& vdev, task_struct& current,
-                       std::function<void()> inject, vfio_virqfd& virqfd, int fd) {
-  IOMMULAB_CALL(trace_of(vdev), "vfio_virqfd_enable", {"fd", fd});
-  if (!slab_token(vdev.module->slab)) return this_call.result(-ENOMEM);
-  int error = 0;
-  std::shared_ptr<eventfd_ctx> ctx = eventfd_ctx_fdget(current, fd, error);
-  if (ctx == nullptr) return this_call.result(error);
-  if (virqfd.wait != nullptr) return this_call.result(-EBUSY);
-  const bool is_waiting = ctx->count() != 0;
-  eventfd_ctx& counter = *ctx;
-  virqfd.wait = std::make_unique<eventfd_ctx::wait_entry>(std::move(ctx), [&counter, inject] {
-    counter.take();
-    inject();
-  });
-  if (is_waiting) inject();
-  return this_call.result(0);
-}
-
-// Linux v6.12 drivers/vfio/virqfd.c: vfio_virqfd_disable()
-void vfio_virqfd_disable(vfio_pci_core_device& vdev, vfio_virqfd& virqfd) {
-  IOMMULAB_CALL(trace_of(vdev), "vfio_virqfd_disable", {"vdev", vdev});
-  virqfd.wait.reset();
-}
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_intrs.c: vfio_pci_set_irqs_ioctl()
 int vfio_pci_set_irqs_ioctl(vfio_pci_core_device& vdev, task_struct* current, uint32_t flags,

@@ -7,10 +7,11 @@
 
 #include "core/dev_printk.h"
 #include "core/pci/registers.h"
+#include "vfio/pci/config_access.h"
+#include "vfio/pci/rdwr.h"
 #include "vfio/process/uaccess.h"
-#include "vfio/v6_12/pci/config_access.h"
 #include "vfio/v6_12/pci/intrs.h"
-#include "vfio/v6_12/pci/rdwr.h"
+#include "vfio/v6_12/pci/ioeventfd.h"
 #include "vfio/v6_12/pci/vfio_pci_core.h"
 #include "vfio/v6_12/vfio/device_file.h"
 #include "vfio/v6_12/vfio/info_cap.h"

@@ -5,7 +5,7 @@
 
 #include "core/dev_printk.h"
 #include "core/pci/registers.h"
-#include "vfio/v6_12/pci/config_access.h"
+#include "vfio/pci/config_access.h"
 #include "vfio/v6_12/pci/intrs.h"
 
 namespace iommulab::v6_12 {
@@ -98,18 +98,6 @@ void put_eventfd(vfio_pci_core_device& vdev, std::shared_ptr<eventfd_ctx>& event
   IOMMULAB_CALL(trace_of(vdev), "vfio_pci_eventfd_replace_locked", {"vdev", vdev});
   eventfd.reset();
   IOMMULAB_RESULT(trace_of(vdev), {"", 0});
-}
-
-void find_msix_table(vfio_pci_core_device& vdev) {
-  const pci_dev& pdev = *vdev.pdev;
-  const uint16_t pos = pci_find_capability(pdev, pci_cap_id_msix);
-  vdev.msix_bar = 0xff;
-  if (pos == 0) return;
-  const uint16_t flags = pdev.config->read16(static_cast<uint16_t>(pos + pci_msix_flags));
-  const uint32_t table = pdev.config->read32(static_cast<uint16_t>(pos + pci_msix_table));
-  vdev.msix_bar = static_cast<uint8_t>(table & pci_msix_table_bir);
-  vdev.msix_offset = table & ~pci_msix_table_bir;
-  vdev.msix_size = ((flags & pci_msix_flags_qsize) + 1u) * pci_msix_entry_size;
 }
 
 /// Switches off what the user left on, and gives the function back its configuration.
@@ -218,7 +206,7 @@ void vfio_pci_core_disable(vfio_pci_core_device& vdev) {
                           uapi::vfio_irq_set_data_none | uapi::vfio_irq_set_action_trigger,
                           vdev.irq_type, 0, 0, {});
   for (vfio_pci_ioeventfd_entry& each : vdev.ioeventfds_list) {
-    vfio_virqfd_disable(vdev, each.virqfd);
+    vfio_virqfd_disable(vdev.services(), each.virqfd);
   }
   vdev.ioeventfds_list.clear();
   vdev.virq_disabled = false;

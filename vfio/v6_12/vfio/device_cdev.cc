@@ -2,8 +2,8 @@
 //
 // Devices by their own nodes. Linux v6.12 drivers/vfio/device_cdev.c.
 #include "vfio/process/uaccess.h"
+#include "vfio/sysfs/class_device.h"
 #include "vfio/uapi/vfio.h"
-#include "vfio/v6_12/vfio/class_device.h"
 #include "vfio/v6_12/vfio/device_file.h"
 
 namespace iommulab::v6_12 {
@@ -128,7 +128,7 @@ int vfio_device_add(vfio_device& vdev) {
   IOMMULAB_CALL(vdev.module->env.trace, "vfio_device_add", {"device", vdev});
   if (vfio_device_is_noiommu(vdev)) return this_call.result(-EOPNOTSUPP);
   vfio_init_device_cdev(vdev);
-  cdev_device_add(*vdev.module, vfio_device_class, {vdev.name, vdev.index, vdev.dev},
+  cdev_device_add(places_of(*vdev.module), vfio_device_class, {vdev.name, vdev.index, vdev.dev},
                   [&vdev](task_struct& /*current*/, int& error) {
                     return vfio_device_fops_cdev_open(vdev, error);
                   });
@@ -139,7 +139,7 @@ int vfio_device_add(vfio_device& vdev) {
 void vfio_device_del(vfio_device& vdev) {
   IOMMULAB_CALL(vdev.module->env.trace, "vfio_device_del", {"device", vdev});
   if (vfio_device_is_noiommu(vdev)) return;
-  cdev_device_del(*vdev.module, vfio_device_class, {vdev.name, vdev.index, vdev.dev});
+  cdev_device_del(places_of(*vdev.module), vfio_device_class, {vdev.name, vdev.index, vdev.dev});
 }
 
 }  // namespace iommulab::v6_12

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "vfio/v6_12/vfio/class_device.h"
+#include "vfio/sysfs/class_device.h"
 #include "vfio/v6_12/vfio/container.h"
 #include "vfio/v6_12/vfio/group.h"
 
@@ -52,7 +52,7 @@ vfio_group* vfio_create_group(vfio_module& module, iommu_group& group, vfio_grou
   if (made == nullptr) return this_call.result(nullptr, -ENOMEM);
   made->name = absl::StrCat(iommu_group_id(group));
   cdev_device_add(
-      module, vfio_class, {made->name, made->minor, nullptr},
+      places_of(module), vfio_class, {made->name, made->minor, nullptr},
       [made](task_struct& /*current*/, int& error) { return vfio_group_fops_open(*made, error); });
   module.group_list.push_front(made);
   return this_call.result(made);
@@ -112,7 +112,7 @@ void vfio_device_remove_group(vfio_device& vdev) {
   vfio_group& group = *vdev.group;
   if (--group.drivers != 0) return;
   module.group_list.remove(&group);
-  cdev_device_del(module, vfio_class, {group.name, group.minor, nullptr});
+  cdev_device_del(places_of(module), vfio_class, {group.name, group.minor, nullptr});
   if (!group.device_list.empty()) module.env.log.warn_on("vfio_device_remove_group");
   // Who has the group open can do nothing with it any more.
   if (group.container != nullptr) vfio_group_detach_container(group);

@@ -31,6 +31,7 @@
 #include "vfio/process/device_nodes.h"
 #include "vfio/process/task_struct.h"
 #include "vfio/process/user_pages.h"
+#include "vfio/sysfs/class_device.h"
 #include "vfio/v6_12/iommufd/iommufd.h"
 
 namespace iommulab::v6_12 {
@@ -64,6 +65,9 @@ struct vfio_module {
   /// References to files that are put when the call under way is through, as fput() does.
   std::vector<file*> delayed_fput{};
 };
+inline class_device_places places_of(vfio_module& module) {
+  return {module.sysfs, module.nodes};
+}
 /// Linux v6.12 fs/file_table.c: flush_delayed_fput()
 void flush_delayed_fput(vfio_module& module);
 

@@ -9,16 +9,16 @@
 
 #include <functional>
 
-#include "vfio/v6_12/pci/core_device.h"
+#include "vfio/pci/function.h"
 
-namespace iommulab::v6_12 {
+namespace iommulab {
 
 /// Up to `nvec` vectors, written to the function and switched on: how many, or a negative errno.
-int pci_alloc_irq_vectors(vfio_pci_core_device& vdev, unsigned nvec, bool msix);
+int pci_alloc_irq_vectors(vfio_pci_function& vdev, unsigned nvec, bool msix);
 /// The function's messages are switched off.
-void pci_free_irq_vectors(vfio_pci_core_device& vdev);
+void pci_free_irq_vectors(vfio_pci_function& vdev);
 /// From now on `action` is called for the vector, or nothing.
-void request_vector(vfio_pci_core_device& vdev, unsigned vector, std::function<void()> action);
-void free_vector(vfio_pci_core_device& vdev, unsigned vector);
+void request_vector(vfio_pci_function& vdev, unsigned vector, std::function<void()> action);
+void free_vector(vfio_pci_function& vdev, unsigned vector);
 
-}  // namespace iommulab::v6_12
+}  // namespace iommulab

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "vfio/v6_12/vfio/class_device.h"
+#include "vfio/sysfs/class_device.h"
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
-namespace iommulab::v6_12 {
+namespace iommulab {
 namespace {
 
 std::string node_of(const class_device_kind& kind, const class_device& dev) {
@@ -21,9 +21,9 @@ std::string class_link_of(const class_device_kind& kind, const class_device& dev
 
 }  // namespace
 
-void cdev_device_add(vfio_module& module, const class_device_kind& kind, const class_device& dev,
-                     device_nodes::open_function open) {
-  sysfs_tree& sysfs = module.sysfs;
+void cdev_device_add(class_device_places places, const class_device_kind& kind,
+                     const class_device& dev, device_nodes::open_function open) {
+  sysfs_tree& sysfs = places.sysfs;
   const std::string path = sysfs_path_of(kind, dev);
   const std::string numbers = absl::StrCat(kind.major, ":", dev.minor, "\n");
   // Files that cannot be made are missed by whoever looks for them, and by nobody else.
@@ -36,18 +36,19 @@ void cdev_device_add(vfio_module& module, const class_device_kind& kind, const c
   if (dev.parent != nullptr) {
     sysfs.create_link(absl::StrCat(path, "/device"), dev.parent->sysfs_path).IgnoreError();
   }
-  module.nodes.add(node_of(kind, dev), std::move(open));
+  places.nodes.add(node_of(kind, dev), std::move(open));
 }
 
-void cdev_device_del(vfio_module& module, const class_device_kind& kind, const class_device& dev) {
-  module.nodes.remove(node_of(kind, dev));
-  module.sysfs.remove(class_link_of(kind, dev)).IgnoreError();
-  module.sysfs.remove(sysfs_path_of(kind, dev)).IgnoreError();
+void cdev_device_del(class_device_places places, const class_device_kind& kind,
+                     const class_device& dev) {
+  places.nodes.remove(node_of(kind, dev));
+  places.sysfs.remove(class_link_of(kind, dev)).IgnoreError();
+  places.sysfs.remove(sysfs_path_of(kind, dev)).IgnoreError();
   // The directory of the class below the parent goes with its last device.
   if (dev.parent == nullptr) return;
   const std::string directory = absl::StrCat(dev.parent->sysfs_path, "/", kind.name);
-  const auto left = module.sysfs.list(directory);
-  if (left.ok() && left->empty()) module.sysfs.remove(directory).IgnoreError();
+  const auto left = places.sysfs.list(directory);
+  if (left.ok() && left->empty()) places.sysfs.remove(directory).IgnoreError();
 }
 
-}  // namespace iommulab::v6_12
+}  // namespace iommulab

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "vfio/v6_12/pci/perm_bits.h"
+#include "vfio/pci/perm_bits.h"
 
 #include "core/pci/registers.h"
-#include "vfio/v6_12/pci/config_access.h"
+#include "vfio/pci/config_access.h"
 
-namespace iommulab::v6_12 {
+namespace iommulab {
 namespace {
 
 constexpr uint32_t no_virt = 0;
@@ -53,10 +53,14 @@ perm_bits init_pci_cap_basic_perm() {
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: init_pci_cap_pm_perm()
-perm_bits init_pci_cap_pm_perm() {
+perm_bits init_pci_cap_pm_perm(const vfio_pci_rules& rules) {
   constexpr uint32_t pme_cap = 0xf800;
   constexpr uint32_t pme_enable_and_status = 0x8100;
   perm_bits perm = capability_perm(8);
+  if (!rules.has_virtual_pme) {
+    perm.set(pci_pm_ctrl, 4, no_virt, ~uint32_t{pci_pm_ctrl_state_mask});
+    return perm;
+  }
   perm.set(2, 2, pme_cap, no_write);
   // The power state is not written: functions here are always on.
   perm.set(pci_pm_ctrl, 4, pme_enable_and_status,
@@ -82,24 +86,25 @@ perm_bits init_pci_cap_pcix_perm() {
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: init_pci_cap_exp_perm()
-perm_bits init_pci_cap_exp_perm() {
+perm_bits init_pci_cap_exp_perm(const vfio_pci_rules& rules) {
   constexpr uint32_t payload = 0x00e0;
   constexpr uint32_t readrq = 0x7000;
   constexpr uint32_t phantom = 0x0200;
   perm_bits perm = capability_perm(0x34);
-  perm.writefn = vfio_exp_config_write;
-  perm.set(pci_exp_devctl, 2, pci_exp_devctl_bcr_flr | payload | readrq, ~phantom);
+  if (rules.has_virtual_flr) perm.writefn = vfio_exp_config_write;
+  const uint32_t virt = rules.has_virtual_flr ? pci_exp_devctl_bcr_flr | payload | readrq : no_virt;
+  perm.set(pci_exp_devctl, 2, virt, ~phantom);
   perm.set(pci_reg::exp_devctl2, 2, no_virt, ~uint32_t{pci_reg::exp_devctl2_ari.mask()});
   return perm;
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: init_pci_cap_af_perm()
-perm_bits init_pci_cap_af_perm() {
+perm_bits init_pci_cap_af_perm(const vfio_pci_rules& rules) {
   constexpr uint16_t af_ctrl = 4;
   constexpr uint32_t af_ctrl_flr = 1;
   perm_bits perm = capability_perm(6);
-  perm.writefn = vfio_af_config_write;
-  perm.set(af_ctrl, 1, af_ctrl_flr, af_ctrl_flr);
+  if (rules.has_virtual_flr) perm.writefn = vfio_af_config_write;
+  perm.set(af_ctrl, 1, rules.has_virtual_flr ? af_ctrl_flr : no_virt, af_ctrl_flr);
   return perm;
 }
 
@@ -138,25 +143,26 @@ void perm_bits::set(uint16_t offset, unsigned bytes, uint32_t virt_bits, uint32_
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_pci_init_perm_bits()
-vfio_pci_permissions vfio_pci_init_perm_bits() {
+vfio_pci_permissions vfio_pci_init_perm_bits(const vfio_pci_rules& rules) {
   constexpr unsigned ext_cap_err = 0x01;
   constexpr unsigned ext_cap_pwr = 0x04;
   constexpr unsigned ext_cap_vndr = 0x0b;
   constexpr unsigned ext_cap_dvsec = 0x23;
   vfio_pci_permissions all;
+  all.rules = rules;
   for (perm_bits& each : all.cap) each.readfn = vfio_direct_config_read;
   for (perm_bits& each : all.ecap) each.readfn = vfio_direct_config_read;
   all.cap[pci_cap_id_basic] = init_pci_cap_basic_perm();
-  all.cap[pci_cap_id_pm] = init_pci_cap_pm_perm();
+  all.cap[pci_cap_id_pm] = init_pci_cap_pm_perm(rules);
   all.cap[pci_cap_id_vpd] = init_pci_cap_vpd_perm();
   all.cap[pci_cap_id_pcix] = init_pci_cap_pcix_perm();
   all.cap[pci_cap_id_vndr].writefn = vfio_raw_config_write;
-  all.cap[pci_cap_id_exp] = init_pci_cap_exp_perm();
-  all.cap[pci_cap_id_af] = init_pci_cap_af_perm();
+  all.cap[pci_cap_id_exp] = init_pci_cap_exp_perm(rules);
+  all.cap[pci_cap_id_af] = init_pci_cap_af_perm(rules);
   all.ecap[ext_cap_err] = init_pci_ext_cap_err_perm();
   all.ecap[ext_cap_pwr] = init_pci_ext_cap_pwr_perm();
   all.ecap[ext_cap_vndr].writefn = vfio_raw_config_write;
-  all.ecap[ext_cap_dvsec].writefn = vfio_raw_config_write;
+  if (rules.has_dvsec) all.ecap[ext_cap_dvsec].writefn = vfio_raw_config_write;
   return all;
 }
 
@@ -178,4 +184,4 @@ perm_bits init_pci_cap_msi_perm(unsigned len, uint16_t flags) {
   return perm;
 }
 
-}  // namespace iommulab::v6_12
+}  // namespace iommulab

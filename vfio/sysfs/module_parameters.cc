@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "vfio/v6_12/module_parameters.h"
+#include "vfio/sysfs/module_parameters.h"
 
 #include <cerrno>
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include "core/number.h"
 #include "core/status.h"
 
-namespace iommulab::v6_12 {
+namespace iommulab {
 namespace {
 
 /// Linux v6.12 lib/kstrtox.c: kstrtobool()
@@ -68,4 +68,4 @@ void module_parameters::add(std::string_view name, unsigned& value) {
       .IgnoreError();
 }
 
-}  // namespace iommulab::v6_12
+}  // namespace iommulab

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "vfio/v6_12/pci/config_access.h"
+#include "vfio/pci/config_access.h"
 
 #include <algorithm>
 #include <cstring>
 
 #include "core/dev_printk.h"
 #include "core/pci/registers.h"
+#include "vfio/pci/intx.h"
 #include "vfio/process/uaccess.h"
-#include "vfio/v6_12/pci/intrs.h"
 
-namespace iommulab::v6_12 {
+namespace iommulab {
 namespace {
 
 uint32_t bytes_at(const std::vector<uint8_t>& bytes, uint16_t pos, unsigned count) {
@@ -39,7 +39,7 @@ uint32_t vfio_generate_bar_flags(const pci_dev& pdev, unsigned bar) {
 
 /// A base address that the user wrote becomes what a register of its size would hold.
 /// Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_bar_fixup()
-void vfio_bar_fixup(vfio_pci_core_device& vdev) {
+void vfio_bar_fixup(vfio_pci_function& vdev) {
   if (!vdev.bardirty) return;
   const pci_dev& pdev = *vdev.pdev;
   for (unsigned bar = 0; bar < pci_std_num_bars; ++bar) {
@@ -69,7 +69,7 @@ void vfio_bar_fixup(vfio_pci_core_device& vdev) {
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_need_bar_restore()
-bool vfio_need_bar_restore(const vfio_pci_core_device& vdev) {
+bool vfio_need_bar_restore(const vfio_pci_function& vdev) {
   for (unsigned bar = 0; bar < pci_std_num_bars; ++bar) {
     const auto pos = static_cast<uint16_t>(pci_reg::base_address_0 + 4 * bar);
     if (vdev.rbar[bar] != 0 && vdev.pdev->config->read32(pos) != vdev.rbar[bar]) return true;
@@ -78,7 +78,7 @@ bool vfio_need_bar_restore(const vfio_pci_core_device& vdev) {
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_bar_restore()
-void vfio_bar_restore(vfio_pci_core_device& vdev) {
+void vfio_bar_restore(vfio_pci_function& vdev) {
   pci_dev& pdev = *vdev.pdev;
   if (pdev.is_virtfn) return;
   dev_printk(pdev.dev, log_level::info, "vfio_bar_restore: reset recovery - restoring BARs");
@@ -90,16 +90,17 @@ void vfio_bar_restore(vfio_pci_core_device& vdev) {
 }
 
 /// The device lost what it decodes, as a reset behind the driver's back does.
-bool has_lost_bars(const vfio_pci_core_device& vdev, uint16_t new_cmd) {
+bool has_lost_bars(const vfio_pci_function& vdev, uint16_t new_cmd) {
   const uint16_t phys = vdev.pdev->config->read16(pci_reg::command);
   const auto virt = static_cast<uint16_t>(vconfig_get(vdev, pci_reg::command, 2));
   const auto lost = [&](field16 bit) {
     return bit.test(new_cmd) && bit.test(virt) && !bit.test(phys);
   };
-  return lost(pci_reg::command_memory) || lost(pci_reg::command_io) || vfio_need_bar_restore(vdev);
+  return lost(pci_reg::command_memory) || lost(pci_reg::command_io) ||
+         (vdev.permissions.rules.restores_changed_bars && vfio_need_bar_restore(vdev));
 }
 
-void follow_intx_disable(vfio_pci_core_device& vdev) {
+void follow_intx_disable(vfio_pci_function& vdev) {
   const auto cmd = static_cast<uint16_t>(vconfig_get(vdev, pci_reg::command, 2));
   const bool disable = pci_reg::command_interrupt_disable.test(cmd);
   if (disable && !vdev.virq_disabled) {
@@ -113,24 +114,23 @@ void follow_intx_disable(vfio_pci_core_device& vdev) {
 
 }  // namespace
 
-uint32_t vconfig_get(const vfio_pci_core_device& vdev, uint16_t pos, unsigned count) {
+uint32_t vconfig_get(const vfio_pci_function& vdev, uint16_t pos, unsigned count) {
   return bytes_at(vdev.vconfig, pos, count);
 }
 
-void vconfig_set(vfio_pci_core_device& vdev, uint16_t pos, unsigned count, uint32_t val) {
+void vconfig_set(vfio_pci_function& vdev, uint16_t pos, unsigned count, uint32_t val) {
   for (unsigned i = 0; i < count; ++i) vdev.vconfig[pos + i] = static_cast<uint8_t>(val >> (8 * i));
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_user_config_read()
-uint32_t vfio_user_config_read(const vfio_pci_core_device& vdev, uint16_t pos, unsigned count) {
+uint32_t vfio_user_config_read(const vfio_pci_function& vdev, uint16_t pos, unsigned count) {
   const pci_config_space& config = *vdev.pdev->config;
   if (count == 1) return config.read8(pos);
   return count == 2 ? config.read16(pos) : config.read32(pos);
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_user_config_write()
-void vfio_user_config_write(vfio_pci_core_device& vdev, uint16_t pos, unsigned count,
-                            uint32_t val) {
+void vfio_user_config_write(vfio_pci_function& vdev, uint16_t pos, unsigned count, uint32_t val) {
   pci_config_space& config = *vdev.pdev->config;
   if (count == 1) {
     config.write8(pos, static_cast<uint8_t>(val));
@@ -142,8 +142,8 @@ void vfio_user_config_write(vfio_pci_core_device& vdev, uint16_t pos, unsigned c
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_default_config_read()
-int vfio_default_config_read(vfio_pci_core_device& vdev, const config_piece& at,
-                             const perm_bits& perm, uint32_t& val) {
+int vfio_default_config_read(vfio_pci_function& vdev, const config_piece& at, const perm_bits& perm,
+                             uint32_t& val) {
   val = vconfig_get(vdev, at.pos, at.count);
   const uint32_t virt = bytes_at(perm.virt, at.offset, at.count);
   if (virt != all_ones(at.count)) {
@@ -153,7 +153,7 @@ int vfio_default_config_read(vfio_pci_core_device& vdev, const config_piece& at,
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_default_config_write()
-int vfio_default_config_write(vfio_pci_core_device& vdev, const config_piece& at,
+int vfio_default_config_write(vfio_pci_function& vdev, const config_piece& at,
                               const perm_bits& perm, uint32_t val) {
   const uint32_t write = bytes_at(perm.write, at.offset, at.count);
   const uint32_t virt = bytes_at(perm.virt, at.offset, at.count);
@@ -171,7 +171,7 @@ int vfio_default_config_write(vfio_pci_core_device& vdev, const config_piece& at
 
 /// The function's bytes, but for where the next capability is.
 /// Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_direct_config_read()
-int vfio_direct_config_read(vfio_pci_core_device& vdev, const config_piece& at,
+int vfio_direct_config_read(vfio_pci_function& vdev, const config_piece& at,
                             const perm_bits& /*perm*/, uint32_t& val) {
   val = vfio_user_config_read(vdev, at.pos, at.count);
   if (at.pos >= pci_cfg_space_size) {
@@ -187,22 +187,22 @@ int vfio_direct_config_read(vfio_pci_core_device& vdev, const config_piece& at,
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_raw_config_read()
-int vfio_raw_config_read(vfio_pci_core_device& vdev, const config_piece& at,
-                         const perm_bits& /*perm*/, uint32_t& val) {
+int vfio_raw_config_read(vfio_pci_function& vdev, const config_piece& at, const perm_bits& /*perm*/,
+                         uint32_t& val) {
   val = vfio_user_config_read(vdev, at.pos, at.count);
   return static_cast<int>(at.count);
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_raw_config_write()
-int vfio_raw_config_write(vfio_pci_core_device& vdev, const config_piece& at,
+int vfio_raw_config_write(vfio_pci_function& vdev, const config_piece& at,
                           const perm_bits& /*perm*/, uint32_t val) {
   vfio_user_config_write(vdev, at.pos, at.count, val);
   return static_cast<int>(at.count);
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_basic_config_read()
-int vfio_basic_config_read(vfio_pci_core_device& vdev, const config_piece& at,
-                           const perm_bits& perm, uint32_t& val) {
+int vfio_basic_config_read(vfio_pci_function& vdev, const config_piece& at, const perm_bits& perm,
+                           uint32_t& val) {
   if (is_bar(at.offset)) vfio_bar_fixup(vdev);
   const int count = vfio_default_config_read(vdev, at, perm, val);
   if (at.offset == pci_reg::command && vdev.pdev->is_virtfn) {
@@ -212,8 +212,8 @@ int vfio_basic_config_read(vfio_pci_core_device& vdev, const config_piece& at,
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_basic_config_write()
-int vfio_basic_config_write(vfio_pci_core_device& vdev, const config_piece& at,
-                            const perm_bits& perm, uint32_t val) {
+int vfio_basic_config_write(vfio_pci_function& vdev, const config_piece& at, const perm_bits& perm,
+                            uint32_t val) {
   const auto new_cmd = static_cast<uint16_t>(val);
   const bool is_command = at.offset == pci_reg::command;
   if (is_command && has_lost_bars(vdev, new_cmd)) vfio_bar_restore(vdev);
@@ -229,7 +229,7 @@ int vfio_basic_config_write(vfio_pci_core_device& vdev, const config_piece& at,
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_exp_config_write()
-int vfio_exp_config_write(vfio_pci_core_device& vdev, const config_piece& at, const perm_bits& perm,
+int vfio_exp_config_write(vfio_pci_function& vdev, const config_piece& at, const perm_bits& perm,
                           uint32_t val) {
   const int count = vfio_default_config_write(vdev, at, perm, val);
   const auto start = static_cast<uint16_t>(at.pos - at.offset);
@@ -244,7 +244,7 @@ int vfio_exp_config_write(vfio_pci_core_device& vdev, const config_piece& at, co
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_af_config_write()
-int vfio_af_config_write(vfio_pci_core_device& vdev, const config_piece& at, const perm_bits& perm,
+int vfio_af_config_write(vfio_pci_function& vdev, const config_piece& at, const perm_bits& perm,
                          uint32_t val) {
   constexpr uint16_t af_ctrl = 4;
   constexpr uint32_t af_ctrl_flr = 1;
@@ -261,13 +261,13 @@ int vfio_af_config_write(vfio_pci_core_device& vdev, const config_piece& at, con
 
 /// No function here has vital product data behind its registers: no access ends.
 /// Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_vpd_config_write()
-int vfio_vpd_config_write(vfio_pci_core_device& vdev, const config_piece& at, const perm_bits& perm,
+int vfio_vpd_config_write(vfio_pci_function& vdev, const config_piece& at, const perm_bits& perm,
                           uint32_t val) {
   return vfio_default_config_write(vdev, at, perm, val);
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_msi_config_read()
-int vfio_msi_config_read(vfio_pci_core_device& vdev, const config_piece& at, const perm_bits& perm,
+int vfio_msi_config_read(vfio_pci_function& vdev, const config_piece& at, const perm_bits& perm,
                          uint32_t& val) {
   if (at.offset <= pci_msi_flags && at.offset + at.count >= pci_msi_flags) {
     const uint16_t start = vfio_find_cap_start(vdev, at.pos);
@@ -278,7 +278,7 @@ int vfio_msi_config_read(vfio_pci_core_device& vdev, const config_piece& at, con
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_msi_config_write()
-int vfio_msi_config_write(vfio_pci_core_device& vdev, const config_piece& at, const perm_bits& perm,
+int vfio_msi_config_write(vfio_pci_function& vdev, const config_piece& at, const perm_bits& perm,
                           uint32_t val) {
   const int count = vfio_default_config_write(vdev, at, perm, val);
   if (at.offset > pci_msi_flags || at.offset + at.count < pci_msi_flags) return count;
@@ -295,7 +295,7 @@ int vfio_msi_config_write(vfio_pci_core_device& vdev, const config_piece& at, co
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_find_cap_start()
-uint16_t vfio_find_cap_start(const vfio_pci_core_device& vdev, uint16_t pos) {
+uint16_t vfio_find_cap_start(const vfio_pci_function& vdev, uint16_t pos) {
   const uint16_t base = pos >= pci_cfg_space_size ? pci_cfg_space_size : pci_std_header_sizeof;
   const uint8_t cap = vdev.pci_config_map[pos];
   if (cap == pci_cap_id_basic) return 0;
@@ -304,7 +304,7 @@ uint16_t vfio_find_cap_start(const vfio_pci_core_device& vdev, uint16_t pos) {
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: __vfio_pci_memory_enabled()
-bool vfio_pci_memory_enabled(const vfio_pci_core_device& vdev) {
+bool vfio_pci_memory_enabled(const vfio_pci_function& vdev) {
   return pci_reg::command_memory.test(
       static_cast<uint16_t>(vconfig_get(vdev, pci_reg::command, 2)));
 }
@@ -315,17 +315,17 @@ const perm_bits unassigned_perms = {{}, {}, vfio_raw_config_read, vfio_raw_confi
 const perm_bits direct_ro_perms = {{}, {}, vfio_direct_config_read, nullptr};
 
 /// Bytes from `pos` to the next multiple of four that are of the same capability.
-unsigned remaining_in_dword(const vfio_pci_core_device& vdev, uint16_t pos) {
+unsigned remaining_in_dword(const vfio_pci_function& vdev, uint16_t pos) {
   unsigned i = 1;
   while ((pos + i) % 4 != 0 && vdev.pci_config_map[pos + i] == vdev.pci_config_map[pos]) ++i;
   return i;
 }
 
-const perm_bits& perm_at(const vfio_pci_core_device& vdev, uint16_t pos, uint16_t& cap_start) {
+const perm_bits& perm_at(const vfio_pci_function& vdev, uint16_t pos, uint16_t& cap_start) {
   const uint8_t cap_id = vdev.pci_config_map[pos];
   cap_start = pos;
   if (cap_id == pci_cap_id_invalid) return unassigned_perms;
-  const vfio_pci_permissions& all = vdev.driver.permissions;
+  const vfio_pci_permissions& all = vdev.permissions;
   if (pos >= pci_cfg_space_size) {
     cap_start = vfio_find_cap_start(vdev, pos);
     return cap_id < all.ecap.size() ? all.ecap[cap_id] : direct_ro_perms;
@@ -335,7 +335,7 @@ const perm_bits& perm_at(const vfio_pci_core_device& vdev, uint16_t pos, uint16_
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_config_do_rw()
-int64_t vfio_config_do_rw(vfio_pci_core_device& vdev, task_struct& current, uint64_t buf,
+int64_t vfio_config_do_rw(vfio_pci_function& vdev, task_struct& current, uint64_t buf,
                           uint64_t count, uint64_t position, bool iswrite) {
   const uint64_t size = vdev.pdev->config->size();
   if (position >= size || count > size - position) return -EFAULT;
@@ -359,7 +359,7 @@ int64_t vfio_config_do_rw(vfio_pci_core_device& vdev, task_struct& current, uint
 }  // namespace
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_pci_config_rw()
-int64_t vfio_pci_config_rw(vfio_pci_core_device& vdev, task_struct& current, uint64_t buf,
+int64_t vfio_pci_config_rw(vfio_pci_function& vdev, task_struct& current, uint64_t buf,
                            uint64_t count, uint64_t position, bool iswrite) {
   uint64_t pos = position & vfio_pci_offset_mask;
   uint64_t done = 0;
@@ -372,4 +372,4 @@ int64_t vfio_pci_config_rw(vfio_pci_core_device& vdev, task_struct& current, uin
   return static_cast<int64_t>(done);
 }
 
-}  // namespace iommulab::v6_12
+}  // namespace iommulab

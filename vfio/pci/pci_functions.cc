@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "vfio/v6_12/pci/pci_functions.h"
+#include "vfio/pci/pci_functions.h"
 
 #include <cerrno>
 #include <utility>
 
 #include "core/pci/registers.h"
 
-namespace iommulab::v6_12 {
+namespace iommulab {
 namespace {
 
 void set_command(pci_dev& pdev, uint16_t mask, bool on) {
@@ -144,4 +144,4 @@ int pci_walk_bus(pci_bus& bus, absl::FunctionRef<int(pci_dev&)> fn) {
   return 0;
 }
 
-}  // namespace iommulab::v6_12
+}  // namespace iommulab

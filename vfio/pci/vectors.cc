@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "vfio/v6_12/pci/vectors.h"
+#include "vfio/pci/vectors.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "vfio/v6_12/pci/rdwr.h"
+#include "vfio/pci/rdwr.h"
 
-namespace iommulab::v6_12 {
+namespace iommulab {
 namespace {
 
 uint16_t at(uint16_t capability, unsigned offset) {
@@ -47,9 +47,9 @@ void set_msix_flags(pci_dev& pdev, uint16_t on, uint16_t off) {
 }  // namespace
 
 // Linux v6.12 drivers/pci/msi/api.c: pci_alloc_irq_vectors()
-int pci_alloc_irq_vectors(vfio_pci_core_device& vdev, unsigned nvec, bool msix) {
+int pci_alloc_irq_vectors(vfio_pci_function& vdev, unsigned nvec, bool msix) {
   pci_dev& pdev = *vdev.pdev;
-  irq_vectors* const irqs = vdev.driver.hardware.irqs;
+  irq_vectors* const irqs = vdev.hardware.irqs;
   const uint16_t pos = pci_find_capability(pdev, msix ? pci_cap_id_msix : pci_cap_id_msi);
   if (pos == 0 || irqs == nullptr) return -ENOSPC;
   const unsigned wanted = msix ? nvec : std::min(nvec, 1u);
@@ -74,10 +74,10 @@ int pci_alloc_irq_vectors(vfio_pci_core_device& vdev, unsigned nvec, bool msix) 
 }
 
 // Linux v6.12 drivers/pci/msi/api.c: pci_free_irq_vectors()
-void pci_free_irq_vectors(vfio_pci_core_device& vdev) {
+void pci_free_irq_vectors(vfio_pci_function& vdev) {
   if (vdev.vectors.empty()) return;
   pci_dev& pdev = *vdev.pdev;
-  for (const int irq : vdev.vectors) vdev.driver.hardware.irqs->free_irq(irq);
+  for (const int irq : vdev.vectors) vdev.hardware.irqs->free_irq(irq);
   vdev.vectors.clear();
   const uint16_t msi = pci_find_capability(pdev, pci_cap_id_msi);
   if (msi != 0) {
@@ -92,13 +92,13 @@ void pci_free_irq_vectors(vfio_pci_core_device& vdev) {
 }
 
 // Linux v6.12 kernel/irq/manage.c: request_irq()
-void request_vector(vfio_pci_core_device& vdev, unsigned vector, std::function<void()> action) {
-  vdev.driver.hardware.irqs->request_irq(vdev.vectors[vector], std::move(action));
+void request_vector(vfio_pci_function& vdev, unsigned vector, std::function<void()> action) {
+  vdev.hardware.irqs->request_irq(vdev.vectors[vector], std::move(action));
 }
 
 // Linux v6.12 kernel/irq/manage.c: free_irq()
-void free_vector(vfio_pci_core_device& vdev, unsigned vector) {
-  vdev.driver.hardware.irqs->request_irq(vdev.vectors[vector], {});
+void free_vector(vfio_pci_function& vdev, unsigned vector) {
+  vdev.hardware.irqs->request_irq(vdev.vectors[vector], {});
 }
 
-}  // namespace iommulab::v6_12
+}  // namespace iommulab

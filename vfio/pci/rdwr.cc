@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "vfio/v6_12/pci/rdwr.h"
+#include "vfio/pci/rdwr.h"
 
 #include <algorithm>
 
+#include "vfio/pci/config_access.h"
 #include "vfio/process/uaccess.h"
-#include "vfio/v6_12/pci/config_access.h"
-#include "vfio/v6_12/pci/intrs.h"
 
-namespace iommulab::v6_12 {
+namespace iommulab {
 namespace {
-
-constexpr size_t vfio_pci_ioeventfd_max = 1000;
 
 uint64_t all_ones_of(unsigned width) {
   return UINT64_MAX >> (64 - 8 * width);
@@ -24,30 +21,13 @@ uint64_t io_read(mmio_window* io, uint64_t offset, unsigned width) {
   return (word >> (8 * (offset & 3))) & all_ones_of(width);
 }
 
-// Linux v6.12 drivers/vfio/pci/vfio_pci_rdwr.c: vfio_pci_core_iowrite8() and its siblings
-void io_write(mmio_window* io, uint64_t offset, unsigned width, uint64_t val) {
-  if (io == nullptr) return;
-  if (width == 8) {
-    io->write64(offset, val);
-    return;
-  }
-  const uint64_t at = offset & ~uint64_t{3};
-  if (width == 4) {
-    io->write32(at, static_cast<uint32_t>(val));
-    return;
-  }
-  const unsigned shift = 8 * static_cast<unsigned>(offset & 3);
-  const uint64_t mask = all_ones_of(width) << shift;
-  io->write32(at, static_cast<uint32_t>((io->read32(at) & ~mask) | ((val << shift) & mask)));
-}
-
 /// What vfio_pci_core_do_io_rw() is given.
 struct io_range {
   mmio_window* io = nullptr;
   bool test_mem = false;
   uint64_t x_start = 0;  ///< what lies between reads as all ones, and is not written
   uint64_t x_end = 0;
-  unsigned max_width = 8;
+  unsigned max_width = 0;
 };
 
 unsigned widest(uint64_t fillable, uint64_t off, unsigned max_width) {
@@ -58,7 +38,7 @@ unsigned widest(uint64_t fillable, uint64_t off, unsigned max_width) {
 }
 
 /// One access. 0 or a negative errno.
-int move_piece(const vfio_pci_core_device& vdev, task_struct& current, const io_range& range,
+int move_piece(const vfio_pci_function& vdev, task_struct& current, const io_range& range,
                uint64_t buf, uint64_t off, unsigned width, bool iswrite) {
   if (range.test_mem && !vfio_pci_memory_enabled(vdev)) return -EIO;
   if (!iswrite) {
@@ -67,7 +47,7 @@ int move_piece(const vfio_pci_core_device& vdev, task_struct& current, const io_
   }
   uint64_t val = 0;
   if (copy_from_user(current, val, buf, width) != 0) return -EFAULT;
-  io_write(range.io, off, width, val);
+  vfio_pci_iowrite(range.io, off, width, val);
   return 0;
 }
 
@@ -80,7 +60,7 @@ int fill_with_ones(task_struct& current, uint64_t buf, uint64_t count) {
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_rdwr.c: vfio_pci_core_do_io_rw()
-int64_t vfio_pci_core_do_io_rw(const vfio_pci_core_device& vdev, task_struct& current,
+int64_t vfio_pci_core_do_io_rw(const vfio_pci_function& vdev, task_struct& current,
                                const io_range& range, uint64_t buf, uint64_t off, uint64_t count,
                                bool iswrite) {
   uint64_t done = 0;
@@ -107,22 +87,38 @@ int64_t vfio_pci_core_do_io_rw(const vfio_pci_core_device& vdev, task_struct& cu
 
 }  // namespace
 
+// Linux v6.12 drivers/vfio/pci/vfio_pci_rdwr.c: vfio_pci_core_iowrite8() and its siblings
+void vfio_pci_iowrite(mmio_window* io, uint64_t offset, unsigned width, uint64_t val) {
+  if (io == nullptr) return;
+  if (width == 8) {
+    io->write64(offset, val);
+    return;
+  }
+  const uint64_t at = offset & ~uint64_t{3};
+  if (width == 4) {
+    io->write32(at, static_cast<uint32_t>(val));
+    return;
+  }
+  const unsigned shift = 8 * static_cast<unsigned>(offset & 3);
+  const uint64_t mask = all_ones_of(width) << shift;
+  io->write32(at, static_cast<uint32_t>((io->read32(at) & ~mask) | ((val << shift) & mask)));
+}
+
 // Linux v6.12 drivers/vfio/pci/vfio_pci_rdwr.c: vfio_pci_core_setup_barmap()
-mmio_window* vfio_pci_bar_window(vfio_pci_core_device& vdev, unsigned bar) {
+mmio_window* vfio_pci_bar_window(vfio_pci_function& vdev, unsigned bar) {
   if (bar > pci_rom_resource) return nullptr;
   const pci_resource& range = vdev.pdev->resource[bar];
-  if (vdev.driver.hardware.mmio == nullptr || (range.flags & ioresource_mem) == 0) return nullptr;
+  if (vdev.hardware.mmio == nullptr || (range.flags & ioresource_mem) == 0) return nullptr;
   std::unique_ptr<mmio_window>& window = vdev.barmap[bar];
   if (window == nullptr) {
-    window =
-        vdev.driver.hardware.mmio->map(phys_addr(range.start), pci_resource_len(*vdev.pdev, bar));
+    window = vdev.hardware.mmio->map(phys_addr(range.start), pci_resource_len(*vdev.pdev, bar));
   }
   return window.get();
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_rdwr.c: vfio_pci_bar_rw()
-int64_t vfio_pci_bar_rw(vfio_pci_core_device& vdev, task_struct& current, uint64_t buf,
-                        uint64_t count, uint64_t position, bool iswrite) {
+int64_t vfio_pci_bar_rw(vfio_pci_function& vdev, task_struct& current, uint64_t buf, uint64_t count,
+                        uint64_t position, bool iswrite) {
   const pci_dev& pdev = *vdev.pdev;
   const uint64_t pos = position & vfio_pci_offset_mask;
   const auto bar = static_cast<unsigned>(position >> vfio_pci_offset_shift);
@@ -131,8 +127,10 @@ int64_t vfio_pci_bar_rw(vfio_pci_core_device& vdev, task_struct& current, uint64
   if (pos >= end) return -EINVAL;
   // No function here has a ROM behind its base address: pci_map_rom() finds none.
   if (bar == pci_rom_resource) return -ENOMEM;
-  io_range range{.io = vfio_pci_bar_window(vdev, bar)};
-  range.test_mem = (pdev.resource[bar].flags & ioresource_mem) != 0;
+  const vfio_pci_rules& rules = vdev.permissions.rules;
+  io_range range{.io = vfio_pci_bar_window(vdev, bar), .max_width = rules.widest_access};
+  range.test_mem =
+      rules.registers_follow_command && (pdev.resource[bar].flags & ioresource_mem) != 0;
   if (bar == vdev.msix_bar) {
     range.x_start = vdev.msix_offset;
     range.x_end = uint64_t{vdev.msix_offset} + vdev.msix_size;
@@ -143,52 +141,17 @@ int64_t vfio_pci_bar_rw(vfio_pci_core_device& vdev, task_struct& current, uint64
 
 /// The frame buffer's old place; there are no I/O ports here. Linux v6.12
 /// drivers/vfio/pci/vfio_pci_rdwr.c: vfio_pci_vga_rw()
-int64_t vfio_pci_vga_rw(vfio_pci_core_device& vdev, task_struct& current, uint64_t buf,
-                        uint64_t count, uint64_t position, bool iswrite) {
+int64_t vfio_pci_vga_rw(vfio_pci_function& vdev, task_struct& current, uint64_t buf, uint64_t count,
+                        uint64_t position, bool iswrite) {
   constexpr uint64_t vga_start = 0xa0000;
   constexpr uint64_t vga_end = 0xc0000;
   const uint64_t pos = position & vfio_pci_offset_mask;
   if (!vdev.has_vga || pos < vga_start || pos >= vga_end) return -EINVAL;
-  if (vdev.driver.hardware.mmio == nullptr) return -EINVAL;
-  const auto window = vdev.driver.hardware.mmio->map(phys_addr(vga_start), vga_end - vga_start);
+  if (vdev.hardware.mmio == nullptr) return -EINVAL;
+  const auto window = vdev.hardware.mmio->map(phys_addr(vga_start), vga_end - vga_start);
   const io_range range{.io = window.get(), .max_width = 4};
   return vfio_pci_core_do_io_rw(vdev, current, range, buf, pos - vga_start,
                                 std::min(count, vga_end - pos), iswrite);
 }
 
-// Linux v6.12 drivers/vfio/pci/vfio_pci_rdwr.c: vfio_pci_ioeventfd()
-int vfio_pci_ioeventfd(vfio_pci_core_device& vdev, task_struct& current, uint64_t offset,
-                       uint64_t data, unsigned count, int fd) {
-  const uint64_t pos = offset & vfio_pci_offset_mask;
-  const uint64_t bar = offset >> vfio_pci_offset_shift;
-  if (bar > uapi::vfio_pci_bar5_region_index) return -EINVAL;
-  const auto index = static_cast<unsigned>(bar);
-  if (pos + count > pci_resource_len(*vdev.pdev, index)) return -EINVAL;
-  const uint64_t table_end = uint64_t{vdev.msix_offset} + vdev.msix_size;
-  if (index == vdev.msix_bar && pos + count > vdev.msix_offset && pos < table_end) return -EINVAL;
-  auto& list = vdev.ioeventfds_list;
-  const auto found = std::find_if(list.begin(), list.end(), [&](const auto& each) {
-    return each.pos == pos && each.bar == index && each.data == data && each.count == count;
-  });
-  if (found != list.end()) {
-    if (fd != -1) return -EEXIST;
-    vfio_virqfd_disable(vdev, found->virqfd);
-    list.erase(found);
-    return 0;
-  }
-  if (fd < 0) return -ENODEV;
-  if (list.size() >= vfio_pci_ioeventfd_max) return -ENOSPC;
-  slab_token memory(vdev.module->slab);
-  if (!memory) return -ENOMEM;
-  list.push_front({data, pos, index, count, {}, std::move(memory)});
-  const auto write = [&vdev, index, pos, count, data] {
-    const bool is_memory = (vdev.pdev->resource[index].flags & ioresource_mem) != 0;
-    if (is_memory && !vfio_pci_memory_enabled(vdev)) return;
-    io_write(vfio_pci_bar_window(vdev, index), pos, count, data);
-  };
-  const int ret = vfio_virqfd_enable(vdev, current, write, list.front().virqfd, fd);
-  if (ret != 0) list.pop_front();
-  return ret;
-}
-
-}  // namespace iommulab::v6_12
+}  // namespace iommulab

@@ -7,9 +7,9 @@
 
 #include "core/dev_printk.h"
 #include "core/pci/registers.h"
-#include "vfio/v6_12/pci/config_access.h"
+#include "vfio/pci/config_access.h"
 
-namespace iommulab::v6_12 {
+namespace iommulab {
 namespace {
 
 /// A length that the capability itself says.
@@ -67,18 +67,18 @@ constexpr std::array<uint16_t, vfio_pci_ecap_ids> pci_ext_cap_length = [] {
   return length;
 }();
 
-uint32_t config_dword(const vfio_pci_core_device& vdev, unsigned pos) {
+uint32_t config_dword(const vfio_pci_function& vdev, unsigned pos) {
   return vdev.pdev->config->read32(static_cast<uint16_t>(pos));
 }
-uint16_t config_word(const vfio_pci_core_device& vdev, unsigned pos) {
+uint16_t config_word(const vfio_pci_function& vdev, unsigned pos) {
   return vdev.pdev->config->read16(static_cast<uint16_t>(pos));
 }
-uint8_t config_byte(const vfio_pci_core_device& vdev, unsigned pos) {
+uint8_t config_byte(const vfio_pci_function& vdev, unsigned pos) {
   return vdev.pdev->config->read8(static_cast<uint16_t>(pos));
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_msi_cap_len()
-int vfio_msi_cap_len(vfio_pci_core_device& vdev, unsigned pos) {
+int vfio_msi_cap_len(vfio_pci_function& vdev, unsigned pos) {
   const uint16_t flags = config_word(vdev, pos + pci_msi_flags);
   unsigned len = 10;
   if ((flags & pci_msi_flags_64bit) != 0) len += 4;
@@ -89,13 +89,13 @@ int vfio_msi_cap_len(vfio_pci_core_device& vdev, unsigned pos) {
   return static_cast<int>(len);
 }
 
-void look_for_extended_caps(vfio_pci_core_device& vdev) {
+void look_for_extended_caps(vfio_pci_function& vdev) {
   if (vdev.pdev->config->size() <= pci_cfg_space_size) return;
   vdev.extended_caps = config_dword(vdev, pci_cfg_space_size) != 0;
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_cap_len()
-int vfio_cap_len(vfio_pci_core_device& vdev, uint8_t cap, unsigned pos) {
+int vfio_cap_len(vfio_pci_function& vdev, uint8_t cap, unsigned pos) {
   switch (cap) {
     case pci_cap_id_msi:
       return vfio_msi_cap_len(vdev, pos);
@@ -109,7 +109,9 @@ int vfio_cap_len(vfio_pci_core_device& vdev, uint8_t cap, unsigned pos) {
       look_for_extended_caps(vdev);
       const bool has_link = vdev.pdev->pcie_type != pci_exp_type::rc_endpoint;
       const uint16_t flags = config_word(vdev, pos + pci_reg::exp_flags);
-      if (pci_reg::exp_flags_version.get(flags) == 1) return has_link ? 20 : 0xc;
+      const bool is_first = pci_reg::exp_flags_version.get(flags) == 1;
+      if (!vdev.permissions.rules.has_second_link) return is_first ? 20 : 0x2c;
+      if (is_first) return has_link ? 20 : 0xc;
       return has_link ? 0x34 : 0x2c;
     }
     case pci_cap_id_ht:
@@ -122,7 +124,7 @@ int vfio_cap_len(vfio_pci_core_device& vdev, uint8_t cap, unsigned pos) {
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_vc_cap_len()
-int vfio_vc_cap_len(const vfio_pci_core_device& vdev, unsigned pos) {
+int vfio_vc_cap_len(const vfio_pci_function& vdev, unsigned pos) {
   const unsigned evcc = config_dword(vdev, pos + 4) & 7;
   const uint32_t arbitration = config_dword(vdev, pos + 8);
   unsigned phases = 0;
@@ -135,7 +137,7 @@ int vfio_vc_cap_len(const vfio_pci_core_device& vdev, unsigned pos) {
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_ext_cap_len()
-int vfio_ext_cap_len(const vfio_pci_core_device& vdev, uint16_t ecap, unsigned pos) {
+int vfio_ext_cap_len(const vfio_pci_function& vdev, uint16_t ecap, unsigned pos) {
   switch (ecap) {
     case ecap_vndr:
     case ecap_dvsec:
@@ -166,12 +168,12 @@ int vfio_ext_cap_len(const vfio_pci_core_device& vdev, uint16_t ecap, unsigned p
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_fill_vconfig_bytes()
-void vfio_fill_vconfig_bytes(vfio_pci_core_device& vdev, unsigned offset, unsigned size) {
+void vfio_fill_vconfig_bytes(vfio_pci_function& vdev, unsigned offset, unsigned size) {
   for (unsigned i = offset; i < offset + size; ++i) vdev.vconfig[i] = config_byte(vdev, i);
 }
 
 /// The capability's bytes are the capability's; as many as there are.
-unsigned claim(vfio_pci_core_device& vdev, unsigned pos, int len, uint8_t cap, const char* kind) {
+unsigned claim(vfio_pci_function& vdev, unsigned pos, int len, uint8_t cap, const char* kind) {
   const auto size = static_cast<unsigned>(vdev.pci_config_map.size());
   const unsigned end = std::min(pos + static_cast<unsigned>(len), size);
   for (unsigned i = pos; i < end; ++i) {
@@ -186,7 +188,7 @@ unsigned claim(vfio_pci_core_device& vdev, unsigned pos, int len, uint8_t cap, c
 }
 
 /// Power management events are no user's.
-void vfio_update_pm_vconfig_bytes(vfio_pci_core_device& vdev, uint16_t offset) {
+void vfio_update_pm_vconfig_bytes(vfio_pci_function& vdev, uint16_t offset) {
   const auto pmc = static_cast<uint16_t>(offset + 2);
   const auto ctrl = static_cast<uint16_t>(offset + pci_pm_ctrl);
   vconfig_set(vdev, pmc, 2, vconfig_get(vdev, pmc, 2) & ~uint32_t{0xf800});
@@ -194,7 +196,7 @@ void vfio_update_pm_vconfig_bytes(vfio_pci_core_device& vdev, uint16_t offset) {
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_cap_init()
-void vfio_cap_init(vfio_pci_core_device& vdev) {
+void vfio_cap_init(vfio_pci_function& vdev) {
   if (!pci_reg::status_cap_list.test(config_word(vdev, pci_reg::status))) return;
   uint16_t prev = pci_reg::capability_list;
   unsigned pos = config_byte(vdev, pci_reg::capability_list);
@@ -212,7 +214,9 @@ void vfio_cap_init(vfio_pci_core_device& vdev) {
       continue;
     }
     claim(vdev, pos, len, cap, "cap_");
-    if (cap == pci_cap_id_pm) vfio_update_pm_vconfig_bytes(vdev, static_cast<uint16_t>(pos));
+    if (cap == pci_cap_id_pm && vdev.permissions.rules.has_virtual_pme) {
+      vfio_update_pm_vconfig_bytes(vdev, static_cast<uint16_t>(pos));
+    }
     prev = static_cast<uint16_t>(pos + pci_cap_list_next);
     pos = next;
     ++caps;
@@ -223,7 +227,7 @@ void vfio_cap_init(vfio_pci_core_device& vdev) {
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_ecap_init()
-void vfio_ecap_init(vfio_pci_core_device& vdev) {
+void vfio_ecap_init(vfio_pci_function& vdev) {
   if (!vdev.extended_caps) return;
   const unsigned size = vdev.pdev->config->size();
   constexpr uint32_t next_bits = 0xffcu << 20;
@@ -236,6 +240,7 @@ void vfio_ecap_init(vfio_pci_core_device& vdev) {
     const auto ecap = static_cast<uint16_t>(pci_reg::extended_id.get(header));
     const unsigned next = pci_reg::extended_next.get(header) & 0xffcu;
     int len = ecap < pci_ext_cap_length.size() ? pci_ext_cap_length[ecap] : 0;
+    if (ecap == ecap_dvsec && !vdev.permissions.rules.has_dvsec) len = 0;
     if (len == variable) len = vfio_ext_cap_len(vdev, ecap, epos);
     const bool hidden = len == 0;
     if (hidden && prev != 0) {
@@ -261,9 +266,9 @@ void vfio_ecap_init(vfio_pci_core_device& vdev) {
 }  // namespace
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_config_init()
-int vfio_config_init(vfio_pci_core_device& vdev) {
+int vfio_config_init(vfio_pci_function& vdev) {
   pci_dev& pdev = *vdev.pdev;
-  slab_failures& slab = vdev.module->slab;
+  slab_failures& slab = vdev.slab;
   if (!slab_token(slab) || !slab_token(slab)) return -ENOMEM;
   vdev.pci_config_map.assign(pdev.config->size(), pci_cap_id_invalid);
   vdev.vconfig.assign(pdev.config->size(), 0);
@@ -288,10 +293,10 @@ int vfio_config_init(vfio_pci_core_device& vdev) {
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_config.c: vfio_config_free()
-void vfio_config_free(vfio_pci_core_device& vdev) {
+void vfio_config_free(vfio_pci_function& vdev) {
   vdev.vconfig.clear();
   vdev.pci_config_map.clear();
   vdev.msi_perm.reset();
 }
 
-}  // namespace iommulab::v6_12
+}  // namespace iommulab

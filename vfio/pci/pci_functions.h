@@ -13,7 +13,7 @@
 #include "absl/functional/function_ref.h"
 #include "core/pci/pci.h"
 
-namespace iommulab::v6_12 {
+namespace iommulab {
 
 // Capability ids, PCI Code and ID Assignment, and what vfio-pci looks at in them
 
@@ -87,4 +87,4 @@ int pci_reset_bus(pci_dev& pdev);
 /// nonzero.
 int pci_walk_bus(pci_bus& bus, absl::FunctionRef<int(pci_dev&)> fn);
 
-}  // namespace iommulab::v6_12
+}  // namespace iommulab

@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <vector>
 
-namespace iommulab::v6_12 {
+namespace iommulab {
 
-struct vfio_pci_core_device;
+struct vfio_pci_function;
 struct perm_bits;
 
 /// A piece of 1, 2 or 4 bytes at `pos`, `offset` bytes into its capability.
@@ -20,9 +20,9 @@ struct config_piece {
   unsigned count = 0;
 };
 /// Bytes done, or a negative errno.
-using config_readfn = int (*)(vfio_pci_core_device& vdev, const config_piece& at,
+using config_readfn = int (*)(vfio_pci_function& vdev, const config_piece& at,
                               const perm_bits& perm, uint32_t& val);
-using config_writefn = int (*)(vfio_pci_core_device& vdev, const config_piece& at,
+using config_writefn = int (*)(vfio_pci_function& vdev, const config_piece& at,
                                const perm_bits& perm, uint32_t val);
 
 struct perm_bits {
@@ -38,15 +38,27 @@ struct perm_bits {
 inline constexpr unsigned vfio_pci_cap_ids = 0x15;   ///< PCI_CAP_ID_MAX and all before
 inline constexpr unsigned vfio_pci_ecap_ids = 0x2f;  ///< PCI_EXT_CAP_ID_MAX and all before
 
+/// Where kernels differ.
+struct vfio_pci_rules {
+  bool has_dvsec = true;                 ///< designated vendor-specific capabilities are shown
+  bool has_virtual_pme = true;           ///< power management events are no user's
+  bool has_virtual_flr = true;           ///< a reset that the user writes is done by the kernel
+  bool has_second_link = true;           ///< PCI Express' second link registers are shown
+  bool restores_changed_bars = true;     ///< not only those that a command register tells of
+  bool registers_follow_command = true;  ///< no access while the user has memory switched off
+  unsigned widest_access = 8;            ///< to registers, bytes
+};
+
 /// By capability id; id 0 of the first is the header.
 struct vfio_pci_permissions {
+  vfio_pci_rules rules;
   std::array<perm_bits, vfio_pci_cap_ids> cap;
   std::array<perm_bits, vfio_pci_ecap_ids> ecap;
 };
 
 /// vfio_pci_init_perm_bits()
-vfio_pci_permissions vfio_pci_init_perm_bits();
+vfio_pci_permissions vfio_pci_init_perm_bits(const vfio_pci_rules& rules = {});
 /// Of an MSI capability of `len` bytes with these flags.
 perm_bits init_pci_cap_msi_perm(unsigned len, uint16_t flags);
 
-}  // namespace iommulab::v6_12
+}  // namespace iommulab

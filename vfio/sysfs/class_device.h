@@ -8,10 +8,10 @@
 #include <string>
 
 #include "core/device.h"
+#include "core/sysfs.h"
 #include "vfio/process/device_nodes.h"
-#include "vfio/v6_12/vfio/vfio.h"
 
-namespace iommulab::v6_12 {
+namespace iommulab {
 
 inline constexpr unsigned vfio_group_major = 243;
 inline constexpr unsigned vfio_device_major = 242;
@@ -28,10 +28,17 @@ struct class_device {
   const device* parent = nullptr;  ///< null: it is below devices/virtual
 };
 
-/// Linux v6.12 fs/char_dev.c: cdev_device_add()
-void cdev_device_add(vfio_module& module, const class_device_kind& kind, const class_device& dev,
-                     device_nodes::open_function open);
-/// Linux v6.12 fs/char_dev.c: cdev_device_del()
-void cdev_device_del(vfio_module& module, const class_device_kind& kind, const class_device& dev);
+/// Where they are to be seen.
+struct class_device_places {
+  sysfs_tree& sysfs;
+  device_nodes& nodes;
+};
 
-}  // namespace iommulab::v6_12
+/// Linux v6.12 fs/char_dev.c: cdev_device_add()
+void cdev_device_add(class_device_places places, const class_device_kind& kind,
+                     const class_device& dev, device_nodes::open_function open);
+/// Linux v6.12 fs/char_dev.c: cdev_device_del()
+void cdev_device_del(class_device_places places, const class_device_kind& kind,
+                     const class_device& dev);
+
+}  // namespace iommulab

@@ -8,7 +8,7 @@
 
 #include "core/sysfs.h"
 
-namespace iommulab::v6_12 {
+namespace iommulab {
 
 /// The files of one module; they go with this. What they name outlives it.
 class module_parameters {
@@ -28,4 +28,4 @@ class module_parameters {
   std::string path_;
 };
 
-}  // namespace iommulab::v6_12
+}  // namespace iommulab
