@@ -17,6 +17,9 @@ struct vfio_module_options {
   unsigned dma_entry_limit = UINT16_MAX;
   /// Of vfio_iommu_type1: pages are pinned and mapped one by one.
   bool disable_hugepages = false;
+  /// CONFIG_IOMMUFD_TEST: iommufd has mock devices, takes its tests' request, and looks after
+  /// itself.
+  bool iommufd_test = false;
 };
 
 }  // namespace iommulab

@@ -12,7 +12,8 @@ vfio_modules::vfio_modules(const vfio_module_options& options, iommu_subsystem& 
                pages,
                nodes,
                options.allow_unsafe_interrupts,
-               options.container_is_iommufd},
+               options.container_is_iommufd,
+               options.iommufd_test},
       vfio_{iommu.env(), iommu, iommu.slab, pages, nodes, sysfs, options},
       type1_(vfio_),
       pci_(vfio_, hardware) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "vfio/v6_12/iommufd/test_hooks.h"
+
 namespace iommulab::v6_12 {
 namespace {
 
@@ -203,6 +205,11 @@ int iommufd_access_pin_pages(iommufd_access& access, uint64_t iova, uint64_t len
   IOMMULAB_CALL(access.ictx->trace(), "iommufd_access_pin_pages", {"access", access},
                 {"iova", iova}, {"length", length}, {"flags", flags});
   uint64_t last_iova = 0;
+  if (iommufd_test_warn_on(access.ictx->module,
+                           access.iova_alignment != page_size || !access.ops.unmap,
+                           "iommufd_access_pin_pages")) {
+    return this_call.result(-EINVAL);
+  }
   if (length == 0) return this_call.result(-EINVAL);
   if (add_overflows(iova, length - 1, last_iova)) return this_call.result(-EOVERFLOW);
   if (access.ioas == nullptr) return this_call.result(-ENOENT);

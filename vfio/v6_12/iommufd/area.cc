@@ -6,6 +6,7 @@
 
 #include "vfio/v6_12/iommufd/io_pagetable.h"
 #include "vfio/v6_12/iommufd/pages.h"
+#include "vfio/v6_12/iommufd/test_hooks.h"
 
 namespace iommulab::v6_12 {
 
@@ -30,6 +31,8 @@ uint64_t iopt_area_length(const iopt_area& area) {
 // Linux v6.12 drivers/iommu/iommufd/io_pagetable.h: iopt_area_start_byte()
 uint64_t iopt_area_start_byte(const iopt_area& area, uint64_t iova) {
   IOMMULAB_CALL(area.trace(), "iopt_area_start_byte", {"area", area}, {"iova", iova});
+  iommufd_test_warn_on(area.module, iova < area.node.start || iova > area.node.last,
+                       "iopt_area_start_byte");
   return this_call.result(iova - iopt_area_iova(area) + area.page_offset +
                           iopt_area_index(area) * page_size);
 }
@@ -122,6 +125,7 @@ int iopt_insert_area(io_pagetable& iopt, iopt_area& area, const iopt_pages& page
 void iopt_abort_area(iopt_area& area) {
   iommufd_module& module = area.module;
   IOMMULAB_CALL(module.env.trace, "iopt_abort_area", {"area", area});
+  iommufd_test_warn_on(module, area.pages != nullptr, "iopt_abort_area");
   if (area.iopt != nullptr) area.iopt->area_itree.remove(area.node);
   kernel_delete(module.slab, &area);
 }

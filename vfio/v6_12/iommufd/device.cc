@@ -14,12 +14,6 @@
 
 namespace iommulab::v6_12 {
 
-// Linux v6.12 drivers/iommu/iommufd/selftest.c: iommufd_selftest_is_mock_dev()
-bool iommufd_selftest_is_mock_dev(const device& dev) {
-  IOMMULAB_CALL(dev.bus->env.trace, "iommufd_selftest_is_mock_dev", {"dev", dev});
-  return this_call.result(false);
-}
-
 // ---- Groups
 
 namespace {
@@ -156,8 +150,8 @@ iommufd_device* iommufd_device_bind(iommufd_ctx& ictx, device& dev, uint32_t& id
     return this_call.result(idev, error);
   }
   idev->ictx = &ictx;
-  iommufd_selftest_is_mock_dev(dev);
-  iommufd_ctx_get(ictx);
+  // A mock device is an object of the context's own, and goes with it.
+  if (!iommufd_selftest_is_mock_dev(dev)) iommufd_ctx_get(ictx);
   idev->dev = &dev;
   idev->enforce_cache_coherency = device_iommu_capable(dev, iommu_cap::enforce_cache_coherency);
   ++idev->users;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "vfio/v6_12/iommufd/test_hooks.h"
 #include "vfio/v6_12/iommufd/ucmd.h"
 
 namespace iommulab::v6_12 {
@@ -213,6 +214,7 @@ int copy_into(iommufd_ucmd& ucmd, uapi::iommu_ioas_copy& cmd, iopt_pages_lists& 
 int iommufd_ioas_copy(iommufd_ucmd& ucmd) {
   IOMMULAB_CALL(ucmd.ictx.trace(), "iommufd_ioas_copy", {"user_size", ucmd.user_size});
   auto cmd = ucmd.command<uapi::iommu_ioas_copy>();
+  iommufd_test_syz_conv_iova_id(ucmd, cmd.src_ioas_id, cmd.src_iova, cmd.flags);
   if ((cmd.flags & ~map_flags_known) != 0) return this_call.result(-EOPNOTSUPP);
   if (cmd.length == UINT64_MAX || cmd.src_iova == UINT64_MAX || cmd.dst_iova == UINT64_MAX) {
     return this_call.result(-EOVERFLOW);

@@ -16,6 +16,7 @@ namespace iommulab::v6_12 {
 
 class iommufd_ctx;
 struct iommufd_device;
+struct iommufd_selftest;  // selftest/mock_device.h
 
 /// The module: what is global in drivers/iommu/iommufd, for one running system.
 struct iommufd_module {
@@ -26,11 +27,15 @@ struct iommufd_module {
   device_nodes& nodes;
   bool allow_unsafe_interrupts = false;  ///< parameter of the module
   bool vfio_container = false;           ///< CONFIG_IOMMUFD_VFIO_CONTAINER: /dev/vfio/vfio is its
+  bool has_selftest = false;             ///< CONFIG_IOMMUFD_TEST
 
   /// Whose system call is running; null where that is not known: then pages are taken to be the
   /// caller's own.
   task_struct* current = nullptr;
   bool said_vfio_container = false;  ///< pr_info_once() of the first open
+  /// TEMP_MEMORY_LIMIT: bytes that a batch has at most. Tests make it smaller.
+  uint64_t temp_memory_limit = 65536;
+  std::shared_ptr<iommufd_selftest> test{};  ///< null: without
 };
 
 /// Makes /dev/iommu, and /dev/vfio/vfio where it is iommufd's. The module outlives its files.

@@ -7,11 +7,13 @@
 #include <cstddef>
 #include <memory>
 
+#include "vfio/uapi/iommufd_test.h"
 #include "vfio/v6_12/iommufd/device.h"
 #include "vfio/v6_12/iommufd/fault.h"
 #include "vfio/v6_12/iommufd/hw_pagetable.h"
 #include "vfio/v6_12/iommufd/ioas.h"
 #include "vfio/v6_12/iommufd/iommufd.h"
+#include "vfio/v6_12/iommufd/test_hooks.h"
 #include "vfio/v6_12/iommufd/ucmd.h"
 #include "vfio/v6_12/iommufd/vfio_compat.h"
 
@@ -68,7 +70,22 @@ constexpr std::array<iommufd_ioctl_op, 15> iommufd_ioctl_ops = {{
     IOMMULAB_IOCTL_OP(iommu_fault_queue_alloc_request, iommufd_fault_alloc, iommu_fault_alloc,
                       out_fault_fd),
 }};
+constexpr iommufd_ioctl_op iommufd_test_op =
+    IOMMULAB_IOCTL_OP(iommu_test_request, iommufd_test, iommu_test_cmd, last);
 #undef IOMMULAB_IOCTL_OP
+
+/// What may be a request of iommufd's own: up to the last one in its table. Null for VFIO's. A
+/// number without a request has an empty entry.
+const iommufd_ioctl_op* find_op(const iommufd_module& module, uint32_t nr) {
+  static constexpr iommufd_ioctl_op none;
+  if (nr < uapi::iommufd_base) return nullptr;
+  if (nr - uapi::iommufd_base < iommufd_ioctl_ops.size()) {
+    return &iommufd_ioctl_ops[nr - uapi::iommufd_base];
+  }
+  constexpr uint32_t test_nr = uapi::iommu_test_request & 0xff;
+  if (!module.has_selftest || nr > test_nr) return nullptr;
+  return nr == test_nr ? &iommufd_test_op : &none;
+}
 
 /// iommufd_fops
 class iommufd_file final : public file {
@@ -137,14 +154,15 @@ void iommufd_file::release() {
 int64_t iommufd_file::iommufd_fops_ioctl(task_struct& current, uint32_t cmd, uint64_t arg) {
   IOMMULAB_CALL(module_.env.trace, "iommufd_fops_ioctl", {"cmd", cmd}, {"arg", arg});
   const uint32_t nr = cmd & 0xff;  // _IOC_NR()
-  if (nr < uapi::iommufd_base || nr - uapi::iommufd_base >= iommufd_ioctl_ops.size()) {
+  const iommufd_ioctl_op* const found = find_op(module_, nr);
+  if (found == nullptr) {
     return this_call.result(iommufd_vfio_ioctl(*ictx_, current, cmd, arg));
   }
   iommufd_ucmd ucmd{*ictx_, current, arg};
   if (const int ret = copy_from_user(current, ucmd.user_size, arg); ret != 0) {
     return this_call.result(int64_t{ret});
   }
-  const iommufd_ioctl_op& op = iommufd_ioctl_ops[nr - uapi::iommufd_base];
+  const iommufd_ioctl_op& op = *found;
   if (op.ioctl_num != cmd) return this_call.result(int64_t{-enoioctlcmd});
   if (ucmd.user_size < op.min_size) return this_call.result(int64_t{-EINVAL});
   const int ret = copy_struct_from_user(current, absl::MakeSpan(ucmd.cmd).subspan(0, op.size), arg,
@@ -169,6 +187,11 @@ file* open_iommufd(iommufd_module& module, bool is_vfio_misc_dev, int& error) {
 constexpr std::string_view iommu_node = "/dev/iommu";
 constexpr std::string_view vfio_node = "/dev/vfio/vfio";
 
+void remove_nodes(iommufd_module& module) {
+  if (module.vfio_container) module.nodes.remove(vfio_node);
+  module.nodes.remove(iommu_node);
+}
+
 }  // namespace
 
 // Linux v6.12 drivers/iommu/iommufd/main.c: iommufd_init()
@@ -176,17 +199,20 @@ int iommufd_init(iommufd_module& module) {
   module.nodes.add(std::string(iommu_node), [&module](task_struct& /*current*/, int& error) {
     return open_iommufd(module, false, error);
   });
-  if (!module.vfio_container) return 0;
-  module.nodes.add(std::string(vfio_node), [&module](task_struct& /*current*/, int& error) {
-    return open_iommufd(module, true, error);
-  });
-  return 0;
+  if (module.vfio_container) {
+    module.nodes.add(std::string(vfio_node), [&module](task_struct& /*current*/, int& error) {
+      return open_iommufd(module, true, error);
+    });
+  }
+  const int ret = iommufd_test_init(module);
+  if (ret != 0) remove_nodes(module);
+  return ret;
 }
 
 // Linux v6.12 drivers/iommu/iommufd/main.c: iommufd_exit()
 void iommufd_exit(iommufd_module& module) {
-  if (module.vfio_container) module.nodes.remove(vfio_node);
-  module.nodes.remove(iommu_node);
+  iommufd_test_exit(module);
+  remove_nodes(module);
 }
 
 // Linux v6.12 drivers/iommu/iommufd/main.c: iommufd_ctx_get()

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "vfio/v6_12/iommufd/ioas.h"
+#include "vfio/v6_12/iommufd/test_hooks.h"
 
 namespace iommulab::v6_12 {
 
@@ -74,7 +75,7 @@ void iommufd_object_abort_and_destroy(iommufd_ctx& ictx, iommufd_object& obj) {
 iommufd_object* iommufd_get_object(iommufd_ctx& ictx, uint32_t id, iommufd_object_type type,
                                    int& error) {
   IOMMULAB_CALL(ictx.trace(), "iommufd_get_object", {"id", id}, {"type", type});
-  iommufd_object* const obj = ictx.objects.load(id);
+  iommufd_object* const obj = iommufd_should_fail(ictx.module) ? nullptr : ictx.objects.load(id);
   const bool is_of_type = obj != nullptr && (type == iommufd_object_type::any || obj->type == type);
   if (!is_of_type || !iommufd_lock_obj(*obj)) {
     error = -ENOENT;

@@ -5,12 +5,22 @@
 #include <cerrno>
 
 #include "vfio/v6_12/iommufd/pfn_reader.h"
+#include "vfio/v6_12/iommufd/test_hooks.h"
 
 namespace iommulab::v6_12 {
+
+namespace {
+
+bool is_outside(const iopt_area& area, uint64_t index) {
+  return index < iopt_area_index(area) || index > iopt_area_last_index(area);
+}
+
+}  // namespace
 
 // Linux v6.12 drivers/iommu/iommufd/pages.c: iopt_area_index_to_iova()
 uint64_t iopt_area_index_to_iova(const iopt_area& area, uint64_t index) {
   IOMMULAB_CALL(area.trace(), "iopt_area_index_to_iova", {"area", area}, {"index", index});
+  iommufd_test_warn_on(area.module, is_outside(area, index), "iopt_area_index_to_iova");
   index -= iopt_area_index(area);
   const uint64_t iova = iopt_area_iova(area);
   return this_call.result(index == 0 ? iova : iova - area.page_offset + index * page_size);
@@ -19,6 +29,7 @@ uint64_t iopt_area_index_to_iova(const iopt_area& area, uint64_t index) {
 // Linux v6.12 drivers/iommu/iommufd/pages.c: iopt_area_index_to_iova_last()
 uint64_t iopt_area_index_to_iova_last(const iopt_area& area, uint64_t index) {
   IOMMULAB_CALL(area.trace(), "iopt_area_index_to_iova_last", {"area", area}, {"index", index});
+  iommufd_test_warn_on(area.module, is_outside(area, index), "iopt_area_index_to_iova_last");
   if (index == iopt_area_last_index(area)) return this_call.result(iopt_area_last_iova(area));
   return this_call.result(iopt_area_iova(area) - area.page_offset +
                           (index - iopt_area_index(area) + 1) * page_size - 1);
@@ -112,9 +123,14 @@ void iopt_area_unpin_domain(pfn_batch& batch, iopt_area& area, iopt_pages& pages
   while (start_index <= last_index) {
     uint64_t batch_last_index = last_index;
     if (unmapped_end_index <= last_index) {
+      iommufd_test_warn_on(
+          area.module,
+          batch.total_pfns != 0 && unmapped_end_index - batch.total_pfns != start_index,
+          "iopt_area_unpin_domain");
       batch_from_domain(batch, domain, area, std::max(start_index, unmapped_end_index), last_index);
       batch_last_index = start_index + batch.total_pfns - 1;
     }
+    iommufd_test_warn_on(area.module, batch_last_index > real_last_index, "iopt_area_unpin_domain");
     if (batch_last_index == last_index && last_index != real_last_index) {
       batch_from_domain_continue(batch, domain, area, last_index + 1, real_last_index);
     }

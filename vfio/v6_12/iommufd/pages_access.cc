@@ -7,6 +7,7 @@
 
 #include "vfio/v6_12/iommufd/pages.h"
 #include "vfio/v6_12/iommufd/pfn_reader.h"
+#include "vfio/v6_12/iommufd/test_hooks.h"
 
 namespace iommulab::v6_12 {
 namespace {
@@ -28,7 +29,12 @@ int pages_to_xarray(iopt_pages& pages, uint64_t start_index, uint64_t last_index
     pages.pinned_pfns_nodes = slab_token(pages.module.slab);
     if (!pages.pinned_pfns_nodes) return this_call.result(-ENOMEM);
   }
+  const uint64_t half = start_index + (last_index - start_index + 1) / 2;
   for (uint64_t index = start_index; index <= last_index; ++index) {
+    if (index == half && iommufd_should_fail(pages.module)) {
+      if (index != start_index) clear_xarray(pages, start_index, index - 1);
+      return this_call.result(-EINVAL);
+    }
     pages.pinned_pfns[index] = from[index - start_index].value() >> page_shift;
   }
   return this_call.result(0);
@@ -268,6 +274,7 @@ int iopt_pages_rw_page(iopt_pages& pages, uint64_t index, uint64_t offset,
   if (!pages.source_mm->has_users()) {
     return this_call.result(iopt_pages_rw_slow(pages, index, index, offset, data, flags));
   }
+  if (iommufd_should_fail(pages.module)) return this_call.result(-EINVAL);
   std::vector<phys_addr> page;
   const unsigned gup_flags = (flags & iommufd_access_rw_write) != 0 ? foll_write : 0;
   const int64_t rc =

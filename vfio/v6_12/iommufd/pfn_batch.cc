@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "vfio/v6_12/iommufd/pfn_reader.h"
+#include "vfio/v6_12/iommufd/test_hooks.h"
 
 namespace iommulab::v6_12 {
 
@@ -16,8 +17,9 @@ temp_memory temp_kmalloc(iommufd_module& module, uint64_t size, uint64_t backup_
     memory.size = size;
     return this_call.result(std::move(memory), size);
   }
+  if (backup_len == 0 && iommufd_should_fail(module)) return this_call.result(std::move(memory), 0);
   // A page when so much cannot be had.
-  for (const uint64_t wanted : {std::min(size, temp_memory_limit), page_size}) {
+  for (const uint64_t wanted : {std::min(size, module.temp_memory_limit), page_size}) {
     memory.token = slab_token(module.slab);
     if (memory.token) {
       memory.size = wanted;
@@ -52,10 +54,11 @@ tracer& trace_of(const pfn_batch& batch) {
 
 // Linux v6.12 drivers/iommu/iommufd/pages.c: batch_iommu_map_small(). For tables that may be cut
 // later: page by page, so that no superpage is in the way.
-int batch_iommu_map_small(tracer& trace, iommu_domain& domain, uint64_t iova, uint64_t paddr,
-                          uint64_t size, int prot) {
-  IOMMULAB_CALL(trace, "batch_iommu_map_small", {"domain", domain}, {"iova", iova},
+int batch_iommu_map_small(const iommufd_module& module, iommu_domain& domain, uint64_t iova,
+                          uint64_t paddr, uint64_t size, int prot) {
+  IOMMULAB_CALL(module.env.trace, "batch_iommu_map_small", {"domain", domain}, {"iova", iova},
                 {"paddr", paddr}, {"size", size}, {"prot", prot});
+  iommufd_test_warn_on(module, (iova | paddr | size) % page_size != 0, "batch_iommu_map_small");
   const uint64_t start_iova = iova;
   for (; size != 0; size -= page_size) {
     const int rc = iommu_map(domain, dma_addr(iova), phys_addr(paddr), page_size, prot);
@@ -108,6 +111,8 @@ void batch_clear_carry(pfn_batch& batch, uint32_t keep_pfns) {
     batch_clear(batch);
     return;
   }
+  iommufd_test_warn_on(*batch.module, batch.end == 0 || batch.npfns[batch.end - 1] < keep_pfns,
+                       "batch_clear_carry");
   const uint32_t tail = batch.end - 1;
   batch.total_pfns = keep_pfns;
   batch.pfns[0] = batch.pfns[tail] + (batch.npfns[tail] - keep_pfns);
@@ -119,6 +124,7 @@ void batch_clear_carry(pfn_batch& batch, uint32_t keep_pfns) {
 void batch_skip_carry(pfn_batch& batch, uint32_t skip_pfns) {
   IOMMULAB_CALL(trace_of(batch), "batch_skip_carry", {"skip_pfns", skip_pfns});
   if (batch.total_pfns == 0) return;
+  iommufd_test_warn_on(*batch.module, batch.total_pfns != batch.npfns[0], "batch_skip_carry");
   skip_pfns = std::min(batch.total_pfns, skip_pfns);
   batch.pfns[0] += skip_pfns;
   batch.npfns[0] -= skip_pfns;
@@ -187,7 +193,7 @@ int batch_to_domain(pfn_batch& batch, iommu_domain& domain, const iopt_area& are
     const uint64_t size = next_iova - iova;
     const int rc =
         disable_large_pages
-            ? batch_iommu_map_small(trace_of(batch), domain, iova, paddr, size, area.iommu_prot)
+            ? batch_iommu_map_small(*batch.module, domain, iova, paddr, size, area.iommu_prot)
             : iommu_map(domain, dma_addr(iova), phys_addr(paddr), size, area.iommu_prot);
     if (rc != 0) {
       if (start_iova != iova) iommu_unmap_nofail(domain, start_iova, iova - start_iova);

@@ -19,7 +19,6 @@
 
 namespace iommulab::v6_12 {
 
-inline constexpr uint64_t temp_memory_limit = 65536;  ///< bytes
 inline constexpr uint64_t batch_backup_size = 32 * sizeof(uint64_t);
 
 /// What temp_kmalloc() returns: none when `size` is 0. With a backup there is always some.

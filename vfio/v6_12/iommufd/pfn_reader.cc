@@ -4,18 +4,22 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "vfio/v6_12/iommufd/test_hooks.h"
+
 namespace iommulab::v6_12 {
 
 // Linux v6.12 drivers/iommu/iommufd/pages.c: iopt_pages_add_npinned()
 void iopt_pages_add_npinned(iopt_pages& pages, uint64_t npages) {
   IOMMULAB_CALL(pages.trace(), "iopt_pages_add_npinned", {"pages", pages}, {"npages", npages});
   pages.npinned += npages;
+  iommufd_test_warn_on(pages.module, pages.npinned > pages.npages, "iopt_pages_add_npinned");
 }
 
 // Linux v6.12 drivers/iommu/iommufd/pages.c: iopt_pages_sub_npinned()
 void iopt_pages_sub_npinned(iopt_pages& pages, uint64_t npages) {
   IOMMULAB_CALL(pages.trace(), "iopt_pages_sub_npinned", {"pages", pages}, {"npages", npages});
   pages.npinned -= npages;
+  iommufd_test_warn_on(pages.module, pages.npinned > pages.npages, "iopt_pages_sub_npinned");
 }
 
 // Linux v6.12 mm/gup.c: unpin_user_pages()
@@ -100,6 +104,7 @@ int pfn_reader_user_pin(pfn_reader_user& user, iopt_pages& pages, uint64_t start
   }
   const uint64_t npages =
       std::min(last_index - start_index + 1, user.upages_len / sizeof(uint64_t));
+  if (iommufd_should_fail(pages.module)) return this_call.result(-EFAULT);
   const uint64_t uptr = pages.uptr + start_index * page_size;
   user.upages.clear();
   int64_t rc = 0;
@@ -221,6 +226,7 @@ int pfn_reader_user_update_pinned(pfn_reader_user& user, iopt_pages& pages) {
   IOMMULAB_CALL(pages.trace(), "pfn_reader_user_update_pinned", {"pages", pages});
   if (pages.npinned == pages.last_npinned) return this_call.result(0);
   const bool inc = pages.npinned > pages.last_npinned;
+  if (inc && iommufd_should_fail(pages.module)) return this_call.result(-ENOMEM);
   const uint64_t npages =
       inc ? pages.npinned - pages.last_npinned : pages.last_npinned - pages.npinned;
   return this_call.result(do_update_pinned(pages, npages, inc, &user));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vfio/v6_12/iommufd/io_pagetable.h"
+#include "vfio/v6_12/iommufd/test_hooks.h"
 
 namespace iommulab::v6_12 {
 
@@ -96,6 +97,7 @@ void iopt_drop_reservations(io_pagetable& iopt, const void* owner) {
 // Linux v6.12 drivers/iommu/iommufd/io_pagetable.c: iopt_table_enforce_dev_resv_regions()
 int iopt_table_enforce_dev_resv_regions(io_pagetable& iopt, device& dev, phys_addr* sw_msi_start) {
   IOMMULAB_CALL(iopt.trace(), "iopt_table_enforce_dev_resv_regions", {"dev", dev});
+  if (iommufd_should_fail(iopt.module)) return this_call.result(-EINVAL);
   std::vector<iommu_resv_region> regions;
   iommu_get_resv_regions(dev, regions);
   msi_regions msi;
@@ -123,6 +125,7 @@ void iopt_init_table(io_pagetable& iopt) {
 // Linux v6.12 drivers/iommu/iommufd/io_pagetable.c: iopt_destroy_table()
 void iopt_destroy_table(io_pagetable& iopt) {
   IOMMULAB_CALL(iopt.trace(), "iopt_destroy_table", {"iova_alignment", iopt.iova_alignment});
+  if (iopt.module.has_selftest) iopt_remove_reserved_iova(iopt, nullptr);
   iopt_free_allowed(iopt, iopt.allowed_itree);
   const bool is_in_use = !iopt.reserved_itree.empty() || !iopt.domains.empty() ||
                          !iopt.access_list.empty() || !iopt.area_itree.empty();

@@ -8,6 +8,7 @@
 #include "vfio/v6_12/iommufd/access.h"
 #include "vfio/v6_12/iommufd/io_pagetable.h"
 #include "vfio/v6_12/iommufd/pages.h"
+#include "vfio/v6_12/iommufd/test_hooks.h"
 
 namespace iommulab::v6_12 {
 namespace {
@@ -37,6 +38,7 @@ void iopt_unfill_domain(io_pagetable& iopt, iommu_domain& domain) {
     // The others have the pages.
     iommu_domain* const storage_domain = iopt.domains.front().domain;
     each_complete_area(iopt, [&](iopt_area& area) {
+      iommufd_test_warn_on(iopt.module, area.storage_domain == nullptr, "iopt_unfill_domain");
       if (area.storage_domain == &domain) area.storage_domain = storage_domain;
       iopt_area_unmap_domain(area, domain);
       return 0;
@@ -116,6 +118,12 @@ int iopt_check_iova_alignment(io_pagetable& iopt, uint64_t new_iova_alignment) {
        area = iopt_area_iter_next(*area, 0, UINT64_MAX)) {
     if ((iopt_area_iova(*area) & align_mask) != 0 || (iopt_area_length(*area) & align_mask) != 0 ||
         (area->page_offset & align_mask) != 0) {
+      return this_call.result(-EADDRINUSE);
+    }
+  }
+  for (const auto& [id, slot] : iopt.access_list) {
+    if (iommufd_test_warn_on(iopt.module, slot.access->iova_alignment > new_iova_alignment,
+                             "iopt_check_iova_alignment")) {
       return this_call.result(-EADDRINUSE);
     }
   }

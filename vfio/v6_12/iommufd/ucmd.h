@@ -17,7 +17,7 @@ namespace iommulab::v6_12 {
 /// Linux v6.12 drivers/iommu/iommufd/iommufd_private.h: struct iommufd_ucmd
 struct iommufd_ucmd {
   /// Room for the longest structure.
-  static constexpr size_t max_size = 48;
+  static constexpr size_t max_size = 72;
 
   /// The structure that the user gave.
   template <typename T>
