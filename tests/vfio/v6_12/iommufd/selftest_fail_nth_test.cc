@@ -32,7 +32,7 @@ class fail_nth {
   /// without one that failed.
   template <typename Operations>
   uint64_t run(Operations operations) {
-    const uint64_t pages = s.users.live();
+    const uint64_t pages = s.allocator.live_pages();
     for (n_ = 1; n_ < 4000; ++n_) {
       const int64_t live = s.slab.live();
       s.open();
@@ -44,7 +44,7 @@ class fail_nth {
       s.current.files.exit_files();
       EXPECT_EQ(s.slab.live(), live) << n_;
       EXPECT_EQ(s.users.pins(), 0u) << n_;
-      EXPECT_EQ(s.users.live(), pages) << n_;
+      EXPECT_EQ(s.allocator.live_pages(), pages) << n_;
       EXPECT_EQ(s.current.mm->pinned_vm, 0u) << n_;
       EXPECT_EQ(s.current.user->locked_vm, 0u) << n_;
       EXPECT_TRUE(s.module.test != nullptr);

@@ -82,7 +82,6 @@ struct selftest_system {
     current.user = std::make_shared<user_struct>();
     give_pages(buffer, buffer_size);
     live_before = slab.live();
-    pages_before = allocator.live_pages();
   }
   ~selftest_system() {
     current.files.exit_files();
@@ -362,7 +361,6 @@ struct selftest_system {
   task_struct current;
   int fd = -1;
   int64_t live_before = 0;
-  uint64_t pages_before = 0;
 };
 
 }  // namespace iommulab::v6_12::iommufd_selftest_cases
