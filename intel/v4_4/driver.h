@@ -53,6 +53,8 @@ struct intel_driver : dmar_state {
   bool intel_iommu_gfx_mapped = false;
   bool hw_pass_through = true;
   bool rwbf_quirk = false;
+  /// Interrupt remapping is not in the port; this is whether the kernel would have it.
+  bool irq_remapping_enabled = false;
   unsigned iommu_identity_mapping = 0;
 
   // Domains and the devices in them.

@@ -35,7 +35,8 @@ bool intel_iommu_capable(intel_driver& drv, iommu_cap cap) {
   if (cap == iommu_cap::cache_coherency) {
     return this_call.result(domain_update_iommu_snooping(drv, nullptr));
   }
-  return this_call.result(false);  // interrupt remapping is not there
+  if (cap == iommu_cap::intr_remap) return this_call.result(drv.irq_remapping_enabled);
+  return this_call.result(false);
 }
 
 // Linux v4.4 drivers/iommu/intel-iommu.c: intel_iommu_domain_alloc()

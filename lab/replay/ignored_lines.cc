@@ -40,9 +40,9 @@ constexpr std::array<ignored_line, 22> forms = {{
     {"fgraph-*.txt", "", "------", "", "task switches of the tracer"},
     {"vfio.txt", "[", "", driver_words, "other parts of the kernel"},
     {"vfio.txt", "", "",
-     "edu dma |copy |ro page first byte |ioctl(ct,VFIO_SET_IOMMU,|DMAR:|iommu:|unmatched page|"
-     "[ cut here ]|[ end trace",
-     "what VFIO and its client said to each other, in which the IOMMU has no part"},
+     "group |container |ioctl(|flags |iova_pgsizes |device fd |cmd |closed|edu dma |copy |"
+     "ro page first byte |DMAR:|iommu:|unmatched page|[ cut here ]|[ end trace",
+     "titles, what the client read from the device's registers, and how it ended"},
     {"hot.txt", "[", "", "DMAR:|iommu:|k44: STEP", "other parts of the kernel"},
     {"hot.txt", "ifconfig: ", "", "", "the recorder's tools"},
     {"pt-*.txt", "I ", "", "", "the port does not remap interrupts yet"},

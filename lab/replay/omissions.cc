@@ -10,7 +10,7 @@
 namespace iommulab::verify {
 namespace {
 
-constexpr std::array<omission, 23> list = {{
+constexpr std::array<omission, 22> list = {{
     {"interrupts", "interrupts", "", "",
      "it counts interrupts of the whole machine, which the port does not remap yet"},
     {"remapping entries", "pt-*.txt", "I ", "", "the port does not remap interrupts yet"},
@@ -18,8 +18,6 @@ constexpr std::array<omission, 23> list = {{
      "the port does not remap interrupts yet; the queue is compared without them"},
     {"remapping commands", "vtd-trace.txt", "vtd_reg_write addr 0xb8 ", "",
      "the port does not remap interrupts yet; the start-up is compared without its part in it"},
-    {"vfio question", "", "", "",
-     "whether interrupts are remapped is answered otherwise by a port that does not remap them"},
     {"driver that gave up", "", "", "",
      "the functions called while it was bound depend on a driver that is on no record; what it "
      "made "

@@ -13,8 +13,9 @@ namespace iommulab::verify {
 namespace {
 
 constexpr std::string_view transfer_line = "edu dma ";
-constexpr std::array<std::string_view, 4> client_results = {
-    transfer_line, "copy ", "ro page first byte ", "ioctl(ct,VFIO_SET_IOMMU,"};
+constexpr auto client_results = std::to_array<std::string_view>(
+    {"group ", "container ", "ioctl(", "flags ", "iova_pgsizes ", "device fd ", "cmd ",
+     transfer_line, "copy ", "ro page first byte ", "closed"});
 
 constexpr std::string_view map_call = "iommu_map";
 constexpr std::string_view unmap_call = "iommu_unmap";

@@ -57,8 +57,7 @@ struct edu_transfer {
 
 /// The transfers of vfio.txt, in order; none when it is not there.
 absl::StatusOr<std::vector<edu_transfer>> read_edu_transfers(const capture_folder& folder);
-/// The client's lines that say how a transfer ended, what came of it, and whether the kernel let
-/// the container have an IOMMU.
+/// The client's lines that say what a call returned, how a transfer ended and what came of it.
 absl::StatusOr<numbered_lines> read_client_lines(const capture_folder& folder);
 
 }  // namespace iommulab::verify

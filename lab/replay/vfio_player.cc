@@ -2,24 +2,32 @@
 #include "lab/replay/vfio_player.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
-#include <tuple>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "core/iommu/iommu.h"
 #include "core/pci/registers.h"
 #include "core/text_source.h"
 #include "lab/replay/api_player.h"
 #include "platform/machine/parse.h"
+#include "vfio/process/uaccess.h"
+#include "vfio/uapi/vfio.h"
 
 namespace iommulab::verify {
 namespace {
 
 constexpr const char* driver_name = "vfio-pci";
-/// What the bus tells its listeners is heard by these, in this order.
+/// What the bus tells its listeners is heard by this one first.
 constexpr std::string_view first_listener = "iommu_bus_notifier";
-constexpr std::string_view other_listeners[] = {"device_notifier", "dmar_pci_bus_notifier"};
+constexpr int first_descriptor = 3;
+
+// Where the client's memory lies, and the structure that a call is given
+constexpr uint64_t first_block = 0x7e0000000000;
+constexpr uint64_t between_blocks = uint64_t{1} << 30;
+constexpr uint64_t argument = 0x7ffffff00000;
+constexpr uint64_t largest_mapping = uint64_t{1} << 36;
 
 // The edu device's registers (platform/endpoints/edu.h).
 constexpr uint64_t edu_source = 0x80;
@@ -29,32 +37,39 @@ constexpr uint64_t edu_command = 0x98;
 constexpr uint64_t edu_start = 1;
 constexpr uint64_t edu_to_memory = 2;
 
+constexpr uint64_t config_region = uint64_t{uapi::vfio_pci_config_region_index} << 40;
+/// Memory and bus mastering, which the client switches on.
+constexpr uint16_t command_bits = 0x6;
+
 /// Memory that the device reads holds these bytes, so that it shows where they went.
 std::byte pattern(uint64_t i) {
   constexpr uint64_t step = 7;
   return static_cast<std::byte>(i * step + 1);
 }
 
+/// VFIO tries two pages at address 0, and unmaps them again.
+bool is_trial(absl::Span<const vfio_call> calls, size_t at) {
+  return calls[at].iova == dma_addr(0) && calls[at].size == 2 * page_size &&
+         at + 1 < calls.size() && calls[at + 1].name == "iommu_unmap" &&
+         calls[at + 1].iova == dma_addr(0);
+}
+
 }  // namespace
 
 vfio_player::vfio_player(kernel& system, std::vector<edu_transfer> transfers,
                          replay_differences& differences)
-    : system_(system), differences_(differences), transfers_(std::move(transfers)) {}
+    : system_(system), differences_(differences), transfers_(std::move(transfers)) {
+  task_.mm = std::make_shared<mm_struct>(system.user_pages());
+  task_.user = std::make_shared<user_struct>();
+  task_.files.begin_at(first_descriptor);
+}
 
 vfio_player::~vfio_player() {
-  if (dev_ != nullptr) dev_->driver_remove = nullptr;
+  task_.files.exit_files();
+  task_.mm->exit();
 }
 
-void vfio_player::fail(const vfio_call& call, std::string_view why) {
-  if (!status_.ok()) return;
-  status_ = line_error(differences_.file(), call.line, "call", call.name, why);
-}
-
-void vfio_player::miss(const vfio_call& call, bool asked, std::string_view giver) {
-  if (!asked) return fail(call, absl::StrFormat("no %s() stands before it", giver));
-  differences_.add(call.line, absl::StrFormat("%s()", call.name),
-                   absl::StrFormat("%s() had given none", giver));
-}
+// ---- What the recording says
 
 absl::Status vfio_player::find_device() {
   const auto attach = std::find_if(calls_.begin(), calls_.end(),
@@ -79,124 +94,196 @@ absl::Status vfio_player::find_device() {
   return absl::OkStatus();
 }
 
+absl::Status vfio_player::start() {
+  if (absl::Status status = find_device(); !status.ok() || is_absent_) return status;
+  return system_.load_vfio({});
+}
+
+/// Runs that lie side by side with the same permissions are what one call mapped.
+absl::Status vfio_player::read_mappings() {
+  for (size_t i = 0; i < calls_.size(); ++i) {
+    const vfio_call& call = calls_[i];
+    if (call.name != "iommu_map" || is_trial(calls_, i)) continue;
+    if (call.size > largest_mapping || (call.size & ~page_mask) != 0) {
+      return line_error(differences_.file(), call.line, "call", call.name,
+                        "it maps what no client did");
+    }
+    const uint64_t iova = call.iova.value();
+    mapping* last = mappings_.empty() ? nullptr : &mappings_.back();
+    if (last == nullptr || iova != last->iova + last->size || call.prot != last->prot) {
+      const uint64_t vaddr = first_block + mappings_.size() * between_blocks;
+      last = &mappings_.emplace_back(
+          mapping{.iova = iova, .prot = call.prot, .vaddr = vaddr, .last_call = i});
+    }
+    last->size += call.size;
+    last->last_call = i;
+    for (uint64_t at = 0; at < call.size; at += page_size) {
+      last->pages.push_back(call.phys + at);
+    }
+  }
+  return absl::OkStatus();
+}
+
+/// Pages that the kernel got meanwhile, in order; none where no tree of the run says so.
+void vfio_player::replay_pages() {
+  const bool is_known = std::any_of(calls_.begin(), calls_.end(),
+                                    [](const vfio_call& c) { return !c.pages.empty(); });
+  std::vector<phys_addr> pages;
+  for (size_t i = 0; is_known && i < calls_.size(); ++i) {
+    if (calls_[i].name == "iommu_map" && is_trial(calls_, i)) pages.push_back(calls_[i].phys);
+    pages.insert(pages.end(), calls_[i].pages.begin(), calls_[i].pages.end());
+  }
+  system_.pages().replay(std::move(pages), after_replay::choose);
+}
+
 absl::Status vfio_player::play(absl::Span<const vfio_call> calls) {
   calls_ = calls;
-  next_ = 0;
   if (is_absent_) return absl::OkStatus();
   if (dev_ == nullptr) {
-    if (absl::Status status = find_device(); !status.ok() || is_absent_) return status;
+    if (absl::Status status = start(); !status.ok() || is_absent_) return status;
   }
-  while (next_ < calls_.size() && status_.ok()) {
-    play_until_notified();
-    if (next_ < calls_.size() && status_.ok()) notified();
+  const size_t known = mappings_.size();
+  if (absl::Status status = read_mappings(); !status.ok()) return status;
+  if (mappings_.size() > known && is_bound_) {
+    return line_error(differences_.file(), calls_.front().line, "call", calls_.front().name,
+                      "the client maps nothing any more");
   }
-  return status_;
+  replay_pages();
+  for (size_t at = 0; at < calls_.size(); ++at) perform(at);
+  system_.pages().replay({}, after_replay::choose);
+  return absl::OkStatus();
 }
 
-void vfio_player::play_until_notified() {
-  while (next_ < calls_.size() && status_.ok() && calls_[next_].name != first_listener) {
-    const vfio_call& call = calls_[next_++];
-    system_.pages().replay(call.pages, after_replay::choose);
-    make(call);
-    system_.pages().replay({}, after_replay::choose);
-  }
-}
-
-// The bus speaks twice while a driver takes the device, and twice while it leaves it; in between
-// the driver does its part.
-void vfio_player::notified() {
-  skip_notification();
-  if (!is_bound_) {
-    is_bound_ = true;
-    device_bind_driver(
-        *dev_, driver_name,
-        [this](device&) {
-          play_until_notified();
-          return 0;
-        },
-        [this](device&) { play_until_notified(); });
-  } else {
-    is_bound_ = false;
-    device_release_driver(*dev_);
-  }
-  skip_notification();
-}
-
-void vfio_player::skip_notification() {
-  if (next_ < calls_.size() && calls_[next_].name == first_listener) ++next_;
-  for (std::string_view listener : other_listeners) {
-    if (next_ < calls_.size() && calls_[next_].name == listener) ++next_;
-  }
-}
-
-void vfio_player::make(const vfio_call& call) {
-  if (call.name == "iommu_group_get") {
-    asked_for_group_ = true;
-    group_ = iommu_group_get(*dev_);
-  } else if (call.name == "iommu_domain_alloc") {
-    asked_for_domain_ = true;
-    domain_ = api().domain_alloc();
-  } else if (call.name == "iommu_capable") {
-    const auto cap = call.asks_for_coherency ? iommu_cap::cache_coherency : iommu_cap::intr_remap;
-    const bool capable = api().capable(cap);
-    if (cap != iommu_cap::intr_remap) return;
-    // Linux v4.4 drivers/vfio/vfio_iommu_type1.c: vfio_iommu_type1_attach_group()
-    lines_.push_back({call.line, absl::StrFormat("ioctl(ct,VFIO_SET_IOMMU,VFIO_TYPE1v2_IOMMU) = %s",
-                                                 capable ? "0 errno=0" : "-1 errno=1")});
+/// What made the kernel make this call, unless it was made already; `at` goes on to the last call
+/// of the same cause that has to be passed over.
+void vfio_player::perform(size_t& at) {
+  const vfio_call& call = calls_[at];
+  if (call.name == first_listener && !is_bound_) {
+    bind();
+  } else if (call.name == first_listener && is_closed_ && !dev_->driver.empty()) {
+    system_.sysfs()
+        .write(absl::StrCat("bus/pci/drivers/", driver_name, "/unbind"), dev_->name)
+        .IgnoreError();
+  } else if (call.name == "iommu_domain_alloc" && container_ < 0) {
+    open_all();
+  } else if (call.name == "iommu_map" && !is_trial(calls_, at)) {
+    const mapping* const m = mapping_at(call.iova.value());
+    if (m != nullptr && device_ >= 0) map(*m);
+    if (m != nullptr) at = m->last_call;
   } else if (call.name == "dmar_fault") {
     fault();
-  } else if (call.name.starts_with("iommu_group_")) {
-    make_on_group(call);
-  } else {
-    make_on_domain(call);
+  } else if (call.name == "iommu_unmap" && !is_closed_) {
+    const mapping* const m = mapping_at(call.iova.value());
+    if (m != nullptr && m->iova == call.iova.value()) unmap(*m);
+  } else if (call.name == "iommu_detach_group" && !is_closed_) {
+    close_all();
   }
 }
 
-void vfio_player::make_on_group(const vfio_call& call) {
-  if (group_ == nullptr) return miss(call, asked_for_group_, "iommu_group_get");
-  if (call.name == "iommu_group_put") {
-    iommu_group_put(group_);
-  } else if (call.name == "iommu_group_id") {
-    iommu_group_id(*group_);
-  } else if (call.name == "iommu_group_for_each_dev") {
-    iommu_group_for_each_dev(*group_, [](device&) { return 0; });
-  } else if (call.name == "iommu_group_register_notifier") {
-    // Linux v4.4 drivers/vfio/vfio.c: vfio_iommu_group_notifier(), as far as it asks anything
-    listener_.notifier_call = [this](iommu_group_notify, device&) {
-      iommu_group_id(*group_);
-      return notify_result::ok;
-    };
-    iommu_group_register_notifier(*group_, listener_);
-  } else if (call.name == "iommu_group_unregister_notifier") {
-    iommu_group_unregister_notifier(*group_, listener_);
-  }
+// ---- What the client does
+
+void vfio_player::say(std::string text) {
+  lines_.push_back({lines_.size() + 1, std::move(text)});
 }
 
-void vfio_player::make_on_domain(const vfio_call& call) {
-  const bool with_group = call.name == "iommu_attach_group" || call.name == "iommu_detach_group";
-  const bool known = with_group || call.name == "iommu_map" || call.name == "iommu_unmap" ||
-                     call.name == "iommu_iova_to_phys" || call.name == "iommu_domain_free";
-  if (!known) return;  // not VFIO's: the comparison of calls shows that it is missing
-  if (domain_ == nullptr) return miss(call, asked_for_domain_, "iommu_domain_alloc");
-  if (with_group && group_ == nullptr) return miss(call, asked_for_group_, "iommu_group_get");
-  if (call.name == "iommu_attach_group") {
-    api().attach_group(*domain_, *group_);
-  } else if (call.name == "iommu_detach_group") {
-    api().detach_group(*domain_, *group_);
-  } else if (call.name == "iommu_map") {
-    constexpr uint64_t largest = uint64_t{1} << 36;
-    if (call.size > largest) return fail(call, "it maps more than any client did");
-    api().map(*domain_, call.iova, call.phys, call.size, call.prot);
-    mapped_[call.iova.value()] = {call.phys, call.size};
-  } else if (call.name == "iommu_unmap") {
-    api().unmap(*domain_, call.iova, call.size);
-  } else if (call.name == "iommu_iova_to_phys") {
-    std::ignore = api().iova_to_phys(*domain_, call.iova);  // asked, as the recorded run did
-  } else {
-    api().domain_free(*domain_);
-    domain_ = nullptr;
-    asked_for_domain_ = false;
+void vfio_player::say_call(std::string_view call, int64_t ret) {
+  say(absl::StrFormat("ioctl(%s) = %d errno=%d", call, ret < 0 ? -1 : ret, ret < 0 ? -ret : 0));
+}
+
+int64_t vfio_player::ioctl(int fd, uint32_t request, uint64_t arg) {
+  file* const f = task_.files.lookup(fd);
+  return f == nullptr ? -EBADF : f->unlocked_ioctl(task_, request, arg);
+}
+
+int64_t vfio_player::ioctl_on(int fd, uint32_t request, absl::Span<std::byte> structure) {
+  task_.mm->map_bytes(argument, structure);
+  const int64_t ret = ioctl(fd, request, argument);
+  task_.mm->unmap(argument, structure.size());
+  return ret;
+}
+
+void vfio_player::bind() {
+  is_bound_ = true;
+  sysfs_tree& sysfs = system_.sysfs();
+  sysfs.write(dev_->sysfs_path + "/driver_override", driver_name).IgnoreError();
+  sysfs.write("bus/pci/drivers_probe", dev_->name).IgnoreError();
+  say(absl::StrFormat("group %d driver %s", dev_->group->id, dev_->driver));
+}
+
+void vfio_player::open_all() {
+  container_ = system_.nodes().open(task_, "/dev/vfio/vfio");
+  group_ = system_.nodes().open(task_, absl::StrCat("/dev/vfio/", dev_->group->id));
+  say(absl::StrFormat("container %d group %d", container_, group_));
+  uapi::vfio_group_status st{.argsz = sizeof(st)};
+  say_call("g,VFIO_GROUP_GET_STATUS,&st",
+           ioctl_on(group_, uapi::vfio_group_get_status, bytes_of(st)));
+  say(absl::StrFormat("flags 0x%x", st.flags));
+  int32_t ct = container_;
+  say_call("g,VFIO_GROUP_SET_CONTAINER,&ct",
+           ioctl_on(group_, uapi::vfio_group_set_container, bytes_of(ct)));
+  say_call("ct,VFIO_SET_IOMMU,VFIO_TYPE1v2_IOMMU",
+           ioctl(container_, uapi::vfio_set_iommu, uapi::vfio_type1v2_iommu));
+  uapi::vfio_iommu_type1_info inf{.argsz = offsetof(uapi::vfio_iommu_type1_info, cap_offset)};
+  say_call("ct,VFIO_IOMMU_GET_INFO,&inf",
+           ioctl_on(container_, uapi::vfio_iommu_get_info, bytes_of(inf)));
+  say(absl::StrFormat("iova_pgsizes %s flags %d",
+                      inf.iova_pgsizes == 0 ? "0" : absl::StrFormat("0x%x", inf.iova_pgsizes),
+                      inf.flags));
+  open_device();
+}
+
+void vfio_player::open_device() {
+  std::string name = dev_->name + '\0';
+  const auto bytes = absl::MakeSpan(reinterpret_cast<std::byte*>(name.data()), name.size());
+  device_ = static_cast<int>(ioctl_on(group_, uapi::vfio_group_get_device_fd, bytes));
+  if (device_ < 0) device_ = -1;
+  say(absl::StrFormat("device fd %d", device_));
+  uapi::vfio_region_info region{.argsz = sizeof(region),
+                                .index = uapi::vfio_pci_config_region_index};
+  say_call("d,VFIO_DEVICE_GET_REGION_INFO,&cr",
+           ioctl_on(device_, uapi::vfio_device_get_region_info, bytes_of(region)));
+  uint16_t cmd = 0;
+  if (file* const f = task_.files.lookup(device_)) {
+    task_.mm->map_bytes(argument, bytes_of(cmd));
+    f->read(task_, argument, sizeof(cmd), config_region + pci_reg::command);
+    cmd = static_cast<uint16_t>(cmd | command_bits);
+    f->write(task_, argument, sizeof(cmd), config_region + pci_reg::command);
+    task_.mm->unmap(argument, sizeof(cmd));
   }
+  say(absl::StrFormat("cmd 0x%x", cmd | command_bits));
+  region.index = uapi::vfio_pci_bar0_region_index;
+  say_call("d,VFIO_DEVICE_GET_REGION_INFO,&r",
+           ioctl_on(device_, uapi::vfio_device_get_region_info, bytes_of(region)));
+}
+
+void vfio_player::map(const mapping& m) {
+  static constexpr std::string_view names[] = {"a", "b", "b2"};
+  const auto which = static_cast<size_t>(&m - mappings_.data());
+  for (const phys_addr page : m.pages) system_.user_pages().adopt(page);
+  task_.mm->map_pages(m.vaddr, m.pages, true);
+  uapi::vfio_iommu_type1_dma_map arg{.argsz = sizeof(arg), .vaddr = m.vaddr, .iova = m.iova};
+  arg.size = m.size;
+  if ((m.prot & iommu_read) != 0) arg.flags |= uapi::vfio_dma_map_flag_read;
+  if ((m.prot & iommu_write) != 0) arg.flags |= uapi::vfio_dma_map_flag_write;
+  const std::string_view name = which < std::size(names) ? names[which] : "?";
+  say_call(absl::StrCat("ct,VFIO_IOMMU_MAP_DMA,&", std::string(name)),
+           ioctl_on(container_, uapi::vfio_iommu_map_dma, bytes_of(arg)));
+}
+
+void vfio_player::unmap(const mapping& m) {
+  uapi::vfio_iommu_type1_dma_unmap arg{.argsz = sizeof(arg), .iova = m.iova, .size = m.size};
+  const bool is_first = &m == mappings_.data();
+  say_call(absl::StrCat("ct,VFIO_IOMMU_UNMAP_DMA,&", is_first ? "u" : "u2"),
+           ioctl_on(container_, uapi::vfio_iommu_unmap_dma, bytes_of(arg)));
+}
+
+void vfio_player::close_all() {
+  is_closed_ = true;
+  const bool was_open = device_ >= 0;
+  for (const int fd : {device_, group_, container_}) task_.files.close(fd);
+  // A client that got no device has crashed before it says so.
+  if (was_open) say("closed");
+  device_ = -1;
 }
 
 void vfio_player::fault() {
@@ -208,10 +295,6 @@ void vfio_player::fault() {
 }
 
 void vfio_player::transfer(const edu_transfer& t) {
-  // The client sets Bus Master Enable.
-  pci_config_space& config = *dev_->pci->config;
-  config.write16(pci_reg::command,
-                 pci_reg::command_bus_master.set(config.read16(pci_reg::command), 1));
   if (std::byte* from = t.to_memory ? nullptr : memory_at(t.source, t.count)) {
     for (uint64_t i = 0; i < t.count; ++i) from[i] = pattern(i);
   }
@@ -221,16 +304,16 @@ void vfio_player::transfer(const edu_transfer& t) {
   edu_->write64(edu_command, edu_start | (t.to_memory ? edu_to_memory : 0));
   system_.env().clock.advance(edu::transfer_ns);
   const uint64_t command = edu_->read64(edu_command);
-  say(t, absl::StrFormat("edu dma src=0x%x dst=0x%x n=%d dir=%d done cmd=%s", t.source,
-                         t.destination, t.count, t.to_memory ? 1 : 0,
-                         command == 0 ? "0" : absl::StrFormat("0x%x", command)));
+  say(absl::StrFormat("edu dma src=0x%x dst=0x%x n=%d dir=%d done cmd=%s", t.source, t.destination,
+                      t.count, t.to_memory ? 1 : 0,
+                      command == 0 ? "0" : absl::StrFormat("0x%x", command)));
   const bool moved = edu_->last_transfer().ok();
   const std::byte* to = t.to_memory ? memory_at(t.destination, t.count) : nullptr;
   const std::byte* from = has_read_ ? memory_at(read_from_, t.count) : nullptr;
   if (to != nullptr && !moved) {
-    say(t, absl::StrFormat("ro page first byte %d", static_cast<int>(*to)));
+    say(absl::StrFormat("ro page first byte %d", static_cast<int>(*to)));
   } else if (to != nullptr && from != nullptr) {
-    say(t, std::memcmp(to, from, t.count) == 0 ? "copy ok" : "copy differs");
+    say(std::memcmp(to, from, t.count) == 0 ? "copy ok" : "copy differs");
   }
   if (!t.to_memory && moved) {
     has_read_ = true;
@@ -238,17 +321,19 @@ void vfio_player::transfer(const edu_transfer& t) {
   }
 }
 
-void vfio_player::say(const edu_transfer& t, std::string text) {
-  lines_.push_back({t.line, std::move(text)});
+const vfio_player::mapping* vfio_player::mapping_at(uint64_t iova) const {
+  const auto found = std::find_if(mappings_.begin(), mappings_.end(), [iova](const mapping& m) {
+    return iova >= m.iova && iova - m.iova < m.size;
+  });
+  return found == mappings_.end() ? nullptr : &*found;
 }
 
+/// The client's memory that it mapped there.
 std::byte* vfio_player::memory_at(uint64_t iova, uint64_t count) {
-  auto after = mapped_.upper_bound(iova);
-  if (after == mapped_.begin()) return nullptr;
-  const auto& [start, range] = *std::prev(after);
-  const uint64_t offset = iova - start;
-  if (offset > range.second || count > range.second - offset) return nullptr;
-  return system_.memory().at(range.first + offset, count);
+  const mapping* const m = mapping_at(iova);
+  if (m == nullptr || count > page_size - (iova & ~page_mask)) return nullptr;
+  const auto phys = task_.mm->translate(m->vaddr + (iova - m->iova));
+  return phys ? system_.memory().at(*phys, count) : nullptr;
 }
 
 }  // namespace iommulab::verify

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// VFIO as the IOMMU sees it: a driver takes a device, its group is watched and claimed, a domain of
-// its own is attached to the group, memory is mapped and unmapped, and the device moves data.
-// Makes the recorded calls of Linux v4.4 drivers/vfio/vfio.c and vfio_iommu_type1.c on a running
-// system, and the transfers that its client asked of an edu device.
+// The recorded client of VFIO, played by a simulated process: it takes a device from nobody for
+// vfio-pci, opens container and group, sets the IOMMU, maps its memory, lets the edu device move
+// data, unmaps, closes all and gives the device back. What the kernel makes of that is VFIO's.
 //
+// The client's log (vfio.txt) has its calls and transfers, but neither addresses nor sizes; these,
+// and where its memory lay, are in the recorded calls of the IOMMU API. From there is also known
+// how far the client had come at a mark: it goes on as long as the phase's calls show what it does.
 // A transfer is made when the tree shows the fault that it caused, with those before it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -20,6 +23,7 @@
 #include "lab/replay/replay_differences.h"
 #include "lab/replay/vfio_calls.h"
 #include "platform/endpoints/edu.h"
+#include "vfio/process/task_struct.h"
 
 namespace iommulab::verify {
 
@@ -31,47 +35,62 @@ class vfio_player {
   vfio_player(const vfio_player&) = delete;
   vfio_player& operator=(const vfio_player&) = delete;
 
-  /// The next calls of the tree. One for which our system gave nothing to work on is a difference;
-  /// EINVAL, with file and line, for one that no recording can have.
+  /// As far as `calls`, the next of the tree, show what the client did. EINVAL, with file and line,
+  /// for calls that no client can have caused; a device that is not on the bus is a difference.
   absl::Status play(absl::Span<const vfio_call> calls);
 
-  /// How the transfers ended, in the client's words, and whether VFIO could take the IOMMU.
+  /// What the client prints.
   [[nodiscard]] const numbered_lines& client_lines() const { return lines_; }
 
  private:
-  void play_until_notified();
-  void notified();
-  void skip_notification();
-  void make(const vfio_call& call);
-  void make_on_group(const vfio_call& call);
-  void make_on_domain(const vfio_call& call);
+  /// What one VFIO_IOMMU_MAP_DMA maps.
+  struct mapping {
+    uint64_t iova = 0;
+    uint64_t size = 0;
+    int prot = 0;
+    uint64_t vaddr = 0;
+    size_t last_call = 0;
+    std::vector<phys_addr> pages{};
+  };
+
+  absl::Status start();
+  absl::Status find_device();
+  absl::Status read_mappings();
+  void replay_pages();
+  void perform(size_t& at);
+  void bind();
+  void open_all();
+  void open_device();
+  void map(const mapping& m);
+  void unmap(const mapping& m);
+  void close_all();
   void fault();
   void transfer(const edu_transfer& t);
-  void say(const edu_transfer& t, std::string text);
+
+  /// A system call on a descriptor: 0 or more, or a negative errno.
+  int64_t ioctl(int fd, uint32_t request, uint64_t arg);
+  int64_t ioctl_on(int fd, uint32_t request, absl::Span<std::byte> structure);
+  /// Prints a call and what it returned.
+  void say_call(std::string_view call, int64_t ret);
+  void say(std::string text);
   [[nodiscard]] std::byte* memory_at(uint64_t iova, uint64_t count);
-  absl::Status find_device();
-  void fail(const vfio_call& call, std::string_view why);
-  /// The call has no `thing` to work on, which `giver` was asked for.
-  void miss(const vfio_call& call, bool asked, std::string_view giver);
-  iommu_api& api() { return system_.generation().iommu_api(); }
+  [[nodiscard]] const mapping* mapping_at(uint64_t iova) const;
 
   kernel& system_;
   replay_differences& differences_;
   std::vector<edu_transfer> transfers_;
   size_t next_transfer_ = 0;
   absl::Span<const vfio_call> calls_;
-  size_t next_ = 0;
-  absl::Status status_;
+  task_struct task_;
+  std::vector<mapping> mappings_;
   device* dev_ = nullptr;
   edu* edu_ = nullptr;
-  bool is_bound_ = false;
   bool is_absent_ = false;  ///< the device, which the machine has, is not on the bus
-  bool asked_for_group_ = false;
-  bool asked_for_domain_ = false;
-  iommu_group* group_ = nullptr;
-  iommu_group_notifier_block listener_;
-  iommu_domain* domain_ = nullptr;
-  std::map<uint64_t, std::pair<phys_addr, uint64_t>> mapped_;  ///< by address: page and bytes
+  bool is_bound_ = false;
+  bool is_closed_ = false;
+  int container_ = -1;
+  int group_ = -1;
+  int device_ = -1;
   uint64_t read_from_ = 0;  ///< where the last transfer to the device came from
   bool has_read_ = false;
   numbered_lines lines_;

@@ -93,19 +93,12 @@ class workload_comparison {
     results_.push_back(omitted_class("lines behind the last mark", {}));
   }
 
-  /// Whether VFIO may have the IOMMU is not compared where the real kernel had interrupt remapping.
   void add_client() {
     if (!folder_.has(client_file)) return;
     auto captured = read_client_lines(folder_);
     if (!captured.ok()) return add_unreadable("vfio client", captured.status());
-    numbered_lines ours = played_.vfio->client_lines();
-    if (run_.result.interrupt_remapping) {
-      const auto is_refusal = [](const numbered_line& l) { return l.text.starts_with("ioctl"); };
-      std::erase_if(*captured, is_refusal);
-      std::erase_if(ours, is_refusal);
-      results_.push_back(omitted_class("vfio question", {}));
-    }
-    results_.push_back(compare_lines("vfio client", client_file, *captured, ours));
+    results_.push_back(
+        compare_lines("vfio client", client_file, *captured, played_.vfio->client_lines()));
     add_log("vfio log", client_file, said_since_start_up(run_));
   }
 

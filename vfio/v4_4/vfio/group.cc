@@ -34,7 +34,7 @@ void vfio_group_unlock_and_free(vfio_group& group) {
 }
 
 std::string name_of(const vfio_group& group) {
-  return absl::StrCat(iommu_group_id(*group.iommu_group));
+  return absl::StrCat(group.iommu_group->id);
 }
 
 // Linux v4.4 drivers/vfio/vfio.c: vfio_group_release()
@@ -57,7 +57,7 @@ int create_node(vfio_group& group) {
   vfio_module& module = group.module;
   slab_token memory(module.slab);
   if (!memory) return -ENOMEM;
-  const std::string name = name_of(group);
+  const std::string name = absl::StrCat(iommu_group_id(*group.iommu_group));
   cdev_device_add(places_of(module), vfio_class, {name, group.minor, nullptr},
                   [&group](task_struct& current, int& error) {
                     return vfio_group_fops_open(group, current, error);

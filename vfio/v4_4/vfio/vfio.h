@@ -92,7 +92,7 @@ struct vfio_group {
   bool opened = false;
 };
 inline int trace_word(const vfio_group& group) {
-  return iommu_group_id(*group.iommu_group);
+  return group.iommu_group->id;
 }
 
 /// What a driver keeps of its device: device_data.
