@@ -34,19 +34,6 @@ void take_note(const call_note& note, vfio_call& call) {
   }
 }
 
-/// VFIO looks pages up one by one until they no longer lie together, then unmaps what did.
-void place_lookups(std::vector<vfio_call>& calls) {
-  for (size_t i = 0; i < calls.size(); ++i) {
-    if (calls[i].name != lookup_call) continue;
-    size_t end = i;
-    while (end < calls.size() && calls[end].name == lookup_call) ++end;
-    if (end < calls.size() && calls[end].name == unmap_call) {
-      for (size_t k = i; k < end; ++k) calls[k].iova = calls[end].iova + (k - i) * page_size;
-    }
-    i = end - 1;
-  }
-}
-
 bool covers(const driver_mapping& run, dma_addr address) {
   return address.value() - run.address.value() < run.pages * page_size;
 }
@@ -83,12 +70,10 @@ std::vector<vfio_call> read_vfio_calls(absl::Span<const call_event> tree) {
     if (depth == 0) continue;
     events.push_back(event);
     if (event.what == call_event::kind::note) take_note(call_note(event.text), calls.back());
-    if (event.text == "domain_update_iommu_snooping") calls.back().asks_for_coherency = true;
     if (event.what == call_event::kind::exit && --depth == 0) {
       calls.back().pages = requested_pages(events);
     }
   }
-  place_lookups(calls);
   return calls;
 }
 

@@ -23,15 +23,14 @@
 namespace iommulab::verify {
 
 struct vfio_call {
-  std::string name;    ///< of the function
-  size_t line = 0;     ///< of the tree
-  std::string device;  ///< iommu_attach_group: the device that was attached
-  dma_addr iova;   ///< map, unmap, and iova_to_phys as far as it follows from the unmap behind it
-  phys_addr phys;  ///< map
-  uint64_t size = 0;                ///< map, unmap: bytes
-  int prot = 0;                     ///< map: IOMMU_READ and IOMMU_WRITE
-  bool asks_for_coherency = false;  ///< iommu_capable: else for interrupt remapping
-  std::vector<phys_addr> pages;     ///< that the kernel got meanwhile
+  std::string name;              ///< of the function
+  size_t line = 0;               ///< of the tree
+  std::string device;            ///< iommu_attach_group: the device that was attached
+  dma_addr iova;                 ///< map, unmap
+  phys_addr phys;                ///< map
+  uint64_t size = 0;             ///< map, unmap: bytes
+  int prot = 0;                  ///< map: IOMMU_READ and IOMMU_WRITE
+  std::vector<phys_addr> pages;  ///< that the kernel got meanwhile
 };
 
 /// The top-level calls of a tree, in order.

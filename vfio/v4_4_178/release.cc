@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include "vfio/v4_4/type1/pin.h"
 #include "vfio/v4_4/vfio/group.h"
 
 namespace iommulab::v4_4_178 {
@@ -36,11 +35,11 @@ void vfio_release::put_notified_group(v4_4::vfio_group& group) const {
 }
 
 // Linux v4.4.178 drivers/vfio/vfio_iommu_type1.c: vfio_lock_acct()
-int vfio_release::vfio_lock_acct(v4_4::vfio_iommu& iommu, const task_struct* current, int64_t npage,
-                                 const bool* lock_cap) const {
-  IOMMULAB_CALL(v4_4::trace_of(iommu), "vfio_lock_acct", {"npage", npage});
+int vfio_release::vfio_lock_acct(v4_4::vfio_module& module, const task_struct* current,
+                                 int64_t npage, const bool* lock_cap) const {
+  IOMMULAB_CALL(module.env.trace, "vfio_lock_acct", {"npage", npage});
   if (npage == 0) return this_call.result(0);
-  const std::shared_ptr<mm_struct> mm = v4_4::current_mm(iommu);
+  const std::shared_ptr<mm_struct> mm = v4_4::current_mm(module);
   if (mm == nullptr) return this_call.result(-ESRCH);
   if (npage > 0) {
     const bool has_cap = lock_cap != nullptr ? *lock_cap : current->capable(capability::ipc_lock);

@@ -15,7 +15,7 @@ class vfio_release final : public v4_4::vfio_release {
   /// takes.
   void put_notified_group(v4_4::vfio_group& group) const override;
   /// Refuses what goes beyond the limit.
-  int vfio_lock_acct(v4_4::vfio_iommu& iommu, const task_struct* current, int64_t npage,
+  int vfio_lock_acct(v4_4::vfio_module& module, const task_struct* current, int64_t npage,
                      const bool* lock_cap) const override;
   /// The whole run fails.
   [[nodiscard]] int run_at_limit() const override;

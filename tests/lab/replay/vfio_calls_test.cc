@@ -30,16 +30,6 @@ TEST(read_vfio_calls, finds_the_start_of_what_was_mapped) {
   EXPECT_EQ(calls[0].size, 8192u);
 }
 
-TEST(read_vfio_calls, places_lookups_by_the_unmapping_behind_them) {
-  std::vector<call_event> tree;
-  add_lookups(tree, 3);
-  add_call(tree, "iommu_unmap", "unmap: IOMMU: iova=0x40000000 size=8192 unmapped_size=8192");
-  const auto calls = read_vfio_calls(tree);
-  ASSERT_EQ(calls.size(), 4u);
-  EXPECT_EQ(calls[0].iova, dma_addr(0x40000000));
-  EXPECT_EQ(calls[2].iova, dma_addr(0x40002000));
-}
-
 /// Two ranges, unmapped with something between them: one page at 0, two runs at 100000h.
 TEST(with_runs, puts_the_runs_where_the_others_were) {
   std::vector<call_event> tree;

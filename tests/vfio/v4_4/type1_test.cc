@@ -75,35 +75,13 @@ TEST(type1_runs, are_what_lies_side_by_side) {
 }
 
 TEST(type1_runs, are_single_pages_without_hugepages) {
-  vfio_system s(false, {.allow_unsafe_interrupts = true, .disable_hugepages = true});
+  vfio_system s(v4_4::profile(), {.allow_unsafe_interrupts = true, .disable_hugepages = true});
   s.take_lone();
   s.give_memory(memory_va, 4);
   const size_t first = s.events();
   ASSERT_EQ(s.map(s.c, 0x100000, memory_va, 4 * page_size), 0);
   EXPECT_EQ(s.calls_of("iommu_map", first), 4u);
   EXPECT_EQ(s.current.mm->locked_vm, 4u);
-}
-
-/// 4.4.1 maps what the limit allows and fails then; 4.4.178 fails before it maps anything.
-TEST(type1_limits, are_the_callers) {
-  for (const bool later : test::linux_4_4::releases) {
-    vfio_system s(later);
-    s.take_lone();
-    s.give_memory(memory_va, 8);
-    s.drop_cap(capability::ipc_lock);
-    s.current.rlimit_memlock = 6 * page_size + 1;
-    const size_t first = s.events();
-    EXPECT_EQ(s.map(s.c, 0x100000, memory_va, 8 * page_size), -ENOMEM);
-    EXPECT_EQ(s.calls_of("iommu_map", first), later ? 0u : 1u);
-    EXPECT_EQ(s.linux_.logged("vfio_pin_pages: RLIMIT_MEMLOCK (24576) exceeded"), later ? 1 : 2);
-    EXPECT_EQ(s.k().user_pages().pins(), 0u);
-    EXPECT_EQ(s.current.mm->locked_vm, 0u);
-    EXPECT_EQ(s.map(s.c, 0x100000, memory_va, 6 * page_size), 0);
-    EXPECT_EQ(s.current.mm->locked_vm, 6u);
-    s.current.effective.set();
-    EXPECT_EQ(s.map(s.c, 0x200000, memory_va + 6 * page_size, 2 * page_size), 0);
-    EXPECT_EQ(s.current.mm->locked_vm, 8u);
-  }
 }
 
 /// 4.4 counts in whoever calls: the memory of a process that has ended is counted by nobody.

@@ -13,7 +13,6 @@
 #include "kernel/pci_drivers.h"
 #include "support/small_machine.h"
 #include "support/v4_4/system.h"
-#include "support/v4_4_178/releases.h"
 #include "vfio/process/task_struct.h"
 #include "vfio/process/uaccess.h"
 #include "vfio/uapi/vfio.h"
@@ -53,9 +52,10 @@ inline machine_config vfio_machine(bool remaps_interrupts = false) {
 }
 
 struct vfio_system {
-  explicit vfio_system(bool later = false, vfio_module_options options = unsafe(),
+  explicit vfio_system(const kernel_profile& profile = v4_4::profile(),
+                       vfio_module_options options = unsafe(),
                        machine_config machine = vfio_machine())
-      : linux_(machine, "intel_iommu=on", trace_class::calls, test::linux_4_4::release(later)) {
+      : linux_(machine, "intel_iommu=on", trace_class::calls, profile) {
     linux_.boot();
     EXPECT_TRUE(k().load_vfio(options).ok());
     current.mm = std::make_shared<mm_struct>(k().user_pages());

@@ -107,22 +107,9 @@ TEST(vfio_info, has_no_capabilities_behind_it) {
   EXPECT_EQ(s.ioctl_on(s.c, uapi::vfio_iommu_get_info, info), -EINVAL);
 }
 
-/// What cannot be written back: 4.4.1 returns how many bytes, 4.4.178 an error.
-TEST(vfio_info, that_cannot_be_written) {
-  for (const bool later : test::linux_4_4::releases) {
-    vfio_system s(later);
-    s.take_lone();
-    s.give_memory(argument_va, 1, 0, false);
-    const auto page = *s.current.mm->translate(argument_va);
-    std::byte* const bytes = s.k().memory().at(page, 4);
-    bytes[0] = std::byte{24};
-    EXPECT_EQ(s.ioctl(s.c, uapi::vfio_iommu_get_info, argument_va), later ? -EFAULT : 16);
-  }
-}
-
 TEST(vfio_interrupts, have_to_be_remapped) {
   {
-    vfio_system s(false, {});
+    vfio_system s(v4_4::profile(), {});
     ASSERT_TRUE(s.bind(lone).ok());
     const int c = s.open_container();
     const int g = s.open_group(lone);
@@ -131,7 +118,7 @@ TEST(vfio_interrupts, have_to_be_remapped) {
     EXPECT_TRUE(s.linux_.log_contains("vfio_iommu_type1_attach_group: No interrupt remapping"));
     EXPECT_EQ(s.status(g), uapi::vfio_group_flags_viable | uapi::vfio_group_flags_container_set);
   }
-  vfio_system s(false, {}, vfio_machine(true));
+  vfio_system s(v4_4::profile(), {}, vfio_machine(true));
   s.take_lone();
 }
 
@@ -170,8 +157,8 @@ TEST(vfio_device, says_what_it_has) {
 
 /// The whole life of a device with one mapping, with each allocation failing in turn.
 template <typename Fail>
-void fail_each(bool later, Fail fail) {
-  vfio_system s(later);
+void fail_each(Fail fail) {
+  vfio_system s;
   s.give_memory(memory_va, 5, 3);
   const auto cycle = [&s](bool wants_all) {
     bool all = s.bind(lone).ok() && !s.dev(lone).driver.empty();
@@ -204,13 +191,11 @@ void fail_each(bool later, Fail fail) {
 }
 
 TEST(vfio_failures, of_objects_leak_nothing) {
-  fail_each(false, [](vfio_system& s, uint64_t n) { s.k().slab().fail_at(n); });
+  fail_each([](vfio_system& s, uint64_t n) { s.k().slab().fail_at(n); });
 }
 
 TEST(vfio_failures, of_pages_leak_nothing) {
-  for (const bool later : test::linux_4_4::releases) {
-    fail_each(later, [](vfio_system& s, uint64_t n) { s.k().pages().fail_at(n); });
-  }
+  fail_each([](vfio_system& s, uint64_t n) { s.k().pages().fail_at(n); });
 }
 
 }  // namespace

@@ -116,7 +116,7 @@ int64_t vfio_pin_pages(vfio_iommu& iommu, task_struct& current, uint64_t vaddr, 
   }
   if (!iommu.module.options.disable_hugepages) ret = extend_run(run, vaddr, npage);
   if (ret == 0 && !run.rsvd) {
-    ret = iommu.module.release.vfio_lock_acct(iommu, &current, run.pinned, &run.lock_cap);
+    ret = iommu.module.release.vfio_lock_acct(iommu.module, &current, run.pinned, &run.lock_cap);
   }
   if (ret == 0) return this_call.result(run.pinned);
   for (int64_t i = 0; !run.rsvd && i < run.pinned; ++i) put_pfn(iommu, pfn_base++, prot);
@@ -130,7 +130,7 @@ int64_t vfio_unpin_pages(vfio_iommu& iommu, uint64_t pfn, int64_t npage, int pro
                 {"do_accounting", do_accounting});
   int64_t unlocked = 0;
   for (int64_t i = 0; i < npage; ++i) unlocked += put_pfn(iommu, pfn++, prot);
-  if (do_accounting) iommu.module.release.vfio_lock_acct(iommu, nullptr, -unlocked, nullptr);
+  if (do_accounting) iommu.module.release.vfio_lock_acct(iommu.module, nullptr, -unlocked, nullptr);
   return this_call.result(unlocked);
 }
 

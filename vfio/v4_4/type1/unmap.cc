@@ -49,7 +49,7 @@ void vfio_unmap_unpin(vfio_iommu& iommu, vfio_dma& dma) {
                                  static_cast<int64_t>(unmapped >> page_shift), dma.prot, false);
     iova += unmapped;
   }
-  iommu.module.release.vfio_lock_acct(iommu, nullptr, -unlocked, nullptr);
+  iommu.module.release.vfio_lock_acct(iommu.module, nullptr, -unlocked, nullptr);
 }
 
 /// Of the second version: a request has to begin and end where mappings do.

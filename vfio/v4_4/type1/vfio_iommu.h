@@ -61,11 +61,6 @@ struct vfio_iommu {
 inline tracer& trace_of(const vfio_iommu& iommu) {
   return iommu.module.env.trace;
 }
-/// Of the process whose call is under way; null when it has ended.
-inline std::shared_ptr<mm_struct> current_mm(const vfio_iommu& iommu) {
-  std::shared_ptr<mm_struct> mm = iommu.module.current_mm.lock();
-  return mm != nullptr && mm->has_users() ? mm : nullptr;
-}
 
 /// One that [start, start + size) meets; of an empty range one that it lies inside of. Null for
 /// none.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "vfio/v4_4/vfio/release.h"
 
-#include "vfio/v4_4/type1/pin.h"
 #include "vfio/v4_4/vfio/group.h"
 
 namespace iommulab::v4_4 {
@@ -12,10 +11,10 @@ void vfio_release::put_notified_group(vfio_group& group) const {
 
 // Linux v4.4 drivers/vfio/vfio_iommu_type1.c: vfio_lock_acct(). Who holds mmap_sem and so makes it
 // count later, there is none here.
-int vfio_release::vfio_lock_acct(vfio_iommu& iommu, const task_struct* /*current*/, int64_t npage,
+int vfio_release::vfio_lock_acct(vfio_module& module, const task_struct* /*current*/, int64_t npage,
                                  const bool* /*lock_cap*/) const {
-  IOMMULAB_CALL(trace_of(iommu), "vfio_lock_acct", {"npage", npage});
-  const std::shared_ptr<mm_struct> mm = current_mm(iommu);
+  IOMMULAB_CALL(module.env.trace, "vfio_lock_acct", {"npage", npage});
+  const std::shared_ptr<mm_struct> mm = current_mm(module);
   if (mm == nullptr || npage == 0) return 0;
   mm->locked_vm += static_cast<uint64_t>(npage);
   return 0;

@@ -13,8 +13,6 @@
 
 namespace iommulab::v4_4 {
 
-struct vfio_iommu;
-
 class vfio_release {
  public:
   virtual ~vfio_release() = default;
@@ -34,7 +32,7 @@ class vfio_release {
 
   /// Counts `npage` more pages of the process under way, or fewer. `lock_cap` says whether the
   /// limit is none, if that is known; `current` is asked where it counts. 0 or a negative errno.
-  virtual int vfio_lock_acct(vfio_iommu& iommu, const task_struct* current, int64_t npage,
+  virtual int vfio_lock_acct(vfio_module& module, const task_struct* current, int64_t npage,
                              const bool* lock_cap) const;
   /// vfio_pin_pages(): the limit is reached behind `pinned` pages of a run. 0: these are the run.
   [[nodiscard]] virtual int run_at_limit() const { return 0; }

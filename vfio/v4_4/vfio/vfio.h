@@ -67,6 +67,12 @@ inline class_device_places places_of(vfio_module& module) {
   return {module.sysfs, module.nodes};
 }
 
+/// Of the process whose call is under way; null when it has ended.
+inline std::shared_ptr<mm_struct> current_mm(const vfio_module& module) {
+  std::shared_ptr<mm_struct> mm = module.current_mm.lock();
+  return mm != nullptr && mm->has_users() ? mm : nullptr;
+}
+
 /// Makes /dev/vfio/vfio. 0 or a negative errno.
 int vfio_init(vfio_module& module);
 /// No group is left.
