@@ -149,7 +149,7 @@ absl::Status vfio_player::play(absl::Span<const vfio_call> calls) {
                       "the client maps nothing any more");
   }
   replay_pages();
-  for (size_t at = 0; at < calls_.size(); ++at) perform(at);
+  for (size_t at = 0; at < calls_.size() && !is_absent_; ++at) perform(at);
   system_.pages().replay({}, after_replay::choose);
   return absl::OkStatus();
 }
@@ -159,7 +159,7 @@ absl::Status vfio_player::play(absl::Span<const vfio_call> calls) {
 void vfio_player::perform(size_t& at) {
   const vfio_call& call = calls_[at];
   if (call.name == first_listener && !is_bound_) {
-    bind();
+    bind(call);
   } else if (call.name == first_listener && is_closed_ && !dev_->driver.empty()) {
     system_.sysfs()
         .write(absl::StrCat("bus/pci/drivers/", driver_name, "/unbind"), dev_->name)
@@ -202,11 +202,17 @@ int64_t vfio_player::ioctl_on(int fd, uint32_t request, absl::Span<std::byte> st
   return ret;
 }
 
-void vfio_player::bind() {
+void vfio_player::bind(const vfio_call& call) {
   is_bound_ = true;
   sysfs_tree& sysfs = system_.sysfs();
   sysfs.write(dev_->sysfs_path + "/driver_override", driver_name).IgnoreError();
   sysfs.write("bus/pci/drivers_probe", dev_->name).IgnoreError();
+  if (dev_->driver != driver_name || dev_->group == nullptr) {
+    is_absent_ = true;
+    differences_.add(call.line, absl::StrFormat("%s()", call.name),
+                     absl::StrFormat("%s does not take the device", driver_name));
+    return;
+  }
   say(absl::StrFormat("group %d driver %s", dev_->group->id, dev_->driver));
 }
 

@@ -36,7 +36,7 @@ class vfio_player {
   vfio_player& operator=(const vfio_player&) = delete;
 
   /// As far as `calls`, the next of the tree, show what the client did. EINVAL, with file and line,
-  /// for calls that no client can have caused; a device that is not on the bus is a difference.
+  /// for calls that no client can have caused; a device that VFIO cannot have is a difference.
   absl::Status play(absl::Span<const vfio_call> calls);
 
   /// What the client prints.
@@ -58,7 +58,7 @@ class vfio_player {
   absl::Status read_mappings();
   void replay_pages();
   void perform(size_t& at);
-  void bind();
+  void bind(const vfio_call& call);
   void open_all();
   void open_device();
   void map(const mapping& m);
@@ -85,7 +85,7 @@ class vfio_player {
   std::vector<mapping> mappings_;
   device* dev_ = nullptr;
   edu* edu_ = nullptr;
-  bool is_absent_ = false;  ///< the device, which the machine has, is not on the bus
+  bool is_absent_ = false;  ///< the device is not on the bus, or VFIO does not have it
   bool is_bound_ = false;
   bool is_closed_ = false;
   int container_ = -1;
