@@ -294,6 +294,9 @@ void dma_iommu::put_dma_cookie(iommu_domain& domain) {
   IOMMULAB_CALL(iommu.env().trace, "iommu_put_dma_cookie", {"domain", domain});
   iommu_dma_cookie* cookie = std::exchange(domain.iova_cookie, nullptr);
   if (cookie == nullptr) return;
+  if (cookie->type == iommu_dma_cookie_type::iova && cookie->iovad.granule != 0) {
+    put_iova_domain(cookie->iovad);
+  }
   std::erase_if(cookies_, [cookie](const auto& c) { return c.get() == cookie; });
   iommu.slab.freed();
 }

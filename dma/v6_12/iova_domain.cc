@@ -55,6 +55,22 @@ int iova_domain_init_rcaches(iova_domain& iovad, unsigned cpus, slab_failures& s
   return this_call.result(iovad.ranges == nullptr ? -ENOMEM : 0);
 }
 
+namespace {
+
+// Linux v6.12 drivers/iommu/iova.c: free_iova_rcaches()
+void free_iova_rcaches(const iova_domain& iovad) {
+  IOMMULAB_CALL(*iovad.trace, "free_iova_rcaches");
+}
+
+}  // namespace
+
+// Linux v6.12 drivers/iommu/iova.c: put_iova_domain()
+void put_iova_domain(iova_domain& iovad) {
+  IOMMULAB_CALL(*iovad.trace, "put_iova_domain");
+  if (iovad.ranges != nullptr) free_iova_rcaches(iovad);
+  iovad.ranges.reset();
+}
+
 // Linux v6.12 drivers/iommu/iova.c: reserve_iova()
 void reserve_iova(iova_domain& iovad, uint64_t pfn_lo, uint64_t pfn_hi) {
   IOMMULAB_CALL(*iovad.trace, "reserve_iova", {"pfn_lo", pfn_lo}, {"pfn_hi", pfn_hi});

@@ -39,6 +39,8 @@ void init_iova_domain(iova_domain& iovad, tracer& trace, uint64_t granule, uint6
 /// then there is nothing to allocate from.
 int iova_domain_init_rcaches(iova_domain& iovad, unsigned cpus, slab_failures& slab,
                              std::string_view generation = "v6_12");
+/// Nobody uses the ranges any more.
+void put_iova_domain(iova_domain& iovad);
 void reserve_iova(iova_domain& iovad, uint64_t pfn_lo, uint64_t pfn_hi);
 /// A range of `size` frames that ends at or below `limit_pfn`: its first frame, 0 for none. Before
 /// it fails, `flush_rcache` gives back what the caches hold.
