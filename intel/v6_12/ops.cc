@@ -271,10 +271,12 @@ intel_iommu_ops::intel_iommu_ops(intel_driver& drv)
     : drv_(drv), paging_(drv), identity_(drv), blocking_(drv) {
   identity_domain_.type = iommu_domain_type::identity;
   identity_domain_.env = &drv.env;
+  identity_domain_.iommu = &drv.core;
   identity_domain_.ops = &identity_;
   identity_domain_.owner = this;
   blocking_domain_.type = iommu_domain_type::blocked;
   blocking_domain_.env = &drv.env;
+  blocking_domain_.iommu = &drv.core;
   blocking_domain_.ops = &blocking_;
   blocking_domain_.owner = this;
   default_domain_ops = &paging_;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/cmdline.h"
+#include "core/dev_printk.h"
 #include "core/iommu/iommu_sysfs.h"
 #include "core/iommu/v6_12/group.h"
 #include "core/iommu/v6_12/structures.h"
@@ -154,8 +155,15 @@ std::optional<pci_driver> generation::load_vfio(const vfio_module_options& optio
   if (!release_.has_vfio) return std::nullopt;
   vfio_ = std::make_unique<vfio_modules>(options, iommu_, host_.sysfs, host_.user_memory,
                                          host_.nodes, vfio_hardware{&host_.mmio, &host_.irqs});
-  return pci_driver{"vfio-pci", [this](pci_dev& pdev) { return vfio_->probe(pdev); },
-                    [this](pci_dev& pdev) { vfio_->remove(pdev); }};
+  // Linux v6.12 drivers/base/dd.c: call_driver_probe() says why a driver refused.
+  const auto probe = [this](pci_dev& pdev) {
+    const int ret = vfio_->probe(pdev);
+    if (ret != 0 && ret != -ENODEV && ret != -ENXIO && ret != -eprobe_defer) {
+      dev_printk(pdev.dev, log_level::err, "probe with driver vfio-pci failed with error %d", ret);
+    }
+    return ret;
+  };
+  return pci_driver{"vfio-pci", probe, [this](pci_dev& pdev) { vfio_->remove(pdev); }};
 }
 
 void generation::set_writers_capabilities(bool sys_admin, bool sys_rawio) {

@@ -204,6 +204,8 @@ TEST_F(process_test, a_file_is_released_with_its_last_reference) {
   EXPECT_TRUE(order.empty());
   EXPECT_EQ(files.close(8), -EBADF);
   fput(f);
+  EXPECT_TRUE(order.empty()) << "the call is not through";
+  files.task_work_run();
   EXPECT_EQ(order, std::vector<int>{1});
 }
 
@@ -219,6 +221,30 @@ TEST_F(process_test, the_lowest_descriptor_is_taken_and_the_last_is_released_fir
   order.clear();
   files.exit_files();
   EXPECT_EQ(order, (std::vector<int>{10, 90, 8}));
+}
+
+/// Holds another, as a device holds its iommufd.
+struct holding_file : counted_file {
+  holding_file(std::vector<int>& order, int number, file& held)
+      : counted_file(order, number), held_(get_file(held)) {}
+  void release() override {
+    fput(&held_);
+    counted_file::release();
+  }
+  file& held_;
+};
+
+TEST_F(process_test, what_a_release_lets_go_of_is_released_behind_it) {
+  std::vector<int> order;
+  files_struct files;
+  auto* const held = new counted_file(order, 1);
+  ASSERT_EQ(files.install(*held), 3);
+  ASSERT_EQ(files.install(*new holding_file(order, 2, *held)), 4);
+  ASSERT_EQ(files.install(*new counted_file(order, 3)), 5);
+  EXPECT_EQ(files.close(3), 0);
+  EXPECT_TRUE(order.empty()) << "it is held";
+  files.exit_files();
+  EXPECT_EQ(order, (std::vector<int>{3, 2, 1}));
 }
 
 TEST_F(process_test, a_node_opens_or_says_why_not) {

@@ -2,8 +2,8 @@
 #include "vfio/process/file.h"
 
 #include <cerrno>
-#include <iterator>
 #include <memory>
+#include <utility>
 
 namespace iommulab {
 
@@ -33,8 +33,22 @@ file& get_file(file& f) {
 
 void fput(file* f) {
   if (f == nullptr || --f->references_ != 0) return;
+  if (f->works_ != nullptr) {
+    f->works_->push_back(f);
+    return;
+  }
   const std::unique_ptr<file> last(f);
   last->release();
+}
+
+void files_struct::task_work_run() {
+  while (!works_->empty()) {
+    const file_works works = std::exchange(*works_, {});
+    for (auto at = works.rbegin(); at != works.rend(); ++at) {
+      const std::unique_ptr<file> last(*at);
+      last->release();
+    }
+  }
 }
 
 int files_struct::install(file& f) {
@@ -44,6 +58,7 @@ int files_struct::install(file& f) {
     ++fd;
   }
   open_[fd] = &f;
+  f.works_ = works_;
   return fd;
 }
 
@@ -58,11 +73,14 @@ int files_struct::close(int fd) {
   file* const closed = found->second;
   open_.erase(found);
   fput(closed);
+  task_work_run();
   return 0;
 }
 
 void files_struct::exit_files() {
-  while (!open_.empty()) close(std::prev(open_.end())->first);
+  // All descriptors go before anything is released.
+  for (const auto& [fd, f] : std::exchange(open_, {})) fput(f);
+  task_work_run();
 }
 
 }  // namespace iommulab

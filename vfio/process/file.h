@@ -3,18 +3,28 @@
 // Open files and a process's descriptors for them, by the kernel's names. What an open device does
 // is a class derived from `file`; it goes with the last reference, be that a descriptor or another
 // object's.
+//
+// A file that loses its last reference within a system call is released when that call is through,
+// so that no release runs inside another: Linux v6.12 fs/file_table.c: fput(), kernel/task_work.c.
+// Of several, the last comes first; what they let go of comes behind all of them.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <utility>
+#include <vector>
 
 namespace iommulab {
 
 struct task_struct;
+class file;
 
 /// Linux include/linux/fs.h: struct file with its file_operations. Results are 0 or more, or
 /// negative errnos; addresses are the caller's.
+/// Files that lost their last reference within the call under way.
+using file_works = std::vector<file*>;
+
 class file {
  public:
   file() = default;
@@ -35,7 +45,9 @@ class file {
  private:
   friend file& get_file(file& f);
   friend void fput(file* f);
+  friend class files_struct;
   unsigned references_ = 1;
+  std::shared_ptr<file_works> works_;  ///< of the process that got it; null: it is released at once
 };
 
 file& get_file(file& f);
@@ -58,12 +70,16 @@ class files_struct {
   [[nodiscard]] file* lookup(int fd) const;
   /// close(): 0 or -EBADF.
   int close(int fd);
+  /// A system call is through. Whoever calls a file's operations calls this behind it.
+  /// Linux v6.12 kernel/task_work.c: task_work_run()
+  void task_work_run();
   /// The process has ended: what is open is released, last descriptor first.
   void exit_files();
   [[nodiscard]] const std::map<int, file*>& open() const { return open_; }
 
  private:
   int first_ = 3;
+  std::shared_ptr<file_works> works_ = std::make_shared<file_works>();
   std::map<int, file*> open_;
 };
 

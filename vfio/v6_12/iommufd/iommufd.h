@@ -45,9 +45,9 @@ void iommufd_exit(iommufd_module& module);
 iommufd_ctx& iommufd_ctx_get(iommufd_ctx& ictx);
 void iommufd_ctx_put(iommufd_ctx* ictx);
 /// With a reference. Null with `error` set: -EBADFD when it is another kind of file.
-iommufd_ctx* iommufd_ctx_from_file(file& f, int& error);
+iommufd_ctx* iommufd_ctx_from_file(tracer& trace, file& f, int& error);
 /// -EBADF when the descriptor is not open.
-iommufd_ctx* iommufd_ctx_from_fd(task_struct& current, int fd, int& error);
+iommufd_ctx* iommufd_ctx_from_fd(tracer& trace, task_struct& current, int fd, int& error);
 bool iommufd_ctx_has_group(iommufd_ctx* ictx, iommu_group& group);
 
 /// Null with `error` set.

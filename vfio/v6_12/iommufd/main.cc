@@ -223,31 +223,24 @@ iommufd_ctx& iommufd_ctx_get(iommufd_ctx& ictx) {
 }
 
 // Linux v6.12 drivers/iommu/iommufd/main.c: iommufd_ctx_from_file()
-iommufd_ctx* iommufd_ctx_from_file(file& f, int& error) {
+iommufd_ctx* iommufd_ctx_from_file(tracer& trace, file& f, int& error) {
+  IOMMULAB_CALL(trace, "iommufd_ctx_from_file");
   auto* const filp = dynamic_cast<iommufd_file*>(&f);
-  if (filp == nullptr) {
-    error = -EBADFD;
-    return nullptr;
-  }
-  error = 0;
-  iommufd_ctx& ictx = *filp->ictx();
-  IOMMULAB_CALL(ictx.trace(), "iommufd_ctx_from_file", {"no_iommu_mode", ictx.no_iommu_mode});
-  return &iommufd_ctx_get(ictx);
+  error = filp == nullptr ? -EBADFD : 0;
+  if (filp == nullptr) return this_call.result(nullptr, error);
+  return &iommufd_ctx_get(*filp->ictx());
 }
 
 // Linux v6.12 drivers/iommu/iommufd/main.c: iommufd_ctx_from_fd()
-iommufd_ctx* iommufd_ctx_from_fd(task_struct& current, int fd, int& error) {
+iommufd_ctx* iommufd_ctx_from_fd(tracer& trace, task_struct& current, int fd, int& error) {
+  IOMMULAB_CALL(trace, "iommufd_ctx_from_fd", {"fd", fd});
   file* const f = current.files.lookup(fd);
   auto* const filp = dynamic_cast<iommufd_file*>(f);
-  if (filp == nullptr) {
-    error = f == nullptr ? -EBADF : -EBADFD;
-    return nullptr;
-  }
   error = 0;
-  iommufd_ctx& ictx = *filp->ictx();
-  IOMMULAB_CALL(ictx.trace(), "iommufd_ctx_from_fd", {"fd", fd});
+  if (filp == nullptr) error = f == nullptr ? -EBADF : -EBADFD;
+  if (filp == nullptr) return this_call.result(nullptr, error);
   get_file(*f);
-  return &ictx;
+  return filp->ictx();
 }
 
 // Linux v6.12 drivers/iommu/iommufd/main.c: iommufd_ctx_put()

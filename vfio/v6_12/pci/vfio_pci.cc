@@ -39,6 +39,7 @@ class vfio_pci_ops final : public vfio_device_ops {
  public:
   [[nodiscard]] std::string_view name() const override { return "vfio-pci"; }
   int init(vfio_device& vdev) override { return vfio_pci_core_init_dev(to_vfio_pci(vdev)); }
+  void release(vfio_device& vdev) override { vfio_pci_core_release_dev(to_vfio_pci(vdev)); }
   int bind_iommufd(vfio_device& vdev, iommufd_ctx& ictx, uint32_t& out_device_id) override {
     return vfio_iommufd_physical_bind(vdev, ictx, out_device_id);
   }
@@ -121,7 +122,9 @@ void vfio_pci_remove(vfio_pci_module& module, pci_dev& pdev) {
   if (found == module.drvdata.end()) return;
   vfio_pci_core_device& vdev = *found->second;
   module.drvdata.erase(found);
-  vfio_pci_core_unregister_device(vdev, [&vdev] { vfio_put_device(vdev); });
+  if (vfio_pci_core_unregister_device(vdev, [&vdev] { vfio_put_device(vdev); })) {
+    vfio_put_device(vdev);
+  }
 }
 
 }  // namespace iommulab::v6_12

@@ -157,14 +157,24 @@ int vfio_pci_core_register_device(vfio_pci_core_device& vdev) {
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_core.c: vfio_pci_core_unregister_device()
-void vfio_pci_core_unregister_device(vfio_pci_core_device& vdev, std::function<void()> then) {
+bool vfio_pci_core_unregister_device(vfio_pci_core_device& vdev, std::function<void()> then) {
   IOMMULAB_CALL(trace_of(vdev), "vfio_pci_core_unregister_device", {"vdev", vdev});
   vfio_pci_core_sriov_configure(vdev, 0);
-  vfio_unregister_group_dev(vdev, [&vdev, last = std::move(then)] {
+  const auto uninit = [&vdev] {
     vfio_pci_vf_uninit(vdev);
     vfio_pci_vga_uninit(vdev);
+  };
+  const bool is_done = vfio_unregister_group_dev(vdev, [uninit, last = std::move(then)] {
+    uninit();
     last();
   });
+  if (is_done) uninit();
+  return this_call.result(is_done);
+}
+
+// Linux v6.12 drivers/vfio/pci/vfio_pci_core.c: vfio_pci_core_release_dev()
+void vfio_pci_core_release_dev(vfio_pci_core_device& vdev) {
+  IOMMULAB_CALL(trace_of(vdev), "vfio_pci_core_release_dev", {"core_vdev", vdev});
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_core.c: vfio_pci_core_enable()

@@ -17,8 +17,9 @@ namespace iommulab::v6_12 {
 
 int vfio_pci_core_init_dev(vfio_pci_core_device& vdev);
 int vfio_pci_core_register_device(vfio_pci_core_device& vdev);
-/// `then` as for vfio_unregister_group_dev().
-void vfio_pci_core_unregister_device(vfio_pci_core_device& vdev, std::function<void()> then);
+/// As vfio_unregister_group_dev().
+bool vfio_pci_core_unregister_device(vfio_pci_core_device& vdev, std::function<void()> then);
+void vfio_pci_core_release_dev(vfio_pci_core_device& vdev);
 
 int vfio_pci_core_enable(vfio_pci_core_device& vdev);
 void vfio_pci_core_finish_enable(vfio_pci_core_device& vdev);

@@ -33,10 +33,20 @@ int64_t pin_user_pages_remote(vfio_iommu& iommu, mm_struct& mm, uint64_t start, 
   return this_call.result(mm.pin_user_pages(start, nr_pages, gup_flags, pages));
 }
 
+// Linux v6.12 mm/gup.c: unpin_user_pages()
+void unpin_user_pages(vfio_iommu& iommu, phys_addr page) {
+  IOMMULAB_CALL(trace_of(iommu), "unpin_user_pages", {"page", page});
+  iommu.module.pages.unpin(page);
+}
+
 // Linux v6.12 mm/gup.c: unpin_user_pages_dirty_lock()
 void unpin_user_pages_dirty_lock(vfio_iommu& iommu, phys_addr page, bool make_dirty) {
   IOMMULAB_CALL(trace_of(iommu), "unpin_user_pages_dirty_lock", {"page", page},
                 {"make_dirty", make_dirty});
+  if (!make_dirty) {
+    unpin_user_pages(iommu, page);
+    return;
+  }
   iommu.module.pages.unpin(page);
 }
 

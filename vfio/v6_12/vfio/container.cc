@@ -181,8 +181,8 @@ void vfio_unregister_iommu_driver(vfio_module& module, const vfio_iommu_driver_o
 
 // Linux v6.12 drivers/vfio/container.c: vfio_container_from_file()
 vfio_container* vfio_container_from_file(vfio_module& module, file& f) {
-  if (module.options.container_is_iommufd) return nullptr;
   IOMMULAB_CALL(module.env.trace, "vfio_container_from_file");
+  if (module.options.container_is_iommufd) return this_call.result(nullptr, false);
   auto* const opened = dynamic_cast<vfio_fops*>(&f);
   vfio_container* const container = opened == nullptr ? nullptr : &opened->container();
   return this_call.result(container, container != nullptr);
@@ -247,7 +247,7 @@ void vfio_group_unuse_container(vfio_group& group) {
   IOMMULAB_CALL(group.module->env.trace, "vfio_group_unuse_container", {"group", group});
   if (group.container_users <= 1) group.module->env.log.warn_on("vfio_group_unuse_container");
   --group.container_users;
-  group.module->delayed_fput.push_back(group.opened_file);
+  fput(group.opened_file);
 }
 
 // Linux v6.12 drivers/vfio/container.c: vfio_device_container_register()

@@ -28,7 +28,7 @@ int bind_and_tell(vfio_device_file& df, task_struct& current,
   vfio_device& vdev = *df.vdev;
   if (df.access_granted) return -EINVAL;
   int error = 0;
-  df.iommufd = iommufd_ctx_from_fd(current, bind.iommufd, error);
+  df.iommufd = iommufd_ctx_from_fd(vdev.module->env.trace, current, bind.iommufd, error);
   if (df.iommufd == nullptr) return error;
   vfio_df_get_kvm_safe(df);
   int ret = vfio_df_open(df);

@@ -148,9 +148,7 @@ void release_device_file(vfio_device_file& df) {
 }
 
 void vfio_device_fops::release() {
-  vfio_module& module = *vdev().module;
   release_device_file(df_);
-  flush_delayed_fput(module);
 }
 
 }  // namespace

@@ -80,7 +80,7 @@ int vfio_group_ioctl_set_container(vfio_group& group, task_struct& current, uint
     return this_call.result(vfio_container_attach_group(*container, current, group));
   }
   int error = 0;
-  iommufd_ctx* const iommufd = iommufd_ctx_from_file(*f, error);
+  iommufd_ctx* const iommufd = iommufd_ctx_from_file(group.module->env.trace, *f, error);
   if (iommufd == nullptr) return this_call.result(-EBADFD);
   const int ret = iommufd_vfio_compat_ioas_create(*iommufd);
   if (ret != 0) {
@@ -115,6 +115,8 @@ int vfio_df_group_open(vfio_device_file& df) {
   if (!vfio_group_has_iommu(*vdev.group)) return this_call.result(-EINVAL);
   if (vdev.open_count == 0) vfio_device_group_get_kvm_safe(vdev);
   df.iommufd = vdev.group->iommufd;
+  // One without an IOMMU would be looked for in its iommufd; there is none such.
+  if (df.iommufd != nullptr && vfio_device_is_noiommu(vdev)) return this_call.result(-EPERM);
   const int ret = open_and_attach(df);
   if (ret != 0) {
     df.iommufd = nullptr;
@@ -207,7 +209,6 @@ int64_t vfio_group_fops::unlocked_ioctl(task_struct& current, uint32_t cmd, uint
   int64_t ret = -ENOTTY;
   if (cmd == uapi::vfio_group_get_device_fd) {
     ret = vfio_group_ioctl_get_device_fd(group_, current, arg);
-    flush_delayed_fput(*group_.module);
   } else if (cmd == uapi::vfio_group_get_status) {
     ret = vfio_group_ioctl_get_status(group_, current, arg);
   } else if (cmd == uapi::vfio_group_set_container) {

@@ -62,14 +62,10 @@ struct vfio_module {
   std::set<unsigned> group_ida{};                                ///< minors of groups in use
   std::set<unsigned> device_ida{};                               ///< N of each vfioN in use
   std::map<const void*, vfio_device_set*> vfio_device_set_xa{};  ///< by set_id
-  /// References to files that are put when the call under way is through, as fput() does.
-  std::vector<file*> delayed_fput{};
 };
 inline class_device_places places_of(vfio_module& module) {
   return {module.sysfs, module.nodes};
 }
-/// Linux v6.12 fs/file_table.c: flush_delayed_fput()
-void flush_delayed_fput(vfio_module& module);
 
 /// Makes /dev/vfio/vfio where it is VFIO's, and what devices and groups need. 0 or -ENOMEM.
 int vfio_init(vfio_module& module);
@@ -173,9 +169,10 @@ vfio_device* vfio_find_device_in_devset(const vfio_device_set& dev_set, const de
 
 /// From now on users can open the device: its group's node and its own.
 int vfio_register_group_dev(vfio_device& vdev);
-/// Nobody can open the device any more. `then` runs when the last user has gone, which is at once
-/// unless the device is open: the kernel waits there, and nobody could end a wait here.
-void vfio_unregister_group_dev(vfio_device& vdev, std::function<void()> then);
+/// Nobody can open the device any more. True when nobody has it open: it is unregistered, and what
+/// comes then is the caller's. The kernel waits for the last user, and nobody could end a wait here:
+/// false, and `then` runs when that user has gone.
+bool vfio_unregister_group_dev(vfio_device& vdev, std::function<void()> then);
 
 void vfio_device_put_registration(vfio_device& vdev);
 bool vfio_device_try_get_registration(vfio_device& vdev);

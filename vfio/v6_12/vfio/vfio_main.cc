@@ -96,11 +96,6 @@ int vfio_register_dev(vfio_device& vdev, vfio_group_type type) {
 
 }  // namespace
 
-void flush_delayed_fput(vfio_module& module) {
-  const std::vector<file*> files = std::exchange(module.delayed_fput, {});
-  for (file* each : files) fput(each);
-}
-
 // Linux v6.12 drivers/vfio/vfio_main.c: vfio_assign_device_set()
 int vfio_assign_device_set(vfio_device& vdev, const void* set_id) {
   vfio_module& module = *vdev.module;
@@ -183,21 +178,21 @@ int vfio_register_group_dev(vfio_device& vdev) {
 }
 
 // Linux v6.12 drivers/vfio/vfio_main.c: vfio_unregister_group_dev()
-void vfio_unregister_group_dev(vfio_device& vdev, std::function<void()> then) {
+bool vfio_unregister_group_dev(vfio_device& vdev, std::function<void()> then) {
   IOMMULAB_CALL(vdev.module->env.trace, "vfio_unregister_group_dev", {"device", vdev});
   vfio_device_group_unregister(vdev);
   vfio_device_del(vdev);
   vfio_device_put_registration(vdev);
-  const auto finish = [&vdev, last = std::move(then)] {
+  if (vdev.refcount == 0) {
+    vfio_device_remove_group(vdev);
+    return this_call.result(true);
+  }
+  vdev.comp = [&vdev, last = std::move(then)] {
     vfio_device_remove_group(vdev);
     last();
   };
-  if (vdev.refcount == 0) {
-    finish();
-    return;
-  }
-  vdev.comp = finish;
   vdev.ops->request(vdev, 0);
+  return this_call.result(false);
 }
 
 // Linux v6.12 drivers/vfio/vfio.h: vfio_device_is_noiommu()

@@ -94,7 +94,7 @@ struct iommufd_system : core_test::core_system {
   }
   /// Null with `error` set.
   iommufd_device* bind(int fd, device& dev) {
-    iommufd_ctx* const ictx = iommufd_ctx_from_fd(current, fd, error);
+    iommufd_ctx* const ictx = iommufd_ctx_from_fd(trace, current, fd, error);
     iommufd_device* const idev = iommufd_device_bind(*ictx, dev, id, error);
     iommufd_ctx_put(ictx);
     return idev;

@@ -235,7 +235,7 @@ TEST(iommufd_containers, answer_what_they_are) {
   } a;
   a.info.argsz = sizeof(a);
   EXPECT_EQ(s.ioctl(fd, uapi::vfio_iommu_get_info, a), -ENODEV);
-  iommufd_ctx* const ictx = iommufd_ctx_from_fd(s.current, fd, s.error);
+  iommufd_ctx* const ictx = iommufd_ctx_from_fd(s.trace, s.current, fd, s.error);
   EXPECT_EQ(iommufd_vfio_compat_ioas_create(*ictx), 0);
   EXPECT_EQ(iommufd_vfio_compat_ioas_create(*ictx), 0);
   iommufd_ctx_put(ictx);
@@ -280,7 +280,7 @@ void use_everything(iommufd_system& s) {
       is_attached = iommufd_device_attach(*idev, pt) == 0;
     }
   }
-  iommufd_ctx* const ictx = iommufd_ctx_from_fd(s.current, fd, s.error);
+  iommufd_ctx* const ictx = iommufd_ctx_from_fd(s.trace, s.current, fd, s.error);
   uint32_t access_id = 0;
   iommufd_access* const access = iommufd_access_create(
       *ictx, {.needs_pin_pages = true, .unmap = [](uint64_t, uint64_t) {}}, access_id, s.error);
@@ -337,7 +337,7 @@ class random_run {
  public:
   explicit random_run(attached_system& system) : s(system) {
     b = s.ioas(s.fd);
-    iommufd_ctx* const ictx = iommufd_ctx_from_fd(s.current, s.fd, s.error);
+    iommufd_ctx* const ictx = iommufd_ctx_from_fd(s.trace, s.current, s.fd, s.error);
     access =
         iommufd_access_create(*ictx, {.needs_pin_pages = true, .unmap = {}}, access_id, s.error);
     iommufd_ctx_put(ictx);
