@@ -133,7 +133,10 @@ absl::StatusOr<client_answer> vfio_client::perform(absl::Span<const std::string>
 int64_t vfio_client::ioctl(operation& o, int fd, uint32_t request, uint64_t argument) {
   if (!o.status().ok()) return -EINVAL;
   file* const f = task_.files.lookup(fd);
-  return f == nullptr ? -EBADF : f->unlocked_ioctl(task_, request, argument);
+  if (f == nullptr) return -EBADF;
+  const int64_t result = f->unlocked_ioctl(task_, request, argument);
+  task_.files.task_work_run();
+  return result;
 }
 
 int64_t vfio_client::ioctl_on(operation& o, int fd, uint32_t request,

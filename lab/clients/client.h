@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -155,6 +156,7 @@ class vfio_client {
   client_names names_;
   std::map<std::string, std::string, std::less<>> devices_;  ///< functions, by the client's name
   std::map<std::string, memory_block, std::less<>> blocks_;  ///< by name
+  std::set<int> masters_;                    ///< descriptors of devices that may do DMA
   std::map<int, std::string> device_files_;  ///< functions, by the descriptor that reaches them
   uint64_t next_block_;
 };

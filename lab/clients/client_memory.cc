@@ -109,7 +109,7 @@ client_answer vfio_client::mem(operation& o) {
       for (size_t i = 0; i < pages.size(); ++i) {
         if (pages[i] == phys_addr()) continue;
         std::byte* const bytes = system_.memory().at(pages[i], page_size);
-        if (bytes != nullptr) std::memset(bytes, static_cast<int>((i + 1) & 0xff), page_size);
+        if (bytes != nullptr) *bytes = static_cast<std::byte>((i + 1) & 0xff);
       }
     }
   }

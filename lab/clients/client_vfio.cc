@@ -122,6 +122,7 @@ client_answer vfio_client::close_file(operation& o) {
   const int fd = descriptor(o, 1);
   if (!o.status().ok()) return {};
   device_files_.erase(fd);
+  masters_.erase(fd);
   return done(task_.files.close(fd));
 }
 
@@ -189,9 +190,9 @@ client_answer vfio_client::unmap(operation& o) {
   bitmap.data = client_places::data;
   const int64_t result = ioctl_on(o, fd, uapi::vfio_iommu_unmap_dma, bytes_of(request));
   std::string text = absl::StrFormat("size=%#x", head.size);
-  if (has_bitmap && o.has("bmsize")) {
+  if (has_bitmap && bitmap.size != 0) {
     const size_t shown =
-        std::min<size_t>(o.value_of("bmsize", 0), arguments_.size() - client_places::data_offset);
+        std::min<size_t>(bitmap.size, arguments_.size() - client_places::data_offset);
     absl::StrAppend(
         &text, " bitmap=",
         hex_of(absl::MakeConstSpan(arguments_).subspan(client_places::data_offset, shown)));
@@ -287,7 +288,8 @@ client_answer vfio_client::detach(operation& o) {
   return done(ioctl_on(o, fd, uapi::vfio_device_detach_iommufd_pt_request, bytes_of(request)));
 }
 
-/// What a driver in user space does before its device may do DMA.
+/// What a driver in user space does before its device does DMA: it asks where the registers are,
+/// and the first time lets the device be a bus master.
 void vfio_client::allow_bus_master(operation& o, int fd) {
   constexpr uint64_t command_register = 4;
   constexpr uint16_t bus_master = 4;
@@ -295,6 +297,7 @@ void vfio_client::allow_bus_master(operation& o, int fd) {
   registers.argsz = sizeof(registers);
   registers.index = uapi::vfio_pci_bar0_region_index;
   ioctl_on(o, fd, uapi::vfio_device_get_region_info, bytes_of(registers));
+  if (!masters_.insert(fd).second) return;
   uapi::vfio_region_info config;
   config.argsz = sizeof(config);
   config.index = uapi::vfio_pci_config_region_index;

@@ -44,12 +44,6 @@ constexpr std::array<omission, 22> list = {{
     {"calls of another workload, folded", "fgraph/work-tree.txt", "", "", "fgraph/work.txt folded"},
     {"tracepoints of the DMA API", "events.txt", "- dma_", "",
      "arguments and results of the calls, which dma-api has"},
-    {"operations of VFIO and iommufd", "", "", "",
-     "they and what comes after them need user space's way in, which the player does not have"},
-    {"calls of a client", "fgraph.txt", "", "",
-     "most are VFIO's and iommufd's; the starts' trees show the core's and the driver's"},
-    {"sysfs behind the client", "sysfs-after.txt", "", "",
-     "what the client left behind, VFIO's part of it included"},
     {"switching off", "", "", "",
      "what the kernel does when the machine is switched off, behind the last stop"},
 }};

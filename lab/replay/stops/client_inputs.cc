@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab/replay/stops/client_inputs.h"
 
+#include <algorithm>
+#include <iterator>
+#include <map>
 #include <optional>
+#include <set>
 #include <string_view>
 
+#include "absl/strings/str_format.h"
 #include "core/text_source.h"
 #include "lab/replay/capture_files.h"
+#include "lab/replay/hardware_trace.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::verify {
@@ -50,7 +56,36 @@ std::optional<std::vector<phys_addr>> pages_of_runs(std::string_view text) {
   return pages;
 }
 
+/// Below are identity maps, of memory that is nobody's.
+constexpr uint64_t first_client_memory = uint64_t{16} << 20;
+
 }  // namespace
+
+bool is_compared_log(std::string_view text) {
+  constexpr std::string_view others[] = {"ACPI: ", "e1000e ", "nvme "};
+  return std::none_of(std::begin(others), std::end(others),
+                      [&](std::string_view other) { return text.starts_with(other); });
+}
+
+numbered_lines with_unknown_pages_named(numbered_lines lines, const client_memory& memory) {
+  std::set<uint64_t> known;
+  for (const auto& [name, pages] : memory) {
+    for (const phys_addr page : pages) known.insert(page.value());
+  }
+  std::map<uint64_t, size_t> unknown;
+  for (numbered_line& line : lines) {
+    const size_t last = line.text.rfind(' ');
+    const bool is_entry = !line.text.empty() && line.text[0] >= '1' && line.text[0] <= '5';
+    if (!is_entry || last == std::string::npos) continue;
+    const auto value = parse_number(std::string_view(line.text).substr(last + 1));
+    if (!value) continue;
+    const uint64_t page = *value & page_mask & ((uint64_t{1} << 52) - 1);
+    if (page < first_client_memory || known.contains(page)) continue;
+    const size_t number = unknown.try_emplace(page, unknown.size() + 1).first->second;
+    line.text = absl::StrFormat("%s U%d+%#x", line.text.substr(0, last), number, *value - page);
+  }
+  return lines;
+}
 
 absl::StatusOr<vfio_module_options> read_client_options(const capture_folder& folder) {
   vfio_module_options options;
@@ -72,6 +107,24 @@ absl::StatusOr<vfio_module_options> read_client_options(const capture_folder& fo
     }
   }
   return options;
+}
+
+absl::Status check_client_marks(const capture_folder& folder,
+                                absl::Span<const client_operation> operations) {
+  const auto marks = read_marks(folder);
+  if (!marks.ok()) return marks.status();
+  std::vector<std::string> wanted = {"boot"};
+  for (const client_operation& o : operations) {
+    if (o.words[0] == "sync") wanted.push_back(o.words[1]);
+  }
+  for (size_t i = 0; i < std::max(wanted.size(), marks->size()); ++i) {
+    const std::string found = i < marks->size() ? (*marks)[i].name : "";
+    if (i < wanted.size() && found == wanted[i]) continue;
+    return line_error(folder.file_path(marks_file), i + 1, "mark", found,
+                      i < wanted.size() ? absl::StrFormat("the script's next mark is %s", wanted[i])
+                                        : "the script has no further mark");
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<client_memory> memory_of_client(const capture_folder& folder,

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/text_source.h"
+#include "lab/clients/client.h"
 #include "lab/clients/effects.h"
 #include "platform/machine/parse.h"
 
@@ -35,6 +36,18 @@ uint64_t times_of(std::string_view text) {
   const std::string_view digits =
       text.substr(at + times.size(), text.size() - at - times.size() - 1);
   return parse_number(digits).value_or(1);
+}
+
+/// The recorder knew not every errno by its name: "r=-1 E77" is EBADFD.
+std::string with_errno_named(std::string text) {
+  constexpr std::string_view failed = "r=-1 E";
+  std::string_view rest = text;
+  if (!take_prefix(rest, failed)) return text;
+  const std::string_view digits = rest.substr(0, rest.find(' '));
+  const auto number = parse_number(digits);
+  if (!number) return text;
+  return absl::StrCat("r=-1 ", errno_name(static_cast<int64_t>(*number)),
+                      std::string(rest.substr(digits.size())));
 }
 
 class operations_reader {
@@ -84,7 +97,7 @@ class operations_reader {
     operation.line = line.line;
     operation.number = static_cast<unsigned>(next + 1);
     operation.text = script[next].text;
-    operation.result = line.text.substr(wanted.size());
+    operation.result = with_errno_named(line.text.substr(wanted.size()));
     for (const std::string_view word : split_at(operation.text, ' ')) {
       if (!word.empty()) operation.words.emplace_back(word);
     }
@@ -114,8 +127,11 @@ class operations_reader {
       behind = behind || text.starts_with('#');
       if (behind) continue;
       const client_operation* operation = next < operations_.size() ? &operations_[next] : nullptr;
-      if (operation == nullptr || text != absl::StrCat(operation->number, " ", operation->text,
-                                                       to_result, operation->result)) {
+      const std::string head =
+          operation == nullptr ? ""
+                               : absl::StrCat(operation->number, " ", operation->text, to_result);
+      if (operation == nullptr || !text.starts_with(head) ||
+          with_errno_named(std::string(text.substr(head.size()))) != operation->result) {
         return refuse(effects_file, line.line, line.text, "not the next operation of ops.txt");
       }
       ++next;
