@@ -38,6 +38,14 @@ class iova_running final : public running {
     }
     return wanted_of({std::move(section)}, wanted);
   }
+  [[nodiscard]] std::optional<std::vector<structure_changes>> changes() override {
+    structure_changes all{"iova_domain", {}};
+    for (size_t i = 0; i < domains_.size(); ++i) {
+      all.structures.push_back(domains_[i]->take_change(absl::StrCat(i)));
+      all.structures.back().index = i;
+    }
+    return std::vector{std::move(all)};
+  }
 
  private:
   std::unique_ptr<linux_iova_domain> make_domain() {
@@ -52,7 +60,7 @@ class iova_running final : public running {
   const iova_trace_version& version_;
   tracer events_;
   trace_subscription hearing_;
-  std::vector<const told_domain*> domains_;
+  std::vector<told_domain*> domains_;
   absl::Status status_;
 };
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "core/structure.h"
 #include "core/trace.h"
 #include "lab/events/held_run.h"
+#include "lab/structures/structure_change.h"
 #include "lab/structures/structure_source.h"
 
 namespace iommulab {
@@ -24,6 +26,11 @@ class running : public structure_source {
  public:
   /// The run, whole.
   virtual void go() = 0;
+  /// Of a run that keeps account of its structures: what became of them since this was asked
+  /// before, or since the run was made. None: structures() has to be asked.
+  [[nodiscard]] virtual std::optional<std::vector<structure_changes>> changes() {
+    return std::nullopt;
+  }
   /// Takes all observers away, for good.
   virtual void mute() = 0;
   /// Behind go(). Not OK when it ended badly: the kernel stopped, an operation could not be done.

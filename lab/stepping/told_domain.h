@@ -11,6 +11,8 @@
 #include "core/structure.h"
 #include "core/trace.h"
 #include "iova/linux/linux_domain.h"
+#include "lab/stepping/known_ranges.h"
+#include "lab/structures/structure_change.h"
 
 namespace iommulab {
 
@@ -23,15 +25,15 @@ class told_domain final : public linux_iova_domain {
   /// struct iova_domain as far as every kernel has it: space, cached nodes, nodes with the gap
   /// below each.
   [[nodiscard]] structure as_structure(std::string name) const;
+  /// The same, with those nodes alone that became others since this was called last.
+  [[nodiscard]] structure_change take_change(std::string name);
 
   // iova_allocator
   iova_grant alloc(uint64_t size, uint64_t limit_pfn, bool size_aligned) override;
   void free(iova_grant grant, uint64_t size) override;
   uint64_t alloc_fast(unsigned cpu, uint64_t size, uint64_t limit_pfn, bool flush) override;
   void free_fast(unsigned cpu, uint64_t pfn_lo, uint64_t size) override;
-  bool reserve(uint64_t pfn_lo, uint64_t pfn_hi) override {
-    return inner_->reserve(pfn_lo, pfn_hi);
-  }
+  bool reserve(uint64_t pfn_lo, uint64_t pfn_hi) override;
   [[nodiscard]] std::optional<iova_range> find(uint64_t frame) const override {
     return inner_->find(frame);
   }
@@ -61,10 +63,18 @@ class told_domain final : public linux_iova_domain {
 
  private:
   void tell(events::range_action action, iova_range range);
+  [[nodiscard]] structure without_nodes(std::string name) const;
+
+  // How the nodes are known to have changed, behind what may have changed them. A function of the
+  // kernel's inserts one node, or removes some; their number tells which of both.
+  void may_have_inserted(const std::optional<iova_range>& node);
+  void may_have_removed(const std::optional<iova_range>& node);
+  void has_changed();
 
   std::unique_ptr<linux_iova_domain> inner_;
   tracer& events_;
   iova_space space_;
+  known_ranges known_;
 };
 
 }  // namespace iommulab
