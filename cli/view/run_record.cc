@@ -56,8 +56,7 @@ class recorder final : public state_listener {
     begin_chunk(structures_json(sections_));
   }
 
-  void on_event(const trace_event& event, std::vector<structure_section> sections,
-                bool put_off) override {
+  void on_event(const trace_event& event, told_state state) override {
     if (record_.head.empty()) meet_system();
     if (chunk_["events"].size() == events_in_chunk) next_chunk();
     json document = event_json(event, words_);
@@ -65,9 +64,9 @@ class recorder final : public state_listener {
     std::string line = graph_text_of(event, words_);
     record_.steps.push_back(step_of(event, line));
     document["line"] = std::move(line);
-    if (put_off) document["put_off"] = true;
+    if (state.put_off) document["put_off"] = true;
     chunk_["events"].push_back(std::move(document));
-    chunk_["changes"].push_back(changes_to(std::move(sections)));
+    chunk_["changes"].push_back(changes_to(std::move(state)));
     kinds_ += static_cast<char>(event.kind());
     const std::string_view function = event.function();
     const size_t number = function.empty() ? 0 : 1 + functions_.number_of(function);
@@ -133,15 +132,22 @@ class recorder final : public state_listener {
     begin_chunk(is_due ? structures_json(sections_) : json(nullptr));
   }
 
-  json changes_to(std::vector<structure_section> sections) {
+  json changes_to(told_state state) {
     json changes = json::object();
-    for (structure_section& now : sections) {
+    for (structure_section& now : state.sections) {
       std::vector<structure>* const then = structures_of_kind(now.kind);
       json delta = delta_of(*then, now.structures);
       if (delta.is_null()) continue;
       touch(now.kind, *then, now.structures, delta);
       changes[std::string(now.kind)] = std::move(delta);
       *then = std::move(now.structures);
+    }
+    for (structure_changes& now : state.changes) {
+      std::vector<structure>* const kept = structures_of_kind(now.kind);
+      json delta = apply_changes(*kept, std::move(now.structures));
+      if (delta.is_null()) continue;
+      touch(now.kind, *kept, *kept, delta);
+      changes[std::string(now.kind)] = std::move(delta);
     }
     return changes.empty() ? json(nullptr) : changes;
   }

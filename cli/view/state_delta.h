@@ -13,10 +13,15 @@
 
 #include "cli/output/json.h"
 #include "core/structure.h"
+#include "lab/structures/structure_change.h"
 
 namespace iommulab::view {
 
 /// Null where nothing changed.
 json delta_of(const std::vector<structure>& before, const std::vector<structure>& after);
+
+/// Makes changes in the structures of a kind, and tells the same delta. What did not change is not
+/// looked at.
+json apply_changes(std::vector<structure>& structures, std::vector<structure_change> changes);
 
 }  // namespace iommulab::view

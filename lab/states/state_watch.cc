@@ -144,21 +144,28 @@ class state_watch final : public trace_sink {
 
   void on_event(const trace_event& event) override {
     if (care_ == state_care::thorough) {
-      listener_.on_event(event, sections_of(all_kinds), false);
+      listener_.on_event(event, {.sections = sections_of(all_kinds)});
       return;
     }
     row_ = is_mapping(event) ? row_ + 1 : 0;
     const kinds asked = touched(event) | late_;
     if (row_ > 1 && row_ % long_row != 0 && table_pages_ >= many_table_pages) {
       late_ = asked;
-      listener_.on_event(event, {}, true);
+      listener_.on_event(event, {.put_off = true});
       return;
     }
     late_ = touched(event);
-    listener_.on_event(event, sections_touched(asked), false);
+    listener_.on_event(event, touched_by(asked));
   }
 
  private:
+  told_state touched_by(kinds asked) {
+    if ((asked & iova_trees) != no_kinds) {
+      if (auto changes = run_->changes()) return {.changes = *std::move(changes)};
+    }
+    return {.sections = sections_touched(asked)};
+  }
+
   std::vector<structure_section> sections_touched(kinds asked) {
     std::vector<structure_section> sections = sections_of(asked & driver_kinds);
     // Where tables lie, whose pages are, and which domains there are, the driver's structures say.

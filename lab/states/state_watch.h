@@ -17,8 +17,16 @@
 #include "core/structure.h"
 #include "core/trace_event.h"
 #include "lab/stepping/repeatable_run.h"
+#include "lab/structures/structure_change.h"
 
 namespace iommulab {
+
+/// What an event may have changed.
+struct told_state {
+  std::vector<structure_section> sections{};  ///< of the kinds that it may have, whole
+  std::vector<structure_changes> changes{};   ///< of a run that keeps account, instead of sections
+  bool put_off = false;  ///< nothing is told: what it changed is told behind a later event
+};
 
 class state_listener {
  public:
@@ -27,10 +35,8 @@ class state_listener {
   /// Before the first event: sections of all kinds, none of a run that has no system yet. `source`
   /// may be asked for more, now and at any event.
   virtual void begin(structure_source& source, std::vector<structure_section> all) = 0;
-  /// Behind an event: sections of the kinds that it may have changed, whole, as they are now.
-  /// `put_off`: none, for what it changed is told behind a later event.
-  virtual void on_event(const trace_event& event, std::vector<structure_section> sections,
-                        bool put_off) = 0;
+  /// Behind an event, as it is now.
+  virtual void on_event(const trace_event& event, told_state state) = 0;
 };
 
 enum class state_care : uint8_t { touched_kinds, thorough };

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <utility>
+#include <vector>
 
 namespace iommulab::view {
 namespace {
@@ -80,6 +81,52 @@ TEST(state_delta_test, another_type_or_other_fields_replace_a_value) {
   const json delta = delta_of({node("a", 1)}, {more});
   EXPECT_EQ(delta["s"][1], 1) << "the structure is told anew";
   EXPECT_EQ(delta["s"][2][0]["fields"]["pfn_hi"], "0x2");
+}
+
+structure tree(uint64_t granule, structure_list nodes) {
+  structure s{"iova_domain", "0", {}};
+  s.add("granule", granule);
+  s.add("rbroot", std::move(nodes));
+  return s;
+}
+
+/// The change as delta_of() finds it, and as it is told: of `before` `gone` nodes from `first` on
+/// make room for `come`.
+void expect_same_delta(const structure& before, const structure& after, size_t first, size_t gone,
+                       structure now) {
+  std::vector<structure> kept{before};
+  std::vector<structure_change> changes;
+  changes.push_back({0, std::move(now), "rbroot", first, gone});
+  EXPECT_EQ(apply_changes(kept, std::move(changes)).dump(), delta_of({before}, {after}).dump());
+  EXPECT_EQ(kept, (std::vector<structure>{after}));
+}
+
+TEST(state_delta_test, a_told_change_is_the_one_that_would_be_found) {
+  const structure before = tree(1, {node("a", 1), node("b", 2), node("c", 3), node("d", 4)});
+  // One comes, one goes, one is another, one has another value; and the same with a field beside.
+  expect_same_delta(before,
+                    tree(1, {node("a", 1), node("b", 2), node("x", 9), node("c", 7), node("d", 4)}),
+                    2, 1, tree(1, {node("x", 9), node("c", 7)}));
+  expect_same_delta(before, tree(2, {node("a", 1), node("c", 3), node("d", 4)}), 1, 2,
+                    tree(2, {node("c", 3)}));
+  expect_same_delta(before, tree(1, {node("a", 1), node("y", 2), node("c", 3), node("d", 4)}), 1, 1,
+                    tree(1, {node("y", 2)}));
+  expect_same_delta(before, tree(1, {node("a", 1), node("b", 2), node("c", 3), node("d", 8)}), 2, 2,
+                    tree(1, {node("c", 3), node("d", 8)}));
+  expect_same_delta(before, before, 0, 0, tree(1, {}));
+  expect_same_delta(before, tree(3, {}), 0, 4, tree(3, {}));
+}
+
+TEST(state_delta_test, what_is_told_of_a_structure_that_is_new_is_all_of_it) {
+  const structure one = tree(1, {node("a", 1)});
+  std::vector<structure> kept{one};
+  std::vector<structure_change> changes;
+  changes.push_back({0, tree(2, {}), "rbroot", 0, 0});
+  changes.push_back({1, tree(1, {node("b", 2)}), "rbroot", 0, 0});
+  const std::vector<structure> after{tree(2, {node("a", 1)}), tree(1, {node("b", 2)})};
+  EXPECT_EQ(apply_changes(kept, std::move(changes)).dump(), delta_of({one}, after).dump());
+  EXPECT_EQ(kept, after);
+  EXPECT_EQ(apply_changes(kept, {}), json(nullptr));
 }
 
 }  // namespace
