@@ -12,6 +12,7 @@
 #include "cli/runs/structure_json.h"
 #include "cli/view/alignment.h"
 #include "cli/view/packed_text.h"
+#include "cli/view/page_frames.h"
 #include "cli/view/run_head.h"
 #include "cli/view/state_delta.h"
 #include "core/trace_event.h"
@@ -66,6 +67,7 @@ class recorder final : public state_listener {
     document["line"] = std::move(line);
     if (state.put_off) document["put_off"] = true;
     chunk_["events"].push_back(std::move(document));
+    pages_.add(event);
     chunk_["changes"].push_back(changes_to(std::move(state)));
     kinds_ += static_cast<char>(event.kind());
     const std::string_view function = event.function();
@@ -106,6 +108,7 @@ class recorder final : public state_listener {
   void begin_chunk(json state) {
     chunk_ = {{"events", json::array()}, {"changes", json::array()}};
     touched_.clear();
+    pages_.clear();
     has_state_ = !state.is_null();
     if (has_state_) chunk_["state"] = std::move(state);
   }
@@ -115,7 +118,8 @@ class recorder final : public state_listener {
     chunk_heads_.push_back({{"first", events_.size() - chunk_["events"].size()},
                             {"events", chunk_["events"].size()},
                             {"state", has_state_},
-                            {"touched", touched_}});
+                            {"touched", touched_},
+                            {"pages", pages_.as_json()}});
     record_.chunks.push_back(packed_text(text));
     const size_t packed = record_.chunks.back().size();
     if (has_state_) {
@@ -198,6 +202,7 @@ class recorder final : public state_listener {
 
   json chunk_;
   std::set<size_t> touched_;
+  page_frames pages_;
   bool has_state_ = false;
   size_t state_size_ = 0;   ///< of the last chunk with a state, packed
   size_t since_state_ = 0;  ///< of those behind it

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // What lies in the pages of root, context and second-level tables, from the run's events: the last
-// write to an entry gives its value, and a page is zero when it is allocated. Chunks that write no
-// table and take no page are never unpacked; what was read of a chunk is kept.
+// write to an entry gives its value, and a page is zero when it is allocated. Chunks that do neither
+// to the page that is asked for are not unpacked: the head names each chunk's pages. What was read of
+// a chunk is kept.
 
 /** Chunks that a search for a later change unpacks before it gives up. */
 const CHUNKS_AHEAD = 160;
@@ -19,12 +20,13 @@ export class TableMemory {
   constructor(run) {
     this.run = run;
     this.read = new Map();
-    const wanted = ["table_write", "page"].map((name) => run.head.kinds.indexOf(name));
-    this.has = run.firsts.map((first, i) => {
-      const end = run.firsts[i + 1] ?? run.count;
-      for (let at = first; at < end; ++at) if (wanted.includes(run.kinds[at])) return true;
-      return false;
-    });
+  }
+
+  /** Whether events of a chunk write to a page's frame, or take or free it. */
+  has(number, frame) {
+    const { pages } = this.run.head.chunks[number];
+    for (let i = 0; i < pages.length; i += 2) if (pages[i] <= frame && frame < pages[i] + pages[i + 1]) return true;
+    return false;
   }
 
   /**
@@ -33,7 +35,9 @@ export class TableMemory {
    */
   async pageAt(page, p) {
     const found = { allocated: 0, freed: 0, entries: new Map() };
+    const frame = frameOf(page);
     for (let number = this.run.chunkOf(Math.max(p, 1)); number >= 0; --number) {
+      if (!this.has(number, frame)) continue;
       const records = (await this.recordsOf(number)).get(page) ?? [];
       for (let i = records.length - 1; i >= 0; --i) {
         const record = records[i];
@@ -69,9 +73,11 @@ export class TableMemory {
   async following(address, p, most = CHUNKS_AHEAD) {
     const { firsts, count } = this.run;
     const page = pageOf(address);
+    const frame = frameOf(page);
     let left = most;
     for (let number = this.run.chunkOf(Math.min(p + 1, count)); number < firsts.length; ++number) {
-      if (this.has[number] && !this.read.has(number) && left-- === 0) return { record: null, searchedTo: firsts[number] };
+      if (!this.has(number, frame)) continue;
+      if (!this.read.has(number) && left-- === 0) return { record: null, searchedTo: firsts[number] };
       const records = (await this.recordsOf(number)).get(page) ?? [];
       const record = records.find((each) => each.p > p && (each.name === "alloc" || each.address === address));
       if (record) return { record, searchedTo: record.p };
@@ -81,7 +87,6 @@ export class TableMemory {
 
   /** Of a chunk: Map of a page's address to its records, in the order of events. */
   async recordsOf(number) {
-    if (!this.has[number]) return NO_RECORDS;
     if (!this.read.has(number)) this.read.set(number, this.recordsIn(number));
     return this.read.get(number);
   }
@@ -108,11 +113,12 @@ export class TableMemory {
   }
 }
 
-const NO_RECORDS = new Map();
-
 /** "0x3ffd7000" */
 export function tableHex(number) {
   return `0x${number.toString(16)}`;
+}
+function frameOf(page) {
+  return Number(BigInt(page) / PAGE_BYTES);
 }
 function pageOf(address) {
   return tableHex(BigInt(address) & ~(PAGE_BYTES - 1n));
