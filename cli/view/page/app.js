@@ -10,7 +10,7 @@ import { keyDown } from "./keys.js";
 import { AddressBar, readLink, writeLink } from "./link.js";
 import { Alignment } from "./model/alignment.js";
 import { Run } from "./model/run.js";
-import { findStructure } from "./model/state.js";
+import { findStructure, isAlike } from "./model/state.js";
 import { CallPanel } from "./panels/calls.js";
 import { Comparison } from "./panels/compare.js";
 import { EventPanel } from "./panels/event.js";
@@ -197,14 +197,20 @@ export class Page {
     if (isOld()) return;
     this.state = state;
     this.viewFor = (name) => this.viewOf(state, before, ages, name);
-    const view = { ...this.viewFor(this.viewName), kept: (path, value, make) => this.kept(ages, path, value, make) };
+    const view = {
+      ...this.viewFor(this.viewName),
+      kept: (path, value, make) => this.kept(ages, path, value, make),
+      part: (path, make) => this.part(path, make),
+      same: (name, drawnFrom, make) => this.same(name, drawnFrom, make),
+    };
     this.drawTabs();
     const shown = VIEWS.find(({ id }) => id === this.viewName);
+    const refocusStage = keepFocus(this.stage); // a part of the view may be filled anew while it is rendered
     const content = await shown.render(view);
     const viewThere = this.comparison && (await this.viewThere());
     const there = viewThere && (await shown.render(viewThere));
     if (isOld()) return;
-    this.drawStage(viewThere ? this.comparison.columns(content, there, [state, viewThere.state]) : content);
+    this.drawStage(viewThere ? this.comparison.columns(content, there, [state, viewThere.state]) : content, refocusStage);
     await this.comparison?.drawBar();
     const refocus = keepFocus(this.eventHost);
     await this.eventPanel.show(view);
@@ -234,12 +240,13 @@ export class Page {
     this.stage.setAttribute("aria-labelledby", `tab-${this.viewName}`);
   }
 
-  drawStage(content) {
+  drawStage(content, refocusThen) {
     const shown = VIEWS.find(({ id }) => id === this.viewName);
-    const refocus = keepFocus(this.stage);
+    const refocus = this.stage.contains(document.activeElement) ? keepFocus(this.stage) : refocusThen;
     const top = this.stageView === this.viewName ? this.stage.scrollTop : 0;
     const wide = [...this.stage.querySelectorAll(".wide")].map((box) => box.scrollLeft);
-    replace(this.stage, h("h2", { class: "visually-hidden" }, shown.title), h("p", { class: "about" }, shown.about), content);
+    if (this.stageView !== this.viewName) this.stageHead = [h("h2", { class: "visually-hidden" }, shown.title), h("p", { class: "about" }, shown.about)];
+    replace(this.stage, this.stageHead, content);
     this.stage.scrollTop = top;
     if (this.stageView === this.viewName) [...this.stage.querySelectorAll(".wide")].forEach((box, i) => (box.scrollLeft = wide[i] ?? 0));
     this.stageView = this.viewName;
@@ -252,11 +259,25 @@ export class Page {
     const isPlain = !ages.has(text) && !this.selected?.startsWith(text);
     const name = `${this.viewName} ${text}`;
     const old = this.drawn.get(name);
-    if (isPlain && old?.value === value) return old.element;
+    if (isPlain && old && isAlike(old.value, value)) return old.element;
     const element = make();
     if (isPlain) this.drawn.set(name, { value, element });
     else this.drawn.delete(name);
     return element;
+  }
+
+  /** An element of the view that is there once and for all; who asks for it fills it. */
+  part(path, make) {
+    const name = `${this.viewName} part ${pathText(path)}`;
+    if (!this.drawn.has(name)) this.drawn.set(name, make());
+    return this.drawn.get(name);
+  }
+
+  /** An element of the view that was drawn before, where it would be drawn from the same. */
+  same(part, drawnFrom, make) {
+    const name = `${this.viewName} same ${part}`;
+    if (this.drawn.get(name)?.drawnFrom !== drawnFrom) this.drawn.set(name, { drawnFrom, element: make() });
+    return this.drawn.get(name).element;
   }
 
   /** Of the run that follows: the same view, at the same step. */
@@ -299,6 +320,8 @@ export class Page {
       },
       // What is drawn of a value; the page gives the same element again while nothing in it changes.
       kept: (path, value, make) => make(),
+      part: (path, make) => make(),
+      same: (name, drawnFrom, make) => make(),
       // How the reader left it: true, false, or null where it was never touched.
       folding: (path) => page.unfolded.get(pathText(path)) ?? null,
       isUnfolded: (path) => page.unfolded.get(pathText(path)) ?? false,

@@ -25,9 +25,23 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** Puts these in place of what an element holds. */
+/**
+ * Puts these in place of what an element holds. Of what it holds already nothing is touched: what
+ * leaves the document, if only for a moment, is laid out again.
+ */
 export function replace(element, ...children) {
-  element.replaceChildren(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
+  const wanted = children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false);
+  const staying = new Set(wanted.filter((c) => c.parentNode === element));
+  if (staying.size === 0) {
+    element.replaceChildren(...wanted);
+    return;
+  }
+  for (const old of [...element.childNodes]) if (!staying.has(old)) old.remove();
+  let place = element.firstChild;
+  for (const child of wanted) {
+    if (child === place) place = place.nextSibling;
+    else element.insertBefore(typeof child === "object" ? child : document.createTextNode(child), place);
+  }
 }
 
 /**

@@ -50,16 +50,7 @@ export function valueNode(view, path, value, text = valueWords(value)) {
 /** A value with its words, structures and lists unfolded below. */
 export function valueTree(view, path, value, words, depth = 0) {
   if (isStructure(value)) return structureTree(view, path, value, depth);
-  if (Array.isArray(value) && value.length > 0) {
-    return h(
-      "div",
-      { class: "list" },
-      value.map((item, i) => {
-        const inner = [...path, elementName(value, i)];
-        return h("div", { class: "item" }, valueTree(view, inner, item, null, depth + 1));
-      }),
-    );
-  }
+  if (Array.isArray(value) && value.length > 0) return h("div", { class: "list" }, listItems(view, path, value, depth));
   const target = isLink(value)
     ? h(
         "button",
@@ -74,6 +65,29 @@ export function valueTree(view, path, value, words, depth = 0) {
       )
     : null;
   return [valueNode(view, path, value), target, words ? h("span", { class: "words" }, words) : null];
+}
+
+/** Elements of a list, from which on they are folded by so many. */
+const LONG_LIST = 100;
+
+/** The elements of a list; of a long one in parts, of which those with a change are open. */
+function listItems(view, path, list, depth) {
+  const items = (first, end) =>
+    list.slice(first, end).map((item, i) => {
+      const inner = [...path, elementName(list, first + i)];
+      return h("div", { class: "item" }, valueTree(view, inner, item, null, depth + 1));
+    });
+  if (list.length <= LONG_LIST) return items(0, list.length);
+  const parts = [];
+  for (let first = 0; first < list.length; first += LONG_LIST) {
+    const end = Math.min(first + LONG_LIST, list.length);
+    const isLit = list.slice(first, end).some((_, i) => view.age([...path, elementName(list, first + i)]) !== null);
+    const [low, high] = [first, end - 1].map((i) => elementName(list, i));
+    const words = low === String(first) ? `${low} to ${high}` : `${first} to ${end - 1}: ${low} to ${high}`;
+    const body = () => h("div", { class: "part" }, items(first, end));
+    parts.push(foldable(view, [...path, `[${first}]`], { class: "inner" }, isLit, h("summary", {}, words), body));
+  }
+  return parts;
 }
 
 /**
@@ -112,5 +126,7 @@ export function structureTree(view, path, structure, depth = 0) {
   const head = structure.name ?? structure.struct;
   const body = h("dl", { class: "fields" }, rows);
   if (depth === 0) return body;
-  return foldable(view, path, { class: "inner" }, depth < 2 || view.age(path) !== null, h("summary", {}, head), () => body);
+  const age = view.age(path);
+  const summary = h("summary", {}, head, age === 0 ? h("span", { class: "visually-hidden" }, " (changed by this event)") : null);
+  return foldable(view, path, { class: "inner", "data-age": age }, depth < 2 || age !== null, summary, () => body);
 }

@@ -112,6 +112,14 @@ export function sameValue(a, b) {
   return own.length === other.length && own.every((f) => sameValue(a.fields[f], b.fields[f]));
 }
 
+/** Whether two values are the same in everything, what they mean included. */
+export function isAlike(a, b) {
+  if (a === b) return true;
+  if (a === null || b === null || typeof a !== "object" || typeof b !== "object") return false;
+  const members = Object.keys(a);
+  return members.length === Object.keys(b).length && members.every((member) => isAlike(a[member], b[member]));
+}
+
 /**
  * The paths of what differs between two states, at most `most`: the smallest values that do.
  * @returns {{path: string[], before: *, after: *}[]}

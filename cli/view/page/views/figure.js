@@ -17,6 +17,16 @@ export const figure = {
   render(view) {
     const columns = FigureParts.columns(view.state).filter(({ boxes }) => boxes.length > 0);
     if (columns.length === 0) return h("p", { class: "words" }, "Nothing of it exists yet: the boxes come with the events that make them.");
+    return view.same("figure", this.drawnFrom(view, columns), () => this.picture(view, columns));
+  },
+
+  /** All that the picture is drawn from, as text. */
+  drawnFrom(view, columns) {
+    const lit = (path) => path && [view.age(path), view.isSelected(path)];
+    return JSON.stringify(columns.map(({ letter, title, boxes }) => [letter, title, boxes.map((box) => [box, lit(box.path), box.rows.map((row) => lit(row.path))])]));
+  },
+
+  picture(view, columns) {
     const tags = new Map();
     for (const { letter, boxes } of columns) boxes.forEach((box, i) => tags.set(box.key, `${letter}${i + 1}`));
     const section = ({ letter, title, boxes }) =>

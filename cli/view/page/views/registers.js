@@ -2,7 +2,7 @@
 //
 // The registers of each unit, by field.
 
-import { h } from "../dom.js";
+import { h, replace } from "../dom.js";
 import { isStructure, isWords } from "../model/state.js";
 import { valueNode, valueTree } from "../values.js";
 
@@ -16,23 +16,27 @@ export const registers = {
   },
 
   unit(view, unit) {
-    return h(
-      "section",
-      { class: "unit" },
-      h("h3", {}, unit.name),
+    // A table is laid out as a whole: it stays, and what changed in it is put in place.
+    const section = view.part(["registers", unit.name], () =>
       h(
-        "table",
-        { class: "plain registers" },
-        h("thead", {}, h("tr", {}, ["Register", "Value", "Fields"].map((t) => h("th", { scope: "col" }, t)))),
+        "section",
+        { class: "unit" },
+        h("h3", {}, unit.name),
         h(
-          "tbody",
-          {},
-          Object.entries(unit.fields)
-            .filter(([name]) => !isWords(name, unit.fields))
-            .map(([name, register]) => this.row(view, unit, name, register)),
+          "table",
+          { class: "plain registers" },
+          h("thead", {}, h("tr", {}, ["Register", "Value", "Fields"].map((t) => h("th", { scope: "col" }, t)))),
+          h("tbody", {}),
         ),
       ),
     );
+    replace(
+      section.querySelector("tbody"),
+      Object.entries(unit.fields)
+        .filter(([name]) => !isWords(name, unit.fields))
+        .map(([name, register]) => view.kept(["registers", unit.name, name], register, () => this.row(view, unit, name, register))),
+    );
+    return section;
   },
 
   row(view, unit, name, register) {

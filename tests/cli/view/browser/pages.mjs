@@ -19,6 +19,7 @@ export const RUNS = {
   faults: ["dma", UNMAPPED, "--cmdline", "intel_iommu=on,strict"],
   kernels: ["boot", "--diff", "--kernel", "v4_4", "--kernel", "v4_4_178"],
   strict: ["boot", "--diff", "--cmdline", "intel_iommu=on", "--cmdline", "intel_iommu=on,strict"],
+  allocator: ["iova", "replay", join(ROOT, "tests/golden/iova/4.4/j_granule.trace.xz")],
   capture: ["capture", join(ROOT, "tests/golden/kernel/v4_4/boot/default")],
 };
 
