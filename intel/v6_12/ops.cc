@@ -39,9 +39,11 @@ constexpr uint64_t size_of_4k = page_size;
 constexpr uint64_t size_of_2m = uint64_t{1} << 21;
 constexpr uint64_t size_of_1g = uint64_t{1} << 30;
 
-// Linux v6.12 drivers/iommu/intel/iommu.c: intel_iommu_map(), a part of its caller there
+// Linux v6.12 drivers/iommu/intel/iommu.c: intel_iommu_map()
 int intel_iommu_map(intel_driver& drv, dmar_domain& domain, uint64_t iova, uint64_t hpa,
                     uint64_t size, int iommu_prot) {
+  IOMMULAB_CALL(drv.trace, "intel_iommu_map", {"domain", domain}, {"iova", iova}, {"hpa", hpa},
+                {"size", size}, {"iommu_prot", iommu_prot});
   uint64_t prot = 0;
   if ((iommu_prot & iommu_read) != 0) prot |= dma_pte_read;
   if ((iommu_prot & iommu_write) != 0) prot |= dma_pte_write;
@@ -51,7 +53,7 @@ int intel_iommu_map(intel_driver& drv, dmar_domain& domain, uint64_t iova, uint6
     if (uint64_t{1} << domain.gaw < max_addr) {
       drv.pr.err("intel_iommu_map: iommu width (%d) is not sufficient for the mapped address (%x)",
                  domain.gaw, max_addr);
-      return -EFAULT;
+      return this_call.result(-EFAULT);
     }
     domain.max_addr.store(max_addr, std::memory_order_relaxed);
   }
@@ -66,7 +68,7 @@ int intel_iommu_map(intel_driver& drv, dmar_domain& domain, uint64_t iova, uint6
     drv.release.flush_range(drv, domain, iova, iova + size - 1, freelist.empty());
     iommu_put_pages_list(drv, freelist);
   }
-  return ret;
+  return this_call.result(ret);
 }
 
 /// Unmaps, and leaves the top table to a domain that still is one.
@@ -95,15 +97,16 @@ void gather_range(intel_driver& drv, dmar_domain& domain, uint64_t iova, uint64_
   }
 }
 
-// Linux v6.12 drivers/iommu/intel/iommu.c: intel_iommu_unmap(), a part of its caller there
+// Linux v6.12 drivers/iommu/intel/iommu.c: intel_iommu_unmap()
 uint64_t intel_iommu_unmap(intel_driver& drv, dmar_domain& domain, uint64_t iova, uint64_t size,
                            iommu_iotlb_gather& gather) {
+  IOMMULAB_CALL(drv.trace, "intel_iommu_unmap", {"domain", domain}, {"iova", iova}, {"size", size});
   // A superpage can only go as a whole.
   int level = 0;
   const uint64_t start_pfn = iova >> page_shift;
   if (pfn_to_dma_pte(drv, domain, start_pfn, level) == nullptr) {
     report(drv.env, divergence::unmap_beyond_domain, absl::StrFormat("0x%x", iova));
-    return 0;
+    return this_call.result(uint64_t{0});
   }
   const uint64_t block = page_size << level_to_offset_bits(level);
   const uint64_t asked_pfn = (iova + size - 1) >> page_shift;
@@ -128,7 +131,7 @@ uint64_t intel_iommu_unmap(intel_driver& drv, dmar_domain& domain, uint64_t iova
     gather_range(drv, domain, iova, size, gather, !unlinked.empty());
   }
   gather.freelist.insert(gather.freelist.end(), unlinked.begin(), unlinked.end());
-  return size;
+  return this_call.result(size);
 }
 
 // Linux v6.12 drivers/iommu/intel/iommu.c: domain_support_force_snooping(), a part of its caller

@@ -36,8 +36,7 @@ divergence_set linux_release::agreed() const {
 }
 
 std::vector<std::string_view> linux_release::inlined_functions() const {
-  std::vector<std::string_view> all = {"__domain_mapping",       "alloc_domain",
-                                       "alloc_pgtable_page",     "dmar_table_detect",
+  std::vector<std::string_view> all = {"alloc_domain", "alloc_pgtable_page", "dmar_table_detect",
                                        "first_level_by_default", "free_pgtable_page"};
   const std::vector<std::string_view> common = inlined_in_all_releases();
   all.insert(all.end(), common.begin(), common.end());
