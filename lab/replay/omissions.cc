@@ -44,6 +44,10 @@ constexpr std::array<omission, 22> list = {{
     {"calls of another workload, folded", "fgraph/work-tree.txt", "", "", "fgraph/work.txt folded"},
     {"tracepoints of the DMA API", "events.txt", "- dma_", "",
      "arguments and results of the calls, which dma-api has"},
+    {"translations of DMA", "effects.txt", "    DMA ", "",
+     "QEMU's event of each translation that it makes; where an address leads stands in the tables"},
+    {"arguments of a client's calls", "fgraph.txt", "/* ", "",
+     "most are kernel addresses; those from a mapping call to the page table are held by a test"},
     {"switching off", "", "", "",
      "what the kernel does when the machine is switched off, behind the last stop"},
 }};
