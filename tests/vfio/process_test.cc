@@ -247,6 +247,19 @@ TEST_F(process_test, what_a_release_lets_go_of_is_released_behind_it) {
   EXPECT_EQ(order, (std::vector<int>{3, 2, 1}));
 }
 
+TEST_F(process_test, a_file_that_outlives_its_process_is_released_at_once) {
+  std::vector<int> order;
+  auto* const f = new counted_file(order, 1);
+  {
+    files_struct files;
+    ASSERT_EQ(files.install(*f), 3);
+    get_file(*f);
+  }
+  EXPECT_TRUE(order.empty()) << "it is held";
+  fput(f);
+  EXPECT_EQ(order, std::vector<int>{1});
+}
+
 TEST_F(process_test, a_node_opens_or_says_why_not) {
   task_struct task;
   device_nodes nodes;

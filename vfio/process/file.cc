@@ -33,17 +33,22 @@ file& get_file(file& f) {
 
 void fput(file* f) {
   if (f == nullptr || --f->references_ != 0) return;
-  if (f->works_ != nullptr) {
-    f->works_->push_back(f);
+  if (f->works_ != nullptr && !f->works_->process_is_gone) {
+    f->works_->files.push_back(f);
     return;
   }
   const std::unique_ptr<file> last(f);
   last->release();
 }
 
+files_struct::~files_struct() {
+  exit_files();
+  works_->process_is_gone = true;
+}
+
 void files_struct::task_work_run() {
-  while (!works_->empty()) {
-    const file_works works = std::exchange(*works_, {});
+  while (!works_->files.empty()) {
+    const std::vector<file*> works = std::exchange(works_->files, {});
     for (auto at = works.rbegin(); at != works.rend(); ++at) {
       const std::unique_ptr<file> last(*at);
       last->release();

@@ -22,8 +22,11 @@ class file;
 
 /// Linux include/linux/fs.h: struct file with its file_operations. Results are 0 or more, or
 /// negative errnos; addresses are the caller's.
-/// Files that lost their last reference within the call under way.
-using file_works = std::vector<file*>;
+/// Files of a process that lost their last reference within the call under way.
+struct file_works {
+  std::vector<file*> files;
+  bool process_is_gone = false;  ///< nobody runs them: a file is released at once
+};
 
 class file {
  public:
@@ -58,7 +61,7 @@ void fput(file* f);
 class files_struct {
  public:
   files_struct() = default;
-  ~files_struct() { exit_files(); }
+  ~files_struct();
   files_struct(const files_struct&) = delete;
   files_struct& operator=(const files_struct&) = delete;
 
