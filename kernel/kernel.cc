@@ -16,6 +16,9 @@
 #include "platform/firmware/byte_cursor.h"
 #include "platform/firmware/dmar_layout.h"
 #include "platform/machine/unit_scopes.h"
+#include "vfio/module_options.h"
+#include "vfio/process/device_nodes.h"
+#include "vfio/process/user_pages.h"
 
 namespace iommulab {
 namespace {
@@ -102,6 +105,7 @@ absl::Status kernel::build() {
   pages_ = std::make_unique<page_allocator>(*memory_, env_.trace);
   dma_pools_ = std::make_unique<iommulab::dma_pools>(*memory_, slab_);
   user_pages_ = std::make_unique<iommulab::user_pages>(*pages_);
+  nodes_ = std::make_unique<device_nodes>();
   if (!options_.recorded_pages.empty()) pages_->replay(options_.recorded_pages);
 
   if (options_.sanitize) {
@@ -147,7 +151,7 @@ absl::Status kernel::build() {
                                           .acpi = acpi_,
                                           .sysfs = sysfs_,
                                           .user_memory = *user_pages_,
-                                          .nodes = nodes_});
+                                          .nodes = *nodes_});
   return absl::OkStatus();
 }
 

@@ -93,7 +93,7 @@ class kernel {
   /// names it. EOPNOTSUPP for a kernel of which they are not ported.
   absl::Status load_vfio(const vfio_module_options& options);
   /// /dev. Whoever has opened a node closes it before the kernel goes.
-  [[nodiscard]] const device_nodes& nodes() const { return nodes_; }
+  [[nodiscard]] const device_nodes& nodes() const { return *nodes_; }
   /// Memory of processes.
   iommulab::user_pages& user_pages() { return *user_pages_; }
 
@@ -156,7 +156,7 @@ class kernel {
   std::unique_ptr<page_allocator> pages_;
   std::unique_ptr<iommulab::dma_pools> dma_pools_;
   std::unique_ptr<iommulab::user_pages> user_pages_;
-  device_nodes nodes_;
+  std::unique_ptr<device_nodes> nodes_;
   std::unique_ptr<vtd_sanitizer> sanitizer_;
   listener_list<table_observer*>::subscription sanitizer_subscription_;
   std::unique_ptr<iommulab::dma_debug> dma_debug_;

@@ -37,11 +37,12 @@
 #include "platform/memory/page_allocator.h"
 #include "platform/memory/physical_memory.h"
 #include "platform/mmio_space.h"
-#include "vfio/module_options.h"
-#include "vfio/process/device_nodes.h"
-#include "vfio/process/user_pages.h"
 
 namespace iommulab {
+
+class device_nodes;
+class user_pages;
+struct vfio_module_options;
 
 /// What a generation's code runs on; everything here outlives it.
 struct kernel_host {

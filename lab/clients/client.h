@@ -23,6 +23,7 @@
 #include "absl/types/span.h"
 #include "kernel/kernel.h"
 #include "lab/clients/operation.h"
+#include "vfio/process/device_nodes.h"
 #include "vfio/process/task_struct.h"
 
 namespace iommulab {

@@ -12,6 +12,8 @@
 #include "core/text_source.h"
 #include "lab/replay/api_player.h"
 #include "platform/machine/parse.h"
+#include "vfio/module_options.h"
+#include "vfio/process/device_nodes.h"
 #include "vfio/process/uaccess.h"
 #include "vfio/uapi/vfio.h"
 
