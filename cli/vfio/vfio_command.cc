@@ -141,8 +141,7 @@ void add_vfio_command(CLI::App& app, int& exit_status) {
       ->required();
   command
       ->add_option("--kernel", a->kernel,
-                   absl::StrFormat("The kernel, one of which VFIO is ported: %s, the default",
-                                   default_client_kernel))
+                   "The kernel: v6_12, the default; v4_4 and v4_4_178, which have type1 alone")
       ->type_name("NAME");
   command
       ->add_option("--machine", a->machine,
