@@ -178,7 +178,7 @@ class random_selftest {
 
   const mock_iommu_domain& domain_of(uint32_t hwpt) {
     int error = 0;
-    iommufd_ctx* const ictx = iommufd_ctx_from_fd(s.trace, s.current, s.fd, error);
+    iommufd_ctx* const ictx = iommufd_ctx_from_fd(s.env.trace, s.current, s.fd, error);
     auto* const obj = ictx->objects.load(hwpt);
     iommufd_ctx_put(ictx);
     return static_cast<const mock_iommu_domain&>(*static_cast<iommufd_hwpt_paging*>(obj)->domain);
