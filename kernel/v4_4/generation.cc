@@ -15,6 +15,7 @@
 #include "intel/v4_4/structures.h"
 #include "kernel/profile/dmar_view.h"
 #include "kernel/profile/firmware.h"
+#include "kernel/profile/vfio_wait.h"
 #include "kernel/v4_4/page_table.h"
 #include "platform/vtd/spec/registers.h"
 #include "vfio/v4_4/modules.h"
@@ -141,7 +142,10 @@ std::optional<pci_driver> generation::load_vfio(const vfio_module_options& optio
       vfio_services{host_.env, host_.slab, host_.sysfs, host_.user_memory, host_.nodes,
                     vfio_hardware{&host_.mmio, &host_.irqs}});
   return pci_driver{"vfio-pci", [this](pci_dev& pdev) { return vfio_->probe(pdev); },
-                    [this](pci_dev& pdev) { vfio_->remove(pdev); }};
+                    [this](pci_dev& pdev) {
+                      stop_where_waiting(*vfio_, pdev);
+                      vfio_->remove(pdev);
+                    }};
 }
 
 std::vector<driven_unit> generation::units() const {

@@ -18,6 +18,7 @@
 #include "intel/v6_12/structures.h"
 #include "kernel/profile/dmar_view.h"
 #include "kernel/profile/firmware.h"
+#include "kernel/profile/vfio_wait.h"
 #include "kernel/v6_12/page_table.h"
 #include "vfio/v6_12/modules.h"
 
@@ -163,7 +164,10 @@ std::optional<pci_driver> generation::load_vfio(const vfio_module_options& optio
     }
     return ret;
   };
-  return pci_driver{"vfio-pci", probe, [this](pci_dev& pdev) { vfio_->remove(pdev); }};
+  return pci_driver{"vfio-pci", probe, [this](pci_dev& pdev) {
+                      stop_where_waiting(*vfio_, pdev);
+                      vfio_->remove(pdev);
+                    }};
 }
 
 void generation::set_writers_capabilities(bool sys_admin, bool sys_rawio) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -31,9 +33,16 @@ vfio_client::vfio_client(kernel& system, client_options options)
 }
 
 vfio_client::~vfio_client() {
-  task_.files.exit_files();
+  // Nothing of the kernel runs in a destructor: what nobody finished is forgotten.
+  if (!finished_) task_.files.abandon();
   task_.mm->choose_page = nullptr;
+}
+
+void vfio_client::finish() {
+  if (std::exchange(finished_, true)) return;
+  task_.files.exit_files();
   task_.mm->exit();
+  if (owns_zero_page_) system_.user_pages().put(task_.mm->zero_page);
 }
 
 const std::map<std::string_view, vfio_client::kind>& vfio_client::kinds() {
@@ -118,7 +127,9 @@ absl::StatusOr<client_answer> vfio_client::perform(absl::Span<const std::string>
                    ? absl::StrFormat("%d operands, it takes at least %d", o.places(), what.least)
                    : absl::StrFormat("%d operands, it takes at most %d", o.places(), what.most));
     }
+    std::set<std::string_view> seen;
     for (const std::string_view key : o.keys()) {
+      if (!seen.insert(key).second) o.refuse(std::string(key) + "=", "it stands there twice");
       if (what.keys.find(absl::StrCat(" ", std::string(key), " ")) == std::string_view::npos) {
         o.refuse(std::string(key) + "=", "the operation has no such operand");
       }
@@ -141,6 +152,10 @@ int64_t vfio_client::ioctl(operation& o, int fd, uint32_t request, uint64_t argu
 
 int64_t vfio_client::ioctl_on(operation& o, int fd, uint32_t request,
                               absl::Span<std::byte> structure) {
+  if (structure.size() > arguments_.size()) {
+    o.refuse(o.name(), "more than the program hands to a call");
+    return -EINVAL;
+  }
   std::fill(arguments_.begin(), arguments_.end(), std::byte{0});
   std::copy(structure.begin(), structure.end(), arguments_.begin());
   const int64_t result = ioctl(o, fd, request, client_places::arguments);

@@ -32,6 +32,7 @@ namespace iommulab {
 struct client_answer {
   std::string result;              ///< "r=0 ok size=0x1000"
   std::vector<std::string> lines;  ///< "s: group 1 type=DMA-FQ …", of `sysfs`
+  bool device_writes = false;      ///< it was a transfer from a device to memory
 };
 
 struct client_options {
@@ -54,6 +55,10 @@ class vfio_client {
   /// EINVAL, naming the word, for an operation that the language does not have or that does not
   /// read; nothing is done then.
   absl::StatusOr<client_answer> perform(absl::Span<const std::string> words);
+
+  /// The program ends: what it has open is closed. A panic of the kernel leaves it, as it leaves
+  /// perform(); behind one, nothing is closed any more.
+  void finish();
 
   [[nodiscard]] const task_struct& task() const { return task_; }
 
@@ -78,7 +83,7 @@ class vfio_client {
   int64_t ioctl_on(operation& o, int fd, uint32_t request, absl::Span<std::byte> structure);
   client_answer open_node(operation& o, const std::string& path);
   client_answer done(int64_t result, const std::string& more = {}) const;
-  int descriptor(operation& o, size_t place) { return static_cast<int>(o.value(place)); }
+  int descriptor(operation& o, size_t place) { return static_cast<int>(o.value32(place)); }
   void name(std::string_view name, uint64_t value);
   /// A name that a failed operation would have made stands for what it stood for, or 0.
   void name_if(bool made, std::string_view name, uint64_t value);
@@ -160,6 +165,8 @@ class vfio_client {
   std::set<int> masters_;                    ///< descriptors of devices that may do DMA
   std::map<int, std::string> device_files_;  ///< functions, by the descriptor that reaches them
   uint64_t next_block_;
+  bool finished_ = false;
+  bool owns_zero_page_ = false;
 };
 
 /// "ENOENT"

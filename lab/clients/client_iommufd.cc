@@ -20,7 +20,7 @@ namespace {
 constexpr size_t known_slots = 64;
 
 uint32_t size_of(operation& o, size_t usual) {
-  return static_cast<uint32_t>(o.value_of("sz", usual));
+  return o.value32_of("sz", usual);
 }
 
 }  // namespace
@@ -29,7 +29,7 @@ client_answer vfio_client::ioas(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::iommu_ioas_alloc request;
   request.size = size_of(o, sizeof(request));
-  request.flags = static_cast<uint32_t>(o.value_of("flags", 0));
+  request.flags = o.value32_of("flags", 0);
   const int64_t result = ioctl_on(o, fd, uapi::iommu_ioas_alloc_request, bytes_of(request));
   name_if(result == 0, o.word(2), request.out_ioas_id);
   return result < 0 ? done(result) : done(result, absl::StrFormat("id=%d", request.out_ioas_id));
@@ -40,9 +40,9 @@ client_answer vfio_client::ranges(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::iommu_ioas_iova_ranges request;
   request.size = size_of(o, sizeof(request));
-  request.ioas_id = static_cast<uint32_t>(o.value(2));
-  request.num_iovas = static_cast<uint32_t>(o.value_of("n", usual_slots));
-  request.reserved = static_cast<uint32_t>(o.value_of("rsv", 0));
+  request.ioas_id = o.value32(2);
+  request.num_iovas = o.value32_of("n", usual_slots);
+  request.reserved = o.value32_of("rsv", 0);
   request.allowed_iovas = client_places::data;
   const uint32_t slots = std::min<uint32_t>(request.num_iovas, known_slots);
   const int64_t result = ioctl_on(o, fd, uapi::iommu_ioas_iova_ranges_request, bytes_of(request));
@@ -63,8 +63,8 @@ client_answer vfio_client::allow(operation& o) {
   std::array<uapi::iommu_iova_range, known_slots> wanted{};
   uapi::iommu_ioas_allow_iovas request;
   request.size = size_of(o, sizeof(request));
-  request.ioas_id = static_cast<uint32_t>(o.value(2));
-  request.reserved = static_cast<uint32_t>(o.value_of("rsv", 0));
+  request.ioas_id = o.value32(2);
+  request.reserved = o.value32_of("rsv", 0);
   request.allowed_iovas = client_places::data;
   for (size_t place = 3; place <= o.places(); ++place) {
     const std::vector<std::string_view> ends = split_at(o.word(place), '-');
@@ -88,9 +88,9 @@ client_answer vfio_client::imap(operation& o) {
   uapi::iommu_ioas_map request;
   const uint32_t size = size_of(o, sizeof(request));
   request.size = size;
-  request.flags = static_cast<uint32_t>(o.value_of("flags", everything));
-  request.ioas_id = static_cast<uint32_t>(o.value(2));
-  request.reserved = static_cast<uint32_t>(o.value_of("rsv", 0));
+  request.flags = o.value32_of("flags", everything);
+  request.ioas_id = o.value32(2);
+  request.reserved = o.value32_of("rsv", 0);
   request.user_va = o.value_of("va", 0);
   request.length = o.value_of("len", 0);
   request.iova = o.value_of("iova", 0);
@@ -103,9 +103,9 @@ client_answer vfio_client::icopy(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::iommu_ioas_copy request;
   request.size = size_of(o, sizeof(request));
-  request.flags = static_cast<uint32_t>(o.value_of("flags", 0));
-  request.dst_ioas_id = static_cast<uint32_t>(o.value_of("dst", 0));
-  request.src_ioas_id = static_cast<uint32_t>(o.value_of("src", 0));
+  request.flags = o.value32_of("flags", 0);
+  request.dst_ioas_id = o.value32_of("dst", 0);
+  request.src_ioas_id = o.value32_of("src", 0);
   request.length = o.value_of("len", 0);
   request.dst_iova = o.value_of("diova", 0);
   request.src_iova = o.value_of("siova", 0);
@@ -119,7 +119,7 @@ client_answer vfio_client::iunmap(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::iommu_ioas_unmap request;
   request.size = size_of(o, sizeof(request));
-  request.ioas_id = static_cast<uint32_t>(o.value(2));
+  request.ioas_id = o.value32(2);
   request.iova = o.value_of("iova", 0);
   request.length = o.value_of("len", 0);
   const int64_t result = ioctl_on(o, fd, uapi::iommu_ioas_unmap_request, bytes_of(request));
@@ -130,10 +130,10 @@ client_answer vfio_client::iopt(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::iommu_option request;
   request.size = size_of(o, sizeof(request));
-  request.option_id = static_cast<uint32_t>(o.value(2));
+  request.option_id = o.value32(2);
   request.op = static_cast<uint16_t>(o.value_of("op", uapi::iommu_option_op_set));
   request.reserved = static_cast<uint16_t>(o.value_of("rsv", 0));
-  request.object_id = static_cast<uint32_t>(o.value_of("obj", 0));
+  request.object_id = o.value32_of("obj", 0);
   request.val64 = o.value_of("val", 0);
   const int64_t result = ioctl_on(o, fd, uapi::iommu_option_request, bytes_of(request));
   return result < 0 ? done(result) : done(result, absl::StrFormat("val=%d", request.val64));
@@ -143,7 +143,7 @@ client_answer vfio_client::vioas(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::iommu_vfio_ioas request;
   request.size = size_of(o, sizeof(request));
-  request.ioas_id = static_cast<uint32_t>(o.value_of("id", 0));
+  request.ioas_id = o.value32_of("id", 0);
   request.reserved = static_cast<uint16_t>(o.value_of("rsv", 0));
   const std::string_view op = o.word(2);
   if (op == "get") {
@@ -164,16 +164,15 @@ client_answer vfio_client::hwpt(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::iommu_hwpt_alloc request;
   request.size = size_of(o, sizeof(request));
-  request.flags = static_cast<uint32_t>(o.value_of("flags", 0));
-  request.dev_id = static_cast<uint32_t>(o.value_of("dev", 0));
-  request.pt_id = static_cast<uint32_t>(o.value_of("pt", 0));
-  request.reserved = static_cast<uint32_t>(o.value_of("rsv", 0));
-  request.data_type = static_cast<uint32_t>(o.value_of("type", uapi::iommu_hwpt_data_none));
+  request.flags = o.value32_of("flags", 0);
+  request.dev_id = o.value32_of("dev", 0);
+  request.pt_id = o.value32_of("pt", 0);
+  request.reserved = o.value32_of("rsv", 0);
+  request.data_type = o.value32_of("type", uapi::iommu_hwpt_data_none);
   const bool has_data = request.data_type != uapi::iommu_hwpt_data_none;
-  request.data_len =
-      static_cast<uint32_t>(o.value_of("dlen", has_data ? sizeof(uapi::iommu_hwpt_vtd_s1) : 0));
+  request.data_len = o.value32_of("dlen", has_data ? sizeof(uapi::iommu_hwpt_vtd_s1) : 0);
   request.data_uptr = client_places::data;
-  request.fault_id = static_cast<uint32_t>(o.value_of("fault", 0));
+  request.fault_id = o.value32_of("fault", 0);
   const int64_t result = ioctl_on(o, fd, uapi::iommu_hwpt_alloc_request, bytes_of(request));
   name_if(result == 0, o.word(2), request.out_hwpt_id);
   return result < 0 ? done(result) : done(result, absl::StrFormat("id=%d", request.out_hwpt_id));
@@ -186,9 +185,9 @@ client_answer vfio_client::hwinfo(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::iommu_hw_info request;
   request.size = size_of(o, sizeof(request));
-  request.flags = static_cast<uint32_t>(o.value_of("flags", 0));
-  request.dev_id = static_cast<uint32_t>(o.value(2));
-  request.data_len = static_cast<uint32_t>(o.value_of("dlen", usual_length));
+  request.flags = o.value32_of("flags", 0);
+  request.dev_id = o.value32(2);
+  request.data_len = o.value32_of("dlen", usual_length);
   request.data_uptr = request.data_len == 0 ? 0 : client_places::data;
   if (request.data_len > longest) o.refuse(o.text("dlen"), "more than 4096 bytes");
   std::vector<std::byte> bytes(client_places::data_offset + longest, untouched);
@@ -209,7 +208,7 @@ client_answer vfio_client::destroy(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::iommu_destroy request;
   request.size = size_of(o, sizeof(request));
-  request.id = static_cast<uint32_t>(o.value(2));
+  request.id = o.value32(2);
   return done(ioctl_on(o, fd, uapi::iommu_destroy_request, bytes_of(request)));
 }
 
@@ -217,9 +216,9 @@ client_answer vfio_client::dtrack(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::iommu_hwpt_set_dirty_tracking request;
   request.size = size_of(o, sizeof(request));
-  request.flags = static_cast<uint32_t>(o.value_of("flags", 0));
-  request.hwpt_id = static_cast<uint32_t>(o.value(2));
-  request.reserved = static_cast<uint32_t>(o.value_of("rsv", 0));
+  request.flags = o.value32_of("flags", 0);
+  request.hwpt_id = o.value32(2);
+  request.reserved = o.value32_of("rsv", 0);
   return done(ioctl_on(o, fd, uapi::iommu_hwpt_set_dirty_tracking_request, bytes_of(request)));
 }
 
@@ -227,9 +226,9 @@ client_answer vfio_client::dbitmap(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::iommu_hwpt_get_dirty_bitmap request;
   request.size = size_of(o, sizeof(request));
-  request.hwpt_id = static_cast<uint32_t>(o.value(2));
-  request.flags = static_cast<uint32_t>(o.value_of("flags", 0));
-  request.reserved = static_cast<uint32_t>(o.value_of("rsv", 0));
+  request.hwpt_id = o.value32(2);
+  request.flags = o.value32_of("flags", 0);
+  request.reserved = o.value32_of("rsv", 0);
   request.iova = o.value_of("iova", 0);
   request.length = o.value_of("len", 0);
   request.page_size = o.value_of("pgsize", page_size);
@@ -241,14 +240,12 @@ client_answer vfio_client::invalidate(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::iommu_hwpt_invalidate request;
   request.size = size_of(o, sizeof(request));
-  request.hwpt_id = static_cast<uint32_t>(o.value(2));
+  request.hwpt_id = o.value32(2);
   request.data_uptr = client_places::data;
-  request.data_type =
-      static_cast<uint32_t>(o.value_of("type", uapi::iommu_hwpt_invalidate_data_vtd_s1));
-  request.entry_len =
-      static_cast<uint32_t>(o.value_of("len", sizeof(uapi::iommu_hwpt_vtd_s1_invalidate)));
-  request.entry_num = static_cast<uint32_t>(o.value_of("n", 1));
-  request.reserved = static_cast<uint32_t>(o.value_of("rsv", 0));
+  request.data_type = o.value32_of("type", uapi::iommu_hwpt_invalidate_data_vtd_s1);
+  request.entry_len = o.value32_of("len", sizeof(uapi::iommu_hwpt_vtd_s1_invalidate));
+  request.entry_num = o.value32_of("n", 1);
+  request.reserved = o.value32_of("rsv", 0);
   const int64_t result = ioctl_on(o, fd, uapi::iommu_hwpt_invalidate_request, bytes_of(request));
   return done(result, absl::StrFormat("n=%d", request.entry_num));
 }
@@ -257,7 +254,7 @@ client_answer vfio_client::faultq(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::iommu_fault_alloc request;
   request.size = size_of(o, sizeof(request));
-  request.flags = static_cast<uint32_t>(o.value_of("flags", 0));
+  request.flags = o.value32_of("flags", 0);
   const int64_t result = ioctl_on(o, fd, uapi::iommu_fault_queue_alloc_request, bytes_of(request));
   name_if(result == 0, o.word(2), request.out_fault_id);
   name_if(result == 0, std::string(o.word(2)) + ".fd", request.out_fault_fd);
@@ -268,7 +265,7 @@ client_answer vfio_client::faultq(operation& o) {
 
 client_answer vfio_client::raw(operation& o) {
   const int fd = descriptor(o, 1);
-  const uint64_t request = o.value(2);
+  const uint32_t request = o.value32(2);
   const std::string_view hex = o.word(3);
   std::vector<std::byte> bytes;
   for (size_t i = 0; i + 1 < hex.size(); i += 2) {
@@ -281,7 +278,7 @@ client_answer vfio_client::raw(operation& o) {
     o.refuse(hex, "not pairs of hexadecimal digits, up to 8192 of them");
   }
   if (!o.status().ok()) return {};
-  const int64_t result = ioctl_on(o, fd, static_cast<uint32_t>(request), absl::MakeSpan(bytes));
+  const int64_t result = ioctl_on(o, fd, request, absl::MakeSpan(bytes));
   std::string text = "after=";
   for (const std::byte b : bytes) absl::StrAppendFormat(&text, "%02x", std::to_integer<int>(b));
   return done(result, text);

@@ -60,6 +60,7 @@ std::vector<phys_addr> vfio_client::pages_for(const memory_block& block, bool hu
       const auto zero = memory.alloc();
       if (!zero) return {};
       task_.mm->zero_page = *zero;
+      owns_zero_page_ = true;
     }
     for (size_t i = 0; i < count; ++i) memory.get(task_.mm->zero_page);
     return std::vector<phys_addr>(count, task_.mm->zero_page);
@@ -105,6 +106,9 @@ client_answer vfio_client::mem(operation& o) {
         pages_for(block, has_word(o, "huge") || has_word(o, "thp"), is_read_only);
     if (pages.empty()) return done(-ENOMEM);
     error = task_.mm->map_pages(block.address, pages, !is_read_only);
+    for (const phys_addr page : pages) {
+      if (error != 0 && page != phys_addr()) system_.user_pages().put(page);
+    }
     if (error == 0 && !is_read_only) {
       for (size_t i = 0; i < pages.size(); ++i) {
         if (pages[i] == phys_addr()) continue;
@@ -114,6 +118,8 @@ client_answer vfio_client::mem(operation& o) {
     }
   }
   if (error != 0) return done(error);
+  // mlock(): such pages count as locked, as long as the program lives.
+  if (has_word(o, "lock")) task_.mm->locked_vm += block.size >> page_shift;
   next_block_ += client_places::between_blocks;
   const std::string text = absl::StrFormat("va=0x%x phys=%s", block.address, runs_of(block));
   name(o.word(1), block.address);
@@ -126,7 +132,9 @@ client_answer vfio_client::memfree(operation& o) {
   if (found == blocks_.end()) o.refuse(o.word(1), "no memory of this name");
   if (!o.status().ok()) return {};
   const uint64_t offset = o.places() > 1 ? o.value(2) : 0;
-  const uint64_t size = o.places() > 2 ? o.value(3) : found->second.size;
+  const uint64_t whole = found->second.size;
+  const uint64_t size = o.places() > 2 ? o.value(3) : whole;
+  if (offset > whole || size > whole - offset) o.refuse(o.word(2), "not within the memory");
   if (!o.status().ok()) return {};
   return done(task_.mm->unmap(found->second.address + offset, size));
 }

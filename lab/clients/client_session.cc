@@ -36,11 +36,10 @@ absl::Status perform(client_session& session, vfio_client& client, const script_
   step.answer = *std::move(answer);
   step.last_event = session.recorder.events().size();
   step.log = log_since(*session.system, log_before);
-  const bool writes = line.words[0] == "edu" && line.words[2] == "3";
   step.effects =
       effects_of_events(absl::MakeConstSpan(session.recorder.events())
                             .subspan(step.first_event, step.last_event - step.first_event),
-                        writes);
+                        step.answer.device_writes);
   session.steps.push_back(std::move(step));
   return absl::OkStatus();
 }
@@ -75,8 +74,9 @@ absl::StatusOr<std::unique_ptr<client_session>> run_client(client_request reques
                        vfio_client client(*session->system, {});
                        for (const script_line& line : session->script.operations) {
                          status = perform(*session, client, line);
-                         if (!status.ok()) return;
+                         if (!status.ok()) break;
                        }
+                       client.finish();
                      }).line();
   if (!status.ok()) return status;
   return session;

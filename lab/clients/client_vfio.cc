@@ -148,7 +148,7 @@ client_answer vfio_client::info(operation& o) {
   constexpr uint32_t usual_size = 512;
   const int fd = descriptor(o, 1);
   uapi::vfio_iommu_type1_info head;
-  head.argsz = static_cast<uint32_t>(o.value_of("argsz", usual_size));
+  head.argsz = o.value32_of("argsz", usual_size);
   std::vector<std::byte> bytes(std::max<size_t>(usual_size, sizeof(head)));
   std::memcpy(bytes.data(), &head, sizeof(head));
   const int64_t result = ioctl_on(o, fd, uapi::vfio_iommu_get_info, absl::MakeSpan(bytes));
@@ -166,9 +166,9 @@ client_answer vfio_client::info(operation& o) {
 client_answer vfio_client::map(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::vfio_iommu_type1_dma_map request;
-  request.argsz = static_cast<uint32_t>(o.value_of("argsz", sizeof(request)));
-  request.flags = static_cast<uint32_t>(
-      o.value_of("flags", uapi::vfio_dma_map_flag_read | uapi::vfio_dma_map_flag_write));
+  request.argsz = o.value32_of("argsz", sizeof(request));
+  request.flags =
+      o.value32_of("flags", uapi::vfio_dma_map_flag_read | uapi::vfio_dma_map_flag_write);
   request.vaddr = o.value_of("va", 0);
   request.iova = o.value_of("iova", 0);
   request.size = o.value_of("size", 0);
@@ -179,10 +179,9 @@ client_answer vfio_client::unmap(operation& o) {
   const int fd = descriptor(o, 1);
   followed<uapi::vfio_iommu_type1_dma_unmap, uapi::vfio_bitmap> request;
   auto& [head, bitmap] = request;
-  head.flags = static_cast<uint32_t>(o.value_of("flags", 0));
+  head.flags = o.value32_of("flags", 0);
   const bool has_bitmap = (head.flags & uapi::vfio_dma_unmap_flag_get_dirty_bitmap) != 0;
-  head.argsz =
-      static_cast<uint32_t>(o.value_of("argsz", has_bitmap ? sizeof(request) : sizeof(head)));
+  head.argsz = o.value32_of("argsz", has_bitmap ? sizeof(request) : sizeof(head));
   head.iova = o.value_of("iova", 0);
   head.size = o.value_of("size", 0);
   bitmap.size = o.value_of("bmsize", 0);
@@ -204,8 +203,8 @@ client_answer vfio_client::dirty(operation& o) {
   const int fd = descriptor(o, 1);
   followed<uapi::vfio_iommu_type1_dirty_bitmap, uapi::vfio_iommu_type1_dirty_bitmap_get> request;
   auto& [head, get] = request;
-  head.flags = static_cast<uint32_t>(o.value_of("flags", 0));
-  head.argsz = static_cast<uint32_t>(o.value_of("argsz", sizeof(request)));
+  head.flags = o.value32_of("flags", 0);
+  head.argsz = o.value32_of("argsz", sizeof(request));
   get.iova = o.value_of("iova", 0);
   get.size = o.value_of("size", 0);
   get.bitmap.size = o.value_of("bmsize", 0);
@@ -229,7 +228,7 @@ client_answer vfio_client::dirty(operation& o) {
 client_answer vfio_client::gstatus(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::vfio_group_status status;
-  status.argsz = static_cast<uint32_t>(o.value_of("argsz", sizeof(status)));
+  status.argsz = o.value32_of("argsz", sizeof(status));
   const int64_t result = ioctl_on(o, fd, uapi::vfio_group_get_status, bytes_of(status));
   return result < 0 ? done(result) : done(result, absl::StrFormat("flags=%#x", status.flags));
 }
@@ -238,7 +237,7 @@ client_answer vfio_client::gset(operation& o) {
   const int fd = descriptor(o, 1);
   auto container = static_cast<int32_t>(-1);
   if (names_.contains(o.word(2)) || o.word(2) != "nothing") {
-    container = static_cast<int32_t>(o.value(2));
+    container = static_cast<int32_t>(o.value32(2));
   }
   return done(ioctl_on(o, fd, uapi::vfio_group_set_container, bytes_of(container)));
 }
@@ -250,7 +249,7 @@ client_answer vfio_client::gunset(operation& o) {
 client_answer vfio_client::vinfo(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::vfio_device_info info;
-  info.argsz = static_cast<uint32_t>(o.value_of("argsz", sizeof(info)));
+  info.argsz = o.value32_of("argsz", sizeof(info));
   const int64_t result = ioctl_on(o, fd, uapi::vfio_device_get_info, bytes_of(info));
   if (result < 0) return done(result);
   return done(result, absl::StrFormat("flags=%#x regions=%d irqs=%d", info.flags, info.num_regions,
@@ -260,9 +259,9 @@ client_answer vfio_client::vinfo(operation& o) {
 client_answer vfio_client::vbind(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::vfio_device_bind_iommufd request;
-  request.argsz = static_cast<uint32_t>(o.value_of("argsz", sizeof(request)));
-  request.flags = static_cast<uint32_t>(o.value_of("flags", 0));
-  request.iommufd = static_cast<int32_t>(o.value(2));
+  request.argsz = o.value32_of("argsz", sizeof(request));
+  request.flags = o.value32_of("flags", 0);
+  request.iommufd = static_cast<int32_t>(o.value32(2));
   const int64_t result = ioctl_on(o, fd, uapi::vfio_device_bind_iommufd_request, bytes_of(request));
   name_if(result == 0, o.word(3), request.out_devid);
   return result < 0 ? done(result) : done(result, absl::StrFormat("devid=%d", request.out_devid));
@@ -271,9 +270,9 @@ client_answer vfio_client::vbind(operation& o) {
 client_answer vfio_client::attach(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::vfio_device_attach_iommufd_pt request;
-  request.argsz = static_cast<uint32_t>(o.value_of("argsz", sizeof(request)));
-  request.flags = static_cast<uint32_t>(o.value_of("flags", 0));
-  request.pt_id = static_cast<uint32_t>(o.value(2));
+  request.argsz = o.value32_of("argsz", sizeof(request));
+  request.flags = o.value32_of("flags", 0);
+  request.pt_id = o.value32(2);
   const int64_t result =
       ioctl_on(o, fd, uapi::vfio_device_attach_iommufd_pt_request, bytes_of(request));
   name_if(result == 0, o.word(3), request.pt_id);
@@ -283,8 +282,8 @@ client_answer vfio_client::attach(operation& o) {
 client_answer vfio_client::detach(operation& o) {
   const int fd = descriptor(o, 1);
   uapi::vfio_device_detach_iommufd_pt request;
-  request.argsz = static_cast<uint32_t>(o.value_of("argsz", sizeof(request)));
-  request.flags = static_cast<uint32_t>(o.value_of("flags", 0));
+  request.argsz = o.value32_of("argsz", sizeof(request));
+  request.flags = o.value32_of("flags", 0);
   return done(ioctl_on(o, fd, uapi::vfio_device_detach_iommufd_pt_request, bytes_of(request)));
 }
 
@@ -297,18 +296,22 @@ void vfio_client::allow_bus_master(operation& o, int fd) {
   registers.argsz = sizeof(registers);
   registers.index = uapi::vfio_pci_bar0_region_index;
   ioctl_on(o, fd, uapi::vfio_device_get_region_info, bytes_of(registers));
-  if (!masters_.insert(fd).second) return;
+  if (masters_.contains(fd)) return;
   uapi::vfio_region_info config;
   config.argsz = sizeof(config);
   config.index = uapi::vfio_pci_config_region_index;
   if (ioctl_on(o, fd, uapi::vfio_device_get_region_info, bytes_of(config)) < 0) return;
   file* const f = task_.files.lookup(fd);
   uint16_t command = 0;
-  f->read(task_, client_places::arguments, sizeof(command), config.offset + command_register);
+  const uint64_t place = config.offset + command_register;
+  const auto length = static_cast<int64_t>(sizeof(command));
+  if (f->read(task_, client_places::arguments, sizeof(command), place) != length) return;
   std::memcpy(&command, arguments_.data(), sizeof(command));
   command |= bus_master;
   std::memcpy(arguments_.data(), &command, sizeof(command));
-  f->write(task_, client_places::arguments, sizeof(command), config.offset + command_register);
+  if (f->write(task_, client_places::arguments, sizeof(command), place) == length) {
+    masters_.insert(fd);
+  }
 }
 
 client_answer vfio_client::edu(operation& o) {
@@ -320,9 +323,7 @@ client_answer vfio_client::edu(operation& o) {
   const uint64_t destination = o.value_of("dst", 0);
   const uint64_t length = o.value_of("len", 0);
   const auto found = device_files_.find(fd);
-  if (o.status().ok() && found == device_files_.end()) {
-    o.refuse(o.word(1), "no descriptor of a device");
-  }
+  if (o.status().ok() && found == device_files_.end()) return done(-EBADF);
   const auto id = found == device_files_.end() ? std::nullopt : parse_pci_address(found->second);
   auto* const device = id ? system_.endpoints().find<iommulab::edu>(*id) : nullptr;
   if (o.status().ok() && device == nullptr) o.refuse(o.word(1), "the device is no edu");
@@ -340,7 +341,8 @@ client_answer vfio_client::edu(operation& o) {
   // The client looks at the device again and again, until it is idle.
   system_.env().clock.advance(iommulab::edu::transfer_ns);
   const bool is_done = (device->read64(command_register) & start) == 0;
-  return {absl::StrFormat("ok done=%d", is_done ? 1 : 0), {}};
+  constexpr uint64_t to_memory = 2;
+  return {absl::StrFormat("ok done=%d", is_done ? 1 : 0), {}, (command & to_memory) != 0};
 }
 
 }  // namespace iommulab

@@ -77,6 +77,16 @@ uint64_t operation::value_of(std::string_view key, uint64_t otherwise) {
   return has(key) ? evaluate(text(key)) : otherwise;
 }
 
+uint32_t operation::value32_of(std::string_view key, uint64_t otherwise) {
+  return narrowed(text(key), value_of(key, otherwise));
+}
+
+uint32_t operation::narrowed(std::string_view text, uint64_t value) {
+  const bool is_negative = value >= -(uint64_t{1} << 31);
+  if (value > UINT32_MAX && !is_negative) refuse(text, "it does not fit 32 bits");
+  return static_cast<uint32_t>(value);
+}
+
 uint64_t operation::evaluate(std::string_view text) {
   const size_t plus = text.find('+');
   const std::string_view first = text.substr(0, plus);

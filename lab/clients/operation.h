@@ -43,6 +43,9 @@ class operation {
   uint64_t value(size_t place) { return evaluate(word(place)); }
   uint64_t value_of(std::string_view key, uint64_t otherwise);
   uint64_t evaluate(std::string_view text);
+  /// The same for what has 32 bits; a negative number is its two's complement.
+  uint32_t value32(size_t place) { return narrowed(word(place), value(place)); }
+  uint32_t value32_of(std::string_view key, uint64_t otherwise);
   void refuse(std::string_view word, std::string_view why);
   [[nodiscard]] const absl::Status& status() const { return status_; }
 
@@ -50,6 +53,8 @@ class operation {
   [[nodiscard]] std::vector<std::string_view> keys() const;
 
  private:
+  uint32_t narrowed(std::string_view text, uint64_t value);
+
   absl::Span<const std::string> words_;
   const client_names& names_;
   absl::Status status_;

@@ -186,6 +186,15 @@ TEST_F(process_test, the_callers_bytes_are_arguments_and_never_pinned) {
   EXPECT_EQ(mm_->pin_user_pages(here, 1, 0, pinned), -EFAULT);
 }
 
+TEST_F(process_test, pages_are_not_cut_by_what_begins_with_the_callers_bytes) {
+  std::vector<std::byte> own(100);
+  ASSERT_EQ(mm_->map_bytes(here, absl::MakeSpan(own)), 0);
+  map(here + page_size, 1);
+  EXPECT_EQ(mm_->unmap(here, page_size + 1), -EINVAL);
+  EXPECT_TRUE(mm_->translate(here + page_size).has_value());
+  EXPECT_EQ(mm_->unmap(here, 100), 0);
+}
+
 struct counted_file : file {
   explicit counted_file(std::vector<int>& order, int number) : order_(order), number_(number) {}
   void release() override { order_.push_back(number_); }

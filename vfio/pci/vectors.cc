@@ -52,6 +52,7 @@ int pci_alloc_irq_vectors(vfio_pci_function& vdev, unsigned nvec, bool msix) {
   irq_vectors* const irqs = vdev.hardware.irqs;
   const uint16_t pos = pci_find_capability(pdev, msix ? pci_cap_id_msix : pci_cap_id_msi);
   if (pos == 0 || irqs == nullptr) return -ENOSPC;
+  if (nvec == 0) return -ERANGE;
   const unsigned wanted = msix ? nvec : std::min(nvec, 1u);
   for (unsigned i = 0; i < wanted; ++i) {
     const int irq = irqs->alloc_irq();

@@ -46,6 +46,11 @@ files_struct::~files_struct() {
   works_->process_is_gone = true;
 }
 
+void files_struct::abandon() {
+  for (const auto& [fd, f] : std::exchange(open_, {})) delete f;
+  for (file* f : std::exchange(works_->files, {})) delete f;
+}
+
 void files_struct::task_work_run() {
   while (!works_->files.empty()) {
     const std::vector<file*> works = std::exchange(works_->files, {});

@@ -78,6 +78,8 @@ class files_struct {
   void task_work_run();
   /// The process has ended: what is open is released, last descriptor first.
   void exit_files();
+  /// What is open is forgotten without a release: the kernel has stopped.
+  void abandon();
   [[nodiscard]] const std::map<int, file*>& open() const { return open_; }
 
  private:

@@ -83,7 +83,9 @@ void mm_struct::cut_at(uint64_t address) {
 
 int mm_struct::unmap(uint64_t start, uint64_t size) {
   if (size == 0 || !is_users(start, size)) return -EINVAL;
-  const bool is_of_bytes = areas_.contains(start) && areas_.at(start).bytes != nullptr;
+  const auto at = areas_.find(start);
+  const bool is_of_bytes =
+      at != areas_.end() && at->second.bytes != nullptr && start + size <= at->second.end;
   if (!is_of_bytes && !is_whole_pages(start, size)) return -EINVAL;
   cut_at(start);
   cut_at(start + size);

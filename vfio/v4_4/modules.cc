@@ -21,4 +21,17 @@ vfio_modules::~vfio_modules() {
   vfio_cleanup(vfio_);
 }
 
+int vfio_modules::probe(pci_dev& pdev) {
+  return vfio_pci_probe(pci_.module(), pdev);
+}
+
+void vfio_modules::remove(pci_dev& pdev) {
+  vfio_pci_remove(pci_.module(), pdev);
+}
+
+bool vfio_modules::waits_for_user(pci_dev& pdev) const {
+  const auto found = vfio_.drvdata.find(&pdev.dev);
+  return found != vfio_.drvdata.end() && found->second->kref > 1;
+}
+
 }  // namespace iommulab::v4_4

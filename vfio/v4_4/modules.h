@@ -34,8 +34,10 @@ class vfio_modules {
   vfio_modules& operator=(const vfio_modules&) = delete;
 
   /// vfio-pci's probe() and remove().
-  int probe(pci_dev& pdev) { return vfio_pci_probe(pci_.module(), pdev); }
-  void remove(pci_dev& pdev) { vfio_pci_remove(pci_.module(), pdev); }
+  int probe(pci_dev& pdev);
+  void remove(pci_dev& pdev);
+  /// Whether the kernel would wait in remove() for whoever has the function open.
+  [[nodiscard]] bool waits_for_user(pci_dev& pdev) const;
 
  private:
   vfio_module vfio_;

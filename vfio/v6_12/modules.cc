@@ -49,4 +49,10 @@ void vfio_modules::remove(pci_dev& pdev) {
   vfio_pci_remove(pci_.module(), pdev);
 }
 
+bool vfio_modules::waits_for_user(pci_dev& pdev) const {
+  const auto& functions = pci_.module().drvdata;
+  const auto found = functions.find(&pdev);
+  return found != functions.end() && found->second->refcount > 1;
+}
+
 }  // namespace iommulab::v6_12

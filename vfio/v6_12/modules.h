@@ -30,6 +30,8 @@ class vfio_modules {
   /// vfio-pci's probe() and remove().
   int probe(pci_dev& pdev);
   void remove(pci_dev& pdev);
+  /// Whether the kernel would wait in remove() for whoever has the function open.
+  [[nodiscard]] bool waits_for_user(pci_dev& pdev) const;
 
  private:
   void add_parameters(sysfs_tree& sysfs);

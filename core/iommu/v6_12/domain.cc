@@ -208,6 +208,11 @@ void iommu_domain::free() {
 
 // Linux v6.12 drivers/iommu/iommu.c: iommu_domain_free()
 void iommu_domain_free(iommu_domain& domain) {
+  // One that its driver never gave a core has nothing of it.
+  if (domain.iommu == nullptr) {
+    domain.ops->free(domain);
+    return;
+  }
   iommu_subsystem& iommu = *domain.iommu;
   IOMMULAB_CALL(iommu.env().trace, "iommu_domain_free", {"domain", domain});
   if (iommu.dma != nullptr) iommu.dma->put_dma_cookie(domain);

@@ -17,6 +17,9 @@
 namespace iommulab::verify {
 namespace {
 
+/// Bytes of a memory block, as `mem` takes it.
+constexpr uint64_t longest_run = uint64_t{1} << 30;
+
 /// The part of a folder's name that says that iommufd serves /dev/vfio/vfio.
 constexpr std::string_view container_variant = "kc";
 
@@ -49,6 +52,7 @@ std::optional<std::vector<phys_addr>> pages_of_runs(std::string_view text) {
     const auto start = parse_number(ends[0]);
     const auto length = parse_number(ends[1]);
     if (!start || !length || (*start | *length) % page_size != 0) return std::nullopt;
+    if (*length > longest_run || *start > UINT64_MAX - *length) return std::nullopt;
     for (uint64_t offset = 0; offset < *length; offset += page_size) {
       pages.emplace_back(*start + offset);
     }

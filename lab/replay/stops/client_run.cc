@@ -127,6 +127,7 @@ class client_run {
       if (has_calls_) add_calls(operation, first);
       if (operation.words[0] == "sync") take_tables(operation.words[1]);
     }
+    client.finish();
     sysfs_at_end_ = client_sysfs_lines(*run_->system);
   }
 
@@ -150,9 +151,8 @@ class client_run {
       our_effects_.push_back({our_effects_.size() + 1, std::move(text)});
     };
     line(absl::StrCat(operation.number, " ", operation.text, " -> ", answer.result));
-    const bool writes = operation.words.size() > 2 && operation.words[2] == "3";
     for (std::string& text : in_order(effects_of_events(
-             absl::MakeConstSpan(run_->recorder.events()).subspan(first), writes))) {
+             absl::MakeConstSpan(run_->recorder.events()).subspan(first), answer.device_writes))) {
       line(excused(operation.number, std::move(text)));
     }
   }

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view script_file_name = "script.txt";
 constexpr const char* to_result = " -> ";
+constexpr uint64_t most_times = uint64_t{1} << 20;
 
 /// The script's operations, without remarks.
 absl::StatusOr<numbered_lines> read_script_lines(const capture_folder& folder) {
@@ -101,6 +102,11 @@ class operations_reader {
     for (const std::string_view word : split_at(operation.text, ' ')) {
       if (!word.empty()) operation.words.emplace_back(word);
     }
+    const bool has_mark =
+        operation.words.size() > 1 || operation.words.empty() || operation.words[0] != "sync";
+    if (operation.words.empty() || !has_mark) {
+      return refuse(operations_file, line.line, line.text, "an operation without its operand");
+    }
     operations_.push_back(std::move(operation));
     return absl::OkStatus();
   }
@@ -117,7 +123,11 @@ class operations_reader {
       if (take_prefix(text, indent)) {
         if (next == 0) return refuse(effects_file, line.line, line.text, "no operation above it");
         if (behind || text.starts_with(transfer)) continue;
-        for (uint64_t n = times_of(text); n > 0; --n) {
+        const uint64_t times = times_of(text);
+        if (times > most_times) {
+          return refuse(effects_file, line.line, line.text, "no recording has so many");
+        }
+        for (uint64_t n = times; n > 0; --n) {
           const bool unseen = text.starts_with(unseen_effect);
           operations_[next - 1].effects.push_back(
               {line.line, std::string(unseen ? unseen_effect : text)});

@@ -61,8 +61,12 @@ TEST(client_session, refuses_operands_before_anything_is_done) {
   EXPECT_THAT(refusal("iopen i\nraw i 0x3b80 123\n"), HasSubstr("not pairs of hexadecimal digits"));
   EXPECT_THAT(refusal("iopen i\nallow i 1 5\n"), HasSubstr("not a range first-last"));
   EXPECT_THAT(refusal("cat /etc/passwd\n"), HasSubstr("not below /sys/"));
-  EXPECT_THAT(refusal("edu 3 1\n"), HasSubstr("no descriptor of a device"));
+  EXPECT_THAT(refusal("close 0x100000008\n"), HasSubstr("does not fit 32 bits"));
+  EXPECT_THAT(refusal("iopen i\nioas i A flags=0 flags=1\n"), HasSubstr("it stands there twice"));
+  EXPECT_THAT(refusal("mem m 0x1000\nmemfree m 0 0x2000\n"), HasSubstr("not within the memory"));
   EXPECT_THAT(refusal("cap 14\n"), HasSubstr("neither + nor -"));
+  EXPECT_THAT(refusal("gdev v 3 " + std::string(300'000, 'x') + "\n"),
+              HasSubstr("more than the program hands to a call"));
 }
 
 TEST(client_session, closes_what_the_program_left_open) {
@@ -87,6 +91,44 @@ locked
   EXPECT_EQ((*session)->steps[8].answer.result, "r=0 ok iova=0x100000");
   EXPECT_EQ((*session)->system->user_pages().pins(), 0u);
   EXPECT_EQ((*session)->system->user_pages().live(), 0u);
+}
+
+TEST(client_session, stops_where_a_kernel_would_wait_for_its_own_user) {
+  for (const char* kernel : {"v6_12", "v4_4"}) {
+    client_request request;
+    request.kernel = find_kernel_profile(kernel);
+    request.machine = *builtin_machine("q35");
+    request.command_line = "intel_iommu=on";
+    request.modules.allow_unsafe_interrupts = true;
+    request.script = *read_client_script({"s", R"(dev d0 0000:00:04.0
+bind d0 vfio-pci
+copen c
+gopen g d0
+gset g c
+setiommu c 3
+gdev v g d0
+unbind d0
+close v
+)"});
+    const auto session = run_client(std::move(request));
+    ASSERT_TRUE(session.ok()) << session.status();
+    EXPECT_EQ((*session)->steps.size(), 7u) << kernel;
+    EXPECT_EQ((*session)->stopped,
+              "Kernel panic - not syncing: hung_task: blocked tasks: vfio-pci 0000:00:04.0: a user "
+              "has it open")
+        << kernel;
+  }
+}
+
+TEST(client_session, a_transfer_of_no_device_is_a_bad_descriptor) {
+  client_request request;
+  request.kernel = find_kernel_profile("v6_12");
+  request.machine = *builtin_machine("q35");
+  request.command_line = "intel_iommu=on";
+  request.script = *read_client_script({"s", "edu 3 1\n"});
+  const auto session = run_client(std::move(request));
+  ASSERT_TRUE(session.ok()) << session.status();
+  EXPECT_EQ((*session)->steps[0].answer.result, "r=-1 EBADF");
 }
 
 TEST(client_session, of_a_kernel_without_vfio_is_refused) {

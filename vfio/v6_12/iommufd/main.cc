@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 
+#include "absl/cleanup/cleanup.h"
 #include "vfio/uapi/iommufd_test.h"
 #include "vfio/v6_12/iommufd/device.h"
 #include "vfio/v6_12/iommufd/fault.h"
@@ -172,9 +173,11 @@ int64_t iommufd_file::iommufd_fops_ioctl(task_struct& current, uint32_t cmd, uin
 }
 
 int64_t iommufd_file::unlocked_ioctl(task_struct& current, uint32_t cmd, uint64_t arg) {
-  task_struct* const before = std::exchange(module_.current, &current);
+  // A panic inside leaves by an exception.
+  const absl::Cleanup restore = [this, before = std::exchange(module_.current, &current)] {
+    module_.current = before;
+  };
   const int64_t ret = iommufd_fops_ioctl(current, cmd, arg);
-  module_.current = before;
   return ret == -enoioctlcmd ? -ENOTTY : ret;
 }
 

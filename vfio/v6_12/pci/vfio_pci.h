@@ -20,6 +20,7 @@ class vfio_pci_driver {
   vfio_pci_driver& operator=(const vfio_pci_driver&) = delete;
 
   [[nodiscard]] vfio_pci_module& module() { return module_; }
+  [[nodiscard]] const vfio_pci_module& module() const { return module_; }
 
  private:
   std::unique_ptr<vfio_device_ops> ops_;
