@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "core/panic.h"
 #include "core/status.h"
 #include "lab/clients/client_places.h"
 
@@ -33,8 +34,8 @@ vfio_client::vfio_client(kernel& system, client_options options)
 }
 
 vfio_client::~vfio_client() {
-  // Nothing of the kernel runs in a destructor: what nobody finished is forgotten.
-  if (!finished_) task_.files.abandon();
+  // Behind a panic the kernel may stop again; what it cannot let go of is forgotten.
+  if (!run_guarded([this] { finish(); }).complete()) task_.files.abandon();
   task_.mm->choose_page = nullptr;
 }
 

@@ -57,7 +57,7 @@ class vfio_client {
   absl::StatusOr<client_answer> perform(absl::Span<const std::string> words);
 
   /// The program ends: what it has open is closed. A panic of the kernel leaves it, as it leaves
-  /// perform(); behind one, nothing is closed any more.
+  /// perform(); who goes without it is finished all the same, and a panic then is nobody's.
   void finish();
 
   [[nodiscard]] const task_struct& task() const { return task_; }

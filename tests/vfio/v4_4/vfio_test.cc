@@ -122,19 +122,14 @@ TEST(vfio_interrupts, have_to_be_remapped) {
   s.take_lone();
 }
 
-TEST(vfio_device, that_is_unbound_goes_when_it_is_closed) {
+TEST(vfio_device, that_is_open_stops_whoever_unbinds_it) {
   vfio_system s;
   s.take_lone();
   const auto v = static_cast<int>(s.device_fd(s.g, "0000:00:04.0"));
   ASSERT_GE(v, 0);
-  const std::string node = "/dev/vfio/" + std::to_string(s.dev(lone).group->id);
-  s.unbind(lone);
-  EXPECT_TRUE(s.linux_.log_contains("No device request channel registered"));
-  EXPECT_EQ(s.status(s.g), uapi::vfio_group_flags_viable | uapi::vfio_group_flags_container_set);
+  EXPECT_THROW(s.unbind(lone), kernel_panic);
   s.current.files.close(v);
-  EXPECT_TRUE(s.k().nodes().has(node));  // its file is open
   s.current.files.close(s.g);
-  EXPECT_FALSE(s.k().nodes().has(node));
 }
 
 TEST(vfio_device, says_what_it_has) {
