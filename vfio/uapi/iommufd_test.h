@@ -48,61 +48,76 @@ inline constexpr uint32_t mock_nested_domain_iotlb_id_max = 3;
 inline constexpr uint32_t mock_nested_domain_iotlb_num = 4;
 
 struct iommu_test_cmd {
+  struct add_reserved_words {
+    uint64_t start, length;
+  };
+  struct mock_domain_words {
+    uint32_t out_stdev_id, out_hwpt_id;
+    uint32_t out_idev_id;  ///< of the device that was bound
+    uint32_t dev_flags;    ///< of mock_domain_flags alone
+  };
+  struct mock_domain_replace_words {
+    uint32_t pt_id;
+  };
+  struct check_map_words {
+    uint64_t iova, length, uptr;
+  };
+  struct check_refs_words {
+    uint64_t length, uptr;
+    uint32_t refs;
+  };
+  struct create_access_words {
+    uint32_t out_access_fd, flags;
+  };
+  struct destroy_access_pages_words {
+    uint32_t access_pages_id;
+  };
+  struct access_pages_words {
+    uint32_t flags, out_access_pages_id;
+    uint64_t iova, length, uptr;
+  };
+  struct access_rw_words {
+    uint64_t iova, length, uptr;
+    uint32_t flags;
+  };
+  struct memory_limit_words {
+    uint32_t limit;
+  };
+  struct access_replace_ioas_words {
+    uint32_t ioas_id;
+  };
+  struct dirty_words {
+    uint32_t flags;
+    uint64_t iova, length, page_size, uptr, out_nr_dirty;
+  };
+  struct check_iotlb_words {
+    uint32_t id, iotlb;
+  };
+  struct trigger_iopf_words {
+    uint32_t dev_id, pasid, grpid, perm;
+    uint64_t addr;
+  };
+
   uint32_t size = 0;
   iommu_test_op op{};
   uint32_t id = 0;  ///< of what the operation is about
   uint32_t reserved = 0;
   union {
     std::array<uint64_t, 6> words{};
-    struct {
-      uint64_t start, length;
-    } add_reserved;
-    struct {
-      uint32_t out_stdev_id, out_hwpt_id;
-      uint32_t out_idev_id;  ///< of the device that was bound
-      uint32_t dev_flags;    ///< of mock_domain_flags alone
-    } mock_domain;
-    struct {
-      uint32_t pt_id;
-    } mock_domain_replace;
-    struct {
-      uint64_t iova, length, uptr;
-    } check_map;
-    struct {
-      uint64_t length, uptr;
-      uint32_t refs;
-    } check_refs;
-    struct {
-      uint32_t out_access_fd, flags;
-    } create_access;
-    struct {
-      uint32_t access_pages_id;
-    } destroy_access_pages;
-    struct {
-      uint32_t flags, out_access_pages_id;
-      uint64_t iova, length, uptr;
-    } access_pages;
-    struct {
-      uint64_t iova, length, uptr;
-      uint32_t flags;
-    } access_rw;
-    struct {
-      uint32_t limit;
-    } memory_limit;
-    struct {
-      uint32_t ioas_id;
-    } access_replace_ioas;
-    struct {
-      uint32_t flags;
-      uint64_t iova, length, page_size, uptr, out_nr_dirty;
-    } dirty;
-    struct {
-      uint32_t id, iotlb;
-    } check_iotlb;
-    struct {
-      uint32_t dev_id, pasid, grpid, perm;
-      uint64_t addr;
-    } trigger_iopf;
+    add_reserved_words add_reserved;
+    mock_domain_words mock_domain;
+    mock_domain_replace_words mock_domain_replace;
+    check_map_words check_map;
+    check_refs_words check_refs;
+    create_access_words create_access;
+    destroy_access_pages_words destroy_access_pages;
+    access_pages_words access_pages;
+    access_rw_words access_rw;
+    memory_limit_words memory_limit;
+    access_replace_ioas_words access_replace_ioas;
+    dirty_words dirty;
+    check_iotlb_words check_iotlb;
+    trigger_iopf_words trigger_iopf;
   };
   uint32_t last = 0;
   uint32_t padding = 0;

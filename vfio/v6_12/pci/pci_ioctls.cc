@@ -256,9 +256,8 @@ int vfio_pci_validate_vf_token(vfio_pci_core_device& vdev, bool vf_token) {
   IOMMULAB_CALL(trace_of(vdev), "vfio_pci_validate_vf_token", {"vdev", vdev},
                 {"vf_token", vf_token});
   if (!vf_token) return this_call.result(0);
-  dev_printk(vdev.pdev->dev, log_level::info,
-             vdev.pdev->is_virtfn ? "VF token incorrectly provided, PF not bound to vfio-pci"
-                                  : "VF token incorrectly provided, not a PF or VF");
+  dev_printk(vdev.pdev->dev, log_level::info, "VF token incorrectly provided, %s",
+             vdev.pdev->is_virtfn ? "PF not bound to vfio-pci" : "not a PF or VF");
   return this_call.result(-EINVAL);
 }
 

@@ -127,7 +127,8 @@ int iommufd_test_mock_domain_replace(iommufd_ucmd& ucmd, uapi::iommu_test_cmd& c
 
 // Linux v6.12 drivers/iommu/iommufd/selftest.c: iommufd_test_add_reserved()
 int iommufd_test_add_reserved(const iommufd_ucmd& ucmd, const uapi::iommu_test_cmd& cmd) {
-  const auto [start, length] = cmd.add_reserved;
+  const uint64_t start = cmd.add_reserved.start;
+  const uint64_t length = cmd.add_reserved.length;
   IOMMULAB_CALL(ucmd.ictx.trace(), "iommufd_test_add_reserved", {"start", start},
                 {"length", length});
   uint64_t last = 0;
@@ -172,7 +173,9 @@ int check_mock_page(const mock_iommu_domain& mock, task_struct& current, uint64_
 
 // Linux v6.12 drivers/iommu/iommufd/selftest.c: iommufd_test_md_check_pa()
 int iommufd_test_md_check_pa(const iommufd_ucmd& ucmd, const uapi::iommu_test_cmd& cmd) {
-  const auto [iova, length, uptr] = cmd.check_map;
+  const uint64_t iova = cmd.check_map.iova;
+  const uint64_t length = cmd.check_map.length;
+  const uint64_t uptr = cmd.check_map.uptr;
   IOMMULAB_CALL(ucmd.ictx.trace(), "iommufd_test_md_check_pa", {"iova", iova}, {"length", length},
                 {"uptr", uptr});
   uint64_t end = 0;
@@ -192,7 +195,9 @@ int iommufd_test_md_check_pa(const iommufd_ucmd& ucmd, const uapi::iommu_test_cm
 
 // Linux v6.12 drivers/iommu/iommufd/selftest.c: iommufd_test_md_check_refs()
 int iommufd_test_md_check_refs(const iommufd_ucmd& ucmd, const uapi::iommu_test_cmd& cmd) {
-  const auto [length, uptr, refs] = cmd.check_refs;
+  const uint64_t length = cmd.check_refs.length;
+  const uint64_t uptr = cmd.check_refs.uptr;
+  const uint32_t refs = cmd.check_refs.refs;
   IOMMULAB_CALL(ucmd.ictx.trace(), "iommufd_test_md_check_refs", {"uptr", uptr}, {"length", length},
                 {"refs", refs});
   uint64_t end = 0;
@@ -210,7 +215,8 @@ int iommufd_test_md_check_refs(const iommufd_ucmd& ucmd, const uapi::iommu_test_
 
 // Linux v6.12 drivers/iommu/iommufd/selftest.c: iommufd_test_md_check_iotlb()
 int iommufd_test_md_check_iotlb(const iommufd_ucmd& ucmd, const uapi::iommu_test_cmd& cmd) {
-  const auto [iotlb_id, iotlb] = cmd.check_iotlb;
+  const uint32_t iotlb_id = cmd.check_iotlb.id;
+  const uint32_t iotlb = cmd.check_iotlb.iotlb;
   IOMMULAB_CALL(ucmd.ictx.trace(), "iommufd_test_md_check_iotlb", {"iotlb_id", iotlb_id},
                 {"iotlb", iotlb});
   int rc = 0;
