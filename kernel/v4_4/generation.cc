@@ -15,7 +15,7 @@
 #include "intel/v4_4/structures.h"
 #include "kernel/profile/dmar_view.h"
 #include "kernel/profile/firmware.h"
-#include "kernel/profile/vfio_wait.h"
+#include "kernel/profile/vfio_functions.h"
 #include "kernel/v4_4/page_table.h"
 #include "platform/vtd/spec/registers.h"
 #include "vfio/v4_4/modules.h"
@@ -41,7 +41,9 @@ bool firmware_remaps_interrupts(const machine_config& machine) {
 generation::generation(const release& which, const kernel_host& host)
     : release_(which), host_(host), iommu_api_(host.pci_bus) {}
 
-generation::~generation() = default;
+generation::~generation() {
+  let_go_of_functions(host_.pci, vfio_.get());
+}
 
 void generation::setup(const std::string& text) {
   intel_iommu_options options;

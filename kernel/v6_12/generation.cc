@@ -18,7 +18,7 @@
 #include "intel/v6_12/structures.h"
 #include "kernel/profile/dmar_view.h"
 #include "kernel/profile/firmware.h"
-#include "kernel/profile/vfio_wait.h"
+#include "kernel/profile/vfio_functions.h"
 #include "kernel/v6_12/page_table.h"
 #include "vfio/v6_12/modules.h"
 
@@ -54,6 +54,7 @@ generation::generation(const kernel_host& host, const v6_12::release& which)
 }
 
 generation::~generation() {
+  let_go_of_functions(host_.pci, vfio_.get());
   vfio_.reset();
   host_.pci_bus.dma_configure = nullptr;
   host_.pci_bus.dma_cleanup = nullptr;

@@ -270,9 +270,9 @@ TEST_F(process_test, a_file_that_outlives_its_process_is_released_at_once) {
 }
 
 TEST_F(process_test, a_node_opens_or_says_why_not) {
+  std::vector<int> order;
   task_struct task;
   device_nodes nodes;
-  std::vector<int> order;
   nodes.add("/dev/good", [&](task_struct&, int&) { return new counted_file(order, 1); });
   nodes.add("/dev/busy", [](task_struct&, int& error) -> file* {
     error = -EBUSY;

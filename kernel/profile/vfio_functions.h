@@ -18,4 +18,13 @@ void stop_where_waiting(const Modules& modules, pci_dev& pdev) {
                      ": a user has it open");
 }
 
+/// The system goes: functions that are vfio-pci's go from it first. Null modules: none were loaded.
+template <typename Modules>
+void let_go_of_functions(pci_core& pci, Modules* modules) {
+  if (modules == nullptr) return;
+  pci.for_each_pci_dev([modules](pci_dev& pdev) {
+    if (pdev.dev.driver == "vfio-pci") modules->remove(pdev);
+  });
+}
+
 }  // namespace iommulab
