@@ -240,6 +240,7 @@ int vfio_init(vfio_module& module) {
 void vfio_cleanup(vfio_module& module) {
   IOMMULAB_CALL(module.env.trace, "vfio_cleanup");
   if (!module.group_list.empty()) module.env.log.warn_on("vfio_cleanup");
+  vfio_release_left_groups(module);
   module.nodes.remove(container_node);
 }
 

@@ -95,6 +95,10 @@ void vfio_group_put(vfio_group& group) {
   if (--group.kref == 0) vfio_group_release(group);
 }
 
+void vfio_release_left_groups(vfio_module& module) {
+  while (!module.group_list.empty()) vfio_group_release(*module.group_list.front());
+}
+
 // Linux v4.4 drivers/vfio/vfio.c: vfio_group_get()
 void vfio_group_get(vfio_group& group) {
   IOMMULAB_CALL(group.module.env.trace, "vfio_group_get", {"group", group});

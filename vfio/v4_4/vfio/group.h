@@ -13,6 +13,8 @@ inline constexpr class_device_kind vfio_class = {"vfio", "vfio/", vfio_group_maj
 
 /// Null with `error` set.
 vfio_group* vfio_create_group(vfio_module& module, iommu_group& iommu_group, int& error);
+/// Groups that a call holds which a BUG() left: the modules go.
+void vfio_release_left_groups(vfio_module& module);
 void vfio_group_get(vfio_group& group);
 void vfio_group_put(vfio_group& group);
 /// With a reference; null when it is gone.
