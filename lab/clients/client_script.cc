@@ -41,6 +41,11 @@ absl::StatusOr<client_script> read_client_script(const text_source& source) {
   client_script script;
   script.file = source.name;
   size_t number = 0;
+  if (!source.text.empty() && source.text.back() != '\n') {
+    const std::vector<std::string_view> lines = source.lines();
+    return line_error(source.name, lines.size(), "last line", lines.back(),
+                      "the file is cut short: the line does not end");
+  }
   for (std::string_view text : source.lines()) {
     ++number;
     text = trimmed(text);

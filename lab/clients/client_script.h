@@ -27,9 +27,9 @@ struct client_script {
   std::optional<std::string> command_line;  ///< words that `#! cmdline=` adds to the kernel's
 };
 
-/// EINVAL, naming file and line, for an operation that the language does not have, or an option
-/// whose value does not read, and for a script without operations. Options that say how a
-/// recording's machine was made are passed over.
+/// EINVAL, naming file and line, for an operation that the language does not have, an option whose
+/// value does not read, a script without operations, and a last line without an end. Options that
+/// say how a recording's machine was made are passed over.
 absl::StatusOr<client_script> read_client_script(const text_source& source);
 
 }  // namespace iommulab

@@ -38,6 +38,9 @@ TEST(client_script, names_file_and_line_of_what_does_not_read) {
   EXPECT_EQ(complaint("#! unsafe=2\nlocked\n"), "s.vfio: line 1: unsafe is \"2\": neither 0 nor 1");
   EXPECT_THAT(complaint("#! color=red\nlocked\n"), HasSubstr("line 1: option is \"color=red\""));
   EXPECT_THAT(complaint("# nothing\n"), HasSubstr("it has no operation"));
+  EXPECT_EQ(complaint("locked\nunmap c iova=0x100000 size=0"),
+            "s.vfio: line 2: last line is \"unmap c iova=0x100000 size=0\": the file is cut short: "
+            "the line does not end");
 }
 
 /// What running the operations says, and how many were done.
