@@ -85,7 +85,7 @@ class mm_struct {
     uint64_t end = 0;  ///< exclusive
     bool writable = false;
     std::vector<phys_addr> pages{};  ///< null: not there yet
-    std::byte* bytes = nullptr;    ///< the caller's, instead of pages
+    std::byte* bytes = nullptr;      ///< the caller's, instead of pages
   };
   [[nodiscard]] bool is_free(uint64_t start, uint64_t end) const;
   using area_map = std::map<uint64_t, area>;

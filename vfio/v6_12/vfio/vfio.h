@@ -170,8 +170,8 @@ vfio_device* vfio_find_device_in_devset(const vfio_device_set& dev_set, const de
 /// From now on users can open the device: its group's node and its own.
 int vfio_register_group_dev(vfio_device& vdev);
 /// Nobody can open the device any more. True when nobody has it open: it is unregistered, and what
-/// comes then is the caller's. The kernel waits for the last user, and nobody could end a wait here:
-/// false, and `then` runs when that user has gone.
+/// comes then is the caller's. The kernel waits for the last user, and nobody could end a wait
+/// here: false, and `then` runs when that user has gone.
 bool vfio_unregister_group_dev(vfio_device& vdev, std::function<void()> then);
 
 void vfio_device_put_registration(vfio_device& vdev);
