@@ -12,9 +12,9 @@
 #include "cli/runs/structure_json.h"
 #include "cli/view/alignment.h"
 #include "cli/view/packed_text.h"
-#include "cli/view/page_frames.h"
 #include "cli/view/run_head.h"
 #include "cli/view/state_delta.h"
+#include "cli/view/table_words.h"
 #include "core/trace_event.h"
 #include "kernel/catalogue.h"
 #include "kernel/kernel.h"
@@ -67,7 +67,7 @@ class recorder final : public state_listener {
     document["line"] = std::move(line);
     if (state.put_off) document["put_off"] = true;
     chunk_["events"].push_back(std::move(document));
-    pages_.add(event);
+    words_in_tables_.add(event);
     chunk_["changes"].push_back(changes_to(std::move(state)));
     kinds_ += static_cast<char>(event.kind());
     const std::string_view function = event.function();
@@ -88,6 +88,7 @@ class recorder final : public state_listener {
     head["structures"] = structures_.names();
     head["event_kinds"] = packed_text(kinds_);
     head["event_functions"] = packed_text(numbers_);
+    head["table_words"] = packed_text(words_in_tables_.bytes());
     head["mappings"] = mappings();
     head["chunks"] = std::move(chunk_heads_);
     const std::string profile = head.value("kernel", std::string(default_kernel_profile().name()));
@@ -108,7 +109,6 @@ class recorder final : public state_listener {
   void begin_chunk(json state) {
     chunk_ = {{"events", json::array()}, {"changes", json::array()}};
     touched_.clear();
-    pages_.clear();
     has_state_ = !state.is_null();
     if (has_state_) chunk_["state"] = std::move(state);
   }
@@ -118,8 +118,7 @@ class recorder final : public state_listener {
     chunk_heads_.push_back({{"first", events_.size() - chunk_["events"].size()},
                             {"events", chunk_["events"].size()},
                             {"state", has_state_},
-                            {"touched", touched_},
-                            {"pages", pages_.as_json()}});
+                            {"touched", touched_}});
     record_.chunks.push_back(packed_text(text));
     const size_t packed = record_.chunks.back().size();
     if (has_state_) {
@@ -197,12 +196,12 @@ class recorder final : public state_listener {
   std::vector<trace_event> events_;
   std::string kinds_;    ///< a byte an event
   std::string numbers_;  ///< two bytes an event, the lower first: of its function, from 1, or 0
+  table_words words_in_tables_;
   name_list functions_;
   name_list structures_;
 
   json chunk_;
   std::set<size_t> touched_;
-  page_frames pages_;
   bool has_state_ = false;
   size_t state_size_ = 0;   ///< of the last chunk with a state, packed
   size_t since_state_ = 0;  ///< of those behind it

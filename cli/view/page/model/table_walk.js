@@ -42,7 +42,7 @@ export const tableWalk = {
    * From a root table on. `unit` is what is known of the unit: {registers: {CAP, ECAP, …} or null,
    * hostBits: how many bits a physical address has, or null}; what is not known is not looked at.
    * @returns {{steps: object[], end: string, words: string[]|null, host: BigInt|null, R, W, levels}}
-   * Each step: {level: "root"|"context"|3…, table, index, address, value, value2, next, …entry}.
+   * Each step: {level: "root"|"context"|3…, table, index, address, value, value2, to: where it leads or null, …entry}.
    */
   async from(run, p, rootTable, device, address, unit = {}) {
     const registers = unit.registers ?? null;
@@ -51,8 +51,8 @@ export const tableWalk = {
     const memory = TableMemory.of(run);
     const ended = (end) => Object.assign(walk, { end, words: WALK_ENDS[end] ?? null });
     const read = async (level, table, index, size) => {
-      const at = tableHex(table + BigInt(index * size));
-      const step = { level, table, index, address: at, ...(await memory.entry(at, p)), next: null };
+      const at = table + BigInt(index * size);
+      const step = { level, table, index, address: tableHex(at), ...(await memory.entry(at, size, p)), to: null };
       walk.steps.push(step);
       return step;
     };
@@ -61,8 +61,8 @@ export const tableWalk = {
     const root = await read("root", rootTable, bus, 16);
     if (!(root.value & 1n)) return ended("no root");
     if (root.value & 0xffen || root.value2 || tooHigh(root.value)) return ended("root reserved");
-    root.next = root.value & ~0xfffn;
-    const context = await read("context", root.next, devfn, 16);
+    root.to = root.value & ~0xfffn;
+    const context = await read("context", root.to, devfn, 16);
     if (!(context.value & 1n)) return ended("no context");
     if (context.value & 0xff0n || context.value2 >> 24n || tooHigh(context.value)) return ended("context reserved");
     const type = (context.value >> 2n) & 3n;
@@ -78,9 +78,9 @@ export const tableWalk = {
       walk.host = address;
       return ended("passed");
     }
-    context.next = context.value & ~0xfffn;
+    context.to = context.value & ~0xfffn;
     if (address >> BigInt(width)) return ended("beyond width");
-    return this.paging(walk, read, ended, context.next, address, registers, tooHigh);
+    return this.paging(walk, read, ended, context.to, address, registers, tooHigh);
   },
 
   async paging(walk, read, ended, top, address, registers, tooHigh) {
@@ -96,14 +96,14 @@ export const tableWalk = {
       if (tooHigh(value & ENTRY_ADDRESS) || this.reserved(value, level, step.leaf, span, registers)) return ended("reserved");
       walk.R &= step.R;
       walk.W &= step.W;
-      step.next = value & ENTRY_ADDRESS;
+      step.to = value & ENTRY_ADDRESS;
       if (step.leaf) {
-        walk.host = step.next + (address & (span - 1n));
+        walk.host = step.to + (address & (span - 1n));
         walk.pageBits = this.bits(level).low;
         const isInterrupt = walk.host >= INTERRUPT_FIRST && walk.host <= INTERRUPT_LAST;
         return ended(isInterrupt ? "interrupt output" : "translated");
       }
-      table = step.next;
+      table = step.to;
     }
     return walk;
   },

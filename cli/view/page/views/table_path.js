@@ -78,12 +78,11 @@ export const tablePath = {
 
   // --- the tables -------------------------------------------------------------------------------
 
-  /** `nexts`: for each step the next event that changes its entry, {p, searchedTo}. */
-  steps(view, choice, walk, nexts) {
+  steps(view, choice, walk) {
     return h(
       "ol",
       { class: "table-walk", "aria-label": "The tables, one after the other" },
-      walk.steps.map((step, i) =>
+      walk.steps.map((step) =>
         h(
           "li",
           { class: `table-step cut-${step.level}`, "data-age": tableStepAge(view, step) },
@@ -99,9 +98,9 @@ export const tablePath = {
             { class: "table-entry" },
             h("span", {}, h("span", { class: "count" }, `entry ${step.index} at `), h("code", { class: "count" }, step.address), " = ", this.value(view, choice, step)),
             this.meaning(view, choice, walk, step),
-            this.origin(view, step, nexts[i]),
+            this.origin(view, step),
           ),
-          step.next !== null ? this.arrow(step, walk) : null,
+          step.to !== null ? this.arrow(step, walk) : null,
         ),
       ),
     );
@@ -117,24 +116,20 @@ export const tablePath = {
   /** All the table's entries side by side, those in use marked, the chosen one pointed at. */
   strip(step) {
     const count = typeof step.level === "number" ? 512 : 256;
-    const size = 4096 / count;
-    const used = [...step.page.entries.values()].filter((e) => e.value !== 0n || e.value2 !== 0n);
-    const place = (address) => (Number(BigInt(address) & 0xfffn) / size) * (512 / count);
     const width = 512 / count;
     const at = step.index * width;
     return svg(
       "svg",
       { class: "table-strip", viewBox: `-4 0 520 ${STRIP_HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
       svg("rect", { class: "all", x: 0, y: 6, width: 512, height: STRIP_HEIGHT - 7 }),
-      used.map((e) => svg("rect", { class: "used", x: place(e.address), y: 6, width: Math.max(1, width), height: STRIP_HEIGHT - 7 })),
+      svg("path", { class: "used", d: usedPath(step.used, width) }),
       svg("path", { class: "pointer", d: `M${at + width / 2 - 4} 0h8l-4 6z` }),
       svg("rect", { class: "chosen", x: at - 0.5, y: 5, width: width + 1, height: STRIP_HEIGHT - 5 }),
     );
   },
   fillWords(step) {
-    const used = [...step.page.entries.values()].filter((e) => e.value !== 0n || e.value2 !== 0n).length;
     const count = typeof step.level === "number" ? 512 : 256;
-    return ` ${used} of ${count} in use`;
+    return ` ${step.used.length} of ${count} in use`;
   },
 
   /** Root and context entries are in the state, and can be asked; the others are known from the writes alone. */
@@ -192,7 +187,7 @@ export const tablePath = {
     );
   },
 
-  origin(view, step, next) {
+  origin(view, step) {
     const jump = (p) => h("button", { type: "button", class: "follow jump", tabindex: -1, "data-path": `tables:${step.address}:${p}`, onclick: () => view.go(p) }, `event ${p}`);
     const now = {
       written: () => ["set at ", jump(step.setAt)],
@@ -200,7 +195,7 @@ export const tablePath = {
       before: () => ["no write before this event; a later one found it so"],
       unseen: () => ["neither written nor taken in this run; shown as zero"],
     }[step.why]();
-    const later = next.p > 0 ? [" · changes next at ", jump(next.p)] : next.searchedTo >= view.run.count ? " · stays so to the end" : ` · stays so to event ${next.searchedTo} at least`;
+    const later = step.next > 0 ? [" · changes next at ", jump(step.next)] : " · stays so to the end";
     return h("span", { class: "origin-line" }, now, later);
   },
 
@@ -212,7 +207,7 @@ export const tablePath = {
       { class: "arrow" },
       svg("svg", { viewBox: "0 0 12 24", width: 12, height: 24, "aria-hidden": "true" }, svg("path", { d: "M6 0v18M1 14l5 8 5-8" })),
       h("span", { class: "visually-hidden" }, to),
-      h("code", {}, tableHex(step.next)),
+      h("code", {}, tableHex(step.to)),
     );
   },
 };
@@ -220,6 +215,17 @@ export const tablePath = {
 function tableStepAge(view, step) {
   const age = step.why === "written" ? view.p - step.setAt : 3;
   return age < 3 ? age : null;
+}
+/** Entries in use as a path, neighbours as one rectangle. */
+function usedPath(used, width) {
+  let path = "";
+  for (let i = 0; i < used.length; ) {
+    const first = i++;
+    while (used[i] === used[i - 1] + 1) ++i;
+    const wide = (i - first) * width;
+    path += `M${used[first] * width} 6h${wide}v${STRIP_HEIGHT - 7}h${-wide}z`;
+  }
+  return path;
 }
 function indexDigits(number, digits) {
   return number.toString(16).padStart(digits, "0");

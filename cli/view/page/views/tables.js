@@ -4,7 +4,7 @@
 // tables that these lead through, down to the page or to the entry that is not present.
 
 import { h } from "../dom.js";
-import { tableHex, TableMemory } from "../model/table_memory.js";
+import { tableHex } from "../model/table_memory.js";
 import { tableWalk } from "../model/table_walk.js";
 import { valueNode } from "../values.js";
 import { parsedAddress, tableChoice } from "./table_choice.js";
@@ -23,13 +23,11 @@ export const tablesView = {
     const { registers, root } = this.unitOf(view, choice.unit);
     if (!root || BigInt(root.fields.table) === 0n) return [this.roots(view), this.controls(view, choice)];
     const walk = await tableWalk.from(view.run, view.p, BigInt(root.fields.table), choice.device, choice.address, { registers, hostBits: view.machine?.dmar?.host_address_bits });
-    const memory = TableMemory.of(view.run);
-    const nexts = await Promise.all(walk.steps.map((step) => memory.nextChange(step.address, view.p)));
     return [
       this.controls(view, choice),
       this.notTranslating(view, choice.unit, registers),
       walk.end === "interrupt" ? null : tablePath.anatomy(choice, walk),
-      tablePath.steps(view, choice, walk, nexts),
+      tablePath.steps(view, choice, walk),
       this.end(view, choice, walk),
       this.cached(view, choice),
       tableRanges.render(view, choice),

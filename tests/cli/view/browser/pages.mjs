@@ -65,13 +65,14 @@ export class Pages {
   repeated(name, times, as) {
     const packed = (text, size) => {
       const bytes = inflateSync(Buffer.from(text, "base64"));
-      if (bytes.length !== size) throw new Error(`${bytes.length} bytes, not ${size}`);
+      if (size && bytes.length !== size) throw new Error(`${bytes.length} bytes, not ${size}`);
       return deflateSync(Buffer.concat(Array(times).fill(bytes))).toString("base64");
     };
     const file = this.changed(name, as, (head) => {
       const { events, chunks } = head;
       head.event_kinds = packed(head.event_kinds, events);
       head.event_functions = packed(head.event_functions, 2 * events);
+      head.table_words = packed(head.table_words);
       head.chunks = Array.from({ length: times }, (_, i) => chunks.map((chunk) => ({ ...chunk, first: chunk.first + i * events }))).flat();
       head.events = events * times;
     });
