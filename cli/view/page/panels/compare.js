@@ -63,12 +63,11 @@ export class Comparison {
     for (const details of two.querySelectorAll("[data-structure]")) {
       const [kind, ...name] = details.dataset.structure.split("/");
       const [own, other] = [here, there].map((state) => findStructure(state, kind, name.join("/")));
-      if (own && other && sameValue(own, other)) continue;
-      details.querySelector("summary").setAttribute("data-differs", "");
+      details.querySelector("summary").toggleAttribute("data-differs", !(own && other && sameValue(own, other)));
     }
   }
 
-  /** Marks values that read otherwise on the other side, or are not there. */
+  /** Marks values that read otherwise on the other side, or are not there; some have marks from an earlier step. */
   mark(two) {
     const [here, there] = [...two.children].map((side) => new Map([...side.querySelectorAll("[data-path]")].map((value) => [value.dataset.path, value])));
     for (const [own, others] of [
@@ -77,9 +76,10 @@ export class Comparison {
     ]) {
       for (const [path, value] of own) {
         const twin = others.get(path);
-        if (twin && twin.textContent === value.textContent) continue;
-        value.setAttribute("data-differs", "");
-        value.setAttribute("aria-description", twin ? "differs in the other run" : "not in the other run");
+        const differs = twin?.textContent !== value.textContent;
+        value.toggleAttribute("data-differs", differs);
+        if (differs) value.setAttribute("aria-description", twin ? "differs in the other run" : "not in the other run");
+        else value.removeAttribute("aria-description");
       }
     }
   }

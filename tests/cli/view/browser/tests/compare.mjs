@@ -42,4 +42,19 @@ export const cases = {
     equal(await tab.evaluate(() => iommulab.p), q);
     equal(await tab.evaluate(() => iommulab.comparison.place().event), 300);
   },
+
+  "a mark goes from an element that stays when the other run has the same": async ({ open }) => {
+    const tab = await open("kernels");
+    const marks = await tab.evaluate(() => {
+      const two = document.createElement("div");
+      for (const words of ["one", "one"]) {
+        const side = document.createElement("section");
+        side.innerHTML = `<button data-path="registers/dmar0/GSTS/value" data-differs aria-description="differs">${words}</button>`;
+        two.append(side);
+      }
+      iommulab.comparison.mark(two);
+      return two.querySelectorAll("[data-differs], [aria-description]").length;
+    });
+    equal(marks, 0, "marks");
+  },
 };
