@@ -4,13 +4,14 @@
 
 import { agesAt } from "./ages.js";
 import { h, replace, rove } from "./dom.js";
+import { DrawnElements } from "./drawn.js";
 import { keepFocus } from "./focus.js";
 import { placeIcons } from "./icons.js";
 import { keyDown } from "./keys.js";
 import { AddressBar, readLink, writeLink } from "./link.js";
 import { Alignment } from "./model/alignment.js";
 import { Run } from "./model/run.js";
-import { findStructure, isAlike } from "./model/state.js";
+import { findStructure } from "./model/state.js";
 import { CallPanel } from "./panels/calls.js";
 import { Comparison } from "./panels/compare.js";
 import { EventPanel } from "./panels/event.js";
@@ -52,7 +53,8 @@ export class Page {
     this.notes = [];
     this.options = {};
     this.unfolded = new Map();
-    this.drawn = new Map(); // elements that are used again
+    this.drawn = new DrawnElements();
+    this.scrolled = new Map(); // wide boxes of the stage by their place: how far
     this.stage = document.getElementById("stage");
     this.eventHost = document.getElementById("event");
     document.title = `${run.head.title} · iommulab`;
@@ -197,12 +199,7 @@ export class Page {
     if (isOld()) return;
     this.state = state;
     this.viewFor = (name) => this.viewOf(state, before, ages, name);
-    const view = {
-      ...this.viewFor(this.viewName),
-      kept: (path, value, make) => this.kept(ages, path, value, make),
-      part: (path, make) => this.part(path, make),
-      same: (name, drawnFrom, make) => this.same(name, drawnFrom, make),
-    };
+    const view = { ...this.viewFor(this.viewName), ...this.drawn.of(this.viewName, ages, this.selected, isOld) };
     this.drawTabs();
     const shown = VIEWS.find(({ id }) => id === this.viewName);
     const refocusStage = keepFocus(this.stage); // a part of the view may be filled anew while it is rendered
@@ -243,41 +240,28 @@ export class Page {
   drawStage(content, refocusThen) {
     const shown = VIEWS.find(({ id }) => id === this.viewName);
     const refocus = this.stage.contains(document.activeElement) ? keepFocus(this.stage) : refocusThen;
-    const top = this.stageView === this.viewName ? this.stage.scrollTop : 0;
-    const wide = [...this.stage.querySelectorAll(".wide")].map((box) => box.scrollLeft);
-    if (this.stageView !== this.viewName) this.stageHead = [h("h2", { class: "visually-hidden" }, shown.title), h("p", { class: "about" }, shown.about)];
+    const isOther = this.stageView !== this.viewName;
+    if (isOther) {
+      this.stageHead = [h("h2", { class: "visually-hidden" }, shown.title), h("p", { class: "about" }, shown.about)];
+      this.stageView = this.viewName;
+      this.scrolled.clear();
+    }
     replace(this.stage, this.stageHead, content);
-    this.stage.scrollTop = top;
-    if (this.stageView === this.viewName) [...this.stage.querySelectorAll(".wide")].forEach((box, i) => (box.scrollLeft = wide[i] ?? 0));
-    this.stageView = this.viewName;
+    if (isOther) this.stage.scrollTop = 0;
+    else this.scrollAgain();
     refocus();
   }
 
-  /** An element of the view that was drawn before, where its value is the same and has no light. */
-  kept(ages, path, value, make) {
-    const text = pathText(path);
-    const isPlain = !ages.has(text) && !this.selected?.startsWith(text);
-    const name = `${this.viewName} ${text}`;
-    const old = this.drawn.get(name);
-    if (isPlain && old && isAlike(old.value, value)) return old.element;
-    const element = make();
-    if (isPlain) this.drawn.set(name, { value, element });
-    else this.drawn.delete(name);
-    return element;
+  /** Wide boxes that were drawn anew are where the reader had scrolled them. To ask all of them would lay them out. */
+  scrollAgain() {
+    const boxes = this.stage.querySelectorAll(".wide");
+    for (const [i, left] of this.scrolled) if (boxes[i]) boxes[i].scrollLeft = left;
   }
-
-  /** An element of the view that is there once and for all; who asks for it fills it. */
-  part(path, make) {
-    const name = `${this.viewName} part ${pathText(path)}`;
-    if (!this.drawn.has(name)) this.drawn.set(name, make());
-    return this.drawn.get(name);
-  }
-
-  /** An element of the view that was drawn before, where it would be drawn from the same. */
-  same(part, drawnFrom, make) {
-    const name = `${this.viewName} same ${part}`;
-    if (this.drawn.get(name)?.drawnFrom !== drawnFrom) this.drawn.set(name, { drawnFrom, element: make() });
-    return this.drawn.get(name).element;
+  noteScrolled({ target }) {
+    if (!target.classList.contains("wide")) return;
+    const i = [...this.stage.querySelectorAll(".wide")].indexOf(target);
+    if (target.scrollLeft > 0) this.scrolled.set(i, target.scrollLeft);
+    else this.scrolled.delete(i);
   }
 
   /** Of the run that follows: the same view, at the same step. */
@@ -318,10 +302,7 @@ export class Page {
         page.options[`${name}.${option}`] = value;
         page.show();
       },
-      // What is drawn of a value; the page gives the same element again while nothing in it changes.
-      kept: (path, value, make) => make(),
-      part: (path, make) => make(),
-      same: (name, drawnFrom, make) => make(),
+      ...DrawnElements.none(),
       // How the reader left it: true, false, or null where it was never touched.
       folding: (path) => page.unfolded.get(pathText(path)) ?? null,
       isUnfolded: (path) => page.unfolded.get(pathText(path)) ?? false,
@@ -384,6 +365,7 @@ export class Page {
     on("help", () => this.help.open());
     on("theme", () => this.setTheme(document.documentElement.dataset.theme !== "dark"));
     for (const tab of document.querySelectorAll("#parts button")) tab.addEventListener("click", () => this.showPart(tab.dataset.part));
+    this.stage.addEventListener("scroll", (e) => this.noteScrolled(e), true);
     addEventListener("keydown", (e) => keyDown(this, e));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (e) => this.setTheme(e.matches));
   }

@@ -44,6 +44,15 @@ export function replace(element, ...children) {
   }
 }
 
+/** Whether two elements read the same, whichever of their parts Tab leads to (`rove`). */
+export function isAlikeElement(old, fresh) {
+  const chosen = old.querySelectorAll('button[tabindex="0"]');
+  for (const element of chosen) element.tabIndex = -1;
+  const isAlike = old.isEqualNode(fresh);
+  for (const element of chosen) element.tabIndex = 0;
+  return isAlike;
+}
+
 /**
  * Arrow keys lead from one of a group's elements to the next, and Tab out of it: of all that match
  * `selector` and are in sight one takes part in the order of Tab, whatever is drawn later.

@@ -34,6 +34,25 @@ export class MappingIndex {
   stepOf(p) {
     return this.bySteps.slice(this.endOf(p - 1), this.endOf(p)).map(({ mapping }) => mapping);
   }
+  /** All of them, those first that have a step nearest to p; of several the newest. */
+  *nearest(p) {
+    const { bySteps } = this;
+    const seen = new Set();
+    let after = this.endOf(p);
+    let before = after - 1;
+    const distance = (i) => (bySteps[i] ? Math.abs(bySteps[i].p - p) : Infinity);
+    while (seen.size < this.all.length) {
+      const least = Math.min(distance(before), distance(after));
+      const same = [];
+      while (distance(before) === least) same.push(bySteps[before--].mapping);
+      while (distance(after) === least) same.push(bySteps[after++].mapping);
+      for (const mapping of same.sort((a, b) => b.number - a.number)) {
+        if (seen.has(mapping)) continue;
+        seen.add(mapping);
+        yield mapping;
+      }
+    }
+  }
   /** The newest mapping at p of a device ("00:04.0") that an address is in; null for none. */
   holding(device, address, p) {
     const fits = (m) => m.device === device && m.steps[0] <= p && m.first <= address && address <= m.last;

@@ -20,6 +20,7 @@ export class CallPanel {
     this.follow = new Set();
     this.rows = new Int32Array(0);
     this.events = new Map(); // those that were in sight
+    this.drawn = new Map(); // rows in sight: {element, and what it was drawn from}
     this.space = h("div", { class: "space" });
     this.list = h("div", { class: "rows", role: "presentation" });
     this.host = h(
@@ -119,7 +120,8 @@ export class CallPanel {
     this.list.style.transform = `translateY(${this.host.scrollTop - above + first * ROW_HEIGHT}px)`;
     const wanted = this.rows.subarray(first, end);
     const here = this.page.p > 0 ? this.indexOf(this.page.p) : -1;
-    replace(this.list, [...wanted].map((p, i) => this.row(p, this.events.get(p), first + i === here)));
+    this.drawn = new Map([...wanted].map((p, i) => [p, this.drawnRow(p, first + i === here)]));
+    replace(this.list, [...this.drawn.values()].map(({ element }) => element));
     const current = this.list.querySelector('[aria-selected="true"]');
     if (current) this.host.setAttribute("aria-activedescendant", current.id);
     else this.host.removeAttribute("aria-activedescendant");
@@ -141,6 +143,13 @@ export class CallPanel {
     if (this.missing === missing) this.draw();
   }
 
+  /** The row that was drawn before, where it would read the same. */
+  drawnRow(p, isHere) {
+    const event = this.events.get(p);
+    const old = this.drawn.get(p);
+    const drawnFrom = `${isHere} ${this.isOpen(p)} ${event?.line}`;
+    return old?.drawnFrom === drawnFrom ? old : { drawnFrom, element: this.row(p, event, isHere) };
+  }
   row(p, event, isHere) {
     const { run } = this.page;
     const isCall = this.isCall(p);

@@ -138,7 +138,8 @@ export class EventPanel {
     const open = view.run.calls.stack(view.p);
     const name = view.p > 0 && view.run.functionName(view.p) ? view.run.functionName(view.p) : open.length > 0 ? view.run.functionName(open[open.length - 1]) : "";
     const source = (await view.run.sources())[name];
-    if (view.p !== this.page.p) return;
+    if (view.p !== this.page.p || name === this.sourceName) return;
+    this.sourceName = name;
     if (!source) {
       replace(this.source, name ? h("p", { class: "words" }, `${name}() is called by tests or hardware: it has no text here.`) : null);
       return;

@@ -2,7 +2,7 @@
 //
 // The kernel's log as far as it has come.
 
-import { h } from "../dom.js";
+import { h, replace } from "../dom.js";
 
 /** Lines that are shown at once: the last ones, unless all are asked for. */
 const LOG_LINES = 200;
@@ -32,24 +32,22 @@ export const log = {
     const all = behind < 0 ? places : places.slice(0, behind);
     if (all.length === 0) return h("p", { class: "words" }, "Nothing yet.");
     const lines = view.option("all") ? all : all.slice(-LOG_LINES);
-    for (const q of lines) if (!events.has(q)) events.set(q, await run.event(q));
+    await Promise.all(lines.filter((q) => !events.has(q)).map(async (q) => events.set(q, await run.event(q))));
     const left = all.length - lines.length;
     const more = left > 0 ? h("p", {}, h("button", { type: "button", onclick: () => view.setOption("all", "yes") }, `Show the ${left} lines before these`)) : null;
-    const list = h(
-      "ol",
-      { class: "log" },
-      lines.map((q) => {
-        const event = events.get(q);
-        const age = p - q;
-        return h(
-          "li",
-          { "data-age": age < 3 ? age : null, "data-level": event.level },
-          h("span", { class: "number" }, `[${(event.time_ns / 1e9).toFixed(6)}]`),
-          h("button", { type: "button", class: "jump", onclick: () => view.go(q) }, event.text),
-          h("span", { class: "words" }, event.level),
-        );
-      }),
-    );
+    const list = view.part(["log"], () => h("ol", { class: "log" }));
+    replace(list, lines.map((q) => view.alike(q, this.line(view, q, events.get(q)))));
     return [more, list];
+  },
+
+  line(view, q, event) {
+    const age = view.p - q;
+    return h(
+      "li",
+      { "data-age": age < 3 ? age : null, "data-level": event.level },
+      h("span", { class: "number" }, `[${(event.time_ns / 1e9).toFixed(6)}]`),
+      h("button", { type: "button", class: "jump", onclick: () => view.go(q) }, event.text),
+      h("span", { class: "words" }, event.level),
+    );
   },
 };

@@ -12,15 +12,13 @@ const EVENTS_OF_FLUSH = 12;
 export const stageChoice = {
   /** {shown, nearest: the mapping that moves nearest to p, and how many of the rest are alive, ended, coming}. */
   rows(index, p) {
-    const near = index.all.map((mapping) => ({ mapping, by: this.distance(mapping, p) }));
-    near.sort((a, b) => a.by - b.by || b.mapping.number - a.mapping.number);
     const shown = [];
-    const rest = [];
-    for (const { mapping } of near) {
+    for (const mapping of index.nearest(p)) {
       // One whose addresses are another's by now has nothing to show.
-      if (shown.length < MOST_STAGE_ROWS && !index.isReused(mapping, p)) shown.push(mapping);
-      else rest.push(index.phase(mapping, p));
+      if (!index.isReused(mapping, p)) shown.push(mapping);
+      if (shown.length === MOST_STAGE_ROWS) break;
     }
+    const rest = index.all.filter((mapping) => !shown.includes(mapping)).map((mapping) => index.phase(mapping, p));
     const of = (...phases) => rest.filter((phase) => phases.includes(phase)).length;
     const [first] = shown;
     const last = index.stepOf(p)[0] ?? index.lastUsed(p);
@@ -31,9 +29,6 @@ export const stageChoice = {
       ended: of("flushed"),
       coming: of("none"),
     };
-  },
-  distance(mapping, p) {
-    return Math.min(...mapping.steps.map((step) => Math.abs(step - p)));
   },
 
   /**

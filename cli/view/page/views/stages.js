@@ -3,7 +3,7 @@
 // The life of mappings as a table: a row a mapping, a column an event at which one of them moves
 // on, in each cell the stage that it is at. What lies between unmap and flush is hatched.
 
-import { h } from "../dom.js";
+import { h, replace } from "../dom.js";
 import { MappingIndex } from "../model/mapping_index.js";
 import { MAPPING_STAGES, mappingStages } from "../model/mapping_stages.js";
 import { stageChoice } from "./stage_choice.js";
@@ -24,58 +24,59 @@ export const stagesView = {
     const open = rows.shown.find((m) => String(m.number) === view.option("row")) ?? rows.nearest;
     const columns = await stageChoice.columns(view.run, index, rows.shown, view.p);
     const states = await Promise.all(columns.map(({ p }) => view.run.state(p)));
-    const box = h(
-      "div",
-      { class: "wide stages-box", role: "region", tabindex: 0, "aria-label": "Stages of mappings" },
-      h(
-        "table",
-        { class: "stages" },
-        this.head(view, columns),
-        h("tbody", {}, rows.shown.map((mapping) => this.row(view, mapping, columns, states, mapping === open))),
-      ),
-    );
+    const box = this.table(view, rows.shown, columns, states, open);
+    const story = await stageStory.of(view, index, open);
     requestAnimationFrame(() => this.showNow(box));
     return [
       h("p", { class: "stage-summary", "aria-live": "polite" }, stageStory.summary(view, index)),
       box,
       this.count(rows),
-      await stageStory.of(view, index, open),
+      story,
       this.legend(),
     ];
   },
 
-  head(view, columns) {
-    return h(
-      "thead",
-      {},
-      h(
-        "tr",
-        {},
-        h("th", { scope: "col" }, "mapping"),
-        columns.map(({ p }) =>
-          h("th", { scope: "col", class: p === view.p ? "now" : null, "aria-current": p === view.p ? "true" : null }, h("span", { class: "number" }, p), p === view.p ? h("span", { class: "here" }, "now") : null),
-        ),
-      ),
+  /** The table stays, and of its rows and cells those that read the same. */
+  table(view, shown, columns, states, open) {
+    const box = view.part(["stages"], () =>
+      h("div", { class: "wide stages-box", role: "region", tabindex: 0, "aria-label": "Stages of mappings" }, h("table", { class: "stages" }, h("thead", {}, h("tr", {})), h("tbody", {}))),
     );
+    replace(box.querySelector("thead tr"), this.head(view, columns));
+    replace(box.querySelector("tbody"), shown.map((mapping) => this.row(view, mapping, columns, states, mapping === open)));
+    return box;
+  },
+
+  head(view, columns) {
+    const column = (p) => {
+      const isNow = p === view.p;
+      return h("th", { scope: "col", class: isNow ? "now" : null, "aria-current": isNow ? "true" : null }, h("span", { class: "number" }, p), isNow ? h("span", { class: "here" }, "now") : null);
+    };
+    return [view.alike("head", h("th", { scope: "col" }, "mapping")), columns.map(({ p }) => view.alike(`head ${p}`, column(p)))];
   },
 
   row(view, mapping, columns, states, isOpen) {
-    const [first, last] = mapping.name.split(" ")[1].split("-");
+    const { number } = mapping;
+    const row = view.part(["stages", String(number)], () => h("tr", {}));
+    row.className = isOpen ? "open" : "";
+    replace(
+      row,
+      view.alike(`row ${number}`, this.rowHead(view, mapping, isOpen)),
+      columns.map((column, i) => view.alike(`${number} ${column.p}`, this.cell(view, mapping, column, states[i]))),
+    );
+    return row;
+  },
+  rowHead(view, { number, name, device }, isOpen) {
+    const [first, last] = name.split(" ")[1].split("-");
     return h(
-      "tr",
-      { class: isOpen ? "open" : null },
+      "th",
+      { scope: "row" },
       h(
-        "th",
-        { scope: "row" },
-        h(
-          "button",
-          { type: "button", class: "follow", tabindex: -1, "data-path": `stages:${mapping.number}`, "aria-pressed": String(isOpen), onclick: () => view.setOption("row", view.option("row") === String(mapping.number) ? "" : String(mapping.number)) },
-          mapping.device,
-          h("br"),
-          h("span", { class: "range" }, `${first}-${shortRangeEnd(first, last)}`),
-        ),
+        "button",
+        { type: "button", class: "follow", tabindex: -1, "data-path": `stages:${number}`, "aria-pressed": String(isOpen), onclick: () => view.setOption("row", view.option("row") === String(number) ? "" : String(number)) },
+        device,
+        h("br"),
+        h("span", { class: "range" }, `${first}-${shortRangeEnd(first, last)}`),
       ),
-      columns.map((column, i) => this.cell(view, mapping, column, states[i])),
     );
   },
 
@@ -92,7 +93,6 @@ export const stagesView = {
       h(
         "button",
         { type: "button", class: "follow stage-cell", tabindex: -1, "data-path": `stages:${mapping.number}:${p}`, title: words, onclick: () => view.go(p) },
-        h("span", { class: "visually-hidden" }, words),
         h("span", { class: "letter", "aria-hidden": "true" }, sign === "fault" ? "✗" : letter),
         sign ? h("span", { class: "sign", "aria-hidden": "true" }, STEP_SIGNS[sign]) : null,
       ),

@@ -3,7 +3,7 @@
 // The way through the tables as a picture: the parts that the address is cut into, and below them
 // table after table, each with the entry that a part is the index of, and an arrow to the next.
 
-import { h, svg } from "../dom.js";
+import { h, replace, svg } from "../dom.js";
 import { tableHex } from "../model/table_memory.js";
 import { tableWalk } from "../model/table_walk.js";
 import { valueNode } from "../values.js";
@@ -22,7 +22,10 @@ export const tablePath = {
 
   // --- the address ------------------------------------------------------------------------------
 
-  anatomy(choice, walk) {
+  anatomy(view, choice, walk) {
+    return view.alike("anatomy", this.parts(choice, walk));
+  },
+  parts(choice, walk) {
     const { bus, devfn } = tableWalk.requester(choice.device);
     const { address } = choice;
     const leaf = walk.steps.at(-1);
@@ -79,30 +82,29 @@ export const tablePath = {
   // --- the tables -------------------------------------------------------------------------------
 
   steps(view, choice, walk) {
+    const list = view.part(["tables", "steps"], () => h("ol", { class: "table-walk", "aria-label": "The tables, one after the other" }));
+    replace(list, walk.steps.map((step) => view.alike(step.level, this.step(view, choice, walk, step))));
+    return list;
+  },
+  step(view, choice, walk, step) {
     return h(
-      "ol",
-      { class: "table-walk", "aria-label": "The tables, one after the other" },
-      walk.steps.map((step) =>
-        h(
-          "li",
-          { class: `table-step cut-${step.level}`, "data-age": tableStepAge(view, step) },
-          h(
-            "div",
-            { class: "table-head" },
-            h("span", {}, this.badge(step.level), h("strong", {}, this.levelTitle(step.level)), h("span", { class: "table-at" }, "at ", this.tableAddress(view, choice, step))),
-            this.strip(step),
-            h("span", { class: "count" }, this.fillWords(step)),
-          ),
-          h(
-            "div",
-            { class: "table-entry" },
-            h("span", {}, h("span", { class: "count" }, `entry ${step.index} at `), h("code", { class: "count" }, step.address), " = ", this.value(view, choice, step)),
-            this.meaning(view, choice, walk, step),
-            this.origin(view, step),
-          ),
-          step.to !== null ? this.arrow(step, walk) : null,
-        ),
+      "li",
+      { class: `table-step cut-${step.level}`, "data-age": tableStepAge(view, step) },
+      h(
+        "div",
+        { class: "table-head" },
+        h("span", {}, this.badge(step.level), h("strong", {}, this.levelTitle(step.level)), h("span", { class: "table-at" }, "at ", this.tableAddress(view, choice, step))),
+        this.strip(step),
+        h("span", { class: "count" }, this.fillWords(step)),
       ),
+      h(
+        "div",
+        { class: "table-entry" },
+        h("span", {}, h("span", { class: "count" }, `entry ${step.index} at `), h("code", { class: "count" }, step.address), " = ", this.value(view, choice, step)),
+        this.meaning(view, choice, step),
+        this.origin(view, step),
+      ),
+      step.to !== null ? this.arrow(step, walk) : null,
     );
   },
 
@@ -157,7 +159,7 @@ export const tablePath = {
     return entry ? { path: ["root", root.name, "entries", name], entry } : null;
   },
 
-  meaning(view, choice, walk, step) {
+  meaning(view, choice, step) {
     if (step.level === "context" && choice.entry && step.value & 1n) {
       const path = ["context", choice.entry.name];
       const { fields } = choice.entry;

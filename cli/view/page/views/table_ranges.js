@@ -3,7 +3,7 @@
 // What a second-level table translates, range by range; each range leads to its way through the
 // tables.
 
-import { h } from "../dom.js";
+import { h, replace } from "../dom.js";
 import { valueNode } from "../values.js";
 
 /** Ranges that are listed at once. */
@@ -45,37 +45,43 @@ export const tableRanges = {
       all.length === 0 ? h("p", { class: "words" }, "Nothing: each address of its devices faults.") : this.rangeTable(view, choice, [...path, "ranges"], shown),
     );
   },
+  /** The table stays, and its rows are put in place: it is laid out as a whole. */
   rangeTable(view, choice, path, shown) {
-    const row = (range) => {
-      const inner = [...path, range.name];
-      const { fields } = range;
-      const isHere = this.holds(range, choice.address);
-      return h(
-        "tr",
-        { class: isHere ? "here" : null, "data-age": view.age(inner) },
-        h(
-          "td",
-          {},
-          h(
-            "button",
-            { type: "button", class: "follow", tabindex: -1, "data-path": `tables:${range.name}`, "aria-current": isHere ? "true" : null, onclick: () => this.followRange(view, choice, range) },
-            `${isHere ? "▸ " : ""}${range.name}`,
-          ),
-        ),
-        h("td", {}, valueNode(view, [...inner, "ADDR"], fields.ADDR)),
-        h("td", {}, valueNode(view, [...inner, "pages"], fields.pages), " × ", valueNode(view, [...inner, "page_size"], fields.page_size)),
-        ["R", "W", "SNP"].map((f) => h("td", {}, valueNode(view, [...inner, f], fields[f]))),
-      );
-    };
-    return h(
-      "div",
-      { class: "wide", role: "region", tabindex: 0, "aria-label": "Ranges of the table" },
+    const box = view.part(path, () =>
       h(
-        "table",
-        { class: "plain" },
-        h("thead", {}, h("tr", {}, ["I/O addresses", "physical", "pages", "R", "W", "SNP"].map((name) => h("th", { scope: "col" }, name)))),
-        h("tbody", {}, shown.map(row)),
+        "div",
+        { class: "wide", role: "region", tabindex: 0, "aria-label": "Ranges of the table" },
+        h(
+          "table",
+          { class: "plain" },
+          h("thead", {}, h("tr", {}, ["I/O addresses", "physical", "pages", "R", "W", "SNP"].map((name) => h("th", { scope: "col" }, name)))),
+          h("tbody", {}),
+        ),
       ),
+    );
+    // What a row leads to is the device's that is followed.
+    const of = `${choice.unit} ${choice.device}`;
+    replace(box.querySelector("tbody"), shown.map((range) => view.alike(`${of} ${range.name}`, this.row(view, choice, [...path, range.name], range))));
+    return box;
+  },
+  row(view, choice, path, range) {
+    const { fields } = range;
+    const isHere = this.holds(range, choice.address);
+    return h(
+      "tr",
+      { class: isHere ? "here" : null, "data-age": view.age(path) },
+      h(
+        "td",
+        {},
+        h(
+          "button",
+          { type: "button", class: "follow", tabindex: -1, "data-path": `tables:${range.name}`, "aria-current": isHere ? "true" : null, onclick: () => this.followRange(view, choice, range) },
+          `${isHere ? "▸ " : ""}${range.name}`,
+        ),
+      ),
+      h("td", {}, valueNode(view, [...path, "ADDR"], fields.ADDR)),
+      h("td", {}, valueNode(view, [...path, "pages"], fields.pages), " × ", valueNode(view, [...path, "page_size"], fields.page_size)),
+      ["R", "W", "SNP"].map((f) => h("td", {}, valueNode(view, [...path, f], fields[f]))),
     );
   },
   followRange(view, choice, range) {

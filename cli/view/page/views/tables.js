@@ -26,7 +26,7 @@ export const tablesView = {
     return [
       this.controls(view, choice),
       this.notTranslating(view, choice.unit, registers),
-      walk.end === "interrupt" ? null : tablePath.anatomy(choice, walk),
+      walk.end === "interrupt" ? null : tablePath.anatomy(view, choice, walk),
       tablePath.steps(view, choice, walk),
       this.end(view, choice, walk),
       this.cached(view, choice),

@@ -33,6 +33,18 @@ function firstWrite(tab) {
   });
 }
 
+/** The last event behind a few that change nothing. */
+function quietEvent(tab) {
+  return tab.evaluate(async () => {
+    const { run } = iommulab;
+    for (let p = run.count; p > 10; --p) {
+      const states = await Promise.all([p, p - 1, p - 2, p - 3, p - 4].map((q) => run.state(q)));
+      if (states.every((state) => state === states[0])) return p;
+    }
+    return 0;
+  });
+}
+
 export const cases = {
   "of the registers the rows that changed": async ({ open }) => {
     const tab = await open("server", "#view=registers");
@@ -57,17 +69,21 @@ export const cases = {
   "the figure, where nothing of it changed": async ({ open }) => {
     const tab = await open("boot", "#view=figure");
     const { count } = await tab.evaluate(() => ({ count: iommulab.run.count }));
-    const quiet = await tab.evaluate(async () => {
-      const { run } = iommulab;
-      for (let p = run.count; p > 10; --p) {
-        const states = await Promise.all([p, p - 1, p - 2, p - 3, p - 4].map((q) => run.state(q)));
-        if (states.every((state) => state === states[0])) return p;
-      }
-      return 0;
-    });
+    const quiet = await quietEvent(tab);
     ok(quiet > 0 && quiet <= count, "four events one behind the other change nothing");
     await elementsThatCome(tab, quiet - 1);
     equal(await elementsThatCome(tab, quiet), 0, "elements that come");
+  },
+
+  "of the tables and of the stages little, where nothing changed": async ({ open }) => {
+    for (const view of ["tables", "stages"]) {
+      const tab = await open("capture", `#view=${view}`);
+      const quiet = await quietEvent(tab);
+      await elementsThatCome(tab, quiet - 1);
+      const all = await tab.evaluate(() => iommulab.stage.querySelectorAll("*").length);
+      const come = await elementsThatCome(tab, quiet);
+      ok(come < all / 2, `${view}: ${come} of ${all} elements are drawn again`);
+    }
   },
 
   "of a long list the part with the change": async ({ open }) => {
