@@ -30,7 +30,7 @@ export class CallPanel {
       this.list,
     );
     this.host.addEventListener("scroll", () => this.draw());
-    new ResizeObserver(() => this.draw()).observe(this.host);
+    new ResizeObserver(() => this.resized()).observe(this.host);
     host.append(this.host);
   }
 
@@ -43,6 +43,13 @@ export class CallPanel {
     this.follow = follow;
     if (!isSame || this.rows.length === 0) this.collect();
     this.reveal(this.indexOf(p));
+    this.draw();
+  }
+  /** On a narrow screen the tree is not there until it is asked for. */
+  resized() {
+    const isSeen = this.host.clientHeight > 0;
+    if (isSeen && !this.wasSeen) this.reveal(this.indexOf(this.page.p));
+    this.wasSeen = isSeen;
     this.draw();
   }
   /** Scrolls to a row, when it is out of sight. */

@@ -87,7 +87,7 @@ export const iova = {
       "dl",
       { class: "iova-facts" },
       plain.map(fact),
-      h("div", {}, h("dt", {}, "ranges"), h("dd", {}, String(ranges.length))),
+      h("div", {}, h("dt", {}, "ranges"), h("dd", {}, h("code", {}, String(ranges.length)))),
     );
   },
 };

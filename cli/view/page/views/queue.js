@@ -86,7 +86,7 @@ export const queue = {
     if (fields.descriptors.length === 0) return h("p", { class: "words" }, "No descriptor has been written.");
     return h(
       "table",
-      { class: "plain" },
+      { class: "plain descriptors" },
       h("thead", {}, h("tr", {}, ["#", "State", "Descriptor"].map((t) => h("th", { scope: "col" }, t)))),
       h(
         "tbody",

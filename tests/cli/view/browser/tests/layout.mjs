@@ -62,6 +62,21 @@ export const cases = {
     }
   },
 
+  "390 pixels: where the reader is, is in sight": async ({ open }) => {
+    const within = (tab, inner, outer) =>
+      tab.waitForFunction(
+        ([a, b]) => {
+          const [one, other] = [a, b].map((selector) => document.querySelector(selector)?.getBoundingClientRect());
+          return one && other && one.left >= other.left && one.right <= other.right && one.top >= other.top && one.bottom <= other.bottom;
+        },
+        [inner, outer],
+      );
+    const tab = await open("capture", "#event=20000&view=stages", { width: 390, height: 844 });
+    await within(tab, ".stages thead .now", ".stages-box");
+    await tab.click('#parts [data-part="calls"]');
+    await within(tab, '.call-tree [aria-selected="true"] .number', "main");
+  },
+
   "a long line of the tree can be read": async ({ open }) => {
     const tab = await open("dma", "#event=822");
     const tree = tab.locator(".call-tree");
