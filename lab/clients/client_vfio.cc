@@ -315,8 +315,7 @@ void vfio_client::allow_bus_master(operation& o, int fd) {
 }
 
 client_answer vfio_client::edu(operation& o) {
-  constexpr uint64_t start = 1;
-  constexpr uint64_t all_commands = 7;
+  using device_type = iommulab::edu;
   const int fd = descriptor(o, 1);
   const uint64_t command = o.value(2);
   const uint64_t source = o.value_of("src", 0);
@@ -325,24 +324,21 @@ client_answer vfio_client::edu(operation& o) {
   const auto found = device_files_.find(fd);
   if (o.status().ok() && found == device_files_.end()) return done(-EBADF);
   const auto id = found == device_files_.end() ? std::nullopt : parse_pci_address(found->second);
-  auto* const device = id ? system_.endpoints().find<iommulab::edu>(*id) : nullptr;
+  auto* const device = id ? system_.endpoints().find<device_type>(*id) : nullptr;
   if (o.status().ok() && device == nullptr) o.refuse(o.word(1), "the device is no edu");
-  if (command == 0 || command > all_commands) o.refuse(o.word(2), "no command of the device");
+  if (command == 0 || command > device_type::command_bits) {
+    o.refuse(o.word(2), "no command of the device");
+  }
   if (!o.status().ok()) return {};
   allow_bus_master(o, fd);
-  constexpr uint64_t source_register = 0x80;
-  constexpr uint64_t destination_register = 0x88;
-  constexpr uint64_t count_register = 0x90;
-  constexpr uint64_t command_register = 0x98;
-  device->write64(source_register, source);
-  device->write64(destination_register, destination);
-  device->write64(count_register, length);
-  device->write64(command_register, command);
+  device->start_transfer(
+      {.source = source, .destination = destination, .count = length, .command = command});
   // The client looks at the device again and again, until it is idle.
-  system_.env().clock.advance(iommulab::edu::transfer_ns);
-  const bool is_done = (device->read64(command_register) & start) == 0;
-  constexpr uint64_t to_memory = 2;
-  return {absl::StrFormat("ok done=%d", is_done ? 1 : 0), {}, (command & to_memory) != 0};
+  system_.env().clock.advance(device_type::transfer_ns);
+  const bool is_done = !device_type::command_start.test(device->read64(device_type::reg_command));
+  return {absl::StrFormat("ok done=%d", is_done ? 1 : 0),
+          {},
+          device_type::command_to_memory.test(command)};
 }
 
 }  // namespace iommulab

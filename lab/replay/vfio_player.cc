@@ -31,14 +31,6 @@ constexpr uint64_t between_blocks = uint64_t{1} << 30;
 constexpr uint64_t argument = 0x7ffffff00000;
 constexpr uint64_t largest_mapping = uint64_t{1} << 36;
 
-// The edu device's registers (platform/endpoints/edu.h).
-constexpr uint64_t edu_source = 0x80;
-constexpr uint64_t edu_destination = 0x88;
-constexpr uint64_t edu_count = 0x90;
-constexpr uint64_t edu_command = 0x98;
-constexpr uint64_t edu_start = 1;
-constexpr uint64_t edu_to_memory = 2;
-
 constexpr uint64_t config_region = uint64_t{uapi::vfio_pci_config_region_index} << 40;
 /// Memory and bus mastering, which the client switches on.
 constexpr uint16_t command_bits = 0x6;
@@ -306,12 +298,13 @@ void vfio_player::transfer(const edu_transfer& t) {
   if (std::byte* from = t.to_memory ? nullptr : memory_at(t.source, t.count)) {
     for (uint64_t i = 0; i < t.count; ++i) from[i] = pattern(i);
   }
-  edu_->write64(edu_source, t.source);
-  edu_->write64(edu_destination, t.destination);
-  edu_->write64(edu_count, t.count);
-  edu_->write64(edu_command, edu_start | (t.to_memory ? edu_to_memory : 0));
+  edu_->start_transfer(
+      {.source = t.source,
+       .destination = t.destination,
+       .count = t.count,
+       .command = edu::command_start.make(1) | edu::command_to_memory.make(t.to_memory ? 1 : 0)});
   system_.env().clock.advance(edu::transfer_ns);
-  const uint64_t command = edu_->read64(edu_command);
+  const uint64_t command = edu_->read64(edu::reg_command);
   say(absl::StrFormat("edu dma src=0x%x dst=0x%x n=%d dir=%d done cmd=%s", t.source, t.destination,
                       t.count, t.to_memory ? 1 : 0,
                       command == 0 ? "0" : absl::StrFormat("0x%x", command)));

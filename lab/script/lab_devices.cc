@@ -13,16 +13,11 @@
 namespace iommulab::dmalab {
 namespace {
 
+using edu_device = iommulab::edu;  // lab::edu() is the operation
+
 constexpr uint64_t an_hour_ms = 3'600'000;
 constexpr uint64_t most_bits = 64;
 constexpr std::string_view mask_bits = "a mask has 0 to 64 bits";
-
-// The edu device's registers (endpoints/edu.h).
-constexpr uint64_t edu_source = 0x80;
-constexpr uint64_t edu_destination = 0x88;
-constexpr uint64_t edu_count = 0x90;
-constexpr uint64_t edu_command = 0x98;
-constexpr uint64_t edu_run = 1;
 
 }  // namespace
 
@@ -52,7 +47,7 @@ mmio_window* lab::edu_window(arguments& args, size_t index) {
   auto& window = edu_windows_[index];
   if (window == nullptr) {
     const pci_resource& bar = dev(index).pci->resource[0];
-    window = system_.mmio().map(phys_addr(bar.start), iommulab::edu::window);
+    window = system_.mmio().map(phys_addr(bar.start), edu_device::window);
   }
   if (window->device_name().empty()) {
     args.fail("device", absl::StrFormat("%d", index), "it has no edu registers");
@@ -88,26 +83,27 @@ uint64_t lab::bus_address(arguments& args, std::string_view field) {
 /// Null when the arguments are wrong.
 mmio_window* lab::start_edu(arguments& args) {
   const size_t index = device_index(args);
-  const uint64_t command = args.number("command", 7, "an edu device's commands are 0 to 7");
+  const uint64_t command =
+      args.number("command", edu_device::command_bits, "an edu device's commands are 0 to 7");
   const uint64_t source = bus_address(args, "source");
   const uint64_t destination = bus_address(args, "destination");
   const uint64_t length =
-      args.number("length", iommulab::edu::buffer_size,
+      args.number("length", edu_device::buffer_size,
                   absl::StrFormat("an edu device moves at most 0x%x bytes, all that its buffer has",
-                                  iommulab::edu::buffer_size));
+                                  edu_device::buffer_size));
   if (!args.ok()) return nullptr;
   mmio_window* window = edu_window(args, index);
   if (window == nullptr) return nullptr;
-  window->write64(edu_source, source);
-  window->write64(edu_destination, destination);
-  window->write64(edu_count, length);
-  window->write64(edu_command, command);
+  window->write64(edu_device::reg_source, source);
+  window->write64(edu_device::reg_destination, destination);
+  window->write64(edu_device::reg_count, length);
+  window->write64(edu_device::reg_command, command);
   return window;
 }
 
 std::string lab::edu_addresses(mmio_window& window) {
-  return absl::StrFormat("src=0x%x dst=0x%x", window.read64(edu_source),
-                         window.read64(edu_destination));
+  return absl::StrFormat("src=0x%x dst=0x%x", window.read64(edu_device::reg_source),
+                         window.read64(edu_device::reg_destination));
 }
 
 // As the driver of the recordings does: it sleeps for 60 ms at a time and looks whether the device
@@ -117,12 +113,13 @@ std::string lab::finish_edu(mmio_window& window) {
   constexpr int most_polls = 16;
   int polls = 0;
   msleep(between_polls_ms);
-  while ((window.read64(edu_command) & edu_run) != 0 && polls < most_polls) {
+  while (edu_device::command_start.test(window.read64(edu_device::reg_command)) &&
+         polls < most_polls) {
     ++polls;
     msleep(between_polls_ms);
   }
   sleep(0);
-  return absl::StrFormat("cmd=0x%x polls=%d", window.read64(edu_command), polls);
+  return absl::StrFormat("cmd=0x%x polls=%d", window.read64(edu_device::reg_command), polls);
 }
 
 std::string lab::edu(arguments& args) {

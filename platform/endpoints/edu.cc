@@ -3,7 +3,6 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/types/span.h"
-#include "core/bit_field.h"
 
 namespace iommulab {
 namespace {
@@ -15,19 +14,11 @@ constexpr uint64_t edu_status = 0x20;
 constexpr uint64_t interrupt_status = 0x24;
 constexpr uint64_t interrupt_raise = 0x60;
 constexpr uint64_t interrupt_acknowledge = 0x64;
-constexpr uint64_t first_transfer_register = 0x80;
-constexpr uint64_t transfer_source = 0x80;
-constexpr uint64_t transfer_destination = 0x88;
-constexpr uint64_t transfer_count = 0x90;
-constexpr uint64_t transfer_command = 0x98;
 
 constexpr uint32_t edu_version = 0x010000ed;
 constexpr uint32_t status_interrupt = 0x80;
 constexpr uint32_t factorial_interrupt = 0x1;
 constexpr uint32_t transfer_interrupt = 0x100;
-constexpr field64 command_start{0};
-constexpr field64 command_to_memory{1};
-constexpr field64 command_interrupt{2};
 
 /// The device counts in whole milliseconds of its machine's time.
 uint64_t transfer_end(const virtual_clock& clock) {
@@ -44,13 +35,13 @@ edu::edu(dma_port& port, virtual_clock& clock, uint64_t dma_mask)
 
 uint64_t* edu::transfer_register(uint64_t offset) {
   switch (offset) {
-    case transfer_source:
+    case reg_source:
       return &source_;
-    case transfer_destination:
+    case reg_destination:
       return &destination_;
-    case transfer_count:
+    case reg_count:
       return &count_;
-    case transfer_command:
+    case reg_command:
       return &command_;
     default:
       return nullptr;
@@ -88,6 +79,13 @@ void edu::write64(uint64_t offset, uint64_t value) {
     command_ = value;
     timer_.arm(transfer_end(clock_));
   }
+}
+
+void edu::start_transfer(const transfer_order& order) {
+  write64(reg_source, order.source);
+  write64(reg_destination, order.destination);
+  write64(reg_count, order.count);
+  write64(reg_command, order.command);
 }
 
 void edu::write32(uint64_t offset, uint32_t value) {

@@ -29,6 +29,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/bit_field.h"
 #include "core/clock.h"
 #include "platform/endpoints/pci_endpoint.h"
 
@@ -40,6 +41,16 @@ class edu final : public pci_endpoint {
   static constexpr uint64_t buffer_address = 0x40000;
   static constexpr uint64_t buffer_size = 4096;
   static constexpr uint64_t transfer_ns = 100'000'000;
+  // Registers of a transfer, and the fields of its command.
+  static constexpr uint64_t reg_source = 0x80;
+  static constexpr uint64_t reg_destination = 0x88;
+  static constexpr uint64_t reg_count = 0x90;
+  static constexpr uint64_t reg_command = 0x98;
+  static constexpr field64 command_start{0};
+  static constexpr field64 command_to_memory{1};
+  static constexpr field64 command_interrupt{2};
+  static constexpr uint64_t command_bits =
+      mask_of(command_start, command_to_memory, command_interrupt);
   /// Bits that a memory address of a transfer may have; others are dropped. This is QEMU's default.
   static constexpr uint64_t default_dma_mask = (uint64_t{1} << 28) - 1;
 
@@ -51,6 +62,17 @@ class edu final : public pci_endpoint {
   uint64_t read64(uint64_t offset) override;
   void write32(uint64_t offset, uint32_t value) override;
   void write64(uint64_t offset, uint64_t value) override;
+
+  /// What a driver writes for a transfer.
+  struct transfer_order {
+    uint64_t source = 0;
+    uint64_t destination = 0;
+    uint64_t count = 0;  ///< bytes
+    uint64_t command = 0;
+  };
+  /// The four registers, the command last. Between memory and the buffer, in the direction that the
+  /// command says.
+  void start_transfer(const transfer_order& order);
 
   /// A transfer whose time came.
   struct transfer {

@@ -21,13 +21,9 @@ namespace {
 
 using api_kind = dma_api_item::kind;
 
-// The edu device's registers (platform/endpoints/edu.h) and what the recorder had it do.
-constexpr uint64_t edu_source_reg = 0x80;
-constexpr uint64_t edu_destination_reg = 0x88;
-constexpr uint64_t edu_count_reg = 0x90;
-constexpr uint64_t edu_command_reg = 0x98;
-constexpr uint64_t edu_read_command = 1;
-constexpr uint64_t edu_write_command = 3;
+// What the recorder had the edu device do.
+constexpr uint64_t edu_read_command = edu::command_start.mask();
+constexpr uint64_t edu_write_command = mask_of(edu::command_start, edu::command_to_memory);
 constexpr uint64_t unmapped_for_read = 0xabc000;
 constexpr uint64_t unmapped_for_write = 0xabd000;
 constexpr uint64_t fault_bytes = 64;
@@ -131,10 +127,8 @@ absl::Status stop_player::make_fault(const stop_step& step) {
   config.write16(pci_reg::command,
                  pci_reg::command_bus_master.set(config.read16(pci_reg::command), 1));
   const auto transfer = [&](uint64_t source, uint64_t destination, uint64_t command) {
-    device->write64(edu_source_reg, source);
-    device->write64(edu_destination_reg, destination);
-    device->write64(edu_count_reg, fault_bytes);
-    device->write64(edu_command_reg, command);
+    device->start_transfer(
+        {.source = source, .destination = destination, .count = fault_bytes, .command = command});
     system_.env().clock.advance(edu::transfer_ns);
   };
   transfer(unmapped_for_read, edu::buffer_address, edu_read_command);

@@ -87,10 +87,8 @@ TEST(machine_endpoints, an_edu_has_the_mask_that_its_property_gives) {
   m.pci->slot(slot(0, 4))->write16(4, 0x6);
   *m.memory->at(phys_addr(0x5678), 1) = std::byte{0x5a};
   edu& device = *m.endpoints->find<edu>(slot(0, 4));
-  device.write64(0x80, 0x12345678);
-  device.write64(0x88, 0x40000);
-  device.write64(0x90, 1);
-  device.write64(0x98, 1);
+  device.start_transfer(
+      {.source = 0x12345678, .destination = edu::buffer_address, .count = 1, .command = 1});
   m.clock.advance(edu::transfer_ns);
   EXPECT_EQ(device.buffer()[0], std::byte{0x5a}) << "read at 5678h";
 }
