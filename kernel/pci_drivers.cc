@@ -130,7 +130,7 @@ void pci_drivers::create_override_files() {
 
 // Linux v6.12 drivers/base/bus.c: drivers_probe_store()
 absl::Status pci_drivers::probe(std::string_view name) {
-  device* dev = find(name);
+  device* dev = pci_.bus_find_device_by_name(name);
   if (dev == nullptr) return no_device("drivers_probe", name, "there is no such function");
   if (!dev->driver.empty()) return absl::OkStatus();
   const auto asked_for = overrides_.find(name);
@@ -166,14 +166,9 @@ int pci_drivers::bind_to(pci_dev& pdev, const pci_driver& driver, bool& was_aske
       [remove = driver.remove](device& dev) { remove(*dev.pci); });
 }
 
-device* pci_drivers::find(std::string_view name) const {
-  pci_dev* found = pci_.find_if([&](const pci_dev& pdev) { return pdev.dev.name == name; });
-  return found == nullptr ? nullptr : &found->dev;
-}
-
 // Linux v4.4 drivers/base/bus.c: bind_store()
 absl::Status pci_drivers::bind(const std::string& driver, std::string_view name) {
-  device* dev = find(name);
+  device* dev = pci_.bus_find_device_by_name(name);
   if (dev == nullptr) return no_device(driver, name, "there is no such function");
   if (!dev->driver.empty()) return no_device(driver, name, "it has a driver");
   const auto registered = registered_.find(driver);
@@ -193,7 +188,7 @@ absl::Status pci_drivers::bind(const std::string& driver, std::string_view name)
 
 // Linux v4.4 drivers/base/bus.c: unbind_store()
 absl::Status pci_drivers::unbind(const std::string& driver, std::string_view name) {
-  device* dev = find(name);
+  device* dev = pci_.bus_find_device_by_name(name);
   if (dev == nullptr) return no_device(driver, name, "there is no such function");
   if (dev->driver != driver) return no_device(driver, name, "the driver is not bound to it");
   device_release_driver(*dev);

@@ -62,7 +62,6 @@ class pci_drivers {
   int bind_to(pci_dev& pdev, const pci_driver& driver, bool& was_asked);
   absl::Status bind(const std::string& driver, std::string_view name);
   absl::Status unbind(const std::string& driver, std::string_view name);
-  [[nodiscard]] device* find(std::string_view name) const;
 
   pci_core& pci_;
   sysfs_tree& sysfs_;

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -187,6 +188,9 @@ class pci_core {
   [[nodiscard]] pci_dev* get_device(uint16_t vendor, uint16_t device_id) const;
   /// pci_get_class(): the first function of this class code, or null.
   [[nodiscard]] pci_dev* get_class(uint32_t class_code) const;
+  /// The function of this name, "0000:00:1f.2", or null.
+  /// Linux v4.4 drivers/base/bus.c: bus_find_device_by_name()
+  [[nodiscard]] device* bus_find_device_by_name(std::string_view name) const;
   /// for_each_pci_dev(), in order of addition; stopped as core/walk.h says.
   template <typename F>
   int for_each_pci_dev(F&& fn) const {

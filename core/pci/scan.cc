@@ -368,4 +368,9 @@ pci_dev* pci_core::get_class(uint32_t class_code) const {
   return find_if([&](const pci_dev& pdev) { return pdev.class_code == class_code; });
 }
 
+device* pci_core::bus_find_device_by_name(std::string_view name) const {
+  pci_dev* const found = find_if([&](const pci_dev& pdev) { return pdev.dev.name == name; });
+  return found == nullptr ? nullptr : &found->dev;
+}
+
 }  // namespace iommulab

@@ -35,7 +35,7 @@ client_answer vfio_client::dev(operation& o) {
 
 client_answer vfio_client::bind(operation& o) {
   const std::string device = device_of(o, 1);
-  iommulab::device* const found = device_named(system_, device);
+  iommulab::device* const found = system_.pci().bus_find_device_by_name(device);
   if (found == nullptr) return done(-ENODEV, "driver=-");
   sysfs_tree& sysfs = system_.sysfs();
   sysfs.write(found->sysfs_path + "/driver_override", std::string(o.word(2))).IgnoreError();

@@ -89,7 +89,7 @@ client_answer vfio_client::gopen(operation& o) {
 
 client_answer vfio_client::cdev(operation& o) {
   const std::string device = device_of(o, 2);
-  const iommulab::device* const found = device_named(system_, device);
+  const iommulab::device* const found = system_.pci().bus_find_device_by_name(device);
   std::string node = "none";
   if (found != nullptr) {
     const std::vector<std::string> names =

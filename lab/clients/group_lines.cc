@@ -43,14 +43,8 @@ std::string attribute(const sysfs_tree& tree, const std::string& path) {
   return text.ok() ? std::string(trimmed(*text)) : std::string();
 }
 
-device* device_named(kernel& system, std::string_view name) {
-  pci_dev* const found =
-      system.pci().find_if([&](const pci_dev& pdev) { return pdev.dev.name == name; });
-  return found == nullptr ? nullptr : &found->dev;
-}
-
 std::string driver_of(kernel& system, std::string_view name) {
-  const device* const found = device_named(system, name);
+  const device* const found = system.pci().bus_find_device_by_name(name);
   return found == nullptr ? std::string() : found->driver;
 }
 

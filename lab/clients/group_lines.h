@@ -25,8 +25,6 @@ std::vector<std::string> by_number(std::vector<std::string> names);
 std::string group_of(const sysfs_tree& tree, std::string_view device);
 /// A file's text without its last newline; empty where there is none.
 std::string attribute(const sysfs_tree& tree, const std::string& path);
-/// A function of the bus; null when it is not there.
-device* device_named(kernel& system, std::string_view name);
 /// The driver that has it; empty for none.
 std::string driver_of(kernel& system, std::string_view name);
 

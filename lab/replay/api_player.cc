@@ -74,11 +74,6 @@ std::vector<scatterlist> make_list(const api_call& call) {
 
 }  // namespace
 
-device* find_pci_device(kernel& system, std::string_view name) {
-  pci_dev* found = system.pci().find_if([&](const pci_dev& pdev) { return pdev.dev.name == name; });
-  return found == nullptr ? nullptr : &found->dev;
-}
-
 bool machine_has(const kernel& system, std::string_view name) {
   const auto& functions = system.machine().pci_functions;
   return std::any_of(functions.begin(), functions.end(),
@@ -93,7 +88,7 @@ absl::Status api_player::refuse(const api_call& call, std::string_view field,
 absl::Status api_player::play(const api_call& call) {
   device* dev = nullptr;
   if (!call.device.empty()) {
-    dev = find_pci_device(system_, call.device);
+    dev = system_.pci().bus_find_device_by_name(call.device);
     if (dev == nullptr) {
       if (!machine_has(system_, call.device)) {
         return refuse(call, "device", call.device, "the machine has no such function");

@@ -60,9 +60,6 @@ class api_player {
   dma_addr last_address_;
 };
 
-/// The device of that name on the PCI bus; null when there is none.
-device* find_pci_device(kernel& system, std::string_view name);
-
 /// Whether the machine has a function of that name, be it on the bus at the moment or not.
 bool machine_has(const kernel& system, std::string_view name);
 

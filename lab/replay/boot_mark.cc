@@ -29,7 +29,7 @@ absl::Status play_dumped_mappings(kernel& system, const capture_folder& folder) 
   const auto mappings = mappings_at_boot(folder);
   if (!mappings.ok()) return mappings.status();
   for (const driver_mapping& m : *mappings) {
-    device* dev = find_pci_device(system, m.device);
+    device* dev = system.pci().bus_find_device_by_name(m.device);
     if (dev == nullptr) continue;  // an alias, which comes with its device
     const bool writable = (m.prot & vtd::second_level_entry::w.mask()) != 0;
     dma_map_page(*dev, m.phys, 0, m.pages * page_size,

@@ -14,7 +14,7 @@ bool unseen_drivers::flush_once() {
   constexpr phys_addr anywhere(0x1001000);
   constexpr auto dir = dma_data_direction::bidirectional;
   for (const std::string& name : mapped_) {
-    device* dev = find_pci_device(system_, name);
+    device* dev = system_.pci().bus_find_device_by_name(name);
     if (dev == nullptr) continue;  // an alias, which comes with its device
     const dma_addr handle = dma_map_single(*dev, anywhere, page_size, dir);
     if (dma_mapping_error(*dev, handle)) continue;

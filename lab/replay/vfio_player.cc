@@ -72,7 +72,7 @@ absl::Status vfio_player::find_device() {
     return line_error(differences_.file(), 0, "device", "",
                       "nothing in the tree says which one VFIO took");
   }
-  dev_ = find_pci_device(system_, attach->device);
+  dev_ = system_.pci().bus_find_device_by_name(attach->device);
   const auto slot = parse_pci_address(attach->device);
   if (slot && dev_ != nullptr) {
     edu_ = system_.endpoints().find<edu>(*slot);

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "lab/replay/api_player.h"
 #include "lab/replay/capture_files.h"
 #include "lab/replay/log_listing.h"
 #include "lab/replay/omissions.h"
@@ -70,7 +69,7 @@ class workload_comparison {
     const auto calls = calls_.calls(boot_phase);
     if (!calls.ok()) return {};
     for (const api_call& call : *calls) {
-      const device* dev = find_pci_device(*run_.system, call.device);
+      const device* dev = run_.system->pci().bus_find_device_by_name(call.device);
       if (dev != nullptr && dev->driver.empty()) return call.device;
     }
     return {};

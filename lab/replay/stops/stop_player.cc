@@ -12,7 +12,6 @@
 #include "core/dma/dma_mapping.h"
 #include "core/pci/registers.h"
 #include "core/text_source.h"
-#include "lab/replay/api_player.h"
 #include "platform/endpoints/edu.h"
 #include "platform/machine/parse.h"
 
@@ -118,7 +117,7 @@ void stop_player::let_timer_expire() {
 absl::Status stop_player::make_fault(const stop_step& step) {
   const auto slot = parse_pci_address(step.device);
   edu* device = slot ? system_.endpoints().find<edu>(*slot) : nullptr;
-  iommulab::device* dev = find_pci_device(system_, step.device);
+  iommulab::device* dev = system_.pci().bus_find_device_by_name(step.device);
   if (device == nullptr || dev == nullptr) {
     return line_error(tracepoints_file, step.line, "device", step.device,
                       "the machine has no edu device there");
@@ -168,7 +167,7 @@ std::vector<scatterlist> stop_player::make_list(const dma_api_item& item) const 
 
 absl::Status stop_player::call(const dma_api_file& file, const dma_api_item& item,
                                played_step& played) {
-  device* dev = find_pci_device(system_, file.device);
+  device* dev = system_.pci().bus_find_device_by_name(file.device);
   if (dev == nullptr) return refuse(file, item, "the machine has no such function");
   dev->dma_mask = dma_bit_mask(file.mask_bits);
   dev->coherent_dma_mask = dma_bit_mask(file.coherent_mask_bits);

@@ -230,6 +230,15 @@ TEST(pci_scan, finds_functions_by_ids_and_by_class_in_the_order_of_the_walk) {
   EXPECT_EQ(sys.pci->get_class(0x060200), nullptr);
 }
 
+TEST(pci_scan, finds_a_function_by_its_name_as_long_as_it_is_there) {
+  test_system sys({endpoint(at(0, 1)).build(), endpoint(at(0, 2)).build()});
+  EXPECT_EQ(sys.pci->bus_find_device_by_name("0000:00:02.0"), &sys.dev(at(0, 2)).dev);
+  EXPECT_EQ(sys.pci->bus_find_device_by_name("0000:00:03.0"), nullptr);
+  EXPECT_EQ(sys.pci->bus_find_device_by_name("0000:00:02"), nullptr) << "a part of a name";
+  sys.pci->remove(sys.dev(at(0, 2)));
+  EXPECT_EQ(sys.pci->bus_find_device_by_name("0000:00:02.0"), nullptr);
+}
+
 // pci_bus_add_devices(): each function once, a bridge's whole bus before what is behind it.
 TEST(pci_scan, offers_each_function_to_the_drivers_once) {
   test_system sys({bridge(at(0, 1), 1, 1).build(), endpoint(at(1, 0)).build(),
