@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "lab/clients/client.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <set>
@@ -10,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "core/panic.h"
 #include "core/status.h"
 #include "lab/clients/client_places.h"
 
@@ -24,26 +22,9 @@ std::string errno_name(int64_t error) {
 vfio_client::vfio_client(kernel& system, client_options options)
     : system_(system),
       options_(std::move(options)),
-      arguments_(client_places::argument_size),
-      next_block_(client_places::first_block) {
-  task_.mm = std::make_shared<mm_struct>(system.user_pages());
-  task_.user = std::make_shared<user_struct>();
-  task_.files.begin_at(options_.first_descriptor);
-  task_.mm->map_bytes(client_places::arguments, absl::MakeSpan(arguments_));
-  task_.mm->choose_page = [this](uint64_t address) { return choose_page(address); };
-}
-
-vfio_client::~vfio_client() {
-  // Behind a panic the kernel may stop again; what it cannot let go of is forgotten.
-  if (!run_guarded([this] { finish(); }).complete()) task_.files.abandon();
-  task_.mm->choose_page = nullptr;
-}
-
-void vfio_client::finish() {
-  if (std::exchange(finished_, true)) return;
-  task_.files.exit_files();
-  task_.mm->exit();
-  if (owns_zero_page_) system_.user_pages().put(task_.mm->zero_page);
+      next_block_(client_places::first_block),
+      process_(system, options_.first_descriptor) {
+  mm().choose_page = [this](uint64_t address) { return choose_page(address); };
 }
 
 const std::map<std::string_view, vfio_client::kind>& vfio_client::kinds() {
@@ -143,25 +124,15 @@ absl::StatusOr<client_answer> vfio_client::perform(absl::Span<const std::string>
 }
 
 int64_t vfio_client::ioctl(operation& o, int fd, uint32_t request, uint64_t argument) {
-  if (!o.status().ok()) return -EINVAL;
-  file* const f = task_.files.lookup(fd);
-  if (f == nullptr) return -EBADF;
-  const int64_t result = f->unlocked_ioctl(task_, request, argument);
-  task_.files.task_work_run();
-  return result;
+  return o.status().ok() ? process_.ioctl(fd, request, argument) : -EINVAL;
 }
 
 int64_t vfio_client::ioctl_on(operation& o, int fd, uint32_t request,
                               absl::Span<std::byte> structure) {
-  if (structure.size() > arguments_.size()) {
+  if (structure.size() > client_places::argument_size) {
     o.refuse(o.name(), "more than the program hands to a call");
-    return -EINVAL;
   }
-  std::fill(arguments_.begin(), arguments_.end(), std::byte{0});
-  std::copy(structure.begin(), structure.end(), arguments_.begin());
-  const int64_t result = ioctl(o, fd, request, client_places::arguments);
-  std::copy_n(arguments_.begin(), structure.size(), structure.begin());
-  return result;
+  return o.status().ok() ? process_.ioctl_on(fd, request, structure) : -EINVAL;
 }
 
 client_answer vfio_client::done(int64_t result, const std::string& more) const {

@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -22,9 +21,8 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "kernel/kernel.h"
+#include "lab/clients/client_process.h"
 #include "lab/clients/operation.h"
-#include "vfio/process/device_nodes.h"
-#include "vfio/process/task_struct.h"
 
 namespace iommulab {
 
@@ -46,7 +44,6 @@ struct client_options {
 class vfio_client {
  public:
   vfio_client(kernel& system, client_options options);
-  ~vfio_client();
   vfio_client(const vfio_client&) = delete;
   vfio_client& operator=(const vfio_client&) = delete;
 
@@ -56,11 +53,10 @@ class vfio_client {
   /// read; nothing is done then.
   absl::StatusOr<client_answer> perform(absl::Span<const std::string> words);
 
-  /// The program ends: what it has open is closed. A panic of the kernel leaves it, as it leaves
-  /// perform(); who goes without it is finished all the same, and a panic then is nobody's.
-  void finish();
+  /// The program ends (client_process.h). A panic of the kernel leaves it, as it leaves perform().
+  void finish() { process_.finish(); }
 
-  [[nodiscard]] const task_struct& task() const { return task_; }
+  [[nodiscard]] const task_struct& task() const { return process_.task(); }
 
  private:
   struct kind {
@@ -76,10 +72,9 @@ class vfio_client {
     std::vector<phys_addr> recorded;
   };
 
-  // What a program is made of.
+  [[nodiscard]] mm_struct& mm() const { return process_.mm(); }
+  // Calls of an operation whose words have read; -EINVAL for another.
   int64_t ioctl(operation& o, int fd, uint32_t request, uint64_t argument);
-  /// The structure goes to the process's memory, and back from it when the call has returned;
-  /// `rest` follows it.
   int64_t ioctl_on(operation& o, int fd, uint32_t request, absl::Span<std::byte> structure);
   client_answer open_node(operation& o, const std::string& path);
   client_answer done(int64_t result, const std::string& more = {}) const;
@@ -135,7 +130,7 @@ class vfio_client {
   client_answer attach(operation& o);
   client_answer detach(operation& o);
   client_answer edu(operation& o);
-  void allow_bus_master(operation& o, int fd);
+  void allow_bus_master(int fd);
 
   // iommufd: client_iommufd.cc
   client_answer ioas(operation& o);
@@ -157,16 +152,13 @@ class vfio_client {
 
   kernel& system_;
   client_options options_;
-  std::vector<std::byte> arguments_;
-  task_struct task_;
   client_names names_;
   std::map<std::string, std::string, std::less<>> devices_;  ///< functions, by the client's name
   std::map<std::string, memory_block, std::less<>> blocks_;  ///< by name
   std::set<int> masters_;                    ///< descriptors of devices that may do DMA
   std::map<int, std::string> device_files_;  ///< functions, by the descriptor that reaches them
   uint64_t next_block_;
-  bool finished_ = false;
-  bool owns_zero_page_ = false;
+  client_process process_;  ///< the last: when it ends, what chooses its pages is still there
 };
 
 /// "ENOENT"

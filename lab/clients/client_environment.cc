@@ -78,7 +78,7 @@ client_answer vfio_client::sysfs(operation& /*o*/) {
 client_answer vfio_client::rlimit(operation& o) {
   const uint64_t limit = o.word(1) == "inf" ? rlim_infinity : o.value(1);
   if (!o.status().ok()) return {};
-  task_.rlimit_memlock = limit;
+  process_.task().rlimit_memlock = limit;
   return done(0);
 }
 
@@ -89,18 +89,18 @@ client_answer vfio_client::cap(operation& o) {
   if (!o.status().ok()) return {};
   word.remove_prefix(1);
   const uint64_t number = o.evaluate(word);
-  if (number >= task_.effective.size()) o.refuse(word, "no capability has this number");
+  if (number >= process_.task().effective.size()) o.refuse(word, "no capability has this number");
   if (!o.status().ok()) return {};
-  task_.effective.set(number, gives);
-  system_.generation().set_writers_capabilities(task_.capable(capability::sys_admin),
-                                                task_.capable(capability::sys_rawio));
+  process_.task().effective.set(number, gives);
+  system_.generation().set_writers_capabilities(process_.task().capable(capability::sys_admin),
+                                                process_.task().capable(capability::sys_rawio));
   return done(0);
 }
 
 client_answer vfio_client::locked(operation& /*o*/) {
   constexpr uint64_t kib_per_page = page_size / 1024;
-  return {absl::StrFormat("VmLck=%dkB VmPin=%dkB", task_.mm->locked_vm * kib_per_page,
-                          task_.mm->pinned_vm * kib_per_page),
+  return {absl::StrFormat("VmLck=%dkB VmPin=%dkB", mm().locked_vm * kib_per_page,
+                          mm().pinned_vm * kib_per_page),
           {}};
 }
 

@@ -50,7 +50,7 @@ client_answer vfio_client::ranges(operation& o) {
       absl::StrFormat("n=%d align=%#x", request.num_iovas, request.out_iova_alignment);
   if (result >= 0 || result == -EMSGSIZE) {
     std::array<uapi::iommu_iova_range, known_slots> found{};
-    std::memcpy(found.data(), &arguments_[client_places::data_offset], sizeof(found));
+    std::memcpy(found.data(), &process_.arguments()[client_places::data_offset], sizeof(found));
     for (uint32_t i = 0; i < std::min(slots, request.num_iovas); ++i) {
       absl::StrAppendFormat(&text, " %#x-%#x", found[i].start, found[i].last);
     }

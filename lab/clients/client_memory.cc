@@ -30,7 +30,7 @@ std::optional<phys_addr> vfio_client::choose_page(uint64_t address) const {
     if (address < block.address || address - block.address >= block.size) continue;
     const size_t index = (address - block.address) >> page_shift;
     if (index >= block.recorded.size() || block.recorded[index] == phys_addr()) return std::nullopt;
-    if (block.recorded[index] == task_.mm->zero_page) return std::nullopt;
+    if (block.recorded[index] == mm().zero_page) return std::nullopt;
     return block.recorded[index];
   }
   return std::nullopt;
@@ -52,18 +52,14 @@ std::vector<phys_addr> vfio_client::pages_for(const memory_block& block, bool hu
     for (const phys_addr page : pages) {
       if (page != phys_addr()) memory.adopt(page);
     }
-    if (read_only) task_.mm->zero_page = pages.front();
+    if (read_only) mm().zero_page = pages.front();
     return pages;
   }
   if (read_only) {
-    if (task_.mm->zero_page == phys_addr()) {
-      const auto zero = memory.alloc();
-      if (!zero) return {};
-      task_.mm->zero_page = *zero;
-      owns_zero_page_ = true;
-    }
-    for (size_t i = 0; i < count; ++i) memory.get(task_.mm->zero_page);
-    return std::vector<phys_addr>(count, task_.mm->zero_page);
+    const auto zero = process_.zero_page();
+    if (!zero) return {};
+    for (size_t i = 0; i < count; ++i) memory.get(*zero);
+    return std::vector<phys_addr>(count, *zero);
   }
   while (pages.size() < count) {
     if (huge && count - pages.size() >= huge_pages) {
@@ -100,12 +96,12 @@ client_answer vfio_client::mem(operation& o) {
   if (options_.recorded_pages) block.recorded = options_.recorded_pages(o.word(1));
   int error = 0;
   if (is_lazy) {
-    error = task_.mm->map_lazily(block.address, block.size, !is_read_only);
+    error = mm().map_lazily(block.address, block.size, !is_read_only);
   } else {
     std::vector<phys_addr> pages =
         pages_for(block, has_word(o, "huge") || has_word(o, "thp"), is_read_only);
     if (pages.empty()) return done(-ENOMEM);
-    error = task_.mm->map_pages(block.address, pages, !is_read_only);
+    error = mm().map_pages(block.address, pages, !is_read_only);
     for (const phys_addr page : pages) {
       if (error != 0 && page != phys_addr()) system_.user_pages().put(page);
     }
@@ -119,7 +115,7 @@ client_answer vfio_client::mem(operation& o) {
   }
   if (error != 0) return done(error);
   // mlock(): such pages count as locked, as long as the program lives.
-  if (has_word(o, "lock")) task_.mm->locked_vm += block.size >> page_shift;
+  if (has_word(o, "lock")) mm().locked_vm += block.size >> page_shift;
   next_block_ += client_places::between_blocks;
   const std::string text = absl::StrFormat("va=0x%x phys=%s", block.address, runs_of(block));
   name(o.word(1), block.address);
@@ -136,7 +132,7 @@ client_answer vfio_client::memfree(operation& o) {
   const uint64_t size = o.places() > 2 ? o.value(3) : whole;
   if (offset > whole || size > whole - offset) o.refuse(o.word(2), "not within the memory");
   if (!o.status().ok()) return {};
-  return done(task_.mm->unmap(found->second.address + offset, size));
+  return done(mm().unmap(found->second.address + offset, size));
 }
 
 /// "0x2b83000+0x1000,-": runs of pages that lie side by side, and holes.
@@ -151,7 +147,7 @@ std::string vfio_client::runs_of(const memory_block& block) const {
   };
   bool in_hole = false;
   for (uint64_t offset = 0; offset < block.size; offset += page_size) {
-    const auto page = task_.mm->translate(block.address + offset);
+    const auto page = mm().translate(block.address + offset);
     if (!page) {
       finish();
       if (!in_hole) absl::StrAppend(&text, text.empty() ? "-" : ",-");
@@ -185,7 +181,7 @@ client_answer vfio_client::poke(operation& o) {
   if (length > client_places::between_blocks) o.refuse(o.word(3), "more than 1 GiB");
   if (!o.status().ok()) return {};
   const std::vector<std::byte> bytes(length, byte);
-  const bool is_whole = task_.mm->copy_to_user(address, bytes) == 0;
+  const bool is_whole = mm().copy_to_user(address, bytes) == 0;
   return {is_whole ? "ok" : "EFAULT", {}};
 }
 
@@ -196,7 +192,7 @@ client_answer vfio_client::peek(operation& o) {
   if (length > most) o.refuse(o.word(2), "more than 4096 bytes");
   if (!o.status().ok()) return {};
   std::vector<std::byte> bytes(length);
-  if (task_.mm->copy_from_user(absl::MakeSpan(bytes), address) != 0) return {"EFAULT", {}};
+  if (mm().copy_from_user(absl::MakeSpan(bytes), address) != 0) return {"EFAULT", {}};
   std::string text;
   for (const std::byte b : bytes) absl::StrAppendFormat(&text, "%02x", std::to_integer<int>(b));
   return {text, {}};

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "core/pci/registers.h"
 #include "lab/clients/client.h"
 #include "lab/clients/client_places.h"
 #include "lab/clients/group_lines.h"
@@ -69,7 +70,7 @@ std::string capability_text(absl::Span<const std::byte> answer, size_t offset) {
 
 client_answer vfio_client::open_node(operation& o, const std::string& path) {
   if (!o.status().ok()) return {};
-  const int fd = system_.nodes().open(task_, path);
+  const int fd = process_.open(path);
   name(o.word(1), static_cast<uint64_t>(static_cast<int64_t>(fd < 0 ? -1 : fd)));
   return done(fd);
 }
@@ -123,7 +124,7 @@ client_answer vfio_client::close_file(operation& o) {
   if (!o.status().ok()) return {};
   device_files_.erase(fd);
   masters_.erase(fd);
-  return done(task_.files.close(fd));
+  return done(process_.close(fd));
 }
 
 // ---- A container
@@ -191,10 +192,9 @@ client_answer vfio_client::unmap(operation& o) {
   std::string text = absl::StrFormat("size=%#x", head.size);
   if (has_bitmap && bitmap.size != 0) {
     const size_t shown =
-        std::min<size_t>(bitmap.size, arguments_.size() - client_places::data_offset);
+        std::min<size_t>(bitmap.size, client_places::argument_size - client_places::data_offset);
     absl::StrAppend(
-        &text, " bitmap=",
-        hex_of(absl::MakeConstSpan(arguments_).subspan(client_places::data_offset, shown)));
+        &text, " bitmap=", hex_of(process_.arguments().subspan(client_places::data_offset, shown)));
   }
   return done(result, text);
 }
@@ -215,12 +215,9 @@ client_answer vfio_client::dirty(operation& o) {
     return done(result);
   }
   const size_t shown =
-      std::min<size_t>(get.bitmap.size, arguments_.size() - client_places::data_offset);
-  return done(
-      result,
-      absl::StrCat(
-          "bitmap=",
-          hex_of(absl::MakeConstSpan(arguments_).subspan(client_places::data_offset, shown))));
+      std::min<size_t>(get.bitmap.size, client_places::argument_size - client_places::data_offset);
+  return done(result, absl::StrCat("bitmap=", hex_of(process_.arguments().subspan(
+                                                  client_places::data_offset, shown))));
 }
 
 // ---- Groups and devices
@@ -289,29 +286,14 @@ client_answer vfio_client::detach(operation& o) {
 
 /// What a driver in user space does before its device does DMA: it asks where the registers are,
 /// and the first time lets the device be a bus master.
-void vfio_client::allow_bus_master(operation& o, int fd) {
-  constexpr uint64_t command_register = 4;
-  constexpr uint16_t bus_master = 4;
-  uapi::vfio_region_info registers;
-  registers.argsz = sizeof(registers);
-  registers.index = uapi::vfio_pci_bar0_region_index;
-  ioctl_on(o, fd, uapi::vfio_device_get_region_info, bytes_of(registers));
+void vfio_client::allow_bus_master(int fd) {
+  process_.get_region_info(fd, uapi::vfio_pci_bar0_region_index);
   if (masters_.contains(fd)) return;
-  uapi::vfio_region_info config;
-  config.argsz = sizeof(config);
-  config.index = uapi::vfio_pci_config_region_index;
-  if (ioctl_on(o, fd, uapi::vfio_device_get_region_info, bytes_of(config)) < 0) return;
-  file* const f = task_.files.lookup(fd);
-  uint16_t command = 0;
-  const uint64_t place = config.offset + command_register;
-  const auto length = static_cast<int64_t>(sizeof(command));
-  if (f->read(task_, client_places::arguments, sizeof(command), place) != length) return;
-  std::memcpy(&command, arguments_.data(), sizeof(command));
-  command |= bus_master;
-  std::memcpy(arguments_.data(), &command, sizeof(command));
-  if (f->write(task_, client_places::arguments, sizeof(command), place) == length) {
-    masters_.insert(fd);
-  }
+  const auto config = process_.get_region_info(fd, uapi::vfio_pci_config_region_index);
+  if (config.result < 0) return;
+  const auto command =
+      process_.set_pci_command(fd, config.offset, pci_reg::command_bus_master.mask());
+  if (command) masters_.insert(fd);
 }
 
 client_answer vfio_client::edu(operation& o) {
@@ -330,7 +312,7 @@ client_answer vfio_client::edu(operation& o) {
     o.refuse(o.word(2), "no command of the device");
   }
   if (!o.status().ok()) return {};
-  allow_bus_master(o, fd);
+  allow_bus_master(fd);
   device->start_transfer(
       {.source = source, .destination = destination, .count = length, .command = command});
   // The client looks at the device again and again, until it is idle.

@@ -2,7 +2,6 @@
 #include "lab/replay/vfio_player.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -10,10 +9,10 @@
 #include "absl/strings/str_format.h"
 #include "core/pci/registers.h"
 #include "core/text_source.h"
+#include "lab/clients/client_places.h"
 #include "lab/replay/api_player.h"
 #include "platform/machine/parse.h"
 #include "vfio/module_options.h"
-#include "vfio/process/device_nodes.h"
 #include "vfio/process/uaccess.h"
 #include "vfio/uapi/vfio.h"
 
@@ -25,15 +24,10 @@ constexpr const char* driver_name = "vfio-pci";
 constexpr std::string_view first_listener = "iommu_bus_notifier";
 constexpr int first_descriptor = 3;
 
-// Where the client's memory lies, and the structure that a call is given
-constexpr uint64_t first_block = 0x7e0000000000;
-constexpr uint64_t between_blocks = uint64_t{1} << 30;
-constexpr uint64_t argument = 0x7ffffff00000;
 constexpr uint64_t largest_mapping = uint64_t{1} << 36;
 
-constexpr uint64_t config_region = uint64_t{uapi::vfio_pci_config_region_index} << 40;
-/// Memory and bus mastering, which the client switches on.
-constexpr uint16_t command_bits = 0x6;
+/// What the client switches on.
+constexpr uint16_t command_bits = mask_of(pci_reg::command_memory, pci_reg::command_bus_master);
 
 /// Memory that the device reads holds these bytes, so that it shows where they went.
 std::byte pattern(uint64_t i) {
@@ -52,16 +46,10 @@ bool is_trial(absl::Span<const vfio_call> calls, size_t at) {
 
 vfio_player::vfio_player(kernel& system, std::vector<edu_transfer> transfers,
                          replay_differences& differences)
-    : system_(system), differences_(differences), transfers_(std::move(transfers)) {
-  task_.mm = std::make_shared<mm_struct>(system.user_pages());
-  task_.user = std::make_shared<user_struct>();
-  task_.files.begin_at(first_descriptor);
-}
-
-vfio_player::~vfio_player() {
-  task_.files.exit_files();
-  task_.mm->exit();
-}
+    : system_(system),
+      differences_(differences),
+      transfers_(std::move(transfers)),
+      process_(system, first_descriptor) {}
 
 // ---- What the recording says
 
@@ -105,7 +93,8 @@ absl::Status vfio_player::read_mappings() {
     const uint64_t iova = call.iova.value();
     mapping* last = mappings_.empty() ? nullptr : &mappings_.back();
     if (last == nullptr || iova != last->iova + last->size || call.prot != last->prot) {
-      const uint64_t vaddr = first_block + mappings_.size() * between_blocks;
+      const uint64_t vaddr =
+          client_places::first_block + mappings_.size() * client_places::between_blocks;
       last = &mappings_.emplace_back(
           mapping{.iova = iova, .prot = call.prot, .vaddr = vaddr, .last_call = i});
     }
@@ -184,18 +173,6 @@ void vfio_player::say_call(std::string_view call, int64_t ret) {
   say(absl::StrFormat("ioctl(%s) = %d errno=%d", call, ret < 0 ? -1 : ret, ret < 0 ? -ret : 0));
 }
 
-int64_t vfio_player::ioctl(int fd, uint32_t request, uint64_t arg) {
-  file* const f = task_.files.lookup(fd);
-  return f == nullptr ? -EBADF : f->unlocked_ioctl(task_, request, arg);
-}
-
-int64_t vfio_player::ioctl_on(int fd, uint32_t request, absl::Span<std::byte> structure) {
-  task_.mm->map_bytes(argument, structure);
-  const int64_t ret = ioctl(fd, request, argument);
-  task_.mm->unmap(argument, structure.size());
-  return ret;
-}
-
 void vfio_player::bind(const vfio_call& call) {
   is_bound_ = true;
   sysfs_tree& sysfs = system_.sysfs();
@@ -211,21 +188,21 @@ void vfio_player::bind(const vfio_call& call) {
 }
 
 void vfio_player::open_all() {
-  container_ = system_.nodes().open(task_, "/dev/vfio/vfio");
-  group_ = system_.nodes().open(task_, absl::StrCat("/dev/vfio/", dev_->group->id));
+  container_ = process_.open("/dev/vfio/vfio");
+  group_ = process_.open(absl::StrCat("/dev/vfio/", dev_->group->id));
   say(absl::StrFormat("container %d group %d", container_, group_));
   uapi::vfio_group_status st{.argsz = sizeof(st)};
   say_call("g,VFIO_GROUP_GET_STATUS,&st",
-           ioctl_on(group_, uapi::vfio_group_get_status, bytes_of(st)));
+           process_.ioctl_on(group_, uapi::vfio_group_get_status, bytes_of(st)));
   say(absl::StrFormat("flags 0x%x", st.flags));
   int32_t ct = container_;
   say_call("g,VFIO_GROUP_SET_CONTAINER,&ct",
-           ioctl_on(group_, uapi::vfio_group_set_container, bytes_of(ct)));
+           process_.ioctl_on(group_, uapi::vfio_group_set_container, bytes_of(ct)));
   say_call("ct,VFIO_SET_IOMMU,VFIO_TYPE1v2_IOMMU",
-           ioctl(container_, uapi::vfio_set_iommu, uapi::vfio_type1v2_iommu));
+           process_.ioctl(container_, uapi::vfio_set_iommu, uapi::vfio_type1v2_iommu));
   uapi::vfio_iommu_type1_info inf{.argsz = offsetof(uapi::vfio_iommu_type1_info, cap_offset)};
   say_call("ct,VFIO_IOMMU_GET_INFO,&inf",
-           ioctl_on(container_, uapi::vfio_iommu_get_info, bytes_of(inf)));
+           process_.ioctl_on(container_, uapi::vfio_iommu_get_info, bytes_of(inf)));
   say(absl::StrFormat("iova_pgsizes %s flags %d",
                       inf.iova_pgsizes == 0 ? "0" : absl::StrFormat("0x%x", inf.iova_pgsizes),
                       inf.flags));
@@ -235,52 +212,42 @@ void vfio_player::open_all() {
 void vfio_player::open_device() {
   std::string name = dev_->name + '\0';
   const auto bytes = absl::MakeSpan(reinterpret_cast<std::byte*>(name.data()), name.size());
-  device_ = static_cast<int>(ioctl_on(group_, uapi::vfio_group_get_device_fd, bytes));
+  device_ = static_cast<int>(process_.ioctl_on(group_, uapi::vfio_group_get_device_fd, bytes));
   if (device_ < 0) device_ = -1;
   say(absl::StrFormat("device fd %d", device_));
-  uapi::vfio_region_info region{.argsz = sizeof(region),
-                                .index = uapi::vfio_pci_config_region_index};
-  say_call("d,VFIO_DEVICE_GET_REGION_INFO,&cr",
-           ioctl_on(device_, uapi::vfio_device_get_region_info, bytes_of(region)));
-  uint16_t cmd = 0;
-  if (file* const f = task_.files.lookup(device_)) {
-    task_.mm->map_bytes(argument, bytes_of(cmd));
-    f->read(task_, argument, sizeof(cmd), config_region + pci_reg::command);
-    cmd = static_cast<uint16_t>(cmd | command_bits);
-    f->write(task_, argument, sizeof(cmd), config_region + pci_reg::command);
-    task_.mm->unmap(argument, sizeof(cmd));
-  }
-  say(absl::StrFormat("cmd 0x%x", cmd | command_bits));
-  region.index = uapi::vfio_pci_bar0_region_index;
-  say_call("d,VFIO_DEVICE_GET_REGION_INFO,&r",
-           ioctl_on(device_, uapi::vfio_device_get_region_info, bytes_of(region)));
+  const auto config = process_.get_region_info(device_, uapi::vfio_pci_config_region_index);
+  say_call("d,VFIO_DEVICE_GET_REGION_INFO,&cr", config.result);
+  const auto command = process_.set_pci_command(device_, config.offset, command_bits);
+  say(absl::StrFormat("cmd 0x%x", command.value_or(command_bits)));
+  const auto registers = process_.get_region_info(device_, uapi::vfio_pci_bar0_region_index);
+  say_call("d,VFIO_DEVICE_GET_REGION_INFO,&r", registers.result);
 }
 
 void vfio_player::map(const mapping& m) {
   static constexpr std::string_view names[] = {"a", "b", "b2"};
   const auto which = static_cast<size_t>(&m - mappings_.data());
   for (const phys_addr page : m.pages) system_.user_pages().adopt(page);
-  task_.mm->map_pages(m.vaddr, m.pages, true);
+  process_.mm().map_pages(m.vaddr, m.pages, true);
   uapi::vfio_iommu_type1_dma_map arg{.argsz = sizeof(arg), .vaddr = m.vaddr, .iova = m.iova};
   arg.size = m.size;
   if ((m.prot & iommu_read) != 0) arg.flags |= uapi::vfio_dma_map_flag_read;
   if ((m.prot & iommu_write) != 0) arg.flags |= uapi::vfio_dma_map_flag_write;
   const std::string_view name = which < std::size(names) ? names[which] : "?";
   say_call(absl::StrCat("ct,VFIO_IOMMU_MAP_DMA,&", std::string(name)),
-           ioctl_on(container_, uapi::vfio_iommu_map_dma, bytes_of(arg)));
+           process_.ioctl_on(container_, uapi::vfio_iommu_map_dma, bytes_of(arg)));
 }
 
 void vfio_player::unmap(const mapping& m) {
   uapi::vfio_iommu_type1_dma_unmap arg{.argsz = sizeof(arg), .iova = m.iova, .size = m.size};
   const bool is_first = &m == mappings_.data();
   say_call(absl::StrCat("ct,VFIO_IOMMU_UNMAP_DMA,&", is_first ? "u" : "u2"),
-           ioctl_on(container_, uapi::vfio_iommu_unmap_dma, bytes_of(arg)));
+           process_.ioctl_on(container_, uapi::vfio_iommu_unmap_dma, bytes_of(arg)));
 }
 
 void vfio_player::close_all() {
   is_closed_ = true;
   const bool was_open = device_ >= 0;
-  for (const int fd : {device_, group_, container_}) task_.files.close(fd);
+  for (const int fd : {device_, group_, container_}) process_.close(fd);
   // A client that got no device has crashed before it says so.
   if (was_open) say("closed");
   device_ = -1;
@@ -333,7 +300,7 @@ const vfio_player::mapping* vfio_player::mapping_at(uint64_t iova) const {
 std::byte* vfio_player::memory_at(uint64_t iova, uint64_t count) {
   const mapping* const m = mapping_at(iova);
   if (m == nullptr || count > page_size - (iova & ~page_mask)) return nullptr;
-  const auto phys = task_.mm->translate(m->vaddr + (iova - m->iova));
+  const auto phys = process_.mm().translate(m->vaddr + (iova - m->iova));
   return phys ? system_.memory().at(*phys, count) : nullptr;
 }
 

@@ -19,11 +19,11 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "kernel/kernel.h"
+#include "lab/clients/client_process.h"
 #include "lab/diff/numbered_line.h"
 #include "lab/replay/replay_differences.h"
 #include "lab/replay/vfio_calls.h"
 #include "platform/endpoints/edu.h"
-#include "vfio/process/task_struct.h"
 
 namespace iommulab::verify {
 
@@ -31,7 +31,6 @@ class vfio_player {
  public:
   /// `system` and `differences` outlive the player.
   vfio_player(kernel& system, std::vector<edu_transfer> transfers, replay_differences& differences);
-  ~vfio_player();
   vfio_player(const vfio_player&) = delete;
   vfio_player& operator=(const vfio_player&) = delete;
 
@@ -67,9 +66,6 @@ class vfio_player {
   void fault();
   void transfer(const edu_transfer& t);
 
-  /// A system call on a descriptor: 0 or more, or a negative errno.
-  int64_t ioctl(int fd, uint32_t request, uint64_t arg);
-  int64_t ioctl_on(int fd, uint32_t request, absl::Span<std::byte> structure);
   /// Prints a call and what it returned.
   void say_call(std::string_view call, int64_t ret);
   void say(std::string text);
@@ -81,7 +77,7 @@ class vfio_player {
   std::vector<edu_transfer> transfers_;
   size_t next_transfer_ = 0;
   absl::Span<const vfio_call> calls_;
-  task_struct task_;
+  client_process process_;
   std::vector<mapping> mappings_;
   device* dev_ = nullptr;
   edu* edu_ = nullptr;
