@@ -26,16 +26,11 @@ namespace {
 constexpr const char* default_client_kernel = "v6_12";
 constexpr const char* container_of_iommufd = "iommufd";
 
-absl::Span<const trace_event> events_of(const client_session& session, const client_step& step) {
-  return absl::MakeConstSpan(session.recorder.events())
-      .subspan(step.first_event, step.last_event - step.first_event);
-}
-
 /// Those that --trace asks for; the others are there for the effects.
 std::vector<trace_event> chosen_events(const client_session& session, const client_step& step,
                                        trace_class classes) {
   std::vector<trace_event> chosen;
-  for (const trace_event& event : events_of(session, step)) {
+  for (const trace_event& event : events_of(session.recorder, step)) {
     if (overlaps(classes, class_of(event.kind()))) chosen.push_back(event);
   }
   return chosen;
@@ -77,9 +72,9 @@ absl::StatusOr<client_request> request_for(const vfio_arguments& a) {
 std::string to_text(client_session& session, trace_class classes) {
   event_words words(session.system->units());
   std::string text;
-  for (size_t i = 0; i < session.steps.size(); ++i) {
-    const client_step& step = session.steps[i];
-    absl::StrAppendFormat(&text, "%d %s -> %s\n", i + 1, step.operation->text, step.answer.result);
+  for (const client_step& step : session.steps) {
+    absl::StrAppendFormat(&text, "%d %s -> %s\n", step.operation + 1,
+                          session.script.operations[step.operation].text, step.answer.result);
     for (const std::string& line : step.log) absl::StrAppend(&text, "  k: ", line, "\n");
     for (const std::string& line : step.answer.lines) absl::StrAppend(&text, "  ", line, "\n");
     for (const std::string& line : step.effects) absl::StrAppend(&text, "    ", line, "\n");
@@ -99,7 +94,8 @@ std::string to_json(client_session& session, trace_class classes) {
   event_words words(session.system->units());
   json operations = json::array();
   for (const client_step& step : session.steps) {
-    json one = {{"line", step.operation->line}, {"operation", step.operation->text},
+    const script_line& operation = session.script.operations[step.operation];
+    json one = {{"line", operation.line},       {"operation", operation.text},
                 {"result", step.answer.result}, {"log", step.log},
                 {"answers", step.answer.lines}, {"effects", step.effects}};
     if (classes != trace_class::none) {

@@ -7,40 +7,22 @@
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
 #include "core/status.h"
-#include "lab/clients/effects.h"
 
 namespace iommulab {
 namespace {
 
-constexpr trace_class needed = trace_class::regs | trace_class::queue | trace_class::faults;
-
-std::vector<std::string> log_since(kernel& system, size_t first) {
-  std::vector<std::string> texts;
-  const auto& lines = system.env().log.lines();
-  for (size_t i = first; i < lines.size(); ++i) {
-    if (lines[i].level != log_level::debug) texts.push_back(lines[i].text);
+absl::Status play(client_session& session, vfio_client& client) {
+  const client_script& script = session.script;
+  for (size_t i = 0; i < script.operations.size(); ++i) {
+    const script_line& line = script.operations[i];
+    auto step = perform_step(*session.system, session.recorder, client, line.words);
+    if (!step.ok()) {
+      return errno_status(EINVAL, absl::StrFormat("%s: line %d: %s", script.file, line.line,
+                                                  step.status().message()));
+    }
+    step->operation = i;
+    session.steps.push_back(*std::move(step));
   }
-  return texts;
-}
-
-absl::Status perform(client_session& session, vfio_client& client, const script_line& line) {
-  client_step step;
-  step.operation = &line;
-  step.first_event = session.recorder.events().size();
-  const size_t log_before = session.system->env().log.lines().size();
-  auto answer = client.perform(line.words);
-  if (!answer.ok()) {
-    return errno_status(EINVAL, absl::StrFormat("%s: line %d: %s", session.script.file, line.line,
-                                                answer.status().message()));
-  }
-  step.answer = *std::move(answer);
-  step.last_event = session.recorder.events().size();
-  step.log = log_since(*session.system, log_before);
-  step.effects =
-      effects_of_events(absl::MakeConstSpan(session.recorder.events())
-                            .subspan(step.first_event, step.last_event - step.first_event),
-                        step.answer.device_writes);
-  session.steps.push_back(std::move(step));
   return absl::OkStatus();
 }
 
@@ -68,14 +50,11 @@ absl::StatusOr<std::unique_ptr<client_session>> run_client(client_request reques
     return status;
   }
   session->subscription =
-      session->system->env().trace.subscribe(session->recorder, needed | request.classes);
+      session->system->env().trace.subscribe(session->recorder, effect_classes | request.classes);
   absl::Status status;
   session->stopped = run_guarded([&] {
                        vfio_client client(*session->system, {});
-                       for (const script_line& line : session->script.operations) {
-                         status = perform(*session, client, line);
-                         if (!status.ok()) break;
-                       }
+                       status = play(*session, client);
                        client.finish();
                      }).line();
   if (!status.ok()) return status;

@@ -4,7 +4,6 @@
 // and what the unit was told meanwhile.
 #pragma once
 
-#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,8 +11,8 @@
 #include "absl/status/statusor.h"
 #include "core/trace.h"
 #include "kernel/kernel.h"
-#include "lab/clients/client.h"
 #include "lab/clients/client_script.h"
+#include "lab/clients/client_step.h"
 #include "platform/machine/machine.h"
 #include "vfio/module_options.h"
 
@@ -29,27 +28,18 @@ struct client_request {
   bool sanitize = false;
 };
 
-struct client_step {
-  const script_line* operation = nullptr;
-  client_answer answer;
-  std::vector<std::string> log;
-  std::vector<std::string> effects;
-  size_t first_event = 0;  ///< in client_session::recorder
-  size_t last_event = 0;   ///< one past the last
-};
-
 struct client_session {
   client_script script;
   trace_recorder recorder;
   std::unique_ptr<kernel> system;
   trace_subscription subscription;
-  std::vector<client_step> steps;
-  std::string stopped;  ///< why the kernel stopped, empty when it did not
+  std::vector<client_step> steps;  ///< of the first operations, until one stopped the kernel
+  std::string stopped;             ///< why the kernel stopped, empty when it did not
 };
 
 /// Errors of the machine; of an operation, naming its line; EIO when the kernel stops in its
 /// start-up; EOPNOTSUPP for a kernel of which VFIO is not ported. What the client left open at its
-/// end is closed as at a process's end, within the last step's events.
+/// end is closed as at a process's end, behind the last step.
 absl::StatusOr<std::unique_ptr<client_session>> run_client(client_request request);
 
 }  // namespace iommulab

@@ -14,7 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
-#include "lab/clients/client.h"
+#include "lab/clients/client_step.h"
 #include "lab/clients/effects.h"
 #include "lab/clients/group_lines.h"
 #include "lab/replay/call_listing.h"
@@ -115,44 +115,41 @@ class client_run {
     }});
     for (; played_ < operations_.size(); ++played_) {
       const client_operation& operation = operations_[played_];
-      const size_t first = events();
-      const size_t log_before = run_->system->env().log.lines().size();
-      const auto answer = client.perform(operation.words);
-      if (!answer.ok()) {
-        unplayed_ = std::string(answer.status().message());
+      const auto step = perform_step(*run_->system, run_->recorder, client, operation.words);
+      if (!step.ok()) {
+        unplayed_ = std::string(step.status().message());
         return;
       }
-      add(operation, *answer, log_before);
-      add_effects(operation, *answer, first);
-      if (has_calls_) add_calls(operation, first);
+      add(operation, *step);
+      add_effects(operation, *step);
+      if (has_calls_) add_calls(operation, *step);
       if (operation.words[0] == "sync") take_tables(operation.words[1]);
     }
     client.finish();
     sysfs_at_end_ = client_sysfs_lines(*run_->system);
   }
 
-  void add(const client_operation& operation, const client_answer& answer, size_t log_before) {
+  void add(const client_operation& operation, const client_step& step) {
     const auto line = [&](std::string text) {
       ours_.push_back({ours_.size() + 1, std::move(text)});
     };
-    line(absl::StrCat(operation.number, " ", operation.text, " -> ", answer.result));
-    for (const std::string& text : log_so_far(log_before)) {
+    line(absl::StrCat(operation.number, " ", operation.text, " -> ", step.answer.result));
+    for (const std::string& text : step.log) {
       if (text.starts_with(early_free_said)) {
         early_frees_.insert(operation.number);
       } else if (is_compared_log(text)) {
         line(absl::StrCat("k: ", text));
       }
     }
-    for (const std::string& text : answer.lines) line(text);
+    for (const std::string& text : step.answer.lines) line(text);
   }
 
-  void add_effects(const client_operation& operation, const client_answer& answer, size_t first) {
+  void add_effects(const client_operation& operation, const client_step& step) {
     const auto line = [&](std::string text) {
       our_effects_.push_back({our_effects_.size() + 1, std::move(text)});
     };
-    line(absl::StrCat(operation.number, " ", operation.text, " -> ", answer.result));
-    for (std::string& text : in_order(effects_of_events(
-             absl::MakeConstSpan(run_->recorder.events()).subspan(first), answer.device_writes))) {
+    line(absl::StrCat(operation.number, " ", operation.text, " -> ", step.answer.result));
+    for (std::string& text : in_order(step.effects)) {
       line(excused(operation.number, std::move(text)));
     }
   }
@@ -169,11 +166,11 @@ class client_run {
     return absl::OkStatus();
   }
 
-  void add_calls(const client_operation& operation, size_t first) {
+  void add_calls(const client_operation& operation, const client_step& step) {
     const std::string head = absl::StrCat(operation.number, " ", operation.text);
     our_calls_.push_back({our_calls_.size() + 1, head});
     const std::vector<call_event> calls =
-        client_calls_of_run(absl::MakeConstSpan(run_->recorder.events()).subspan(first), traced_);
+        client_calls_of_run(events_of(run_->recorder, step), traced_);
     for (numbered_line& line : later_call_lines(calls)) our_calls_.push_back(std::move(line));
   }
 
@@ -204,15 +201,6 @@ class client_run {
     std::stable_partition(effects.begin(), effects.end(),
                           [](const std::string& text) { return text == unseen_effect; });
     return effects;
-  }
-
-  [[nodiscard]] std::vector<std::string> log_so_far(size_t first = 0) const {
-    std::vector<std::string> lines;
-    const auto& all = run_->system->env().log.lines();
-    for (size_t i = first; i < all.size(); ++i) {
-      if (all[i].level != log_level::debug) lines.push_back(all[i].text);
-    }
-    return lines;
   }
 
   // ---- Tables
@@ -297,7 +285,8 @@ class client_run {
     constexpr const char* file = "dmesg.txt";
     const auto raw = folder_.read_lines(file);
     if (!raw.ok()) return raw.status();
-    results_.push_back(compare_lines("log", file, driver_lines(*raw), log_of_run(log_so_far())));
+    results_.push_back(
+        compare_lines("log", file, driver_lines(*raw), log_of_run(log_since(*run_->system, 0))));
     return absl::OkStatus();
   }
 
