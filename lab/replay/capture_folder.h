@@ -28,7 +28,7 @@ bool looks_like_capture(const std::string& path);
 enum class recording_kind : uint8_t {
   phases,  ///< of Linux 4.4: workloads up to marks, operations of scripts, hot plugging
   stops,   ///< of Linux 6.1 and 6.12: one workload with four stops, tracepoints (stop_run.h)
-  script,  ///< of Linux 6.12: a client's operations (type_script.h)
+  script,  ///< of Linux 6.12: a client's operations (client_recording.h)
 };
 /// By the names of its files, of which one that is lost does not matter.
 recording_kind recording_kind_of(const std::string& path);

@@ -12,7 +12,7 @@
 #include "absl/types/span.h"
 #include "core/types.h"
 #include "lab/replay/capture_folder.h"
-#include "lab/replay/stops/client_script.h"
+#include "lab/replay/stops/client_recording.h"
 #include "vfio/module_options.h"
 
 namespace iommulab::verify {

@@ -28,7 +28,7 @@
 #include "lab/replay/stops/client_calls.h"
 #include "lab/replay/stops/client_inputs.h"
 #include "lab/replay/stops/client_listing.h"
-#include "lab/replay/stops/client_script.h"
+#include "lab/replay/stops/client_recording.h"
 #include "lab/replay/stops/later_calls.h"
 #include "lab/replay/table_dump.h"
 #include "platform/machine/parse.h"

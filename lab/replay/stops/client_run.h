@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Recordings of a client's operations (client_script.h): the port starts up on the same machine and
-// does the same operations as far as it has what they need, up to the first of VFIO or iommufd.
+// Recordings of a client's operations (client_recording.h): the port starts up on the same machine
+// and does the same operations as far as it has what they need, up to the first of VFIO or iommufd.
 //
 // What drivers had mapped when the client began is on no record: the tables of their devices'
 // groups are left out, and so is what they had the unit flush.

@@ -35,7 +35,8 @@ struct client_operation {
   numbered_lines effects;          ///< of effects.txt, without translations of DMA
 };
 
-/// EINVAL, naming file and line, where the three files do not agree or one does not read.
+/// The script is read as any client's (lab/clients/client_script.h). EINVAL, naming file and line,
+/// where the three files do not agree or one does not read.
 absl::StatusOr<std::vector<client_operation>> read_client_operations(const capture_folder& folder);
 
 }  // namespace iommulab::verify

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "lab/replay/stops/client_script.h"
+#include "lab/replay/stops/client_recording.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/types/span.h"
 #include "core/text_source.h"
 #include "lab/clients/client.h"
+#include "lab/clients/client_script.h"
 #include "lab/clients/effects.h"
 #include "platform/machine/parse.h"
 
@@ -18,15 +20,12 @@ constexpr std::string_view script_file_name = "script.txt";
 constexpr const char* to_result = " -> ";
 constexpr uint64_t most_times = uint64_t{1} << 20;
 
-/// The script's operations, without remarks.
-absl::StatusOr<numbered_lines> read_script_lines(const capture_folder& folder) {
-  const absl::StatusOr<numbered_lines> lines = folder.read_lines(script_file_name);
-  if (!lines.ok()) return lines.status();
-  numbered_lines operations;
-  for (const numbered_line& line : *lines) {
-    if (!line.text.empty() && !line.text.starts_with('#')) operations.push_back(line);
-  }
-  return operations;
+absl::StatusOr<std::vector<script_line>> read_script(const capture_folder& folder) {
+  absl::StatusOr<std::string> text = folder.read_text(script_file_name);
+  if (!text.ok()) return text.status();
+  auto script = read_client_script({folder.file_path(script_file_name), *std::move(text)});
+  if (!script.ok()) return script.status();
+  return std::move(script->operations);
 }
 
 /// "…  (x2)" stands for two.
@@ -56,7 +55,7 @@ class operations_reader {
   explicit operations_reader(const capture_folder& folder) : folder_(folder) {}
 
   absl::StatusOr<std::vector<client_operation>> read() && {
-    const auto script = read_script_lines(folder_);
+    const auto script = read_script(folder_);
     if (!script.ok()) return script.status();
     const auto lines = folder_.read_lines(operations_file);
     if (!lines.ok()) return lines.status();
@@ -78,7 +77,7 @@ class operations_reader {
     return line_error(folder_.file_path(file), line, "operation", value, why);
   }
 
-  absl::Status take(const numbered_lines& script, const numbered_line& line) {
+  absl::Status take(absl::Span<const script_line> script, const numbered_line& line) {
     if (line.text.starts_with("  ")) {
       const bool is_answer = line.text.starts_with("  s: ") || line.text.starts_with("  k: ");
       if (operations_.empty() || !is_answer) {
@@ -98,13 +97,9 @@ class operations_reader {
     operation.line = line.line;
     operation.number = static_cast<unsigned>(next + 1);
     operation.text = script[next].text;
+    operation.words = script[next].words;
     operation.result = with_errno_named(line.text.substr(wanted.size()));
-    for (const std::string_view word : split_at(operation.text, ' ')) {
-      if (!word.empty()) operation.words.emplace_back(word);
-    }
-    const bool has_mark =
-        operation.words.size() > 1 || operation.words.empty() || operation.words[0] != "sync";
-    if (operation.words.empty() || !has_mark) {
+    if (operation.words[0] == "sync" && operation.words.size() == 1) {
       return refuse(operations_file, line.line, line.text, "an operation without its operand");
     }
     operations_.push_back(std::move(operation));
