@@ -2,15 +2,16 @@
 #include "lab/replay/stops/client_calls.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/text_source.h"
 #include "lab/graph/graph_reader.h"
 #include "lab/replay/call_listing.h"
 #include "lab/replay/stops/later_calls.h"
-#include "platform/machine/parse.h"
 
 namespace iommulab::verify {
 namespace {
@@ -114,45 +115,101 @@ std::vector<call_event> compared_client_part(absl::Span<const call_event> events
       [](const std::string&) { return false; });
 }
 
-/// The number behind "OP begin " or "OP end "; nothing in any other note.
-std::optional<unsigned> number_behind(std::string_view note, std::string_view mark) {
-  if (!take_prefix(note, mark)) return std::nullopt;
-  const auto number = parse_number(note.substr(0, note.find(' ')));
-  return number ? std::optional<unsigned>(static_cast<unsigned>(*number)) : std::nullopt;
-}
+/// Which operation is under way, by the marks of the recording.
+class client_marks {
+ public:
+  client_marks(std::string file, absl::Span<const client_operation> operations)
+      : file_(std::move(file)), operations_(operations) {}
+
+  /// A note of the recording; of others than marks nothing is asked.
+  absl::Status take(const call_event& note) {
+    if (note.text.starts_with(begin_mark)) return begin(note);
+    if (note.text.starts_with(end_mark)) return end(note);
+    return absl::OkStatus();
+  }
+  /// The recording is over, with line `last`.
+  [[nodiscard]] absl::Status finish(size_t last) const {
+    if (!may_go_on()) return refuse(last, "", cut_short("the mark of its end", begun_));
+    if (begun_ == operations_.size()) return absl::OkStatus();
+    return refuse(last, "", cut_short("the mark of its beginning", begun_ + 1));
+  }
+  /// The number of the one that is under way, 0 between two.
+  [[nodiscard]] unsigned open() const { return open_ ? operations_[begun_ - 1].number : 0; }
+
+ private:
+  static constexpr std::string_view begin_mark = "OP begin ";
+  static constexpr std::string_view end_mark = "OP end ";
+
+  absl::Status begin(const call_event& note) {
+    if (!may_go_on()) {
+      return refuse(note.line, note.text,
+                    absl::StrFormat("operation %d has not ended", operations_[begun_ - 1].number));
+    }
+    if (begun_ == operations_.size()) {
+      return refuse(note.line, note.text, "the script has no further operation");
+    }
+    const client_operation& next = operations_[begun_];
+    const std::string wanted = absl::StrCat(std::string(begin_mark), next.number, " ", next.text);
+    if (note.text != wanted) {
+      return refuse(note.line, note.text, absl::StrFormat("the next mark is \"%s\"", wanted));
+    }
+    ++begun_;
+    open_ = true;
+    return absl::OkStatus();
+  }
+
+  absl::Status end(const call_event& note) {
+    if (!open_ || note.text != absl::StrCat(std::string(end_mark), open())) {
+      return refuse(note.line, note.text, "this operation has not begun");
+    }
+    open_ = false;
+    return absl::OkStatus();
+  }
+
+  /// Nothing is under way but what has no mark at its end.
+  [[nodiscard]] bool may_go_on() const {
+    return !open_ || operations_[begun_ - 1].words[0] == "sysfs";
+  }
+  static std::string cut_short(std::string_view what, size_t operation) {
+    return absl::StrFormat("the file is cut short: operation %d lacks %s", operation,
+                           std::string(what));
+  }
+  [[nodiscard]] absl::Status refuse(size_t line, std::string_view value,
+                                    std::string_view why) const {
+    return line_error(file_, line, "mark", value, why);
+  }
+
+  std::string file_;
+  absl::Span<const client_operation> operations_;
+  size_t begun_ = 0;
+  bool open_ = false;
+};
 
 }  // namespace
 
 absl::StatusOr<std::map<unsigned, std::vector<call_event>>> read_client_calls(
-    const capture_folder& folder) {
+    const capture_folder& folder, absl::Span<const client_operation> operations) {
   const auto lines = folder.read_lines(client_graph_file);
   if (!lines.ok()) return lines.status();
   const auto graph = read_graph(*lines, folder.file_path(client_graph_file));
   if (!graph.ok()) return graph.status();
   std::map<unsigned, std::vector<call_event>> calls;
-  std::optional<unsigned> open;
+  client_marks marks(folder.file_path(client_graph_file), operations);
   uint32_t task = 0;
   for (size_t i = 0; i < graph->events.size(); ++i) {
     const call_event& event = graph->events[i];
-    const bool is_note = event.what == tree_kind::note;
-    if (const auto begun = is_note ? number_behind(event.text, "OP begin ") : std::nullopt) {
-      // An operation that looks at files of sysfs has no mark at its end.
-      if (open) calls[*open] = compared_client_part(calls[*open]);
-      open = begun;
-      task = graph->tasks[i];
-      calls[*open];
-    } else if (const auto ended = is_note ? number_behind(event.text, "OP end ") : std::nullopt) {
-      if (open != ended) {
-        return line_error(folder.file_path(client_graph_file), event.line, "mark", event.text,
-                          "this operation has not begun");
-      }
-      calls[*open] = compared_client_part(calls[*open]);
-      open.reset();
-    } else if (open && graph->tasks[i] == task) {
-      calls[*open].push_back({event.what, event.line, source_name_of(event.text)});
+    if (event.what == tree_kind::note) {
+      const unsigned before = marks.open();
+      if (absl::Status status = marks.take(event); !status.ok()) return status;
+      if (marks.open() == before || marks.open() == 0) continue;
+      calls[marks.open()];
+      task = graph->tasks[i];  // the client writes its marks itself
+    } else if (marks.open() != 0 && graph->tasks[i] == task) {
+      calls[marks.open()].push_back({event.what, event.line, source_name_of(event.text)});
     }
   }
-  if (open) calls[*open] = compared_client_part(calls[*open]);
+  if (absl::Status status = marks.finish(lines->size()); !status.ok()) return status;
+  for (auto& [number, events] : calls) events = compared_client_part(events);
   return calls;
 }
 

@@ -17,15 +17,17 @@
 #include "core/trace_event.h"
 #include "lab/graph/call_tree.h"
 #include "lab/replay/capture_folder.h"
+#include "lab/replay/stops/client_recording.h"
 
 namespace iommulab::verify {
 
 inline constexpr const char* client_graph_file = "fgraph.txt";
 
-/// By the operation's number. EINVAL, naming file and line, where the file does not read or marks
-/// do not go together.
+/// By the operation's number. Each operation of the recording has its mark where it begins, in
+/// order, and one where it ends, but for `sysfs`, which has none there. EINVAL, naming file and
+/// line, where the file does not read or a mark is missing or another.
 absl::StatusOr<std::map<unsigned, std::vector<call_event>>> read_client_calls(
-    const capture_folder& folder);
+    const capture_folder& folder, absl::Span<const client_operation> operations);
 /// The calls among the events of one operation.
 std::vector<call_event> client_calls_of_run(absl::Span<const trace_event> events,
                                             const function_names& traced);

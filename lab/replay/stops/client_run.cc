@@ -157,7 +157,7 @@ class client_run {
   absl::Status read_calls() {
     has_calls_ = folder_.has(client_graph_file);
     if (!has_calls_) return absl::OkStatus();
-    auto calls = read_client_calls(folder_);
+    auto calls = read_client_calls(folder_, operations_);
     if (!calls.ok()) return calls.status();
     their_calls_ = *std::move(calls);
     auto traced = read_traced_functions(folder_);
