@@ -20,7 +20,7 @@ enum class divergence_shows : uint8_t {
   not_recorded,  ///< the kernel comes to harm in a way that no recording holds, or memory alone
                  ///< tells
   calls,         ///< other functions are called; all else is the same
-  operation,     ///< an operation answers otherwise, or the kernel dies in it
+  operation,     ///< an operation answers or does otherwise, or the kernel dies in it
   start_up,      ///< the kernel hangs while it boots
 };
 std::string_view name(divergence_shows shows);

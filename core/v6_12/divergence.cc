@@ -44,7 +44,7 @@ constexpr std::array all_divergences = std::to_array<divergence_entry>({
     {gather_frees_tables_early, "gather_frees_tables_early",
      "iommu_unmap() of runs of different sizes, when tables of the later one go",
      "frees these with the flush of the run before, and leaves them in paging-structure caches",
-     "they wait for their own run's flush", not_recorded},
+     "they wait for their own run's flush", operation},
     {unlinked_device_removed, "unlinked_device_removed",
      "intel_iommu_probe_device() failing for a device without ATS",
      "takes a node out of a tree that it is not in", "takes out what is in", not_recorded},

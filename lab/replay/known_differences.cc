@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "absl/strings/str_cat.h"
 #include "platform/firmware/dmar_layout.h"
 
 namespace iommulab::verify {
@@ -48,6 +49,12 @@ constexpr std::array<known_call_difference, 2> call_differences = {{
      "through the mapped memory; it is left alone"},
 }};
 
+constexpr std::array<known_effect_difference, 1> effect_differences = {{
+    {"gather_frees_tables_early", "IOTLB page ", "ih=",
+     "where tables went in an unmap of several runs, 6.12 flushes them with the run before their "
+     "own, and its hint that only leaves changed (IH) stands in the wrong flush"},
+}};
+
 /// dmar_table_init() says so of every table that it could not parse.
 constexpr std::string_view parse_failure = "DMAR: Parse DMAR table failure.";
 
@@ -86,6 +93,13 @@ bool only_hangs(const known_difference& known, const table_refusal_said& refusal
 bool only_refuses(absl::Span<const numbered_line> lines, std::string_view refusal) {
   if (lines.empty() || lines[0].text != refusal) return false;
   return lines.size() == 1 || (lines.size() == 2 && lines[1].text == parse_failure);
+}
+
+bool is_reported(absl::Span<const trace_event> events, std::string_view id) {
+  return std::any_of(events.begin(), events.end(), [&](const trace_event& event) {
+    const auto* told = event.as<events::diagnosis>();
+    return told != nullptr && told->name == id;
+  });
 }
 
 }  // namespace
@@ -130,21 +144,35 @@ const known_call_difference* find_known_call_difference(std::string_view reporte
   return entry == call_differences.end() ? nullptr : &*entry;
 }
 
+absl::Span<const known_effect_difference> known_effect_differences() {
+  return effect_differences;
+}
+
+const known_effect_difference* find_known_effect_difference(absl::Span<const trace_event> events) {
+  const auto entry = std::find_if(
+      effect_differences.begin(), effect_differences.end(),
+      [&](const known_effect_difference& known) { return is_reported(events, known.id); });
+  return entry == effect_differences.end() ? nullptr : &*entry;
+}
+
+std::string without_known_part(const known_effect_difference& known, std::string effect) {
+  if (!effect.starts_with(known.effect)) return effect;
+  const size_t word = effect.find(absl::StrCat(" ", std::string(known.part)));
+  if (word == std::string::npos) return effect;
+  const size_t value = word + 1 + known.part.size();
+  const size_t end = std::min(effect.find(' ', value), effect.size());
+  return effect.replace(value, end - value, "?");
+}
+
 const known_operation_difference* find_known_operation_difference(
     const dmalab::kernel_death* death, absl::Span<const trace_event> events) {
   const dmalab::kernel_death none;
   const dmalab::kernel_death& died = death == nullptr ? none : *death;
-  const auto is_reported = [&](std::string_view id) {
-    return std::any_of(events.begin(), events.end(), [&](const trace_event& event) {
-      const auto* told = event.as<events::diagnosis>();
-      return told != nullptr && told->name == id;
-    });
-  };
   const auto entry = std::find_if(operation_differences.begin(), operation_differences.end(),
                                   [&](const known_operation_difference& known) {
                                     return known.died_in == died.function &&
                                            known.died_saying == died.message &&
-                                           is_reported(known.id);
+                                           is_reported(events, known.id);
                                   });
   return entry == operation_differences.end() ? nullptr : &*entry;
 }

@@ -18,6 +18,9 @@
 // (overwritten_memory.h).
 //
 // Calls that go another way: only what is called below the function that reports the divergence.
+//
+// Effects on the unit of which one part differs: only that part, and only in operations in which
+// our run reports the divergence.
 #pragma once
 
 #include <cstdint>
@@ -77,6 +80,21 @@ struct known_call_difference {
 absl::Span<const known_call_difference> known_call_differences();
 /// The entry for a divergence that our run reported, by its name; null when calls are not excused.
 const known_call_difference* find_known_call_difference(std::string_view reported);
+
+/// What the unit is told in an operation (lab/clients/effects.h), when one part of it is another.
+/// Our run reports the divergence in the operation.
+struct known_effect_difference {
+  std::string_view id;      ///< of kernel_profile::differences()
+  std::string_view effect;  ///< how such an effect begins: "IOTLB page "
+  std::string_view part;    ///< the word of it that may differ, without its value: "ih="
+  std::string_view reason;
+};
+
+absl::Span<const known_effect_difference> known_effect_differences();
+/// The entry for a divergence that our run reported in `events`, those of one operation, or null.
+const known_effect_difference* find_known_effect_difference(absl::Span<const trace_event> events);
+/// The effect with a ? for the value that may differ.
+std::string without_known_part(const known_effect_difference& known, std::string effect);
 
 /// The entry for an operation, or null. `death` is how the kernel stopped in it, null when it did
 /// not; `events` are what our run did in it, its diagnoses among them.

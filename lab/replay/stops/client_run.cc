@@ -22,8 +22,10 @@
 #include "lab/replay/capture_run.h"
 #include "lab/replay/comparison.h"
 #include "lab/replay/hardware_trace.h"
+#include "lab/replay/known_differences.h"
 #include "lab/replay/log_listing.h"
 #include "lab/replay/omissions.h"
+#include "lab/replay/operation_sides.h"
 #include "lab/replay/page_names.h"
 #include "lab/replay/stops/client_calls.h"
 #include "lab/replay/stops/client_inputs.h"
@@ -39,12 +41,6 @@ namespace {
 using outcome = class_result::outcome;
 
 constexpr const char* sysfs_after_file = "sysfs-after.txt";
-
-/// Where tables went in an unmap of several runs, Linux 6.12 flushes the leaves with the wrong run;
-/// ours reports it (core/v6_12/divergence.h). Only which flush keeps the tables cached differs.
-constexpr std::string_view early_free_said = "iommulab: gather_frees_tables_early: ";
-constexpr std::string_view early_free_reason =
-    "gather_frees_tables_early: IH of page flushes in operations that report it";
 
 class client_run {
  public:
@@ -134,24 +130,53 @@ class client_run {
       ours_.push_back({ours_.size() + 1, std::move(text)});
     };
     line(absl::StrCat(operation.number, " ", operation.text, " -> ", step.answer.result));
+    const known_effect_difference* const known =
+        find_known_effect_difference(events_of(run_->recorder, step));
     for (const std::string& text : step.log) {
-      if (text.starts_with(early_free_said)) {
-        early_frees_.insert(operation.number);
-      } else if (is_compared_log(text)) {
-        line(absl::StrCat("k: ", text));
-      }
+      if (known != nullptr && text.starts_with(remark_on(*known))) continue;
+      if (is_compared_log(text)) line(absl::StrCat("k: ", text));
     }
     for (const std::string& text : step.answer.lines) line(text);
   }
 
+  /// What the port logs of a divergence.
+  static std::string remark_on(const known_effect_difference& known) {
+    return absl::StrCat("iommulab: ", std::string(known.id), ": ");
+  }
+
+  /// Compared as they are, unless our run reports a divergence and they differ.
   void add_effects(const client_operation& operation, const client_step& step) {
-    const auto line = [&](std::string text) {
-      our_effects_.push_back({our_effects_.size() + 1, std::move(text)});
-    };
-    line(absl::StrCat(operation.number, " ", operation.text, " -> ", step.answer.result));
-    for (std::string& text : in_order(step.effects)) {
-      line(excused(operation.number, std::move(text)));
+    const std::string head = absl::StrCat(operation.number, " ", operation.text, " -> ");
+    numbered_lines theirs = {{operation.line, head + operation.result}};
+    std::vector<std::string> texts;
+    for (const numbered_line& effect : operation.effects) texts.push_back(effect.text);
+    for (std::string& text : in_order(std::move(texts))) {
+      theirs.push_back({operation.effects.front().line, std::move(text)});
     }
+    numbered_lines ours;
+    const auto line = [&](std::string text) { ours.push_back({++our_effects_, std::move(text)}); };
+    line(head + step.answer.result);
+    for (std::string& text : in_order(step.effects)) line(std::move(text));
+    const known_effect_difference* const known =
+        find_known_effect_difference(events_of(run_->recorder, step));
+    if (known == nullptr || same_texts(theirs, ours)) return effects_.add(theirs, ours);
+    known_reasons_.emplace(known->reason);
+    effects_.add(theirs, ours, without_known_parts(*known, theirs),
+                 without_known_parts(*known, ours));
+  }
+
+  static bool same_texts(const numbered_lines& a, const numbered_lines& b) {
+    return std::equal(
+        a.begin(), a.end(), b.begin(), b.end(),
+        [](const numbered_line& x, const numbered_line& y) { return x.text == y.text; });
+  }
+
+  static numbered_lines without_known_parts(const known_effect_difference& known,
+                                            numbered_lines effects) {
+    for (numbered_line& effect : effects) {
+      effect.text = without_known_part(known, std::move(effect.text));
+    }
+    return effects;
   }
 
   absl::Status read_calls() {
@@ -184,16 +209,6 @@ class client_run {
       for (numbered_line& line : later_call_lines(found->second)) theirs.push_back(std::move(line));
     }
     results_.push_back(compare_lines("operations' calls", client_graph_file, theirs, our_calls_));
-  }
-
-  /// What the divergence makes differ is taken out of the line.
-  [[nodiscard]] std::string excused(unsigned operation, std::string text) const {
-    if (!early_frees_.contains(operation)) return text;
-    for (const char* hint : {" ih=0", " ih=1"}) {
-      const size_t at = text.find(hint);
-      if (at != std::string::npos) text.replace(at, std::string_view(hint).size(), " ih=?");
-    }
-    return text;
   }
 
   /// Those without an event come first: where they stand is not known.
@@ -308,30 +323,16 @@ class client_run {
 
   void compare_operations() {
     numbered_lines operations;
-    numbered_lines effects;
     for (size_t i = 0; i < played_; ++i) {
       const client_operation& o = operations_[i];
-      const std::string head = absl::StrCat(o.number, " ", o.text, " -> ", o.result);
-      operations.push_back({o.line, head});
+      operations.push_back({o.line, absl::StrCat(o.number, " ", o.text, " -> ", o.result)});
       for (const numbered_line& answer : o.answers) {
         std::string_view text = answer.text;
         if (!take_prefix(text, "k: ") || is_compared_log(text)) operations.push_back(answer);
       }
-      effects.push_back({o.line, head});
-      std::vector<std::string> texts;
-      for (const numbered_line& effect : o.effects) texts.push_back(effect.text);
-      for (std::string& text : in_order(std::move(texts))) {
-        effects.push_back({o.effects.front().line, excused(o.number, std::move(text))});
-      }
     }
     results_.push_back(compare_lines("operations", operations_file, operations, ours_));
-    class_result compared =
-        compare_lines("operations' effects", effects_file, effects, our_effects_);
-    if (compared.status == outcome::equal && !early_frees_.empty()) {
-      compared.status = outcome::known;
-      compared.report = early_free_reason;
-    }
-    results_.push_back(std::move(compared));
+    results_.push_back(effects_.result("operations' effects", effects_file, known_reasons_));
   }
 
   /// How the modules were loaded: the script's options, and the variant in the folder's name.
@@ -369,12 +370,13 @@ class client_run {
   numbered_lines our_calls_;
   vfio_module_options modules_;
   client_memory memory_;
-  std::set<unsigned> early_frees_;  ///< operations in which our run reports the divergence
   numbered_lines sysfs_at_start_;
   numbered_lines sysfs_at_end_;
   std::vector<std::pair<std::string, numbered_lines>> tables_;  ///< by mark, in order
   numbered_lines ours_;
-  numbered_lines our_effects_;
+  operation_sides effects_;
+  size_t our_effects_ = 0;               ///< lines so far
+  std::set<std::string> known_reasons_;  ///< why effects differ in one part
   std::vector<class_result> results_;
 };
 
