@@ -58,7 +58,7 @@ client_answer vfio_client::unbind(operation& o) {
 
 client_answer vfio_client::gtype(operation& o) {
   const std::string group = group_of(system_.sysfs(), device_of(o, 1));
-  const std::string path = absl::StrFormat("kernel/iommu_groups/%s/type", group);
+  const std::string path = absl::StrFormat("%s/%s/type", groups_folder, group);
   client_answer answer;
   if (o.places() > 1) {
     const std::string value(o.word(2));

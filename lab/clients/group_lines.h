@@ -15,14 +15,21 @@
 
 namespace iommulab {
 
+/// Where groups are in sysfs: a folder each, called by its number.
+inline constexpr std::string_view groups_folder = "kernel/iommu_groups";
+
 std::vector<std::string> group_lines(kernel& system);
 
 /// Names below a folder; none where there is no folder.
 std::vector<std::string> names_below(const sysfs_tree& tree, const std::string& path);
-/// In the order of the numbers that they are.
-std::vector<std::string> by_number(std::vector<std::string> names);
 /// The group that a function is in, "7"; empty without one.
 std::string group_of(const sysfs_tree& tree, std::string_view device);
+/// Names of all groups, in the order of the numbers that they are.
+std::vector<std::string> groups_by_number(const sysfs_tree& tree);
+/// What a group's file says, as by attribute(): of "type", "reserved_regions".
+std::string group_attribute(const sysfs_tree& tree, std::string_view group, std::string_view name);
+/// Names of a group's functions.
+std::vector<std::string> functions_of_group(const sysfs_tree& tree, std::string_view group);
 /// A file's text without its last newline; empty where there is none.
 std::string attribute(const sysfs_tree& tree, const std::string& path);
 /// The driver that has it; empty for none.

@@ -13,7 +13,6 @@
 namespace iommulab::verify {
 namespace {
 
-constexpr const char* listed_groups = "kernel/iommu_groups";
 constexpr const char* unit_attributes[] = {"version",           "cap",         "ecap", "address",
                                            "domains_supported", "domains_used"};
 constexpr const char* listed_parameters[] = {
@@ -29,7 +28,7 @@ class listing {
 
   numbered_lines make() && {
     add("## iommu_groups");
-    for (const std::string& group : by_number(names_below(tree_, listed_groups))) add_group(group);
+    for (const std::string& group : groups_by_number(tree_)) add_group(group);
     for (const std::string& unit : names_below(tree_, "class/iommu")) add_unit(unit);
     for (const std::string parameter : listed_parameters) {
       const std::string path = "module/" + parameter;
@@ -43,13 +42,12 @@ class listing {
   void add(std::string text) { lines_.push_back({lines_.size() + 1, std::move(text)}); }
 
   void add_group(const std::string& group) {
-    const std::string folder = absl::StrCat(listed_groups, "/", group);
     add(absl::StrCat("group ", group));
-    add(absl::StrCat("  type ", attribute(tree_, folder + "/type")));
-    for (const std::string& device : names_below(tree_, folder + "/devices")) {
+    add(absl::StrCat("  type ", group_attribute(tree_, group, "type")));
+    for (const std::string& device : functions_of_group(tree_, group)) {
       add(absl::StrCat("  device ", device, " driver=", driver_of(system_, device)));
     }
-    const std::string regions = attribute(tree_, folder + "/reserved_regions");
+    const std::string regions = group_attribute(tree_, group, "reserved_regions");
     for (const std::string_view region : split_at(regions, '\n')) {
       if (!region.empty()) add(absl::StrCat("  reserved ", std::string(region)));
     }

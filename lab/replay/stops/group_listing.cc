@@ -9,12 +9,11 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "core/text_source.h"
+#include "lab/clients/group_lines.h"
 #include "platform/machine/parse.h"
 
 namespace iommulab::verify {
 namespace {
-
-constexpr std::string_view all_groups = "kernel/iommu_groups";
 
 bool is_group_with_type(std::string_view text) {
   const std::vector<std::string_view> words = split_at(text, ' ');
@@ -37,17 +36,6 @@ bool is_reserved_region(std::string_view text) {
          parse_number(words[3]) && parse_number(words[4]);
 }
 
-/// Names of groups, by number.
-std::vector<std::string> groups_of(const sysfs_tree& tree) {
-  const auto listed = tree.list(all_groups);
-  if (!listed.ok()) return {};
-  std::vector<std::string> names = *listed;
-  std::stable_sort(names.begin(), names.end(), [](const std::string& a, const std::string& b) {
-    return parse_number(a).value_or(0) < parse_number(b).value_or(0);
-  });
-  return names;
-}
-
 }  // namespace
 
 absl::StatusOr<numbered_lines> read_group_types(const capture_folder& folder) {
@@ -61,21 +49,12 @@ absl::StatusOr<numbered_lines> read_group_types(const capture_folder& folder) {
   return lines;
 }
 
-std::string group_attribute(const sysfs_tree& tree, std::string_view group, std::string_view name) {
-  const auto text = tree.read(absl::StrFormat("%s/%s/%s", all_groups, group, name));
-  if (!text.ok()) return {};
-  const size_t last = text->find_last_not_of("\n ");
-  return last == std::string::npos ? std::string() : text->substr(0, last + 1);
-}
-
 numbered_lines list_group_types(const sysfs_tree& tree) {
   numbered_lines lines;
   const auto add = [&](std::string text) { lines.push_back({lines.size() + 1, std::move(text)}); };
-  for (const std::string& group : groups_of(tree)) {
-    const auto devices = tree.list(absl::StrFormat("%s/%s/devices", all_groups, group));
-    const std::vector<std::string> none;
+  for (const std::string& group : groups_by_number(tree)) {
     add(absl::StrFormat("group %s type=%s devices=%s", group, group_attribute(tree, group, "type"),
-                        absl::StrJoin(devices.ok() ? *devices : none, ",")));
+                        absl::StrJoin(functions_of_group(tree, group), ",")));
     const std::string regions = group_attribute(tree, group, "reserved_regions");
     if (regions.empty()) continue;
     for (const std::string_view region : split_at(regions, '\n')) {

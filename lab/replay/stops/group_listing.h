@@ -19,7 +19,5 @@ inline constexpr const char* groups_file = "groups.txt";
 absl::StatusOr<numbered_lines> read_group_types(const capture_folder& folder);
 /// In order of their numbers.
 numbered_lines list_group_types(const sysfs_tree& tree);
-/// What a file of a group says, without its newline; empty where it has none.
-std::string group_attribute(const sysfs_tree& tree, std::string_view group, std::string_view name);
 
 }  // namespace iommulab::verify

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/panic.h"
+#include "lab/clients/group_lines.h"
 #include "lab/replay/call_listing.h"
 #include "lab/replay/capture_files.h"
 #include "lab/replay/capture_run.h"
