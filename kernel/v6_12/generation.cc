@@ -11,6 +11,7 @@
 #include "core/iommu/iommu_sysfs.h"
 #include "core/iommu/v6_12/group.h"
 #include "core/iommu/v6_12/structures.h"
+#include "core/probe_result.h"
 #include "dma/v6_12/structures.h"
 #include "intel/dmar/table.h"
 #include "intel/v6_12/init.h"
@@ -160,7 +161,7 @@ std::optional<pci_driver> generation::load_vfio(const vfio_module_options& optio
   // Linux v6.12 drivers/base/dd.c: call_driver_probe() says why a driver refused.
   const auto probe = [this](pci_dev& pdev) {
     const int ret = vfio_->probe(pdev);
-    if (ret != 0 && ret != -ENODEV && ret != -ENXIO && ret != -eprobe_defer) {
+    if (is_probe_failure(ret)) {
       dev_printk(pdev.dev, log_level::err, "probe with driver vfio-pci failed with error %d", ret);
     }
     return ret;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "core/dev_printk.h"
 #include "core/iommu/v6_12/group.h"
+#include "core/probe_result.h"
 
 namespace iommulab::v6_12 {
 namespace {

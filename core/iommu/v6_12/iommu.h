@@ -217,7 +217,4 @@ void iommu_iotlb_gather_add_page(iommu_domain& domain, iommu_iotlb_gather& gathe
                                  uint64_t size);
 void iommu_iotlb_gather_add_range(iommu_iotlb_gather& gather, dma_addr iova, uint64_t size);
 
-/// Linux include/linux/errno.h: EPROBE_DEFER, which only the kernel has.
-inline constexpr int eprobe_defer = 517;
-
 }  // namespace iommulab::v6_12
