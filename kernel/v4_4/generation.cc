@@ -6,9 +6,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "core/cmdline.h"
 #include "core/iommu/iommu_sysfs.h"
 #include "core/iommu/structures.h"
+#include "core/probe_result.h"
 #include "intel/dmar/table.h"
 #include "intel/v4_4/init.h"
 #include "intel/v4_4/quirks.h"
@@ -143,8 +145,17 @@ std::optional<pci_driver> generation::load_vfio(const vfio_module_options& optio
       release_.vfio, options,
       vfio_services{host_.env, host_.slab, host_.sysfs, host_.user_memory, host_.nodes,
                     vfio_hardware{&host_.mmio, &host_.irqs}});
-  return pci_driver{"vfio-pci", [this](pci_dev& pdev) { return vfio_->probe(pdev); },
-                    [this](pci_dev& pdev) {
+  // Linux v4.4 drivers/base/dd.c: really_probe() says why a driver refused.
+  const auto probe = [this](pci_dev& pdev) {
+    const int ret = vfio_->probe(pdev);
+    if (is_probe_failure(ret)) {
+      host_.env.log.print(
+          log_level::warning,
+          absl::StrFormat("vfio-pci: probe of %s failed with error %d", pdev.dev.name, ret));
+    }
+    return ret;
+  };
+  return pci_driver{"vfio-pci", probe, [this](pci_dev& pdev) {
                       stop_where_waiting(*vfio_, pdev);
                       vfio_->remove(pdev);
                     }};

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "kernel/catalogue.h"
 #include "lab/clients/client_session.h"
@@ -132,6 +133,28 @@ TEST(client_session, a_transfer_of_no_device_is_a_bad_descriptor) {
   const auto session = run_client(std::move(request));
   ASSERT_TRUE(session.ok()) << session.status();
   EXPECT_EQ((*session)->steps[0].answer.result, "r=-1 EBADF");
+}
+
+// Nothing translates, so the function has no group, and vfio-pci refuses it. The driver core says
+// so in the words of its release: of 4.4 there is a recording with another driver's ("ahci: probe
+// of 0000:00:1f.2 failed with error -12"), of 6.12 with this one's.
+TEST(client_session, logs_why_vfio_pci_refuses_a_function) {
+  const std::pair<const char*, const char*> said[] = {
+      {"v4_4", "vfio-pci: probe of 0000:00:04.0 failed with error -22"},
+      {"v4_4_178", "vfio-pci: probe of 0000:00:04.0 failed with error -22"},
+      {"v6_12", "vfio-pci 0000:00:04.0: probe with driver vfio-pci failed with error -22"},
+  };
+  for (const auto& [kernel, line] : said) {
+    client_request request;
+    request.kernel = find_kernel_profile(kernel);
+    request.machine = *builtin_machine("q35");
+    request.command_line = "intel_iommu=off";
+    request.script = *read_client_script({"s", "dev d0 0000:00:04.0\nbind d0 vfio-pci\n"});
+    const auto session = run_client(std::move(request));
+    ASSERT_TRUE(session.ok()) << session.status();
+    EXPECT_THAT((*session)->steps[1].answer.result, HasSubstr("driver=-")) << kernel;
+    EXPECT_THAT((*session)->steps[1].log, testing::ElementsAre(line)) << kernel;
+  }
 }
 
 TEST(client_session, of_a_kernel_without_vfio_is_refused) {
