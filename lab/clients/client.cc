@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -17,6 +18,10 @@ namespace iommulab {
 std::string errno_name(int64_t error) {
   const char* const found = strerrorname_np(static_cast<int>(error));
   return found == nullptr ? absl::StrCat("errno ", error) : found;
+}
+
+std::string hex_of(absl::Span<const std::byte> bytes) {
+  return absl::BytesToHexString({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 vfio_client::vfio_client(kernel& system, client_options options)
@@ -139,6 +144,10 @@ client_answer vfio_client::done(int64_t result, const std::string& more) const {
   const std::string head =
       result < 0 ? absl::StrCat("r=-1 ", errno_name(-result)) : absl::StrFormat("r=%d ok", result);
   return {more.empty() ? head : absl::StrCat(head, " ", more), {}};
+}
+
+client_answer vfio_client::done_giving(int64_t result, const std::string& values) const {
+  return result < 0 ? done(result) : done(result, values);
 }
 
 void vfio_client::name(std::string_view name, uint64_t value) {

@@ -78,6 +78,8 @@ class vfio_client {
   int64_t ioctl_on(operation& o, int fd, uint32_t request, absl::Span<std::byte> structure);
   client_answer open_node(operation& o, const std::string& path);
   client_answer done(int64_t result, const std::string& more = {}) const;
+  /// The same, with `values` where the call gave some: when it succeeded.
+  client_answer done_giving(int64_t result, const std::string& values) const;
   int descriptor(operation& o, size_t place) { return static_cast<int>(o.value32(place)); }
   void name(std::string_view name, uint64_t value);
   /// A name that a failed operation would have made stands for what it stood for, or 0.
@@ -163,5 +165,7 @@ class vfio_client {
 
 /// "ENOENT"
 std::string errno_name(int64_t error);
+/// "0f00", two digits a byte
+std::string hex_of(absl::Span<const std::byte> bytes);
 
 }  // namespace iommulab

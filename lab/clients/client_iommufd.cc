@@ -32,7 +32,7 @@ client_answer vfio_client::ioas(operation& o) {
   request.flags = o.value32_of("flags", 0);
   const int64_t result = ioctl_on(o, fd, uapi::iommu_ioas_alloc_request, bytes_of(request));
   name_if(result == 0, o.word(2), request.out_ioas_id);
-  return result < 0 ? done(result) : done(result, absl::StrFormat("id=%d", request.out_ioas_id));
+  return done_giving(result, absl::StrFormat("id=%d", request.out_ioas_id));
 }
 
 client_answer vfio_client::ranges(operation& o) {
@@ -96,7 +96,7 @@ client_answer vfio_client::imap(operation& o) {
   request.iova = o.value_of("iova", 0);
   const int64_t result = ioctl_on(o, fd, uapi::iommu_ioas_map_request, bytes_of(request));
   name_if(result == 0, o.text("as"), request.iova);
-  return result < 0 ? done(result) : done(result, absl::StrFormat("iova=%#x", request.iova));
+  return done_giving(result, absl::StrFormat("iova=%#x", request.iova));
 }
 
 client_answer vfio_client::icopy(operation& o) {
@@ -111,8 +111,7 @@ client_answer vfio_client::icopy(operation& o) {
   request.src_iova = o.value_of("siova", 0);
   const int64_t result = ioctl_on(o, fd, uapi::iommu_ioas_copy_request, bytes_of(request));
   name_if(result == 0, o.text("as"), request.dst_iova);
-  return result < 0 ? done(result)
-                    : done(result, absl::StrFormat("dst_iova=%#x", request.dst_iova));
+  return done_giving(result, absl::StrFormat("dst_iova=%#x", request.dst_iova));
 }
 
 client_answer vfio_client::iunmap(operation& o) {
@@ -136,7 +135,7 @@ client_answer vfio_client::iopt(operation& o) {
   request.object_id = o.value32_of("obj", 0);
   request.val64 = o.value_of("val", 0);
   const int64_t result = ioctl_on(o, fd, uapi::iommu_option_request, bytes_of(request));
-  return result < 0 ? done(result) : done(result, absl::StrFormat("val=%d", request.val64));
+  return done_giving(result, absl::StrFormat("val=%d", request.val64));
 }
 
 client_answer vfio_client::vioas(operation& o) {
@@ -157,7 +156,7 @@ client_answer vfio_client::vioas(operation& o) {
   }
   const int64_t result = ioctl_on(o, fd, uapi::iommu_vfio_ioas_request, bytes_of(request));
   name_if(result == 0, o.text("as"), request.ioas_id);
-  return result < 0 ? done(result) : done(result, absl::StrFormat("id=%d", request.ioas_id));
+  return done_giving(result, absl::StrFormat("id=%d", request.ioas_id));
 }
 
 client_answer vfio_client::hwpt(operation& o) {
@@ -175,7 +174,7 @@ client_answer vfio_client::hwpt(operation& o) {
   request.fault_id = o.value32_of("fault", 0);
   const int64_t result = ioctl_on(o, fd, uapi::iommu_hwpt_alloc_request, bytes_of(request));
   name_if(result == 0, o.word(2), request.out_hwpt_id);
-  return result < 0 ? done(result) : done(result, absl::StrFormat("id=%d", request.out_hwpt_id));
+  return done_giving(result, absl::StrFormat("id=%d", request.out_hwpt_id));
 }
 
 client_answer vfio_client::hwinfo(operation& o) {
@@ -258,9 +257,8 @@ client_answer vfio_client::faultq(operation& o) {
   const int64_t result = ioctl_on(o, fd, uapi::iommu_fault_queue_alloc_request, bytes_of(request));
   name_if(result == 0, o.word(2), request.out_fault_id);
   name_if(result == 0, std::string(o.word(2)) + ".fd", request.out_fault_fd);
-  return result < 0 ? done(result)
-                    : done(result, absl::StrFormat("id=%d fd=%d", request.out_fault_id,
-                                                   request.out_fault_fd));
+  return done_giving(result,
+                     absl::StrFormat("id=%d fd=%d", request.out_fault_id, request.out_fault_fd));
 }
 
 client_answer vfio_client::raw(operation& o) {
@@ -279,9 +277,7 @@ client_answer vfio_client::raw(operation& o) {
   }
   if (!o.status().ok()) return {};
   const int64_t result = ioctl_on(o, fd, request, absl::MakeSpan(bytes));
-  std::string text = "after=";
-  for (const std::byte b : bytes) absl::StrAppendFormat(&text, "%02x", std::to_integer<int>(b));
-  return done(result, text);
+  return done(result, absl::StrCat("after=", hex_of(bytes)));
 }
 
 }  // namespace iommulab

@@ -193,9 +193,7 @@ client_answer vfio_client::peek(operation& o) {
   if (!o.status().ok()) return {};
   std::vector<std::byte> bytes(length);
   if (mm().copy_from_user(absl::MakeSpan(bytes), address) != 0) return {"EFAULT", {}};
-  std::string text;
-  for (const std::byte b : bytes) absl::StrAppendFormat(&text, "%02x", std::to_integer<int>(b));
-  return {text, {}};
+  return {hex_of(bytes), {}};
 }
 
 }  // namespace iommulab

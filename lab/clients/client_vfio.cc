@@ -27,12 +27,6 @@ struct followed {
   Second second;
 };
 
-std::string hex_of(absl::Span<const std::byte> bytes) {
-  std::string text;
-  for (const std::byte b : bytes) absl::StrAppendFormat(&text, "%02x", std::to_integer<int>(b));
-  return text;
-}
-
 template <typename T>
 T read_at(absl::Span<const std::byte> bytes, size_t offset) {
   T value{};
@@ -227,7 +221,7 @@ client_answer vfio_client::gstatus(operation& o) {
   uapi::vfio_group_status status;
   status.argsz = o.value32_of("argsz", sizeof(status));
   const int64_t result = ioctl_on(o, fd, uapi::vfio_group_get_status, bytes_of(status));
-  return result < 0 ? done(result) : done(result, absl::StrFormat("flags=%#x", status.flags));
+  return done_giving(result, absl::StrFormat("flags=%#x", status.flags));
 }
 
 client_answer vfio_client::gset(operation& o) {
@@ -248,9 +242,8 @@ client_answer vfio_client::vinfo(operation& o) {
   uapi::vfio_device_info info;
   info.argsz = o.value32_of("argsz", sizeof(info));
   const int64_t result = ioctl_on(o, fd, uapi::vfio_device_get_info, bytes_of(info));
-  if (result < 0) return done(result);
-  return done(result, absl::StrFormat("flags=%#x regions=%d irqs=%d", info.flags, info.num_regions,
-                                      info.num_irqs));
+  return done_giving(result, absl::StrFormat("flags=%#x regions=%d irqs=%d", info.flags,
+                                             info.num_regions, info.num_irqs));
 }
 
 client_answer vfio_client::vbind(operation& o) {
@@ -261,7 +254,7 @@ client_answer vfio_client::vbind(operation& o) {
   request.iommufd = static_cast<int32_t>(o.value32(2));
   const int64_t result = ioctl_on(o, fd, uapi::vfio_device_bind_iommufd_request, bytes_of(request));
   name_if(result == 0, o.word(3), request.out_devid);
-  return result < 0 ? done(result) : done(result, absl::StrFormat("devid=%d", request.out_devid));
+  return done_giving(result, absl::StrFormat("devid=%d", request.out_devid));
 }
 
 client_answer vfio_client::attach(operation& o) {
@@ -273,7 +266,7 @@ client_answer vfio_client::attach(operation& o) {
   const int64_t result =
       ioctl_on(o, fd, uapi::vfio_device_attach_iommufd_pt_request, bytes_of(request));
   name_if(result == 0, o.word(3), request.pt_id);
-  return result < 0 ? done(result) : done(result, absl::StrFormat("pt=%d", request.pt_id));
+  return done_giving(result, absl::StrFormat("pt=%d", request.pt_id));
 }
 
 client_answer vfio_client::detach(operation& o) {
