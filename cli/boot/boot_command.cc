@@ -91,7 +91,7 @@ int show_difference(const boot_arguments& a, trace_class classes, std::ostream& 
 int run_boot_command(const boot_arguments& given, std::ostream& out, std::ostream& err) {
   boot_arguments arguments = given;
   if (const absl::Status status = check(arguments); !status.ok()) return complain(err, status);
-  const auto classes = trace_classes_of(run_options_of(arguments));
+  const auto classes = trace_classes_of(arguments.trace);
   if (!classes.ok()) return complain(err, classes.status());
   return arguments.diff ? show_difference(arguments, *classes, out, err)
                         : show_one(arguments, *classes, out, err);

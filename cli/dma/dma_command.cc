@@ -115,7 +115,7 @@ int run_dma_command(const dma_arguments& given, std::ostream& out, std::ostream&
   if (absl::Status status = check_run_options(run_options_of(a)); !status.ok()) {
     return complain(err, status);
   }
-  const auto classes = trace_classes_of(run_options_of(a));
+  const auto classes = trace_classes_of(a.trace);
   if (!classes.ok()) return complain(err, classes.status());
   return a.diff ? show_two_scripts(a, *classes, out, err) : show_script(a, *classes, out, err);
 }

@@ -63,12 +63,16 @@ void add_system_options(CLI::App& command, const system_options& options,
       ->take_all();
 }
 
-void add_trace_options(CLI::App& command, const run_options& options) {
+void add_trace_flag(CLI::App& command, std::string& trace) {
   command.add_flag(
-      "--trace{calls}", options.trace,
+      "--trace{calls}", trace,
       "Show events in their order, --trace=CLASS,...: calls (alone the default), "
       "regs, tables, queue, iova, pages, faults, log, domains, devices, unit, answers, "
       "all");
+}
+
+void add_trace_options(CLI::App& command, const run_options& options) {
+  add_trace_flag(command, options.trace);
   add_until_option(command, options.until);
 }
 
@@ -101,6 +105,14 @@ absl::Status check_function(std::string_view option, const std::string& given) {
       did_you_mean(function, std::vector<std::string>(known.begin(), known.end()))));
 }
 
+absl::Status check_tracing() {
+#ifdef IOMMULAB_NO_TRACE
+  return refuse("this iommulab was built without tracing");
+#else
+  return absl::OkStatus();
+#endif
+}
+
 absl::Status check_run_options(const run_options& o) {
   const size_t most =
       std::max({o.kernels.size(), o.machines.size(), o.command_lines.size(), o.dmar_files.size()});
@@ -113,17 +125,15 @@ absl::Status check_run_options(const run_options& o) {
   if (o.diff && !o.dump.empty()) return refuse("--dump shows one run, --diff has two");
   if (absl::Status status = check_kinds(o.dump); !status.ok()) return status;
   if (o.diff && o.sanitize) return refuse("--sanitize checks one run, --diff has two");
-#ifdef IOMMULAB_NO_TRACE
   if (!o.trace.empty() || !o.until.empty() || o.diff) {
-    return refuse("this iommulab was built without tracing");
+    if (absl::Status status = check_tracing(); !status.ok()) return status;
   }
-#endif
   return o.until.empty() ? absl::OkStatus() : check_function("--until", o.until);
 }
 
-absl::StatusOr<trace_class> trace_classes_of(const run_options& options) {
-  if (options.trace.empty()) return trace_class::none;
-  return parse_trace_classes(options.trace);
+absl::StatusOr<trace_class> trace_classes_of(const std::string& trace) {
+  if (trace.empty()) return trace_class::none;
+  return parse_trace_classes(trace);
 }
 
 std::string value_for_run(const std::vector<std::string>& values, size_t which) {

@@ -53,6 +53,7 @@ struct run_option_words {
 void add_system_options(CLI::App& command, const system_options& options,
                         const run_option_words& words);
 void add_until_option(CLI::App& command, std::string& until);
+void add_trace_flag(CLI::App& command, std::string& trace);
 void add_trace_options(CLI::App& command, const run_options& options);
 void add_report_options(CLI::App& command, const run_options& options,
                         const run_option_words& words);
@@ -60,10 +61,12 @@ void add_report_options(CLI::App& command, const run_options& options,
 /// EINVAL, with the one that may be meant, for a name that no traced function has.
 absl::Status check_function(std::string_view option, const std::string& given);
 
+/// EINVAL in a build without tracing, for what needs events.
+absl::Status check_tracing();
 /// EINVAL with the sentence for options that do not go together, or name a function that is none.
 absl::Status check_run_options(const run_options& options);
-/// Those of --trace; none without it.
-absl::StatusOr<trace_class> trace_classes_of(const run_options& options);
+/// Those of --trace, given its words; none without it.
+absl::StatusOr<trace_class> trace_classes_of(const std::string& trace);
 
 /// The value for the first or second run; one that is given once is for both. Not of an empty list.
 std::string value_for_run(const std::vector<std::string>& values, size_t which);

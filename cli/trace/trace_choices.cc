@@ -100,9 +100,7 @@ std::vector<std::string> effect_words() {
 }
 
 absl::Status check_trace_arguments(const trace_arguments& a) {
-#ifdef IOMMULAB_NO_TRACE
-  return refuse("this iommulab was built without tracing");
-#endif
+  if (absl::Status status = check_tracing(); !status.ok()) return status;
   if (!a.until.empty()) {
     if (absl::Status status = check_function("--until", a.until); !status.ok()) return status;
   }
