@@ -22,12 +22,14 @@ absl::StatusOr<const kernel_profile*> named_kernel(const std::string& name) {
 }
 
 absl::StatusOr<const kernel_profile*> choose_kernel(const std::string& name,
-                                                    const std::string& capture) {
+                                                    const std::string& capture,
+                                                    const kernel_profile& otherwise) {
   auto named = named_kernel(name);
   if (!named.ok() || *named != nullptr) return named;
   const bool recorded = !capture.empty() && !builtin_machine(capture);
-  if (!recorded) return &default_kernel_profile();
-  return recorded_kernel(capture);
+  if (!recorded) return &otherwise;
+  const auto found = recorded_kernel(capture);
+  return found.ok() && kernel_named_in(capture) == nullptr ? &otherwise : found;
 }
 
 const kernel_profile& kernel_about(const std::string& capture) {

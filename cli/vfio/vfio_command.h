@@ -4,6 +4,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <optional>
 #include <string>
 
 #include "CLI/CLI.hpp"
@@ -13,14 +14,15 @@ namespace iommulab {
 /// The options as given.
 struct vfio_arguments {
   std::string script;
-  std::string kernel{};     ///< empty: v6_12
+  std::string kernel{};     ///< empty: the one that the capture's path names, else v6_12
   std::string machine{};    ///< empty: the capture that the script lies in, else q35
   std::string dmar_file{};  ///< empty: the machine's own table
   std::string command_line{};
   bool has_command_line = false;
-  std::string container = "vfio";  ///< who serves /dev/vfio/vfio
+  // How the modules are loaded, where it is not as the capture's were.
+  std::string container{};  ///< who serves /dev/vfio/vfio; empty: VFIO
   bool no_unsafe_interrupts = false;
-  unsigned dma_entry_limit = 65535;
+  std::optional<unsigned> dma_entry_limit{};
   std::string trace{};
   bool sanitize = false;
   bool json = false;
