@@ -33,6 +33,10 @@ if(IOMMULAB_SANITIZE)
     target_compile_options(iommulab_build_flags INTERFACE -Wno-maybe-uninitialized)
   endif()
 endif()
+# Rooms are linked into a shared library as well (cli/serve). Nobody replaces their functions, so calls
+# among them are inlined as in a program.
+add_library(iommulab_shared_code INTERFACE)
+target_compile_options(iommulab_shared_code INTERFACE -fPIC -fno-semantic-interposition)
 if(IOMMULAB_FUZZ)
   # Rooms must report their branches, or the fuzzers are blind; precompiled headers like all else.
   add_compile_options(-fsanitize=fuzzer-no-link)

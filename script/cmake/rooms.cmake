@@ -22,7 +22,8 @@ function(iommulab_room name)
   target_precompile_headers(iommulab_${name} REUSE_FROM iommulab_room_headers)
   target_include_directories(iommulab_${name} PUBLIC
     $<BUILD_INTERFACE:${staging}> $<INSTALL_INTERFACE:include/iommulab>)
-  target_link_libraries(iommulab_${name} PRIVATE $<BUILD_INTERFACE:iommulab_build_flags>)
+  target_link_libraries(iommulab_${name} PRIVATE
+    $<BUILD_INTERFACE:iommulab_build_flags> $<BUILD_INTERFACE:iommulab_shared_code>)
   foreach(dependency IN LISTS room_DEPENDS)
     target_link_libraries(iommulab_${name} PUBLIC iommulab_${dependency})
   endforeach()
