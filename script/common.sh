@@ -21,7 +21,7 @@ build() {
 
 # Our own C++ files, tests included.
 own_sources() {
-  find bench cli core dma intel iova kernel lab platform tests -type f \( -name '*.cc' -o -name '*.h' \) |
+  find bench cli core dma intel iova kernel lab platform tests vfio -type f \( -name '*.cc' -o -name '*.h' \) |
     LC_ALL=C sort
 }
 
