@@ -40,6 +40,8 @@ class slab_failures {
   void fail_from(uint64_t n) { fail_between(n, forever); }
   void fail_never() { fail_between(0, 0); }
 
+  /// Allocations that asked, failed ones included.
+  [[nodiscard]] uint64_t asked() const { return asked_.load(std::memory_order_relaxed); }
   /// Allocations that were made, i.e. did not fail here.
   [[nodiscard]] uint64_t allocations() const { return made_.load(std::memory_order_relaxed); }
   /// Made and not yet freed. Negative when something was freed twice.

@@ -137,7 +137,7 @@ std::byte* physical_memory::at_elsewhere(phys_addr address, uint64_t length) con
     const uint64_t offset = address.value() - s.start;  // huge when the address lies below
     if (offset < s.length) return length <= s.length - offset ? s.base + offset : nullptr;
   }
-  return nullptr;
+  return lender_ == nullptr ? nullptr : lender_->at(address, length);
 }
 
 std::optional<phys_addr> physical_memory::address_of(const void* pointer) const {

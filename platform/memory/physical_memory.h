@@ -36,6 +36,14 @@ std::string_view name(memory_range::kind kind);
 
 class page_finder;
 
+/// Who has memory that lies in no range: a program's own, lent to the machine for devices to reach.
+class memory_lender {
+ public:
+  virtual ~memory_lender() = default;
+  /// Host pointer to `length` bytes at `address`, or null when not all of them are lent.
+  [[nodiscard]] virtual std::byte* at(phys_addr address, uint64_t length) const = 0;
+};
+
 class physical_memory {
  public:
   /// Sparse anonymous memory: untouched pages cost nothing. Reserved ranges hold bytes too (the
@@ -52,6 +60,9 @@ class physical_memory {
   physical_memory& operator=(const physical_memory&) = delete;
 
   [[nodiscard]] const std::vector<memory_range>& ranges() const { return ranges_; }
+
+  /// `lender`, which outlives its use, answers for addresses outside the ranges; null for nobody.
+  void set_lender(const memory_lender* lender) { lender_ = lender; }
 
   /// Host pointer to `length` bytes at `address`, or null when any of them is outside the ranges.
   [[nodiscard]] std::byte* at(phys_addr address, uint64_t length) const {
@@ -95,6 +106,7 @@ class physical_memory {
   std::vector<span> spans_;        // largest first
   span largest_;                   // the first of them
   uint64_t pages_in_largest_ = 0;  // offsets there at which a whole page begins
+  const memory_lender* lender_ = nullptr;
 };
 
 /// Finds whole pages, for loops that follow pointers from table to table: a copy of what at() tries

@@ -78,6 +78,11 @@ int eventfd(task_struct& current, uint64_t count, unsigned flags) {
 
 std::shared_ptr<eventfd_ctx> eventfd_ctx_fdget(task_struct& current, int fd, int& error) {
   file* const f = current.files.lookup(fd);
+  if (f == nullptr && current.eventfd_elsewhere) {
+    std::shared_ptr<eventfd_ctx> elsewhere = current.eventfd_elsewhere(fd);
+    error = elsewhere == nullptr ? -EINVAL : 0;
+    return elsewhere;
+  }
   error = f == nullptr ? -EBADF : 0;
   if (f == nullptr) return nullptr;
   auto* const opened = dynamic_cast<eventfd_file*>(f);

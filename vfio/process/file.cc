@@ -61,7 +61,22 @@ void files_struct::task_work_run() {
   }
 }
 
+void files_struct::install_at(int fd, file& f) {
+  close(fd);
+  open_[fd] = &f;
+  f.works_ = works_;
+}
+
 int files_struct::install(file& f) {
+  if (unused_descriptor) {
+    const int fd = unused_descriptor();
+    if (fd >= 0) {
+      install_at(fd, f);
+    } else {
+      fput(&f);
+    }
+    return fd;
+  }
   int fd = first_;
   for (const auto& [taken, of] : open_) {
     if (taken != fd) break;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <utility>
@@ -67,8 +68,13 @@ class files_struct {
 
   /// Descriptors below are taken by what is not here.
   void begin_at(int first) { first_ = first; }
-  /// The lowest free descriptor is this file's, and holds the caller's reference.
+  /// Who gives descriptors out, or a negative errno; empty, as at first: the lowest free one is
+  /// next.
+  std::function<int()> unused_descriptor;
+  /// A new descriptor is this file's, and holds the caller's reference.
   int install(file& f);
+  /// The same for a descriptor that the caller has: what it led to is closed.
+  void install_at(int fd, file& f);
   /// The file behind a descriptor, without a reference; null when there is none.
   [[nodiscard]] file* lookup(int fd) const;
   /// close(): 0 or -EBADF.

@@ -4,6 +4,9 @@
 // of whole pages, each page there or not yet there. Beside them areas of the caller's own bytes,
 // which hold the structures that a system call is given and are never pinned.
 //
+// A program that is not simulated has its own memory in place of areas: a class derived from this
+// one says how bytes are copied and pages pinned there.
+//
 // Invariants: areas do not overlap; an area's pages are referred to once each while it is there.
 // One thread at a time.
 #pragma once
@@ -32,7 +35,7 @@ class mm_struct {
  public:
   /// `pages` outlives this.
   explicit mm_struct(user_pages& pages) : pages_(pages) {}
-  ~mm_struct();
+  virtual ~mm_struct();
   mm_struct(const mm_struct&) = delete;
   mm_struct& operator=(const mm_struct&) = delete;
 
@@ -54,15 +57,15 @@ class mm_struct {
   [[nodiscard]] bool has_users() const { return has_users_; }
 
   // Bytes that could not be copied, as the kernel counts them: 0 when all were.
-  uint64_t copy_from_user(absl::Span<std::byte> to, uint64_t from);
-  uint64_t copy_to_user(uint64_t to, absl::Span<const std::byte> from);
+  virtual uint64_t copy_from_user(absl::Span<std::byte> to, uint64_t from);
+  virtual uint64_t copy_to_user(uint64_t to, absl::Span<const std::byte> from);
 
   /// Pins `count` pages from `start` on and adds them to `pages`; how many were pinned, or -EFAULT
   /// when the first could not be, -ENOMEM when it had to be made and there is none. With foll_write
   /// the area has to be writable; a zero page gives way to one of the process's own.
   /// Linux v6.12 mm/gup.c: pin_user_pages_fast(), pin_user_pages_remote()
-  int64_t pin_user_pages(uint64_t start, uint64_t count, unsigned gup_flags,
-                         std::vector<phys_addr>& pages);
+  virtual int64_t pin_user_pages(uint64_t start, uint64_t count, unsigned gup_flags,
+                                 std::vector<phys_addr>& pages);
   /// Linux v6.12 mm/gup.c: unpin_user_page()
   void unpin_user_page(phys_addr page) { pages_.unpin(page); }
 

@@ -5,12 +5,15 @@
 
 #include <bitset>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "vfio/process/file.h"
 #include "vfio/process/mm_struct.h"
 
 namespace iommulab {
+
+class eventfd_ctx;
 
 /// Linux include/uapi/linux/capability.h, by number
 enum class capability : uint8_t {
@@ -33,6 +36,9 @@ struct task_struct {
   std::bitset<64> effective = std::bitset<64>().set();  ///< capabilities, by number
   uint64_t rlimit_memlock = rlim_infinity;              ///< soft RLIMIT_MEMLOCK, bytes
   files_struct files;
+  /// The counter behind a descriptor that is not among `files`, of a program that has its eventfds
+  /// elsewhere: null where it is none. Empty: there are no others.
+  std::function<std::shared_ptr<eventfd_ctx>(int fd)> eventfd_elsewhere;
 
   [[nodiscard]] bool capable(capability what) const {
     return effective.test(static_cast<size_t>(what));

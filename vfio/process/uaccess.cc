@@ -29,6 +29,16 @@ int copy_struct_from_user(task_struct& current, absl::Span<std::byte> to, uint64
   return current.mm->copy_from_user(to.subspan(0, common), from) == 0 ? 0 : -EFAULT;
 }
 
+int64_t simple_read_from_buffer(task_struct& current, uint64_t to, uint64_t count,
+                                uint64_t position, std::string_view text) {
+  if (position >= text.size()) return 0;
+  const uint64_t length = std::min<uint64_t>(count, text.size() - position);
+  const auto bytes =
+      absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
+  const bool is_whole = current.mm->copy_to_user(to, bytes.subspan(position, length)) == 0;
+  return is_whole ? static_cast<int64_t>(length) : -EFAULT;
+}
+
 int clear_user(task_struct& current, uint64_t to, uint64_t size) {
   constexpr std::array<std::byte, chunk> zeros{};
   for (uint64_t at = 0; at < size;) {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 
 #include "absl/types/span.h"
@@ -40,6 +41,10 @@ int copy_to_user(task_struct& current, uint64_t to, const T& from, size_t size =
 /// Linux v6.12 include/linux/uaccess.h: copy_struct_from_user()
 int copy_struct_from_user(task_struct& current, absl::Span<std::byte> to, uint64_t from,
                           uint64_t size);
+/// What a read() of `text` at `position` gives: bytes copied, 0 at its end, -EFAULT.
+/// Linux v6.12 fs/libfs.c: simple_read_from_buffer()
+int64_t simple_read_from_buffer(task_struct& current, uint64_t to, uint64_t count,
+                                uint64_t position, std::string_view text);
 /// clear_user(): 0 or -EFAULT.
 int clear_user(task_struct& current, uint64_t to, uint64_t size);
 

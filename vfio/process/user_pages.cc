@@ -24,7 +24,10 @@ std::optional<phys_addr> user_pages::alloc_block(unsigned order) {
 }
 
 void user_pages::free(uint64_t frame, const count& c) {
-  if (c.adopted) return;
+  if (c.adopted) {
+    if (adopted_page_gone) adopted_page_gone(phys_addr(frame << page_shift));
+    return;
+  }
   if (c.block == 0) {
     pages_.free_pages(phys_addr(frame << page_shift), 0);
     return;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "absl/container/flat_hash_map.h"
@@ -41,6 +42,8 @@ class user_pages {
   /// Pins of all pages; 0 when everybody has unpinned what they pinned.
   [[nodiscard]] uint64_t pins() const { return pins_; }
   [[nodiscard]] uint64_t pins_of(phys_addr page) const;
+  /// Called when nobody refers to an adopted page any more; empty for nobody.
+  std::function<void(phys_addr page)> adopted_page_gone;
   /// Pages that somebody refers to.
   [[nodiscard]] size_t live() const { return counts_.size(); }
 

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lab/clients/client_system.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "core/status.h"
+
+namespace iommulab {
+
+absl::StatusOr<std::unique_ptr<kernel>> boot_for_clients(const client_system_request& request) {
+  kernel_options options;
+  options.profile = request.kernel;
+  options.command_line = request.command_line;
+  options.sanitize = request.sanitize;
+  auto system = kernel::create(request.machine, std::move(options));
+  if (!system.ok()) return system;
+  const boot_outcome outcome = (*system)->start_up();
+  if (!outcome.panic.empty()) {
+    return errno_status(EIO,
+                        absl::StrFormat("the kernel stops in its start-up: %s", outcome.panic));
+  }
+  (*system)->load_drivers();
+  (*system)->finish_boot();
+  (*system)->load_late_drivers();
+  if (absl::Status status = (*system)->load_vfio(request.modules); !status.ok()) return status;
+  return system;
+}
+
+}  // namespace iommulab

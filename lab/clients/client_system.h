@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// A system booted up to the moment when programs may use VFIO and iommufd.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "kernel/kernel.h"
+#include "platform/machine/machine.h"
+#include "vfio/module_options.h"
+
+namespace iommulab {
+
+struct client_system_request {
+  const kernel_profile* kernel = nullptr;  ///< null: the default
+  machine_config machine;
+  std::string command_line;
+  vfio_module_options modules;
+  bool sanitize = false;
+};
+
+/// Errors of the machine; EIO when the kernel stops in its start-up; EOPNOTSUPP for a kernel of
+/// which VFIO is not ported.
+absl::StatusOr<std::unique_ptr<kernel>> boot_for_clients(const client_system_request& request);
+
+}  // namespace iommulab
