@@ -14,6 +14,7 @@
 #include "cli/pagetable/pagetable_command.h"
 #include "cli/program/reference_command.h"
 #include "cli/program/run_program.h"
+#include "cli/serve/serve_command.h"
 #include "cli/step/step_command.h"
 #include "cli/tours/tour_command.h"
 #include "cli/trace/trace_command.h"
@@ -126,6 +127,7 @@ void describe_program(CLI::App& app, int& exit_status, output_options& output) {
   add_trace_command(app, exit_status);
   add_translate_command(app, exit_status);
   add_verify_command(app, exit_status);
+  add_serve_command(app, exit_status);
   add_vfio_command(app, exit_status);
   add_view_command(app, exit_status, program);
   add_reference_command(app, exit_status);

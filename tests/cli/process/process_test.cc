@@ -12,34 +12,17 @@
 #include <fstream>
 #include <string>
 
-#include "support/command.h"
-#include "support/files.h"
+#include "support/shell.h"
 
 namespace iommulab::process_test {
 namespace {
 
-class program : public testing::Test {
+class program : public shell {
  protected:
-  void SetUp() override {
-    const std::string name = testing::UnitTest::GetInstance()->current_test_info()->name();
-    folder_ = testing::TempDir() + "iommulab_process_" + name;
-    std::filesystem::create_directory(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   /// `iommulab ARGUMENTS` in a folder of the test's own.
   [[nodiscard]] command_result run(const std::string& arguments) const {
-    std::ofstream(folder_ + "/script") << "cd '" << folder_ << "' && exec " << IOMMULAB_PROGRAM
-                                       << ' ' << arguments << " >out 2>err\n";
-    const int status = std::system(("bash '" + folder_ + "/script'").c_str());
-    command_result result;
-    result.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    result.out = content_of(folder_ + "/out");
-    result.err = content_of(folder_ + "/err");
-    return result;
+    return run_line(std::string(IOMMULAB_PROGRAM) + " " + arguments);
   }
-
-  std::string folder_;
 };
 
 constexpr const char* commands[] = {"boot",
