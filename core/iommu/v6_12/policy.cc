@@ -12,6 +12,7 @@
 #include "core/iommu/iommu_internal.h"
 #include "core/iommu/v6_12/group.h"
 #include "core/iommu/v6_12/strtobool.h"
+#include "core/pci/pci.h"
 
 namespace iommulab::v6_12 {
 
