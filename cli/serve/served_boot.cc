@@ -7,9 +7,9 @@
 #include "absl/strings/str_format.h"
 #include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"
+#include "core/pci/pci.h"
 #include "core/status.h"
 #include "lab/clients/client_system.h"
-#include "lab/clients/group_lines.h"
 
 namespace iommulab {
 namespace {
@@ -17,22 +17,16 @@ namespace {
 constexpr const char* newest_kernel = "v6_12";
 constexpr const char* vfio_driver = "vfio-pci";
 
-/// As `driverctl set-override` does it.
 absl::Status bind_to_vfio(kernel& system, const std::string& name) {
-  const device* const found = device_named(system, name);
+  const device* const found = system.pci().bus_find_device_by_name(name);
   if (found == nullptr) {
     return errno_status(
         ENODEV, absl::StrFormat("--bind: %s: the machine has no such function; it is written as "
                                 "0000:00:03.0",
                                 name));
   }
-  sysfs_tree& sysfs = system.sysfs();
-  absl::Status status = sysfs.write(found->sysfs_path + "/driver_override", vfio_driver);
-  if (status.ok() && !found->driver.empty()) {
-    status = sysfs.write(absl::StrFormat("bus/pci/drivers/%s/unbind", found->driver), name);
-  }
-  if (status.ok()) status = sysfs.write("bus/pci/drivers_probe", name);
-  if (status.ok() && found->driver == vfio_driver) return status;
+  const absl::Status status = set_driver_override(system.sysfs(), *found, vfio_driver);
+  if (found->driver == vfio_driver) return absl::OkStatus();
   return errno_status(EIO, absl::StrFormat("--bind: %s does not take %s%s%s", vfio_driver, name,
                                            status.ok() ? "" : ": ", std::string(status.message())));
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "core/status.h"
 #include "lab/clients/client.h"
+#include "lab/clients/client_system.h"
 #include "lab/clients/group_lines.h"
 #include "platform/machine/parse.h"
 
@@ -37,12 +38,7 @@ client_answer vfio_client::bind(operation& o) {
   const std::string device = device_of(o, 1);
   iommulab::device* const found = system_.pci().bus_find_device_by_name(device);
   if (found == nullptr) return done(-ENODEV, "driver=-");
-  sysfs_tree& sysfs = system_.sysfs();
-  sysfs.write(found->sysfs_path + "/driver_override", std::string(o.word(2))).IgnoreError();
-  if (!found->driver.empty()) {
-    sysfs.write(absl::StrFormat("bus/pci/drivers/%s/unbind", found->driver), device).IgnoreError();
-  }
-  const absl::Status status = sysfs.write("bus/pci/drivers_probe", device);
+  const absl::Status status = set_driver_override(system_.sysfs(), *found, std::string(o.word(2)));
   return done(status.ok() ? static_cast<int64_t>(device.size()) : -status_errno(status),
               absl::StrCat("driver=", driver_or_none(system_, device)));
 }

@@ -31,24 +31,9 @@ absl::Status play(client_session& session, vfio_client& client) {
 absl::StatusOr<std::unique_ptr<client_session>> run_client(client_request request) {
   auto session = std::make_unique<client_session>();
   session->script = std::move(request.script);
-  kernel_options options;
-  options.profile = request.kernel;
-  options.command_line = request.command_line;
-  options.sanitize = request.sanitize;
-  auto system = kernel::create(request.machine, std::move(options));
+  auto system = boot_for_clients(request);
   if (!system.ok()) return system.status();
   session->system = *std::move(system);
-  const boot_outcome outcome = session->system->start_up();
-  if (!outcome.panic.empty()) {
-    return errno_status(EIO,
-                        absl::StrFormat("the kernel stops in its start-up: %s", outcome.panic));
-  }
-  session->system->load_drivers();
-  session->system->finish_boot();
-  session->system->load_late_drivers();
-  if (absl::Status status = session->system->load_vfio(request.modules); !status.ok()) {
-    return status;
-  }
   session->subscription =
       session->system->env().trace.subscribe(session->recorder, effect_classes | request.classes);
   absl::Status status;

@@ -13,19 +13,13 @@
 #include "kernel/kernel.h"
 #include "lab/clients/client_script.h"
 #include "lab/clients/client_step.h"
-#include "platform/machine/machine.h"
-#include "vfio/module_options.h"
+#include "lab/clients/client_system.h"
 
 namespace iommulab {
 
-struct client_request {
-  const kernel_profile* kernel = nullptr;  ///< null: the default
-  machine_config machine;
-  std::string command_line;
-  vfio_module_options modules;
+struct client_request : client_system_request {
   client_script script;
   trace_class classes = trace_class::none;  ///< events to keep beside what effects need
-  bool sanitize = false;
 };
 
 struct client_session {

@@ -28,4 +28,12 @@ absl::StatusOr<std::unique_ptr<kernel>> boot_for_clients(const client_system_req
   return system;
 }
 
+absl::Status set_driver_override(sysfs_tree& sysfs, const device& dev, const std::string& driver) {
+  sysfs.write(dev.sysfs_path + "/driver_override", driver).IgnoreError();
+  if (!dev.driver.empty()) {
+    sysfs.write(absl::StrFormat("bus/pci/drivers/%s/unbind", dev.driver), dev.name).IgnoreError();
+  }
+  return sysfs.write("bus/pci/drivers_probe", dev.name);
+}
+
 }  // namespace iommulab

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "core/device.h"
+#include "core/sysfs.h"
 #include "kernel/kernel.h"
 #include "platform/machine/machine.h"
 #include "vfio/module_options.h"
@@ -24,5 +26,9 @@ struct client_system_request {
 /// Errors of the machine; EIO when the kernel stops in its start-up; EOPNOTSUPP for a kernel of
 /// which VFIO is not ported.
 absl::StatusOr<std::unique_ptr<kernel>> boot_for_clients(const client_system_request& request);
+
+/// Gives a function to a driver of this name through sysfs, as driverctl does: override, unbind,
+/// probe. The last one's error; that the driver did not take it is none.
+absl::Status set_driver_override(sysfs_tree& sysfs, const device& dev, const std::string& driver);
 
 }  // namespace iommulab
