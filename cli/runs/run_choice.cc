@@ -68,6 +68,16 @@ made_run script_run_of(const run_choice& c) {
   return script_to_repeat(*std::move(request));
 }
 
+made_run client_run_of(const run_choice& c) {
+  client_choice choice{c.path,       only(c.kernels), only(c.machines), only(c.dmar_files),
+                       std::nullopt, c.modules};
+  if (!c.command_lines.empty()) choice.command_line = only(c.command_lines);
+  auto request = choose_client(choice);
+  if (!request.ok()) return request.status();
+  request->sanitize = c.sanitize;
+  return client_to_repeat(*std::move(request));
+}
+
 made_run iova_run_of(const run_choice& c) {
   auto trace = read_iova_trace(c.path);
   if (!trace.ok()) return trace.status();
@@ -117,6 +127,16 @@ void add_run_choices(CLI::App& command, run_choice& choice, absl::FunctionRef<vo
                       "the script's own, else the machine's", "", ""});
   dma->add_flag("--sanitize", choice.sanitize, sanitize);
   complete(*dma, run_kind::script);
+
+  CLI::App* const client = command.add_subcommand(
+      "vfio", "A program's script of VFIO and iommufd (see `iommulab vfio`)");
+  client->add_option("SCRIPT", choice.path, "The script, or a recorded script.txt")->required();
+  add_system_options(
+      *client, options,
+      {"the capture that the script lies in, else q35", "the machine's own", "", ""});
+  add_client_module_options(*client, choice.modules);
+  client->add_flag("--sanitize", choice.sanitize, sanitize);
+  complete(*client, run_kind::client);
 
   CLI::App* const iova =
       command.add_subcommand("iova", "A recorded run of an allocator (see `iommulab iova replay`)");
@@ -174,6 +194,8 @@ absl::StatusOr<std::unique_ptr<repeatable_run>> chosen_run(const run_choice& cho
       return boot_run_of(choice);
     case run_kind::script:
       return script_run_of(choice);
+    case run_kind::client:
+      return client_run_of(choice);
     case run_kind::iova_replay:
       return iova_run_of(choice);
     case run_kind::capture:

@@ -26,8 +26,8 @@
 #include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"
 #include "cli/output/complain.h"
+#include "cli/runs/run_options.h"
 #include "cli/serve/served_boot.h"
-#include "lab/events/trace_choice.h"
 
 namespace iommulab {
 namespace {
@@ -35,7 +35,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* library_name = "libiommulab_serve.so";
-constexpr const char* container_of_iommufd = "iommufd";
 constexpr int by_signal = 128;  // as a shell says that a signal ended a program
 
 /// A folder of the host's that goes with all that is in it.
@@ -115,10 +114,7 @@ absl::Status check_program(const std::string& path) {
 
 /// Everything that can be refused is refused before the program begins.
 absl::Status check_options(const serve_arguments& a, const served_options& options) {
-  if (!options.trace.empty()) {
-    const auto classes = parse_trace_classes(options.trace);
-    if (!classes.ok()) return classes.status();
-  }
+  if (const auto classes = trace_classes_of(options.trace); !classes.ok()) return classes.status();
   if (!options.trace_file.empty()) {
     const int fd = open(options.trace_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
                         S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH);
@@ -153,8 +149,11 @@ int run_serve_command(const serve_arguments& a, std::ostream& err) {
   }
   served_options options = a.served;
   options.folder = folder.path();
-  options.container_is_iommufd = a.container == container_of_iommufd;
-  options.unsafe_interrupts = !a.no_unsafe_interrupts;
+  vfio_module_options modules{.allow_unsafe_interrupts = true};
+  apply(a.modules, modules);
+  options.container_is_iommufd = modules.container_is_iommufd;
+  options.unsafe_interrupts = modules.allow_unsafe_interrupts;
+  options.dma_entry_limit = modules.dma_entry_limit;
   if (absl::Status status = check_options(a, options); !status.ok()) return complain(err, status);
 
   const char* const others = std::getenv("LD_PRELOAD");
@@ -190,10 +189,7 @@ void add_serve_command(CLI::App& app, int& exit_status) {
       "serve", "Run a program with the simulated system's /dev/vfio, /dev/iommu and /sys");
   command->add_option("PROGRAM", a->program, "The program and its arguments, behind --")
       ->required();
-  command
-      ->add_option("--kernel", a->served.kernel,
-                   "The kernel: v6_12, the default; v4_4 and v4_4_178, which have type1 alone")
-      ->type_name("NAME");
+  add_kernel_option(*command, a->served.kernel, default_client_kernel());
   command
       ->add_option("--machine", a->served.machine,
                    "A built-in machine or a folder (see `iommulab machines`); default q35")
@@ -205,28 +201,15 @@ void add_serve_command(CLI::App& app, int& exit_status) {
       ->type_name("TEXT")
       ->each([a](const std::string&) { a->served.has_command_line = true; });
   command
-      ->add_option("--container", a->container,
-                   "Who serves /dev/vfio/vfio: VFIO with its type1 driver, or iommufd in its place")
-      ->check(CLI::IsMember({"vfio", container_of_iommufd}))
-      ->type_name("vfio|iommufd");
-  command
       ->add_option("--bind", a->served.bind,
                    "A function that vfio-pci takes before the program begins; may be repeated")
       ->allow_extra_args(false)
       ->type_name("SSSS:BB:DD.F");
-  command->add_flag("--no-unsafe-interrupts", a->no_unsafe_interrupts,
-                    "Load the modules without allow_unsafe_interrupts: devices whose interrupts "
-                    "are not isolated are refused");
-  command
-      ->add_option("--dma-entry-limit", a->served.dma_entry_limit,
-                   "Mappings that a container of type1 may have")
-      ->type_name("COUNT");
+  add_client_module_options(*command, a->modules);
   command->add_flag("--mock", a->served.mock_devices,
                     "iommufd has the mock devices of the kernel's selftests, and allocations can "
                     "be made to fail");
-  command->add_flag("--trace{calls}", a->served.trace,
-                    "Tell each call with its result, what the unit was told, and events, "
-                    "--trace=CLASS,... as of `boot`; alone, calls");
+  add_trace_flag(*command, a->served.trace);
   command
       ->add_option("--trace-to", a->served.trace_file,
                    "Where --trace tells it; default standard error")

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "cli/runs/client_choice.h"
 #include "cli/serve/served_options.h"
 
 namespace iommulab {
@@ -15,8 +16,7 @@ namespace iommulab {
 /// The options as given.
 struct serve_arguments {
   served_options served{};
-  std::string container = "vfio";
-  bool no_unsafe_interrupts = false;
+  client_modules modules{};
   std::vector<std::string> program{};  ///< with its arguments
 };
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"
+#include "cli/runs/client_choice.h"
 #include "core/pci/pci.h"
 #include "core/status.h"
 #include "lab/clients/client_system.h"
@@ -14,7 +15,6 @@
 namespace iommulab {
 namespace {
 
-constexpr const char* newest_kernel = "v6_12";
 constexpr const char* vfio_driver = "vfio-pci";
 
 absl::Status bind_to_vfio(kernel& system, const std::string& name) {
@@ -35,8 +35,7 @@ absl::Status bind_to_vfio(kernel& system, const std::string& name) {
 
 absl::StatusOr<std::unique_ptr<kernel>> boot_served(const served_options& options) {
   client_system_request request;
-  const auto kernel =
-      kernel_of_option("--kernel", options.kernel.empty() ? newest_kernel : options.kernel);
+  const auto kernel = choose_kernel(options.kernel, options.machine, default_client_kernel());
   if (!kernel.ok()) return kernel.status();
   request.kernel = *kernel;
   auto machine = choose_machine(options.machine.empty() ? default_machine : options.machine,

@@ -12,26 +12,16 @@
 #include "cli/machines/machine_choice.h"
 #include "cli/output/complain.h"
 #include "cli/output/json.h"
+#include "cli/runs/client_choice.h"
 #include "cli/runs/event_json.h"
 #include "cli/runs/run_options.h"
 #include "cli/runs/sanitizer_json.h"
 #include "lab/clients/client_session.h"
 #include "lab/graph/graph_text.h"
-#include "lab/replay/capture_folder.h"
-#include "lab/replay/stops/client_inputs.h"
-#include "lab/runs/script_run.h"
 #include "platform/vtd/sanitizer/vtd_sanitizer.h"
 
 namespace iommulab {
 namespace {
-
-/// The one that has all: groups, the devices' own nodes, iommufd.
-const kernel_profile& default_client_kernel() {
-  const kernel_profile* const found = find_kernel_profile("v6_12");
-  return found == nullptr ? default_kernel_profile() : *found;
-}
-
-constexpr const char* container_of_iommufd = "iommufd";
 
 /// Those that --trace asks for; the others are there for the effects.
 std::vector<trace_event> chosen_events(const client_session& session, const client_step& step,
@@ -43,55 +33,17 @@ std::vector<trace_event> chosen_events(const client_session& session, const clie
   return chosen;
 }
 
-/// How the modules were loaded when the script was recorded, or else as the script has it.
-absl::StatusOr<vfio_module_options> own_options(const std::string& capture,
-                                                const client_script& script) {
-  if (!capture.empty()) {
-    const auto folder = verify::capture_folder::open(capture);
-    if (!folder.ok()) return folder.status();
-    if (folder->recording() == verify::recording_kind::script) {
-      return verify::read_client_options(*folder);
-    }
-  }
-  vfio_module_options options;
-  options.allow_unsafe_interrupts = script.unsafe_interrupts.value_or(true);
-  return options;
-}
-
 absl::StatusOr<client_request> request_for(const vfio_arguments& a) {
   // What the unit was told is among the events.
   if (absl::Status status = check_tracing(); !status.ok()) return status;
-  client_request request;
-  const auto source = read_source(a.script);
-  if (!source.ok()) return source.status();
-  auto script = read_client_script(*source);
-  if (!script.ok()) return script.status();
-  request.script = *std::move(script);
-  const std::string capture = a.machine.empty() ? dmalab::capture_of_script(a.script) : "";
-  const std::string named = a.machine.empty() ? default_machine : a.machine;
-  const auto kernel =
-      choose_kernel(a.kernel, capture.empty() ? a.machine : capture, default_client_kernel());
-  if (!kernel.ok()) return kernel.status();
-  request.kernel = *kernel;
-  auto machine = choose_machine(capture.empty() ? named : capture, a.dmar_file);
-  if (!machine.ok()) return machine.status();
-  request.machine = *std::move(machine);
-  request.command_line = a.has_command_line ? a.command_line : request.machine.command_line;
-  if (!a.has_command_line && capture.empty() && request.script.command_line) {
-    absl::StrAppend(&request.command_line, " ", *request.script.command_line);
-  }
-  const auto modules = own_options(capture, request.script);
-  if (!modules.ok()) return modules.status();
-  request.modules = *modules;
-  if (!a.container.empty()) {
-    request.modules.container_is_iommufd = a.container == container_of_iommufd;
-  }
-  if (a.no_unsafe_interrupts) request.modules.allow_unsafe_interrupts = false;
-  if (a.dma_entry_limit) request.modules.dma_entry_limit = *a.dma_entry_limit;
-  request.sanitize = a.sanitize;
+  client_choice choice{a.script, a.kernel, a.machine, a.dmar_file, std::nullopt, a.modules};
+  if (a.has_command_line) choice.command_line = a.command_line;
+  auto request = choose_client(choice);
+  if (!request.ok()) return request;
+  request->sanitize = a.sanitize;
   const auto classes = trace_classes_of(a.trace);
   if (!classes.ok()) return classes.status();
-  request.classes = *classes;
+  request->classes = *classes;
   return request;
 }
 
@@ -173,19 +125,7 @@ void add_vfio_command(CLI::App& app, int& exit_status) {
                    "The kernel's command line; default the machine's own")
       ->type_name("TEXT")
       ->each([a](const std::string&) { a->has_command_line = true; });
-  command
-      ->add_option("--container", a->container,
-                   "Who serves /dev/vfio/vfio: VFIO with its type1 driver, or iommufd in its "
-                   "place; default as it was recorded, else vfio")
-      ->check(CLI::IsMember({"vfio", container_of_iommufd}))
-      ->type_name("vfio|iommufd");
-  command->add_flag("--no-unsafe-interrupts", a->no_unsafe_interrupts,
-                    "Load the modules without allow_unsafe_interrupts: devices whose interrupts "
-                    "are not isolated are refused");
-  command
-      ->add_option("--dma-entry-limit", a->dma_entry_limit,
-                   "Mappings that a container of type1 may have")
-      ->type_name("COUNT");
+  add_client_module_options(*command, a->modules);
   add_trace_flag(*command, a->trace);
   command->add_flag("--sanitize", a->sanitize, "Check what the driver does to tables and caches");
   command->add_flag("--json", a->json, "Print one JSON document");

@@ -4,10 +4,10 @@
 #pragma once
 
 #include <iosfwd>
-#include <optional>
 #include <string>
 
 #include "CLI/CLI.hpp"
+#include "cli/runs/client_choice.h"
 
 namespace iommulab {
 
@@ -19,10 +19,7 @@ struct vfio_arguments {
   std::string dmar_file{};  ///< empty: the machine's own table
   std::string command_line{};
   bool has_command_line = false;
-  // How the modules are loaded, where it is not as the capture's were.
-  std::string container{};  ///< who serves /dev/vfio/vfio; empty: VFIO
-  bool no_unsafe_interrupts = false;
-  std::optional<unsigned> dma_entry_limit{};
+  client_modules modules{};
   std::string trace{};
   bool sanitize = false;
   bool json = false;

@@ -23,8 +23,12 @@ struct client_system_request {
   bool sanitize = false;
 };
 
-/// Errors of the machine; EIO when the kernel stops in its start-up; EOPNOTSUPP for a kernel of
+/// The system; nothing of it has run. Errors of the machine.
+absl::StatusOr<std::unique_ptr<kernel>> system_for_clients(const client_system_request& request);
+/// Boots it. EIO when the kernel stops in its start-up; EOPNOTSUPP for a kernel of
 /// which VFIO is not ported.
+absl::Status boot_for_clients(kernel& system, const vfio_module_options& modules);
+/// Both.
 absl::StatusOr<std::unique_ptr<kernel>> boot_for_clients(const client_system_request& request);
 
 /// Gives a function to a driver of this name through sysfs, as driverctl does: override, unbind,

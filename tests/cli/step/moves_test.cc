@@ -35,6 +35,26 @@ TEST(step, into_a_function_tells_its_name) {
   EXPECT_TRUE(has(said(boot(), {at(entry - 1), "step"}), "\niommu_set_root_entry (iommu=dmar0)\n"));
 }
 
+TEST(step, a_programs_call_and_where_its_page_came_from) {
+  run_choice choice;
+  choice.kind = run_kind::client;
+  choice.path = std::string(IOMMULAB_SOURCE_DIR) + "/cli/vfio/examples/iommufd.vfio";
+  choice.machines = {"q35"};
+  choice.command_lines = {"intel_iommu=on"};
+  const auto& events = events_of(choice);
+  const size_t map = first_event(events, entry_into("iommufd_vfio_map_dma"));
+  ASSERT_NE(map, 0u);
+  const size_t mapping = first_event(events, entry_into("__domain_mapping"), map);
+  const std::string text = said(choice, {at(map), "tbreak __domain_mapping", "continue",
+                                         "backtrace", "reverse-continue"});
+  EXPECT_EQ(shown_events(text), (std::vector<size_t>{map, mapping, 1}));
+  for (const char* const function :
+       {"iommufd_vfio_ioctl", "iommufd_vfio_map_dma", "iopt_map_user_pages", "iopt_map_pages",
+        "iopt_fill_domains_pages", "batch_to_domain", "iommu_map", "intel_iommu_map_pages"}) {
+    EXPECT_TRUE(has(text, function)) << function;
+  }
+}
+
 TEST(next, passes_a_call_as_a_whole_in_both_directions) {
   const auto& events = events_of(boot());
   const size_t entry = first_event(events, entry_into("iommu_set_root_entry"));

@@ -55,7 +55,7 @@ TEST(vfio_command, lets_iommufd_stand_behind_the_container) {
   vfio_arguments a = example("type1.vfio");
   a.trace = "calls";
   EXPECT_THAT(run(a).out, HasSubstr("vfio_iommu_type1_map_dma("));
-  a.container = "iommufd";
+  a.modules.container = "iommufd";
   const command_result r = run(a);
   EXPECT_EQ(r.status, 0);
   EXPECT_THAT(r.out, HasSubstr("iommufd_vfio_map_dma("));
@@ -64,7 +64,7 @@ TEST(vfio_command, lets_iommufd_stand_behind_the_container) {
 
 TEST(vfio_command, refuses_devices_without_isolated_interrupts_when_told) {
   vfio_arguments a = example("type1.vfio");
-  a.no_unsafe_interrupts = true;
+  a.modules.no_unsafe_interrupts = true;
   EXPECT_THAT(run(a).out, HasSubstr("setiommu c 3 -> r=-1 EPERM"));
 }
 
@@ -116,13 +116,13 @@ TEST(vfio_command, options_go_before_what_was_recorded) {
   vfio_arguments a = script_of(recording("vfio/v1-map.kc"));
   a.trace = "calls";
   EXPECT_THAT(run(a).out, HasSubstr("iommufd_vfio_map_dma("));
-  a.container = "vfio";
+  a.modules.container = "vfio";
   EXPECT_THAT(run(a).out, HasSubstr("vfio_iommu_type1_map_dma("));
   IOMMULAB_NEEDS_RECORDING("vfio/v5-limits");
   a = script_of(recording("vfio/v5-limits"));
-  a.dma_entry_limit = 7;
+  a.modules.dma_entry_limit = 7;
   EXPECT_THAT(run(a).out, HasSubstr("parameters/dma_entry_limit -> 7\n"));
-  a.no_unsafe_interrupts = true;
+  a.modules.no_unsafe_interrupts = true;
   EXPECT_THAT(run(a).out, HasSubstr("setiommu c 3 -> r=-1 EPERM"));
 }
 
