@@ -108,7 +108,7 @@ export class Page {
   stepOver(by) {
     this.stop();
     const { calls } = this.run;
-    if (by > 0) return this.go(calls.exit[this.p] > 0 ? calls.exit[this.p] : this.p + 1);
+    if (by > 0) return this.go(calls.over(this.p));
     const caller = calls.caller[this.p];
     const isExit = caller > 0 && calls.exit[caller] === this.p;
     return this.go(isExit ? caller : this.p - 1);
