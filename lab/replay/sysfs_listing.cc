@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "core/text_source.h"
+#include "lab/clients/group_lines.h"
 #include "lab/replay/capture_files.h"
 #include "platform/machine/parse.h"
 
@@ -18,7 +19,6 @@ namespace {
 
 constexpr std::string_view domains_used = "  domains_used = ";
 constexpr std::string_view class_directory = "class/iommu";
-constexpr std::string_view groups_directory = "kernel/iommu_groups";
 constexpr std::string_view link_name = "iommu";
 constexpr std::string_view group_prefix = "group ";
 
@@ -146,7 +146,7 @@ absl::StatusOr<sysfs_listing> read_sysfs_listing(const capture_folder& folder) {
 
 numbered_lines list_groups(const sysfs_tree& tree) {
   numbered_lines lines;
-  const std::string groups(groups_directory);
+  const std::string groups(groups_folder);
   for (const std::string& group : names_in(tree, groups)) {
     const std::vector<std::string> devices =
         names_in(tree, absl::StrFormat("%s/%s/devices", groups, group));

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
 #include "core/clock.h"
@@ -13,6 +14,7 @@
 #include "platform/memory/page_allocator.h"
 #include "platform/memory/physical_memory.h"
 #include "vfio/process/device_nodes.h"
+#include "vfio/process/eventfd.h"
 #include "vfio/process/task_struct.h"
 #include "vfio/process/uaccess.h"
 
@@ -230,6 +232,69 @@ TEST_F(process_test, the_lowest_descriptor_is_taken_and_the_last_is_released_fir
   order.clear();
   files.exit_files();
   EXPECT_EQ(order, (std::vector<int>{10, 90, 8}));
+}
+
+/// The kernel stops in its release.
+struct stopping_file : counted_file {
+  using counted_file::counted_file;
+  void release() override {
+    counted_file::release();
+    throw std::runtime_error("BUG");
+  }
+};
+
+TEST_F(process_test, what_a_stopped_release_left_is_released_by_the_next_call) {
+  std::vector<int> order;
+  files_struct files;
+  files.begin_at(8);
+  files.install(*new counted_file(order, 8));
+  files.install(*new stopping_file(order, 9));
+  files.install(*new counted_file(order, 10));
+  EXPECT_THROW(files.exit_files(), std::runtime_error);
+  EXPECT_EQ(order, (std::vector<int>{10, 9}));
+  files.task_work_run();
+  EXPECT_EQ(order, (std::vector<int>{10, 9, 8}));
+}
+
+TEST_F(process_test, descriptors_may_come_from_elsewhere) {
+  std::vector<int> order;
+  files_struct files;
+  int next = 20;
+  files.unused_descriptor = [&next] { return next; };
+  auto* const f = new counted_file(order, 1);
+  EXPECT_EQ(files.install(*f), 20);
+  files.install_at(25, get_file(*f));
+  files.close(20);
+  EXPECT_TRUE(order.empty()) << "25 leads to it";
+  files.install_at(25, *new counted_file(order, 2));
+  EXPECT_EQ(order, std::vector<int>{1}) << "what 25 led to is closed";
+  next = -EMFILE;
+  EXPECT_EQ(files.install(*new counted_file(order, 3)), -EMFILE);
+  files.task_work_run();
+  EXPECT_EQ(order, (std::vector<int>{1, 3}));
+}
+
+TEST_F(process_test, an_eventfd_may_be_another_tables) {
+  task_struct task;
+  int error = 0;
+  EXPECT_EQ(eventfd_ctx_fdget(task, 7, error), nullptr);
+  EXPECT_EQ(error, -EBADF);
+  const auto counter = std::make_shared<eventfd_ctx>(0, false);
+  task.eventfd_elsewhere = [&](int fd) { return fd == 7 ? counter : nullptr; };
+  EXPECT_EQ(eventfd_ctx_fdget(task, 7, error), counter);
+  EXPECT_EQ(error, 0);
+  EXPECT_EQ(eventfd_ctx_fdget(task, 8, error), nullptr);
+  EXPECT_EQ(error, -EINVAL);
+}
+
+TEST_F(process_test, a_text_is_read_from_a_position_to_its_end) {
+  map(here, 1);
+  task_struct task;
+  task.mm = mm_;
+  EXPECT_EQ(simple_read_from_buffer(task, here, 100, 0, "abc"), 3);
+  EXPECT_EQ(simple_read_from_buffer(task, here, 1, 2, "abc"), 1);
+  EXPECT_EQ(simple_read_from_buffer(task, here, 100, 3, "abc"), 0);
+  EXPECT_EQ(simple_read_from_buffer(task, here + page_size, 1, 0, "abc"), -EFAULT);
 }
 
 /// Holds another, as a device holds its iommufd.

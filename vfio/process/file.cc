@@ -49,15 +49,17 @@ files_struct::~files_struct() {
 void files_struct::abandon() {
   for (const auto& [fd, f] : std::exchange(open_, {})) delete f;
   for (file* f : std::exchange(works_->files, {})) delete f;
+  for (file* f : std::exchange(works_->under_way, {})) delete f;
 }
 
 void files_struct::task_work_run() {
-  while (!works_->files.empty()) {
-    const std::vector<file*> works = std::exchange(works_->files, {});
-    for (auto at = works.rbegin(); at != works.rend(); ++at) {
-      const std::unique_ptr<file> last(*at);
-      last->release();
-    }
+  std::vector<file*>& now = works_->under_way;
+  while (!now.empty() || !works_->files.empty()) {
+    if (now.empty()) now = std::exchange(works_->files, {});
+    // A release in which the kernel stops leaves the others here.
+    const std::unique_ptr<file> last(now.back());
+    now.pop_back();
+    last->release();
   }
 }
 

@@ -21,14 +21,15 @@ namespace iommulab {
 struct task_struct;
 class file;
 
-/// Linux include/linux/fs.h: struct file with its file_operations. Results are 0 or more, or
-/// negative errnos; addresses are the caller's.
 /// Files of a process that lost their last reference within the call under way.
 struct file_works {
   std::vector<file*> files;
+  std::vector<file*> under_way;  ///< of those, the ones that are being released; the last is next
   bool process_is_gone = false;  ///< nobody runs them: a file is released at once
 };
 
+/// Linux include/linux/fs.h: struct file with its file_operations. Results are 0 or more, or
+/// negative errnos; addresses are the caller's.
 class file {
  public:
   file() = default;

@@ -38,6 +38,23 @@ TEST(physical_memory, refuses_what_is_not_wholly_inside_a_range) {
   EXPECT_EQ(memory->object_at<uint64_t>(phys_addr(0), SIZE_MAX / 4), nullptr);
 }
 
+TEST(physical_memory, a_lender_answers_for_what_lies_in_no_range) {
+  struct : memory_lender {
+    std::byte* at(phys_addr address, uint64_t length) const override {
+      return address == phys_addr(gib) && length <= 8 ? bytes : nullptr;
+    }
+    mutable std::byte bytes[8]{};
+  } lender;
+  const auto memory = physical_memory::create(two_ranges()).value();
+  memory->set_lender(&lender);
+  EXPECT_EQ(memory->at(phys_addr(gib), 8), lender.bytes);
+  EXPECT_EQ(memory->at(phys_addr(gib), 9), nullptr);
+  EXPECT_EQ(memory->at(phys_addr(5 * gib - 8), 9), nullptr) << "a range's own end";
+  EXPECT_NE(memory->at(phys_addr(0x1000), 8), lender.bytes);
+  memory->set_lender(nullptr);
+  EXPECT_EQ(memory->at(phys_addr(gib), 8), nullptr);
+}
+
 TEST(physical_memory, joins_ranges_that_touch) {
   const std::vector<memory_range> ranges = {{phys_addr(0), 0x9fc00, kind::ram},
                                             {phys_addr(0x9fc00), 0x400, kind::reserved}};
