@@ -11,7 +11,7 @@ add_executable(iommulab_write_table ${CMAKE_CURRENT_LIST_DIR}/table/write_table.
 target_link_libraries(iommulab_write_table PRIVATE iommulab_build_flags iommulab_function_reader)
 
 set(traced_sources)
-foreach(room core iova intel dma kernel)
+foreach(room core iova intel dma vfio kernel)
   file(GLOB_RECURSE found RELATIVE ${CMAKE_SOURCE_DIR} CONFIGURE_DEPENDS
     ${CMAKE_SOURCE_DIR}/${room}/*.cc ${CMAKE_SOURCE_DIR}/${room}/*.h)
   list(APPEND traced_sources ${found})

@@ -22,20 +22,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<const char*, 5> rooms_with_ported_functions = {"core", "iova", "intel", "dma",
-                                                                    "kernel"};
+constexpr std::array<const char*, 6> rooms_with_ported_functions = {"core", "iova", "intel",
+                                                                    "dma",  "vfio", "kernel"};
 
 /// Types of parameters that are no arguments of the kernel's function: where its globals live,
 /// operations and callbacks, and what holds no name or number of its own.
 const std::regex internal_type(
     R"(\b(intel_driver|dmar_state|iommu_core|tracer|Environment|range_tree|iova_domain|iova_cache|)"
     R"(dma_pools|coherent_memory|iommu_ops|iommu_subsystem|dma_iommu|dmar_dsm|structure_handlers|handler|FunctionRef|)"
-    R"(queue_slots|dmar_res_callback|iommu_group_notifier_block)\b)");
+    R"(queue_slots|dmar_res_callback|iommu_group_notifier_block|vfio_module|iommufd_module|)"
+    R"(vfio_iommu|vfio_container|pfn_batch|io_pagetable|interval_tree_double_span_iter|)"
+    R"(virqfd_services|file)\b)");
 
 /// Functions whose arguments tell a reader nothing, and why.
 const std::map<std::string, std::string> silent_functions = {
     {"dmar_alloc_seq_id", "the unit gets its name here"},
     {"free_iova_mem", "a node that was in no tree holds no range"},
+    {"iommufd_ctx_from_file", "an open file has no name"},
+    {"iommufd_test_alloc_access", "the kernel's has no arguments"},
+    {"iopt_unmap_all", "a table of areas has no name"},
+    {"vfio_fops_open", "inode and file of the call itself"},
+    {"vfio_virqfd_disable", "an entry that waits for an eventfd has no name"},
 };
 
 struct call_site {

@@ -15,7 +15,7 @@ namespace {
 
 // Linux v4.4.178 drivers/vfio/vfio.c: vfio_group_put_bg()
 void vfio_group_put_bg(v4_4::vfio_group& group) {
-  IOMMULAB_CALL(group.module.env.trace, "vfio_group_put_bg");
+  IOMMULAB_CALL(group.module.env.trace, "vfio_group_put_bg", {"group", group.minor});
   v4_4::vfio_group_put(group);
 }
 

@@ -29,6 +29,8 @@ class call_report {
   [[nodiscard]] bool is_on() const { return descriptor_ >= 0; }
   /// A call is through; `what` is it in words, without its result.
   void tell(const std::string& what, int64_t result);
+  /// What happened since the last call was not the program's doing.
+  void forget() { recorder_.clear(); }
   /// A line of its own, also when nothing is told of calls: to standard error then.
   void say(const std::string& line) const;
 

@@ -346,7 +346,9 @@ void served_program::keep_pinned(uint64_t start, uint64_t length) {
 
 std::string served_program::host_path(const std::string& path) {
   const call under_way(*this);
-  return mirror_.host_path(path);
+  std::string where = mirror_.host_path(path);
+  report_.forget();
+  return where;
 }
 
 std::string served_program::program_path(std::string_view host_path) {
@@ -395,6 +397,7 @@ void served_program::after_fork_in_child() {
 void served_program::finish() {
   if (the_program == nullptr) return;
   served_program& program = *the_program;
+  if (program.task_.files.open().empty()) return;
   call under_way(program);
   under_way.told("exit()", [&program] {
     program.task_.files.exit_files();

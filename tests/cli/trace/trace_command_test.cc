@@ -255,7 +255,7 @@ TEST(trace_command, follows_a_programs_page_from_its_call_to_the_table) {
   a.run.kind = run_kind::client;
   a.run.path = std::string(IOMMULAB_SOURCE_DIR) + "/cli/vfio/examples/iommufd.vfio";
   const std::string all = good(a);
-  EXPECT_THAT(all, HasSubstr("OP 11 map i iova=0x100000 va=m0 size=0x1000"));
+  EXPECT_NE(all.find("OP 10 map i iova=0x100000 va=m0 size=0x1000"), std::string::npos);
   a.subtrees = {"iommufd_vfio_ioctl"};
   std::vector<std::string> called;
   for (const std::string& body : bodies(good(a))) {

@@ -95,7 +95,7 @@ TEST(sources_of_functions, are_whole_definitions_with_their_comment) {
 TEST(sources_of_functions, are_there_for_every_scope_of_the_tree) {
   const std::regex scope(R"re((IOMMULAB_CALL|env\.call)\([^"]*"(\w+)")re");
   std::set<std::string> in_tree;
-  for (const char* room : {"core", "iova", "intel", "dma", "kernel"}) {
+  for (const char* room : {"core", "iova", "intel", "dma", "vfio", "kernel"}) {
     for (const auto& entry :
          fs::recursive_directory_iterator(fs::path(IOMMULAB_SOURCE_DIR) / room)) {
       const std::string ending = entry.path().extension().string();
@@ -247,7 +247,7 @@ TEST(source_of_a_function, is_null_for_what_nobody_traces) {
 TEST(sources_of_functions, take_little_room) {
   size_t bytes = 0;
   for (const function_source& source : all_sources()) bytes += source.text.size();
-  EXPECT_LT(bytes, 600u * 1024);
+  EXPECT_LT(bytes, 900u * 1024);
 }
 
 }  // namespace

@@ -107,7 +107,7 @@ void vfio_group_get(vfio_group& group) {
 
 // Linux v4.4 drivers/vfio/vfio.c: vfio_group_try_get()
 vfio_group* vfio_group_try_get(vfio_module& module, vfio_group& group) {
-  IOMMULAB_CALL(module.env.trace, "vfio_group_try_get");
+  IOMMULAB_CALL(module.env.trace, "vfio_group_try_get", {"target_group", group.minor});
   const auto& list = module.group_list;
   if (std::find(list.begin(), list.end(), &group) == list.end()) return this_call.result(nullptr);
   vfio_group_get(group);

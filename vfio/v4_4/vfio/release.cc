@@ -15,9 +15,9 @@ int vfio_release::vfio_lock_acct(vfio_module& module, const task_struct* /*curre
                                  const bool* /*lock_cap*/) const {
   IOMMULAB_CALL(module.env.trace, "vfio_lock_acct", {"npage", npage});
   const std::shared_ptr<mm_struct> mm = current_mm(module);
-  if (mm == nullptr || npage == 0) return 0;
+  if (mm == nullptr || npage == 0) return this_call.result(0);
   mm->locked_vm += static_cast<uint64_t>(npage);
-  return 0;
+  return this_call.result(0);
 }
 
 vfio_pci_rules vfio_release::pci_rules() const {

@@ -87,7 +87,8 @@ bool vfio_group_viable(vfio_group& group) {
 notify_result vfio_iommu_group_notifier(vfio_module& module, vfio_group& group,
                                         iommu_group_notify action, device& dev) {
   IOMMULAB_CALL(module.env.trace, "vfio_iommu_group_notifier", {"dev", dev});
-  if (vfio_group_try_get(module, group) == nullptr) return notify_result::ok;
+  if (vfio_group_try_get(module, group) == nullptr)
+    return this_call.result(notify_result::ok, "ok");
   switch (action) {
     case iommu_group_notify::add_device:
       vfio_group_nb_add_dev(group, dev);
@@ -109,7 +110,7 @@ notify_result vfio_iommu_group_notifier(vfio_module& module, vfio_group& group,
       break;
   }
   module.release.put_notified_group(group);
-  return notify_result::ok;
+  return this_call.result(notify_result::ok, "ok");
 }
 
 }  // namespace iommulab::v4_4

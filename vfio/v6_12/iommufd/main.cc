@@ -222,6 +222,7 @@ void iommufd_exit(iommufd_module& module) {
 iommufd_ctx& iommufd_ctx_get(iommufd_ctx& ictx) {
   IOMMULAB_CALL(ictx.trace(), "iommufd_ctx_get", {"no_iommu_mode", ictx.no_iommu_mode});
   get_file(ictx.filp);
+  IOMMULAB_RESULT(ictx.trace(), {"", "ictx"});
   return ictx;
 }
 
@@ -231,7 +232,7 @@ iommufd_ctx* iommufd_ctx_from_file(tracer& trace, file& f, int& error) {
   auto* const filp = dynamic_cast<iommufd_file*>(&f);
   error = filp == nullptr ? -EBADFD : 0;
   if (filp == nullptr) return this_call.result(nullptr, error);
-  return &iommufd_ctx_get(*filp->ictx());
+  return this_call.result(&iommufd_ctx_get(*filp->ictx()), "ictx");
 }
 
 // Linux v6.12 drivers/iommu/iommufd/main.c: iommufd_ctx_from_fd()
@@ -243,7 +244,7 @@ iommufd_ctx* iommufd_ctx_from_fd(tracer& trace, task_struct& current, int fd, in
   if (filp == nullptr) error = f == nullptr ? -EBADF : -EBADFD;
   if (filp == nullptr) return this_call.result(nullptr, error);
   get_file(*f);
-  return filp->ictx();
+  return this_call.result(filp->ictx(), "ictx");
 }
 
 // Linux v6.12 drivers/iommu/iommufd/main.c: iommufd_ctx_put()

@@ -125,6 +125,7 @@ inline void iommufd_put_object(iommufd_object& obj) {
 int iommufd_object_reserve(iommufd_ctx& ictx, iommufd_object& obj);
 
 /// A new object with a number that nobody finds yet. Null with `error` set.
+/// Linux v6.12 drivers/iommu/iommufd/main.c: _iommufd_object_alloc()
 template <typename T, typename... Args>
 T* iommufd_object_alloc(iommufd_ctx& ictx, iommufd_object_type type, int& error, Args&&... args) {
   IOMMULAB_CALL(ictx.trace(), "_iommufd_object_alloc", {"type", type});

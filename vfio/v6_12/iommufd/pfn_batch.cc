@@ -10,6 +10,7 @@
 
 namespace iommulab::v6_12 {
 
+// Linux v6.12 drivers/iommu/iommufd/pages.c: temp_kmalloc()
 temp_memory temp_kmalloc(iommufd_module& module, uint64_t size, uint64_t backup_len) {
   IOMMULAB_CALL(module.env.trace, "temp_kmalloc", {"backup_len", backup_len});
   temp_memory memory;

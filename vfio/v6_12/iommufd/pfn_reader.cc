@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "vfio/v6_12/iommufd/test_hooks.h"
+#include "vfio/v6_12/memory/user_memory.h"
 
 namespace iommulab::v6_12 {
 
@@ -22,19 +23,13 @@ void iopt_pages_sub_npinned(iopt_pages& pages, uint64_t npages) {
   iommufd_test_warn_on(pages.module, pages.npinned > pages.npages, "iopt_pages_sub_npinned");
 }
 
-// Linux v6.12 mm/gup.c: unpin_user_pages()
-void unpin_user_pages(iommufd_module& module, absl::Span<const phys_addr> pages) {
-  IOMMULAB_CALL(module.env.trace, "unpin_user_pages", {"npages", pages.size()});
-  for (const phys_addr page : pages) module.pages.unpin(page);
-}
-
 // Linux v6.12 drivers/iommu/iommufd/pages.c: iopt_pages_err_unpin()
 void iopt_pages_err_unpin(iopt_pages& pages, uint64_t start_index, uint64_t last_index,
                           absl::Span<const phys_addr> page_list) {
   IOMMULAB_CALL(pages.trace(), "iopt_pages_err_unpin", {"pages", pages},
                 {"start_index", start_index}, {"last_index", last_index});
   const uint64_t npages = last_index - start_index + 1;
-  unpin_user_pages(pages.module, page_list.subspan(0, npages));
+  unpin_user_pages(pages.trace(), pages.module.pages, page_list.subspan(0, npages));
   iopt_pages_sub_npinned(pages, npages);
 }
 
@@ -75,14 +70,6 @@ int64_t pin_user_pages_fast(iopt_pages& pages, uint64_t start, int nr_pages, uns
       pages.source_mm->pin_user_pages(start, static_cast<uint64_t>(nr_pages), gup_flags, upages));
 }
 
-// Linux v6.12 mm/gup.c: pin_user_pages_remote()
-int64_t pin_pages_of_another(iopt_pages& pages, uint64_t start, uint64_t nr_pages,
-                             unsigned gup_flags, std::vector<phys_addr>& upages) {
-  IOMMULAB_CALL(pages.trace(), "pin_user_pages_remote", {"start", start}, {"nr_pages", nr_pages},
-                {"gup_flags", gup_flags});
-  return this_call.result(pages.source_mm->pin_user_pages(start, nr_pages, gup_flags, upages));
-}
-
 }  // namespace
 
 // Linux v6.12 drivers/iommu/iommufd/pages.c: pfn_reader_user_pin()
@@ -110,7 +97,8 @@ int pfn_reader_user_pin(pfn_reader_user& user, iopt_pages& pages, uint64_t start
   int64_t rc = 0;
   if (remote_mm) {
     user.locked = 1;
-    rc = pin_pages_of_another(pages, uptr, npages, user.gup_flags, user.upages);
+    rc = pin_user_pages_remote(pages.trace(), *pages.source_mm, uptr, npages, user.gup_flags,
+                               user.upages);
   } else {
     rc = pin_user_pages_fast(pages, uptr, static_cast<int>(npages), user.gup_flags, user.upages);
   }
@@ -149,24 +137,6 @@ void decr_user_locked_vm(iopt_pages& pages, uint64_t npages) {
   pages.source_user->locked_vm -= npages;
 }
 
-// Linux v6.12 mm/util.c: __account_locked_vm()
-int account_locked_vm_of_pages(iopt_pages& pages, uint64_t npages, bool inc) {
-  IOMMULAB_CALL(pages.trace(), "__account_locked_vm", {"pages", npages}, {"inc", inc});
-  mm_struct& mm = *pages.source_mm;
-  if (!inc) {
-    if (npages > mm.locked_vm) {
-      pages.module.env.log.warn_on("__account_locked_vm");
-      mm.locked_vm = npages;
-    }
-    mm.locked_vm -= npages;
-    return this_call.result(0);
-  }
-  const uint64_t limit = pages.source_task->rlimit_memlock >> page_shift;
-  if (mm.locked_vm + npages > limit) return this_call.result(-ENOMEM);
-  mm.locked_vm += npages;
-  return this_call.result(0);
-}
-
 // Linux v6.12 drivers/iommu/iommufd/pages.c: update_mm_locked_vm()
 int update_mm_locked_vm(iopt_pages& pages, uint64_t npages, bool inc, pfn_reader_user* user) {
   IOMMULAB_CALL(pages.trace(), "update_mm_locked_vm", {"pages", pages}, {"npages", npages},
@@ -176,7 +146,8 @@ int update_mm_locked_vm(iopt_pages& pages, uint64_t npages, bool inc, pfn_reader
   } else if ((user == nullptr || !user->has_upages) && !pages.source_mm->has_users()) {
     return this_call.result(-EINVAL);
   }
-  return this_call.result(account_locked_vm_of_pages(pages, npages, inc));
+  return this_call.result(account_locked_vm(pages.module.env, *pages.source_mm, npages, inc,
+                                            *pages.source_task, false));
 }
 
 // Linux v6.12 drivers/iommu/iommufd/pages.c: do_update_pinned()
@@ -353,7 +324,7 @@ void pfn_reader_release_pins(pfn_reader& pfns) {
   IOMMULAB_CALL(pages.trace(), "pfn_reader_release_pins", {"pages", pages});
   if (pfns.user.upages_end > pfns.batch_end_index) {
     const uint64_t npages = pfns.user.upages_end - pfns.batch_end_index;
-    unpin_user_pages(pages.module,
+    unpin_user_pages(pages.trace(), pages.module.pages,
                      absl::MakeConstSpan(pfns.user.upages)
                          .subspan(pfns.batch_end_index - pfns.user.upages_start, npages));
     iopt_pages_sub_npinned(pages, npages);

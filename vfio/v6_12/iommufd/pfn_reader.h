@@ -66,6 +66,5 @@ void iopt_pages_sub_npinned(iopt_pages& pages, uint64_t npages);
 /// Unpins pages that were pinned for a range which failed.
 void iopt_pages_err_unpin(iopt_pages& pages, uint64_t start_index, uint64_t last_index,
                           absl::Span<const phys_addr> page_list);
-void unpin_user_pages(iommufd_module& module, absl::Span<const phys_addr> pages);
 
 }  // namespace iommulab::v6_12

@@ -25,6 +25,7 @@ int vfio_pci_for_each_slot_or_bus(pci_dev& pdev, absl::FunctionRef<int(pci_dev&)
       pci_walk_bus(*pdev.bus, [&fn](pci_dev& each) { return vfio_pci_walk_wrapper(each, fn); }));
 }
 
+// Linux v6.12 drivers/vfio/pci/vfio_pci_core.c: vfio_pci_count_devs(), called for each.
 size_t count_devices(vfio_pci_core_device& vdev) {
   size_t count = 0;
   vfio_pci_for_each_slot_or_bus(*vdev.pdev, [&](pci_dev& each) {

@@ -196,14 +196,19 @@ int vfio_pci_set_msi_trigger(vfio_pci_core_device& vdev, task_struct* current, u
 
 // ---- Errors, and requests to give the device back
 
+}  // namespace
+
 // Linux v6.12 drivers/vfio/pci/vfio_pci_core.c: vfio_pci_eventfd_replace_locked()
-int replace_eventfd(vfio_pci_core_device& vdev, std::shared_ptr<eventfd_ctx>& eventfd,
-                    std::shared_ptr<eventfd_ctx> ctx) {
+int vfio_pci_eventfd_replace_locked(vfio_pci_core_device& vdev,
+                                    std::shared_ptr<eventfd_ctx>& eventfd,
+                                    std::shared_ptr<eventfd_ctx> ctx) {
   IOMMULAB_CALL(trace_of(vdev), "vfio_pci_eventfd_replace_locked", {"vdev", vdev});
   if (ctx != nullptr && !slab_token(vdev.module->slab)) return this_call.result(-ENOMEM);
   eventfd = std::move(ctx);
   return this_call.result(0);
 }
+
+namespace {
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_intrs.c: vfio_pci_set_ctx_trigger_single()
 int vfio_pci_set_ctx_trigger_single(vfio_pci_core_device& vdev, task_struct* current,
@@ -211,7 +216,7 @@ int vfio_pci_set_ctx_trigger_single(vfio_pci_core_device& vdev, task_struct* cur
                                     uint32_t flags, const vfio_irq_data& data) {
   if ((flags & uapi::vfio_irq_set_data_none) != 0) {
     if (eventfd == nullptr) return -EINVAL;
-    if (count == 0) return replace_eventfd(vdev, eventfd, nullptr);
+    if (count == 0) return vfio_pci_eventfd_replace_locked(vdev, eventfd, nullptr);
     eventfd->signal();
     return 0;
   }
@@ -221,11 +226,11 @@ int vfio_pci_set_ctx_trigger_single(vfio_pci_core_device& vdev, task_struct* cur
     return 0;
   }
   if ((flags & uapi::vfio_irq_set_data_eventfd) == 0 || data.fd(0) < -1) return -EINVAL;
-  if (data.fd(0) == -1) return replace_eventfd(vdev, eventfd, nullptr);
+  if (data.fd(0) == -1) return vfio_pci_eventfd_replace_locked(vdev, eventfd, nullptr);
   int error = 0;
   std::shared_ptr<eventfd_ctx> ctx = eventfd_ctx_fdget(*current, data.fd(0), error);
   if (ctx == nullptr) return error;
-  return replace_eventfd(vdev, eventfd, std::move(ctx));
+  return vfio_pci_eventfd_replace_locked(vdev, eventfd, std::move(ctx));
 }
 
 int set_intx(vfio_pci_core_device& vdev, task_struct* current, uint32_t action, uint32_t flags,

@@ -14,4 +14,9 @@ namespace iommulab::v6_12 {
 int vfio_pci_set_irqs_ioctl(vfio_pci_core_device& vdev, task_struct* current, uint32_t flags,
                             unsigned index, unsigned start, unsigned count, vfio_irq_data data);
 
+/// Null for none. 0, or -ENOMEM.
+int vfio_pci_eventfd_replace_locked(vfio_pci_core_device& vdev,
+                                    std::shared_ptr<eventfd_ctx>& eventfd,
+                                    std::shared_ptr<eventfd_ctx> ctx);
+
 }  // namespace iommulab::v6_12

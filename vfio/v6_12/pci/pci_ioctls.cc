@@ -226,11 +226,24 @@ int vfio_pci_ioctl_ioeventfd(vfio_pci_core_device& vdev, task_struct& current, u
 }
 
 /// Without power states all that can be asked is whether there are any.
-int low_power_feature(vfio_pci_core_device& vdev, std::string_view function, uint32_t flags,
-                      uint64_t argsz, uint64_t minsz) {
-  IOMMULAB_CALL(trace_of(vdev), function, {"device", vdev}, {"flags", flags}, {"argsz", argsz});
+int low_power_feature(uint32_t flags, uint64_t argsz, uint64_t minsz) {
   const int ret = vfio_check_feature(flags, argsz, uapi::vfio_device_feature_set, minsz);
-  return this_call.result(ret == 1 ? -EINVAL : ret);
+  return ret == 1 ? -EINVAL : ret;
+}
+
+// Linux v6.12 drivers/vfio/pci/vfio_pci_core.c: vfio_pci_core_pm_entry()
+int vfio_pci_core_pm_entry(vfio_pci_core_device& vdev, uint32_t flags, uint64_t argsz) {
+  IOMMULAB_CALL(trace_of(vdev), "vfio_pci_core_pm_entry", {"device", vdev}, {"flags", flags},
+                {"argsz", argsz});
+  return this_call.result(low_power_feature(flags, argsz, 0));
+}
+
+// Linux v6.12 drivers/vfio/pci/vfio_pci_core.c: vfio_pci_core_pm_entry_with_wakeup()
+int vfio_pci_core_pm_entry_with_wakeup(vfio_pci_core_device& vdev, uint32_t flags, uint64_t argsz) {
+  IOMMULAB_CALL(trace_of(vdev), "vfio_pci_core_pm_entry_with_wakeup", {"device", vdev},
+                {"flags", flags}, {"argsz", argsz});
+  constexpr uint64_t wakeup_size = 8;
+  return this_call.result(low_power_feature(flags, argsz, wakeup_size));
 }
 
 // Linux v6.12 drivers/vfio/pci/vfio_pci_core.c: vfio_pci_rw()
@@ -358,13 +371,11 @@ int64_t vfio_pci_core_ioctl(vfio_pci_core_device& vdev, task_struct& current, ui
 int vfio_pci_core_ioctl_feature(vfio_pci_core_device& vdev, uint32_t flags, uint64_t argsz) {
   IOMMULAB_CALL(trace_of(vdev), "vfio_pci_core_ioctl_feature", {"device", vdev}, {"flags", flags},
                 {"argsz", argsz});
-  constexpr uint64_t wakeup_size = 8;
   switch (flags & uapi::vfio_device_feature_mask) {
     case uapi::vfio_device_feature_low_power_entry:
-      return this_call.result(low_power_feature(vdev, "vfio_pci_core_pm_entry", flags, argsz, 0));
+      return this_call.result(vfio_pci_core_pm_entry(vdev, flags, argsz));
     case uapi::vfio_device_feature_low_power_entry_with_wakeup:
-      return this_call.result(
-          low_power_feature(vdev, "vfio_pci_core_pm_entry_with_wakeup", flags, argsz, wakeup_size));
+      return this_call.result(vfio_pci_core_pm_entry_with_wakeup(vdev, flags, argsz));
     case uapi::vfio_device_feature_low_power_exit: {
       // A device that is on stays so.
       const int ret = vfio_check_feature(flags, argsz, uapi::vfio_device_feature_set, 0);

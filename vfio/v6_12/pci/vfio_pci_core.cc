@@ -93,13 +93,6 @@ int vfio_pci_core_sriov_configure(vfio_pci_core_device& vdev, int nr_virtfn) {
   return this_call.result(0);
 }
 
-// Linux v6.12 drivers/vfio/pci/vfio_pci_core.c: vfio_pci_eventfd_replace_locked()
-void put_eventfd(vfio_pci_core_device& vdev, std::shared_ptr<eventfd_ctx>& eventfd) {
-  IOMMULAB_CALL(trace_of(vdev), "vfio_pci_eventfd_replace_locked", {"vdev", vdev});
-  eventfd.reset();
-  IOMMULAB_RESULT(trace_of(vdev), {"", 0});
-}
-
 /// Switches off what the user left on, and gives the function back its configuration.
 void restore_function(vfio_pci_core_device& vdev) {
   pci_dev& pdev = *vdev.pdev;
@@ -231,8 +224,8 @@ void vfio_pci_core_disable(vfio_pci_core_device& vdev) {
 void vfio_pci_core_close_device(vfio_pci_core_device& vdev) {
   IOMMULAB_CALL(trace_of(vdev), "vfio_pci_core_close_device", {"core_vdev", vdev});
   vfio_pci_core_disable(vdev);
-  put_eventfd(vdev, vdev.err_trigger);
-  put_eventfd(vdev, vdev.req_trigger);
+  vfio_pci_eventfd_replace_locked(vdev, vdev.err_trigger, nullptr);
+  vfio_pci_eventfd_replace_locked(vdev, vdev.req_trigger, nullptr);
 }
 
 }  // namespace iommulab::v6_12

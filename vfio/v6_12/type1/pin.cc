@@ -9,42 +9,12 @@
 namespace iommulab::v6_12 {
 namespace {
 
-// Linux v6.12 mm/util.c: __account_locked_vm()
-int account_locked_vm(vfio_iommu& iommu, mm_struct& mm, uint64_t pages, bool inc,
-                      const task_struct& task, bool bypass_rlim) {
-  environment& env = iommu.module.env;
-  IOMMULAB_CALL(env.trace, "__account_locked_vm", {"pages", pages}, {"inc", inc},
-                {"bypass_rlim", bypass_rlim});
-  if (!inc) {
-    if (pages > mm.locked_vm) env.log.warn_on("__account_locked_vm");
-    mm.locked_vm -= pages;
-    return this_call.result(0);
-  }
-  if (!bypass_rlim && mm.locked_vm + pages > memlock_limit(task)) return this_call.result(-ENOMEM);
-  mm.locked_vm += pages;
-  return this_call.result(0);
-}
-
-// Linux v6.12 mm/gup.c: pin_user_pages_remote()
-int64_t pin_user_pages_remote(vfio_iommu& iommu, mm_struct& mm, uint64_t start, uint64_t nr_pages,
-                              unsigned gup_flags, std::vector<phys_addr>& pages) {
-  IOMMULAB_CALL(trace_of(iommu), "pin_user_pages_remote", {"start", start}, {"nr_pages", nr_pages},
-                {"gup_flags", gup_flags});
-  return this_call.result(mm.pin_user_pages(start, nr_pages, gup_flags, pages));
-}
-
-// Linux v6.12 mm/gup.c: unpin_user_pages()
-void unpin_user_pages(vfio_iommu& iommu, phys_addr page) {
-  IOMMULAB_CALL(trace_of(iommu), "unpin_user_pages", {"page", page});
-  iommu.module.pages.unpin(page);
-}
-
 // Linux v6.12 mm/gup.c: unpin_user_pages_dirty_lock()
 void unpin_user_pages_dirty_lock(vfio_iommu& iommu, phys_addr page, bool make_dirty) {
   IOMMULAB_CALL(trace_of(iommu), "unpin_user_pages_dirty_lock", {"page", page},
                 {"make_dirty", make_dirty});
   if (!make_dirty) {
-    unpin_user_pages(iommu, page);
+    unpin_user_pages(trace_of(iommu), iommu.module.pages, {&page, 1});
     return;
   }
   iommu.module.pages.unpin(page);
@@ -143,8 +113,8 @@ int64_t pin_run(pinned_run& run, mm_struct& mm) {
 int mm_lock_acct(vfio_iommu& iommu, const task_struct& task, mm_struct& mm, bool lock_cap,
                  int64_t npage) {
   IOMMULAB_CALL(trace_of(iommu), "mm_lock_acct", {"lock_cap", lock_cap}, {"npage", npage});
-  return this_call.result(account_locked_vm(iommu, mm, static_cast<uint64_t>(std::abs(npage)),
-                                            npage > 0, task, lock_cap));
+  return this_call.result(account_locked_vm(
+      iommu.module.env, mm, static_cast<uint64_t>(std::abs(npage)), npage > 0, task, lock_cap));
 }
 
 // Linux v6.12 drivers/vfio/vfio_iommu_type1.c: vfio_lock_acct()
@@ -206,8 +176,8 @@ int64_t vaddr_get_pfns(vfio_iommu& iommu, mm_struct& mm, uint64_t vaddr, int64_t
   IOMMULAB_CALL(trace_of(iommu), "vaddr_get_pfns", {"vaddr", vaddr}, {"npages", npages},
                 {"prot", prot});
   const unsigned flags = (prot & iommu_write) != 0 ? foll_write : 0;
-  const int64_t ret = pin_user_pages_remote(iommu, mm, vaddr, static_cast<uint64_t>(npages),
-                                            flags | foll_longterm, pages);
+  const int64_t ret = pin_user_pages_remote(
+      trace_of(iommu), mm, vaddr, static_cast<uint64_t>(npages), flags | foll_longterm, pages);
   if (ret > 0) pfn = pfn_of(pages.front());
   return this_call.result(ret);
 }

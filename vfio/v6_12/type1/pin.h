@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "vfio/v6_12/type1/vfio_iommu.h"
+#include "vfio/v6_12/memory/user_memory.h"
 
 namespace iommulab::v6_12 {
 
@@ -50,10 +51,5 @@ int64_t vfio_pin_pages_remote(vfio_iommu& iommu, vfio_dma& dma, task_struct& cur
 /// Pages that were unpinned.
 int64_t vfio_unpin_pages_remote(vfio_iommu& iommu, vfio_dma& dma, uint64_t iova, uint64_t pfn,
                                 int64_t npage, bool do_accounting);
-
-/// Soft RLIMIT_MEMLOCK in pages.
-inline uint64_t memlock_limit(const task_struct& task) {
-  return task.rlimit_memlock >> page_shift;
-}
 
 }  // namespace iommulab::v6_12

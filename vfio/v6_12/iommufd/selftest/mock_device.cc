@@ -54,7 +54,8 @@ iommu_domain* mock_iommu_ops::domain_alloc_paging(device& dev) {
 iommu_device* mock_iommu_ops::probe_device(device& dev, int& error) {
   IOMMULAB_CALL(module_.env.trace, "mock_probe_device", {"dev", dev});
   error = dev.bus == &bus_ ? 0 : -ENODEV;
-  return error == 0 ? &unit_ : nullptr;
+  if (error != 0) return this_call.result(nullptr, error);
+  return this_call.result(&unit_, "mock_iommu");
 }
 
 iommu_group* mock_iommu_ops::device_group(device& dev, int& error) {

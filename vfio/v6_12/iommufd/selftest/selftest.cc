@@ -145,7 +145,7 @@ int iommufd_test_add_reserved(const iommufd_ucmd& ucmd, const uapi::iommu_test_c
 // ---- Looking into a mock domain
 
 /// The page table of that number, held. Null with `error` set: -ENOENT, -EINVAL when it is no mock
-/// domain's.
+/// domain's. Linux v6.12 drivers/iommu/iommufd/selftest.c: __get_md_pagetable()
 iommufd_hw_pagetable* get_md_pagetable(iommufd_ctx& ictx, uint32_t id, iommufd_object_type type,
                                        const iommu_domain_ops& ops, int& error) {
   IOMMULAB_CALL(ictx.trace(), "__get_md_pagetable", {"mockpt_id", id});

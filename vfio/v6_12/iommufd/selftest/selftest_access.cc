@@ -79,10 +79,11 @@ void selftest_access::release() {
 selftest_access* iommufd_test_alloc_access(iommufd_module& module, bool pins) {
   IOMMULAB_CALL(module.env.trace, "iommufd_test_alloc_access");
   slab_token memory(module.slab);
-  if (!memory) return nullptr;
+  if (!memory) return this_call.result(nullptr, -ENOMEM);
   slab_token file_memory(module.slab);
-  if (!file_memory) return nullptr;
-  return new selftest_access(module, pins, std::move(memory), std::move(file_memory));
+  if (!file_memory) return this_call.result(nullptr, -ENOMEM);
+  return this_call.result(
+      new selftest_access(module, pins, std::move(memory), std::move(file_memory)), "access");
 }
 
 /// The access behind the file, attached, and the user told the descriptor; or nothing of that.
