@@ -101,7 +101,7 @@ uint64_t any_value(FuzzedDataProvider& input) {
 
 std::vector<std::byte> any_structure(FuzzedDataProvider& input) {
   std::vector<std::byte> bytes(
-      input.ConsumeIntegralInRange<size_t>(0, most_bytes / sizeof(uint32_t)) * sizeof(uint32_t));
+      input.ConsumeIntegralInRange<size_t>(1, most_bytes / sizeof(uint32_t)) * sizeof(uint32_t));
   size_t at = 0;
   const auto put = [&](uint64_t value, size_t size) {
     if (at + size > bytes.size()) size = bytes.size() - at;
@@ -194,7 +194,7 @@ void restore_limit(client_process& process) {
   if (fd < 0) return;
   uapi::iommu_test_cmd request{};
   request.size = sizeof(request);
-  request.op = static_cast<uint32_t>(uapi::iommu_test_op::set_temp_memory_limit);
+  request.op = uapi::iommu_test_op::set_temp_memory_limit;
   request.memory_limit.limit = usual_limit;
   process.ioctl_on(fd, uapi::iommu_test_request,
                    {reinterpret_cast<std::byte*>(&request), sizeof(request)});
