@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 namespace iommulab {
@@ -30,6 +31,21 @@ bool copy(void* ours, uint64_t theirs, uint64_t length, bool to_program) {
   const ssize_t copied = to_program ? process_vm_writev(getpid(), &here, 1, &there, 1, 0)
                                     : process_vm_readv(getpid(), &here, 1, &there, 1, 0);
   return copied == static_cast<ssize_t>(length);
+}
+
+/// Whether the host still has these pages: what libc unmaps on its own, as free() does, passes
+/// nobody.
+bool are_mapped(uint64_t page, uint64_t count) {
+  std::array<unsigned char, 64> residency{};
+  while (count != 0) {
+    const uint64_t asked = std::min<uint64_t>(count, residency.size());
+    if (mincore(reinterpret_cast<void*>(page), asked << page_shift, residency.data()) != 0) {
+      return false;
+    }
+    page += asked << page_shift;
+    count -= asked;
+  }
+  return true;
 }
 
 }  // namespace
@@ -133,12 +149,14 @@ std::byte* host_memory::at(phys_addr address, uint64_t length) const {
   const auto first = addresses_.find(address.value() >> page_shift);
   if (first == addresses_.end()) return nullptr;
   const uint64_t in_page = address.value() & ~page_mask;
-  for (uint64_t passed = page_size - in_page, n = 1; passed < length; passed += page_size, ++n) {
+  const uint64_t pages = (in_page + std::max<uint64_t>(length, 1) - 1) / page_size + 1;
+  for (uint64_t n = 1; n < pages; ++n) {
     const auto next = addresses_.find(first->first + n);
     if (next == addresses_.end() || next->second != first->second + (n << page_shift)) {
       return nullptr;
     }
   }
+  if (!are_mapped(first->second, pages)) return nullptr;
   return reinterpret_cast<std::byte*>(first->second + in_page);
 }
 

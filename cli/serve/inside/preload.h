@@ -3,6 +3,8 @@
 // What the functions that stand before libc's have in common.
 #pragma once
 
+#include <fcntl.h>
+
 #include <cerrno>
 #include <cstdint>
 #include <string>
@@ -25,10 +27,12 @@ inline bool is_served(int fd) {
 }
 
 /// The plain path where it is the program that asks, and the system's that it asks for; else empty.
-inline std::string served_path(const char* path) {
-  if (path == nullptr || path[0] != '/' || inside_guard::is_inside()) return {};
-  std::string plain = path_mirror::plain(path);
-  return served_program::is_ours(plain) ? plain : std::string();
+/// A relative path begins at `folder`, a descriptor.
+inline std::string served_path(const char* path, int folder = AT_FDCWD) {
+  if (path == nullptr || path[0] == '\0' || inside_guard::is_inside()) return {};
+  std::string plain =
+      path[0] == '/' ? path_mirror::plain(path) : served_program::path_from(folder, path);
+  return !plain.empty() && served_program::is_ours(plain) ? plain : std::string();
 }
 
 /// As a function of libc's returns it.

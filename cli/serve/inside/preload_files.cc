@@ -43,8 +43,8 @@ mode_t mode_behind(int flags, va_list& rest) {
 }
 
 template <typename Next>
-int open_anywhere(const char* path, int flags, const Next& next) {
-  std::string ours = served_path(path);
+int open_anywhere(int folder, const char* path, int flags, const Next& next) {
+  std::string ours = served_path(path, folder);
   if (ours.empty()) return next(path);
   if (const auto opened = open_served(ours, flags)) return *opened;
   return next(ours.c_str());
@@ -145,21 +145,21 @@ using iommulab::served_program;
     va_start(rest, flags);                                                                       \
     const mode_t mode = iommulab::mode_behind(flags, rest);                                      \
     va_end(rest);                                                                                \
-    return iommulab::open_anywhere(path, flags,                                                  \
+    return iommulab::open_anywhere(AT_FDCWD, path, flags,                                        \
                                    [&](const char* where) { return next(where, flags, mode); }); \
   }
 IOMMULAB_OPEN(open)
 IOMMULAB_OPEN(open64)
 
-#define IOMMULAB_OPENAT(name)                                                              \
-  IOMMULAB_BEFORE_LIBC int name(int folder, const char* path, int flags, ...) {            \
-    IOMMULAB_NEXT(name);                                                                   \
-    va_list rest;                                                                          \
-    va_start(rest, flags);                                                                 \
-    const mode_t mode = iommulab::mode_behind(flags, rest);                                \
-    va_end(rest);                                                                          \
-    return iommulab::open_anywhere(                                                        \
-        path, flags, [&](const char* where) { return next(folder, where, flags, mode); }); \
+#define IOMMULAB_OPENAT(name)                                                                      \
+  IOMMULAB_BEFORE_LIBC int name(int folder, const char* path, int flags, ...) {                    \
+    IOMMULAB_NEXT(name);                                                                           \
+    va_list rest;                                                                                  \
+    va_start(rest, flags);                                                                         \
+    const mode_t mode = iommulab::mode_behind(flags, rest);                                        \
+    va_end(rest);                                                                                  \
+    return iommulab::open_anywhere(                                                                \
+        folder, path, flags, [&](const char* where) { return next(folder, where, flags, mode); }); \
   }
 IOMMULAB_OPENAT(openat)
 IOMMULAB_OPENAT(openat64)
@@ -169,7 +169,7 @@ IOMMULAB_OPENAT(openat64)
   IOMMULAB_BEFORE_LIBC int name(const char* path, int flags);                              \
   IOMMULAB_BEFORE_LIBC int name(const char* path, int flags) {                             \
     IOMMULAB_NEXT(name);                                                                   \
-    return iommulab::open_anywhere(path, flags,                                            \
+    return iommulab::open_anywhere(AT_FDCWD, path, flags,                                  \
                                    [&](const char* where) { return next(where, flags); }); \
   }
 IOMMULAB_OPEN_2(__open_2)
@@ -179,7 +179,7 @@ IOMMULAB_OPEN_2(__open64_2)
   IOMMULAB_BEFORE_LIBC int name(int folder, const char* path, int flags);                          \
   IOMMULAB_BEFORE_LIBC int name(int folder, const char* path, int flags) {                         \
     IOMMULAB_NEXT(name);                                                                           \
-    return iommulab::open_anywhere(path, flags,                                                    \
+    return iommulab::open_anywhere(folder, path, flags,                                            \
                                    [&](const char* where) { return next(folder, where, flags); }); \
   }
 IOMMULAB_OPENAT_2(__openat_2)

@@ -34,14 +34,14 @@ void show_node(const std::string& path, Stat& found) {
 
 /// `next` with the path as the host has it.
 template <typename Next>
-auto with_path(const char* path, const Next& next) {
-  const std::string ours = served_path(path);
+auto with_path(const char* path, const Next& next, int folder = AT_FDCWD) {
+  const std::string ours = served_path(path, folder);
   return ours.empty() ? next(path) : next(served_program::get().host_path(ours).c_str());
 }
 
 template <typename Stat, typename Next>
-int stat_anywhere(const char* path, Stat* found, const Next& next) {
-  const std::string ours = served_path(path);
+int stat_anywhere(const char* path, Stat* found, const Next& next, int folder = AT_FDCWD) {
+  const std::string ours = served_path(path, folder);
   if (ours.empty()) return next(path);
   const int result = next(served_program::get().host_path(ours).c_str());
   if (result == 0) show_node(ours, *found);
@@ -77,12 +77,13 @@ IOMMULAB_STAT(stat64, stat64)
 IOMMULAB_STAT(lstat, stat)
 IOMMULAB_STAT(lstat64, stat64)
 
-#define IOMMULAB_FSTATAT(name, type)                                                            \
-  IOMMULAB_BEFORE_LIBC int name(int folder, const char* path, struct type* found,               \
-                                int flags) noexcept {                                           \
-    IOMMULAB_NEXT(name);                                                                        \
-    return stat_anywhere(path, found,                                                           \
-                         [&](const char* where) { return next(folder, where, found, flags); }); \
+#define IOMMULAB_FSTATAT(name, type)                                                       \
+  IOMMULAB_BEFORE_LIBC int name(int folder, const char* path, struct type* found,          \
+                                int flags) noexcept {                                      \
+    IOMMULAB_NEXT(name);                                                                   \
+    return stat_anywhere(                                                                  \
+        path, found, [&](const char* where) { return next(folder, where, found, flags); }, \
+        folder);                                                                           \
   }
 IOMMULAB_FSTATAT(fstatat, stat)
 IOMMULAB_FSTATAT(fstatat64, stat64)
@@ -103,7 +104,7 @@ IOMMULAB_XSTAT(__lxstat64, stat64)
 IOMMULAB_BEFORE_LIBC int statx(int folder, const char* path, int flags, unsigned int mask,
                                struct statx* found) noexcept {
   IOMMULAB_NEXT(statx);
-  const std::string ours = iommulab::served_path(path);
+  const std::string ours = iommulab::served_path(path, folder);
   if (ours.empty()) return next(folder, path, flags, mask, found);
   const std::string where = iommulab::served_program::get().host_path(ours);
   const int result = next(folder, where.c_str(), flags, mask, found);
@@ -122,7 +123,8 @@ IOMMULAB_BEFORE_LIBC int access(const char* path, int mode) noexcept {
 
 IOMMULAB_BEFORE_LIBC int faccessat(int folder, const char* path, int mode, int flags) noexcept {
   IOMMULAB_NEXT(faccessat);
-  return with_path(path, [&](const char* where) { return next(folder, where, mode, flags); });
+  return with_path(
+      path, [&](const char* where) { return next(folder, where, mode, flags); }, folder);
 }
 
 IOMMULAB_BEFORE_LIBC ssize_t readlink(const char* path, char* buffer, size_t size) noexcept {
@@ -133,7 +135,8 @@ IOMMULAB_BEFORE_LIBC ssize_t readlink(const char* path, char* buffer, size_t siz
 IOMMULAB_BEFORE_LIBC ssize_t readlinkat(int folder, const char* path, char* buffer,
                                         size_t size) noexcept {
   IOMMULAB_NEXT(readlinkat);
-  return with_path(path, [&](const char* where) { return next(folder, where, buffer, size); });
+  return with_path(
+      path, [&](const char* where) { return next(folder, where, buffer, size); }, folder);
 }
 
 IOMMULAB_BEFORE_LIBC char* realpath(const char* path, char* resolved) noexcept {
@@ -164,7 +167,26 @@ IOMMULAB_BEFORE_LIBC int scandir64(const char* path, dirent64*** names,
 
 IOMMULAB_BEFORE_LIBC int chdir(const char* path) noexcept {
   IOMMULAB_NEXT(chdir);
-  return with_path(path, [&](const char* where) { return next(where); });
+  const std::string ours = iommulab::served_path(path);
+  const int result = with_path(path, [&](const char* where) { return next(where); });
+  if (result == 0 && !iommulab::inside_guard::is_inside()) {
+    iommulab::served_program::set_folder(ours);
+  }
+  return result;
+}
+
+IOMMULAB_BEFORE_LIBC char* getcwd(char* buffer, size_t size) noexcept {
+  IOMMULAB_NEXT(getcwd);
+  if (iommulab::inside_guard::is_inside()) return next(buffer, size);
+  const std::string ours = iommulab::served_program::folder();
+  if (ours.empty()) return next(buffer, size);
+  if (buffer == nullptr) return strdup(ours.c_str());
+  if (ours.size() >= size) {
+    errno = ERANGE;
+    return nullptr;
+  }
+  std::memcpy(buffer, ours.c_str(), ours.size() + 1);
+  return buffer;
 }
 
 IOMMULAB_BEFORE_LIBC ssize_t getxattr(const char* path, const char* attribute, void* value,

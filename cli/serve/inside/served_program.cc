@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <string>
@@ -41,6 +42,9 @@ constexpr int refused_status = 2;  // as every command's for bad use
 std::mutex mutex;
 std::atomic<served_program*> the_program = nullptr;
 std::array<std::atomic<bool>, most_descriptors> ours;
+/// Whose descriptors these are. A child of vfork() has its parent's memory and descriptors of its
+/// own.
+std::atomic<pid_t> owner = 0;
 
 uint64_t host_ns() {
   timespec now{};
@@ -63,6 +67,13 @@ const served_options& options_of_process() {
     return *std::move(read);
   }();
   return options;
+}
+
+/// The folder of the system's that the program is in. It is laid out anew when something changes,
+/// so the host's kernel cannot be asked.
+std::string& program_folder() {
+  static std::string path;
+  return path;
 }
 
 uint64_t address_of(const void* pointer) {
@@ -127,6 +138,7 @@ served_program& served_program::get() {
   if (!system.ok()) give_up(system.status());
   // It lives as long as the process: threads of the program may call at any moment of its end.
   the_program = new served_program(*std::move(system), options_of_process());
+  owner = getpid();
   pthread_atfork(prepare_fork, after_fork_in_parent, after_fork_in_child);
   return *the_program;
 }
@@ -139,7 +151,7 @@ bool served_program::is_ours(const std::string& path) {
 }
 
 bool served_program::is_ours(int fd) {
-  return fd >= 0 && fd < most_descriptors && ours[static_cast<size_t>(fd)];
+  return fd >= 0 && fd < most_descriptors && ours[static_cast<size_t>(fd)] && owner == getpid();
 }
 
 served_program::served_program(std::unique_ptr<kernel> system, const served_options& options)
@@ -352,8 +364,37 @@ std::string served_program::host_path(const std::string& path) {
 }
 
 std::string served_program::program_path(std::string_view host_path) {
-  const call under_way(*this);
-  return mirror_.program_path(host_path);
+  if (the_program == nullptr) return std::string(host_path);
+  const inside_guard inside;
+  const std::unique_lock<std::mutex> lock(mutex);
+  return the_program.load()->mirror_.program_path(host_path);
+}
+
+void served_program::set_folder(const std::string& path) {
+  const std::unique_lock<std::mutex> lock(mutex);
+  program_folder() = path;
+}
+
+std::string served_program::folder() {
+  if (the_program == nullptr) return {};
+  const std::unique_lock<std::mutex> lock(mutex);
+  return program_folder();
+}
+
+std::string served_program::path_from(int folder_descriptor, std::string_view path) {
+  if (the_program == nullptr) return {};
+  const inside_guard inside;
+  std::string from = folder();
+  if (folder_descriptor != AT_FDCWD) {
+    std::error_code error;
+    const std::string there =
+        std::filesystem::read_symlink(absl::StrCat("/proc/self/fd/", folder_descriptor), error)
+            .string();
+    from = program_path(there);
+    if (error || from == there) return {};
+  }
+  if (from.empty()) return {};
+  return path_mirror::plain(absl::StrCat(from, "/", absl::string_view(path.data(), path.size())));
 }
 
 // ---- The process
@@ -389,6 +430,7 @@ void served_program::after_fork_in_parent() {
 void served_program::after_fork_in_child() {
   const inside_guard inside;
   served_program& program = *the_program;
+  owner = getpid();
   program.ticks_ = false;
   program.mirror_.leave_to_parent(folder_of_process(program.folder_));
   mutex.unlock();

@@ -58,7 +58,15 @@ class served_program {
   /// The program unmaps a range of its memory, or maps something else there. Boots nothing.
   static void keep_pinned(uint64_t start, uint64_t length);
   std::string host_path(const std::string& path);
-  std::string program_path(std::string_view host_path);
+  /// The other way round, for what lies where the system's paths are laid out; others stay. Boots
+  /// nothing.
+  static std::string program_path(std::string_view host_path);
+  /// The program is in this folder of the system's now; empty: in one of the host's.
+  static void set_folder(const std::string& path);
+  static std::string folder();
+  /// What a relative path from a folder of the program's (AT_FDCWD: the one it is in) leads to,
+  /// where that folder is the system's; empty where it is the host's. Boots nothing.
+  static std::string path_from(int folder, std::string_view path);
 
   /// The process ends: what is open is closed.
   static void finish();

@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { page = 4096, iova = 0x100000, huge = 2 << 20, huge_iova = 0x400000 };
@@ -203,6 +204,23 @@ int main(int argc, char **argv)
 	aligned[0] = 1;
 	transfer(edu_buffer, huge_iova, page, to_memory);
 	must(aligned[0] == 1, "the device reaches them no more");
+	unsigned char *heap = malloc(huge);
+	unsigned char *inside = (unsigned char *)(((uintptr_t)heap + page) & ~(uintptr_t)(page - 1));
+
+	must(map(container, inside, page, iova) == 0, "memory of malloc() is mapped");
+	free(heap);
+	transfer(iova, edu_buffer, page, 0);
+	must(unmap(container, page, iova) == page, "and freed before it is unmapped");
+
+	pid_t child = vfork();
+
+	if (child == 0) {
+		close(device);
+		_exit(0);
+	}
+	must(waitpid(child, NULL, 0) == child && reg(edu_id) == 0x010000ed,
+	     "a child closes its own descriptor");
+
 	must(close(device) == 0 && close(group) == 0 && close(container) == 0, "all is closed");
 	must(fcntl(device, F_GETFD) < 0 && errno == EBADF, "for the host as well");
 	return 0;

@@ -119,6 +119,14 @@ TEST_F(serve, what_the_program_writes_to_sysfs_happens) {
       << refused.err;
 }
 
+TEST_F(serve, folders_of_the_systems_can_be_gone_into) {
+  expect_out(
+      "-- sh -c 'cd /sys/bus/pci/devices/{edu} && pwd && read vendor < vendor && "
+      "echo vfio-pci > driver_override && read driver < driver_override && "
+      "echo $vendor $driver && cd / && pwd'",
+      "/sys/bus/pci/devices/" + std::string(edu) + "\n0x1234 vfio-pci\n/\n");
+}
+
 TEST_F(serve, the_hosts_files_stay_the_hosts) {
   expect_out(
       "-- sh -c 'test -e /sys/devices/system/cpu/cpu0 && cat script | head -c 2; test -c "
