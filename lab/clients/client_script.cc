@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "absl/strings/str_replace.h"
 #include "lab/clients/client.h"
 #include "platform/machine/parse.h"
 
@@ -22,11 +23,8 @@ absl::Status take_options(const text_source& source, size_t number, std::string_
       }
       script.unsafe_interrupts = word == "1";
     } else if (take_prefix(word, "cmdline=")) {
-      std::string words(word);
-      for (size_t at = words.find(",,"); at != std::string::npos; at = words.find(",,", at + 1)) {
-        words.replace(at, 2, " ");
-      }
-      script.command_line = words;
+      script.command_line =
+          absl::StrReplaceAll(absl::string_view(word.data(), word.size()), {{",,", " "}});
     } else if (!word.starts_with("drv=") && !word.starts_with("iommu=")) {
       return line_error(source.name, number, "option", word,
                         "not one of unsafe=, cmdline=, drv=, iommu=");
