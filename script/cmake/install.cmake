@@ -43,7 +43,7 @@ function(iommulab_install_program target)
     COMMAND ${target} reference ${reference} DEPENDS ${target} VERBATIM)
   add_custom_target(iommulab_reference ALL DEPENDS ${reference}/iommulab.1)
   install(TARGETS ${target} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
-  install(TARGETS iommulab_serve LIBRARY DESTINATION lib/iommulab COMPONENT program)
+  install(TARGETS iommulab_serve LIBRARY DESTINATION lib/iommulab COMPONENT program OPTIONAL)
   install(DIRECTORY ${reference}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program
           FILES_MATCHING PATTERN "*.1")
   install(FILES ${reference}/iommulab.bash RENAME iommulab COMPONENT program

@@ -4,6 +4,7 @@ option(IOMMULAB_BENCH "Build the benchmarks" OFF)
 option(IOMMULAB_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 option(IOMMULAB_COVERAGE "Instrument for line coverage" OFF)
 option(IOMMULAB_NO_TRACE "Compile every trace point out" OFF)
+option(IOMMULAB_EVERY_TEST "With sanitizers build the tests as well that take long there" OFF)
 set(IOMMULAB_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
 
 set(CMAKE_CXX_STANDARD 20)
