@@ -24,8 +24,8 @@ std::unique_ptr<repeatable_run> boot_to_repeat(boot_request request);
 /// the note "OP 3 map 1 0 …", as the recorded kernels print it.
 std::unique_ptr<repeatable_run> script_to_repeat(dmalab::script_request request);
 
-/// A boot and then the client's operations, up to the last one: what is open stays. Each begins with
-/// the note "OP 3 imap i A …", as the recorded kernels print it.
+/// A boot and then the client's operations, up to the last one: what is open stays. Each begins
+/// with the note "OP 3 imap i A …", as the recorded kernels print it.
 std::unique_ptr<repeatable_run> client_to_repeat(client_request request);
 
 /// What a capture's folder holds: its boot, and what was done after it as far as the capture says.

@@ -10,8 +10,8 @@
 #include <optional>
 #include <vector>
 
-#include "vfio/v6_12/type1/vfio_iommu.h"
 #include "vfio/v6_12/memory/user_memory.h"
+#include "vfio/v6_12/type1/vfio_iommu.h"
 
 namespace iommulab::v6_12 {
 
