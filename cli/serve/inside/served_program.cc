@@ -14,11 +14,11 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/serve/inside/attribute_file.h"
@@ -106,7 +106,7 @@ struct forwarded_eventfd {
 struct served_program::call {
   explicit call(served_program& program) : of(program), lock(mutex) { of.pass_time(); }
 
-  int64_t run(const std::function<int64_t()>& what) {
+  int64_t run(absl::FunctionRef<int64_t()> what) {
     if (!of.stopped_.empty()) return -EIO;
     int64_t result = -EIO;
     const auto outcome = run_guarded([&] {
@@ -119,10 +119,20 @@ struct served_program::call {
     of.report_.say(of.stopped_);
     return -EIO;
   }
-  int64_t told(const std::string& words, const std::function<int64_t()>& what) {
+  /// `words` are made only where somebody hears them.
+  int64_t told(absl::FunctionRef<std::string()> words, absl::FunctionRef<int64_t()> what) {
+    const std::string text = of.report_.is_on() ? words() : std::string();
     const int64_t result = run(what);
-    of.report_.tell(words, result);
+    of.report_.tell(text, result);
     return result;
+  }
+  /// The same of something that is done with the file behind a descriptor: -EBADF where none is.
+  int64_t told_of_file(int fd, absl::FunctionRef<std::string()> words,
+                       absl::FunctionRef<int64_t(file&)> what) {
+    return told(words, [&]() -> int64_t {
+      file* const f = of.task_.files.lookup(fd);
+      return f == nullptr ? -EBADF : what(*f);
+    });
   }
 
   inside_guard inside{};
@@ -219,27 +229,29 @@ std::shared_ptr<eventfd_ctx> served_program::eventfd_of_host(int fd) {
 
 int64_t served_program::open(const std::string& path, int flags) {
   call under_way(*this);
-  return under_way.told(absl::StrFormat("open(%s)", path), [&]() -> int64_t {
-    int64_t fd = -ENOENT;
-    if (system_->nodes().has(path)) {
-      fd = system_->nodes().open(task_, path);
-    } else if (has_injected_failures_ && injected_failures::is_path(path)) {
-      fd = task_.files.install(*new injected_failures(system_->slab()));
-    } else if (std::string_view attribute = path; attribute.starts_with("/sys/")) {
-      attribute.remove_prefix(std::string_view("/sys/").size());
-      const auto kind = system_->sysfs().kind(attribute);
-      if (!kind.ok()) return -ENOENT;
-      if (*kind == sysfs_tree::node_kind::directory) return -EISDIR;
-      int ends[2];
-      if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return -errno;
-      next_descriptor_ = ends[1];
-      fd = task_.files.install(
-          *new attribute_file(system_->sysfs(), std::string(attribute), ends[0]));
-    }
-    if (fd >= 0) paths_[static_cast<int>(fd)] = path;
-    if (fd >= 0 && (flags & O_CLOEXEC) == 0) fcntl(static_cast<int>(fd), F_SETFD, 0);
-    return fd;
-  });
+  return under_way.told(
+      [&] { return absl::StrFormat("open(%s)", path); },
+      [&]() -> int64_t {
+        int64_t fd = -ENOENT;
+        if (system_->nodes().has(path)) {
+          fd = system_->nodes().open(task_, path);
+        } else if (has_injected_failures_ && injected_failures::is_path(path)) {
+          fd = task_.files.install(*new injected_failures(system_->slab()));
+        } else if (std::string_view attribute = path; attribute.starts_with("/sys/")) {
+          attribute.remove_prefix(std::string_view("/sys/").size());
+          const auto kind = system_->sysfs().kind(attribute);
+          if (!kind.ok()) return -ENOENT;
+          if (*kind == sysfs_tree::node_kind::directory) return -EISDIR;
+          int ends[2];
+          if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return -errno;
+          next_descriptor_ = ends[1];
+          fd = task_.files.install(
+              *new attribute_file(system_->sysfs(), std::string(attribute), ends[0]));
+        }
+        if (fd >= 0) paths_[static_cast<int>(fd)] = path;
+        if (fd >= 0 && (flags & O_CLOEXEC) == 0) fcntl(static_cast<int>(fd), F_SETFD, 0);
+        return fd;
+      });
 }
 
 int64_t served_program::open_content(const std::string& path) {
@@ -271,11 +283,11 @@ int64_t served_program::close(int fd) {
   call under_way(*this);
   ours[static_cast<size_t>(fd)] = false;
   const std::string path = paths_[fd];
-  const std::string words = absl::StrFormat("close(%d %s)", fd, path);
   paths_.erase(fd);
   positions_.erase(fd);
-  return under_way.told(words, [&] {
-    auto* const attribute = dynamic_cast<attribute_file*>(task_.files.lookup(fd));
+  const auto words = [&] { return absl::StrFormat("close(%d %s)", fd, path); };
+  return under_way.told_of_file(fd, words, [&](file& f) {
+    auto* const attribute = dynamic_cast<attribute_file*>(&f);
     const absl::Status stored =
         attribute == nullptr ? absl::OkStatus() : attribute->store_written();
     if (!stored.ok()) report_.say(absl::StrCat(path, ": ", std::string(stored.message())));
@@ -286,11 +298,11 @@ int64_t served_program::close(int fd) {
 int64_t served_program::ioctl(int fd, uint32_t request, uint64_t argument) {
   call under_way(*this);
   const std::string& path = paths_[fd];
-  const int64_t result = under_way.told(
-      absl::StrFormat("ioctl(%d %s, %s)", fd, path, request_name(path, request)), [&]() -> int64_t {
-        file* const f = task_.files.lookup(fd);
-        return f == nullptr ? -EBADF : f->unlocked_ioctl(task_, request, argument);
-      });
+  const auto words = [&] {
+    return absl::StrFormat("ioctl(%d %s, %s)", fd, path, request_name(path, request));
+  };
+  const int64_t result = under_way.told_of_file(
+      fd, words, [&](file& f) { return f.unlocked_ioctl(task_, request, argument); });
   if (request == uapi::vfio_group_get_device_fd && result >= 0) {
     paths_[static_cast<int>(result)] = "device";
   }
@@ -298,29 +310,26 @@ int64_t served_program::ioctl(int fd, uint32_t request, uint64_t argument) {
   return result;
 }
 
-int64_t served_program::read(int fd, void* buffer, size_t count, std::optional<uint64_t> position) {
+int64_t served_program::move(std::string_view verb, move_function how, int fd, uint64_t address,
+                             size_t count, std::optional<uint64_t> position) {
   call under_way(*this);
   const uint64_t at = position.value_or(positions_[fd]);
-  const int64_t result =
-      under_way.told(absl::StrFormat("read(%d %s, %d at 0x%x)", fd, paths_[fd], count, at), [&] {
-        file* const f = task_.files.lookup(fd);
-        return f == nullptr ? -EBADF : f->read(task_, address_of(buffer), count, at);
-      });
+  const auto words = [&] {
+    return absl::StrFormat("%s(%d %s, %d at 0x%x)", std::string(verb), fd, paths_[fd], count, at);
+  };
+  const int64_t result = under_way.told_of_file(
+      fd, words, [&](file& f) { return (f.*how)(task_, address, count, at); });
   if (result > 0 && !position) positions_[fd] += static_cast<uint64_t>(result);
   return result;
 }
 
+int64_t served_program::read(int fd, void* buffer, size_t count, std::optional<uint64_t> position) {
+  return move("read", &file::read, fd, address_of(buffer), count, position);
+}
+
 int64_t served_program::write(int fd, const void* buffer, size_t count,
                               std::optional<uint64_t> position) {
-  call under_way(*this);
-  const uint64_t at = position.value_or(positions_[fd]);
-  const int64_t result =
-      under_way.told(absl::StrFormat("write(%d %s, %d at 0x%x)", fd, paths_[fd], count, at), [&] {
-        file* const f = task_.files.lookup(fd);
-        return f == nullptr ? -EBADF : f->write(task_, address_of(buffer), count, at);
-      });
-  if (result > 0 && !position) positions_[fd] += static_cast<uint64_t>(result);
-  return result;
+  return move("write", &file::write, fd, address_of(buffer), count, position);
 }
 
 int64_t served_program::seek(int fd, int64_t offset, int whence) {
@@ -334,11 +343,11 @@ int64_t served_program::seek(int fd, int64_t offset, int whence) {
 
 int64_t served_program::mmap(int fd, uint64_t length, uint64_t offset) {
   call under_way(*this);
-  return under_way.told(
-      absl::StrFormat("mmap(%d %s, 0x%x at 0x%x)", fd, paths_[fd], length, offset), [&] {
-        file* const f = task_.files.lookup(fd);
-        return f == nullptr ? -EBADF : f->mmap(task_, 0, length, offset);
-      });
+  const auto words = [&] {
+    return absl::StrFormat("mmap(%d %s, 0x%x at 0x%x)", fd, paths_[fd], length, offset);
+  };
+  return under_way.told_of_file(fd, words,
+                                [&](file& f) { return f.mmap(task_, 0, length, offset); });
 }
 
 uint32_t served_program::poll(int fd) {
@@ -441,10 +450,11 @@ void served_program::finish() {
   served_program& program = *the_program;
   if (program.task_.files.open().empty()) return;
   call under_way(program);
-  under_way.told("exit()", [&program] {
-    program.task_.files.exit_files();
-    return 0;
-  });
+  under_way.told([] { return std::string("exit()"); },
+                 [&program] {
+                   program.task_.files.exit_files();
+                   return 0;
+                 });
 }
 
 }  // namespace iommulab

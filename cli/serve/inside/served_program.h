@@ -75,6 +75,10 @@ class served_program {
   struct call;  // one call under way
   served_program(std::unique_ptr<kernel> system, const served_options& options);
 
+  /// file::read() or file::write()
+  using move_function = int64_t (file::*)(task_struct&, uint64_t, uint64_t, uint64_t);
+  int64_t move(std::string_view verb, move_function how, int fd, uint64_t address, size_t count,
+               std::optional<uint64_t> position);
   void pass_time();
   int take_descriptor();
   std::shared_ptr<eventfd_ctx> eventfd_of_host(int fd);
