@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "cli/kernels/kernels_report.h"
+#include "cli/output/assumptions.h"
 #include "dma/debug/dma_debug.h"
 #include "lab/events/event_words.h"
 #include "lab/graph/graph_text.h"
@@ -102,12 +103,6 @@ std::string diagnoses_text(const boot_report& report) {
   return text;
 }
 
-std::string assumed_text(const boot_report& report) {
-  std::string text = report.assumed.empty() ? "" : "Assumed, as nobody said it:\n";
-  for (const std::string& what : report.assumed) text += "  " + what + '\n';
-  return text;
-}
-
 }  // namespace
 
 std::string outcome_text(const boot_report& report) {
@@ -116,7 +111,8 @@ std::string outcome_text(const boot_report& report) {
 
 std::string boot_summary(const boot_report& report) {
   return absl::StrFormat("Machine: %s\nCommand line: %s\n", report.machine, report.command_line) +
-         outcome_text(report) + groups_text(report) + diagnoses_text(report) + assumed_text(report);
+         outcome_text(report) + groups_text(report) + diagnoses_text(report) +
+         assumptions_text(report.assumed);
 }
 
 std::string boot_to_text(boot_run& run, const boot_report& report, bool traced) {

@@ -143,6 +143,7 @@ std::string dma_to_json(const dma_report& report) {
   if (const dma_debug* callers = run.system->dma_debug()) {
     document["dma_debug"] = dma_debug_json(callers->log());
   }
+  document["assumed"] = run.system->machine().assumed;
   document["divergences"] = report.judge.divergences().findings();
   return json_text(document);
 }

@@ -4,6 +4,7 @@
 #include "cli/dma/dma_report.h"
 #include "cli/dma/dma_text.h"
 #include "cli/kernels/kernels_report.h"
+#include "cli/output/assumptions.h"
 #include "core/counted.h"
 #include "dma/debug/dma_debug.h"
 #include "lab/graph/graph_text.h"
@@ -179,7 +180,8 @@ std::string dma_to_text(const dma_report& report) {
                                       verdict_of(report), report.judge.divergences().text());
   if (const vtd_sanitizer* units = run.system->sanitizer()) whole += '\n' + to_text(*units);
   if (const dma_debug* callers = run.system->dma_debug()) whole += '\n' + to_text(callers->log());
-  return whole;
+  const std::string assumed = assumptions_text(run.system->machine().assumed);
+  return assumed.empty() ? whole : whole + '\n' + assumed;
 }
 
 run_difference compare_script_runs(script_run& left, script_run& right, bool traced) {

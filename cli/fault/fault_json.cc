@@ -142,6 +142,7 @@ std::string fault_json(const fault_collector& faults, const system_facts& facts,
   document["unreadable"] = lines_json(faults.unreadable());
   document["unexplained"] = lines_json(faults.unexplained());
   document["unexplained_count"] = faults.unexplained_count();
+  document["assumed"] = facts.assumed;
   return json_text(document);
 }
 

@@ -209,6 +209,7 @@ std::string fault_notes_text(const fault_collector& faults, const system_facts& 
         "", counted(faults.unexplained_count() - faults.unexplained().size(), "more line") +
                 " of the driver that nothing here explains");
   }
+  for (const std::string& what : facts.assumed) notes += paragraph("assumed", what);
   return notes.empty() ? "" : "Besides:\n" + notes;
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/machines/pci_names.h"
 #include "core/pci/pci.h"
 #include "core/status.h"
 #include "lab/groups/machine_groups.h"
@@ -18,8 +19,9 @@ namespace iommulab {
 struct groups_subject {
   grouped_machine machine;
   std::map<source_id, std::string> titles;    ///< as lspci shows the function behind its address
-  std::map<uint16_t, uint32_t> wide_domains;  ///< lspci_machine::wide_domains
+  std::map<uint16_t, uint32_t> wide_domains;  ///< listed_machine::wide_domains
   std::map<source_id, unsigned> recorded;     ///< the groups of the kernel that was listed
+  std::string release;  ///< which that kernel was, "5.11"; empty where nothing says it
   std::vector<std::string> assumed;
 
   /// "00:1f.2", with the domain where it is not 0.
@@ -30,10 +32,11 @@ struct groups_subject {
   [[nodiscard]] std::optional<source_id> find(std::string_view address) const;
 };
 
-/// `name`: a built-in machine; a capture's folder; a folder with lspci.txt and, if it has one, the
-/// DMAR table (DMAR.bin or DMAR); a file that lspci wrote; "-", standard input, for the same.
+/// `names` are for functions that no listing names. `name`: what choose_machine() takes; a file
+/// that lspci wrote; "-", standard input, for the same.
 absl::StatusOr<groups_subject> choose_groups_subject(const std::string& name,
-                                                     const std::string& dmar_file);
+                                                     const std::string& dmar_file,
+                                                     const pci_names& names);
 
 /// "6.12", "v6_12", "5.11": what is in force there. Of the kernels that this project ports, the
 /// stable releases that it knows; of others what they had when they came out. EINVAL for what is no

@@ -16,6 +16,8 @@
 namespace iommulab {
 namespace {
 
+constexpr const char* default_kernel = "6.12";
+
 /// A function whose group is not the one that the listing shows.
 struct other_company {
   source_id id;
@@ -25,6 +27,7 @@ struct other_company {
 
 struct groups_report {
   groups_subject subject;
+  std::string kernel;  ///< the release by whose rules
   std::unique_ptr<machine_groups> groups;
   std::vector<std::string> assumed;
   std::vector<other_company> differences;
@@ -47,14 +50,29 @@ std::vector<other_company> differences_of(const groups_report& report) {
   return list;
 }
 
+/// The release that is asked for; else the one that the machine ran, if that is known here.
+std::string kernel_of(const groups_arguments& arguments, groups_subject& subject) {
+  if (!arguments.kernel.empty()) return arguments.kernel;
+  if (subject.release.empty()) return default_kernel;
+  if (choose_release(subject.release).ok()) return subject.release;
+  subject.assumed.push_back(absl::StrFormat(
+      "that %s, which the machine ran and which is not known here, makes the groups "
+      "that %s makes",
+      subject.release, default_kernel));
+  return default_kernel;
+}
+
 absl::StatusOr<groups_report> report_of(const groups_arguments& arguments) {
-  const auto release = choose_release(arguments.kernel);
-  if (!release.ok()) return release.status();
-  auto subject = choose_groups_subject(arguments.machine, arguments.dmar_file);
+  const auto names = pci_names::open(arguments.pci_ids);
+  if (!names.ok()) return names.status();
+  auto subject = choose_groups_subject(arguments.machine, arguments.dmar_file, *names);
   if (!subject.ok()) return subject.status();
+  std::string kernel = kernel_of(arguments, *subject);
+  const auto release = choose_release(kernel);
+  if (!release.ok()) return release.status();
   auto groups = machine_groups::create(subject->machine, *release);
   if (!groups.ok()) return groups.status();
-  groups_report report{*std::move(subject), *std::move(groups), {}, {}};
+  groups_report report{*std::move(subject), std::move(kernel), *std::move(groups), {}, {}};
   report.assumed = report.subject.assumed;
   for (const std::string& what : report.groups->assumed()) report.assumed.push_back(what);
   for (const source_id id : report.groups->not_found()) {
@@ -80,6 +98,16 @@ absl::StatusOr<std::vector<group_reason>> reasons_of(const groups_report& report
                                : group_reasons(*report.groups, functions[0], functions[1]);
 }
 
+/// What the answer rests on.
+std::string footnotes_text(const groups_report& report) {
+  std::string text;
+  if (!report.subject.release.empty() && report.kernel == report.subject.release) {
+    text += absl::StrFormat("kernel: %s, which the machine ran\n", report.kernel);
+  }
+  for (const std::string& what : report.assumed) text += "assumed: " + what + "\n";
+  return text;
+}
+
 std::string groups_text(const groups_report& report) {
   std::string text;
   for (const auto& group : report.groups->groups()) {
@@ -94,15 +122,13 @@ std::string groups_text(const groups_report& report) {
                             report.subject.address(d.id), d.recorded,
                             d.ours < 0 ? std::string("none") : absl::StrFormat("group %d", d.ours));
   }
-  for (const std::string& what : report.assumed) text += "assumed: " + what + "\n";
-  return text;
+  return text + footnotes_text(report);
 }
 
 std::string reasons_text(const groups_report& report, const std::vector<group_reason>& reasons) {
   std::string text;
   for (const group_reason& reason : reasons) text += "- " + reason.sentence + "\n";
-  for (const std::string& what : report.assumed) text += "assumed: " + what + "\n";
-  return text;
+  return text + footnotes_text(report);
 }
 
 json groups_json(const groups_report& report) {
@@ -122,6 +148,7 @@ json groups_json(const groups_report& report) {
                            {"group", d.ours < 0 ? json(nullptr) : json(d.ours)}});
   }
   return {{"groups", std::move(list)},
+          {"kernel", report.kernel},
           {"differences", std::move(differences)},
           {"assumed", report.assumed}};
 }
@@ -133,7 +160,7 @@ json reasons_json(const groups_report& report, const std::vector<group_reason>& 
                     {"device", report.subject.address(reason.about)},
                     {"sentence", reason.sentence}});
   }
-  return {{"reasons", std::move(list)}, {"assumed", report.assumed}};
+  return {{"reasons", std::move(list)}, {"kernel", report.kernel}, {"assumed", report.assumed}};
 }
 
 }  // namespace
@@ -160,16 +187,21 @@ void add_groups_command(CLI::App& app, int& exit_status) {
       app.add_subcommand("groups", "Show the IOMMU groups that Linux makes of a machine, and why");
   command
       ->add_option("--machine", a->machine,
-                   "Built-in machine, capture's folder, folder with lspci.txt, or what `sudo lspci "
-                   "-vvnn` printed; - is standard input")
+                   "Built-in machine, live (this computer), capture's folder, folder with what is "
+                   "known of a machine, or what `sudo lspci -vvnn` printed; - is standard input")
       ->type_name("NAME|DIR|FILE")
       ->capture_default_str();
   command
       ->add_option("--kernel", a->kernel,
-                   "Release of Linux since 4.4, with what it has quirks for: 6.12, 5.11 …")
-      ->type_name("RELEASE")
-      ->capture_default_str();
+                   "Release of Linux since 4.4, with what it has quirks for: 6.12, 5.11 …; default "
+                   "the one that the machine ran, where that is known, else 6.12")
+      ->type_name("RELEASE");
   command->add_option("--dmar", a->dmar_file, "DMAR table of the machine: its units number groups")
+      ->type_name("FILE");
+  command
+      ->add_option("--pci-ids", a->pci_ids,
+                   "Names of devices, for functions that no listing names; default the system's "
+                   "pci.ids")
       ->type_name("FILE");
   command
       ->add_option("--why", a->why, "Say why a function is in its group, or why two are together")

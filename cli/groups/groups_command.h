@@ -14,8 +14,9 @@ namespace iommulab {
 /// The options as given.
 struct groups_arguments {
   std::string machine = "q35";
-  std::string kernel = "6.12";
+  std::string kernel{};            ///< empty: the one that the machine ran, or 6.12
   std::string dmar_file{};         ///< empty: the machine's own table
+  std::string pci_ids{};           ///< a list of names; empty: the system's
   std::vector<std::string> why{};  ///< none, one or two addresses
   bool json = false;
 };

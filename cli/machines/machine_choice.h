@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Which machine a subcommand works on: one of the built-in ones by name, a capture's folder, or one
-// with what lspci listed.
+// Which machine a subcommand works on: one of the built-in ones by name, this computer, a capture's
+// folder, or one in which somebody gathered what they could have of a machine.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "CLI/CLI.hpp"
 #include "core/status.h"
+#include "platform/listing/machine_files.h"
 #include "platform/machine/machine.h"
 
 namespace iommulab {
@@ -16,9 +18,16 @@ inline constexpr const char* default_machine = "q35";
 /// A built-in machine's: to look at a driver that does nothing, nobody boots one.
 inline constexpr const char* default_command_line = "intel_iommu=on";
 
-/// A built-in name goes before a folder of that name ("./q35" is the folder). A built-in machine
-/// comes with default_command_line, a folder with its own. The loader's error for a folder that
-/// does not read; ENOENT, listing the names, for what is neither.
+/// How this computer is called.
+inline constexpr const char* live_machine = "live";
+
+/// Where the things of this computer lie, or of a folder with what somebody gathered; nothing for
+/// built-in machines, captures, and what is neither.
+std::optional<machine_files> found_files(const std::string& name_or_folder);
+
+/// A built-in name, and "live", go before a folder of that name ("./q35" is the folder). A built-in
+/// machine comes with default_command_line, others with their own. The loader's error for what does
+/// not read; ENOENT, listing the names, for what is no machine.
 absl::StatusOr<machine_config> choose_machine(const std::string& name_or_folder);
 
 /// The same with the DMAR table of a file (read_dmar_file()) in place of its own; empty: its own.

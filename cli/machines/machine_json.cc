@@ -98,6 +98,11 @@ json machine_members(const machine_report& machine) {
                       {"end", hex(range.end() - 1)},
                       {"kind", name(range.type)}});
   }
+  json io_apics = json::array();
+  for (const madt_io_apic& apic : machine.io_apics) {
+    io_apics.push_back(
+        {{"id", apic.id}, {"address", hex(apic.address)}, {"gsi_base", apic.gsi_base}});
+  }
   return {{"kernel", machine.kernel->name()},
           {"release", machine.kernel->release()},
           {"name", machine.name},
@@ -108,7 +113,9 @@ json machine_members(const machine_report& machine) {
           {"dmar", table_json(machine.table)},
           {"acpi", namespace_json(machine.acpi)},
           {"memory", std::move(memory)},
-          {"unowned_reads", machine.unowned_reads == 0 ? "zeros" : "ones"}};
+          {"unowned_reads", machine.unowned_reads == 0 ? "zeros" : "ones"},
+          {"io_apics", std::move(io_apics)},
+          {"assumed", machine.assumed}};
 }
 
 std::string machine_json(const machine_report& machine) {

@@ -125,6 +125,8 @@ absl::StatusOr<machine_report> report_machine(const kernel_profile& profile,
     report.acpi.push_back(report_object(**system, object));
   }
   report.memory = machine.firmware_map;
+  report.io_apics = machine.io_apics;
+  report.assumed = machine.assumed;
   report.unowned_reads = std::to_integer<uint8_t>(machine.unowned_reads);
   for (const memory_range& range : report.memory) {
     if (range.type == memory_range::kind::ram) report.ram += range.length;

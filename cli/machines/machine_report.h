@@ -76,9 +76,11 @@ struct machine_report {
   std::vector<bus_report> buses;
   std::vector<unit_report> units;
   table_report table;
-  std::vector<object_report> acpi;   ///< the namespace, in its order
-  std::vector<memory_range> memory;  ///< the firmware's map
-  uint8_t unowned_reads = 0;         ///< what addresses read, byte by byte, that nobody owns
+  std::vector<object_report> acpi;     ///< the namespace, in its order
+  std::vector<memory_range> memory;    ///< the firmware's map
+  uint8_t unowned_reads = 0;           ///< what addresses read, byte by byte, that nobody owns
+  std::vector<madt_io_apic> io_apics;  ///< of the firmware's MADT; empty where nobody said
+  std::vector<std::string> assumed;    ///< machine_config::assumed
 };
 
 /// Scans the machine's buses as the kernel would and reads its table. EINVAL when the machine

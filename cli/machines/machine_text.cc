@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/kernels/kernels_report.h"
 #include "cli/machines/device_states.h"
+#include "cli/output/assumptions.h"
 #include "cli/tables/finding_text.h"
 #include "core/counted.h"
 #include "platform/vtd/spec/capability.h"
@@ -117,6 +118,11 @@ std::string machine_text(const machine_report& machine) {
                             name(range.type));
   }
   text += absl::StrFormat("  an address that nobody owns reads %s\n", unowned_text(machine));
+  for (const madt_io_apic& apic : machine.io_apics) {
+    text += absl::StrFormat("  I/O APIC %d at 0x%x, from interrupt %d on\n", apic.id, apic.address,
+                            apic.gsi_base);
+  }
+  if (!machine.assumed.empty()) text += '\n' + assumptions_text(machine.assumed);
   return text;
 }
 

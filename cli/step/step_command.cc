@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cli/output/assumptions.h"
 #include "cli/output/complain.h"
 #include "cli/step/commands/command.h"
 #include "cli/step/commands/completion.h"
@@ -95,6 +96,7 @@ int run_step_command(const step_arguments& a, std::istream& in, std::ostream& ou
   const auto begun = stepper::begin(**run, out);
   if (!begun.ok()) return complain(err, begun.status());
   stepper& on = **begun;
+  out << assumptions_text((*run)->assumed());
   if (absl::Status status = run_given(on, a.first); !status.ok()) return complain(err, status);
   if (a.batch || on.quit) return static_cast<int>(exit_code::good);
   if (!somebody_types(in)) {

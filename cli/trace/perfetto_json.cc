@@ -122,7 +122,7 @@ void add_flows(const timeline& line, const std::vector<track_numbers>& numbers, 
 }  // namespace
 
 std::string perfetto_json(const timeline& line, absl::Span<const trace_event> events,
-                          event_words& words, const std::string& run) {
+                          event_words& words, const told_run& run) {
   const std::vector<track_numbers> numbers = numbers_of(line);
   event_writer out;
   add_names(line, numbers, out);
@@ -140,7 +140,8 @@ std::string perfetto_json(const timeline& line, absl::Span<const trace_event> ev
   }
   add_flows(line, numbers, out);
   json head = json_document("trace_events");
-  head["run"] = run;
+  head["run"] = run.title;
+  head["assumed"] = run.assumed;
   return "{\"displayTimeUnit\": \"ns\", \"otherData\": " +
          head.dump(-1, ' ', false, json::error_handler_t::replace) + ",\n\"traceEvents\": [" +
          std::move(out).take() + "\n]}\n";

@@ -42,6 +42,7 @@ class recording_sink final : public trace_sink {
 absl::StatusOr<run_recording> record_run(const repeatable_run& run, std::string_view until) {
   run_recording recording;
   recording.title = run.title();
+  recording.assumed = run.assumed();
   recording_sink sink(recording, until);
   auto made = run.make(sink);
   if (!made.ok()) return made.status();

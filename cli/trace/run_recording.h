@@ -15,7 +15,8 @@
 namespace iommulab {
 
 struct run_recording {
-  std::string title;  ///< "boot of q35, Linux 4.4.178"
+  std::string title;                 ///< "boot of q35, Linux 4.4.178"
+  std::vector<std::string> assumed;  ///< of its machine
   std::vector<trace_event> events;
   event_words words;      ///< that have heard of no event yet
   absl::Status ended;     ///< not OK when the run ended badly

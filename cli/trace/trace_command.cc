@@ -46,7 +46,9 @@ std::vector<size_t> shown_events(const trace_arguments& a, const graph_filter& f
 
 std::string graph_of(const trace_arguments& a, const std::vector<size_t>& shown,
                      run_recording& run) {
-  std::string text = graph_head(absl::StrCat("iommulab: ", run.title));
+  std::string text;
+  for (const std::string& what : run.assumed) absl::StrAppend(&text, "# assumed: ", what, "\n");
+  text += graph_head(absl::StrCat("iommulab: ", run.title));
   for (const graph_line& line : graph_lines(run.events, shown, run.words, {!a.no_args})) {
     absl::StrAppend(&text, full_text(line), "\n");
   }
@@ -60,7 +62,8 @@ std::string stream_of(const std::vector<size_t>& shown, run_recording& run) {
     for (; heard < index; ++heard) run.words.place(run.events[heard]);
     events.push_back(event_json(run.events[index], run.words));
   }
-  return json_text(json_document("trace", {{"run", run.title}, {"events", std::move(events)}}));
+  return json_text(json_document(
+      "trace", {{"run", run.title}, {"assumed", run.assumed}, {"events", std::move(events)}}));
 }
 
 std::string timeline_text(const trace_arguments& a, const std::vector<size_t>& shown,
@@ -68,7 +71,7 @@ std::string timeline_text(const trace_arguments& a, const std::vector<size_t>& s
   event_words words = run.words;
   const auto clock = a.time == "virtual" ? timeline_clock::virtual_time : timeline_clock::events;
   const timeline line = timeline_of(run.events, shown, words, clock);
-  return perfetto_json(line, run.events, run.words, run.title);
+  return perfetto_json(line, run.events, run.words, {run.title, run.assumed});
 }
 
 std::string text_of(const trace_arguments& a, const graph_filter& filter, run_recording& run) {

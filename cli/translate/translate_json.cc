@@ -83,6 +83,7 @@ std::string translate_json(const translate_report& report) {
                                   {"access", walk.access == dma_access::read ? "read" : "write"},
                                   {"steps", steps_json(walk)},
                                   {"result", result_json(walk)}});
+  document["assumed"] = report.assumed;
   if (!report.panic.empty()) document["panic"] = report.panic;
   return json_text(document);
 }

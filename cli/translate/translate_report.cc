@@ -101,6 +101,7 @@ absl::StatusOr<translate_report> walk_in(kernel& system, const translate_request
   translate_report report;
   report.kernel = &system.profile();
   report.machine = system.machine().name;
+  report.assumed = system.machine().assumed;
   report.tables = "as start-up leaves them";
   report.device = request.device;
   pci_dev* pdev = system.pci().find(request.device);

@@ -41,6 +41,7 @@ struct translate_report {
   bool translating = false;
   uint64_t root_table = 0;
   address_walk walk;
+  std::vector<std::string> assumed;  ///< machine_config::assumed
 };
 
 /// "00:1f.2" or "0000:00:1f.2". EINVAL with the sentence for anything else.

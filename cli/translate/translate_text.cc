@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/kernels/kernels_report.h"
+#include "cli/output/assumptions.h"
 #include "cli/translate/translate_report.h"
 #include "intel/dmar/fault.h"
 #include "lab/tables/walk_words.h"
@@ -95,6 +96,7 @@ std::string translate_text(const translate_report& report) {
       line("request", absl::StrFormat("%s 0x%x", walk.access == dma_access::read ? "read" : "write",
                                       walk.address)),
       step_rows(walk), line("result", result_words(walk)), line("device sees", device_view(walk)));
+  if (!report.assumed.empty()) text += '\n' + assumptions_text(report.assumed);
   return text;
 }
 

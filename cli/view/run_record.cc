@@ -81,6 +81,7 @@ class recorder final : public state_listener {
     end_chunk();
     json& head = record_.head;
     head["title"] = run.title();
+    head["assumed"] = run.assumed();
     head["ended"] = ended.ok() ? json(nullptr) : json(std::string(ended.message()));
     head["events"] = events_.size();
     head["kinds"] = kind_names();

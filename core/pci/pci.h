@@ -171,6 +171,12 @@ class pci_core {
   /// bridges claim is scanned once. No wiring of bridges makes the scan endless.
   pci_bus& scan_root_bus(uint16_t segment, uint8_t number, uint8_t busn_end = 0xff);
 
+  /// A driver of `physfn` switched a virtual function on: it joins its bus, or one of its own
+  /// without a bridge above it. `config` has its ids, and outlives it.
+  /// Linux v4.4 drivers/pci/iov.c: virtfn_add(), v6.12: pci_iov_add_virtfn()
+  pci_dev& add_virtual_function(pci_dev& physfn, uint8_t bus, uint8_t devfn,
+                                pci_config_space& config);
+
   /// pci_stop_and_remove_bus_device(): the function and everything behind it leave, children
   /// first, with DEL_DEVICE and REMOVED_DEVICE notifications.
   void remove(pci_dev& pdev);
@@ -238,8 +244,10 @@ class pci_core {
   unsigned scan_bridge(pci_bus& bus, pci_dev& bridge, unsigned max, int pass);
   void scan_slot(pci_bus& bus, uint8_t devfn);
   pci_dev* scan_single_device(pci_bus& bus, unsigned devfn);
-  std::unique_ptr<pci_dev> setup_device(pci_bus& bus, uint8_t devfn);
-  pci_bus& add_child_bus(pci_bus& parent, pci_dev& bridge, uint8_t number, uint8_t busn_end);
+  std::unique_ptr<pci_dev> setup_device(pci_bus& bus, uint8_t devfn, pci_config_space* config);
+  /// `bridge` is null for a virtual bus.
+  pci_bus& add_child_bus(pci_bus& parent, pci_dev* bridge, uint8_t number, uint8_t busn_end);
+  pci_dev& add_to_bus(pci_bus& bus, std::unique_ptr<pci_dev> pdev);
   void device_add(pci_dev& pdev);
   void create_rescan_file();
   void bus_add_devices(pci_bus& bus);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/dev_printk.h"
+#include "core/ensure.h"
 #include "core/pci/acs.h"
 #include "core/pci/pci.h"
 #include "core/pci/quirks.h"
@@ -100,6 +101,7 @@ bool check_header(pci_dev& pdev, uint8_t type) {
 
 std::string bus_directory(const pci_bus& bus) {
   if (bus.self != nullptr) return bus.self->dev.sysfs_path;
+  if (bus.parent != nullptr) return bus_directory(*bus.parent);  // a virtual bus
   return absl::StrFormat("devices/pci%04x:%02x", bus.segment, bus.number);
 }
 
@@ -171,7 +173,7 @@ unsigned pci_core::scan_bridge(pci_bus& bus, pci_dev& bridge, unsigned max, int 
     if (pass != 0) return max;
     pci_bus* child = find_bus(bus.segment, secondary);
     if (child == nullptr) {
-      child = &add_child_bus(bus, bridge, static_cast<uint8_t>(secondary),
+      child = &add_child_bus(bus, &bridge, static_cast<uint8_t>(secondary),
                              static_cast<uint8_t>(subordinate));
     }
     const unsigned seen = scan_child_bus(*child);
@@ -198,7 +200,7 @@ unsigned pci_core::scan_bridge(pci_bus& bus, pci_dev& bridge, unsigned max, int 
   pci_bus* child = find_bus(bus.segment, max + 1);
   ++max;
   if (child == nullptr) {
-    child = &add_child_bus(bus, bridge, static_cast<uint8_t>(max), bus.busn_end);
+    child = &add_child_bus(bus, &bridge, static_cast<uint8_t>(max), bus.busn_end);
   }
   config.write8(pci_reg::primary_bus, bus.number);
   config.write8(pci_reg::secondary_bus, child->number);
@@ -209,7 +211,7 @@ unsigned pci_core::scan_bridge(pci_bus& bus, pci_dev& bridge, unsigned max, int 
   return max;
 }
 
-pci_bus& pci_core::add_child_bus(pci_bus& parent, pci_dev& bridge, uint8_t number,
+pci_bus& pci_core::add_child_bus(pci_bus& parent, pci_dev* bridge, uint8_t number,
                                  uint8_t busn_end) {
   auto child = std::make_unique<pci_bus>();
   child->core = this;
@@ -217,8 +219,8 @@ pci_bus& pci_core::add_child_bus(pci_bus& parent, pci_dev& bridge, uint8_t numbe
   child->number = number;
   child->busn_end = busn_end;
   child->parent = &parent;
-  child->self = &bridge;
-  bridge.subordinate = child.get();
+  child->self = bridge;
+  if (bridge != nullptr) bridge->subordinate = child.get();
   parent.children.push_back(std::move(child));
   return *parent.children.back();
 }
@@ -239,8 +241,15 @@ pci_dev* pci_core::scan_single_device(pci_bus& bus, unsigned devfn) {
   for (const auto& known : bus.devices) {
     if (known->devfn == devfn) return known.get();
   }
-  std::unique_ptr<pci_dev> pdev = setup_device(bus, static_cast<uint8_t>(devfn));
+  const auto fn = static_cast<uint8_t>(devfn);
+  std::unique_ptr<pci_dev> pdev =
+      setup_device(bus, fn, access_.config({bus.segment, bus.number, fn}));
   if (pdev == nullptr) return nullptr;
+  return &add_to_bus(bus, std::move(pdev));
+}
+
+// Linux v4.4 drivers/pci/probe.c: pci_device_add()
+pci_dev& pci_core::add_to_bus(pci_bus& bus, std::unique_ptr<pci_dev> pdev) {
   for (const header_fixup& fixup : fixups_) fixup(*pdev);
   pci_header_quirks(*pdev);
   configure_ari(*pdev);
@@ -248,13 +257,26 @@ pci_dev* pci_core::scan_single_device(pci_bus& bus, unsigned devfn) {
   bus.devices.push_back(std::move(pdev));
   pci_dev& added = *bus.devices.back();
   device_add(added);
-  return &added;
+  return added;
+}
+
+pci_dev& pci_core::add_virtual_function(pci_dev& physfn, uint8_t number, uint8_t devfn,
+                                        pci_config_space& config) {
+  pci_bus* bus = number == physfn.bus->number ? physfn.bus : find_bus(physfn.bus->segment, number);
+  if (bus == nullptr) bus = &add_child_bus(*physfn.bus, nullptr, number, number);
+  std::unique_ptr<pci_dev> pdev = setup_device(*bus, devfn, &config);
+  ensure(pdev != nullptr, "a virtual function has ids and a header");
+  pdev->dev.parent = physfn.dev.parent;
+  pdev->physfn = &physfn;
+  pdev->is_virtfn = true;
+  pdev->multifunction = false;
+  return add_to_bus(*bus, std::move(pdev));
 }
 
 // Linux v4.4 drivers/pci/probe.c: pci_scan_device(), pci_setup_device()
-std::unique_ptr<pci_dev> pci_core::setup_device(pci_bus& bus, uint8_t devfn) {
+std::unique_ptr<pci_dev> pci_core::setup_device(pci_bus& bus, uint8_t devfn,
+                                                pci_config_space* config) {
   const source_id id{bus.segment, bus.number, devfn};
-  pci_config_space* config = access_.config(id);
   if (config == nullptr) return nullptr;
   const uint32_t ids = config->read32(pci_reg::vendor_id);
   if (ids == 0xffffffff || ids == 0 || ids == 0x0000ffff || ids == 0xffff0000) return nullptr;

@@ -99,6 +99,9 @@ struct table_behaviours {
        "%s gives up on a unit whose capabilities read all ones (\"DMAR reported at address "
        "... returns all ones!\") or name no table width (\"Cannot get a valid agaw\")."},
       {hardware_without_drhd, "%s does not know of the unit."},
+      {io_apic_without_scope,
+       "%s says \"[Firmware Bug]: ioapic N has no mapping iommu, interrupt remapping will be "
+       "disabled\" and leaves interrupts unremapped; DMA remapping is not touched by it."},
   };
 };
 

@@ -151,6 +151,14 @@ class reasoning {
   }
 
   void across_functions() {
+    if (top_->is_virtfn) {
+      say(group_rule::alone, *top_,
+          absl::StrFormat(
+              "%s is a virtual function of %s: the kernel does not count other functions "
+              "of the device as its peers",
+              named(*top_), named(*top_->physfn)));
+      return;
+    }
     const auto siblings = siblings_of(groups_, *top_, false);
     if (!top_->multifunction) {
       const bool others = !siblings.empty();

@@ -109,6 +109,7 @@ absl::StatusOr<std::unique_ptr<machine_groups>> machine_groups::create(
   const bool follows_units = release >= numbers_by_units;
   if (follows_units && machine.dmar_table.empty()) made->assumed_.emplace_back(numbers_of_one_unit);
   made->put_into_groups(follows_units ? by_units(machine, devices) : devices);
+  made->switch_on(machine.virtual_functions);
   return made;
 }
 
@@ -148,6 +149,21 @@ void machine_groups::put_into_groups(const std::vector<device*>& order) {
     if (group == nullptr) continue;
     dev->group = group;
     group->devices.push_back({dev, dev->name});
+  }
+}
+
+/// Drivers switch virtual functions on when the groups of all else are there.
+void machine_groups::switch_on(const std::vector<virtual_function>& functions) {
+  for (const virtual_function& f : functions) {
+    pci_dev* const physfn = pci_.find(f.physical);
+    if (physfn == nullptr || pci_.find(f.function.id) != nullptr) {
+      not_found_.push_back(f.function.id);
+      continue;
+    }
+    virtual_functions_.push_back(std::make_unique<pci_function>(f.function));
+    pci_dev& added = pci_.add_virtual_function(*physfn, f.function.id.bus, f.function.id.devfn,
+                                               *virtual_functions_.back());
+    put_into_groups({&added.dev});
   }
 }
 

@@ -15,7 +15,7 @@
 #include "core/pci/pci.h"
 #include "core/status.h"
 #include "core/sysfs.h"
-#include "platform/lspci/lspci_machine.h"
+#include "platform/listing/listed_machine.h"
 #include "platform/pci/pci_machine.h"
 
 namespace iommulab {
@@ -24,6 +24,7 @@ namespace iommulab {
 struct grouped_machine {
   std::vector<pci_root> roots;
   std::vector<pci_function_config> functions;
+  std::vector<virtual_function> virtual_functions;
   std::vector<vmd_root> volumes;
   /// The DMAR table; empty for none. Releases since 6.1 number by its units.
   std::vector<uint8_t> dmar_table;
@@ -54,6 +55,7 @@ class machine_groups {
   void scan(const grouped_machine& machine);
   [[nodiscard]] bool is_unseen(pci_dev& pdev) const;
   void put_into_groups(const std::vector<device*>& order);
+  void switch_on(const std::vector<virtual_function>& functions);
 
   environment env_;
   sysfs_tree sysfs_;
@@ -61,6 +63,7 @@ class machine_groups {
   bus_type bus_;
   std::unique_ptr<pci_machine> hardware_;
   pci_core pci_;
+  std::vector<std::unique_ptr<pci_function>> virtual_functions_;
   std::vector<source_id> not_found_;
   std::vector<std::string> assumed_;
 };

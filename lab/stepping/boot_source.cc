@@ -34,6 +34,7 @@ class repeatable_boot final : public repeatable_run {
     return absl::StrFormat("boot of %s, Linux %s", request_.machine.name,
                            release_of(request_.kernel));
   }
+  std::vector<std::string> assumed() const override { return request_.machine.assumed; }
 
  private:
   boot_request request_;

@@ -69,6 +69,7 @@ class repeatable_client final : public repeatable_run {
     return absl::StrFormat("%s on %s, Linux %s", request_.script.file, request_.machine.name,
                            release_of(request_.kernel));
   }
+  std::vector<std::string> assumed() const override { return request_.machine.assumed; }
 
  private:
   client_request request_;

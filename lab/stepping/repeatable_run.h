@@ -67,6 +67,8 @@ class repeatable_run {
   [[nodiscard]] virtual absl::StatusOr<std::unique_ptr<running>> make(trace_sink& sink) const = 0;
   /// "boot of q35, Linux 4.4.178"
   [[nodiscard]] virtual std::string title() const = 0;
+  /// What is not known of its machine: machine_config::assumed.
+  [[nodiscard]] virtual std::vector<std::string> assumed() const { return {}; }
 };
 
 }  // namespace iommulab

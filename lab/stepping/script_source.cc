@@ -64,6 +64,7 @@ class repeatable_script final : public repeatable_run {
     return absl::StrFormat("%s on %s, Linux %s", request_.what.path, request_.machine.name,
                            release_of(request_.kernel));
   }
+  std::vector<std::string> assumed() const override { return request_.machine.assumed; }
 
  private:
   dmalab::script_request request_;

@@ -62,6 +62,27 @@ void finish_acpi_table(std::vector<uint8_t>& table) {
   table[acpi_layout::checksum.offset] = acpi_checksum(table);
 }
 
+absl::StatusOr<byte_cursor> whole_acpi_table(const std::string& file,
+                                             absl::Span<const uint8_t> bytes,
+                                             std::string_view signature) {
+  const auto header = read_acpi_header(byte_cursor(bytes));
+  if (!header) {
+    return errno_status(EINVAL, absl::StrFormat("%s: %d bytes are no table: its header has %d",
+                                                file, bytes.size(), acpi_layout::header_size));
+  }
+  if (header->signature != signature) {
+    return errno_status(EINVAL, absl::StrFormat("%s: offset 0x0: signature is \"%s\": no %s table",
+                                                file, printable(header->signature), signature));
+  }
+  const auto whole = byte_cursor(bytes).sub(0, header->length);
+  if (!whole || header->length < acpi_layout::header_size) {
+    return errno_status(EINVAL,
+                        absl::StrFormat("%s: offset 0x4: length is %d: the file has %d bytes", file,
+                                        header->length, bytes.size()));
+  }
+  return *whole;
+}
+
 std::string printable(std::string_view text) {
   std::string result;
   for (const char c : text) {
@@ -124,10 +145,25 @@ absl::StatusOr<std::string> read_bytes(const std::string& path) {
   return read_stream(path, file);
 }
 
+/// The table of a /sys/firmware/acpi/tables, where each is a file that its signature names.
+absl::StatusOr<std::string> in_folder_of_tables(const std::string& path,
+                                                std::string_view signature) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored)) return path;
+  std::string inside = (std::filesystem::path(path) / std::string(signature)).string();
+  if (std::filesystem::exists(inside, ignored)) return inside;
+  return errno_status(EISDIR, absl::StrFormat("%s: is a directory, and has no table %s in it, as "
+                                              "/sys/firmware/acpi/tables may have",
+                                              path, signature));
+}
+
 }  // namespace
 
-absl::StatusOr<std::vector<uint8_t>> read_table_file(const std::string& path,
+absl::StatusOr<std::vector<uint8_t>> read_table_file(const std::string& file_or_folder,
                                                      std::string_view signature) {
+  const auto found = in_folder_of_tables(file_or_folder, signature);
+  if (!found.ok()) return found.status();
+  const std::string& path = *found;
   const std::string name = path == "-" ? "standard input" : path;
   absl::StatusOr<std::string> bytes = read_bytes(path);
   if (bytes.ok()) bytes = unpacked(name, *std::move(bytes));

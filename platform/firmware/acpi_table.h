@@ -48,6 +48,12 @@ void finish_acpi_table(std::vector<uint8_t>& table);
 /// Text of a table made fit for a terminal: bytes other than printable ASCII become "\x..".
 std::string printable(std::string_view text);
 
+/// The table that `bytes` begin with: as many as its header says. EINVAL, with the offset, for
+/// another signature, and for a table that is shorter than that or than a header.
+absl::StatusOr<byte_cursor> whole_acpi_table(const std::string& file,
+                                             absl::Span<const uint8_t> bytes,
+                                             std::string_view signature);
+
 /// A file larger than this is not read: it cannot be a DMAR table, whose structures have lengths
 /// of 16 bits and whose real examples stay below 2 KiB.
 inline constexpr std::size_t max_table_file_size = std::size_t{1} << 20;
@@ -56,11 +62,12 @@ inline constexpr std::size_t max_table_file_size = std::size_t{1} << 20;
 /// none.
 inline constexpr std::size_t max_table_text_size = std::size_t{64} << 20;
 
-/// The table with this signature of a file, "-" for standard input. The file is the raw table, or
-/// the text of acpidump (acpi_dump.h), as it is or compressed (core/text_source.h). A raw table is
-/// not looked at. A missing file, a directory, an empty file, text of any other kind, or more bytes
-/// than the limits above is an error whose sentence names the file and what it is.
-absl::StatusOr<std::vector<uint8_t>> read_table_file(const std::string& path,
+/// The table with this signature of a file, "-" for standard input, or of a folder that has each
+/// table in a file of its name (/sys/firmware/acpi/tables). The file is the raw table, or the text
+/// of acpidump (acpi_dump.h), as it is or compressed (core/text_source.h). A raw table is not
+/// looked at. A missing file, a directory without it, an empty file, text of any other kind, or
+/// more bytes than the limits above is an error whose sentence names the file and what it is.
+absl::StatusOr<std::vector<uint8_t>> read_table_file(const std::string& file_or_folder,
                                                      std::string_view signature);
 
 }  // namespace iommulab

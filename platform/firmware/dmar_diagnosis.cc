@@ -63,6 +63,7 @@ constexpr auto infos = std::to_array<dmar_diagnosis_info>({
     {drhd_in_usable_memory, warning, "drhd_in_usable_memory"},
     {drhd_without_hardware, warning, "drhd_without_hardware"},
     {hardware_without_drhd, note, "hardware_without_drhd"},
+    {io_apic_without_scope, warning, "io_apic_without_scope"},
 });
 static_assert(has_row_of_each(infos, &dmar_diagnosis_info::diagnosis));
 
@@ -111,6 +112,7 @@ bool is_silent(dmar_diagnosis diagnosis) {
     case drhd_in_usable_memory:
     case drhd_without_hardware:
     case hardware_without_drhd:
+    case io_apic_without_scope:
       return true;
     default:
       return false;

@@ -72,6 +72,7 @@ enum class dmar_diagnosis {
   drhd_in_usable_memory,
   drhd_without_hardware,
   hardware_without_drhd,
+  io_apic_without_scope,
 };
 
 /// What is known about a diagnosis before it is met in a table.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -133,6 +134,32 @@ void check_against_memory(dmar_table& table, absl::Span<const memory_range> map)
     const auto* drhd = std::get_if<dmar_drhd>(&structure.body);
     if (rmrr != nullptr && rmrr->base <= rmrr->limit) check_rmrr(table, structure, *rmrr, map);
     if (drhd != nullptr) check_drhd(table, structure, *drhd, map);
+  }
+  sort_findings(table);
+}
+
+void check_against_io_apics(dmar_table& table, absl::Span<const madt_io_apic> io_apics) {
+  bool has_units = false;
+  std::set<uint8_t> named;
+  for (const dmar_structure& structure : table.structures) {
+    // A structure that is cut may name what the rest of it would.
+    if (!structure.complete) return;
+    if (std::get_if<dmar_drhd>(&structure.body) == nullptr) continue;
+    has_units = true;
+    for (const dmar_device_scope& scope : structure.scopes) {
+      if (scope.type == static_cast<uint8_t>(layout::scope_type::ioapic)) {
+        named.insert(scope.enumeration_id);
+      }
+    }
+  }
+  if (!has_units) return;
+  for (const madt_io_apic& apic : io_apics) {
+    if (named.count(apic.id) != 0) continue;
+    table.findings.push_back(make_dmar_finding(
+        dmar_diagnosis::io_apic_without_scope, layout::header::size, "drhd", apic.id,
+        absl::StrFormat("no DRHD has a scope for the I/O APIC of id %d, which the "
+                        "machine's MADT lists at 0x%x",
+                        apic.id, apic.address)));
   }
   sort_findings(table);
 }

@@ -15,6 +15,7 @@ dmar_table decode_dmar_of(absl::Span<const uint8_t> bytes, const machine_config&
   std::vector<phys_addr> bases;
   for (const remapping_unit_config& unit : machine.units) bases.push_back(unit.base);
   check_against_units(table, bases);
+  check_against_io_apics(table, machine.io_apics);
   return table;
 }
 

@@ -13,6 +13,7 @@
 #include "core/acpi/acpi_bus.h"
 #include "core/environment.h"
 #include "core/types.h"
+#include "platform/firmware/madt_table.h"
 #include "platform/memory/physical_memory.h"
 #include "platform/pci/pci_function.h"
 #include "platform/pci/pci_machine.h"
@@ -80,6 +81,8 @@ struct machine_config {
   /// The ACPI table that the firmware offers as DMAR, byte for byte; empty when it offers none.
   std::vector<uint8_t> dmar_table;
   phys_addr dmar_address;  ///< where the kernel saw it, 0 when unknown
+  /// I/O APICs as the firmware's MADT lists them; empty where nobody said.
+  std::vector<madt_io_apic> io_apics;
   /// The ACPI namespace, in its own order; empty for firmware without one.
   std::vector<acpi_object> acpi_namespace;
   dmi_strings dmi;

@@ -85,7 +85,41 @@ std::optional<e820_line> parse_old_e820_line(std::string_view rest) {
   return e820_line{*first, *end - 1, rest.substr(open + 2, close - open - 2)};
 }
 
+bool all_zero(const std::vector<iomem_line>& lines) {
+  return lines.size() > 1 && std::all_of(lines.begin(), lines.end(), [](const iomem_line& l) {
+           return l.first == 0 && l.last == 0;
+         });
+}
+
+/// "FIRST-LAST : NAME" behind any number of blanks.
+std::optional<iomem_line> parse_iomem_line(std::string_view text) {
+  constexpr std::string_view separator = " : ";
+  const size_t dash = text.find('-');
+  const size_t end = text.find(separator);
+  if (end == std::string_view::npos || dash > end) return std::nullopt;
+  const auto first = parse_hex(text.substr(0, dash));
+  const auto last = parse_hex(text.substr(dash + 1, end - dash - 1));
+  if (!first || !last || *last < *first) return std::nullopt;
+  return iomem_line{*first, *last, text.substr(end + separator.size())};
+}
+
+std::string_view without_indentation(std::string_view line) {
+  return line.substr(std::min(line.find_first_not_of(' '), line.size()));
+}
+
 }  // namespace
+
+bool tells_e820(const text_source& log) {
+  return log.text.find(e820_mark) != std::string::npos;
+}
+
+bool hides_addresses(const text_source& iomem) {
+  std::vector<iomem_line> lines;
+  for (const std::string_view line : iomem.lines()) {
+    if (const auto read = parse_iomem_line(without_indentation(line))) lines.push_back(*read);
+  }
+  return all_zero(lines);
+}
 
 absl::StatusOr<std::vector<memory_range>> parse_e820(const text_source& log) {
   std::vector<memory_range> map;
@@ -119,27 +153,18 @@ absl::StatusOr<std::vector<iomem_line>> parse_iomem_lines(const text_source& iom
   std::vector<iomem_line> found;
   const std::vector<std::string_view> lines = iomem.lines();
   for (size_t i = 0; i < lines.size(); ++i) {
-    const std::string_view text =
-        lines[i].substr(std::min(lines[i].find_first_not_of(' '), lines[i].size()));
+    const std::string_view text = without_indentation(lines[i]);
     if (text.empty()) continue;
-    constexpr std::string_view separator = " : ";
-    const size_t dash = text.find('-');
-    const size_t end = text.find(separator);
-    const bool framed = end != std::string_view::npos && dash < end;
-    const auto first = framed ? parse_hex(text.substr(0, dash)) : std::nullopt;
-    const auto last = framed ? parse_hex(text.substr(dash + 1, end - dash - 1)) : std::nullopt;
-    if (!first || !last || *last < *first) {
+    const std::optional<iomem_line> line = parse_iomem_line(text);
+    if (!line) {
       return line_error(iomem.name, i + 1, "range", text, "not of the form FIRST-LAST : NAME");
     }
-    found.push_back({*first, *last, text.substr(end + separator.size())});
+    found.push_back(*line);
   }
   if (found.empty()) {
     return line_error(iomem.name, 0, "range", "", "there is no line FIRST-LAST : NAME");
   }
-  const bool hidden =
-      found.size() > 1 && std::all_of(found.begin(), found.end(),
-                                      [](const auto& l) { return l.first == 0 && l.last == 0; });
-  if (hidden) {
+  if (all_zero(found)) {
     return line_error(iomem.name, 1, "range", lines.front(),
                       "all addresses are zero: the kernel shows them to root only");
   }
@@ -168,8 +193,7 @@ absl::StatusOr<std::vector<memory_range>> parse_iomem_map(const text_source& iom
 absl::StatusOr<std::vector<memory_range>> read_memory_map(const std::string& path) {
   const absl::StatusOr<text_source> source = read_source(path);
   if (!source.ok()) return source.status();
-  const bool log = source->text.find(e820_mark) != std::string::npos;
-  return log ? parse_e820(*source) : parse_iomem_map(*source);
+  return tells_e820(*source) ? parse_e820(*source) : parse_iomem_map(*source);
 }
 
 std::vector<memory_range> backed_memory(const std::vector<memory_range>& map, uint64_t installed) {

@@ -16,6 +16,12 @@ namespace iommulab {
 /// several starts the last one's. EINVAL when one does not read, or when there is none.
 absl::StatusOr<std::vector<memory_range>> parse_e820(const text_source& log);
 
+/// Whether the log has such a line: logs that begin later have none.
+bool tells_e820(const text_source& log);
+
+/// Whether all addresses of a /proc/iomem are zero, as the kernel shows them to who is not root.
+bool hides_addresses(const text_source& iomem);
+
 /// What /proc/iomem says of memory, in order: "System RAM", "Reserved" at any depth, ACPI's tables
 /// and storage. EINVAL when a line is not "FIRST-LAST : NAME", when there is none, or when all
 /// addresses are zero, as the kernel shows them to who may not see them.

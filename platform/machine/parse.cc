@@ -3,8 +3,13 @@
 
 namespace iommulab {
 
+std::optional<uint64_t> parse_hex_digits(std::string_view text, size_t digits) {
+  if (text.size() != digits || text.starts_with("0x")) return std::nullopt;
+  return parse_hex(text);
+}
+
 std::optional<uint8_t> parse_hex_byte(std::string_view text) {
-  const auto value = text.size() == 2 ? parse_hex(text) : std::nullopt;
+  const auto value = parse_hex_digits(text, 2);
   if (!value) return std::nullopt;
   return static_cast<uint8_t>(*value);
 }

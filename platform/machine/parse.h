@@ -4,6 +4,7 @@
 // should be.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -14,6 +15,8 @@
 
 namespace iommulab {
 
+/// Exactly so many hexadecimal digits.
+std::optional<uint64_t> parse_hex_digits(std::string_view text, size_t digits);
 /// Exactly two hexadecimal digits.
 std::optional<uint8_t> parse_hex_byte(std::string_view text);
 /// "0000:00:1f.2"

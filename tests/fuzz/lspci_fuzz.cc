@@ -9,7 +9,7 @@
 
 #include "lab/groups/group_reasons.h"
 #include "lab/groups/machine_groups.h"
-#include "platform/lspci/lspci_machine.h"
+#include "platform/listing/listed_machine.h"
 
 namespace {
 
@@ -19,9 +19,9 @@ void must(bool holds) {
   if (!holds) __builtin_trap();
 }
 
-void group(const lspci_machine& machine, pci_release release) {
-  const auto groups =
-      machine_groups::create({machine.roots, machine.functions, machine.volumes, {}}, release);
+void group(const listed_machine& machine, pci_release release) {
+  const auto groups = machine_groups::create(
+      {machine.roots, machine.functions, machine.virtual_functions, machine.volumes, {}}, release);
   if (!groups.ok()) return;
   size_t members = 0;
   for (const auto& g : (*groups)->groups()) {

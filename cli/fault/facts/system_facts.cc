@@ -59,6 +59,7 @@ absl::StatusOr<system_facts> facts_of(const kernel_profile& profile,
   system_facts facts;
   facts.source = absl::StrFormat("machine '%s'", machine.name);
   facts.command_line = machine.command_line;
+  facts.assumed = machine.assumed;
   take_functions(**system, facts);
   take_reserved_regions(machine, facts);
   for (const remapping_unit_config& unit : machine.units) {

@@ -77,6 +77,7 @@ struct system_facts {
   /// A root bus whose scan has begun, and none of whose functions has been seen yet.
   std::optional<source_id> starting_root;
   std::optional<std::string> command_line;
+  std::vector<std::string> assumed;  ///< machine_config::assumed
 };
 
 /// Takes what a log line says, if it says something.

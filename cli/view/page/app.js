@@ -60,6 +60,7 @@ export class Page {
     document.title = `${run.head.title} · iommulab`;
     document.getElementById("title").textContent = run.head.title;
     document.getElementById("meta").textContent = run.head.command_line ?? "";
+    this.showAssumed(run.head.assumed ?? []);
     placeIcons(document);
     this.address = new AddressBar(() => {
       this.stop();
@@ -76,6 +77,16 @@ export class Page {
     this.tabs = document.getElementById("views");
     rove(this.stage, ".value, button.follow");
     this.wire();
+  }
+
+  /** What the answer rests on that nobody said of the machine. */
+  showAssumed(assumed) {
+    const box = document.getElementById("assumed");
+    box.hidden = assumed.length === 0;
+    box.querySelector("summary").textContent = `${assumed.length} assumed`;
+    box.querySelector("ul").replaceChildren(
+      ...assumed.map((sentence) => Object.assign(document.createElement("li"), { textContent: sentence })),
+    );
   }
 
   async begin() {

@@ -15,7 +15,7 @@
 #include "kernel/catalogue.h"
 #include "lab/events/boot_run.h"
 #include "platform/firmware/dmar_table.h"
-#include "platform/lspci/listed_folder.h"
+#include "platform/listing/machine_folder.h"
 #include "platform/vtd/sanitizer/vtd_sanitizer.h"
 #include "support/golden.h"
 
@@ -65,7 +65,7 @@ TEST(corpus_boot, every_machine_with_a_table_boots_to_the_end) {
     if (!entry.is_directory()) continue;
     const std::vector<uint8_t> table = table_of(entry.path());
     if (table.empty()) continue;
-    const auto machine = load_listed_folder(entry.path().string(), table);
+    const auto machine = machine_of(files_of_folder(entry.path().string()), table);
     ASSERT_TRUE(machine.ok()) << entry.path() << machine.status();
     for (const char* name : {"v4_4_178", "v6_12"}) {
       boot_request request;

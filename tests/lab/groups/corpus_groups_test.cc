@@ -15,7 +15,7 @@
 
 #include "absl/strings/str_format.h"
 #include "lab/groups/machine_groups.h"
-#include "platform/lspci/lspci_machine.h"
+#include "platform/listing/listed_machine.h"
 #include "support/golden.h"
 
 namespace iommulab::corpus_groups_test {
@@ -86,8 +86,10 @@ compared compare(const fs::path& folder) {
   auto machine = machine_of_listing(read_source((folder / "lspci.txt").string()).value());
   EXPECT_TRUE(machine.ok()) << machine.status();
   if (!machine.ok()) return result;
-  const auto groups = machine_groups::create(
-      {machine->roots, machine->functions, machine->volumes, table_of(folder)}, release_of(folder));
+  const auto groups =
+      machine_groups::create({machine->roots, machine->functions, machine->virtual_functions,
+                              machine->volumes, table_of(folder)},
+                             release_of(folder));
   EXPECT_TRUE(groups.ok()) << groups.status();
   if (!groups.ok()) return result;
   for (size_t i = 0; i < machine->functions.size(); ++i) {

@@ -12,7 +12,7 @@
 
 #include "core/pci/acs.h"
 #include "lab/groups/isolation.h"
-#include "platform/lspci/lspci_machine.h"
+#include "platform/listing/listed_machine.h"
 #include "platform/pci/function_builder.h"
 #include "support/golden.h"
 
@@ -40,9 +40,11 @@ function_builder port(source_id id, uint8_t secondary, uint8_t subordinate, pci_
 
 class board {
  public:
-  explicit board(std::vector<pci_function_config> functions, pci_release release = linux_6_12)
-      : groups_(machine_groups::create({{{0, 0}}, std::move(functions), {}, {}}, release).value()) {
-  }
+  explicit board(std::vector<pci_function_config> functions, pci_release release = linux_6_12,
+                 std::vector<virtual_function> virtual_functions = {})
+      : groups_(machine_groups::create(
+                    {{{0, 0}}, std::move(functions), std::move(virtual_functions), {}, {}}, release)
+                    .value()) {}
 
   [[nodiscard]] const machine_groups& groups() const { return *groups_; }
   [[nodiscard]] bool together(source_id a, source_id b) const {
@@ -115,6 +117,44 @@ TEST(group_reasons, a_bridge_to_pci_gives_all_behind_it_one_id) {
 }
 
 // Marvell 88SE9230: requests bear the id of function 1, which is not there (quirks.c).
+// Two virtual functions, one on a bus of its own, of a function behind a port.
+board board_with_virtual_functions(uint16_t acs) {
+  std::vector<virtual_function> functions;
+  for (const source_id id : {at(1, 0x10), at(2, 0)}) {
+    functions.push_back(
+        {endpoint(id).express(pci_exp_type::endpoint, 0x40).build(), at(1, 0), listed_function{}});
+  }
+  return board({port(at(0, 1), 1, 2, pci_exp_type::root_port).acs(0x100, acs).build(),
+                endpoint(at(1, 0)).express(pci_exp_type::endpoint, 0x40).build()},
+               linux_6_12, std::move(functions));
+}
+
+TEST(group_reasons, virtual_functions_are_alone_behind_a_port_that_isolates) {
+  const board b = board_with_virtual_functions(isolating);
+  EXPECT_FALSE(b.together(at(1, 0), at(1, 0x10)));
+  EXPECT_FALSE(b.together(at(1, 0), at(2, 0)));
+  EXPECT_FALSE(b.together(at(1, 0x10), at(2, 0)));
+  EXPECT_EQ(b.groups().groups().size(), 4u);
+  EXPECT_THAT(b.text(at(2, 0)),
+              HasSubstr("02:00.0 (endpoint) is a virtual function of 01:00.0 (endpoint)"));
+}
+
+TEST(group_reasons, virtual_functions_share_the_group_of_a_port_that_does_not) {
+  const board open({port(at(0, 1), 1, 2, pci_exp_type::root_port).build(),
+                    endpoint(at(1, 0)).express(pci_exp_type::endpoint, 0x40).build()},
+                   linux_6_12,
+                   {{endpoint(at(2, 0)).express(pci_exp_type::endpoint, 0x40).build(), at(1, 0),
+                     listed_function{}}});
+  EXPECT_TRUE(open.together(at(0, 1), at(2, 0)));
+  EXPECT_TRUE(open.together(at(1, 0), at(2, 0)));
+}
+
+TEST(group_reasons, a_virtual_function_of_nobody_is_not_found) {
+  const board b({endpoint(at(0, 2)).build()}, linux_6_12,
+                {{endpoint(at(0, 3)).build(), at(0, 9), listed_function{}}});
+  EXPECT_THAT(b.groups().not_found(), ElementsAre(at(0, 3)));
+}
+
 TEST(group_reasons, a_quirk_of_ids_is_told) {
   const board b({endpoint(at(0, 2), 0x1b4b, 0x9230).build()});
   EXPECT_THAT(b.text(at(0, 2)), HasSubstr("may bear the id 00:02.1 (quirk for its ids)"));
@@ -151,8 +191,9 @@ TEST(group_reasons, a_verdict_is_the_one_that_groups_are_made_by) {
     if (!source.ok()) continue;
     const auto machine = machine_of_listing(*source).value();
     for (const pci_release release : {pci_release{4, 4}, pci_release{5, 8}, newest_pci_release}) {
-      const auto groups =
-          machine_groups::create({machine.roots, machine.functions, machine.volumes, {}}, release);
+      const auto groups = machine_groups::create(
+          {machine.roots, machine.functions, machine.virtual_functions, machine.volumes, {}},
+          release);
       (*groups)->pci().for_each_pci_dev([&](pci_dev& pdev) {
         EXPECT_EQ(isolation_of(pdev).isolated, pci_acs_enabled(pdev, isolating))
             << entry.path() << ' ' << pdev.dev.name;

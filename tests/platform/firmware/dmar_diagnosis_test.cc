@@ -243,6 +243,12 @@ const broken_table broken_tables[] = {
        const phys_addr bases[] = {phys_addr(base), phys_addr(0xfed91000)};
        check_against_units(table, bases);
      }},
+    // An I/O APIC of the MADT's, and of two the one that no scope names.
+    {"io_apic_without_scope", warning, 0x30, "drhd", 9, [] { return unit().finish(); },
+     [](dmar_table& table) {
+       const madt_io_apic apics[] = {{2, 0xfec00000, 0}, {9, 0xfec01000, 24}};
+       check_against_io_apics(table, apics);
+     }},
     {"rhsa_refers_to_no_unit", warning, 0x50, "rhsa.register_base_address", base + 0x1000,
      [] { return unit().add_rhsa(base + 0x1000, 0).finish(); }},
     {"andd_name_unterminated", error, 0x50, "andd.name", 3,

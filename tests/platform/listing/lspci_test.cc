@@ -7,7 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "core/pci/acs.h"
 #include "core/pci/registers.h"
-#include "platform/lspci/lspci_machine.h"
+#include "platform/listing/listed_machine.h"
 #include "platform/pci/config_bytes.h"
 
 namespace iommulab::lspci_test {
@@ -16,7 +16,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-absl::StatusOr<lspci_machine> machine(const std::string& text) {
+absl::StatusOr<listed_machine> machine(const std::string& text) {
   return machine_of_listing({"list", text});
 }
 std::string complaint(const std::string& text) {
@@ -82,6 +82,38 @@ TEST(lspci, a_bus_that_no_bridge_leads_to_is_a_root) {
   const auto m = machine(std::string(port) + endpoint + "\nff:08.0 0880: 8086:2c50\n");
   ASSERT_TRUE(m.ok()) << m.status();
   EXPECT_THAT(m->roots, ElementsAre(pci_root{0, 0}, pci_root{0, 0xff}));
+}
+
+// Intel's 82599 as pciutils prints it: two of its virtual functions are on.
+constexpr const char* nic =
+    "01:00.0 Ethernet controller [0200]: Intel [8086:10fb] (rev 01)\n"
+    "\tCapabilities: [a0] Express (v2) Endpoint, MSI 00\n"
+    "\tCapabilities: [160 v1] Single Root I/O Virtualization (SR-IOV)\n"
+    "\t\tInitial VFs: 64, Total VFs: 64, Number of VFs: 2, Function Dependency Link: 00\n"
+    "\t\tVF offset: 128, stride: 2, Device ID: 10ed\n";
+
+TEST(lspci, virtual_functions_are_where_the_capability_puts_them) {
+  const auto m = machine(std::string(port) + nic +
+                         "01:10.0 Ethernet controller [0200]: Intel [8086:10ed] (rev 01)\n"
+                         "01:10.2 Ethernet controller [0200]: Intel [8086:10ed] (rev 01)\n");
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_EQ(m->functions.size(), 2u);
+  ASSERT_EQ(m->virtual_functions.size(), 2u);
+  EXPECT_EQ(m->virtual_functions[0].function.id, (source_id{0, 1, pci_devfn(0x10, 0)}));
+  EXPECT_EQ(m->virtual_functions[1].function.id, (source_id{0, 1, pci_devfn(0x10, 2)}));
+  EXPECT_EQ(m->virtual_functions[1].physical, (source_id{0, 1, 0}));
+  EXPECT_EQ(at(m->virtual_functions[1].function, pci_reg::header_type, 1), 0u) << "one of its own";
+}
+
+TEST(lspci, a_virtual_function_may_name_whose_it_is) {
+  const auto m = machine(std::string(port) +
+                         "01:00.0 0200: 8086:10fb\n02:00.1 0200: 8086:10ed\n"
+                         "\tPhysical function: 0000:01:00.0\n");
+  ASSERT_TRUE(m.ok()) << m.status();
+  ASSERT_EQ(m->virtual_functions.size(), 1u);
+  EXPECT_EQ(m->virtual_functions[0].physical, (source_id{0, 1, 0}));
+  EXPECT_THAT(complaint("02:00.1 0200: 8086:10ed\n\tPhysical function: none\n"),
+              HasSubstr("line 2: Physical function is \"none\": no PCI address"));
 }
 
 // Bus 2 lies within the port's buses and no bridge leads to it.
@@ -159,6 +191,13 @@ TEST(lspci, a_listing_without_capabilities_says_so) {
   EXPECT_THAT(telling->assumed, ElementsAre());
 }
 
+TEST(lspci, a_listing_that_root_did_not_print_says_what_that_makes_uncertain) {
+  const auto m = machine(
+      "00:1f.2 0106: 8086:2922\n\tCapabilities: <access denied>\n00:1f.3 0c05: 8086:2930\n");
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_THAT(m->assumed, ElementsAre(HasSubstr("that 1 of 2 functions have no capabilities")));
+}
+
 TEST(lspci, acs_without_its_bits_is_assumed_and_said) {
   const auto m = machine(
       "00:1c.0 0604: 8086:a110\n\tBus: primary=00, secondary=01, subordinate=01\n\tCapabilities: "
@@ -176,10 +215,6 @@ TEST(lspci, what_says_too_little_is_refused_in_one_sentence) {
               HasSubstr("list: line 1: class is \"SATA controller\": no number in it"));
   EXPECT_THAT(complaint("00:1f.2 SATA controller [0106]: Intel Corporation ICH9\n"),
               HasSubstr("line 1: device is \"Intel Corporation ICH9\": no ids in it"));
-  EXPECT_THAT(
-      complaint("00:1f.2 0106: 8086:2922\n\tCapabilities: <access denied>\n"),
-      HasSubstr("line 1: Capabilities is \"<access denied>\": the listing has to be printed "
-                "by root"));
   EXPECT_THAT(complaint("00:01.0 0604: 8086:9a01\n"), HasSubstr("its bus numbers are missing"));
   EXPECT_THAT(complaint("00:02.0 0300: 8086:1\n"), HasSubstr("no ids in it"));
   EXPECT_THAT(complaint("00:02.0 0300: 8086:9a60\n00:02.0 0300: 8086:9a60\n"),
@@ -231,7 +266,7 @@ TEST(lspci, what_is_damaged_names_line_field_and_value) {
               HasSubstr("line 3: offset is \"20\": the bytes before it end at 02"));
   EXPECT_THAT(complaint(head + "00: 86 8x\n"), HasSubstr("byte is \"8x\": no byte"));
   EXPECT_THAT(complaint(head + "00: 86 80\n"),
-              HasSubstr("bytes is \"2\": lspci prints 64, 128, 256 or 4096: the listing is cut"));
+              HasSubstr("bytes is \"2\": 64, 128, 256 or 4096 belong here: the listing is cut"));
 }
 
 // Cut anywhere, a listing is refused or is the listing of fewer functions; nothing else happens.

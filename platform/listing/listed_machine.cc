@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "platform/lspci/lspci_machine.h"
+#include "platform/listing/listed_machine.h"
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +14,8 @@
 #include "core/pci/acs_quirks.h"
 #include "core/pci/registers.h"
 #include "core/pci/vendor_ids.h"
+#include "platform/listing/lspci_text.h"
+#include "platform/pci/config_bytes.h"
 #include "platform/pci/function_builder.h"
 
 namespace iommulab {
@@ -21,6 +25,15 @@ constexpr uint16_t class_pci_bridge = 0x0604;
 constexpr uint16_t class_cardbus_bridge = 0x0607;
 constexpr uint16_t class_isa_bridge = 0x0601;
 constexpr uint16_t widest_segment = 0xffff;
+constexpr size_t most_wide_domains = 256;
+constexpr uint32_t vendor_of_virtual = 0xffff;
+// PCI Express Base 9.3.3: the capability of single root I/O virtualization
+constexpr unsigned sriov_control = 0x08;
+constexpr unsigned sriov_enable = 1;
+constexpr unsigned sriov_num_vfs = 0x10;
+constexpr unsigned sriov_first_offset = 0x14;
+constexpr unsigned sriov_stride = 0x16;
+
 constexpr size_t small_space = 256;
 constexpr size_t whole_space = 4096;
 constexpr size_t whole_header = 64;
@@ -37,56 +50,65 @@ constexpr std::array<uint16_t, 10> vmd_ids = {0x201d, 0x28c0, 0x467f, 0x4c3d, 0x
 constexpr uint16_t lpc_rcba = 0xf0;
 constexpr uint32_t usual_rcba = 0xfed1c001;
 
-bool is_vmd(const lspci_function& f) {
+bool is_vmd(const listed_function& f) {
   return f.ids.vendor == pci_vendor::intel &&
          std::find(vmd_ids.begin(), vmd_ids.end(), f.ids.device) != vmd_ids.end();
 }
 
-bool is_chipset_port(const lspci_function& f) {
+bool is_chipset_port(const listed_function& f) {
   return std::any_of(
       acs_quirk_rows().begin(), acs_quirk_rows().end(), [&](const acs_quirk_row& row) {
         return row.rule == acs_rule::chipset_port && row.names(f.ids.vendor, f.ids.device);
       });
 }
 
+/// Domain, bus, and device and function.
+using listed_place = std::tuple<uint32_t, uint8_t, unsigned>;
+
 class machine_maker {
  public:
-  machine_maker(const text_source& source, std::vector<lspci_function> listed)
-      : source_(source), listed_(std::move(listed)) {}
+  explicit machine_maker(std::vector<listed_function> listed) : listed_(std::move(listed)) {}
 
-  absl::StatusOr<lspci_machine> run() {
-    for (lspci_function& f : listed_) read_buses_of_bytes(f);
+  absl::StatusOr<listed_machine> run() {
+    for (listed_function& f : listed_) read_bytes(f);
     if (absl::Status status = check(); !status.ok()) return status;
-    for (const lspci_function& f : listed_) {
-      if (f.bridge) secondaries_.insert({f.domain, f.bridge->secondary});
-    }
+    learn_virtual_functions();
+    learn_wiring();
     say_what_is_not_shown();
-    name_domains();
-    for (lspci_function& f : listed_) place(std::move(f));
+    if (absl::Status status = name_domains(); !status.ok()) return status;
+    for (listed_function& f : listed_) place(std::move(f));
     find_volumes();
+    std::sort(made_.virtual_functions.begin(), made_.virtual_functions.end(),
+              [](const auto& a, const auto& b) { return a.function.id < b.function.id; });
     std::sort(made_.roots.begin(), made_.roots.end());
     return std::move(made_);
   }
 
  private:
-  absl::Status error(const lspci_function& f, std::string_view field, std::string_view value,
-                     std::string_view why) const {
-    return line_error(source_.name, f.line, field, value, why);
+  static absl::Status error(const listed_function& f, std::string_view field,
+                            std::string_view value, std::string_view why) {
+    return line_error(f.file, f.line, field, value, why);
   }
 
-  /// Of `-x` without `-v` the header has them.
-  static void read_buses_of_bytes(lspci_function& f) {
-    if (f.bridge || f.bytes.size() < whole_header) return;
+  /// Of `-x` without `-v` the header has a bridge's buses. A virtual function's has no ids, which
+  /// whoever listed it took from its physical function.
+  static void read_bytes(listed_function& f) {
+    if (f.bytes.size() < whole_header) return;
+    if (config_get(f.bytes, pci_reg::vendor_id, 2) == vendor_of_virtual) {
+      config_put(absl::MakeSpan(f.bytes), pci_reg::vendor_id, 2, f.ids.vendor);
+      config_put(absl::MakeSpan(f.bytes), pci_reg::device_id, 2, f.ids.device);
+    }
+    if (f.bridge) return;
     const uint8_t layout = pci_reg::header_layout.get(f.bytes[pci_reg::header_type]);
     if (layout != static_cast<uint8_t>(pci_header_type::bridge)) return;
-    f.bridge = lspci_bridge{f.bytes[pci_reg::primary_bus], f.bytes[pci_reg::secondary_bus],
-                            f.bytes[pci_reg::subordinate_bus]};
+    f.bridge = listed_bridge{f.bytes[pci_reg::primary_bus], f.bytes[pci_reg::secondary_bus],
+                             f.bytes[pci_reg::subordinate_bus]};
   }
 
   absl::Status check() const {
-    std::set<std::string> seen;
+    std::set<listed_place> seen;
     std::set<std::pair<uint32_t, uint8_t>> secondaries;
-    for (const lspci_function& f : listed_) {
+    for (const listed_function& f : listed_) {
       if (f.bridge) {
         if (absl::Status status = check_buses(f); !status.ok()) return status;
         if (!secondaries.insert({f.domain, f.bridge->secondary}).second) {
@@ -94,17 +116,13 @@ class machine_maker {
                        "a bridge before it leads to that bus");
         }
       }
-      if (!seen.insert(f.address()).second) {
+      if (!seen.insert({f.domain, f.bus, f.devfn}).second) {
         return error(f, "address", f.address(), "it is listed twice");
-      }
-      if (f.denied && f.bytes.size() < small_space) {
-        return error(f, "Capabilities", "<access denied>",
-                     "the listing has to be printed by root (sudo lspci -vvnn)");
       }
       constexpr std::array<size_t, 5> printed = {0, whole_header, 128, small_space, whole_space};
       if (std::find(printed.begin(), printed.end(), f.bytes.size()) == printed.end()) {
         return error(f, "bytes", absl::StrCat(f.bytes.size()),
-                     "lspci prints 64, 128, 256 or 4096: the listing is cut");
+                     "64, 128, 256 or 4096 belong here: the listing is cut");
       }
       if (f.class_code == class_pci_bridge && !f.bridge && f.bytes.empty()) {
         return error(f, "bridge", f.address(), "its bus numbers are missing: lspci -vv shows them");
@@ -115,9 +133,9 @@ class machine_maker {
 
   /// A kernel that finds numbers which make no sense gives others, and what is behind the bridge
   /// has other addresses than are listed; Linux has listed what it came to.
-  absl::Status check_buses(const lspci_function& f) const {
+  static absl::Status check_buses(const listed_function& f) {
     const auto shown = [](uint8_t bus) { return absl::StrFormat("%02x", bus); };
-    const lspci_bridge& b = *f.bridge;
+    const listed_bridge& b = *f.bridge;
     const bool is_hard_wired = b.primary == 0;  // which Linux takes for right
     if (b.primary != f.bus && !is_hard_wired) {
       return error(f, "primary", shown(b.primary), "the bridge sits on bus " + shown(f.bus));
@@ -132,9 +150,73 @@ class machine_maker {
     return absl::OkStatus();
   }
 
-  /// Where no function shows an extended capability, it is the listing that leaves them out.
+  /// Whoever listed them said whose they are, or the capability of whose they are says where they
+  /// lie (PCI Express Base 9.2.1.2).
+  void learn_virtual_functions() {
+    for (const listed_function& f : listed_) {
+      if (f.physical_function) {
+        const listed_address& a = *f.physical_function;
+        physical_of_[{f.domain, f.bus, f.devfn}] = {a.domain, a.bus, a.devfn};
+      }
+      const auto sriov = sriov_of(f);
+      if (!sriov) continue;
+      unsigned id = unsigned{f.bus} << 8 | f.devfn;
+      id += sriov->first_offset;
+      for (unsigned i = 0; i < sriov->virtual_functions && id <= 0xffff; ++i) {
+        physical_of_[{f.domain, static_cast<uint8_t>(id >> 8), id & 0xff}] = {f.domain, f.bus,
+                                                                              f.devfn};
+        id += sriov->stride;
+      }
+    }
+  }
+
+  /// As the lines say, or else the bytes.
+  static std::optional<listed_sriov> sriov_of(const listed_function& f) {
+    if (f.sriov && f.sriov->virtual_functions != 0) return f.sriov;
+    std::optional<listed_sriov> found;
+    for_each_extended_capability(f.bytes, [&](uint16_t id, uint16_t at) {
+      if (id != pci_ext_cap_id_sriov) return;
+      const auto word = [&](unsigned offset) {
+        return static_cast<uint16_t>(config_get(f.bytes, static_cast<uint16_t>(at + offset), 2));
+      };
+      if ((word(sriov_control) & sriov_enable) == 0) return;
+      found = listed_sriov{{at}, word(sriov_num_vfs), word(sriov_first_offset), word(sriov_stride)};
+    });
+    return found;
+  }
+
+  [[nodiscard]] bool is_virtual(const listed_function& f) const {
+    return physical_of_.count({f.domain, f.bus, f.devfn}) != 0;
+  }
+
+  /// What other functions of a device there are, and which buses lie behind bridges.
+  void learn_wiring() {
+    for (const listed_function& f : listed_) {
+      if (is_virtual(f)) continue;
+      ++functions_of_[{f.domain, f.bus, f.devfn & ~7U}];
+      if (!f.bridge) continue;
+      secondaries_.insert({f.domain, f.bridge->secondary});
+      for (unsigned bus = f.bridge->secondary + 1U; bus <= f.bridge->subordinate; ++bus) {
+        behind_bridges_.insert({f.domain, static_cast<uint8_t>(bus)});
+      }
+    }
+    has_chipset_ports_ = std::any_of(listed_.begin(), listed_.end(), is_chipset_port);
+  }
+
+  /// Without root, capabilities stay hidden. Where no function shows an extended one, it is the
+  /// listing that leaves them out.
   void say_what_is_not_shown() {
-    const bool shows = std::any_of(listed_.begin(), listed_.end(), [](const lspci_function& f) {
+    const auto hidden = std::count_if(listed_.begin(), listed_.end(), [](const auto& f) {
+      return f.denied && f.bytes.size() < small_space;
+    });
+    if (hidden != 0) {
+      made_.assumed.push_back(absl::StrFormat(
+          "that %d of %d functions have no capabilities, PCI Express and ACS above all: who listed "
+          "them was not root. Groups may be finer or coarser than those of the machine",
+          hidden, listed_.size()));
+      return;
+    }
+    const bool shows = std::any_of(listed_.begin(), listed_.end(), [](const listed_function& f) {
       return f.express || f.bytes.size() > small_space;
     });
     if (shows) return;
@@ -145,18 +227,30 @@ class machine_maker {
   }
 
   /// Segments for domains that 16 bits do not hold, from the highest down.
-  void name_domains() {
+  absl::Status name_domains() {
     std::set<uint32_t> wide;
     std::set<uint32_t> narrow;
-    for (const lspci_function& f : listed_) {
+    for (const listed_function& f : listed_) {
       (f.domain > widest_segment ? wide : narrow).insert(f.domain);
+    }
+    if (wide.size() > most_wide_domains) {
+      return error(
+          listed_.front(), "domain", absl::StrFormat("%x", *wide.rbegin()),
+          absl::StrFormat("one of %d above ffff, which only volume management devices have: "
+                          "more than %d are not taken",
+                          wide.size(), most_wide_domains));
     }
     uint16_t segment = widest_segment;
     for (const uint32_t domain : wide) {
-      while (narrow.count(segment) != 0) --segment;
+      while (segment != 0 && narrow.count(segment) != 0) --segment;
+      if (segment == 0) {
+        return error(listed_.front(), "domain", absl::StrFormat("%x", domain),
+                     "all segments that could stand for it are taken");
+      }
       segments_[domain] = segment;
       made_.wide_domains[segment--] = domain;
     }
+    return absl::OkStatus();
   }
 
   uint16_t segment_of(uint32_t domain) const {
@@ -165,37 +259,39 @@ class machine_maker {
   }
 
   /// Between a bridge's secondary and subordinate bus: where virtual functions overflow to.
-  bool is_virtual_bus(const lspci_function& f) const {
-    return std::any_of(listed_.begin(), listed_.end(), [&](const lspci_function& b) {
-      return b.bridge && b.domain == f.domain && f.bus > b.bridge->secondary &&
-             f.bus <= b.bridge->subordinate;
-    });
+  bool is_virtual_bus(const listed_function& f) const {
+    return behind_bridges_.count({f.domain, f.bus}) != 0;
   }
 
-  void place(lspci_function f) {
+  void place(listed_function f) {
+    if (const auto whose = physical_of_.find({f.domain, f.bus, f.devfn});
+        whose != physical_of_.end()) {
+      const auto [domain, bus, devfn] = whose->second;
+      pci_function_config function = config_of(f);
+      made_.virtual_functions.push_back({std::move(function),
+                                         {segment_of(domain), bus, static_cast<uint8_t>(devfn)},
+                                         std::move(f)});
+      return;
+    }
     if (secondaries_.count({f.domain, f.bus}) == 0) {
       if (is_virtual_bus(f)) {
         made_.assumed.push_back(absl::StrCat(
-            f.address(), " is a virtual function on a bus of its own, which is left out"));
+            f.address(),
+            " is a virtual function on a bus of its own, whose nobody says, which is left out"));
         return;
       }
       const pci_root root{segment_of(f.domain), f.bus};
-      if (std::find(made_.roots.begin(), made_.roots.end(), root) == made_.roots.end()) {
-        made_.roots.push_back(root);
-      }
+      if (known_roots_.insert(root).second) made_.roots.push_back(root);
     }
     made_.functions.push_back(config_of(f));
     made_.listed.push_back(std::move(f));
   }
 
-  bool has_siblings(const lspci_function& f) const {
-    return std::any_of(listed_.begin(), listed_.end(), [&](const lspci_function& other) {
-      return other.devfn != f.devfn && other.devfn >> 3 == f.devfn >> 3 &&
-             other.domain == f.domain && other.bus == f.bus;
-    });
+  bool has_siblings(const listed_function& f) const {
+    return !is_virtual(f) && functions_of_.at({f.domain, f.bus, f.devfn & ~7U}) > 1;
   }
 
-  pci_function_config config_of(const lspci_function& f) {
+  pci_function_config config_of(const listed_function& f) {
     const source_id id{segment_of(f.domain), f.bus, f.devfn};
     if (f.bytes.size() > small_space) return config_of_bytes(f, id);
     const uint32_t class_code = uint32_t{f.class_code} << 8 | f.prog_if;
@@ -219,28 +315,32 @@ class machine_maker {
     }
     // Of `-x` the header is known to the byte, of `-xxx` all but extended capabilities.
     std::copy(f.bytes.begin(), f.bytes.end(), config.config.begin());
-    if (!f.bytes.empty() && f.bytes.size() < small_space && f.express) restore_list(config, f);
+    if (!f.bytes.empty() && f.bytes.size() < small_space) restore_list(config, f);
+    reset_controls(absl::MakeSpan(config.config));
     config.captured_driver = f.driver;
     return config;
   }
 
-  /// The list of capabilities begins where the builder put it, not where the bytes say.
-  static void restore_list(pci_function_config& config, const lspci_function& f) {
-    const uint16_t at = f.express->at >= whole_header ? f.express->at : 0x40;
+  /// The list of capabilities begins where the builder put it, not where the bytes say; without one
+  /// that was shown it is empty.
+  static void restore_list(pci_function_config& config, const listed_function& f) {
+    uint16_t at = 0;
+    if (f.express) at = f.express->at >= whole_header ? f.express->at : 0x40;
     config.config[pci_reg::capability_list] = static_cast<uint8_t>(at);
   }
 
   /// Configuration space as it was read, but for what a kernel had switched on.
-  static pci_function_config config_of_bytes(const lspci_function& f, source_id id) {
+  static pci_function_config config_of_bytes(const listed_function& f, source_id id) {
     pci_function_config config;
     config.id = id;
     config.config = f.bytes;
+    reset_controls(absl::MakeSpan(config.config));
     config.captured_driver = f.driver;
     return config;
   }
 
   /// In the order of their places. Where the listing has dropped these, one behind the other.
-  void add_extended(const lspci_function& f, function_builder& builder) {
+  void add_extended(const listed_function& f, function_builder& builder) {
     struct wanted {
       uint16_t id;
       uint16_t at;
@@ -279,7 +379,7 @@ class machine_maker {
     }
   }
 
-  uint16_t acs_capability_of(const lspci_function& f) {
+  uint16_t acs_capability_of(const listed_function& f) {
     if (f.acs->has_bits) return f.acs->capability;
     made_.assumed.push_back(
         absl::StrCat(f.address(), " has ACS, of which the listing shows no bit (lspci -vv does): ",
@@ -287,10 +387,10 @@ class machine_maker {
     return pci_acs_sv | pci_acs_rr | pci_acs_cr | pci_acs_uf;
   }
 
-  void add_chipset_registers(const lspci_function& f, function_builder& builder) {
+  void add_chipset_registers(const listed_function& f, function_builder& builder) {
     const bool is_lpc = f.ids.vendor == pci_vendor::intel && f.class_code == class_isa_bridge &&
                         f.bus == 0 && f.devfn == pci_devfn(0x1f, 0);
-    if (!is_lpc || !std::any_of(listed_.begin(), listed_.end(), is_chipset_port)) return;
+    if (!is_lpc || !has_chipset_ports_) return;
     builder.device_register(lpc_rcba, 4, usual_rcba);
     made_.assumed.push_back(
         absl::StrCat("the chipset's register block is enabled (", f.address(),
@@ -320,19 +420,27 @@ class machine_maker {
     }
   }
 
-  const text_source& source_;
-  std::vector<lspci_function> listed_;
+  std::vector<listed_function> listed_;
   std::set<std::pair<uint32_t, uint8_t>> secondaries_;
+  std::set<std::pair<uint32_t, uint8_t>> behind_bridges_;
+  std::map<listed_place, listed_place> physical_of_;  ///< of a virtual function its physical one
+  std::map<listed_place, unsigned> functions_of_;     ///< by the device's first
+  std::set<pci_root> known_roots_;
+  bool has_chipset_ports_ = false;
   std::map<uint32_t, uint16_t> segments_;
-  lspci_machine made_;
+  listed_machine made_;
 };
 
 }  // namespace
 
-absl::StatusOr<lspci_machine> machine_of_listing(const text_source& source) {
+absl::StatusOr<listed_machine> machine_of_functions(std::vector<listed_function> listed) {
+  return machine_maker(std::move(listed)).run();
+}
+
+absl::StatusOr<listed_machine> machine_of_listing(const text_source& source) {
   auto listed = parse_lspci(source);
   if (!listed.ok()) return listed.status();
-  return machine_maker(source, *std::move(listed)).run();
+  return machine_of_functions(*std::move(listed));
 }
 
 }  // namespace iommulab

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "platform/lspci/lspci_text.h"
+#include "platform/listing/lspci_text.h"
 
 #include <algorithm>
 #include <array>
@@ -54,19 +54,13 @@ std::vector<std::string_view> words_of(std::string_view text) {
   return words;
 }
 
-/// Exactly so many hexadecimal digits.
-std::optional<uint64_t> hex(std::string_view text, size_t digits) {
-  if (text.size() != digits || text.starts_with("0x")) return std::nullopt;
-  return parse_hex(text);
-}
-
 /// "[8086:3406]"'s inside.
-std::optional<lspci_ids> ids_of(std::string_view text) {
+std::optional<listed_ids> ids_of(std::string_view text) {
   if (text.size() != 9 || text[4] != ':') return std::nullopt;
-  const auto vendor = hex(text.substr(0, 4), 4);
-  const auto device = hex(text.substr(5), 4);
+  const auto vendor = parse_hex_digits(text.substr(0, 4), 4);
+  const auto device = parse_hex_digits(text.substr(5), 4);
   if (!vendor || !device) return std::nullopt;
-  return lspci_ids{static_cast<uint16_t>(*vendor), static_cast<uint16_t>(*device)};
+  return listed_ids{static_cast<uint16_t>(*vendor), static_cast<uint16_t>(*device)};
 }
 
 /// The last "[…]" of the text that `read` takes.
@@ -81,39 +75,11 @@ auto last_bracket(std::string_view text, Read read) -> decltype(read(text)) {
   return std::nullopt;
 }
 
-struct address_parts {
-  uint32_t domain = 0;
-  uint8_t bus = 0;
-  uint8_t devfn = 0;
-};
-
-/// "00:1f.2", "0000:00:1f.2", "10000:e1:00.0"
-std::optional<address_parts> address_of(std::string_view text) {
-  const std::vector<std::string_view> parts = split_at(text, ':');
-  if (parts.size() != 2 && parts.size() != 3) return std::nullopt;
-  address_parts address;
-  if (parts.size() == 3) {
-    const size_t digits = parts[0].size();
-    if (digits < 4 || digits > 8) return std::nullopt;
-    const auto domain = hex(parts[0], digits);
-    if (!domain) return std::nullopt;
-    address.domain = static_cast<uint32_t>(*domain);
-  }
-  const std::string_view slot = parts.back();
-  if (slot.size() != 4 || slot[2] != '.' || slot[3] < '0' || slot[3] > '7') return std::nullopt;
-  const auto bus = hex(parts[parts.size() - 2], 2);
-  const auto device = hex(slot.substr(0, 2), 2);
-  if (!bus || !device || *device > 0x1f) return std::nullopt;
-  address.bus = static_cast<uint8_t>(*bus);
-  address.devfn = pci_devfn(static_cast<unsigned>(*device), static_cast<unsigned>(slot[3] - '0'));
-  return address;
-}
-
 class lspci_parser {
  public:
   explicit lspci_parser(const text_source& source) : source_(source) {}
 
-  absl::StatusOr<std::vector<lspci_function>> run() {
+  absl::StatusOr<std::vector<listed_function>> run() {
     for (const std::string_view line : source_.lines()) {
       ++number_;
       if (absl::Status status = read(line); !status.ok()) return status;
@@ -141,12 +107,13 @@ class lspci_parser {
   /// "00:1f.2 SATA controller [0106]: Intel … [8086:3a22] (rev 03) (prog-if 01 [AHCI 1.0])"
   absl::Status begin(std::string_view text) {
     const size_t space = text.find(' ');
-    const auto address = address_of(text.substr(0, space));
+    const auto address = parse_listed_address(text.substr(0, space));
     if (!address) {
       if (functions_.empty()) return absl::OkStatus();
       return error("address", text.substr(0, space), "no PCI address (00:1f.2 or 0000:00:1f.2)");
     }
-    lspci_function f;
+    listed_function f;
+    f.file = source_.name;
     f.line = number_;
     f.domain = address->domain;
     f.bus = address->bus;
@@ -166,8 +133,8 @@ class lspci_parser {
   }
 
   /// `-nn` has the numbers in brackets behind the names, `-n` numbers alone.
-  absl::Status read_ids(std::string_view cls, std::string_view device, lspci_function& f) {
-    const auto code = [](std::string_view text) { return hex(text, 4); };
+  absl::Status read_ids(std::string_view cls, std::string_view device, listed_function& f) {
+    const auto code = [](std::string_view text) { return parse_hex_digits(text, 4); };
     auto class_code = last_bracket(cls, code);
     auto ids = last_bracket(device, ids_of);
     if (!class_code) class_code = code(cls);
@@ -177,30 +144,32 @@ class lspci_parser {
     f.class_code = static_cast<uint16_t>(*class_code);
     f.ids = *ids;
     if (const size_t at = device.find("(rev "); at != std::string_view::npos) {
-      if (const auto rev = hex(device.substr(at + 5, 2), 2))
+      if (const auto rev = parse_hex_digits(device.substr(at + 5, 2), 2))
         f.revision = static_cast<uint8_t>(*rev);
     }
     if (const size_t at = device.find("(prog-if "); at != std::string_view::npos) {
-      if (const auto p = hex(device.substr(at + 9, 2), 2)) f.prog_if = static_cast<uint8_t>(*p);
+      if (const auto p = parse_hex_digits(device.substr(at + 9, 2), 2))
+        f.prog_if = static_cast<uint8_t>(*p);
     }
     return absl::OkStatus();
   }
 
   /// "00: 86 80 a0 a7 …"
   static bool is_row(std::string_view text, size_t colon) {
-    return (colon == 2 || colon == 3) && hex(text.substr(0, colon), colon).has_value() &&
-           text.size() >= colon + 4 && hex(text.substr(colon + 2, 2), 2).has_value() &&
+    return (colon == 2 || colon == 3) &&
+           parse_hex_digits(text.substr(0, colon), colon).has_value() && text.size() >= colon + 4 &&
+           parse_hex_digits(text.substr(colon + 2, 2), 2).has_value() &&
            (text.size() == colon + 4 || text[colon + 4] == ' ');
   }
   absl::Status read_row(std::string_view text, size_t colon) {
     if (functions_.empty()) return error("bytes", text, "no function goes before them");
     std::vector<uint8_t>& bytes = functions_.back().bytes;
-    if (*hex(text.substr(0, colon), colon) != bytes.size()) {
+    if (*parse_hex_digits(text.substr(0, colon), colon) != bytes.size()) {
       return error("offset", text.substr(0, colon),
                    absl::StrFormat("the bytes before it end at %02x", bytes.size()));
     }
     for (const std::string_view word : words_of(text.substr(colon + 2))) {
-      const auto byte = hex(word, 2);
+      const auto byte = parse_hex_digits(word, 2);
       if (!byte || bytes.size() == most_config_bytes) {
         return error("byte", word, byte ? "more than 4096 bytes" : "no byte (two hex digits)");
       }
@@ -209,11 +178,23 @@ class lspci_parser {
     return absl::OkStatus();
   }
 
-  absl::Status read_detail(std::string_view text, lspci_function& f) {
+  absl::Status read_detail(std::string_view text, listed_function& f) {
     if (take_prefix(text, "Bus: ")) return read_buses(text, f);
     if (take_prefix(text, "Capabilities: ")) return read_capability(text, f);
-    if (take_prefix(text, "ACSCap:")) return read_bits(text, f, &lspci_acs::capability);
-    if (take_prefix(text, "ACSCtl:")) return read_bits(text, f, &lspci_acs::control);
+    if (f.sriov && text.find("Number of VFs: ") != std::string_view::npos) {
+      return read_counts(text, *f.sriov, {{"Number of VFs: ", &listed_sriov::virtual_functions}});
+    }
+    if (f.sriov && text.starts_with("VF offset: ")) {
+      return read_counts(
+          text, *f.sriov,
+          {{"VF offset: ", &listed_sriov::first_offset}, {"stride: ", &listed_sriov::stride}});
+    }
+    if (take_prefix(text, "Physical function: ")) {
+      f.physical_function = parse_listed_address(text);
+      if (!f.physical_function) return error("Physical function", text, "no PCI address");
+    }
+    if (take_prefix(text, "ACSCap:")) return read_bits(text, f, &listed_acs::capability);
+    if (take_prefix(text, "ACSCtl:")) return read_bits(text, f, &listed_acs::control);
     if (take_prefix(text, "Subsystem: ")) {
       f.subsystem = last_bracket(text, ids_of);
       if (!f.subsystem) f.subsystem = ids_of(text.substr(0, text.find(' ')));
@@ -230,13 +211,30 @@ class lspci_parser {
     return absl::OkStatus();
   }
 
+  /// "Initial VFs: 8, Total VFs: 8, Number of VFs: 2, Function Dependency Link: 00",
+  /// "VF offset: 128, stride: 2, Device ID: 10ed"
+  absl::Status read_counts(
+      std::string_view text, listed_sriov& sriov,
+      std::initializer_list<std::pair<std::string_view, uint16_t listed_sriov::*>> fields) const {
+    for (const auto& [name, into] : fields) {
+      const size_t at = text.find(name);
+      if (at == std::string_view::npos) continue;
+      const std::string_view rest = text.substr(at + name.size());
+      const auto value = parse_number(rest.substr(0, rest.find(',')));
+      if (!value || *value > 0xffff) return error(name, rest, "no number of 16 bits");
+      sriov.*into = static_cast<uint16_t>(*value);
+    }
+    return absl::OkStatus();
+  }
+
   /// "primary=00, secondary=01, subordinate=02, sec-latency=0"
-  absl::Status read_buses(std::string_view text, lspci_function& f) {
-    lspci_bridge bridge;
+  absl::Status read_buses(std::string_view text, listed_function& f) {
+    listed_bridge bridge;
     const auto take = [&](std::string_view name, uint8_t& into) {
       const size_t at = text.find(name);
-      const auto bus =
-          at == std::string_view::npos ? std::nullopt : hex(text.substr(at + name.size(), 2), 2);
+      const auto bus = at == std::string_view::npos
+                           ? std::nullopt
+                           : parse_hex_digits(text.substr(at + name.size(), 2), 2);
       if (bus) into = static_cast<uint8_t>(*bus);
       return bus.has_value();
     };
@@ -249,21 +247,21 @@ class lspci_parser {
   }
 
   /// "[40] Express (v2) Root Port (Slot+), MSI 00", "[100 v1] Access Control Services"
-  absl::Status read_capability(std::string_view text, lspci_function& f) {
+  absl::Status read_capability(std::string_view text, listed_function& f) {
     if (text.starts_with("<access denied>")) f.denied = true;
     if (text.empty() || text.front() != '[') return absl::OkStatus();
     const size_t end = text.find(']');
     if (end == std::string_view::npos) return error("Capabilities", text, "no ] behind the offset");
     const std::string_view inside = text.substr(1, end - 1);  // "100 v1"
     const std::string_view where = inside.substr(0, inside.find(' '));
-    const auto at = hex(where, where.size());
+    const auto at = parse_hex_digits(where, where.size());
     if (!at || *at >= most_config_bytes) {
       return error("Capabilities", text.substr(0, end + 1), "no offset in configuration space");
     }
-    const lspci_capability capability{static_cast<uint16_t>(*at)};
+    const listed_capability capability{static_cast<uint16_t>(*at)};
     const std::string_view name = trimmed(text.substr(end + 1));
     if (name.starts_with("Access Control Services")) {
-      f.acs = lspci_acs{capability};
+      f.acs = listed_acs{capability};
     } else if (name.starts_with("Alternative Routing-ID")) {
       f.ari = capability;
     } else if (name.starts_with("Address Translation Service")) {
@@ -273,7 +271,7 @@ class lspci_parser {
     } else if (name.starts_with("Process Address Space ID")) {
       f.pasid = capability;
     } else if (name.starts_with("Single Root I/O Virtualization")) {
-      f.sriov = capability;
+      f.sriov = listed_sriov{capability};
     } else if (name.starts_with("Express")) {
       return read_express(name, capability, f);
     }
@@ -281,7 +279,7 @@ class lspci_parser {
   }
 
   /// "Express (v2) Root Port (Slot+), MSI 00"; before pciutils 3.0 without the version.
-  absl::Status read_express(std::string_view name, lspci_capability at, lspci_function& f) {
+  absl::Status read_express(std::string_view name, listed_capability at, listed_function& f) {
     std::string_view text = name;
     take_prefix(text, "Express ");
     if (text.starts_with("(v")) text.remove_prefix(std::min(text.size(), text.find(' ') + 1));
@@ -290,13 +288,13 @@ class lspci_parser {
     }
     for (const named_type& type : express_types) {
       if (!text.starts_with(type.name)) continue;
-      f.express = lspci_express{at, type.type};
+      f.express = listed_express{at, type.type};
       return absl::OkStatus();
     }
     return error("Express", name, "no type of port or device that PCI Express has");
   }
 
-  absl::Status read_bits(std::string_view text, lspci_function& f, uint16_t lspci_acs::*into) {
+  absl::Status read_bits(std::string_view text, listed_function& f, uint16_t listed_acs::*into) {
     if (!f.acs) return error("ACS", text, "no Access Control Services go before it");
     f.acs->has_bits = true;
     for (const std::string_view word : words_of(trimmed(text))) {
@@ -313,16 +311,12 @@ class lspci_parser {
 
   const text_source& source_;
   size_t number_ = 0;
-  std::vector<lspci_function> functions_;
+  std::vector<listed_function> functions_;
 };
 
 }  // namespace
 
-std::string lspci_function::address() const {
-  return absl::StrFormat("%04x:%02x:%02x.%d", domain, bus, devfn >> 3, devfn & 7);
-}
-
-absl::StatusOr<std::vector<lspci_function>> parse_lspci(const text_source& source) {
+absl::StatusOr<std::vector<listed_function>> parse_lspci(const text_source& source) {
   return lspci_parser(source).run();
 }
 
