@@ -8,8 +8,8 @@
 #include "core/pci/registers.h"
 #include "core/pci/search.h"
 #include "core/pci/vendor_ids.h"
+#include "lab/groups/served_machine.h"
 #include "platform/firmware/dmar_table.h"
-#include "platform/machine/machine.h"
 #include "platform/machine/unit_scopes.h"
 
 namespace iommulab {
@@ -41,21 +41,6 @@ bool is_amd_iommu(const pci_function_config& f) {
   };
   return word(pci_reg::vendor_id) == pci_vendor::amd &&
          word(pci_reg::class_revision + 2) == class_iommu;
-}
-
-/// The machine of which the table's units serve the functions.
-machine_config served_machine(const grouped_machine& machine) {
-  machine_config served;
-  served.dmar_table = machine.dmar_table;
-  served.pci_roots = machine.roots;
-  served.pci_functions = machine.functions;
-  const dmar_table table = decode_dmar(machine.dmar_table);
-  for (const auto& structure : table.structures) {
-    if (const auto* drhd = std::get_if<dmar_drhd>(&structure.body)) {
-      served.units.push_back({.base = phys_addr(drhd->register_base), .cap = {}, .ecap = {}});
-    }
-  }
-  return served;
 }
 
 /// dmar_register_drhd_unit(): a unit goes to the front of the list, one with INCLUDE_ALL to its

@@ -130,4 +130,9 @@ unit_of_slot units_of_functions(const machine_config& machine) {
   return result;
 }
 
+std::optional<source_id> slot_of_scope(const machine_config& machine, uint16_t segment,
+                                       const dmar_device_scope& scope) {
+  return scope.complete ? follow(machine, segment, scope) : std::nullopt;
+}
+
 }  // namespace iommulab

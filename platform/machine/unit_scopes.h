@@ -4,7 +4,10 @@
 // what its firmware's table describes (VT-d specification 8.3).
 #pragma once
 
+#include <optional>
+
 #include "platform/dma/dma_bus.h"
+#include "platform/firmware/dmar_table.h"
 #include "platform/machine/machine.h"
 
 namespace iommulab {
@@ -14,5 +17,10 @@ namespace iommulab {
 /// function, or else the nearest bridge above it as a sub-hierarchy, or else the one of its segment
 /// with INCLUDE_ALL. Functions of no unit are left out: their requests go untranslated.
 unit_of_slot units_of_functions(const machine_config& machine);
+
+/// The slot that a scope's path leads to (8.3.1), whether or not a function sits there; nothing
+/// where a hop before the last is no bridge, or the scope is cut.
+std::optional<source_id> slot_of_scope(const machine_config& machine, uint16_t segment,
+                                       const dmar_device_scope& scope);
 
 }  // namespace iommulab

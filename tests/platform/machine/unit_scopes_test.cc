@@ -94,5 +94,22 @@ TEST_F(units_by_scopes, paths_to_nowhere_other_segments_and_unknown_units_give_n
   EXPECT_EQ(with(table).size(), board.pci_functions.size());
 }
 
+TEST(slot_of_scope, follows_bridges_to_the_last_hop) {
+  machine_config board;
+  board.pci_functions = all_functions();
+  dmar_builder table(39);
+  const dmar_scope_spec scopes[] = {dmar_scope_spec::endpoint(0, {{4, 0}}),
+                                    dmar_scope_spec::endpoint(0, {{2, 0}, {0, 0}, {1, 0}, {9, 0}}),
+                                    dmar_scope_spec::endpoint(0, {{3, 0}, {1, 0}})};
+  board.dmar_table = table.add_rmrr(0, 0x1000, 0x1fff, scopes).finish();
+  std::vector<dmar_device_scope> read = decode_dmar(board.dmar_table).structures.front().scopes;
+  ASSERT_EQ(read.size(), 3u);
+  EXPECT_EQ(slot_of_scope(board, 0, read[0]), slot(0, 4));
+  EXPECT_EQ(slot_of_scope(board, 0, read[1]), slot(3, 9)) << "nobody need sit there";
+  EXPECT_EQ(slot_of_scope(board, 0, read[2]), std::nullopt) << "00:03.0 is no bridge";
+  read[0].complete = false;
+  EXPECT_EQ(slot_of_scope(board, 0, read[0]), std::nullopt);
+}
+
 }  // namespace
 }  // namespace iommulab::bus_test::unit_scopes_test
