@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
 #include "cli/iova/chart_scale.h"
+#include "cli/output/xml_text.h"
 
 namespace iommulab {
 namespace {
@@ -33,11 +33,6 @@ constexpr size_t most_marks = 24;
 constexpr std::array<std::string_view, 8> colours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
                                                      "#e69f00", "#56b4e9", "#000000", "#8a8a00"};
 constexpr std::array<std::string_view, 4> dashes = {"9 5", "4 4", "12 3 3 3", "2 4"};
-
-std::string escape(std::string_view text) {
-  return absl::StrReplaceAll(std::string(text),
-                             {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
-}
 
 struct pixel {
   double x = 0;
@@ -206,7 +201,7 @@ class drawing {
   }
   void text(double x, double y, std::string_view style, std::string_view words) {
     absl::StrAppendFormat(&svg_, "<text x=\"%.1f\" y=\"%.1f\" %s>%s</text>\n", x, y, style,
-                          escape(words));
+                          xml_text(words));
   }
 
   void begin() {
@@ -217,7 +212,7 @@ class drawing {
         "<title>%s</title>\n<desc>%s</desc>\n"
         "<style>.grid{stroke:#ddd} .axis{stroke:#000} .words{fill:#444}</style>\n"
         "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
-        width(), height(), width(), height(), escape(chart_.title), escape(chart_.description));
+        width(), height(), width(), height(), xml_text(chart_.title), xml_text(chart_.description));
     text(axes_left, 26, "font-size=\"16\"", chart_.title);
     for (size_t i = 0; i < chart_.words.size(); ++i) {
       text(axes_left, 28 + text_line * static_cast<double>(i + 1), "class=\"words\"",
@@ -268,7 +263,7 @@ class drawing {
     absl::StrAppendFormat(&svg_,
                           "<text transform=\"translate(20 %.1f) rotate(-90)\" "
                           "text-anchor=\"middle\">%s</text>\n",
-                          (top_ + bottom_) / 2, escape(chart_.y.title));
+                          (top_ + bottom_) / 2, xml_text(chart_.y.title));
     for (size_t i = 0; i < chart_.notes.size(); ++i) {
       text(axes_left, bottom_ + 44 + text_line * static_cast<double>(i + 1), "class=\"words\"",
            chart_.notes[i]);

@@ -54,6 +54,8 @@ decoded decode(std::string_view bytes, size_t length) {
 struct shown {
   size_t taken = 1;
   std::string text;
+
+  [[nodiscard]] bool is_escape() const { return text.size() > taken; }
 };
 std::optional<shown> front_of(std::string_view bytes) {
   const auto lead = static_cast<uint8_t>(bytes[0]);
@@ -89,6 +91,17 @@ std::string clean_text::rest() {
   std::string text = escaped(held_);
   held_.clear();
   return text;
+}
+
+std::string plain_text(std::string_view text) {
+  std::string plain;
+  while (!text.empty()) {
+    const shown front = front_of(text).value_or(shown{text.size(), escaped(text)});
+    const bool is_blank = front.text == "\n" || front.text == "\t";
+    plain += front.is_escape() ? std::string(front.taken, '?') : is_blank ? " " : front.text;
+    text.remove_prefix(front.taken);
+  }
+  return plain;
 }
 
 }  // namespace iommulab

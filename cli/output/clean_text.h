@@ -21,4 +21,8 @@ class clean_text {
   std::string held_;
 };
 
+/// `text` in one line, for a place that has no room for escapes: '?' for each byte of what
+/// clean_text would not pass on, a blank for newline and tab.
+std::string plain_text(std::string_view text);
+
 }  // namespace iommulab

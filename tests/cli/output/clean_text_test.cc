@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "cli/output/clean_buffer.h"
+#include "cli/output/xml_text.h"
 
 namespace iommulab {
 namespace {
@@ -80,6 +81,20 @@ TEST(write_control, is_plain_text_to_a_stream_of_another_kind) {
   std::ostringstream out;
   write_control(out, "\r\x1b[K");
   EXPECT_EQ(out.str(), "\r\x1b[K");
+}
+
+TEST(plain_text, is_one_line_with_marks_for_what_is_not_shown) {
+  EXPECT_EQ(plain_text("caf\u00e9 \\x01 ?"), "caf\u00e9 \\x01 ?");
+  EXPECT_EQ(plain_text("a\n\tb"), "a  b");
+  EXPECT_EQ(plain_text("\x1b[0m\x7f"), "?[0m?");
+  EXPECT_EQ(plain_text("\xc2\x9b"), "??") << "of C1";
+  EXPECT_EQ(plain_text("\xff\xe2\x82"), "???") << "no UTF-8, cut short";
+  EXPECT_EQ(plain_text(""), "");
+}
+
+TEST(xml_text, has_no_markup_and_nothing_that_xml_does_not_hold) {
+  EXPECT_EQ(xml_text("<a b=\"c\">&amp;'"), "&lt;a b=&quot;c&quot;&gt;&amp;amp;'");
+  EXPECT_EQ(xml_text("\x01\ufffe\uffff\ufffd"), "???\ufffd");
 }
 
 }  // namespace
