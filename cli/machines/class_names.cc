@@ -16,7 +16,7 @@ struct class_word {
 };
 
 // PCI Code and ID Assignment Specification 1.11, chapter 1
-constexpr std::array<class_word, 36> class_words = {{
+constexpr std::array<class_word, 44> class_words = {{
     {0x0000, "unclassified device"},
     {0x0001, "VGA-compatible unclassified device"},
     {0x00ff, "unclassified device"},
@@ -35,6 +35,7 @@ constexpr std::array<class_word, 36> class_words = {{
     {0x0380, "display controller"},
     {0x0401, "audio device"},
     {0x0403, "HD audio device"},
+    {0x0480, "multimedia controller"},
     {0x0500, "RAM controller"},
     {0x0580, "memory controller"},
     {0x0600, "host bridge"},
@@ -45,6 +46,7 @@ constexpr std::array<class_word, 36> class_words = {{
     {0x0700, "serial controller"},
     {0x0780, "communication controller"},
     {0x0800, "interrupt controller"},
+    {0x0805, "SD host controller"},
     {0x0806, "IOMMU"},
     {0x0807, "root complex event collector"},
     {0x0880, "system peripheral"},
@@ -52,7 +54,13 @@ constexpr std::array<class_word, 36> class_words = {{
     {0x0c00, "FireWire controller"},
     {0x0c03, "USB controller"},
     {0x0c05, "SMBus"},
+    {0x0c80, "serial bus controller"},
+    {0x1080, "encryption controller"},
+    {0x1101, "performance counters"},
+    {0x1180, "signal processing controller"},
     {0x1200, "processing accelerator"},
+    {0x1300, "non-essential instrumentation"},
+    {0xff00, "unassigned class"},
 }};
 
 }  // namespace
@@ -66,7 +74,10 @@ std::string pci_class_name(uint32_t class_code) {
 }
 
 std::string pci_port_type(const pci_dev& pdev) {
-  if (!pci_is_pcie(pdev)) return "conventional";
+  return pci_is_pcie(pdev) ? pci_port_type(pdev.pcie_type) : "conventional";
+}
+
+std::string pci_port_type(pci_exp_type type) {
   static constexpr auto names = enum_names<pci_exp_type>({
       {pci_exp_type::endpoint, "endpoint"},
       {pci_exp_type::legacy_endpoint, "legacy endpoint"},
@@ -78,8 +89,8 @@ std::string pci_port_type(const pci_dev& pdev) {
       {pci_exp_type::rc_endpoint, "root complex integrated endpoint"},
       {pci_exp_type::rc_event_collector, "root complex event collector"},
   });
-  if (const auto known = names.find(pdev.pcie_type)) return std::string(*known);
-  return absl::StrFormat("PCI Express type %d", static_cast<int>(pdev.pcie_type));
+  if (const auto known = names.find(type)) return std::string(*known);
+  return absl::StrFormat("PCI Express type %d", static_cast<int>(type));
 }
 
 }  // namespace iommulab

@@ -14,5 +14,6 @@ std::string pci_class_name(uint32_t class_code);
 
 /// "root port", "endpoint" …; "conventional" without a PCI Express capability.
 std::string pci_port_type(const pci_dev& pdev);
+std::string pci_port_type(pci_exp_type type);
 
 }  // namespace iommulab
