@@ -8,6 +8,8 @@
 
 #include "absl/strings/str_format.h"
 #include "cli/groups/group_choice.h"
+#include "cli/groups/groups_dot.h"
+#include "cli/groups/groups_svg.h"
 #include "cli/output/complain.h"
 #include "cli/output/json.h"
 #include "core/text_source.h"
@@ -108,6 +110,12 @@ std::string footnotes_text(const groups_report& report) {
   return text;
 }
 
+std::string difference_line(const groups_report& report, const other_company& d) {
+  return absl::StrFormat("differs: %s is in group %d of the listing, here in %s",
+                         report.subject.address(d.id), d.recorded,
+                         d.ours < 0 ? std::string("none") : absl::StrFormat("group %d", d.ours));
+}
+
 std::string groups_text(const groups_report& report) {
   std::string text;
   for (const auto& group : report.groups->groups()) {
@@ -118,9 +126,7 @@ std::string groups_text(const groups_report& report) {
     }
   }
   for (const other_company& d : report.differences) {
-    text += absl::StrFormat("differs: %s is in group %d of the listing, here in %s\n",
-                            report.subject.address(d.id), d.recorded,
-                            d.ours < 0 ? std::string("none") : absl::StrFormat("group %d", d.ours));
+    text += difference_line(report, d) + "\n";
   }
   return text + footnotes_text(report);
 }
@@ -153,6 +159,24 @@ json groups_json(const groups_report& report) {
           {"assumed", report.assumed}};
 }
 
+std::string picture_of(const groups_report& report, const groups_arguments& arguments) {
+  groups_picture picture{
+      absl::StrFormat("IOMMU groups of %s, Linux %s",
+                      arguments.machine == "-" ? "standard input" : arguments.machine,
+                      arguments.kernel),
+      report.subject,
+      topology_of(report.subject.machine, *report.groups),
+      {}};
+  for (const other_company& d : report.differences) {
+    picture.notes.push_back(difference_line(report, d));
+  }
+  // Functions that are not found are in the picture.
+  for (const auto* assumed : {&report.subject.assumed, &report.groups->assumed()}) {
+    for (const std::string& what : *assumed) picture.notes.push_back("assumed: " + what);
+  }
+  return arguments.dot ? groups_dot(picture) : groups_svg(picture);
+}
+
 json reasons_json(const groups_report& report, const std::vector<group_reason>& reasons) {
   json list = json::array();
   for (const group_reason& reason : reasons) {
@@ -176,8 +200,12 @@ int run_groups_command(const groups_arguments& arguments, std::ostream& out, std
                 : reasons_text(*report, *reasons));
     return static_cast<int>(exit_code::good);
   }
-  out << (arguments.json ? json_text(json_document("groups", groups_json(*report)))
-                         : groups_text(*report));
+  if (arguments.dot || arguments.svg) {
+    out << picture_of(*report, arguments);
+  } else {
+    out << (arguments.json ? json_text(json_document("groups", groups_json(*report)))
+                           : groups_text(*report));
+  }
   return static_cast<int>(report->differences.empty() ? exit_code::good : exit_code::finding);
 }
 
@@ -208,6 +236,13 @@ void add_groups_command(CLI::App& app, int& exit_status) {
       ->type_name("BDF")
       ->expected(1, 2);
   command->add_flag("--json", a->json, "Print one JSON document");
+  command->add_flag("--dot", a->dot, "Print a picture of the topology for Graphviz's dot")
+      ->excludes("--json")
+      ->excludes("--why");
+  command->add_flag("--svg", a->svg, "Print a picture of the topology as an SVG document")
+      ->excludes("--dot")
+      ->excludes("--json")
+      ->excludes("--why");
   command->footer(
       "Exit status: 0 good; 1 the groups differ from those of the listing; 2 bad use or input.");
   command->callback(

@@ -19,6 +19,8 @@ struct groups_arguments {
   std::string pci_ids{};           ///< a list of names; empty: the system's
   std::vector<std::string> why{};  ///< none, one or two addresses
   bool json = false;
+  bool dot = false;
+  bool svg = false;
 };
 
 /// Runs the command and returns its exit status (cli/output/complain.h): `finding` where the groups
