@@ -93,6 +93,7 @@ std::string address_words(const groups_picture& picture, const topology_node& no
 }
 
 std::string kind_words(const topology_node& node) {
+  if (node.is_virtual) return pci_class_name(node.class_code) + ", virtual";
   const bool is_port = node.class_code >> 8 == class_of_pci_bridge && node.express;
   return is_port ? pci_port_type(*node.express) : pci_class_name(node.class_code);
 }

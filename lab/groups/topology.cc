@@ -51,6 +51,12 @@ class topology_builder {
     for (const pci_function_config& f : machine_.pci_functions) {
       if (groups.pci().find(f.id) == nullptr) missing_[bus_of(f.id)].push_back(missing_node(f));
     }
+    for (const virtual_function& f : machine.virtual_functions) {
+      const source_id id = f.function.id;
+      if (groups.pci().find(id) != nullptr) continue;
+      missing_[bus_of(id)].push_back(missing_node(f.function));
+      missing_[bus_of(id)].back().is_virtual = true;
+    }
     for (const auto& root : groups.pci().root_buses()) add(*root);
     std::sort(made_.buses.begin(), made_.buses.end(),
               [](const topology_bus& a, const topology_bus& b) { return a.root < b.root; });
@@ -84,13 +90,21 @@ class topology_builder {
 
   std::vector<topology_node> nodes_on(const pci_bus& bus) {
     std::vector<topology_node> nodes;
-    for (const auto& pdev : bus.devices) nodes.push_back(node_of(*pdev));
-    if (auto missing = missing_.extract({bus.segment, bus.number}); !missing.empty()) {
-      std::move(missing.mapped().begin(), missing.mapped().end(), std::back_inserter(nodes));
+    add_functions_of(bus, nodes);
+    for (const auto& child : bus.children) {
+      const bool is_virtual_bus = child->self == nullptr;
+      if (is_virtual_bus) add_functions_of(*child, nodes);
     }
     std::sort(nodes.begin(), nodes.end(),
               [](const topology_node& a, const topology_node& b) { return a.id() < b.id(); });
     return folded(std::move(nodes));
+  }
+
+  void add_functions_of(const pci_bus& bus, std::vector<topology_node>& nodes) {
+    for (const auto& pdev : bus.devices) nodes.push_back(node_of(*pdev));
+    if (auto missing = missing_.extract({bus.segment, bus.number}); !missing.empty()) {
+      std::move(missing.mapped().begin(), missing.mapped().end(), std::back_inserter(nodes));
+    }
   }
 
   /// Functions of buses that the kernel did not come to, on the last root bus before them.
@@ -139,7 +153,8 @@ class topology_builder {
     node.device = pdev.device_id;
     node.class_code = pdev.class_code;
     if (pci_is_pcie(pdev)) node.express = pdev.pcie_type;
-    mark(id, pci_source_id(pci_real_dma_dev(pdev)), node.marks);
+    node.is_virtual = pdev.is_virtfn;
+    mark(id, pci_source_id(pci_physfn(pci_real_dma_dev(pdev))), node.marks);
     if (pdev.subordinate != nullptr) node.children = nodes_on(*pdev.subordinate);
     return node;
   }
@@ -151,7 +166,7 @@ class topology_builder {
   static bool alike(const topology_node& a, const topology_node& b) {
     return can_fold(a) && can_fold(b) && a.vendor == b.vendor && a.device == b.device &&
            a.class_code == b.class_code && a.express == b.express && a.is_found == b.is_found &&
-           a.marks == b.marks &&
+           a.is_virtual == b.is_virtual && a.marks == b.marks &&
            a.members.front().group.has_value() == b.members.front().group.has_value();
   }
 

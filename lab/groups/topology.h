@@ -53,6 +53,7 @@ struct topology_node {
   uint16_t device = 0;
   uint32_t class_code = 0;              ///< 0xBBSSPP
   std::optional<pci_exp_type> express;  ///< none for a conventional function
+  bool is_virtual = false;              ///< a virtual function, which its driver switched on
   bool is_found = true;                 ///< by the kernel, when it scans the bus
   topology_marks marks;
   std::vector<topology_node> children;
@@ -76,8 +77,9 @@ struct group_topology {
   std::vector<topology_bus> buses;       ///< ascending
 };
 
-/// Of all functions that the machine has; `groups` are its groups. One that the kernel does not
-/// find stands where its bus is, or on the root bus where the kernel does not find that either.
+/// Of all functions that the machine has; `groups` are its groups. A virtual function's unit
+/// is its physical function's. One that the kernel does not find stands where its bus is, or on the
+/// root bus where the kernel does not find that either.
 group_topology topology_of(const grouped_machine& machine, const machine_groups& groups);
 
 }  // namespace iommulab

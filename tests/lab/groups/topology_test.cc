@@ -51,8 +51,10 @@ struct drawn_board {
   group_topology topology;
 };
 drawn_board board_of(std::vector<pci_function_config> functions, std::vector<uint8_t> table = {},
-                     std::vector<pci_root> roots = {{0, 0}}) {
-  const grouped_machine machine{std::move(roots), std::move(functions), {}, std::move(table)};
+                     std::vector<pci_root> roots = {{0, 0}},
+                     std::vector<virtual_function> virtual_functions = {}) {
+  const grouped_machine machine{
+      std::move(roots), std::move(functions), std::move(virtual_functions), {}, std::move(table)};
   auto groups = machine_groups::create(machine, linux_6_12).value();
   group_topology topology = topology_of(machine, *groups);
   return {std::move(groups), std::move(topology)};
@@ -204,6 +206,29 @@ TEST(topology, a_bridge_that_is_named_brings_its_unit_to_what_is_behind_it) {
   EXPECT_THAT(below.marks.regions, ElementsAre(0u, 1u));
 }
 
+// dmar_find_matched_drhd_unit(): a virtual function's unit is its physical function's.
+TEST(topology, virtual_functions_stand_beside_theirs_with_its_unit) {
+  std::vector<virtual_function> on_a_bus_of_their_own;
+  for (unsigned i = 0; i < 5; ++i) {
+    on_a_bus_of_their_own.push_back({network(at(2, i)).build(), at(1, 0), listed_function{}});
+  }
+  const drawn_board b =
+      board_of({root_port(at(0, 1), 1, 2), network(at(1, 0)).build()},
+               dmar_builder(39)
+                   .add_drhd(0, 0, first_unit, {dmar_scope_spec::endpoint(0, {{1, 0}, {0, 0}})})
+                   .add_drhd(include_all, 0, second_unit)
+                   .finish(),
+               {{0, 0}}, std::move(on_a_bus_of_their_own));
+  const std::vector<topology_node>& behind = b.topology.buses.at(0).nodes.at(0).children;
+  ASSERT_THAT(behind, SizeIs(2));
+  EXPECT_FALSE(behind[0].is_virtual);
+  EXPECT_TRUE(behind[1].is_virtual);
+  EXPECT_THAT(behind[1].members, SizeIs(5));
+  EXPECT_EQ(behind[1].id(), at(2, 0));
+  EXPECT_EQ(behind[1].marks.unit, behind[0].marks.unit);
+  EXPECT_EQ(behind[1].groups().size(), 5u) << "each has a group of its own";
+}
+
 TEST(topology, without_a_table_there_are_no_marks) {
   const drawn_board b = board_of(network_cards(1));
   EXPECT_THAT(b.topology.units, IsEmpty());
@@ -266,6 +291,7 @@ TEST(topology, what_is_behind_a_volume_device_has_that_ones_unit) {
   const grouped_machine machine{{{0, 0}, {1, 0xe1}},
                                 {function_builder(at(0, 0xe), 0x8086, 0x9a0b, 0x010400).build(),
                                  function_builder(disk, 0x144d, 0xa821, 0x010802).build()},
+                                {},
                                 {{{1, 0xe1}, at(0, 0xe)}},
                                 table.finish()};
   const auto groups = machine_groups::create(machine, linux_6_12).value();
