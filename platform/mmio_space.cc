@@ -2,6 +2,7 @@
 #include "platform/mmio_space.h"
 
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -38,16 +39,28 @@ void mmio_window::write64(uint64_t offset, uint64_t value) {
   if (reaches(offset, sizeof(uint64_t))) device_->write64(device_offset_ + offset, value);
 }
 
+bool mmio_space::covers(const attachments::value_type& a, uint64_t address) {
+  return address >= a.first && address - a.first < a.second.device->size();
+}
+
 absl::Status mmio_space::attach(phys_addr base, std::string name, mmio_region& device) {
-  for (const attachment& a : devices_) {
-    const bool apart =
-        base.value() + device.size() <= a.base || a.base + a.device->size() <= base.value();
-    if (apart) continue;
+  const uint64_t start = base.value();
+  // Those that are there are apart: what overlaps begins within the new range, or is the last one
+  // before it. The one that came first is named.
+  auto at = devices_.lower_bound(start);
+  const attachments::value_type* overlapping = nullptr;
+  if (at != devices_.begin() && covers(*std::prev(at), start)) overlapping = &*std::prev(at);
+  for (; at != devices_.end() && at->first - start < device.size(); ++at) {
+    if (overlapping == nullptr || at->second.order < overlapping->second.order) overlapping = &*at;
+  }
+  if (overlapping != nullptr) {
     return errno_status(
         EBUSY, absl::StrFormat("%s: base address is 0x%x: the registers of %s lie at 0x%x", name,
-                               base.value(), *a.name, a.base));
+                               start, *overlapping->second.name, overlapping->first));
   }
-  devices_.push_back({base.value(), std::make_unique<const std::string>(std::move(name)), &device});
+  devices_.emplace(
+      start,
+      attachment{devices_.size(), std::make_unique<const std::string>(std::move(name)), &device});
   return absl::OkStatus();
 }
 
@@ -61,10 +74,10 @@ std::unique_ptr<mmio_window> mmio_space::map(phys_addr base, uint64_t size) cons
   for (const idle_range& r : idle_) {
     if (start >= r.base && start - r.base < r.length) idle_byte = r.byte;
   }
-  for (const attachment& a : devices_) {
-    if (start >= a.base && start - a.base < a.device->size()) {
-      return std::make_unique<mmio_window>(a.device, *a.name, start - a.base, size, idle_byte);
-    }
+  const auto above = devices_.upper_bound(start);
+  if (above != devices_.begin() && covers(*std::prev(above), start)) {
+    const auto& [first, a] = *std::prev(above);
+    return std::make_unique<mmio_window>(a.device, *a.name, start - first, size, idle_byte);
   }
   return std::make_unique<mmio_window>(nullptr, std::string_view(), 0, size, idle_byte);
 }

@@ -4,7 +4,9 @@
 // where none does. Windows handed out stay valid as long as the space and its devices live.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -61,16 +63,18 @@ class mmio_space {
 
  private:
   struct attachment {
-    uint64_t base;
+    size_t order;                             // of attaching
     std::unique_ptr<const std::string> name;  // traces keep views of it
     mmio_region* device;
   };
+  using attachments = std::map<uint64_t, attachment>;  // by base address
+  static bool covers(const attachments::value_type& a, uint64_t address);
   struct idle_range {
     uint64_t base;
     uint64_t length;
     uint8_t byte;
   };
-  std::vector<attachment> devices_;
+  attachments devices_;
   std::vector<idle_range> idle_;
   uint8_t idle_byte_;
 };

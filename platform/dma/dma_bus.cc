@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "core/pci/registers.h"
 #include "platform/pci/capability_layout.h"
 #include "platform/pci/config_bytes.h"
@@ -270,7 +271,9 @@ device_tlb_reply dma_port::invalidate(uint64_t address, uint64_t bytes) {
 /// How one unit reaches the device-TLBs of the functions that it sees.
 class dma_bus::invalidation_link final : public device_tlb_sink {
  public:
-  explicit invalidation_link(vtd_unit& unit) : unit_(unit) { unit_.set_device_tlbs(this); }
+  invalidation_link(vtd_unit& unit, const pci_machine& pci) : unit_(unit), pci_(pci) {
+    unit_.set_device_tlbs(this);
+  }
   ~invalidation_link() override { unit_.set_device_tlbs(nullptr); }
   invalidation_link(const invalidation_link&) = delete;
   invalidation_link& operator=(const invalidation_link&) = delete;
@@ -279,26 +282,40 @@ class dma_bus::invalidation_link final : public device_tlb_sink {
 
   // The request is routed by id to the function that has it; nobody else answers.
   device_tlb_reply invalidate(uint16_t source, uint64_t address, uint64_t bytes) override {
-    for (dma_port* port : ports_) {
-      if (port->requester().requester_id() == source) return port->invalidate(address, bytes);
-    }
-    return device_tlb_reply::timed_out;
+    if (by_requester_.empty() || numbered_at_ != pci_.renumberings()) number();
+    const auto found = by_requester_.find(source);
+    return found == by_requester_.end() ? device_tlb_reply::timed_out
+                                        : found->second->invalidate(address, bytes);
   }
 
  private:
+  /// Of ports with one id, the first in the machine's order counts.
+  void number() {
+    by_requester_.clear();
+    for (dma_port* port : ports_) by_requester_.emplace(port->requester().requester_id(), port);
+    numbered_at_ = pci_.renumberings();
+  }
+
   vtd_unit& unit_;
+  const pci_machine& pci_;
   std::vector<dma_port*> ports_;
+  absl::flat_hash_map<uint16_t, dma_port*> by_requester_;
+  uint64_t numbered_at_ = 0;
 };
 
 dma_bus::dma_bus(const physical_memory& memory, interrupt_controller& interrupts,
                  const pci_machine& pci, absl::Span<vtd_unit* const> units,
                  const unit_of_slot& seen_by, dma_bus_options options) {
-  for (vtd_unit* unit : units) links_.push_back(std::make_unique<invalidation_link>(*unit));
+  for (vtd_unit* unit : units) links_.push_back(std::make_unique<invalidation_link>(*unit, pci));
+  absl::flat_hash_map<const pci_function*, dma_port::bridge_kind> kinds;
+  for (const pci_function* function : pci.functions()) {
+    if (function->is_bridge()) kinds.emplace(function, kind_of(*function));
+  }
   for (const pci_function* function : pci.functions()) {
     const source_id slot = function->description().id;
     std::vector<dma_port::bridge_above> bridges;
     for (const pci_function* above : pci.bridges_above(slot)) {
-      bridges.push_back({above, kind_of(*above)});
+      bridges.push_back({above, kinds.at(above)});
     }
     const auto found = seen_by.find(slot);
     const size_t index = found == seen_by.end() ? no_unit : found->second;

@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/types/span.h"
 #include "core/pci/registers.h"
 #include "platform/firmware/dmar_table.h"
 #include "platform/pci/config_bytes.h"
@@ -14,22 +16,6 @@ namespace iommulab {
 namespace {
 
 using dmar_layout::scope_type;
-
-/// What the table says of one unit, with paths followed to slots.
-struct unit_scopes {
-  size_t unit = no_unit;
-  uint16_t segment = 0;
-  bool include_all = false;
-  std::vector<source_id> endpoints;
-  std::vector<source_id> hierarchies;
-};
-
-const pci_function_config* function_at(const machine_config& machine, source_id slot) {
-  for (const pci_function_config& f : machine.pci_functions) {
-    if (f.id == slot) return &f;
-  }
-  return nullptr;
-}
 
 uint8_t secondary_bus(const pci_function_config& bridge) {
   return static_cast<uint8_t>(config_get(bridge.config, pci_reg::secondary_bus, 1));
@@ -40,91 +26,128 @@ bool is_bridge(const pci_function_config& function) {
          static_cast<uint8_t>(pci_header_type::bridge);
 }
 
+source_id bus_of(uint16_t segment, uint8_t number) {
+  return {segment, number, 0};
+}
+
+/// A machine's functions by where they are.
+class function_index {
+ public:
+  explicit function_index(const machine_config& machine) {
+    for (const pci_function_config& f : machine.pci_functions) {
+      functions_.emplace(f.id, &f);
+      if (is_bridge(f)) bridges_[bus_of(f.id.segment, secondary_bus(f))].push_back(f.id);
+    }
+  }
+
+  /// Null where there is none.
+  [[nodiscard]] const pci_function_config* function_at(source_id slot) const {
+    const auto found = functions_.find(slot);
+    return found == functions_.end() ? nullptr : found->second;
+  }
+  /// The bridge that leads to the bus, from a lower one.
+  [[nodiscard]] std::optional<source_id> bridge_above(source_id bus) const {
+    const auto found = bridges_.find(bus);
+    if (found == bridges_.end()) return std::nullopt;
+    const auto first = std::find_if(found->second.begin(), found->second.end(),
+                                    [&](source_id bridge) { return bridge.bus < bus.bus; });
+    return first == found->second.end() ? std::nullopt : std::optional(*first);
+  }
+
+ private:
+  absl::flat_hash_map<source_id, const pci_function_config*> functions_;
+  absl::flat_hash_map<source_id, std::vector<source_id>> bridges_;  ///< by the bus behind them
+};
+
 /// 8.3.1: each hop but the last is a bridge to the bus of the next. Nothing where there is none.
-std::optional<source_id> follow(const machine_config& machine, uint16_t segment,
+std::optional<source_id> follow(const function_index& functions, uint16_t segment,
                                 const dmar_device_scope& scope) {
   source_id at{segment, scope.start_bus, 0};
   for (size_t i = 0; i < scope.path.size(); ++i) {
     at.devfn = pci_devfn(scope.path[i].device, scope.path[i].function);
     if (i + 1 == scope.path.size()) return at;
-    const pci_function_config* bridge = function_at(machine, at);
+    const pci_function_config* bridge = functions.function_at(at);
     if (bridge == nullptr || !is_bridge(*bridge)) return std::nullopt;
     at.bus = secondary_bus(*bridge);
   }
   return std::nullopt;
 }
 
-std::vector<unit_scopes> read_table(const machine_config& machine) {
-  std::vector<unit_scopes> all;
-  for (const dmar_structure& structure : decode_dmar(machine.dmar_table).structures) {
-    const auto* drhd = std::get_if<dmar_drhd>(&structure.body);
-    if (drhd == nullptr || !structure.complete) continue;
-    unit_scopes unit;
-    for (size_t i = 0; i < machine.units.size(); ++i) {
-      if (machine.units[i].base == phys_addr(drhd->register_base)) unit.unit = i;
+/// What the table says of all units, with paths followed to slots. The first unit that names
+/// something has it.
+class scopes_of_units {
+ public:
+  explicit scopes_of_units(const machine_config& machine) : functions_(machine) {
+    absl::flat_hash_map<uint64_t, size_t> units;
+    for (size_t i = 0; i < machine.units.size(); ++i) units[machine.units[i].base.value()] = i;
+    for (const dmar_structure& structure : decode_dmar(machine.dmar_table).structures) {
+      const auto* drhd = std::get_if<dmar_drhd>(&structure.body);
+      if (drhd == nullptr || !structure.complete) continue;
+      const auto unit = units.find(drhd->register_base);
+      if (unit != units.end()) add(unit->second, *drhd, structure.scopes);
     }
-    if (unit.unit == no_unit) continue;
-    unit.segment = drhd->segment;
-    unit.include_all = drhd->include_all();
-    for (const dmar_device_scope& scope : structure.scopes) {
-      const std::optional<source_id> slot = follow(machine, drhd->segment, scope);
+  }
+
+  /// `no_unit` for none.
+  [[nodiscard]] size_t unit_of(source_id slot) {
+    if (const auto found = endpoints_.find(slot); found != endpoints_.end()) return found->second;
+    if (const auto found = hierarchies_.find(slot); found != hierarchies_.end()) {
+      return found->second;
+    }
+    const size_t above = unit_of_bus(bus_of(slot.segment, slot.bus));
+    if (above != no_unit) return above;
+    const auto all = include_all_.find(slot.segment);
+    return all == include_all_.end() ? no_unit : all->second;
+  }
+
+ private:
+  void add(size_t unit, const dmar_drhd& drhd, absl::Span<const dmar_device_scope> scopes) {
+    if (drhd.include_all()) include_all_.emplace(drhd.segment, unit);
+    for (const dmar_device_scope& scope : scopes) {
+      const std::optional<source_id> slot = follow(functions_, drhd.segment, scope);
       if (!scope.complete || !slot) continue;
       if (scope.type == static_cast<uint8_t>(scope_type::pci_endpoint)) {
-        unit.endpoints.push_back(*slot);
+        endpoints_.emplace(*slot, unit);
       } else if (scope.type == static_cast<uint8_t>(scope_type::pci_sub_hierarchy)) {
-        unit.hierarchies.push_back(*slot);
-      }
-    }
-    all.push_back(unit);
-  }
-  return all;
-}
-
-/// The function itself and the bridges above it, the nearest first.
-std::vector<source_id> way_up(const machine_config& machine, source_id slot) {
-  std::vector<source_id> way = {slot};
-  for (size_t i = 0; i < way.size(); ++i) {
-    for (const pci_function_config& f : machine.pci_functions) {
-      if (!is_bridge(f) || f.id.segment != slot.segment || f.id.bus >= way[i].bus) continue;
-      if (secondary_bus(f) == way[i].bus) {
-        way.push_back(f.id);
-        break;
+        hierarchies_.emplace(*slot, unit);
       }
     }
   }
-  return way;
-}
 
-bool holds(const std::vector<source_id>& slots, source_id slot) {
-  return std::find(slots.begin(), slots.end(), slot) != slots.end();
-}
-
-size_t unit_of(const std::vector<unit_scopes>& units, const std::vector<source_id>& way) {
-  for (const unit_scopes& u : units) {
-    if (holds(u.endpoints, way.front())) return u.unit;
-  }
-  for (const source_id& above : way) {
-    for (const unit_scopes& u : units) {
-      if (holds(u.hierarchies, above)) return u.unit;
+  /// The unit that has the nearest bridge above the bus as a sub-hierarchy.
+  size_t unit_of_bus(source_id bus) {
+    if (const auto known = buses_.find(bus); known != buses_.end()) return known->second;
+    size_t unit = no_unit;
+    if (const std::optional<source_id> bridge = functions_.bridge_above(bus)) {
+      const auto found = hierarchies_.find(*bridge);
+      unit = found != hierarchies_.end() ? found->second
+                                         : unit_of_bus(bus_of(bridge->segment, bridge->bus));
     }
+    buses_.emplace(bus, unit);
+    return unit;
   }
-  for (const unit_scopes& u : units) {
-    if (u.include_all && u.segment == way.front().segment) return u.unit;
-  }
-  return no_unit;
-}
+
+  function_index functions_;
+  absl::flat_hash_map<source_id, size_t> endpoints_;
+  absl::flat_hash_map<source_id, size_t> hierarchies_;
+  absl::flat_hash_map<uint16_t, size_t> include_all_;  ///< by segment
+  absl::flat_hash_map<source_id, size_t> buses_;       ///< answers of unit_of_bus()
+};
 
 }  // namespace
 
 unit_of_slot units_of_functions(const machine_config& machine) {
   const auto all_seeing = std::find_if(machine.units.begin(), machine.units.end(),
                                        [](const auto& unit) { return unit.sees_all; });
-  const std::vector<unit_scopes> units = read_table(machine);
   unit_of_slot result;
+  if (all_seeing != machine.units.end()) {
+    const auto unit = static_cast<size_t>(all_seeing - machine.units.begin());
+    for (const pci_function_config& f : machine.pci_functions) result.emplace(f.id, unit);
+    return result;
+  }
+  scopes_of_units scopes(machine);
   for (const pci_function_config& f : machine.pci_functions) {
-    const size_t unit = all_seeing != machine.units.end()
-                            ? static_cast<size_t>(all_seeing - machine.units.begin())
-                            : unit_of(units, way_up(machine, f.id));
+    const size_t unit = scopes.unit_of(f.id);
     if (unit != no_unit) result.emplace(f.id, unit);
   }
   return result;
@@ -132,7 +155,7 @@ unit_of_slot units_of_functions(const machine_config& machine) {
 
 std::optional<source_id> slot_of_scope(const machine_config& machine, uint16_t segment,
                                        const dmar_device_scope& scope) {
-  return scope.complete ? follow(machine, segment, scope) : std::nullopt;
+  return scope.complete ? follow(function_index(machine), segment, scope) : std::nullopt;
 }
 
 }  // namespace iommulab

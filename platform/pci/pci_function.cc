@@ -51,7 +51,9 @@ void pci_function::write8(uint16_t offset, uint8_t value) {
   // Told by the 16-bit register that the byte is of, whose name is easily found.
   const auto word = static_cast<uint16_t>(offset & ~1u);
   const uint16_t before = read16(word);
+  const uint8_t bus_before = secondary_bus();
   bytes_[offset] = now;
+  if (offset == pci_reg::secondary_bus && renumbered_) renumbered_(bus_before);
   if (trace_ == nullptr) return;
   trace_->tell([&] {
     return events::config_change{to_string(description_.id), word, before, read16(word)};
@@ -59,7 +61,11 @@ void pci_function::write8(uint16_t offset, uint8_t value) {
 }
 
 void pci_function::set_present(bool present) {
-  if (present && !present_) bytes_ = description_.config;
+  if (present && !present_) {
+    const uint8_t bus_before = secondary_bus();
+    bytes_ = description_.config;
+    if (secondary_bus() != bus_before && renumbered_) renumbered_(bus_before);
+  }
   present_ = present;
 }
 

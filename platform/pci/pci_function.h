@@ -10,8 +10,10 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/bit_field.h"
@@ -50,6 +52,9 @@ class pci_function final : public pci_config_space {
   [[nodiscard]] uint8_t read8(uint16_t offset) const override;
   void write8(uint16_t offset, uint8_t value) override;
 
+  /// `hear` is told the secondary bus number that a bridge had, whenever it has got another one.
+  using renumbered = std::function<void(uint8_t before)>;
+  void tell_numbers_to(renumbered hear) { renumbered_ = std::move(hear); }
   /// Changes of registers become events of `trace`, which outlives the function.
   void tell_changes_to(tracer& trace) { trace_ = &trace; }
 
@@ -80,6 +85,7 @@ class pci_function final : public pci_config_space {
   std::vector<uint8_t> bytes_;
   std::vector<uint8_t> writable_;
   bool present_;
+  renumbered renumbered_;
   tracer* trace_ = nullptr;
 };
 

@@ -10,11 +10,13 @@
 // Not thread-safe, as configuration access is not on hardware of one host bridge either.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "core/pci/pci.h"
 #include "core/status.h"
 #include "platform/pci/pci_function.h"
@@ -35,6 +37,9 @@ class pci_machine final : public pci_config_access {
   /// twice, or a bus that no root and no bridge leads to.
   static absl::StatusOr<std::unique_ptr<pci_machine>> create(
       const std::vector<pci_root>& roots, const std::vector<pci_function_config>& functions);
+
+  pci_machine(const pci_machine&) = delete;
+  pci_machine& operator=(const pci_machine&) = delete;
 
   [[nodiscard]] const std::vector<pci_root>& roots() const { return roots_; }
 
@@ -58,19 +63,35 @@ class pci_machine final : public pci_config_access {
   /// Plugs or pulls a function (ENODEV when there is no such slot). What sits behind a bridge goes
   /// and comes with it.
   absl::Status set_present(source_id id, bool present);
+  /// How often a bridge has come to lead to another bus: as long as that stays, so do all
+  /// addresses.
+  [[nodiscard]] uint64_t renumberings() const { return renumberings_; }
   /// Whether anything answers at the address; `id` is the one of the moment, not the slot's.
   [[nodiscard]] bool answers(source_id id) const { return find(id) != nullptr; }
 
  private:
   struct placed {
     pci_function function;
-    const placed* bridge;  ///< null on a root bus
+    const placed* bridge = nullptr;  ///< null on a root bus
+    size_t order = 0;                ///< in the machine
   };
+  using bridges_by_bus = absl::flat_hash_map<source_id, std::vector<placed*>>;
   pci_machine() = default;
+  absl::Status place(const pci_function_config& function);
+  absl::Status wire(placed& function);
   [[nodiscard]] placed* find(source_id id) const;
+  [[nodiscard]] placed* placed_at(source_id slot) const;
+  [[nodiscard]] static bool reached(const placed& function);
+  void add_bridge(placed& bridge);
+  void move_bridge(placed& bridge, uint8_t bus_before);
 
   std::vector<pci_root> roots_;
   std::vector<std::unique_ptr<placed>> functions_;
+  absl::flat_hash_map<source_id, placed*> slots_;
+  /// Bridges by the bus that their secondary bus register names at the moment: its segment and
+  /// number, devfn 0. None leads to bus 0.
+  bridges_by_bus leading_to_;
+  uint64_t renumberings_ = 0;
   std::map<uint64_t, uint32_t> chipset_registers_;
 };
 

@@ -25,7 +25,9 @@ vtd_config with_device_tlb() {
 
 class ats : public testing::Test {
  protected:
-  explicit ats(unsigned type = 1) : m(with_device_tlb()), tlb(m.port(express)) {
+  explicit ats(unsigned type = 1,
+               const std::vector<pci_function_config>& functions = all_functions())
+      : m(with_device_tlb(), {}, functions), tlb(m.port(express)) {
     table = m.start_with(express, domain, 3, type);
     m.map(table, 3, iova, target | 3);
     switch_on();
@@ -197,6 +199,37 @@ TEST_F(ats, an_invalidation_that_nobody_answers_times_out) {
   switch_off();
   EXPECT_FALSE(invalidate(iova)) << "a function with ATS off does not know the message";
   EXPECT_EQ(m.fsts() & 0x40, 0x40u);
+}
+
+/// One more function has ATS: the endpoint behind the switch.
+class ats_behind_bridges : public ats {
+ protected:
+  ats_behind_bridges() : ats(1, functions()) { m.config16(below, ats_control, ats_enable); }
+  static std::vector<pci_function_config> functions() {
+    std::vector<pci_function_config> all = all_functions();
+    for (pci_function_config& f : all) {
+      if (f.id != below) continue;
+      f = function_of(below).express(pci_exp_type::endpoint, express_at).ats(ats_at, 4).build();
+    }
+    return all;
+  }
+  bool reaches(uint16_t source) {
+    const bool reached = invalidate(iova, false, source);
+    m.unit.write32(0x34, 0x40);  // ITE, where it was not
+    return reached;
+  }
+  static constexpr source_id below = slot(3, 0);
+};
+
+TEST_F(ats_behind_bridges, invalidations_follow_renumbered_buses) {
+  constexpr uint16_t bus_numbers = 0x19;
+  EXPECT_TRUE(reaches(0x0300));
+  EXPECT_FALSE(reaches(0x1300));
+  m.config16(slot(2, 1), bus_numbers, 0x1313);
+  EXPECT_TRUE(reaches(0x1300));
+  EXPECT_FALSE(reaches(0x0300));
+  m.config16(slot(2, 1), bus_numbers, 0x0303);
+  EXPECT_TRUE(reaches(0x0300));
 }
 
 TEST_F(ats, a_slow_device_holds_as_many_as_it_said) {

@@ -5,7 +5,10 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "bus_machine.h"
+#include "pci/random_tree.h"
 #include "platform/machine/builtin.h"
 
 namespace iommulab::bus_test::unit_scopes_test {
@@ -109,6 +112,77 @@ TEST(slot_of_scope, follows_bridges_to_the_last_hop) {
   EXPECT_EQ(slot_of_scope(board, 0, read[2]), std::nullopt) << "00:03.0 is no bridge";
   read[0].complete = false;
   EXPECT_EQ(slot_of_scope(board, 0, read[0]), std::nullopt);
+}
+
+/// What one unit's DRHD says.
+struct drhd_of_chance {
+  uint16_t segment = 0;
+  bool include_all = false;
+  std::vector<dmar_scope_spec> scopes;
+
+  /// Whether a scope of this type names the function. A path of chance has one hop.
+  [[nodiscard]] bool names(dmar_layout::scope_type type, source_id function) const {
+    return function.segment == segment &&
+           std::any_of(scopes.begin(), scopes.end(), [&](const dmar_scope_spec& scope) {
+             return scope.type == type && scope.start_bus == function.bus &&
+                    pci_devfn(scope.path[0].device, scope.path[0].function) == function.devfn;
+           });
+  }
+};
+
+/// The order of VT-d 8.3: the function itself, the nearest bridge, the segment's rest.
+size_t unit_by_search(const std::vector<drhd_of_chance>& units,
+                      const std::vector<pci_function_config>& functions, source_id function) {
+  using dmar_layout::scope_type;
+  const auto first = [&](const auto& holds) {
+    return static_cast<size_t>(std::find_if(units.begin(), units.end(), holds) - units.begin());
+  };
+  size_t unit = first([&](const auto& u) { return u.names(scope_type::pci_endpoint, function); });
+  const auto from = std::find_if(functions.begin(), functions.end(),
+                                 [&](const auto& f) { return f.id == function; });
+  for (const pci_function_config* at = &*from; unit == units.size() && at != nullptr;
+       at = random_tree::bridge_above(functions, at->id)) {
+    unit = first([&](const auto& u) { return u.names(scope_type::pci_sub_hierarchy, at->id); });
+  }
+  if (unit != units.size()) return unit;
+  return first([&](const auto& u) { return u.include_all && u.segment == function.segment; });
+}
+
+TEST(units_of_functions, of_trees_of_chance_are_those_that_a_search_of_all_finds) {
+  random_tree::chance chance(1);
+  size_t of_none = 0;
+  for (int tree = 0; tree < 50; ++tree) {
+    SCOPED_TRACE(tree);
+    machine_config board;
+    board.pci_functions = random_tree::functions(chance, 60);
+    std::vector<drhd_of_chance> units(5);
+    dmar_builder table(39);
+    for (size_t i = 0; i < units.size(); ++i) {
+      drhd_of_chance& unit = units[i];
+      unit.segment = static_cast<uint16_t>(random_tree::pick(chance, random_tree::segments));
+      unit.include_all = random_tree::pick(chance, 3) == 0;
+      for (int scope = 0; scope < 4; ++scope) {
+        const source_id named =
+            board.pci_functions[random_tree::pick(chance, board.pci_functions.size())].id;
+        const std::vector<dmar_path_hop> path = {{named.device(), named.function()}};
+        unit.scopes.push_back(random_tree::pick(chance, 2) == 0
+                                  ? dmar_scope_spec::endpoint(named.bus, path)
+                                  : dmar_scope_spec::bridge(named.bus, path));
+      }
+      board.units.push_back({.base = phys_addr((i + 1) << page_shift), .cap = {}, .ecap = {}});
+      table.add_drhd(unit.include_all ? 1 : 0, unit.segment, board.units.back().base.value(),
+                     unit.scopes);
+    }
+    board.dmar_table = table.finish();
+    const unit_of_slot seen = units_of_functions(board);
+    for (const pci_function_config& f : board.pci_functions) {
+      const size_t expected = unit_by_search(units, board.pci_functions, f.id);
+      const auto found = seen.find(f.id);
+      EXPECT_EQ(found == seen.end() ? units.size() : found->second, expected) << to_string(f.id);
+      if (expected == units.size()) ++of_none;
+    }
+  }
+  EXPECT_NE(of_none, 0u);
 }
 
 }  // namespace

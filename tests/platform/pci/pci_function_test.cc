@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "absl/strings/str_cat.h"
 #include "core/pci/registers.h"
+#include "pci/random_tree.h"
 #include "platform/pci/function_builder.h"
 #include "platform/pci/pci_machine.h"
 
@@ -136,6 +139,62 @@ TEST(pci_machine, names_what_cannot_be_wired) {
   EXPECT_EQ(message({one, one}), "PCI function 0000:00:01.0: the address is given twice");
   EXPECT_EQ(message({cut}),
             "PCI function 0000:00:01.0: 100 bytes of config space, not 256 or 4096");
+}
+
+/// Who answers at an address, by a search of all functions as they are at the moment.
+const pci_function* found_by_search(const pci_machine& machine,
+                                    const std::vector<pci_function_config>& configs, source_id id) {
+  const std::vector<const pci_function*> all = machine.functions();
+  const auto bridge_of = [&](const pci_function& f) -> const pci_function* {
+    const pci_function_config* above = random_tree::bridge_above(configs, f.description().id);
+    if (above == nullptr) return nullptr;
+    return *std::find_if(all.begin(), all.end(), [&](const pci_function* other) {
+      return other->description().id == above->id;
+    });
+  };
+  for (const pci_function* f : all) {
+    const source_id slot = f->description().id;
+    const pci_function* const bridge = bridge_of(*f);
+    const source_id now{slot.segment, bridge == nullptr ? slot.bus : bridge->secondary_bus(),
+                        slot.devfn};
+    bool reached = now == id && f->present();
+    for (const pci_function* at = bridge; reached && at != nullptr; at = bridge_of(*at)) {
+      reached = at->present() && at->secondary_bus() != 0;
+    }
+    if (reached) return f;
+  }
+  return nullptr;
+}
+
+TEST(pci_machine, answers_as_a_search_of_all_functions_would_whatever_happens_to_bridges) {
+  random_tree::chance chance(1);
+  for (int tree = 0; tree < 20; ++tree) {
+    const auto configs = random_tree::functions(chance, 40);
+    const auto machine = pci_machine::create(random_tree::roots(), configs).value();
+    std::vector<source_id> bridges;
+    for (const pci_function* f : machine->functions()) {
+      if (f->is_bridge()) bridges.push_back(f->description().id);
+    }
+    size_t answers = 0;
+    for (int step = 0; step < 40; ++step) {
+      SCOPED_TRACE(absl::StrCat("tree ", tree, ", step ", step));
+      pci_function& changed = *machine->slot(bridges[random_tree::pick(chance, bridges.size())]);
+      if (!changed.present() || random_tree::pick(chance, 3) == 0) {
+        changed.set_present(!changed.present());
+      } else {
+        changed.write8(pci_reg::secondary_bus, static_cast<uint8_t>(random_tree::pick(chance, 12)));
+      }
+      for (int look = 0; look < 40; ++look) {
+        const source_id id{static_cast<uint16_t>(random_tree::pick(chance, random_tree::segments)),
+                           static_cast<uint8_t>(random_tree::pick(chance, 12)),
+                           static_cast<uint8_t>(random_tree::pick(chance, 16))};
+        const pci_function* const expected = found_by_search(*machine, configs, id);
+        ASSERT_EQ(machine->config(id), expected) << to_string(id);
+        if (expected != nullptr) ++answers;
+      }
+    }
+    EXPECT_NE(answers, 0u);
+  }
 }
 
 }  // namespace
