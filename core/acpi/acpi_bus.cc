@@ -66,6 +66,8 @@ void acpi_bus::acpi_device_add(const acpi_object& object) {
   auto made = std::make_unique<acpi_device>(acpi_device{object, {}, {}});
   made->dev.name = absl::StrFormat("%s:%02x", hid, instances_[hid]++);
   made->dev.acpi = made.get();
+  if (object.function) functions_.emplace(*object.function, made.get());
+  if (object.root_bus) root_bridges_.emplace(*object.root_bus, made.get());
   devices_.emplace(&object, std::move(made));
 }
 
@@ -87,15 +89,13 @@ void acpi_bus::acpi_bind_one(device& dev, acpi_device& companion) {
 }
 
 acpi_device* acpi_bus::find_root_bridge(source_id root_bus) const {
-  const auto found = std::find_if(devices_.begin(), devices_.end(),
-                                  [&](const auto& d) { return d.first->root_bus == root_bus; });
-  return found == devices_.end() ? nullptr : found->second.get();
+  const auto found = root_bridges_.find(root_bus);
+  return found == root_bridges_.end() ? nullptr : found->second;
 }
 
 acpi_device* acpi_bus::find_companion(source_id function) const {
-  const auto found = std::find_if(devices_.begin(), devices_.end(),
-                                  [&](const auto& d) { return d.first->function == function; });
-  return found == devices_.end() ? nullptr : found->second.get();
+  const auto found = functions_.find(function);
+  return found == functions_.end() ? nullptr : found->second;
 }
 
 }  // namespace iommulab

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/types/span.h"
 #include "core/device.h"
 #include "core/types.h"
@@ -72,6 +73,9 @@ class acpi_bus {
 
   std::map<std::string, handle, std::less<>> names_;  ///< by the interpreter's form of the name
   std::map<handle, std::unique_ptr<acpi_device>> devices_;
+  // The first in the namespace where several name one function or bus.
+  absl::flat_hash_map<source_id, acpi_device*> functions_;
+  absl::flat_hash_map<source_id, acpi_device*> root_bridges_;
   std::map<std::string, unsigned> instances_;  ///< acpi_bus_id_list: how many of each hardware id
 };
 

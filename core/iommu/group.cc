@@ -99,10 +99,7 @@ void iommu_init(iommu_core& core) {
 iommu_group* iommu_core::group_alloc() {
   IOMMULAB_CALL(env_.trace, "iommu_group_alloc");
   if (!sysfs_.exists(groups_directory)) return this_call.result(nullptr);
-  int id = 0;
-  while (std::any_of(groups_.begin(), groups_.end(), [id](const auto& g) { return g->id == id; })) {
-    ++id;
-  }
+  const int id = given_back_.empty() ? next_number_ : *given_back_.begin();
   auto group = std::make_unique<iommu_group>();
   group->id = id;
   group->references = 1;
@@ -110,6 +107,11 @@ iommu_group* iommu_core::group_alloc() {
   group->sysfs_path = absl::StrCat(groups_directory, "/", id);
   if (!sysfs_.create_directory(absl::StrCat(group->sysfs_path, "/devices")).ok()) {
     return this_call.result(nullptr);
+  }
+  if (id == next_number_) {
+    ++next_number_;
+  } else {
+    given_back_.erase(given_back_.begin());
   }
   env_.trace.tell([&] { return events::group_change{events::group_action::create, id}; });
   groups_.push_back(std::move(group));
@@ -123,6 +125,7 @@ void iommu_core::release(iommu_group& group) {
   sysfs_.remove(group.sysfs_path).IgnoreError();
   if (group.default_domain != nullptr) group.default_domain->free();
   if (group.state != nullptr) group.state->group_released();
+  given_back_.insert(group.id);
   std::erase_if(groups_, [&group](const auto& g) { return g.get() == &group; });
 }
 

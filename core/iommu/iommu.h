@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -140,6 +141,8 @@ class iommu_core {
   environment& env_;
   sysfs_tree& sysfs_;
   std::vector<std::unique_ptr<iommu_group>> groups_;  // in order of allocation
+  int next_number_ = 0;                               // the lowest that no group ever had
+  std::set<int> given_back_;                          // numbers below it that no group has
 };
 
 // Linux v4.4 drivers/iommu/iommu.c, by the kernel's names. Errors are negative errnos.

@@ -23,10 +23,6 @@ using visited_devfns = std::bitset<256>;
 
 iommu_group* get_pci_alias_group(pci_dev& pdev, visited_devfns& visited);
 
-bool same_slot(const pci_dev& a, const pci_dev& b) {
-  return a.bus == b.bus && a.slot() == b.slot();
-}
-
 // Linux v4.4 drivers/iommu/iommu.c: get_pci_function_alias_group(). A group that exists on another
 // function of the slot which is as little isolated as this one.
 iommu_group* get_pci_function_alias_group(pci_dev& pdev, visited_devfns& visited) {
@@ -36,8 +32,9 @@ iommu_group* get_pci_function_alias_group(pci_dev& pdev, visited_devfns& visited
     return this_call.result(nullptr);
   }
   iommu_group* group = nullptr;
-  pdev.bus->core->for_each_pci_dev([&](pci_dev& other) {
-    if (&other == &pdev || !same_slot(other, pdev) || pci_acs_enabled(other, required_acs_flags)) {
+  pci_core::for_each_pci_dev_on(*pdev.bus, [&](pci_dev& other) {
+    if (&other == &pdev || other.slot() != pdev.slot() ||
+        pci_acs_enabled(other, required_acs_flags)) {
       return 0;
     }
     group = get_pci_alias_group(other, visited);
@@ -55,8 +52,8 @@ iommu_group* get_pci_alias_group(pci_dev& pdev, visited_devfns& visited) {
   visited.set(pdev.devfn);
   iommu_group* group = iommu_group_get(pdev.dev);
   if (group != nullptr) return this_call.result(group);
-  pdev.bus->core->for_each_pci_dev([&](pci_dev& other) {
-    if (&other == &pdev || other.bus != pdev.bus) return 0;
+  pci_core::for_each_pci_dev_on(*pdev.bus, [&](pci_dev& other) {
+    if (&other == &pdev) return 0;
     if (!pci_uses_id_of(pdev, other) && !pci_uses_id_of(other, pdev)) return 0;
     group = get_pci_alias_group(other, visited);
     if (group == nullptr) group = get_pci_function_alias_group(other, visited);

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "core/device.h"
 #include "core/pci/config_space.h"
@@ -206,6 +207,15 @@ class pci_core {
     }
     return 0;
   }
+  /// The same of the functions on `bus` alone, in the same order; one whose removal is being
+  /// announced is still among them.
+  template <typename F>
+  static int for_each_pci_dev_on(const pci_bus& bus, F&& fn) {
+    for (size_t i = 0; i < bus.devices.size(); ++i) {
+      if (const int ret = walk_step_of(fn, *bus.devices[i]); ret != 0) return ret;
+    }
+    return 0;
+  }
   /// The first function in that order of which `wanted` holds, or null.
   [[nodiscard]] pci_dev* find_if(absl::FunctionRef<bool(const pci_dev&)> wanted) const;
 
@@ -245,6 +255,7 @@ class pci_core {
   void scan_slot(pci_bus& bus, uint8_t devfn);
   pci_dev* scan_single_device(pci_bus& bus, unsigned devfn);
   std::unique_ptr<pci_dev> setup_device(pci_bus& bus, uint8_t devfn, pci_config_space* config);
+  void enter_bus(pci_bus& bus);
   /// `bridge` is null for a virtual bus.
   pci_bus& add_child_bus(pci_bus& parent, pci_dev* bridge, uint8_t number, uint8_t busn_end);
   pci_dev& add_to_bus(pci_bus& bus, std::unique_ptr<pci_dev> pdev);
@@ -258,6 +269,7 @@ class pci_core {
   bus_type& bus_;
   pci_config_access& access_;
   std::vector<std::unique_ptr<pci_bus>> roots_;
+  absl::flat_hash_map<source_id, pci_bus*> buses_;  ///< by segment and number, devfn 0
   std::vector<std::unique_ptr<pci_dev>> removed_devices_;
   std::vector<std::unique_ptr<pci_bus>> removed_buses_;
   std::vector<header_fixup> fixups_;

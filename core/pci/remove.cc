@@ -44,6 +44,7 @@ void pci_core::remove_device(pci_dev& pdev) {
     const auto at = std::find_if(siblings.begin(), siblings.end(),
                                  [&](const auto& bus) { return bus.get() == behind; });
     if (at != siblings.end()) {
+      buses_.erase({behind->segment, behind->number, 0});
       removed_buses_.push_back(std::move(*at));
       siblings.erase(at);
     }

@@ -117,6 +117,7 @@ pci_bus& pci_core::scan_root_bus(uint16_t segment, uint8_t number, uint8_t busn_
     root->busn_end = busn_end;
     bus = root.get();
     roots_.push_back(std::move(root));
+    enter_bus(*bus);
     bus_.sysfs.create_directory(bus_directory(*bus)).IgnoreError();
   }
   scanned_.clear();
@@ -136,7 +137,8 @@ unsigned pci_core::scan_child_bus(pci_bus& bus) {
     return bus.busn_end;
   }
   scanned_.push_back(&bus);
-  for (unsigned devfn = 0; devfn < 0x100; devfn += 8) {
+  const unsigned end = only_one_child(bus) ? 8 : 0x100;
+  for (unsigned devfn = 0; devfn < end; devfn += 8) {
     scan_slot(bus, static_cast<uint8_t>(devfn));
   }
   // Bridges that the firmware set up go first: the others get the numbers above.
@@ -221,12 +223,12 @@ pci_bus& pci_core::add_child_bus(pci_bus& parent, pci_dev* bridge, uint8_t numbe
   child->parent = &parent;
   child->self = bridge;
   if (bridge != nullptr) bridge->subordinate = child.get();
+  enter_bus(*child);
   parent.children.push_back(std::move(child));
   return *parent.children.back();
 }
 
 void pci_core::scan_slot(pci_bus& bus, uint8_t devfn) {
-  if (only_one_child(bus) && devfn > 0) return;
   pci_dev* pdev = scan_single_device(bus, devfn);
   if (pdev == nullptr) return;
   for (unsigned fn = next_function(bus, pdev, 0); fn > 0; fn = next_function(bus, pdev, fn)) {
@@ -352,17 +354,13 @@ void pci_core::device_add(pci_dev& pdev) {
 }
 
 pci_bus* pci_core::find_bus(uint16_t segment, unsigned number) const {
-  std::vector<pci_bus*> open;
-  for (const auto& root : roots_) {
-    if (root->segment == segment) open.push_back(root.get());
-  }
-  while (!open.empty()) {
-    pci_bus* bus = open.back();
-    open.pop_back();
-    if (bus->number == number) return bus;
-    for (const auto& child : bus->children) open.push_back(child.get());
-  }
-  return nullptr;
+  if (number > highest_bus) return nullptr;
+  const auto found = buses_.find({segment, static_cast<uint8_t>(number), 0});
+  return found == buses_.end() ? nullptr : found->second;
+}
+
+void pci_core::enter_bus(pci_bus& bus) {
+  buses_.emplace(source_id{bus.segment, bus.number, 0}, &bus);
 }
 
 pci_dev* pci_core::find(source_id id) const {

@@ -2,7 +2,6 @@
 //
 // Devices are probed and leave, and each group gets a default domain. Linux v6.1
 // drivers/iommu/iommu.c.
-#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <string>
@@ -74,7 +73,7 @@ int join_group(iommu_subsystem& iommu, device& dev) {
 
 // Linux v6.1 drivers/iommu/iommu.c: __iommu_probe_device(). With a list, a group without a default
 // domain is entered there.
-int probe_one(iommu_subsystem& iommu, device& dev, std::vector<iommu_group*>* list) {
+int probe_one(iommu_subsystem& iommu, device& dev, v6_12::group_list* list) {
   IOMMULAB_CALL(iommu.env().trace, "__iommu_probe_device", {"dev", dev});
   iommu_ops* ops = v6_12::any_ops(iommu);
   if (ops == nullptr) return this_call.result(-ENODEV);
@@ -94,16 +93,13 @@ int probe_one(iommu_subsystem& iommu, device& dev, std::vector<iommu_group*>* li
     return this_call.result(ret);
   }
   iommu_group* group = dev.group;
-  if (list != nullptr && group->default_domain == nullptr &&
-      std::find(list->begin(), list->end(), group) == list->end()) {
-    list->push_back(group);
-  }
+  if (list != nullptr && group->default_domain == nullptr) list->add(*group);
   iommu_device_link(iommu.core, unit->dev.get(), dev);
   return this_call.result(0);
 }
 
 // Linux v6.1 drivers/iommu/iommu.c: probe_iommu_group()
-int probe_iommu_group(iommu_subsystem& iommu, device& dev, std::vector<iommu_group*>& list) {
+int probe_iommu_group(iommu_subsystem& iommu, device& dev, v6_12::group_list& list) {
   IOMMULAB_CALL(iommu.env().trace, "probe_iommu_group", {"dev", dev});
   if (dev.group != nullptr) return this_call.result(0);
   const int ret = probe_one(iommu, dev, &list);
@@ -217,11 +213,11 @@ int iommu_create_device_direct_mappings(iommu_subsystem& iommu, iommu_group& gro
 // Linux v6.1 drivers/iommu/iommu.c: bus_iommu_probe()
 int core_release::bus_iommu_probe(iommu_subsystem& iommu, bus_type& bus) const {
   IOMMULAB_CALL(iommu.env().trace, "bus_iommu_probe", {"bus", bus});
-  std::vector<iommu_group*> list;
+  v6_12::group_list list;
   int ret =
       v6_12::each_device(bus, [&](device& dev) { return probe_iommu_group(iommu, dev, list); });
   if (ret != 0) return this_call.result(ret);
-  for (iommu_group* group : list) {
+  for (iommu_group* group : list.groups()) {
     ret = set_up_group(iommu, *group);
     if (ret != 0) break;
   }

@@ -7,7 +7,9 @@
 #include <map>
 #include <optional>
 #include <string_view>
+#include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 #include "core/iommu/v6_12/iommu.h"
@@ -27,6 +29,20 @@ struct group_state final : iommu_group_state {
   unsigned owner_cnt = 0;
   const void* owner = nullptr;
   std::map<ioasid, iommu_attach_handle*> pasid_array;
+};
+
+/// Groups that wait for their default domain, each once, in the order in which they came.
+/// Linux v6.12 drivers/iommu/iommu.c: what is linked by iommu_group::entry
+class group_list {
+ public:
+  void add(iommu_group& group) {
+    if (known_.insert(&group).second) groups_.push_back(&group);
+  }
+  [[nodiscard]] const std::vector<iommu_group*>& groups() const { return groups_; }
+
+ private:
+  std::vector<iommu_group*> groups_;
+  absl::flat_hash_set<const iommu_group*> known_;
 };
 
 inline group_state& state_of(iommu_group& group) {

@@ -35,8 +35,8 @@ iommu_group* get_pci_function_alias_group(pci_dev& pdev, searched_devfns& search
     return this_call.result(nullptr);
   }
   iommu_group* group = nullptr;
-  pdev.bus->core->for_each_pci_dev([&](pci_dev& other) {
-    if (&other == &pdev || other.bus != pdev.bus || other.slot() != pdev.slot() ||
+  pci_core::for_each_pci_dev_on(*pdev.bus, [&](pci_dev& other) {
+    if (&other == &pdev || other.slot() != pdev.slot() ||
         v6_12::pci_acs_enabled(other, isolating_acs_flags)) {
       return 0;
     }
@@ -54,8 +54,8 @@ iommu_group* get_pci_alias_group(pci_dev& pdev, searched_devfns& searched) {
   searched.set(pdev.devfn);
   iommu_group* group = group_of(pdev);
   if (group != nullptr) return this_call.result(group);
-  pdev.bus->core->for_each_pci_dev([&](pci_dev& other) {
-    if (&other == &pdev || other.bus != pdev.bus) return 0;
+  pci_core::for_each_pci_dev_on(*pdev.bus, [&](pci_dev& other) {
+    if (&other == &pdev) return 0;
     if (!pci_devs_are_dma_aliases(pdev, other)) return 0;
     group = get_pci_alias_group(other, searched);
     if (group == nullptr) group = get_pci_function_alias_group(other, searched);

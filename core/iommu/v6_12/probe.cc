@@ -101,7 +101,7 @@ void iommu_deinit_device(iommu_subsystem& iommu, device& dev) {
 
 // Linux v6.12 drivers/iommu/iommu.c: __iommu_probe_device(). With a list the group's default domain
 // is left to the caller, once all of the group's devices are there.
-int probe_device_locked(iommu_subsystem& iommu, device& dev, std::vector<iommu_group*>* list) {
+int probe_device_locked(iommu_subsystem& iommu, device& dev, group_list* list) {
   tracer& trace = iommu.env().trace;
   IOMMULAB_CALL(trace, "__iommu_probe_device", {"dev", dev});
   iommu_ops* ops = any_ops(iommu);
@@ -129,8 +129,8 @@ int probe_device_locked(iommu_subsystem& iommu, device& dev, std::vector<iommu_g
   } else if (group.default_domain == nullptr) {
     if (list == nullptr) {
       ret = iommu_setup_default_domain(iommu, group, iommu_domain_type::blocked);
-    } else if (std::find(list->begin(), list->end(), &group) == list->end()) {
-      list->push_back(&group);
+    } else {
+      list->add(group);
     }
   }
   if (ret != 0) {
@@ -152,7 +152,7 @@ int remove_iommu_group(iommu_subsystem& iommu, device& dev, const iommu_device& 
 }
 
 // Linux v6.12 drivers/iommu/iommu.c: probe_iommu_group()
-int probe_iommu_group(iommu_subsystem& iommu, device& dev, std::vector<iommu_group*>& list) {
+int probe_iommu_group(iommu_subsystem& iommu, device& dev, group_list& list) {
   IOMMULAB_CALL(iommu.env().trace, "probe_iommu_group", {"dev", dev});
   const int ret = probe_device_locked(iommu, dev, &list);
   // No remapping unit is in charge of the device: not an error.
@@ -204,10 +204,10 @@ void core_release::release_device(iommu_subsystem& iommu, device& dev) const {
 // Linux v6.12 drivers/iommu/iommu.c: bus_iommu_probe()
 int core_release::bus_iommu_probe(iommu_subsystem& iommu, bus_type& bus) const {
   IOMMULAB_CALL(iommu.env().trace, "bus_iommu_probe", {"bus", bus});
-  std::vector<iommu_group*> list;
+  group_list list;
   int ret = each_device(bus, [&](device& dev) { return probe_iommu_group(iommu, dev, list); });
   if (ret != 0) return this_call.result(ret);
-  for (iommu_group* group : list) {
+  for (iommu_group* group : list.groups()) {
     ret = iommu_setup_default_domain(iommu, *group, iommu_domain_type::blocked);
     if (ret != 0) return this_call.result(ret);
     for (const iommu_group::member& member : group->devices) {
