@@ -29,6 +29,7 @@ struct traced_environment {
   call_scope call(std::string_view function, const Arguments& arguments) {
     return {cache.trace, function, arguments};
   }
+  [[nodiscard]] bool follows_calls() const { return cache.trace.follows_calls(); }
   void search_ended_at_frame_0() const {
     if (cache.search_ended_at_frame_0) cache.search_ended_at_frame_0();
   }

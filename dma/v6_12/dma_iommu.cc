@@ -263,10 +263,10 @@ dma_iommu::~dma_iommu() {
 
 iommu_dma_cookie* dma_iommu::cookie_alloc(iommu_dma_cookie_type type) {
   if (iommu.slab.should_fail()) return nullptr;
-  cookies_.push_back(
-      std::make_unique<iommu_dma_cookie>(iommu.env(), memory.pages, iommu.slab, type));
-  cookies_.back()->timers = &timers_;
-  return cookies_.back().get();
+  auto made = std::make_unique<iommu_dma_cookie>(iommu.env(), memory.pages, iommu.slab, type);
+  made->timers = &timers_;
+  made->serial = cookies_made_;
+  return (cookies_[cookies_made_++] = std::move(made)).get();
 }
 
 // Linux v6.12 drivers/iommu/dma-iommu.c: iommu_get_dma_cookie()
@@ -297,7 +297,7 @@ void dma_iommu::put_dma_cookie(iommu_domain& domain) {
   if (cookie->type == iommu_dma_cookie_type::iova && cookie->iovad.granule != 0) {
     put_iova_domain(cookie->iovad);
   }
-  std::erase_if(cookies_, [cookie](const auto& c) { return c.get() == cookie; });
+  cookies_.erase(cookie->serial);
   iommu.slab.freed();
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -81,7 +82,8 @@ class dma_iommu final : public iommu_dma_hooks {
   spin_lock timers_;  // guards arming, which the clock itself does not
   spin_lock buffers_lock_;
   absl::flat_hash_map<uint64_t, std::vector<scatterlist>> buffers_ ABSL_GUARDED_BY(buffers_lock_);
-  std::vector<std::unique_ptr<iommu_dma_cookie>> cookies_;
+  uint64_t cookies_made_ = 0;
+  std::map<uint64_t, std::unique_ptr<iommu_dma_cookie>> cookies_;  ///< by serial
 };
 
 // Linux v6.12 drivers/iommu/dma-iommu.c

@@ -77,6 +77,7 @@ struct iommu_dma_cookie {
   slab_failures& slab;
   spin_lock* timers = nullptr;  ///< guards the clock's timers, of all cookies
   const iommu_dma_cookie_type type;
+  uint64_t serial = 0;  ///< of all cookies, in the order in which they were made
   iova_domain iovad;
   dma_addr msi_iova;  ///< of a cookie of type msi: the next free address
   std::vector<msi_page> msi_page_list;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "intel/v4_4/device.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 #include <vector>
@@ -26,15 +25,16 @@ bool is_behind(const pci_dev& dev, const device& scope_device) {
   return below != nullptr && below->number <= dev.bus->number && below->busn_end >= dev.bus->number;
 }
 
-// Linux v4.4 drivers/iommu/intel-iommu.c: dmar_search_domain_by_dev_info()
+source_id requester_of(const device_domain_info& info) {
+  return {info.iommu->segment, info.bus, info.devfn};
+}
+
+// Linux v4.4 drivers/iommu/intel-iommu.c: dmar_search_domain_by_dev_info(). The kernel walks the
+// list of all devices, for each that joins a domain.
 device_domain_info* dmar_search_domain_by_dev_info(intel_driver& drv, const source_id& requester)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(drv.device_domain_lock) {
-  const auto is_requester = [&](const device_domain_info& info) {
-    return source_id{info.iommu->segment, info.bus, info.devfn} == requester;
-  };
-  device_domain_list& members = drv.device_domains;
-  const auto found = std::find_if(members.begin(), members.end(), is_requester);
-  return found == members.end() ? nullptr : &*found;
+  const auto found = drv.requesters.find(requester);
+  return found == drv.requesters.end() ? nullptr : found->second;
 }
 
 /// A device joined a domain under this requester id, or is about to leave it.
@@ -98,6 +98,7 @@ bool join(intel_driver& drv, kernel_ptr<device_domain_info> newcomer)
   device_domain_info* member = newcomer.release();
   member->domain->devices.push_front(*member);
   drv.device_domains.push_front(*member);
+  drv.requesters.emplace(requester_of(*member), member);
   if (member->dev != nullptr) set_dev_membership(*member->dev, member);
   tell_membership(drv, events::domain_action::attach, *member);
   return true;
@@ -131,6 +132,7 @@ void dmar_remove_one_dev_info_locked(intel_driver& drv, device_domain_info* memb
   }
   info.domain->devices.erase(info.domain->devices.iterator_to(info));
   drv.device_domains.erase(drv.device_domains.iterator_to(info));
+  drv.requesters.erase(requester_of(info));
   if (info.dev != nullptr) set_dev_membership(*info.dev, nullptr);
   tell_membership(drv, events::domain_action::detach, info);
   {

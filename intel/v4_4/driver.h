@@ -14,6 +14,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "core/iommu/v4_4/iommu_ops.h"
 #include "core/spin_lock.h"
 #include "intel/dmar/dmar_state.h"
@@ -63,6 +64,9 @@ struct intel_driver : dmar_state {
   std::unique_ptr<iova_domain> reserved_iova_list;
   spin_lock device_domain_lock;
   device_domain_list device_domains ABSL_GUARDED_BY(device_domain_lock);
+  /// The same by requester id, of which a segment has one entry.
+  absl::flat_hash_map<source_id, device_domain_info*> requesters
+      ABSL_GUARDED_BY(device_domain_lock);
   deferred_flush_state deferred;
 
   // What other parts of the kernel call.

@@ -10,6 +10,7 @@
 //   counts;                          // as lab/host.h
 //   call("__free_iova", IOMMULAB_VALUES({"lo", lo}))   // marks the ported function while it lives
 //   result(value)                    // what that function returns, see tracer::result()
+//   follows_calls();                 // whether somebody hears of them
 //
 // Locking: the caller holds the lock of tree and search throughout.
 #pragma once
@@ -37,6 +38,7 @@ struct untraced_calls {
   static unmarked call(std::string_view /*function*/, const Arguments& /*arguments*/) {
     return {};
   }
+  static constexpr bool follows_calls() { return false; }
   static void search_ended_at_frame_0() {}
 };
 
@@ -69,11 +71,14 @@ struct searched_tree {
   }
 
   // Linux v4.4 drivers/iommu/iova.c: reserve_iova(). The node that ends up covering the end of
-  // the range: a new one, or an older one, widened downward or as it was. Null: no memory.
+  // the range: a new one, or an older one, widened downward or as it was. Null: no memory. The
+  // kernel asks every node from the lowest on. What ends below the range is passed over there, and
+  // here it is left out, unless somebody hears of the questions.
   template <class Environment>
   iova* reserve(Environment& env, uint64_t pfn_lo, uint64_t pfn_hi) {
     bool overlapped = false;
-    for (iova* at = tree.first(); at != tree.anchor(); at = at->next) {
+    iova* at = env.follows_calls() ? tree.first() : tree.lowest_reaching(pfn_lo);
+    for (; at != tree.anchor(); at = at->next) {
       if (is_range_overlap(env, *at, pfn_lo, pfn_hi)) {
         adjust_overlap_range(env, *at, pfn_lo, pfn_hi);
         if (pfn_lo >= at->pfn_lo && pfn_hi <= at->pfn_hi) return at;

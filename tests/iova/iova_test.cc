@@ -99,6 +99,40 @@ TEST_F(iova_domain_test, copies_reservations_and_reports_what_it_cannot) {
   put_iova_domain(other);
 }
 
+// With a listener every node is asked, as the kernel does; without one the search begins where it
+// can matter.
+TEST_F(iova_domain_test, reserves_the_same_whether_somebody_listens_or_not) {
+  environment heard;
+  slab_failures slab;
+  iova_cache cache(heard.trace, heard.log, slab);
+  ASSERT_EQ(iova_cache_get(cache), 0);
+  trace_recorder calls;
+  const trace_subscription hearing = heard.trace.subscribe(calls, trace_class::calls);
+  iova_domain followed(cache);
+  init_iova_domain(followed, page_size, 1, last_32bit);
+  std::mt19937 chance(1);
+  const auto pick = [&](uint64_t below) {
+    return std::uniform_int_distribution<uint64_t>(0, below - 1)(chance);
+  };
+  for (int i = 0; i < 400; ++i) {
+    const uint64_t lo = pick(0x1000);
+    const uint64_t hi = lo + pick(8);
+    if (pick(4) == 0) {
+      free_iova(iovad_, lo);
+      free_iova(followed, lo);
+    } else {
+      const iova* mine = reserve_iova(iovad_, lo, hi);
+      const iova* theirs = reserve_iova(followed, lo, hi);
+      EXPECT_EQ(mine->pfn_lo, theirs->pfn_lo);
+      EXPECT_EQ(mine->pfn_hi, theirs->pfn_hi);
+    }
+    ASSERT_EQ(ranges(iovad_), ranges(followed)) << i;
+  }
+  EXPECT_GT(ranges(iovad_).size(), 50u);
+  put_iova_domain(followed);
+  iova_cache_put(cache);
+}
+
 TEST_F(iova_domain_test, leaves_everything_as_it_was_when_memory_runs_out) {
   iova* range = alloc_iova(iovad_, 16, last_32bit, true);
   const auto before = ranges(iovad_);
