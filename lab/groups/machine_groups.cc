@@ -66,9 +66,13 @@ std::vector<device*> by_units(const grouped_machine& machine, const std::vector<
     const auto found = units.find(pci_source_id(pci_real_dma_dev(*dev->pci)));
     return found == units.end() ? places.size() : places[found->second];
   };
-  std::vector<device*> ordered = devices;
-  std::stable_sort(ordered.begin(), ordered.end(),
-                   [&](device* a, device* b) { return place_of(a) < place_of(b); });
+  // The last place is that of devices of no unit.
+  std::vector<std::vector<device*>> of_place(places.size() + 1);
+  for (device* const dev : devices) of_place[place_of(dev)].push_back(dev);
+  std::vector<device*> ordered;
+  for (const std::vector<device*>& of_unit : of_place) {
+    ordered.insert(ordered.end(), of_unit.begin(), of_unit.end());
+  }
   return ordered;
 }
 
@@ -121,10 +125,10 @@ void machine_groups::scan(const grouped_machine& machine) {
 bool machine_groups::is_unseen(pci_dev& pdev) const {
   if (&pci_real_dma_dev(pdev) != &pdev) return pci_.release() < volumes_have_groups;
   if (!pci_.has_amd_iommu()) return false;
-  return pci_.find_if([&](const pci_dev& unit) {
-    return is_amd_iommu(unit) && unit.bus == pdev.bus && unit.slot() == pdev.slot() &&
-           pdev.devfn <= unit.devfn;
-  }) != nullptr;
+  return pci_core::for_each_pci_dev_on(*pdev.bus, [&](const pci_dev& unit) {
+           return is_amd_iommu(unit) && unit.slot() == pdev.slot() && pdev.devfn <= unit.devfn ? 1
+                                                                                               : 0;
+         }) != 0;
 }
 
 void machine_groups::put_into_groups(const std::vector<device*>& order) {
