@@ -60,7 +60,8 @@ void boot(benchmark::State& state, const char* kernel_name, machine_config machi
 }
 
 void group(benchmark::State& state, pci_release release, const machine_config& machine) {
-  const grouped_machine grouped{machine.pci_roots, machine.pci_functions, {}, machine.dmar_table};
+  const grouped_machine grouped{
+      machine.pci_roots, machine.pci_functions, {}, {}, machine.dmar_table};
   size_t groups = 0;
   for ([[maybe_unused]] auto _ : state) {
     const auto made = machine_groups::create(grouped, release);

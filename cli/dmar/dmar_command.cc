@@ -8,6 +8,7 @@
 
 #include "absl/algorithm/container.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/dmar/dmar_json.h"
 #include "cli/dmar/dmar_text.h"
@@ -120,8 +121,8 @@ void add_dmar_command(CLI::App& app, int& exit_status) {
   add_kernel_option(*command, arguments->kernel);
   command
       ->add_option("--machine", arguments->machine,
-                   "Built-in machine (see `iommulab machines`) or a capture's folder: judge the "
-                   "table with its memory and its units")
+                   absl::StrCat(machine_option_words,
+                                "; the table is judged with its memory, units and I/O APICs"))
       ->check(not_empty)
       ->type_name("NAME|DIR");
   command

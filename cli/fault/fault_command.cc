@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/fault/fault_inputs.h"
 #include "cli/fault/fault_report.h"
@@ -132,8 +133,9 @@ void add_fault_command(CLI::App& app, int& exit_status) {
       ->required();
   command
       ->add_option("--machine", a->machine,
-                   "Built-in machine or a capture's folder: names the devices, checks reserved "
-                   "regions; default what the log itself says")
+                   absl::StrCat(machine_option_words,
+                                "; it names the devices and checks reserved regions; default what "
+                                "the log itself says"))
       ->type_name("NAME|DIR");
   command->add_flag("--json", a->json, "Print one JSON document");
   command->footer(

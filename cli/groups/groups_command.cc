@@ -6,10 +6,12 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/groups/group_choice.h"
 #include "cli/groups/groups_dot.h"
 #include "cli/groups/groups_svg.h"
+#include "cli/machines/machine_choice.h"
 #include "cli/output/complain.h"
 #include "cli/output/json.h"
 #include "core/text_source.h"
@@ -163,7 +165,7 @@ std::string picture_of(const groups_report& report, const groups_arguments& argu
   groups_picture picture{
       absl::StrFormat("IOMMU groups of %s, Linux %s",
                       arguments.machine == "-" ? "standard input" : arguments.machine,
-                      arguments.kernel),
+                      report.kernel),
       report.subject,
       topology_of(report.subject.machine, *report.groups),
       {}};
@@ -215,8 +217,8 @@ void add_groups_command(CLI::App& app, int& exit_status) {
       app.add_subcommand("groups", "Show the IOMMU groups that Linux makes of a machine, and why");
   command
       ->add_option("--machine", a->machine,
-                   "Built-in machine, live (this computer), capture's folder, folder with what is "
-                   "known of a machine, or what `sudo lspci -vvnn` printed; - is standard input")
+                   absl::StrCat(machine_option_words,
+                                "; or what `sudo lspci -vvnn` printed, - for standard input"))
       ->type_name("NAME|DIR|FILE")
       ->capture_default_str();
   command

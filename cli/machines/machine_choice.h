@@ -20,6 +20,11 @@ inline constexpr const char* default_command_line = "intel_iommu=on";
 
 /// How this computer is called.
 inline constexpr const char* live_machine = "live";
+/// What may be named, for an option's help.
+inline constexpr const char* machine_option_words =
+    "Built-in machine (see `iommulab machines`), live (this computer), or a folder: a capture's, "
+    "or "
+    "of what is known of a machine";
 
 /// Where the things of this computer lie, or of a folder with what somebody gathered; nothing for
 /// built-in machines, captures, and what is neither.

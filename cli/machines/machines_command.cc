@@ -52,8 +52,7 @@ void add_machines_command(CLI::App& app, int& exit_status) {
   const auto a = std::make_shared<machines_arguments>();
   CLI::App* const command =
       app.add_subcommand("machines", "List the built-in machines, or show one machine's hardware");
-  command->add_option("MACHINE", a->machine, "Built-in machine or a capture's folder")
-      ->type_name("NAME|DIR");
+  command->add_option("MACHINE", a->machine, machine_option_words)->type_name("NAME|DIR");
   add_kernel_option(*command, a->kernel);
   add_dmar_option(*command, a->dmar_file);
   command->add_flag("--json", a->json, "Print one JSON document");

@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
+#include "cli/machines/machine_choice.h"
 #include "cli/program/program.h"
 #include "cli/trace/trace_choices.h"
 #include "iova/allocators.h"
@@ -25,8 +26,10 @@ namespace {
 using name_list = std::vector<std::string>;
 
 name_list machine_words() {
-  const auto names = builtin_machine_names();
-  return {names.begin(), names.end()};
+  const auto builtin = builtin_machine_names();
+  name_list names(builtin.begin(), builtin.end());
+  names.emplace_back(live_machine);
+  return names;
 }
 name_list kernel_words() {
   name_list names;

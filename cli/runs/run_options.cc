@@ -46,10 +46,9 @@ void add_system_options(CLI::App& command, const system_options& options,
                         const run_option_words& words) {
   add_kernel_option(command, options.kernels)->expected(1)->take_all();
   command
-      .add_option("--machine", options.machines,
-                  absl::StrFormat("Built-in machine (see `iommulab machines`) or a capture's "
-                                  "folder; default %s%s",
-                                  words.machine, twice(words)))
+      .add_option(
+          "--machine", options.machines,
+          absl::StrFormat("%s; default %s%s", machine_option_words, words.machine, twice(words)))
       ->type_name("NAME|DIR")
       ->expected(1)
       ->take_all();

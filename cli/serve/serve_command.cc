@@ -192,7 +192,7 @@ void add_serve_command(CLI::App& app, int& exit_status) {
   add_kernel_option(*command, a->served.kernel, default_client_kernel());
   command
       ->add_option("--machine", a->served.machine,
-                   "A built-in machine or a folder (see `iommulab machines`); default q35")
+                   absl::StrCat(machine_option_words, "; default q35"))
       ->type_name("NAME|DIR");
   add_dmar_option(*command, a->served.dmar_file);
   command

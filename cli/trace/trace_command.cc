@@ -46,9 +46,8 @@ std::vector<size_t> shown_events(const trace_arguments& a, const graph_filter& f
 
 std::string graph_of(const trace_arguments& a, const std::vector<size_t>& shown,
                      run_recording& run) {
-  std::string text;
+  std::string text = graph_head(absl::StrCat("iommulab: ", run.title));
   for (const std::string& what : run.assumed) absl::StrAppend(&text, "# assumed: ", what, "\n");
-  text += graph_head(absl::StrCat("iommulab: ", run.title));
   for (const graph_line& line : graph_lines(run.events, shown, run.words, {!a.no_args})) {
     absl::StrAppend(&text, full_text(line), "\n");
   }

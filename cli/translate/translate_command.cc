@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/kernels/command_line_words.h"
 #include "cli/kernels/kernel_choice.h"
@@ -95,9 +96,10 @@ void add_translate_command(CLI::App& app, int& exit_status) {
       ->required();
   add_kernel_option(*command, a->kernel);
   command
-      ->add_option("--machine", a->machine,
-                   "Built-in machine (see `iommulab machines`) or a capture's folder; default the "
-                   "capture that the dump of --tables lies in, else q35")
+      ->add_option(
+          "--machine", a->machine,
+          absl::StrCat(machine_option_words,
+                       "; default the capture that the dump of --tables lies in, else q35"))
       ->type_name("NAME|DIR");
   add_dmar_option(*command, a->dmar_file);
   command

@@ -116,8 +116,8 @@ void add_vfio_command(CLI::App& app, int& exit_status) {
   add_kernel_option(*command, a->kernel, default_client_kernel());
   command
       ->add_option("--machine", a->machine,
-                   "A built-in machine or a folder (see `iommulab machines`); default the capture "
-                   "that the script lies in, else q35")
+                   absl::StrCat(machine_option_words,
+                                "; default the capture that the script lies in, else q35"))
       ->type_name("NAME|DIR");
   add_dmar_option(*command, a->dmar_file);
   command

@@ -173,9 +173,10 @@ class pci_core {
   pci_bus& scan_root_bus(uint16_t segment, uint8_t number, uint8_t busn_end = 0xff);
 
   /// A driver of `physfn` switched a virtual function on: it joins its bus, or one of its own
-  /// without a bridge above it. `config` has its ids, and outlives it.
+  /// without a bridge above it. `config` has its ids, and outlives it. Null for one without
+  /// ids or with a header that nobody knows.
   /// Linux v4.4 drivers/pci/iov.c: virtfn_add(), v6.12: pci_iov_add_virtfn()
-  pci_dev& add_virtual_function(pci_dev& physfn, uint8_t bus, uint8_t devfn,
+  pci_dev* add_virtual_function(pci_dev& physfn, uint8_t bus, uint8_t devfn,
                                 pci_config_space& config);
 
   /// pci_stop_and_remove_bus_device(): the function and everything behind it leave, children

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/dev_printk.h"
-#include "core/ensure.h"
 #include "core/pci/acs.h"
 #include "core/pci/pci.h"
 #include "core/pci/quirks.h"
@@ -262,17 +261,17 @@ pci_dev& pci_core::add_to_bus(pci_bus& bus, std::unique_ptr<pci_dev> pdev) {
   return added;
 }
 
-pci_dev& pci_core::add_virtual_function(pci_dev& physfn, uint8_t number, uint8_t devfn,
+pci_dev* pci_core::add_virtual_function(pci_dev& physfn, uint8_t number, uint8_t devfn,
                                         pci_config_space& config) {
   pci_bus* bus = number == physfn.bus->number ? physfn.bus : find_bus(physfn.bus->segment, number);
   if (bus == nullptr) bus = &add_child_bus(*physfn.bus, nullptr, number, number);
   std::unique_ptr<pci_dev> pdev = setup_device(*bus, devfn, &config);
-  ensure(pdev != nullptr, "a virtual function has ids and a header");
+  if (pdev == nullptr) return nullptr;
   pdev->dev.parent = physfn.dev.parent;
   pdev->physfn = &physfn;
   pdev->is_virtfn = true;
   pdev->multifunction = false;
-  return add_to_bus(*bus, std::move(pdev));
+  return &add_to_bus(*bus, std::move(pdev));
 }
 
 // Linux v4.4 drivers/pci/probe.c: pci_scan_device(), pci_setup_device()

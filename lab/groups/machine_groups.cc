@@ -145,15 +145,21 @@ void machine_groups::put_into_groups(const std::vector<device*>& order) {
 void machine_groups::switch_on(const std::vector<virtual_function>& functions) {
   for (const virtual_function& f : functions) {
     pci_dev* const physfn = pci_.find(f.physical);
-    if (physfn == nullptr || pci_.find(f.function.id) != nullptr) {
-      not_found_.push_back(f.function.id);
-      continue;
+    const source_id id = f.function.id;
+    const bool can_be = physfn != nullptr && !physfn->is_virtfn &&
+                        id.segment == f.physical.segment && pci_.find(id) == nullptr;
+    pci_dev* added = nullptr;
+    if (can_be) {
+      virtual_functions_.push_back(std::make_unique<pci_function>(f.function));
+      added = pci_.add_virtual_function(*physfn, id.bus, id.devfn, *virtual_functions_.back());
     }
-    virtual_functions_.push_back(std::make_unique<pci_function>(f.function));
-    pci_dev& added = pci_.add_virtual_function(*physfn, f.function.id.bus, f.function.id.devfn,
-                                               *virtual_functions_.back());
-    put_into_groups({&added.dev});
+    if (added == nullptr) {
+      not_found_.push_back(id);
+    } else {
+      put_into_groups({&added->dev});
+    }
   }
+  std::sort(not_found_.begin(), not_found_.end());
 }
 
 const iommu_group* machine_groups::group_of(source_id id) const {

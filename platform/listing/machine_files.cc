@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "platform/listing/machine_files.h"
 
+#include <fcntl.h>
 #include <sys/klog.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -82,9 +84,16 @@ std::string machine_files::table(std::string_view signature) const {
 }
 
 absl::StatusOr<std::vector<uint8_t>> machine_files::read_table(std::string_view signature) const {
+  if (hides_table(signature)) return std::vector<uint8_t>();
   const std::string path = table(signature);
   if (path.empty()) return std::vector<uint8_t>();
   return read_table_file(path, signature);
+}
+
+bool machine_files::hides_table(std::string_view signature) const {
+  const std::string path = table(signature);
+  return !path.empty() && ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0 &&
+         errno == EACCES;
 }
 
 absl::StatusOr<std::optional<text_source>> machine_files::read_log() const {

@@ -47,8 +47,10 @@ struct machine_files {
 
   /// The path of the table with this signature ("DMAR"), or of a dump that has it.
   [[nodiscard]] std::string table(std::string_view signature) const;
-  /// Its bytes; empty for none. EINVAL for a file that is none (acpi_table.h), EACCES for one that
-  /// only root may read.
+  /// Whether it is there and only root may read it.
+  [[nodiscard]] bool hides_table(std::string_view signature) const;
+  /// Its bytes; empty for none, and for one that is hidden. EINVAL for a file that is none
+  /// (acpi_table.h).
   [[nodiscard]] absl::StatusOr<std::vector<uint8_t>> read_table(std::string_view signature) const;
   /// The log, if there is one.
   [[nodiscard]] absl::StatusOr<std::optional<text_source>> read_log() const;

@@ -259,7 +259,7 @@ absl::StatusOr<listed_machine> functions_of(const machine_files& files) {
 
 absl::StatusOr<std::vector<uint8_t>> dmar_table_of(const machine_files& files) {
   const std::string path = files.table(dmar_layout::signature);
-  if (path.empty()) return std::vector<uint8_t>();
+  if (path.empty() || files.hides_table(dmar_layout::signature)) return std::vector<uint8_t>();
   return read_whole_dmar_file(path);
 }
 
@@ -292,9 +292,11 @@ absl::StatusOr<machine_config> machine_of(const machine_files& files, std::vecto
     table = *std::move(own);
   }
   if (table.empty()) {
-    machine.assumed.emplace_back(
-        "that firmware offers no DMAR table, and nothing is remapped: there is no file DMAR, as "
-        "root copies it from /sys/firmware/acpi/tables");
+    machine.assumed.push_back(absl::StrFormat(
+        "that firmware offers no DMAR table, and nothing is remapped: %s",
+        files.hides_table(dmar_layout::signature)
+            ? files.table(dmar_layout::signature) + " is for root alone"
+            : "there is no file DMAR, as root copies it from /sys/firmware/acpi/tables"));
   }
   machine.dmar_table = std::move(table);
   auto command_line = command_line_of(files);

@@ -34,7 +34,8 @@ namespace iommulab {
 /// says that. One sentence with file, line, field and value for what does not read (EINVAL).
 absl::StatusOr<listed_machine> functions_of(const machine_files& files);
 
-/// The machine's own DMAR table; empty for none. EINVAL for one that is none, or is cut.
+/// The machine's own DMAR table; empty for none, and for one that only root may read. EINVAL for
+/// one that is none, or is cut.
 absl::StatusOr<std::vector<uint8_t>> dmar_table_of(const machine_files& files);
 
 /// The release of Linux that the machine ran, "5.11"; empty where nothing says it.

@@ -31,7 +31,7 @@ void group(const listed_machine& machine, pci_release release) {
       ++members;
     }
   }
-  must(members <= machine.functions.size());
+  must(members <= machine.functions.size() + machine.virtual_functions.size());
   for (const pci_function_config& f : machine.functions) {
     const bool found = (*groups)->pci().find(f.id) != nullptr;
     must(group_reasons(**groups, f.id).empty() == !found);

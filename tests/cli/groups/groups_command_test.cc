@@ -109,6 +109,64 @@ TEST(groups_command, a_listing_that_shows_other_groups_is_a_finding) {
   EXPECT_THAT(r.out, Not(HasSubstr("differs: 00:02.0")));
 }
 
+class folder_of_a_machine : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directories(folder_);
+    write("lspci.txt",
+          "00:1f.0 0601: 8086:2918\n00:1f.2 0106: 8086:2922\n00:02.0 0300: 1234:1111\n");
+    write("pci.ids",
+          "8086  Example Corp.\n\t2918  Bridge of theirs\nC 06  Bridge\n\t01  ISA bridge\n");
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  void write(const char* name, const std::string& text) const {
+    std::ofstream(folder_ / name) << text;
+  }
+  [[nodiscard]] outcome of_folder(groups_arguments arguments = {}) const {
+    arguments.machine = folder_.string();
+    return run(std::move(arguments));
+  }
+
+  const std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / "groups-folder";
+};
+
+TEST_F(folder_of_a_machine, takes_the_rules_of_the_kernel_that_ran) {
+  EXPECT_EQ(json::parse(of_folder({.json = true}).out)["kernel"], "6.12");
+  write("osrelease", "5.11.22-4-PVE\n");
+  EXPECT_EQ(json::parse(of_folder({.json = true}).out)["kernel"], "5.11");
+  EXPECT_THAT(of_folder().out, HasSubstr("kernel: 5.11, which the machine ran\n"));
+  EXPECT_THAT(of_folder({.svg = true}).out, HasSubstr("Linux 5.11</title>"));
+  EXPECT_EQ(json::parse(of_folder({.kernel = "6.1", .json = true}).out)["kernel"], "6.1");
+  write("osrelease", "3.10.0-1160.el7\n");
+  const outcome old = of_folder();
+  EXPECT_EQ(old.status, 0) << old.err;
+  EXPECT_THAT(old.out,
+              HasSubstr("assumed: that 3.10, which the machine ran and which is not known"));
+}
+
+TEST_F(folder_of_a_machine, is_compared_with_the_groups_that_were_recorded) {
+  write("groups.tsv", "0000:00:1f.0\t7\n0000:00:1f.2\t7\n0000:00:02.0\t3\n");
+  EXPECT_EQ(of_folder().status, 0);
+  write("groups.tsv", "0000:00:1f.0\t7\n0000:00:1f.2\t8\n0000:00:02.0\t3\n");
+  const outcome r = of_folder();
+  EXPECT_EQ(r.status, 1);
+  EXPECT_THAT(r.out, HasSubstr("differs: 00:1f.2 is in group 8"));
+}
+
+TEST_F(folder_of_a_machine, has_the_names_that_a_list_gives) {
+  const outcome r = of_folder({.pci_ids = (folder_ / "pci.ids").string()});
+  if (r.err.find("built without libpci") != std::string::npos) GTEST_SKIP() << r.err;
+  EXPECT_EQ(r.status, 0) << r.err;
+  EXPECT_THAT(r.out,
+              HasSubstr("00:1f.0 ISA bridge [0601]: Example Corp. Bridge of theirs [8086:2918]"));
+  EXPECT_THAT(r.out, HasSubstr("00:1f.2 SATA controller [0106]: Example Corp. Device [8086:2922]"));
+  EXPECT_THAT(r.out, HasSubstr("00:02.0 VGA controller [0300]: [1234:1111]"))
+      << "a vendor that the list does not have";
+  EXPECT_THAT(of_folder({.pci_ids = (folder_ / "lspci.txt").string()}).err,
+              HasSubstr("lspci.txt: no list of names: Parse error"));
+  EXPECT_THAT(of_folder({.pci_ids = "nowhere"}).err, HasSubstr("nowhere: no such file"));
+}
+
 TEST(groups_command, what_cannot_be_used_is_one_sentence) {
   EXPECT_THAT(run({.machine = "nowhere"}).err, HasSubstr("machine 'nowhere'"));
   EXPECT_THAT(run({.machine = example(), .kernel = "3.2"}).err,

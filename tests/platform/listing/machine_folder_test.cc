@@ -271,6 +271,46 @@ TEST(machine_folder, a_cut_configuration_window_counts_where_it_is_read) {
   EXPECT_THAT(complaint(tree), HasSubstr("offset 0x37: end_bus is 0x4: less than"));
 }
 
+/// Somebody who is not root, for as long as it lives.
+class as_nobody {
+ public:
+  as_nobody() : was_root_(::geteuid() == 0) {
+    constexpr uid_t nobody = 65534;
+    if (was_root_) {
+      EXPECT_EQ(::seteuid(nobody), 0);
+    }
+  }
+  as_nobody(const as_nobody&) = delete;
+  as_nobody& operator=(const as_nobody&) = delete;
+  ~as_nobody() {
+    if (was_root_) {
+      EXPECT_EQ(::seteuid(0), 0);
+    }
+  }
+
+ private:
+  bool was_root_;
+};
+
+TEST(machine_folder, a_table_that_root_alone_may_read_is_said_to_be_one) {
+  const fs::path folder = fs::path("/tmp") / absl::StrCat("iommulab_root_only_", ::getpid());
+  fs::create_directories(folder);
+  fs::permissions(folder, fs::perms(0755));
+  std::ofstream(folder / "DMAR") << "x";
+  std::ofstream(folder / "lspci.txt") << "00:02.0 0300: 8086:9a60\n";
+  fs::permissions(folder / "DMAR", fs::perms::none);
+  fs::permissions(folder / "lspci.txt", fs::perms(0644));
+  {
+    const as_nobody self;
+    const auto m = machine_of(files_of_folder(folder.string()));
+    EXPECT_TRUE(m.ok()) << m.status();
+    if (m.ok()) {
+      EXPECT_THAT(m->assumed, Contains(HasSubstr("DMAR is for root alone")));
+    }
+  }
+  fs::remove_all(folder);
+}
+
 TEST(machine_folder, the_folder_of_devices_will_do) {
   const sysfs_tree tree("devices");
   fill(tree);

@@ -51,24 +51,45 @@ export const mappingStages = {
     const table = (state.tables ?? []).find((t) => t.name.startsWith(`${unit}:`) && Number(t.fields.DID) === did);
     return table ? this.bounds(table.fields.ranges).some(([low, high]) => low <= last && first <= high) : false;
   },
-  /** Ranges as numbers; lists that stayed the same are the same object, and read once. */
+  /** Ranges as numbers, ascending; lists that stayed the same are the same object, and so are ranges. */
   bounds(ranges) {
-    this.read ??= new WeakMap();
-    if (!this.read.has(ranges)) this.read.set(ranges, ranges.map((r) => r.name.split("-").map(BigInt)));
-    return this.read.get(ranges);
+    return remembered(this.lists, ranges, () => ranges.map((range) => remembered(this.ranges, range, () => range.name.split("-").map(BigInt))));
   },
 
   /** The entry of a cache that answers for a part of the mapping: {words, path}, or null. */
   heldIn(state, { unit, did }, { device, first, last }) {
     const caches = (state.caches ?? []).find((c) => c.name === unit);
     if (!caches) return null;
-    const meets = (address, size) => address <= last && first < address + size;
-    const page = caches.fields.iotlb.find(({ fields: f }) => {
-      const size = 1n << BigInt(12 + 9 * (Math.max(1, Number(f.level)) - 1));
-      return Number(f.DID) === did && Number(f.reason ?? 0) === 0 && meets(BigInt(f.address) & ~(size - 1n), size);
+    const meets = ([low, high]) => low <= last && first <= high;
+    const page = caches.fields.iotlb.find((entry) => {
+      const { translates, domain, bounds } = this.page(entry);
+      return translates && domain === did && meets(bounds);
     });
     if (page) return { words: "the IOTLB holds it", path: ["caches", unit, "iotlb", page.name] };
-    const own = caches.fields.device_tlbs.find(({ fields: f }) => f.device?.name.endsWith(device) && meets(BigInt(f.address), BigInt(f.size)));
+    const own = caches.fields.device_tlbs.find(({ fields: f }) => f.device?.name.endsWith(device) && meets(boundsOf(BigInt(f.address), BigInt(f.size))));
     return own ? { words: "the device-TLB holds it", path: ["caches", unit, "device_tlbs", own.name] } : null;
   },
+  /** Which addresses of which domain an entry of the IOTLB answers for, read once. */
+  page(entry) {
+    return remembered(this.pages, entry, () => {
+      const { level, address, DID, reason } = entry.fields;
+      const size = 1n << BigInt(12 + 9 * (Math.max(1, Number(level)) - 1));
+      return { translates: Number(reason ?? 0) === 0, domain: Number(DID), bounds: boundsOf(BigInt(address) & ~(size - 1n), size) };
+    });
+  },
+
+  lists: new WeakMap(),
+  ranges: new WeakMap(),
+  pages: new WeakMap(),
 };
+
+/** First and last address. */
+function boundsOf(address, size) {
+  return [address, address + size - 1n];
+}
+
+/** What was worked out of an object before; states share the objects that stayed the same. */
+function remembered(known, of, work) {
+  if (!known.has(of)) known.set(of, work());
+  return known.get(of);
+}

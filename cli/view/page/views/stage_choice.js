@@ -18,8 +18,14 @@ export const stageChoice = {
       if (!index.isReused(mapping, p)) shown.push(mapping);
       if (shown.length === MOST_STAGE_ROWS) break;
     }
-    const rest = index.all.filter((mapping) => !shown.includes(mapping)).map((mapping) => index.phase(mapping, p));
-    const of = (...phases) => rest.filter((phase) => phases.includes(phase)).length;
+    const counts = new Map();
+    const isShown = new Set(shown);
+    for (const mapping of index.all) {
+      if (isShown.has(mapping)) continue;
+      const phase = index.phase(mapping, p);
+      counts.set(phase, (counts.get(phase) ?? 0) + 1);
+    }
+    const of = (...phases) => phases.reduce((sum, phase) => sum + (counts.get(phase) ?? 0), 0);
     const [first] = shown;
     const last = index.stepOf(p)[0] ?? index.lastUsed(p);
     return {
