@@ -34,6 +34,12 @@ struct table_input {
   const kernel_profile* kernel = nullptr;
 };
 
+std::string why_without_table(const std::string& machine) {
+  const auto files = found_files(machine);
+  const bool is_hidden = files && files->hides_table(dmar_layout::signature);
+  return is_hidden ? ": its DMAR table is for root alone" : ": its firmware offers no DMAR table";
+}
+
 absl::StatusOr<table_input> read_input(const dmar_arguments& a) {
   if (a.file.empty() && a.machine.empty()) {
     return refuse(
@@ -57,7 +63,7 @@ absl::StatusOr<table_input> read_input(const dmar_arguments& a) {
   if (a.file.empty()) {
     input.name = absl::StrFormat("machine %s", input.machine->name);
     input.bytes = input.machine->dmar_table;
-    if (input.bytes.empty()) return refuse(input.name + ": its firmware offers no DMAR table");
+    if (input.bytes.empty()) return refuse(input.name + why_without_table(a.machine));
     return input;
   }
   input.name = a.file == "-" ? "standard input" : a.file;

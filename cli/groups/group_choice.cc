@@ -50,6 +50,7 @@ bool has_names(const listed_function& f) {
 
 groups_subject subject_of(listed_machine listing, const pci_names& names) {
   groups_subject subject;
+  subject.is_found = true;
   for (size_t i = 0; i < listing.functions.size(); ++i) {
     const source_id id = listing.functions[i].id;
     const listed_function& listed = listing.listed[i];

@@ -21,7 +21,8 @@ struct groups_subject {
   std::map<source_id, std::string> titles;    ///< as lspci shows the function behind its address
   std::map<uint16_t, uint32_t> wide_domains;  ///< listed_machine::wide_domains
   std::map<source_id, unsigned> recorded;     ///< the groups of the kernel that was listed
-  std::string release;  ///< which that kernel was, "5.11"; empty where nothing says it
+  bool is_found = false;  ///< what somebody has of a machine, and no built-in one or capture
+  std::string release;    ///< which that kernel was, "5.11"; empty where nothing says it
   std::vector<std::string> assumed;
 
   /// "00:1f.2", with the domain where it is not 0.

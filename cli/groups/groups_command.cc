@@ -57,13 +57,26 @@ std::vector<other_company> differences_of(const groups_report& report) {
 /// The release that is asked for; else the one that the machine ran, if that is known here.
 std::string kernel_of(const groups_arguments& arguments, groups_subject& subject) {
   if (!arguments.kernel.empty()) return arguments.kernel;
-  if (subject.release.empty()) return default_kernel;
+  if (subject.release.empty()) {
+    if (subject.is_found) {
+      subject.assumed.push_back(absl::StrFormat(
+          "the rules of Linux %s, as nothing says which kernel the machine ran", default_kernel));
+    }
+    return default_kernel;
+  }
   if (choose_release(subject.release).ok()) return subject.release;
   subject.assumed.push_back(absl::StrFormat(
       "that %s, which the machine ran and which is not known here, makes the groups "
       "that %s makes",
       subject.release, default_kernel));
   return default_kernel;
+}
+
+std::string why_not_found(const groups_subject& subject, source_id id) {
+  const source_id first{id.segment, id.bus, static_cast<uint8_t>(id.devfn & ~7U)};
+  const bool is_first_listed = subject.titles.count(first) != 0;
+  return absl::StrCat(" is not found by a scan of its bus, and has no group",
+                      is_first_listed ? "" : ": function 0 of its device is not listed");
 }
 
 absl::StatusOr<groups_report> report_of(const groups_arguments& arguments) {
@@ -80,8 +93,7 @@ absl::StatusOr<groups_report> report_of(const groups_arguments& arguments) {
   report.assumed = report.subject.assumed;
   for (const std::string& what : report.groups->assumed()) report.assumed.push_back(what);
   for (const source_id id : report.groups->not_found()) {
-    report.assumed.push_back(report.subject.address(id) +
-                             " is not found by a scan of its bus, and has no group");
+    report.assumed.push_back(report.subject.address(id) + why_not_found(report.subject, id));
   }
   report.differences = differences_of(report);
   return report;
@@ -98,8 +110,9 @@ absl::StatusOr<std::vector<group_reason>> reasons_of(const groups_report& report
     }
     functions.push_back(*found);
   }
-  return functions.size() == 1 ? group_reasons(*report.groups, functions[0])
-                               : group_reasons(*report.groups, functions[0], functions[1]);
+  const auto address = [&](source_id id) { return report.subject.address(id); };
+  return functions.size() == 1 ? group_reasons(*report.groups, functions[0], address)
+                               : group_reasons(*report.groups, functions[0], functions[1], address);
 }
 
 /// What the answer rests on.

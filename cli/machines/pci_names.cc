@@ -31,7 +31,9 @@ struct list_error {
   std::string what;
 };
 
-[[noreturn]] void raise(char* format, ...) {
+// The attribute belongs to the type of libpci's pointer, which clang does not take [[noreturn]]
+// for.
+__attribute__((noreturn)) void raise(char* format, ...) {
   std::array<char, longest_name> text{};
   va_list arguments;
   va_start(arguments, format);
@@ -56,7 +58,7 @@ std::string looked_up(pci_access* access, int what, int first, int second) {
 absl::StatusOr<pci_names> pci_names::open(const std::string& file) {
   std::error_code ignored;
   if (!file.empty() && !std::filesystem::is_regular_file(file, ignored)) {
-    return errno_status(ENOENT, absl::StrFormat("%s: no such file", file));
+    return errno_status(ENOENT, absl::StrFormat("%s: is no regular file, or not there", file));
   }
   pci_names names;
   names.access_.reset(pci_alloc());
@@ -83,7 +85,9 @@ std::string pci_names::device(uint16_t vendor, uint16_t device) const {
 }
 
 std::string pci_names::type(uint16_t class_code) const {
-  return looked_up(access_.get(), PCI_LOOKUP_CLASS, class_code, 0);
+  const std::string name = looked_up(access_.get(), PCI_LOOKUP_CLASS, class_code, 0);
+  // "Unassigned class [ff00]" has the number in it.
+  return std::string(trimmed(std::string_view(name).substr(0, name.find('['))));
 }
 
 void pci_names::release::operator()(pci_access* access) const {

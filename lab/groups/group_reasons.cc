@@ -38,10 +38,6 @@ std::string_view kind_of(const pci_dev& pdev) {
   return "function";
 }
 
-std::string named(const pci_dev& pdev) {
-  return absl::StrFormat("%s (%s)", to_short_string(pci_source_id(pdev)), kind_of(pdev));
-}
-
 std::vector<const pci_dev*> siblings_of(const machine_groups& groups, const pci_dev& pdev,
                                         bool open_only) {
   std::vector<const pci_dev*> list;
@@ -53,20 +49,11 @@ std::vector<const pci_dev*> siblings_of(const machine_groups& groups, const pci_
   return list;
 }
 
-std::string list_of(const std::vector<const pci_dev*>& devices) {
-  std::string list;
-  for (const pci_dev* dev : devices) {
-    if (!list.empty()) list += ", ";
-    list += to_short_string(pci_source_id(*dev));
-  }
-  return list;
-}
-
 /// Follows pci_device_group(), step by step.
 class reasoning {
  public:
-  reasoning(const machine_groups& groups, pci_dev& function)
-      : groups_(groups), function_(function), top_(&function) {}
+  reasoning(const machine_groups& groups, pci_dev& function, const function_words& address)
+      : groups_(groups), function_(function), top_(&function), address_(address) {}
 
   std::vector<group_reason> run() {
     through_aliases();
@@ -82,6 +69,25 @@ class reasoning {
     reasons_.push_back({rule, pci_source_id(about), std::move(sentence)});
   }
 
+  [[nodiscard]] std::string address_of(const pci_dev& pdev) const {
+    return address_(pci_source_id(pdev));
+  }
+  [[nodiscard]] std::string named(const pci_dev& pdev) const {
+    return absl::StrFormat("%s (%s)", address_of(pdev), kind_of(pdev));
+  }
+  [[nodiscard]] std::string list_of(const std::vector<const pci_dev*>& devices) const {
+    std::string list;
+    for (const pci_dev* dev : devices) {
+      if (!list.empty()) list += ", ";
+      list += address_of(*dev);
+    }
+    return list;
+  }
+  /// The id as the address that it is on the function's segment.
+  [[nodiscard]] std::string id_words(uint16_t id) const {
+    return address_(source_id::from_requester_id(function_.bus->segment, id));
+  }
+
   /// Whoever's id its requests may bear at the root bus.
   void through_aliases() {
     pci_for_each_dma_alias(function_, [&](pci_dev& by, uint16_t id) {
@@ -89,7 +95,7 @@ class reasoning {
         if (id != pci_source_id(by).requester_id()) {
           say(group_rule::alias, by,
               absl::StrFormat("requests of %s may bear the id %s (quirk for its ids)", named(by),
-                              to_short_string(source_id::from_requester_id(0, id))));
+                              id_words(id)));
         }
       } else if (by.subordinate == nullptr) {
         say(group_rule::alias, by,
@@ -100,7 +106,7 @@ class reasoning {
         say(group_rule::alias, by,
             absl::StrFormat("%s puts the id %s on requests from behind it, so nobody can tell "
                             "whose they are",
-                            named(by), to_short_string(source_id::from_requester_id(0, id))));
+                            named(by), id_words(id)));
       }
       top_ = &by;
       return 0;
@@ -130,12 +136,10 @@ class reasoning {
                                     ? std::string("its group")
                                     : absl::StrFormat("the group of %s", named(*bus->self));
       say(group_rule::path, *open,
-          absl::StrFormat(
-              "%s may turn requests back before they reach the IOMMU, as %s: what is "
-              "behind %s belongs to %s",
-              named(*open), why.because,
-              open == bus->self ? std::string("it") : to_short_string(pci_source_id(*bus->self)),
-              whose));
+          absl::StrFormat("%s may turn requests back before they reach the IOMMU, as %s: what is "
+                          "behind %s belongs to %s",
+                          named(*open), why.because,
+                          open == bus->self ? std::string("it") : address_of(*bus->self), whose));
       top_ = bus->self;
     }
   }
@@ -225,6 +229,7 @@ class reasoning {
   const machine_groups& groups_;
   pci_dev& function_;
   pci_dev* top_;
+  const function_words& address_;
   std::vector<group_reason> reasons_;
 };
 
@@ -244,27 +249,28 @@ std::string_view name(group_rule rule) {
   return "";
 }
 
-std::vector<group_reason> group_reasons(const machine_groups& groups, source_id function) {
+std::vector<group_reason> group_reasons(const machine_groups& groups, source_id function,
+                                        const function_words& address) {
   pci_dev* const pdev = groups.pci().find(function);
   if (pdev == nullptr) return {};
-  return reasoning(groups, *pdev).run();
+  return reasoning(groups, *pdev, address).run();
 }
 
 std::vector<group_reason> group_reasons(const machine_groups& groups, source_id one,
-                                        source_id other) {
-  std::vector<group_reason> reasons = group_reasons(groups, one);
+                                        source_id other, const function_words& address) {
+  std::vector<group_reason> reasons = group_reasons(groups, one, address);
   if (reasons.empty()) return {};
   reasons.pop_back();
-  for (group_reason& reason : group_reasons(groups, other)) reasons.push_back(std::move(reason));
+  for (group_reason& reason : group_reasons(groups, other, address))
+    reasons.push_back(std::move(reason));
   if (!reasons.empty()) reasons.pop_back();
   const iommu_group* of_one = groups.group_of(one);
   const iommu_group* of_other = groups.group_of(other);
   const bool together = of_one != nullptr && of_one == of_other;
-  reasons.push_back(
-      {group_rule::alone, one,
-       absl::StrFormat("So %s and %s are %s.", to_short_string(one), to_short_string(other),
-                       together ? absl::StrFormat("together in group %d", of_one->id)
-                                : std::string("in different groups"))});
+  reasons.push_back({group_rule::alone, one,
+                     absl::StrFormat("So %s and %s are %s.", address(one), address(other),
+                                     together ? absl::StrFormat("together in group %d", of_one->id)
+                                              : std::string("in different groups"))});
   return reasons;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,10 +29,15 @@ struct group_reason {
   std::string sentence;  ///< a whole one
 };
 
+/// How a sentence calls a function.
+using function_words = std::function<std::string(source_id)>;
+
 /// From the function upwards, the last one says what came of it.
-std::vector<group_reason> group_reasons(const machine_groups& groups, source_id function);
+std::vector<group_reason> group_reasons(const machine_groups& groups, source_id function,
+                                        const function_words& address = to_short_string);
 /// Why two functions are together, or what keeps them apart.
 std::vector<group_reason> group_reasons(const machine_groups& groups, source_id one,
-                                        source_id other);
+                                        source_id other,
+                                        const function_words& address = to_short_string);
 
 }  // namespace iommulab

@@ -139,6 +139,8 @@ void check_against_memory(dmar_table& table, absl::Span<const memory_range> map)
 }
 
 void check_against_io_apics(dmar_table& table, absl::Span<const madt_io_apic> io_apics) {
+  // Firmware that offers no remapping of interrupts owes no scopes.
+  if (!layout::header::intr_remap.in(table.flags)) return;
   bool has_units = false;
   std::set<uint8_t> named;
   for (const dmar_structure& structure : table.structures) {

@@ -13,6 +13,9 @@
 
 namespace iommulab {
 
+/// What reads as a vendor's id where nobody answers, and of a virtual function always.
+inline constexpr uint16_t no_vendor_id = 0xffff;
+
 /// Where a capability lies; 0 where the listing does not say.
 struct listed_capability {
   uint16_t at = 0;
@@ -26,7 +29,12 @@ struct listed_express : listed_capability {
   pci_exp_type type = pci_exp_type::endpoint;
   bool ari_forwarding = false;
 };
+struct listed_ari : listed_capability {
+  /// The next function of the device, by its eight bits; 0 for the last one.
+  std::optional<uint8_t> next;
+};
 struct listed_sriov : listed_capability {
+  bool enabled = true;             ///< as far as nobody says that it is not
   uint16_t virtual_functions = 0;  ///< that were switched on
   uint16_t first_offset = 0;       ///< from the function's own requester id to the first of them
   uint16_t stride = 0;             ///< from one to the next
@@ -60,12 +68,13 @@ struct listed_function {
   uint8_t prog_if = 0;
   uint8_t revision = 0;
   listed_ids ids;
-  std::string title;  ///< what stands behind its address
+  bool ids_are_told = true;  ///< and not only those of `bytes`
+  std::string title;         ///< what stands behind its address
   std::optional<listed_ids> subsystem;
   std::optional<listed_bridge> bridge;
   std::optional<listed_express> express;
   std::optional<listed_acs> acs;
-  std::optional<listed_capability> ari;
+  std::optional<listed_ari> ari;
   std::optional<listed_capability> ats;
   std::optional<listed_capability> pri;
   std::optional<listed_capability> pasid;

@@ -26,7 +26,9 @@ constexpr uint16_t class_cardbus_bridge = 0x0607;
 constexpr uint16_t class_isa_bridge = 0x0601;
 constexpr uint16_t widest_segment = 0xffff;
 constexpr size_t most_wide_domains = 256;
-constexpr uint32_t vendor_of_virtual = 0xffff;
+constexpr uint32_t first_wide_domain = 0x10000;
+constexpr unsigned ari_next_function = 5;  // PCI Express Base 7.8.8.2, bits 15:8
+
 // PCI Express Base 9.3.3: the capability of single root I/O virtualization
 constexpr unsigned sriov_control = 0x08;
 constexpr unsigned sriov_enable = 1;
@@ -70,7 +72,10 @@ class machine_maker {
   explicit machine_maker(std::vector<listed_function> listed) : listed_(std::move(listed)) {}
 
   absl::StatusOr<listed_machine> run() {
-    for (listed_function& f : listed_) read_bytes(f);
+    for (listed_function& f : listed_) {
+      drop_silence(f);
+      read_bytes(f);
+    }
     if (absl::Status status = check(); !status.ok()) return status;
     learn_virtual_functions();
     learn_wiring();
@@ -90,11 +95,22 @@ class machine_maker {
     return line_error(f.file, f.line, field, value, why);
   }
 
+  /// A function that sleeps answers with ones.
+  void drop_silence(listed_function& f) {
+    if (f.bytes.size() < whole_header || !f.ids_are_told) return;
+    constexpr uint8_t ones = 0xff;
+    if (std::any_of(f.bytes.begin(), f.bytes.end(), [](uint8_t b) { return b != ones; })) return;
+    f.bytes.clear();
+    made_.assumed.push_back(absl::StrCat(
+        f.address(),
+        " is as its line says: its bytes read all ones, as of a function that sleeps"));
+  }
+
   /// Of `-x` without `-v` the header has a bridge's buses. A virtual function's has no ids, which
   /// whoever listed it took from its physical function.
   static void read_bytes(listed_function& f) {
     if (f.bytes.size() < whole_header) return;
-    if (config_get(f.bytes, pci_reg::vendor_id, 2) == vendor_of_virtual) {
+    if (config_get(f.bytes, pci_reg::vendor_id, 2) == no_vendor_id) {
       config_put(absl::MakeSpan(f.bytes), pci_reg::vendor_id, 2, f.ids.vendor);
       config_put(absl::MakeSpan(f.bytes), pci_reg::device_id, 2, f.ids.device);
     }
@@ -109,7 +125,8 @@ class machine_maker {
     std::set<listed_place> seen;
     std::set<std::pair<uint32_t, uint8_t>> secondaries;
     for (const listed_function& f : listed_) {
-      if (f.bridge) {
+      if (absl::Status status = check_against_bytes(f); !status.ok()) return status;
+      if (leads_to_a_bus(f)) {
         if (absl::Status status = check_buses(f); !status.ok()) return status;
         if (!secondaries.insert({f.domain, f.bridge->secondary}).second) {
           return error(f, "secondary", absl::StrFormat("%02x", f.bridge->secondary),
@@ -127,6 +144,41 @@ class machine_maker {
       if (f.class_code == class_pci_bridge && !f.bridge && f.bytes.empty()) {
         return error(f, "bridge", f.address(), "its bus numbers are missing: lspci -vv shows them");
       }
+    }
+    return absl::OkStatus();
+  }
+
+  /// What is behind a CardBus bridge is not looked at. A bridge that nobody gave buses has none.
+  static bool leads_to_a_bus(const listed_function& f) {
+    return f.bridge && f.class_code != class_cardbus_bridge &&
+           (f.bridge->secondary != 0 || f.bridge->subordinate != 0);
+  }
+
+  /// Line and bytes are two accounts of one function.
+  static absl::Status check_against_bytes(const listed_function& f) {
+    if (f.bytes.size() < whole_header) return absl::OkStatus();
+    const auto ids = [](unsigned vendor, unsigned device) {
+      return absl::StrFormat("%04x:%04x", vendor, device);
+    };
+    const std::string told = ids(f.ids.vendor, f.ids.device);
+    const std::string read =
+        ids(config_get(f.bytes, pci_reg::vendor_id, 2), config_get(f.bytes, pci_reg::device_id, 2));
+    if (told != read) return error(f, "device", told, "the bytes say " + read);
+    const uint8_t layout = pci_reg::header_layout.get(f.bytes[pci_reg::header_type]);
+    const bool is_bridge = layout == static_cast<uint8_t>(pci_header_type::bridge);
+    const bool should_be = f.class_code == class_pci_bridge || leads_to_a_bus(f);
+    if (should_be && !is_bridge) {
+      return error(f, "header type", absl::StrCat(layout), "the bytes are no bridge's");
+    }
+    if (!is_bridge || f.class_code == class_cardbus_bridge) return absl::OkStatus();
+    const auto bus = [&](uint16_t at) { return config_get(f.bytes, at, 1); };
+    if (f.bridge->secondary != bus(pci_reg::secondary_bus) ||
+        f.bridge->subordinate != bus(pci_reg::subordinate_bus)) {
+      return error(f, "Bus",
+                   absl::StrFormat("secondary=%02x, subordinate=%02x", f.bridge->secondary,
+                                   f.bridge->subordinate),
+                   absl::StrFormat("the bytes say %02x and %02x", bus(pci_reg::secondary_bus),
+                                   bus(pci_reg::subordinate_bus)));
     }
     return absl::OkStatus();
   }
@@ -156,10 +208,12 @@ class machine_maker {
     for (const listed_function& f : listed_) {
       if (f.physical_function) {
         const listed_address& a = *f.physical_function;
-        physical_of_[{f.domain, f.bus, f.devfn}] = {a.domain, a.bus, a.devfn};
+        const listed_place whose{a.domain, a.bus, a.devfn};
+        const listed_place own{f.domain, f.bus, f.devfn};
+        if (whose != own) physical_of_[own] = whose;
       }
       const auto sriov = sriov_of(f);
-      if (!sriov) continue;
+      if (!sriov || !sriov->enabled || sriov->first_offset == 0) continue;
       unsigned id = unsigned{f.bus} << 8 | f.devfn;
       id += sriov->first_offset;
       for (unsigned i = 0; i < sriov->virtual_functions && id <= 0xffff; ++i) {
@@ -180,7 +234,8 @@ class machine_maker {
         return static_cast<uint16_t>(config_get(f.bytes, static_cast<uint16_t>(at + offset), 2));
       };
       if ((word(sriov_control) & sriov_enable) == 0) return;
-      found = listed_sriov{{at}, word(sriov_num_vfs), word(sriov_first_offset), word(sriov_stride)};
+      found = listed_sriov{
+          {at}, true, word(sriov_num_vfs), word(sriov_first_offset), word(sriov_stride)};
     });
     return found;
   }
@@ -194,7 +249,11 @@ class machine_maker {
     for (const listed_function& f : listed_) {
       if (is_virtual(f)) continue;
       ++functions_of_[{f.domain, f.bus, f.devfn & ~7U}];
-      if (!f.bridge) continue;
+      if (f.ari) functions_by_ari_[{f.domain, f.bus}].insert(f.devfn);
+      if (f.bridge && f.class_code == class_cardbus_bridge) {
+        cardbus_.insert({f.domain, f.bridge->secondary});
+      }
+      if (!leads_to_a_bus(f)) continue;
       secondaries_.insert({f.domain, f.bridge->secondary});
       for (unsigned bus = f.bridge->secondary + 1U; bus <= f.bridge->subordinate; ++bus) {
         behind_bridges_.insert({f.domain, static_cast<uint8_t>(bus)});
@@ -217,13 +276,12 @@ class machine_maker {
       return;
     }
     const bool shows = std::any_of(listed_.begin(), listed_.end(), [](const listed_function& f) {
-      return f.express || f.bytes.size() > small_space;
+      return f.acs || f.ari || f.ats || f.pri || f.pasid || f.sriov || f.bytes.size() > small_space;
     });
     if (shows) return;
     made_.assumed.emplace_back(
-        "that no function has a capability but those in its bytes, ACS above all: the listing "
-        "shows "
-        "none (lspci -vv or -xxxx does)");
+        "that no function has an extended capability, ACS above all: the listing shows none (lspci "
+        "-vv or -xxxx, as root, does)");
   }
 
   /// Segments for domains that 16 bits do not hold, from the highest down.
@@ -274,6 +332,11 @@ class machine_maker {
       return;
     }
     if (secondaries_.count({f.domain, f.bus}) == 0) {
+      if (cardbus_.count({f.domain, f.bus}) != 0) {
+        made_.assumed.push_back(absl::StrCat(
+            f.address(), " sits behind a CardBus bridge, and is left out with its group"));
+        return;
+      }
       if (is_virtual_bus(f)) {
         made_.assumed.push_back(absl::StrCat(
             f.address(),
@@ -376,7 +439,19 @@ class machine_maker {
       } else {
         builder.extended_capability(w.id, 1, w.at);
       }
+      if (w.id == pci_ext_cap_id_ari) {
+        builder.device_register(static_cast<uint16_t>(w.at + ari_next_function), 1, next_by_ari(f));
+      }
     }
+  }
+
+  /// As the capability says; else the next one that has it, as on a device that is whole.
+  uint8_t next_by_ari(const listed_function& f) const {
+    if (f.ari->next) return *f.ari->next;
+    const auto functions = functions_by_ari_.find({f.domain, f.bus});
+    if (functions == functions_by_ari_.end()) return 0;
+    const auto next = functions->second.upper_bound(f.devfn);
+    return next == functions->second.end() ? 0 : *next;
   }
 
   uint16_t acs_capability_of(const listed_function& f) {
@@ -408,9 +483,19 @@ class machine_maker {
     for (const auto& [segment, domain] : made_.wide_domains) by_domain[domain] = segment;
     size_t next = 0;
     for (const auto& [domain, segment] : by_domain) {
-      if (next == endpoints.size()) break;
+      if (endpoints.empty()) {
+        made_.assumed.push_back(absl::StrFormat(
+            "that what lies in domain %x is on a bus of its own: domains above ffff are those of "
+            "volume management devices, and none that is known is listed",
+            domain));
+        continue;
+      }
+      // Linux counts such domains from 10000h in the order of the devices.
+      const size_t place = domain - first_wide_domain;
+      const size_t endpoint =
+          place < endpoints.size() ? place : std::min(next, endpoints.size() - 1);
       for (const pci_root& root : made_.roots) {
-        if (root.segment == segment) made_.volumes.push_back({root, endpoints[next]});
+        if (root.segment == segment) made_.volumes.push_back({root, endpoints[endpoint]});
       }
       ++next;
     }
@@ -423,6 +508,8 @@ class machine_maker {
   std::vector<listed_function> listed_;
   std::set<std::pair<uint32_t, uint8_t>> secondaries_;
   std::set<std::pair<uint32_t, uint8_t>> behind_bridges_;
+  std::set<std::pair<uint32_t, uint8_t>> cardbus_;
+  std::map<std::pair<uint32_t, uint8_t>, std::set<uint8_t>> functions_by_ari_;
   std::map<listed_place, listed_place> physical_of_;  ///< of a virtual function its physical one
   std::map<listed_place, unsigned> functions_of_;     ///< by the device's first
   std::set<pci_root> known_roots_;

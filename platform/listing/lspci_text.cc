@@ -8,24 +8,28 @@
 
 #include "absl/strings/str_format.h"
 #include "core/pci/acs.h"
+#include "core/pci/registers.h"
 #include "platform/machine/parse.h"
+#include "platform/pci/config_bytes.h"
 
 namespace iommulab {
 namespace {
 
 constexpr size_t most_config_bytes = 4096;
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 struct named_type {
   std::string_view name;
   pci_exp_type type;
 };
-constexpr std::array<named_type, 9> express_types = {{
+constexpr std::array<named_type, 10> express_types = {{
     {"Endpoint", pci_exp_type::endpoint},
     {"Legacy Endpoint", pci_exp_type::legacy_endpoint},
     {"Root Port", pci_exp_type::root_port},
     {"Upstream Port", pci_exp_type::upstream},
     {"Downstream Port", pci_exp_type::downstream},
     {"PCI-Express to PCI/PCI-X Bridge", pci_exp_type::pci_bridge},
+    {"PCI/PCI-X Bridge", pci_exp_type::pci_bridge},  // pciutils before 3.1
     {"PCI/PCI-X to PCI-Express Bridge", pci_exp_type::pcie_bridge},
     {"Root Complex Integrated Endpoint", pci_exp_type::rc_endpoint},
     {"Root Complex Event Collector", pci_exp_type::rc_event_collector},
@@ -80,13 +84,15 @@ class lspci_parser {
   explicit lspci_parser(const text_source& source) : source_(source) {}
 
   absl::StatusOr<std::vector<listed_function>> run() {
-    for (const std::string_view line : source_.lines()) {
+    for (std::string_view line : source_.lines()) {
       ++number_;
+      if (number_ == 1) take_prefix(line, byte_order_mark);
       if (absl::Status status = read(line); !status.ok()) return status;
     }
     if (functions_.empty()) {
       return line_error(source_.name, 0, "listing", "", "it holds no function as lspci prints it");
     }
+    if (absl::Status status = take_ids_of_bytes(); !status.ok()) return status;
     return std::move(functions_);
   }
 
@@ -100,8 +106,17 @@ class lspci_parser {
     if (text.empty() || text.front() == '#') return absl::OkStatus();
     if (const size_t colon = text.find(": "); is_row(text, colon)) return read_row(text, colon);
     if (line.front() != ' ' && line.front() != '\t') return begin(text);
-    // What another program printed before the first function is nobody's.
-    return functions_.empty() ? absl::OkStatus() : read_detail(text, functions_.back());
+    if (!functions_.empty()) return read_detail(text, functions_.back());
+    // What another program printed before the first function is nobody's; lspci prints no such
+    // lines there.
+    for (const std::string_view detail :
+         {"Capabilities: ", "Bus: ", "Subsystem: ", "Kernel driver"}) {
+      if (text.starts_with(detail)) {
+        return error("listing", text,
+                     "no function goes before it: the listing's beginning is missing");
+      }
+    }
+    return absl::OkStatus();
   }
 
   /// "00:1f.2 SATA controller [0106]: Intel … [8086:3a22] (rev 03) (prog-if 01 [AHCI 1.0])"
@@ -123,24 +138,30 @@ class lspci_parser {
     if (colon == std::string_view::npos) {
       return error("function", text, "a class, a colon and a device belong here");
     }
-    if (absl::Status status = read_ids(rest.substr(0, colon), rest.substr(colon + 2), f);
-        !status.ok()) {
-      return status;
-    }
+    read_ids(rest.substr(0, colon), rest.substr(colon + 2), f);
     f.title = std::string(rest);
     functions_.push_back(std::move(f));
     return absl::OkStatus();
   }
 
   /// `-nn` has the numbers in brackets behind the names, `-n` numbers alone.
-  absl::Status read_ids(std::string_view cls, std::string_view device, listed_function& f) {
+  void read_ids(std::string_view cls, std::string_view device, listed_function& f) {
+    take_prefix(cls, "Class ");  // pciutils before 3.0
     const auto code = [](std::string_view text) { return parse_hex_digits(text, 4); };
     auto class_code = last_bracket(cls, code);
     auto ids = last_bracket(device, ids_of);
     if (!class_code) class_code = code(cls);
     if (!ids) ids = ids_of(device.substr(0, device.find(' ')));
-    if (!class_code) return error("class", cls, "no number in it: lspci prints it with -nn or -n");
-    if (!ids) return error("device", device, "no ids in it: lspci prints them with -nn or -n");
+    if (!class_code) {
+      without_ids_.push_back({functions_.size(), number_, "class", std::string(cls),
+                              "no number in it: lspci prints it with -nn or -n"});
+      return;
+    }
+    if (!ids) {
+      without_ids_.push_back({functions_.size(), number_, "device", std::string(device),
+                              "no ids in it: lspci prints them with -nn or -n"});
+      return;
+    }
     f.class_code = static_cast<uint16_t>(*class_code);
     f.ids = *ids;
     if (const size_t at = device.find("(rev "); at != std::string_view::npos) {
@@ -150,6 +171,24 @@ class lspci_parser {
     if (const size_t at = device.find("(prog-if "); at != std::string_view::npos) {
       if (const auto p = parse_hex_digits(device.substr(at + 9, 2), 2))
         f.prog_if = static_cast<uint8_t>(*p);
+    }
+  }
+
+  /// Without -n and -nn the bytes of -x have the numbers.
+  absl::Status take_ids_of_bytes() {
+    constexpr size_t header = 64;
+    for (const nameless& one : without_ids_) {
+      listed_function& f = functions_[one.function];
+      if (f.bytes.size() < header) {
+        return line_error(source_.name, one.line, one.field, one.value, one.why);
+      }
+      f.ids_are_told = false;
+      f.ids = {static_cast<uint16_t>(config_get(f.bytes, pci_reg::vendor_id, 2)),
+               static_cast<uint16_t>(config_get(f.bytes, pci_reg::device_id, 2))};
+      const uint32_t class_revision = config_get(f.bytes, pci_reg::class_revision, 4);
+      f.class_code = static_cast<uint16_t>(class_revision >> 16);
+      f.prog_if = static_cast<uint8_t>(class_revision >> 8 & 0xff);
+      f.revision = static_cast<uint8_t>(class_revision & 0xff);
     }
     return absl::OkStatus();
   }
@@ -181,13 +220,18 @@ class lspci_parser {
   absl::Status read_detail(std::string_view text, listed_function& f) {
     if (take_prefix(text, "Bus: ")) return read_buses(text, f);
     if (take_prefix(text, "Capabilities: ")) return read_capability(text, f);
+    if (f.ari && text.starts_with("ARICap:")) return read_next_function(text, *f.ari);
+    if (f.sriov && text.starts_with("IOVCtl:")) {
+      f.sriov->enabled = text.find("Enable-") == std::string_view::npos;
+      return absl::OkStatus();
+    }
     if (f.sriov && text.find("Number of VFs: ") != std::string_view::npos) {
-      return read_counts(text, *f.sriov, {{"Number of VFs: ", &listed_sriov::virtual_functions}});
+      return read_counts(text, *f.sriov, {{"Number of VFs", &listed_sriov::virtual_functions}});
     }
     if (f.sriov && text.starts_with("VF offset: ")) {
       return read_counts(
           text, *f.sriov,
-          {{"VF offset: ", &listed_sriov::first_offset}, {"stride: ", &listed_sriov::stride}});
+          {{"VF offset", &listed_sriov::first_offset}, {"stride", &listed_sriov::stride}});
     }
     if (take_prefix(text, "Physical function: ")) {
       f.physical_function = parse_listed_address(text);
@@ -211,6 +255,18 @@ class lspci_parser {
     return absl::OkStatus();
   }
 
+  /// "MFVC- ACS-, Next Function: 1"
+  absl::Status read_next_function(std::string_view text, listed_ari& ari) const {
+    constexpr std::string_view name = "Next Function: ";
+    const size_t at = text.find(name);
+    if (at == std::string_view::npos) return absl::OkStatus();
+    const std::string_view digits = trimmed(text.substr(at + name.size()));
+    const auto next = parse_number(digits);
+    if (!next || *next > 0xff) return error("Next Function", digits, "no number of a function");
+    ari.next = static_cast<uint8_t>(*next);
+    return absl::OkStatus();
+  }
+
   /// "Initial VFs: 8, Total VFs: 8, Number of VFs: 2, Function Dependency Link: 00",
   /// "VF offset: 128, stride: 2, Device ID: 10ed"
   absl::Status read_counts(
@@ -219,9 +275,11 @@ class lspci_parser {
     for (const auto& [name, into] : fields) {
       const size_t at = text.find(name);
       if (at == std::string_view::npos) continue;
-      const std::string_view rest = text.substr(at + name.size());
-      const auto value = parse_number(rest.substr(0, rest.find(',')));
-      if (!value || *value > 0xffff) return error(name, rest, "no number of 16 bits");
+      const std::string_view rest = trimmed(text.substr(at + name.size()));
+      const std::string_view digits = trimmed(rest.substr(std::min<size_t>(1, rest.size())));
+      const std::string_view number = digits.substr(0, digits.find(','));
+      const auto value = parse_number(number);
+      if (!value || *value > 0xffff) return error(name, number, "no number of 16 bits");
       sriov.*into = static_cast<uint16_t>(*value);
     }
     return absl::OkStatus();
@@ -263,7 +321,7 @@ class lspci_parser {
     if (name.starts_with("Access Control Services")) {
       f.acs = listed_acs{capability};
     } else if (name.starts_with("Alternative Routing-ID")) {
-      f.ari = capability;
+      f.ari = listed_ari{capability, std::nullopt};
     } else if (name.starts_with("Address Translation Service")) {
       f.ats = capability;
     } else if (name.starts_with("Page Request Interface")) {
@@ -309,8 +367,18 @@ class lspci_parser {
     return absl::OkStatus();
   }
 
+  /// A function of whose first line the numbers are missing, and what stands there.
+  struct nameless {
+    size_t function;
+    size_t line;
+    const char* field;
+    std::string value;
+    const char* why;
+  };
+
   const text_source& source_;
   size_t number_ = 0;
+  std::vector<nameless> without_ids_;
   std::vector<listed_function> functions_;
 };
 

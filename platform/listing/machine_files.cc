@@ -51,9 +51,12 @@ std::optional<text_source> read_kernel_log() {
   return text_source{"the kernel's log", std::move(text)};
 }
 
-bool is_there(const std::string& path) {
+/// `path` or the packed file of that name; empty for neither.
+std::string found_at(std::string path) {
   std::error_code ignored;
-  return fs::exists(path, ignored);
+  if (fs::exists(path, ignored)) return path;
+  path += ".xz";
+  return fs::exists(path, ignored) ? path : "";
 }
 
 bool dump_has(const std::string& path, std::string_view signature) {
@@ -68,17 +71,17 @@ bool dump_has(const std::string& path, std::string_view signature) {
 std::string machine_files::table(std::string_view signature) const {
   if (signature == dmar_signature) {
     for (const char* file : {"DMAR.bin", "DMAR"}) {
-      std::string path = absl::StrCat(folder, "/", file);
-      if (is_there(path)) return path;
+      std::string path = found_at(absl::StrCat(folder, "/", file));
+      if (!path.empty()) return path;
     }
   }
   for (const char* inside : table_folders) {
-    std::string path = absl::StrFormat("%s/%s%s", folder, inside, signature);
-    if (is_there(path)) return path;
+    std::string path = found_at(absl::StrFormat("%s/%s%s", folder, inside, signature));
+    if (!path.empty()) return path;
   }
   for (const char* dump : dumps) {
-    std::string path = absl::StrCat(folder, "/", dump);
-    if (is_there(path) && dump_has(path, signature)) return path;
+    std::string path = found_at(absl::StrCat(folder, "/", dump));
+    if (!path.empty() && dump_has(path, signature)) return path;
   }
   return "";
 }
@@ -109,22 +112,24 @@ machine_files files_of_folder(const std::string& folder) {
   fs::path path(folder);
   if (!path.has_filename()) path = path.parent_path();
   files.name = path.filename().string();
-  files.folder = folder;
-  files.listing = first_of(folder, {"lspci.txt"});
+  files.folder = folder == "/" ? "" : folder;  // paths below it begin with "/"
+  const std::string& base = files.folder;
+  files.listing = first_of(base, {"lspci.txt"});
   files.pci = sysfs_functions_folder(folder);
-  files.units = first_of(folder, {"sys/class/iommu", "class/iommu"});
-  files.log = first_of(folder, {"dmesg.txt", "dmesg-iommu.txt", "dmesg"});
-  files.iomem = first_of(folder, {"iomem", "proc/iomem"});
-  files.cmdline = first_of(folder, {"cmdline", "proc/cmdline"});
-  files.groups = first_of(folder, {"groups.tsv"});
-  files.release = first_of(folder, {"osrelease", "proc/sys/kernel/osrelease", "meta.txt"});
-  files.dmi = first_of(folder, {"sys/class/dmi/id", "class/dmi/id"});
+  files.units = first_of(base, {"sys/class/iommu", "class/iommu"});
+  files.log = first_of(base, {"dmesg.txt", "dmesg-iommu.txt", "dmesg"});
+  files.iomem = first_of(base, {"iomem", "proc/iomem"});
+  files.cmdline = first_of(base, {"cmdline", "proc/cmdline"});
+  files.groups = first_of(base, {"groups.tsv"});
+  files.release = first_of(base, {"osrelease", "proc/sys/kernel/osrelease", "meta.txt"});
+  files.dmi = first_of(base, {"sys/class/dmi/id", "class/dmi/id"});
   return files;
 }
 
 machine_files files_of_this_computer() {
   machine_files files = files_of_folder("/");
   files.name = "live";
+  files.is_live = true;
   files.listing.clear();  // what happens to lie there is not the computer
   files.log.clear();
   files.groups.clear();

@@ -31,8 +31,9 @@ namespace iommulab {
 
 /// Paths; empty for what is not there. Files may be packed (core/text_source.h), tables too.
 struct machine_files {
-  std::string name;    ///< of the machine
-  std::string folder;  ///< as it was named
+  std::string name;      ///< of the machine
+  std::string folder;    ///< as it was named; empty for "/"
+  bool is_live = false;  ///< of this computer
   std::string listing;
   std::string pci;
   std::string units;

@@ -227,10 +227,17 @@ absl::Status add_groups(const machine_files& files, listed_machine& pci) {
     groups = *std::move(parsed);
   }
   const auto take = [&](listed_function& f) {
-    if (const auto found = groups.find(f.address()); found != groups.end()) f.group = found->second;
+    const auto found = groups.extract(f.address());
+    if (!found.empty()) f.group = found.mapped();
   };
   for (listed_function& f : pci.listed) take(f);
   for (virtual_function& f : pci.virtual_functions) take(f.listed);
+  if (!groups.empty()) {
+    pci.assumed.push_back(absl::StrFormat(
+        "that nothing is meant by the group of %s, and of %d functions in all, which the listing "
+        "does not have",
+        groups.begin()->first, groups.size()));
+  }
   return absl::OkStatus();
 }
 
@@ -253,6 +260,10 @@ absl::StatusOr<listed_machine> functions_of(const machine_files& files) {
   if (!listed.ok()) return listed.status();
   auto pci = machine_of_functions(*std::move(listed));
   if (!pci.ok()) return pci.status();
+  if (!files.listing.empty() && !files.pci.empty()) {
+    pci->assumed.push_back(
+        absl::StrFormat("that %s counts, and not %s beside it", files.listing, files.pci));
+  }
   if (absl::Status status = add_groups(files, *pci); !status.ok()) return status;
   return pci;
 }
@@ -266,7 +277,8 @@ absl::StatusOr<std::vector<uint8_t>> dmar_table_of(const machine_files& files) {
 std::string release_of(const machine_files& files) {
   if (!files.release.empty()) {
     const auto source = read_source(files.release);
-    if (source.ok()) return recorded_release(*source);
+    std::string release = source.ok() ? recorded_release(*source) : "";
+    if (!release.empty()) return release;
   }
   const auto log = files.read_log();
   return log.ok() && log->has_value() ? recorded_release(**log) : "";
@@ -282,8 +294,10 @@ absl::StatusOr<machine_config> machine_of(const machine_files& files, std::vecto
   machine.assumed = std::move(pci->assumed);
   if (!pci->virtual_functions.empty()) {
     machine.assumed.push_back(absl::StrFormat(
-        "that %d virtual functions, %s the first, are off, as no driver has switched them on",
-        pci->virtual_functions.size(), pci->virtual_functions.front().listed.address()));
+        "that no driver has switched virtual functions on: %s and what else is listed of them, %d "
+        "in "
+        "all, is not there",
+        pci->virtual_functions.front().listed.address(), pci->virtual_functions.size()));
   }
   machine.unowned_reads = std::byte{0xff};
   if (table.empty()) {
@@ -296,6 +310,8 @@ absl::StatusOr<machine_config> machine_of(const machine_files& files, std::vecto
         "that firmware offers no DMAR table, and nothing is remapped: %s",
         files.hides_table(dmar_layout::signature)
             ? files.table(dmar_layout::signature) + " is for root alone"
+        : files.is_live
+            ? "none is in /sys/firmware/acpi/tables"
             : "there is no file DMAR, as root copies it from /sys/firmware/acpi/tables"));
   }
   machine.dmar_table = std::move(table);

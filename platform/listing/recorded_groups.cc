@@ -107,8 +107,10 @@ std::string recorded_release(const text_source& source) {
   constexpr std::string_view of_a_log = "Linux version ";
   const auto lines = source.lines();
   for (const std::string_view stamped : lines) {
+    std::string_view told = stamped;
+    if (take_prefix(told, "kernel: ") && !release_of(told).empty()) return release_of(told);
     std::string_view line = without_time_stamp(stamped);
-    if (take_prefix(line, "kernel: ") || take_prefix(line, of_a_log)) return release_of(line);
+    if (take_prefix(line, of_a_log)) return release_of(line);
   }
   return lines.empty() ? "" : release_of(trimmed(lines.front()));
 }

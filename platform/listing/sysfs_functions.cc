@@ -19,7 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t bytes_without_root = 64;
-constexpr uint32_t no_vendor = 0xffff;
 
 bool holds_functions(const fs::path& folder) {
   std::error_code failed;
@@ -83,7 +82,7 @@ absl::StatusOr<listed_function> function_in(const fs::path& folder, const listed
                       "64, 256 or 4096 belong here: it is cut");
   }
   f.denied = f.bytes.size() == bytes_without_root;
-  const bool has_ids = config_get(f.bytes, pci_reg::vendor_id, 2) != no_vendor;
+  const bool has_ids = config_get(f.bytes, pci_reg::vendor_id, 2) != no_vendor_id;
   absl::Status status = read_id(folder, "vendor", pci_reg::vendor_id, has_ids, f, f.ids.vendor);
   if (status.ok()) {
     status = read_id(folder, "device", pci_reg::device_id, has_ids, f, f.ids.device);

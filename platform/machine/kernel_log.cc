@@ -32,9 +32,18 @@ std::optional<uint64_t> leading_number(std::string_view text) {
 }  // namespace
 
 std::string_view without_time_stamp(std::string_view line) {
-  if (line.substr(0, 1) != "[") return line;
-  const size_t end = line.find("] ");
-  return end == std::string_view::npos ? line : line.substr(end + 2);
+  if (line.substr(0, 1) == "[") {
+    const size_t end = line.find("] ");
+    if (end == std::string_view::npos) return line;
+    line.remove_prefix(end + 2);
+  }
+  // "Dec 01 12:00:00 HOST kernel: ", and without the time behind a stamp of the kernel's.
+  constexpr std::string_view by_the_kernel = "kernel: ";
+  const size_t mark = line.find(by_the_kernel);
+  if (mark == std::string_view::npos) return line;
+  const auto blanks = std::count(line.begin(), line.begin() + static_cast<ptrdiff_t>(mark), ' ');
+  const bool is_prefix = mark == 0 || (line[mark - 1] == ' ' && (blanks == 1 || blanks == 4));
+  return is_prefix ? line.substr(mark + by_the_kernel.size()) : line;
 }
 
 dmi_strings parse_dmi(const text_source& log) {

@@ -13,7 +13,7 @@
 
 namespace iommulab {
 
-/// A log line without "[    0.000000] ".
+/// A log line without "[    0.000000] ", and without what journalctl puts before it.
 std::string_view without_time_stamp(std::string_view line);
 
 /// The strings that the driver's complaints about the BIOS print. The log names the BIOS version;

@@ -99,7 +99,7 @@ std::optional<iomem_line> parse_iomem_line(std::string_view text) {
   if (end == std::string_view::npos || dash > end) return std::nullopt;
   const auto first = parse_hex(text.substr(0, dash));
   const auto last = parse_hex(text.substr(dash + 1, end - dash - 1));
-  if (!first || !last || *last < *first) return std::nullopt;
+  if (!first || !last || *last < *first || *last - *first == ~uint64_t{0}) return std::nullopt;
   return iomem_line{*first, *last, text.substr(end + separator.size())};
 }
 

@@ -88,7 +88,7 @@ void read_functions(const std::vector<uint8_t>& bytes) {
   const auto machine = machine_of_functions(std::move(listed));
   if (!read(machine)) return;
   must(machine->functions.size() == machine->listed.size());
-  (void)pci_machine::create(machine->roots, machine->functions);
+  must(pci_machine::create(machine->roots, machine->functions).ok());
 }
 
 }  // namespace

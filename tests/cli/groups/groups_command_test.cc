@@ -67,6 +67,7 @@ TEST(groups_command, shows_groups_as_the_scripts_do) {
       "decode])\n"
       "\t04:00.0 Non-Volatile memory controller [0108]: Example disk [1234:0008] (rev 01) "
       "(prog-if 02 [NVM Express])\n"
+      "assumed: the rules of Linux 6.12, as nothing says which kernel the machine ran\n"
       "assumed: the numbers, without the table of remapping units (--dmar): as for one unit\n");
 }
 
@@ -164,7 +165,8 @@ TEST_F(folder_of_a_machine, has_the_names_that_a_list_gives) {
       << "a vendor that the list does not have";
   EXPECT_THAT(of_folder({.pci_ids = (folder_ / "lspci.txt").string()}).err,
               HasSubstr("lspci.txt: no list of names: Parse error"));
-  EXPECT_THAT(of_folder({.pci_ids = "nowhere"}).err, HasSubstr("nowhere: no such file"));
+  EXPECT_THAT(of_folder({.pci_ids = "nowhere"}).err,
+              HasSubstr("nowhere: is no regular file, or not there"));
 }
 
 TEST(groups_command, what_cannot_be_used_is_one_sentence) {

@@ -229,6 +229,14 @@ TEST(topology, virtual_functions_stand_beside_theirs_with_its_unit) {
   EXPECT_EQ(behind[1].groups().size(), 5u) << "each has a group of its own";
 }
 
+TEST(topology, without_any_bus_a_virtual_function_has_one_of_its_own) {
+  const drawn_board b =
+      board_of({}, {}, {}, {{network(at(1, 2)).build(), at(1, 0), listed_function{}}});
+  ASSERT_THAT(b.topology.buses, SizeIs(1));
+  EXPECT_EQ(b.topology.buses[0].root, (pci_root{0, 1}));
+  EXPECT_EQ(b.topology.buses[0].nodes.at(0).id(), at(1, 2));
+}
+
 TEST(topology, without_a_table_there_are_no_marks) {
   const drawn_board b = board_of(network_cards(1));
   EXPECT_THAT(b.topology.units, IsEmpty());

@@ -244,7 +244,8 @@ const broken_table broken_tables[] = {
        check_against_units(table, bases);
      }},
     // An I/O APIC of the MADT's, and of two the one that no scope names.
-    {"io_apic_without_scope", warning, 0x30, "drhd", 9, [] { return unit().finish(); },
+    {"io_apic_without_scope", warning, 0x30, "drhd", 9,
+     [] { return dmar_builder(39, /*flags=*/1).add_drhd(all, 0, base, {ioapic()}).finish(); },
      [](dmar_table& table) {
        const madt_io_apic apics[] = {{2, 0xfec00000, 0}, {9, 0xfec01000, 24}};
        check_against_io_apics(table, apics);

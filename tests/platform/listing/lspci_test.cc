@@ -4,6 +4,8 @@
 // little, or are damaged.
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "absl/strings/str_format.h"
 #include "core/pci/acs.h"
 #include "core/pci/registers.h"
@@ -13,6 +15,7 @@
 namespace iommulab::lspci_test {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -136,7 +139,7 @@ TEST(lspci, a_domain_behind_a_volume_management_device_gets_a_segment) {
 }
 
 TEST(lspci, bytes_are_the_function_where_all_are_there) {
-  std::string rows = "00:02.0 0300: 8086:9a60\n";
+  std::string rows = "00:02.0 0300: 1110:1312\n";
   for (int row = 0; row < 16; ++row) {
     rows += absl::StrFormat("%x0:", row);
     for (int i = 0; i < 16; ++i) rows += absl::StrFormat(" %02x", row == 0 ? 0x10 + i : row);
@@ -149,12 +152,30 @@ TEST(lspci, bytes_are_the_function_where_all_are_there) {
   EXPECT_EQ(at(m->functions.at(0), 0xfc, 4), 0x0f0f0f0fu);
 }
 
+// `lspci -x`, without -n: names alone, and the header.
+TEST(lspci, ids_are_those_of_the_bytes_where_the_line_has_names_alone) {
+  const std::string rows =
+      "00: 86 80 57 0d 00 00 00 00 03 00 00 06 00 00 00 00\n"
+      "10: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
+      "20: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n"
+      "30: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n";
+  const auto m = machine("00:00.0 Host bridge: Intel Corporation Device 0d57\n" + rows);
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_EQ(m->listed.at(0).ids.vendor, 0x8086);
+  EXPECT_EQ(m->listed.at(0).ids.device, 0x0d57);
+  EXPECT_EQ(m->listed.at(0).class_code, 0x0600);
+  EXPECT_EQ(at(m->functions.at(0), pci_reg::class_revision, 4), 0x06000003u);
+  EXPECT_THAT(complaint("00:00.0 Host bridge: Intel Device 0d57\n" + rows.substr(0, 52)),
+              HasSubstr("line 1: class is \"Host bridge\": no number in it"));
+}
+
 TEST(lspci, a_header_in_bytes_has_the_buses) {
+  constexpr unsigned ids[] = {0x86, 0x80, 0x01, 0x9a};
   std::string rows = "00:01.0 0604: 8086:9a01\n";
   for (int row = 0; row < 4; ++row) {
     rows += absl::StrFormat("%x0:", row);
     for (int i = 0; i < 16; ++i) {
-      unsigned byte = 0;
+      unsigned byte = row == 0 && i < 4 ? ids[i] : 0;
       if (row == 0 && i == 14) byte = 1;                        // a bridge's header
       if (row == 1 && i >= 8 && i < 11) byte = i == 8 ? 0 : 1;  // buses 0, 1, 1
       rows += absl::StrFormat(" %02x", byte);
@@ -172,14 +193,20 @@ TEST(lspci, capabilities_beyond_256_bytes_are_those_of_the_lines) {
   rows.pop_back();
   for (int row = 0; row < 16; ++row) {
     rows += absl::StrFormat("%x0:", row);
-    for (int i = 0; i < 16; ++i)
-      rows += row == 1 && i == 9 ? " 01" : row == 1 && i == 10 ? " 02" : " 00";
+    for (int i = 0; i < 16; ++i) {
+      unsigned byte = 0;
+      if (row == 0)
+        byte = std::array{0x86u, 0x80u, 0x01u, 0x9au, 7u}[static_cast<size_t>(std::min(i, 4))];
+      if (row == 0 && i > 4) byte = i == 14 ? 1 : 0;
+      if (row == 1 && (i == 9 || i == 10)) byte = i == 9 ? 1 : 2;
+      rows += absl::StrFormat(" %02x", byte);
+    }
     rows += '\n';
   }
   const auto m = machine(rows);
   ASSERT_TRUE(m.ok()) << m.status();
   EXPECT_EQ(at(m->functions.at(0), 0x224, 2), 0x1fu);
-  EXPECT_EQ(at(m->functions.at(0), pci_reg::vendor_id, 4), 0u) << "the header is that of the bytes";
+  EXPECT_EQ(at(m->functions.at(0), pci_reg::command, 2), 7u) << "the header is that of the bytes";
 }
 
 TEST(lspci, a_listing_without_capabilities_says_so) {
@@ -267,6 +294,104 @@ TEST(lspci, what_is_damaged_names_line_field_and_value) {
   EXPECT_THAT(complaint(head + "00: 86 8x\n"), HasSubstr("byte is \"8x\": no byte"));
   EXPECT_THAT(complaint(head + "00: 86 80\n"),
               HasSubstr("bytes is \"2\": 64, 128, 256 or 4096 belong here: the listing is cut"));
+}
+
+// PCI Express Base 7.8.8.2: functions of one device are found by the chain of their numbers.
+TEST(lspci, functions_found_by_ari_follow_each_other) {
+  const std::string two =
+      "01:00.0 0200: 8086:10fb\n\tCapabilities: [a0] Express (v2) Endpoint\n\tCapabilities: [150 "
+      "v1] Alternative Routing-ID Interpretation (ARI)\n";
+  const std::string other =
+      "01:00.1 0200: 8086:10fb\n\tCapabilities: [a0] Express (v2) Endpoint\n\tCapabilities: [150 "
+      "v1] Alternative Routing-ID Interpretation (ARI)\n";
+  const auto told =
+      machine(std::string(port) + two + "\t\tARICap:\tMFVC- ACS-, Next Function: 1\n" + other +
+              "\t\tARICap:\tMFVC- ACS-, Next Function: 0\n");
+  const auto untold = machine(std::string(port) + two + other);
+  for (const auto* m : {&told, &untold}) {
+    ASSERT_TRUE(m->ok()) << m->status();
+    EXPECT_EQ(at((*m)->functions.at(1), 0x155, 1), 1u);
+    EXPECT_EQ(at((*m)->functions.at(2), 0x155, 1), 0u);
+  }
+  EXPECT_THAT(complaint(two + "\t\tARICap:\tMFVC- ACS-, Next Function: many\n"),
+              HasSubstr("Next Function is \"many\""));
+}
+
+TEST(lspci, the_wording_of_old_pciutils_reads) {
+  const auto m = machine(
+      "00:1e.0 Class 0604: 8086:244e (rev 92)\n\tBus: primary=00, secondary=01, subordinate=01\n"
+      "\tCapabilities: [40] Express PCI/PCI-X Bridge IRQ 0\n");
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_EQ(at(m->functions.at(0), pci_reg::class_revision, 4), 0x06040092u);
+  EXPECT_EQ(at(m->functions.at(0), 0x42, 2) >> 4 & 0xf, 7u) << "PCI Express to PCI";
+}
+
+TEST(lspci, a_listing_whose_beginning_is_missing_is_refused) {
+  EXPECT_THAT(complaint("\tCapabilities: [40] Express (v2) Endpoint\n00:1f.2 0106: 8086:2922\n"),
+              HasSubstr("line 1: listing is"));
+  const auto marked = machine(
+      "\xef\xbb\xbf"
+      "00:1f.2 0106: 8086:2922\n");
+  ASSERT_TRUE(marked.ok()) << marked.status();
+  EXPECT_EQ(marked->functions.size(), 1u) << "a byte order mark is no part of the address";
+}
+
+TEST(lspci, what_is_behind_a_cardbus_bridge_is_left_out_and_named) {
+  const auto m = machine(
+      "02:04.0 0607: 104c:ac56\n\tBus: primary=02, secondary=03, subordinate=06\n03:00.0 0200: "
+      "10ec:8139\n");
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_EQ(m->functions.size(), 1u);
+  EXPECT_THAT(m->assumed, Contains(HasSubstr("0000:03:00.0 sits behind a CardBus bridge")));
+  EXPECT_EQ(complaint("02:04.0 0607: 104c:ac56\n\tBus: primary=00, secondary=00, subordinate=00\n"),
+            "");
+}
+
+TEST(lspci, virtual_functions_that_are_off_are_none) {
+  const std::string off = std::string(nic) + "\t\tIOVCtl:\tEnable- Migration- Interrupt- MSE-\n";
+  const auto m = machine(std::string(port) + off + "01:10.0 0200: 8086:10ed\n");
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_THAT(m->virtual_functions, ElementsAre());
+  EXPECT_THAT(complaint(std::string(port) + nic + "\t\tInitial VFs: 64, Number of VFs: 70000, F\n"),
+              HasSubstr("Number of VFs is \"70000\""));
+}
+
+TEST(lspci, a_function_that_sleeps_is_as_its_line_says) {
+  std::string rows = "00:02.0 0300: 10de:1234\n";
+  for (int row = 0; row < 4; ++row) {
+    rows += absl::StrFormat("%x0:", row);
+    for (int i = 0; i < 16; ++i) rows += " ff";
+    rows += '\n';
+  }
+  const auto m = machine(rows);
+  ASSERT_TRUE(m.ok()) << m.status();
+  EXPECT_EQ(at(m->functions.at(0), pci_reg::vendor_id, 4), 0x123410deu);
+  EXPECT_THAT(m->assumed, Contains(HasSubstr("0000:00:02.0 is as its line says")));
+}
+
+TEST(lspci, line_and_bytes_that_contradict_each_other_are_refused) {
+  const auto listing = [](const char* head, const char* details, unsigned type,
+                          unsigned secondary) {
+    std::string text = std::string(head) + "\n" + details;
+    for (unsigned row = 0; row < 4; ++row) {
+      text += absl::StrFormat("%x0:", row);
+      for (unsigned i = 0; i < 16; ++i) {
+        unsigned byte = row == 0 && i < 4 ? std::array{0x86u, 0x80u, 0x01u, 0x9au}[i] : 0;
+        if (row == 0 && i == 14) byte = type;
+        if (row == 1 && (i == 9 || i == 10)) byte = secondary;
+        text += absl::StrFormat(" %02x", byte);
+      }
+      text += '\n';
+    }
+    return complaint(text);
+  };
+  const char* buses = "\tBus: primary=00, secondary=01, subordinate=01\n";
+  EXPECT_EQ(listing("00:01.0 0604: 8086:9a01", buses, 1, 1), "");
+  EXPECT_THAT(listing("00:01.0 0604: 8086:9a02", buses, 1, 1),
+              HasSubstr("line 1: device is \"8086:9a02\": the bytes say 8086:9a01"));
+  EXPECT_THAT(listing("00:01.0 0604: 8086:9a01", buses, 1, 5),
+              HasSubstr("Bus is \"secondary=01, subordinate=01\": the bytes say 05 and 05"));
+  EXPECT_THAT(listing("00:01.0 0604: 8086:9a01", "", 0, 0), HasSubstr("header type is \"0\""));
 }
 
 // Cut anywhere, a listing is refused or is the listing of fewer functions; nothing else happens.

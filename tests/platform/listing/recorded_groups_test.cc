@@ -52,6 +52,11 @@ TEST(recorded_groups, the_kernel_that_made_them) {
   EXPECT_EQ(recorded_release({"meta", "type: Server\nkernel: 6.13.0-RC4\n"}), "6.13");
   EXPECT_EQ(recorded_release({"log", "[    0.000000] Linux version 4.19.0-6-amd64 (x@y)\n"}),
             "4.19");
+  EXPECT_EQ(
+      recorded_release({"log", "[    0.0] pc kernel: Linux version 5.4.0-42-generic (x@y)\n"}),
+      "5.4");
+  EXPECT_EQ(recorded_release({"log", "Dec 01 12:00:00 pc kernel: Linux version 6.8.4-2-pve\n"}),
+            "6.8");
   EXPECT_EQ(recorded_release({"log", "[    0.1] DMAR: Host address width 39\n"}), "");
   EXPECT_EQ(recorded_release({"empty", ""}), "");
 }

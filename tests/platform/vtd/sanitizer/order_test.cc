@@ -169,6 +169,17 @@ TEST(present_before_complete, the_upper_half_of_a_context_entry_written_last) {
   EXPECT_THAT(f.made.stack, ElementsAre("first"));
 }
 
+// 6.5.3: of a context entry nothing may change while it is present, be it one bit.
+TEST(present_before_complete, the_lowest_bit_of_a_context_entrys_upper_half) {
+  watched_machine w;
+  w.attach(nic);
+  w.m.start();
+  const uint64_t upper = w.context_word(nic) + 8;
+  w.store(table_kind::context, upper, w.m.word(upper) ^ 1);  // the lowest of AW
+  EXPECT_EQ(w.only().id, sanitizer_rule::present_before_complete);
+  EXPECT_EQ(w.only().value, upper);
+}
+
 TEST(present_before_complete, nothing_in_the_right_order_or_where_nobody_looks) {
   watched_machine w;
   w.m.start();
