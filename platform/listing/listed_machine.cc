@@ -250,7 +250,7 @@ class machine_maker {
       if (is_virtual(f)) continue;
       ++functions_of_[{f.domain, f.bus, f.devfn & ~7U}];
       if (f.ari) functions_by_ari_[{f.domain, f.bus}].insert(f.devfn);
-      if (f.bridge && f.class_code == class_cardbus_bridge) {
+      if (f.bridge && f.class_code == class_cardbus_bridge && f.bridge->secondary != 0) {
         cardbus_.insert({f.domain, f.bridge->secondary});
       }
       if (!leads_to_a_bus(f)) continue;

@@ -343,8 +343,11 @@ TEST(lspci, what_is_behind_a_cardbus_bridge_is_left_out_and_named) {
   ASSERT_TRUE(m.ok()) << m.status();
   EXPECT_EQ(m->functions.size(), 1u);
   EXPECT_THAT(m->assumed, Contains(HasSubstr("0000:03:00.0 sits behind a CardBus bridge")));
-  EXPECT_EQ(complaint("02:04.0 0607: 104c:ac56\n\tBus: primary=00, secondary=00, subordinate=00\n"),
-            "");
+  const auto unused = machine(
+      "00:1e.0 0604: 8086:2448\n\tBus: primary=00, secondary=02, subordinate=06\n"
+      "02:04.0 0607: 104c:ac56\n\tBus: primary=02, secondary=00, subordinate=00\n");
+  ASSERT_TRUE(unused.ok()) << unused.status();
+  EXPECT_EQ(unused->functions.size(), 2u) << "bus 0 is not behind it";
 }
 
 TEST(lspci, virtual_functions_that_are_off_are_none) {
