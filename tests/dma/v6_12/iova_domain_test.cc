@@ -86,6 +86,30 @@ TEST(iova_domain, of_all_processors) {
   EXPECT_EQ(a.alloc(8), last - 7);
 }
 
+std::vector<std::string> told_ranges(const trace_recorder& recorder) {
+  std::vector<std::string> told;
+  for (const trace_event& event : recorder.events()) {
+    const auto* range = event.as<events::iova_range>();
+    if (range == nullptr) continue;
+    told.push_back(absl::StrFormat("%s %x-%x", iommulab::name(range->action), range->low_pfn,
+                                   range->high_pfn));
+  }
+  return told;
+}
+
+TEST(iova_domain, what_becomes_of_ranges_is_told) {
+  addresses a;
+  trace_recorder recorder;
+  const trace_subscription heard = a.env.trace.subscribe(recorder, trace_class::iova);
+  reserve_iova(a.iovad, 1, 5);
+  free_iova_fast(a.iovad, a.alloc(2), 2);
+  a.slab.fail_from(1);
+  reserve_iova(a.iovad, 100, 105);
+  EXPECT_THAT(told_ranges(recorder),
+              ElementsAre("reserve 1-5", "alloc ffffe-fffff", "free ffffe-fffff"))
+      << "and nothing of a reservation for which there is no memory";
+}
+
 TEST(iova_domain, without_memory_there_are_no_addresses) {
   environment env;
   slab_failures slab;
