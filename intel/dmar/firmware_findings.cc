@@ -116,8 +116,9 @@ static_assert(has_each_once(table_behaviours::rows),
 
 /// The structure that the byte at `offset` belongs to; null for none.
 const dmar_structure* structure_at(const dmar_table& table, std::size_t offset) {
-  const auto behind = std::find_if(table.structures.begin(), table.structures.end(),
-                                   [&](const dmar_structure& s) { return s.offset > offset; });
+  const auto behind =
+      std::partition_point(table.structures.begin(), table.structures.end(),
+                           [&](const dmar_structure& s) { return s.offset <= offset; });
   return behind == table.structures.begin() ? nullptr : &*(behind - 1);
 }
 

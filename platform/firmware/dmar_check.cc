@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <set>
 #include <utility>
 #include <vector>
@@ -85,6 +86,8 @@ class dmar_checker {
   std::vector<found<dmar_rmrr>> rmrrs_;
   std::vector<found<dmar_rhsa>> rhsas_;
   std::vector<found<dmar_andd>> andds_;
+  std::map<uint64_t, std::set<uint16_t>> segments_of_base_;  ///< of the units looked at so far
+  std::set<uint16_t> include_all_;                           ///< segments with such a unit so far
   std::size_t units_ = 0;
 };
 
@@ -179,16 +182,13 @@ void dmar_checker::check_drhd_against_earlier(std::size_t index) {
   const uint64_t base = drhd.body->register_base;
   const std::size_t base_at = drhd.at(layout::drhd::register_base.offset);
   const std::size_t flags_at = drhd.at(layout::drhd::flags.offset);
-  bool same_unit = false;
-  bool behind_include_all = false;
-  bool other_segment = false;
-  for (std::size_t i = 0; i < index; ++i) {
-    const dmar_drhd& earlier = *drhds_[i].body;
-    const bool same_segment = earlier.segment == drhd.body->segment;
-    same_unit |= same_segment && earlier.register_base == base;
-    other_segment |= !same_segment && earlier.register_base == base;
-    behind_include_all |= same_segment && earlier.include_all();
-  }
+  const uint16_t segment = drhd.body->segment;
+  std::set<uint16_t>& segments = segments_of_base_[base];
+  const bool same_unit = segments.count(segment) != 0;
+  const bool other_segment = segments.size() > (same_unit ? 1U : 0U);
+  const bool behind_include_all = include_all_.count(segment) != 0;
+  segments.insert(segment);
+  if (drhd.body->include_all()) include_all_.insert(segment);
   if (same_unit) {
     add(dmar_diagnosis::duplicate_drhd, base_at, "drhd.register_base_address", base,
         absl::StrFormat("the unit at 0x%x of segment %d was described before", base,
@@ -267,9 +267,7 @@ void dmar_checker::check_rmrr(const found<dmar_rmrr>& rmrr) {
 
 void dmar_checker::check_rhsa(const found<dmar_rhsa>& rhsa) {
   const uint64_t base = rhsa.body->register_base;
-  const bool known = std::any_of(drhds_.begin(), drhds_.end(), [&](const found<dmar_drhd>& drhd) {
-    return drhd.body->register_base == base;
-  });
+  const bool known = segments_of_base_.count(base) != 0;
   if (known) return;
   add(dmar_diagnosis::rhsa_refers_to_no_unit, rhsa.at(layout::rhsa::register_base.offset),
       "rhsa.register_base_address", base, absl::StrFormat("no unit lies at 0x%x", base));
