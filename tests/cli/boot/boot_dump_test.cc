@@ -2,10 +2,17 @@
 //
 // --dump: structures by the kernel's names, at the end of a boot and in the middle of one; and the
 // groups and domains of devices.
+#include <algorithm>
+#include <string>
+#include <variant>
+
+#include "absl/strings/str_format.h"
 #include "cli/boot/run_boot.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "platform/firmware/dmar_table.h"
+#include "platform/machine/builtin.h"
 
 namespace iommulab::boot_dump_test {
 namespace {
@@ -137,6 +144,53 @@ TEST(boot_dump, is_of_each_kernel_and_of_a_machine_with_more_units) {
     EXPECT_EQ(kinds["dmar_drhd_unit"].back()["fields"]["include_all"], true) << kernel;
     EXPECT_FALSE(kinds["dmar_drhd_unit"][0]["fields"]["devices"].empty()) << kernel;
   }
+}
+
+/// The structure of the server's table that begins there; null for none.
+const dmar_structure* structure_at(const dmar_table& table, const json& fields) {
+  const uint64_t offset = std::stoull(fields["hdr"].get<std::string>(), nullptr, 16);
+  for (const dmar_structure& structure : table.structures) {
+    if (structure.offset == offset) return &structure;
+  }
+  ADD_FAILURE() << "no structure at " << fields["hdr"];
+  return nullptr;
+}
+
+std::string in_hex(uint64_t value) {
+  return absl::StrFormat("0x%x", value);
+}
+
+// What acpi_dmar_header points to is the structure that the unit was made of.
+TEST(boot_dump, shows_where_in_the_table_each_unit_comes_from) {
+  const dmar_table table = decode_dmar(builtin_machine("server")->dmar_table);
+  const json document = dumped({.machines = {"server"}, .dump = "all"});
+  const json& kinds = document["structures"];
+  size_t seen = 0;
+  for (const json& unit : kinds["dmar_drhd_unit"]) {
+    const auto* from = structure_at(table, unit["fields"]);
+    ASSERT_TRUE(from != nullptr && std::holds_alternative<dmar_drhd>(from->body));
+    EXPECT_EQ(unit["fields"]["reg_base_addr"],
+              in_hex(std::get<dmar_drhd>(from->body).register_base));
+    ++seen;
+  }
+  for (const json& unit : kinds["dmar_rmrr_unit"]) {
+    const auto* from = structure_at(table, unit["fields"]);
+    ASSERT_TRUE(from != nullptr && std::holds_alternative<dmar_rmrr>(from->body));
+    EXPECT_EQ(unit["fields"]["base_address"], in_hex(std::get<dmar_rmrr>(from->body).base));
+    EXPECT_EQ(unit["fields"]["end_address"], in_hex(std::get<dmar_rmrr>(from->body).limit));
+    ++seen;
+  }
+  for (const json& unit : kinds["dmar_atsr_unit"]) {
+    const auto* from = structure_at(table, unit["fields"]);
+    ASSERT_TRUE(from != nullptr && std::holds_alternative<dmar_atsr>(from->body));
+    EXPECT_EQ(unit["fields"]["devices"].size(), from->scopes.size());
+    ++seen;
+  }
+  const auto kept =
+      std::count_if(table.structures.begin(), table.structures.end(), [](const auto& s) {
+        return s.type <= static_cast<uint16_t>(dmar_layout::structure_type::atsr);
+      });
+  EXPECT_EQ(seen, static_cast<size_t>(kept)) << "each once";
 }
 
 TEST(boot_dump, of_a_boot_without_the_driver_has_no_units_left) {
