@@ -148,7 +148,7 @@ TEST(boot_dump, is_of_each_kernel_and_of_a_machine_with_more_units) {
 
 /// The structure of the server's table that begins there; null for none.
 const dmar_structure* structure_at(const dmar_table& table, const json& fields) {
-  const uint64_t offset = std::stoull(fields["hdr"].get<std::string>(), nullptr, 16);
+  const uint64_t offset = std::stoull(fields.at("hdr").get<std::string>(), nullptr, 16);
   for (const dmar_structure& structure : table.structures) {
     if (structure.offset == offset) return &structure;
   }
