@@ -111,8 +111,8 @@ run_difference compare_boots(boot_run& left, boot_run& right, bool traced) {
   run_difference result{run_title(*left.system, left.command_line),
                         run_title(*right.system, right.command_line),
                         {},
-                        word_notes(*left.system, left.command_line),
-                        word_notes(*right.system, right.command_line)};
+                        run_notes(*left.system, left.command_line),
+                        run_notes(*right.system, right.command_line)};
   result.add_by_meaning("log", log_of(left), log_of(right), told_by,
                         [](const std::string& x, const std::string& y) {
                           return without_group(x) == without_group(y);

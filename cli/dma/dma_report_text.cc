@@ -188,8 +188,8 @@ run_difference compare_script_runs(script_run& left, script_run& right, bool tra
   run_difference result{run_title(*left.system, left.command_line),
                         run_title(*right.system, right.command_line),
                         {},
-                        word_notes(*left.system, left.command_line),
-                        word_notes(*right.system, right.command_line)};
+                        run_notes(*left.system, left.command_line),
+                        run_notes(*right.system, right.command_line)};
   result.add("results", results_of(left), results_of(right));
   result.add("log", logs_of(left), logs_of(right));
   result.add("transfers", transfers_of(left), transfers_of(right));

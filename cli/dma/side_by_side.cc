@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "cli/dma/dma_text.h"
 #include "cli/kernels/kernels_report.h"
+#include "cli/output/assumptions.h"
 #include "cli/output/json.h"
 #include "core/counted.h"
 
@@ -120,8 +121,10 @@ std::string side_by_side_text(kernels_side_by_side runs) {
   for (size_t i = 0; i < names.operations.size(); ++i) {
     text += operation_beside(runs, *names.operations[i].result.op, i);
   }
-  return absl::StrFormat("%s\n%s, %d different\n", text,
-                         counted(names.operations.size(), "operation"), count_different(runs));
+  text += absl::StrFormat("\n%s, %d different\n", counted(names.operations.size(), "operation"),
+                          count_different(runs));
+  const std::string assumed = assumptions_text(runs[0]->system->machine().assumed);
+  return assumed.empty() ? text : text + '\n' + assumed;
 }
 
 std::string side_by_side_json(kernels_side_by_side runs) {
@@ -145,6 +148,7 @@ std::string side_by_side_json(kernels_side_by_side runs) {
   return json_text(
       json_document("dma_side_by_side", json{{"kernels", std::move(kernels)},
                                              {"machine", runs[0]->system->machine().name},
+                                             {"assumed", runs[0]->system->machine().assumed},
                                              {"alike", all_alike(runs)},
                                              {"operations", std::move(operations)}}));
 }

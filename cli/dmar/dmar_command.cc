@@ -14,6 +14,7 @@
 #include "cli/dmar/dmar_text.h"
 #include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"
+#include "cli/output/assumptions.h"
 #include "cli/output/complain.h"
 #include "cli/output/write_file.h"
 #include "core/status.h"
@@ -102,8 +103,11 @@ int run_dmar(const dmar_arguments& arguments, std::ostream& out, std::ostream& e
   if (!table.decodable) return complain(err, refusal_of(input->name, table.findings.back()));
   if (!arguments.output.empty()) return write_out(arguments.output, input->bytes, out, err);
 
-  out << (arguments.json ? dmar_to_json(table, input->name, *input->kernel)
+  const std::vector<std::string> assumed =
+      input->machine ? input->machine->assumed : std::vector<std::string>();
+  out << (arguments.json ? dmar_to_json(table, input->name, *input->kernel, assumed)
                          : dmar_to_text(table, input->name, *input->kernel));
+  if (!arguments.json && !assumed.empty()) out << '\n' << assumptions_text(assumed);
   const auto damage =
       absl::c_find_if(table.findings, [](const dmar_finding& f) { return is_damage(f.id); });
   if (damage != table.findings.end()) return complain(err, refusal_of(input->name, *damage));

@@ -99,8 +99,10 @@ json dmar_members(const dmar_table& table, std::string_view file, const kernel_p
 }
 
 std::string dmar_to_json(const dmar_table& table, std::string_view file,
-                         const kernel_profile& kernel) {
-  return json_text(json_document("dmar", dmar_members(table, file, kernel)));
+                         const kernel_profile& kernel, const std::vector<std::string>& assumed) {
+  json members = dmar_members(table, file, kernel);
+  members["assumed"] = assumed;
+  return json_text(json_document("dmar", members));
 }
 
 }  // namespace iommulab

@@ -65,8 +65,9 @@ absl::StatusOr<pci_names> pci_names::open(const std::string& file) {
   pci_access* const access = names.access_.get();
   access->error = raise;
   access->warning = pass_over;
+  access->debug = pass_over;
+  access->id_lookup_mode = 0;  // no names that some program fetched from the network before
   if (!file.empty()) pci_set_name_list_path(access, strdup(file.c_str()), 1);
-  access->id_lookup_mode = PCI_LOOKUP_NO_HWDB;
   try {
     pci_load_name_list(access);
   } catch (const list_error& error) {

@@ -95,11 +95,12 @@ std::string run_title(const kernel& system, const std::string& command_line) {
                          command_line);
 }
 
-std::vector<std::string> word_notes(const kernel& system, const std::string& command_line) {
+std::vector<std::string> run_notes(const kernel& system, const std::string& command_line) {
   std::vector<std::string> notes;
   for (const command_line_note& n : system.profile().notes_on(command_line)) {
     notes.push_back(n.sentence);
   }
+  for (const std::string& what : system.machine().assumed) notes.push_back("assumed: " + what);
   return notes;
 }
 

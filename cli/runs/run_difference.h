@@ -27,7 +27,7 @@ struct run_difference {
   std::string left;
   std::string right;
   std::vector<difference_section> sections;
-  /// What a reader of each command line should know of it. Not compared either.
+  /// What a reader of each run should know of it. Not compared either.
   std::vector<std::string> left_notes{};
   std::vector<std::string> right_notes{};
 
@@ -48,9 +48,9 @@ struct run_difference {
 
 /// What a run is called in a difference.
 std::string run_title(const kernel& system, const std::string& command_line);
-/// Words of a command line that look as if they did something to remapping, and do not: a sentence
-/// each.
-std::vector<std::string> word_notes(const kernel& system, const std::string& command_line);
+/// Words of a command line that look as if they did something to remapping, and do not, and what is
+/// assumed of the machine: a sentence each.
+std::vector<std::string> run_notes(const kernel& system, const std::string& command_line);
 /// The register accesses among the events, a line each.
 std::vector<std::string> access_lines(const std::vector<trace_event>& events, event_words& words);
 

@@ -25,6 +25,7 @@
 #include "cli/kernels/command_line_words.h"
 #include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"
+#include "cli/output/assumptions.h"
 #include "cli/output/complain.h"
 #include "cli/runs/run_options.h"
 #include "cli/serve/served_boot.h"
@@ -113,7 +114,8 @@ absl::Status check_program(const std::string& path) {
 }
 
 /// Everything that can be refused is refused before the program begins.
-absl::Status check_options(const serve_arguments& a, const served_options& options) {
+absl::Status check_options(const serve_arguments& a, const served_options& options,
+                           std::ostream& err) {
   if (const auto classes = trace_classes_of(options.trace); !classes.ok()) return classes.status();
   if (!options.trace_file.empty()) {
     const int fd = open(options.trace_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
@@ -124,8 +126,12 @@ absl::Status check_options(const serve_arguments& a, const served_options& optio
     }
     close(fd);
   }
-  if (auto tried = boot_served(options); !tried.ok()) return tried.status();
-  return check_program(*program_path(a.program.front()));
+  const auto tried = boot_served(options);
+  if (!tried.ok()) return tried.status();
+  absl::Status runs = check_program(*program_path(a.program.front()));
+  // Standard output is the program's.
+  if (runs.ok()) err << assumptions_text((*tried)->machine().assumed) << std::flush;
+  return runs;
 }
 
 int status_of(pid_t child) {
@@ -154,7 +160,8 @@ int run_serve_command(const serve_arguments& a, std::ostream& err) {
   options.container_is_iommufd = modules.container_is_iommufd;
   options.unsafe_interrupts = modules.allow_unsafe_interrupts;
   options.dma_entry_limit = modules.dma_entry_limit;
-  if (absl::Status status = check_options(a, options); !status.ok()) return complain(err, status);
+  if (absl::Status status = check_options(a, options, err); !status.ok())
+    return complain(err, status);
 
   const char* const others = std::getenv("LD_PRELOAD");
   const bool has_others = others != nullptr && *others != '\0';

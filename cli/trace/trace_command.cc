@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "cli/output/assumptions.h"
 #include "cli/output/complain.h"
 #include "cli/output/json.h"
 #include "cli/output/number_option.h"
@@ -112,7 +113,8 @@ int show_difference(const trace_arguments& a, graph_filter filter, std::ostream&
   const graph_comparison comparison =
       compare_graph(file->graph, run->events,
                     {file->traced, std::move(filter.subtrees), std::move(filter.functions)});
-  const std::string text = comparison_to_text(comparison, *file, run->title);
+  const std::string text =
+      comparison_to_text(comparison, *file, run->title) + assumptions_text(run->assumed);
   if (const absl::Status status = deliver(a, text, out); !status.ok()) return complain(err, status);
   if (!run->ended.ok()) {
     return complain(err, std::string(run->ended.message()), exit_code::finding);

@@ -10,6 +10,7 @@
 #include "cli/kernels/command_line_words.h"
 #include "cli/kernels/kernel_choice.h"
 #include "cli/machines/machine_choice.h"
+#include "cli/output/assumptions.h"
 #include "cli/output/complain.h"
 #include "cli/output/json.h"
 #include "cli/runs/client_choice.h"
@@ -65,6 +66,8 @@ std::string to_text(client_session& session, trace_class classes) {
   if (const vtd_sanitizer* units = session.system->sanitizer()) {
     absl::StrAppend(&text, "\n", iommulab::to_text(*units));
   }
+  const std::string assumed = assumptions_text(session.system->machine().assumed);
+  if (!assumed.empty()) absl::StrAppend(&text, "\n", assumed);
   return text;
 }
 
@@ -83,6 +86,7 @@ std::string to_json(client_session& session, trace_class classes) {
   }
   json members = {{"kernel", session.system->profile().name()},
                   {"command_line", session.system->command_line()},
+                  {"assumed", session.system->machine().assumed},
                   {"operations", std::move(operations)}};
   if (!session.stopped.empty()) members["stopped"] = session.stopped;
   if (const vtd_sanitizer* units = session.system->sanitizer()) {

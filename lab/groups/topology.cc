@@ -43,10 +43,6 @@ std::vector<source_id> slots_of(const machine_config& machine, uint16_t segment,
   return slots;
 }
 
-bool by_root(const topology_bus& a, const topology_bus& b) {
-  return a.root < b.root;
-}
-
 class topology_builder {
  public:
   topology_builder(const grouped_machine& machine, const machine_groups& groups)
@@ -62,8 +58,9 @@ class topology_builder {
       missing_[bus_of(id)].back().is_virtual = true;
     }
     for (const auto& root : groups.pci().root_buses()) add(*root);
+    std::sort(made_.buses.begin(), made_.buses.end(),
+              [](const topology_bus& a, const topology_bus& b) { return a.root < b.root; });
     place_rest();
-    std::sort(made_.buses.begin(), made_.buses.end(), by_root);
   }
 
   group_topology take() { return std::move(made_); }
@@ -114,16 +111,16 @@ class topology_builder {
   /// bus of their own where there is none.
   void place_rest() {
     for (auto& [bus, nodes] : missing_) {
-      std::sort(made_.buses.begin(), made_.buses.end(), by_root);
-      const auto above = std::find_if(made_.buses.rbegin(), made_.buses.rend(),
-                                      [&bus = bus](const topology_bus& root) {
-                                        return root.root.segment == bus.segment && root.root <= bus;
-                                      });
       std::vector<topology_node> rest = folded(std::move(nodes));
-      if (above == made_.buses.rend()) {
-        made_.buses.push_back({bus, std::nullopt, std::move(rest)});
+      const auto behind =
+          std::partition_point(made_.buses.begin(), made_.buses.end(),
+                               [&bus = bus](const topology_bus& root) { return root.root <= bus; });
+      const bool has_root =
+          behind != made_.buses.begin() && std::prev(behind)->root.segment == bus.segment;
+      if (has_root) {
+        std::move(rest.begin(), rest.end(), std::back_inserter(std::prev(behind)->nodes));
       } else {
-        std::move(rest.begin(), rest.end(), std::back_inserter(above->nodes));
+        made_.buses.insert(behind, {bus, std::nullopt, std::move(rest)});
       }
     }
   }

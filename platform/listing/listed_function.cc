@@ -31,4 +31,8 @@ std::string listed_function::address() const {
   return absl::StrFormat("%04x:%02x:%02x.%d", domain, bus, devfn >> 3, devfn & 7);
 }
 
+bool listed_function::leads_to_a_bus() const {
+  return bridge && !is_cardbus_bridge() && (bridge->secondary != 0 || bridge->subordinate != 0);
+}
+
 }  // namespace iommulab

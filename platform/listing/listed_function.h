@@ -3,6 +3,8 @@
 // One PCI function as somebody listed it: what was seen of it, and where that stands.
 #pragma once
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +17,16 @@ namespace iommulab {
 
 /// What reads as a vendor's id where nobody answers, and of a virtual function always.
 inline constexpr uint16_t no_vendor_id = 0xffff;
+
+// How much of configuration space there may be to see, in bytes: a header, which everybody may
+// read, conventional PCI's, PCI Express'.
+inline constexpr size_t config_header_size = 64;
+inline constexpr size_t conventional_config_size = 256;
+inline constexpr size_t express_config_size = 4096;
+
+// Base class and sub-class
+inline constexpr uint16_t class_pci_bridge = 0x0604;
+inline constexpr uint16_t class_cardbus_bridge = 0x0607;
 
 /// Where a capability lies; 0 where the listing does not say.
 struct listed_capability {
@@ -54,6 +66,8 @@ struct listed_address {
   uint32_t domain = 0;  ///< more than 16 bits behind a volume management device
   uint8_t bus = 0;
   uint8_t devfn = 0;
+
+  auto operator<=>(const listed_address&) const = default;
 };
 /// Nothing for what is none.
 std::optional<listed_address> parse_listed_address(std::string_view text);
@@ -88,6 +102,10 @@ struct listed_function {
 
   /// "0000:00:1f.2", the domain in as many digits as it takes.
   [[nodiscard]] std::string address() const;
+  [[nodiscard]] listed_address place() const { return {domain, bus, devfn}; }
+  [[nodiscard]] bool is_cardbus_bridge() const { return class_code == class_cardbus_bridge; }
+  /// What is behind a CardBus bridge is not looked at. A bridge that nobody gave buses has none.
+  [[nodiscard]] bool leads_to_a_bus() const;
 };
 
 }  // namespace iommulab

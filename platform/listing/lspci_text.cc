@@ -15,7 +15,6 @@
 namespace iommulab {
 namespace {
 
-constexpr size_t most_config_bytes = 4096;
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 struct named_type {
@@ -176,10 +175,9 @@ class lspci_parser {
 
   /// Without -n and -nn the bytes of -x have the numbers.
   absl::Status take_ids_of_bytes() {
-    constexpr size_t header = 64;
     for (const nameless& one : without_ids_) {
       listed_function& f = functions_[one.function];
-      if (f.bytes.size() < header) {
+      if (f.bytes.size() < config_header_size) {
         return line_error(source_.name, one.line, one.field, one.value, one.why);
       }
       f.ids_are_told = false;
@@ -209,7 +207,7 @@ class lspci_parser {
     }
     for (const std::string_view word : words_of(text.substr(colon + 2))) {
       const auto byte = parse_hex_digits(word, 2);
-      if (!byte || bytes.size() == most_config_bytes) {
+      if (!byte || bytes.size() == express_config_size) {
         return error("byte", word, byte ? "more than 4096 bytes" : "no byte (two hex digits)");
       }
       bytes.push_back(static_cast<uint8_t>(*byte));
@@ -313,7 +311,7 @@ class lspci_parser {
     const std::string_view inside = text.substr(1, end - 1);  // "100 v1"
     const std::string_view where = inside.substr(0, inside.find(' '));
     const auto at = parse_hex_digits(where, where.size());
-    if (!at || *at >= most_config_bytes) {
+    if (!at || *at >= express_config_size) {
       return error("Capabilities", text.substr(0, end + 1), "no offset in configuration space");
     }
     const listed_capability capability{static_cast<uint16_t>(*at)};

@@ -18,8 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t bytes_without_root = 64;
-
 bool holds_functions(const fs::path& folder) {
   std::error_code failed;
   fs::directory_iterator entries(folder, failed);
@@ -77,11 +75,11 @@ absl::StatusOr<listed_function> function_in(const fs::path& folder, const listed
   const auto bytes = read_text_file(f.file);
   if (!bytes.ok()) return bytes.status();
   f.bytes.assign(bytes->begin(), bytes->end());
-  if (f.bytes.size() < bytes_without_root) {
+  if (f.bytes.size() < config_header_size) {
     return line_error(f.file, 0, "config", absl::StrCat(f.bytes.size(), " bytes"),
                       "64, 256 or 4096 belong here: it is cut");
   }
-  f.denied = f.bytes.size() == bytes_without_root;
+  f.denied = f.bytes.size() == config_header_size;
   const bool has_ids = config_get(f.bytes, pci_reg::vendor_id, 2) != no_vendor_id;
   absl::Status status = read_id(folder, "vendor", pci_reg::vendor_id, has_ids, f, f.ids.vendor);
   if (status.ok()) {

@@ -54,6 +54,13 @@ inline constexpr uint16_t pri_writable = field16{1, 0}.mask();  ///< enable, res
 inline constexpr uint16_t pri_allocation = 0x0c;
 inline constexpr uint16_t pasid_control = 0x06;
 inline constexpr uint16_t pasid_writable = field16{2, 0}.mask();
+
+// Single root I/O virtualization (PCI Express Base 9.3.3)
+inline constexpr uint16_t sriov_control = 0x08;
+inline constexpr field16 sriov_vf_enable{0};
+inline constexpr uint16_t sriov_num_vfs = 0x10;
+inline constexpr uint16_t sriov_first_vf_offset = 0x14;
+inline constexpr uint16_t sriov_vf_stride = 0x16;
 /// Bits of the ACS capability that have a bit in ACS control.
 inline constexpr field16 acs_controllable{6, 0};
 

@@ -31,7 +31,13 @@ constexpr asked texts[] = {
     {"groups --machine known --dot", numbers},
     {"translate 00:02.0 1000 --machine known", memory},
     {"dma it.dma --machine known", memory},
+    {"dma it.dma --machine known --kernel v4_4_178 --kernel v6_12", memory},
+    {"dma it.dma --diff --machine known --kernel v4_4_178 --kernel v6_12", memory},
+    {"boot --diff --machine known --machine q35", memory},
+    {"dmar table.bin --machine known", memory},
+    {"vfio it.vfio --machine known", memory},
     {"trace boot --machine known", memory},
+    {"trace boot --machine known --against known.trace", memory},
     {"trace boot --machine known --format perfetto", memory},
     {"step boot --machine known --batch", memory},
     {"fault --machine known 'DMAR: [DMA Read] Request device [00:02.0] fault addr 9c000000 [fault "
@@ -45,6 +51,9 @@ constexpr asked documents[] = {
     {"groups --machine known --why 00:02.0 --json", numbers},
     {"translate 00:02.0 1000 --machine known --json", memory},
     {"dma it.dma --machine known --json", memory},
+    {"dma it.dma --machine known --kernel v4_4_178 --kernel v6_12 --json", memory},
+    {"dmar table.bin --machine known --json", memory},
+    {"vfio it.vfio --machine known --json", memory},
     {"trace boot --machine known --format json", memory},
     {"fault --machine known --json 'DMAR: DRHD: handling fault status reg 2'", memory},
 };
@@ -57,6 +66,9 @@ class of_a_machine_known_in_part : public shell {
     std::ofstream(folder_ + "/known/lspci.txt")
         << "00:00.0 0600: 8086:29c0\n00:02.0 0200: 8086:10d3\n\tCapabilities: [e0] Express (v1) "
            "Endpoint\n";
+    std::ofstream(folder_ + "/it.vfio") << "mem m0 0x1000\n";
+    EXPECT_EQ(run("dmar --machine q35 -o table.bin").status, 0);
+    EXPECT_EQ(run("trace boot --machine known -o known.trace").status, 0);
     std::ofstream(folder_ + "/it.dma") << "# dev 0 0000:00:02.0\nalloc 1 0 0x1000\n";
   }
   [[nodiscard]] command_result run(const std::string& arguments) const {
